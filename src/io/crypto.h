@@ -1,0 +1,19 @@
+/*
+ * crypto.h - the few primitives of OpenSSL that rooms need. Pure functions, any thread.
+ */
+#ifndef NONET_IO_CRYPTO_H
+#define NONET_IO_CRYPTO_H
+
+#include "base/check.h"
+#include "base/slice.h"
+
+/* Is SIGNATURE (64 bytes) the Ed25519 signature of MESSAGE by PUBLIC_KEY (32 bytes)? RFC 8032. */
+bool io_ed25519_verify(const unsigned char public_key[32], slice message, slice signature);
+/* Signs with a 32-byte seed. 0 or -EIO. */
+must_use int io_ed25519_sign(const unsigned char seed[32], slice message,
+                             unsigned char ret_signature[64]);
+must_use int io_ed25519_public(const unsigned char seed[32], unsigned char ret_public_key[32]);
+void io_sha256(slice bytes, unsigned char ret_digest[32]);
+void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * net.h - byte streams over TCP and TLS, listeners, datagrams. Part of the seam (loop.h).
+ *
+ * A STREAM delivers bytes by on_bytes and takes bytes through its output buffer:
+ *
+ *     char *room;
+ *     if (io_stream_reserve(stream, n, &room) == 0) { ...write up to n bytes...; }
+ *     io_stream_advance(stream, written);
+ *
+ * Nothing is sent at once: the loop flushes every stream written to in a turn at the turn's end,
+ * so a thousand small messages cost one system call. Output waiting for the socket is bounded by
+ * the stream's out_max; at the bound reserve answers -ENOBUFS and the owner decides (NATS closes
+ * a slow consumer, HTTP stops reading the other side). on_drain tells when output went to zero
+ * after it had waited. An idle stream holds no buffer of its own: input is read into the loop's
+ * shared buffer, and output buffers go back to the loop's pool when drained.
+ *
+ *     OPEN --io_stream_close--> CLOSING (output flushed, at most linger_ms) --> on_close, freed
+ *     OPEN --peer closed, error, io_stream_abort------------------------------> on_close, freed
+ *
+ * on_close is the last call for a stream, never made from inside close or abort, and after it the
+ * pointer is gone. After close/abort no on_bytes comes any more.
+ */
+#ifndef NONET_IO_NET_H
+#define NONET_IO_NET_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "io/loop.h"
+
+#define IO_READ_BYTES (256u << 10)       /* the loop's shared read buffer */
+#define IO_OUT_MAX_DEFAULT (64u << 20)   /* waiting output per stream */
+#define IO_LINGER_MS 5000                /* how long CLOSING may flush */
+
+struct io_stream;
+struct io_listener;
+struct io_tls; /* tls.h */
+
+struct io_stream_events {
+    /* BYTES are valid during the call only; keep what is not consumed. */
+    void (*on_bytes)(void *owner, slice bytes);
+    /* The peer half-closed its side. NULL: the stream is closed as by io_stream_close. */
+    void (*on_end)(void *owner);
+    /* Output that had to wait has all left. May be NULL. */
+    void (*on_drain)(void *owner);
+    /* REASON 0: closed by us or cleanly by the peer; else a negative errno. Last call. */
+    void (*on_close)(void *owner, int reason);
+};
+
+/* The open head of a stream, for the inline functions only. */
+struct io_stream_head {
+    struct buf out;     /* written in this turn or waiting for the socket; max = the bound */
+    size_t in_flight;   /* bytes handed to the kernel's queue and not yet accepted */
+    bool dirty;         /* on the loop's flush list */
+    bool closing;
+};
+
+void io_stream_set_events(struct io_stream *stream, const struct io_stream_events *events,
+                          void *owner);
+struct io_loop *io_stream_loop(const struct io_stream *stream);
+/* "127.0.0.1:41234", "[::1]:80"; valid as long as the stream. */
+const char *io_stream_peer(const struct io_stream *stream);
+void io_stream_set_out_max(struct io_stream *stream, size_t bytes);
+/* Stops and starts reading: this is how push-back reaches the peer. Counted, so pairs nest. */
+void io_stream_pause(struct io_stream *stream);
+void io_stream_resume(struct io_stream *stream);
+
+/* Slow half of io_stream_reserve. */
+must_use int io_stream_grow(struct io_stream *stream, size_t room);
+void io_stream_mark_dirty(struct io_stream *stream);
+
+/* Room for ROOM bytes behind the output. 0, -ENOBUFS (bound), -ENOMEM, -EPIPE (closing). */
+must_use static inline int io_stream_reserve(struct io_stream *stream, size_t room,
+                                             char **ret_room) {
+    struct io_stream_head *head = (struct io_stream_head *)(void *)stream;
+    if (unlikely(head->out.cap - head->out.len < room || head->closing)) {
+        int failed = io_stream_grow(stream, room);
+        if (failed)
+            return failed;
+    }
+    *ret_room = head->out.ptr + head->out.len;
+    return 0;
+}
+
+/* WRITTEN bytes (at most what was reserved) are content now. */
+static inline void io_stream_advance(struct io_stream *stream, size_t written) {
+    struct io_stream_head *head = (struct io_stream_head *)(void *)stream;
+    head->out.len += written;
+    if (!head->dirty)
+        io_stream_mark_dirty(stream);
+}
+
+/* Reserve, copy, advance. */
+must_use int io_stream_write(struct io_stream *stream, slice bytes);
+
+/* Output not yet accepted by the kernel, bytes. */
+static inline size_t io_stream_pending(const struct io_stream *stream) {
+    const struct io_stream_head *head = (const struct io_stream_head *)(const void *)stream;
+    return head->out.len + head->in_flight;
+}
+
+void io_stream_close(struct io_stream *stream); /* flush, then close */
+void io_stream_abort(struct io_stream *stream); /* drop output, close at once */
+
+/* --- listening and connecting ----------------------------------------------------------------- */
+
+/* ADDRESS is an IP or a name with :port ("127.0.0.1:0", "[::1]:80"); port 0 takes a free one.
+   New streams are dealt to the group's loops FIRST..FIRST+COUNT-1 in turn; ON_ACCEPT runs on the
+   thread of the loop that owns the stream and must set its events. Call on any loop before or
+   while the group runs. 0, or a negative errno with words (address in use, no permission). */
+struct io_listen_options {
+    const char *address;
+    unsigned loop_first, loop_count;
+    unsigned backlog; /* 0 = 1024 */
+    void (*on_accept)(void *owner, struct io_loop *loop, struct io_stream *stream);
+    void *owner;
+};
+must_use int io_listen(struct io_loop *loop, const struct io_listen_options *options,
+                       struct io_listener **ret_listener, struct error *ret_error);
+/* "127.0.0.1:41234": the address really taken. */
+const char *io_listener_address(const struct io_listener *listener);
+/* Stops accepting at once; call on the loop that listened. NULL allowed, returns NULL. */
+struct io_listener *io_listener_close(struct io_listener *listener);
+
+/* Connects (names are resolved off the loop). ON_CONNECT gets a stream, or NULL and why. */
+must_use int io_connect(struct io_loop *loop, const char *address, uint64_t timeout_ns,
+                        void (*on_connect)(void *owner, struct io_stream *stream, int failed),
+                        void *owner);
+
+/* --- datagrams ---------------------------------------------------------------------------------- */
+
+struct io_udp;
+must_use int io_udp_open(struct io_loop *loop, const char *address,
+                         void (*on_datagram)(void *owner, slice bytes, const char *from),
+                         void *owner, struct io_udp **ret_udp, struct error *ret_error);
+const char *io_udp_address(const struct io_udp *udp);
+/* At most 65,507 bytes. 0, -EAGAIN (queue full, datagram dropped) or a system error. */
+must_use int io_udp_send(struct io_udp *udp, const char *to, slice bytes);
+struct io_udp *io_udp_close(struct io_udp *udp);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * tls.h - TLS 1.2 and 1.3 over an open stream (OpenSSL), both sides. Part of the seam.
+ *
+ * A context is made from PEM files and can be remade while streams live: a reload makes a new
+ * context for new connections, old streams keep theirs (contexts are counted). A stream is
+ * upgraded in place, because NATS starts TLS in the middle of a connection: after the call,
+ * on_bytes and the output buffer are plain text again, and only the wire is encrypted.
+ */
+#ifndef NONET_IO_TLS_H
+#define NONET_IO_TLS_H
+
+#include "io/net.h"
+
+struct io_tls_options {
+    const char *cert_file;   /* PEM chain; server: required, client: for client certificates */
+    const char *key_file;    /* PEM key; a key that is not the certificate's is refused */
+    const char *ca_file;     /* PEM bundle that the peer's certificate must lead to */
+    bool server;             /* which side */
+    bool verify_peer;        /* server: client certificate required; client: check the server */
+    const char *server_name; /* client: SNI and name check */
+    const char *const *alpn; /* NULL-terminated list in order of preference, or NULL */
+    /* server: further certificates by SNI name ("*.shop.example" allowed) */
+    const struct io_tls_name {
+        const char *name, *cert_file, *key_file;
+    } *names;
+    unsigned name_count;
+};
+
+/* Reads the files now. Errors name the file and the cause. The context starts with one count. */
+must_use int io_tls_create(struct io_host *host, const struct io_tls_options *options,
+                           struct io_tls **ret_tls, struct error *ret_error);
+struct io_tls *io_tls_ref(struct io_tls *tls);
+struct io_tls *io_tls_unref(struct io_tls *tls); /* NULL allowed, returns NULL; any thread */
+
+/* Starts the handshake; ALREADY holds bytes of the peer's that were read before the upgrade.
+   ON_READY(owner, 0) when encrypted, or a negative errno with WHY, upon which the stream closes.
+   Bound: the handshake must end within timeout_ns. */
+must_use int io_stream_start_tls(struct io_stream *stream, struct io_tls *tls, slice already,
+                                 uint64_t timeout_ns,
+                                 void (*on_ready)(void *owner, int failed, const char *why));
+/* "TLSv1.3", the cipher, the ALPN protocol chosen, the peer certificate's subject (RFC 2253) and
+   its first SAN; "" where there is none. Valid as long as the stream. */
+struct io_tls_info {
+    const char *version, *cipher, *alpn, *peer_subject, *peer_san;
+};
+struct io_tls_info io_stream_tls(const struct io_stream *stream);
+
+#endif
