@@ -1,0 +1,109 @@
+/*
+ * stream.h - reading streams: messages by sequence, by subject, and what a stream holds.
+ *
+ * Readers see a stream as of the last synced group. A message lies in memory (the tail, the cache)
+ * or in a segment on disk; calls that need bytes from disk never block the loop: they answer
+ * -EINPROGRESS, and log_load brings the block in and calls back, after which the same call
+ * succeeds. So a reader is written as a loop that starts again after a load:
+ *
+ *     failed = log_read(log, stream, sequence, &record);
+ *     if (failed == -EINPROGRESS)
+ *         return log_load(log, stream, sequence, &reader->load);   // load.done tries again
+ *
+ * A record that fails its CRC is answered with -EBADMSG and a log line naming file, offset and
+ * sequence; it is never served, and it keeps its sequence: the stream is not shortened.
+ *
+ * Per subject the stream keeps count, first and last sequence (under 100 B a subject, index
+ * included, for subjects of 20 bytes), so "last by subject" and "how many" cost one lookup.
+ */
+#ifndef NONET_LOG_STREAM_H
+#define NONET_LOG_STREAM_H
+
+#include "log/log.h"
+
+struct log_record {
+    uint64_t sequence, position;
+    int64_t time_ns;
+    slice subject, headers, payload; /* valid until the loop's next turn, or the next log call
+                                        that loads or appends */
+};
+
+struct log_stream_state {
+    uint64_t messages, bytes;               /* visible, live; bytes as stored */
+    uint64_t first_sequence, last_sequence; /* first > last: empty */
+    int64_t first_time_ns, last_time_ns;
+    uint64_t deleted;                       /* holes between first and last */
+    uint64_t subjects;
+    uint64_t damaged;                       /* records found unreadable */
+};
+
+struct log_subject_state {
+    uint64_t messages, first_sequence, last_sequence;
+};
+
+struct log_stream *log_stream_find(struct log *log, slice name); /* NULL where there is none */
+/* Every stream in order of creation: start with NULL. */
+struct log_stream *log_stream_next(struct log *log, struct log_stream *after);
+slice log_stream_name(const struct log_stream *stream);
+slice log_stream_config(const struct log_stream *stream);
+int64_t log_stream_created_ns(const struct log_stream *stream);
+/* For the caller's own struct that goes with the stream. */
+void log_stream_set_user(struct log_stream *stream, void *user);
+void *log_stream_user(const struct log_stream *stream);
+
+struct log_stream_state log_stream_state(const struct log_stream *stream);
+/* With staged messages counted: what limits and expectations are judged by. */
+struct log_stream_state log_stream_staged(const struct log_stream *stream);
+
+/* The message SEQUENCE. 0, -ENOENT (none, deleted, not yet visible), -EINPROGRESS, -EBADMSG. */
+must_use int log_read(struct log *log, struct log_stream *stream, uint64_t sequence,
+                      struct log_record *ret_record);
+
+/* The first message at or after FROM whose subject matches FILTER (NATS wildcards; empty = all).
+   0, -ENOENT (none up to the end now), -EBADMSG with *ret_record.sequence set (skip it),
+   -EINPROGRESS with *ret_record.sequence = what to load and go on from. At most about a thousand
+   records are looked at per call: -EAGAIN with *ret_record.sequence = where to go on, later. */
+must_use int log_seek(struct log *log, struct log_stream *stream, slice filter, uint64_t from,
+                      struct log_record *ret_record);
+
+/* The first sequence whose time is at or after TIME_NS, or last + 1. Same answers as log_read. */
+must_use int log_seek_time(struct log *log, struct log_stream *stream, int64_t time_ns,
+                           uint64_t *ret_sequence);
+
+struct log_load {
+    void (*done)(struct log_load *load, int failed); /* not called from inside log_load */
+    void *internal[4];
+};
+/* Brings the block of SEQUENCE into the cache. 0 (done follows) or -ENOMEM / -EAGAIN (too many
+   loads under way: try again next turn). A load may be given up with log_load_cancel. */
+must_use int log_load(struct log *log, struct log_stream *stream, uint64_t sequence,
+                      struct log_load *load);
+void log_load_cancel(struct log *log, struct log_load *load);
+
+/* One subject, staged messages counted. False where the stream holds none. */
+bool log_subject(struct log_stream *stream, slice subject, struct log_subject_state *ret_state);
+/* Calls EACH for every subject that matches FILTER, in no order, until it returns != 0. The
+   stream must not change meanwhile. */
+int log_subject_each(struct log_stream *stream, slice filter,
+                     int (*each)(void *self, slice subject, const struct log_subject_state *state),
+                     void *self);
+/* How many live messages at or after FROM match FILTER (empty = all): exact for all and for a
+   FROM at or below the first; else counted by subject where that suffices, or by scanning blocks in
+   memory and estimated for those on disk (consumers' num_pending). */
+uint64_t log_count(struct log *log, struct log_stream *stream, slice filter, uint64_t from);
+
+/* Does SUBJECT match FILTER, by the NATS rules? (log and bus share this one.) */
+bool log_subject_matches(slice filter, slice subject);
+
+/* --- checking ------------------------------------------------------------------------------------ */
+
+struct log_verify_report {
+    uint64_t streams, messages, bytes, journal_groups, segments, damaged;
+};
+/* Reads all of a closed log and checks every CRC and every order. DAMAGE(self, error) for each
+   finding. 0 when clean, -EBADMSG when not, or why it could not be read. */
+must_use int log_verify(struct io_host *host, const char *directory,
+                        void (*damage)(void *self, const struct error *error), void *self,
+                        struct log_verify_report *ret_report, struct error *ret_error);
+
+#endif
