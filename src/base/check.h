@@ -20,9 +20,8 @@ _Noreturn void check_failed(const char *expression, const char *file, int line,
                             const char *function);
 
 #define check(condition)                                                                           \
-    (__builtin_expect(!!(condition), 1)                                                            \
-         ? (void)0                                                                                 \
-         : check_failed(#condition, __FILE__, __LINE__, __func__))
+    (__builtin_expect(!!(condition), 1) ? (void)0                                                  \
+                                        : check_failed(#condition, __FILE__, __LINE__, __func__))
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
@@ -35,6 +34,7 @@ _Noreturn void check_failed(const char *expression, const char *file, int line,
 #define array_count(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct that embeds MEMBER at POINTER: for intrusive lists, heaps and timers. */
-#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define container_of(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif
