@@ -92,9 +92,6 @@ int log_subject_each(struct log_stream *stream, slice filter,
    memory and estimated for those on disk (consumers' num_pending). */
 uint64_t log_count(struct log *log, struct log_stream *stream, slice filter, uint64_t from);
 
-/* Does SUBJECT match FILTER, by the NATS rules? (log and bus share this one.) */
-bool log_subject_matches(slice filter, slice subject);
-
 /* --- checking ------------------------------------------------------------------------------------ */
 
 struct log_verify_report {

@@ -108,7 +108,7 @@ must_use int json_bool(json_value v, bool *ret_bool);
 must_use int json_i64(json_value v,
                       int64_t *ret_number); /* -EINVAL for 1.0 and 1e3: not integers */
 must_use int json_u64(json_value v, uint64_t *ret_number);
-must_use int json_double(json_value v, double *ret_number); /* nearest double to any number */
+must_use int json_double(json_value v, double *ret_number); /* the nearest to what is written */
 must_use int json_number(json_value v, slice *ret_digits);  /* as written */
 /* Content of a string. Points into the text, or into DOC where it held escapes; valid until the
    next parse or free. Also -ENOMEM. May hold NUL bytes (\u0000). */
