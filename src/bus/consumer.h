@@ -1,0 +1,53 @@
+/*
+ * consumer.h - consumers of streams (see streams.h for what they promise).
+ *
+ *              pull request                     acknowledged, terminated
+ *   WAITING ------------------> IN FLIGHT ------------------------------> DONE
+ *      ^                            |  ack_wait over, -NAK (after its delay)
+ *      '------- redelivery ---------'  deliveries = max_deliver: left behind, advisory published
+ *
+ * A pull request names a reply subject and how much it wants; messages are published to that
+ * subject with the acknowledgement address `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream
+ * sequence>.<consumer sequence>.<time ns>.<pending>` as reply. Requests are served in the order they came;
+ * one whose reply subject has lost all interest is dropped. Status messages end or accompany a
+ * request: 100 heartbeat, 404 no messages, 408 expired, 409 bounds and deletion.
+ */
+#ifndef NONET_BUS_CONSUMER_H
+#define NONET_BUS_CONSUMER_H
+
+#include "bus/streams.h"
+
+struct consumer_sequence {
+    uint64_t consumer, stream;
+    int64_t last_active_ns; /* 0 = never */
+};
+struct consumer_info {
+    struct consumer_sequence delivered, ack_floor;
+    uint64_t ack_pending, redelivered, waiting, pending;
+    int64_t created_ns;
+};
+
+typedef void (*consumer_done)(void *self, struct consumer *consumer,
+                              const struct streams_error *error);
+/* Creates; the same name with the same config gives the same consumer; changed settings that may
+   change are changed. Durable when DONE is called. */
+void consumer_create(struct stream *stream, const struct consumer_config *config,
+                     consumer_done done, void *self);
+void consumer_delete(struct consumer *consumer, consumer_done done, void *self);
+struct consumer *consumer_find(struct stream *stream, slice name);
+struct consumer *consumer_next(struct stream *stream, slice after); /* by name; start with empty */
+struct stream *consumer_stream(const struct consumer *consumer);
+const struct consumer_config *consumer_config(const struct consumer *consumer);
+struct consumer_info consumer_info(const struct consumer *consumer);
+
+struct consumer_pull {
+    slice reply;
+    unsigned batch;                     /* 0 = 1 */
+    uint64_t bytes_max;                 /* 0 = none */
+    uint64_t expires_ns, heartbeat_ns;  /* 0 = none */
+    bool no_wait;
+};
+/* Serves or queues the request; refusals go to its reply subject as status messages. */
+void consumer_pull(struct consumer *consumer, const struct consumer_pull *pull);
+
+#endif

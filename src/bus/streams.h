@@ -1,0 +1,145 @@
+/*
+ * streams.h - durable streams and their consumers, in JetStream's terms. Lives on one shard.
+ *
+ * A stream captures subjects: the engine subscribes to them on the stream shard, judges each
+ * message (limits, expectations, duplicate ids), appends it to the log, and answers with a
+ * publish acknowledgement only when it is on disk. Nothing read from a stream is ahead of that.
+ *
+ * THE ORDER OF JUDGEMENT of a publish, because experts check it:
+ *     1 message size, sealed, headers well-formed      5 expected last sequence
+ *     2 expected stream                                6 expected last sequence of the subject
+ *     3 duplicate id: answered as success, duplicate   7 discard "new" limits
+ *     4 expected last id                               8 append
+ * Ids come before expectations, so that a retry of what was accepted is a success whatever has
+ * happened since. (nats-server on one node judges 3 before 4, 5; clustered it differs.)
+ *
+ * A CONSUMER is a durable position: deliver policy, filter, acknowledgement policy. It hands
+ * messages to pull requests, tracks what is in flight, redelivers after ack_wait (or backoff),
+ * stops at max_deliver, and acknowledges through `$JS.ACK...` replies. What must survive a crash
+ * is journalled as deltas of the owner "consumers": created, removed, delivered up to,
+ * acknowledged. Delivery counts may be repeated after a crash (redelivery is not duplication);
+ * an acknowledgement that was confirmed (double ack) is never forgotten.
+ *
+ * Every call runs on the stream shard. Other shards reach streams by requests to `$JS.API.>`,
+ * which is also how a JetStream cluster is reached when it is the engine: rooms speak to that
+ * API and do not see which engine answers. streams_capabilities says what the engine can do.
+ */
+#ifndef NONET_BUS_STREAMS_H
+#define NONET_BUS_STREAMS_H
+
+#include "bus/bus.h"
+#include "log/stream.h"
+
+#define STREAMS_NAME_MAX 255
+#define STREAMS_SUBJECTS_MAX 256
+#define STREAMS_MAX 100000u
+#define STREAMS_DUPLICATES_MAX (8u << 20)  /* ids remembered per stream; the oldest go first */
+#define CONSUMERS_PER_STREAM_MAX 100000u
+#define CONSUMER_WAITING_MAX_DEFAULT 512u
+#define CONSUMER_ACK_PENDING_DEFAULT 1000u
+#define CONSUMER_ACK_WAIT_DEFAULT_NS (30 * 1000000000ull)
+#define CONSUMER_INACTIVE_DEFAULT_NS (5 * 1000000000ull)
+#define STREAMS_BACKLOG_BYTES (64u << 20) /* messages held while the log is at its hard mark */
+
+enum streams_capability {
+    STREAMS_SYNC_BEFORE_ACK = 1, /* acknowledged means on disk */
+    STREAMS_COMMIT_PARTICIPANTS = 2,
+};
+
+struct streams;
+struct stream;
+struct consumer;
+
+/* An error as the JetStream API words it. code 0 = none. Codes and texts: nats-server errors.json. */
+struct streams_error {
+    int code;          /* HTTP-like: 400, 404, 500, 503 */
+    unsigned err_code; /* 10003 ... */
+    char description[160];
+};
+
+enum stream_retention { STREAM_LIMITS, STREAM_INTEREST, STREAM_WORK_QUEUE };
+enum stream_discard { STREAM_DISCARD_OLD, STREAM_DISCARD_NEW };
+
+/* Slices point into memory of whoever made the struct; the engine copies. -1 = without limit. */
+struct stream_config {
+    slice name, description;
+    slice subjects[STREAMS_SUBJECTS_MAX];
+    unsigned subject_count;
+    enum stream_retention retention;
+    enum stream_discard discard;
+    bool discard_new_per_subject, in_memory, no_ack, sealed, deny_delete, deny_purge;
+    bool allow_rollup, allow_direct;
+    int64_t consumers_max, messages_max, bytes_max, messages_per_subject_max, message_bytes_max;
+    int64_t age_max_ns, duplicate_window_ns; /* window 0 = 2 min, or age_max where that is less */
+};
+
+enum consumer_deliver {
+    DELIVER_ALL, DELIVER_LAST, DELIVER_NEW, DELIVER_FROM_SEQUENCE, DELIVER_FROM_TIME,
+    DELIVER_LAST_PER_SUBJECT
+};
+enum consumer_ack { ACK_NONE, ACK_ALL, ACK_EXPLICIT };
+
+#define CONSUMER_BACKOFF_MAX 64
+struct consumer_config {
+    slice name, description, filter; /* name empty: the engine makes one (ephemeral) */
+    bool durable, headers_only, in_memory, replay_original;
+    enum consumer_deliver deliver;
+    enum consumer_ack ack;
+    uint64_t start_sequence;
+    int64_t start_time_ns;
+    int64_t ack_wait_ns, inactive_ns, expires_max_ns; /* 0 = default / none */
+    int64_t backoff_ns[CONSUMER_BACKOFF_MAX];
+    unsigned backoff_count;
+    int64_t deliver_max, ack_pending_max, waiting_max, batch_max, bytes_max; /* 0 default, -1 none */
+    slice sample_frequency; /* kept and given back */
+};
+
+struct streams_options {
+    struct bus *bus; /* of the stream shard */
+    struct log *log; /* may be given later by streams_set_log: owners are needed to open it */
+    struct logger *logger;
+};
+must_use int streams_create(const struct streams_options *options, struct streams **ret_streams);
+/* The log owners to open the log with: *ret_count of them, valid as long as STREAMS. */
+const struct log_owner *streams_owners(struct streams *streams, unsigned *ret_count);
+/* Takes up the opened log: its streams become live (subscribed), duplicate windows are read back. */
+must_use int streams_set_log(struct streams *streams, struct log *log, struct error *ret_error);
+/* Called from the log's on_visible / on_room. */
+void streams_on_visible(struct streams *streams, struct log_stream *stream);
+void streams_on_room(struct streams *streams);
+/* Ends captures and consumers; the log is the caller's to close afterwards. */
+struct streams *streams_free(struct streams *streams);
+unsigned streams_capabilities(const struct streams *streams);
+
+/* --- streams: the answers of the API --------------------------------------------------------------- */
+
+typedef void (*streams_done)(void *self, struct stream *stream, const struct streams_error *error);
+
+/* Create, or (exists with the same config) the same; durable when DONE is called. */
+void stream_create(struct streams *streams, const struct stream_config *config, streams_done done,
+                   void *self);
+void stream_update(struct streams *streams, const struct stream_config *config, streams_done done,
+                   void *self);
+void stream_delete(struct streams *streams, slice name, streams_done done, void *self);
+struct stream *stream_find(struct streams *streams, slice name);
+/* By name order; start with empty. NULL past the last. */
+struct stream *stream_next(struct streams *streams, slice after);
+const struct stream_config *stream_config(const struct stream *stream);
+struct log_stream *stream_log(const struct stream *stream);
+unsigned stream_consumer_count(const struct stream *stream);
+int64_t stream_created_ns(const struct stream *stream);
+/* FILTER empty = all; KEEP newest of each; below BEFORE_SEQUENCE (0 = all). */
+void stream_purge(struct stream *stream, slice filter, uint64_t before_sequence, uint64_t keep,
+                  void (*done)(void *self, uint64_t purged, const struct streams_error *error),
+                  void *self);
+void stream_delete_message(struct stream *stream, uint64_t sequence, streams_done done, void *self);
+/* By sequence, or (SEQUENCE 0) the last of SUBJECT, or (both) the next of SUBJECT at or after. The
+   record is valid during DONE. */
+void stream_get(struct stream *stream, uint64_t sequence, slice subject,
+                void (*done)(void *self, const struct log_record *record,
+                             const struct streams_error *error),
+                void *self);
+
+/* --- consumers: bus/consumer.h ---------------------------------------------------------------------- */
+
+#endif
