@@ -40,19 +40,20 @@ enum json_type {
     JSON_OBJECT,
 };
 
-/* Fields are the reader's own, except the two limits, which may be set between init and parse. */
+/* Fields are the reader's own, but for the two limits, which may be set between init and parse. */
 struct json_doc {
-    uint32_t depth_max;
-    uint32_t nodes_max;
+    uint32_t depth_max; /* at most JSON_DEPTH_MAX */
+    uint32_t nodes_max; /* at most JSON_NODES_MAX */
 
     slice text;
     struct json_node *nodes;
     uint32_t count;
     uint32_t capacity;
-    char *unescaped; /* as large as text, made when the first escaped string is asked for */
+    char *unescaped; /* strings without their escapes, each at its offset in the text */
     size_t unescaped_capacity;
-    const char **keys;  /* room to sort the keys of a large object */
-    const char *reason; /* of the last refusal, a sentence without a full stop */
+    slice *keys; /* room to compare the keys of a large object */
+    size_t keys_capacity;
+    const char *reason; /* of the last refusal */
     size_t offset;      /* where in the text it was refused */
 };
 
@@ -95,9 +96,10 @@ json_value json_element(json_value v, uint32_t index);
 struct json_iterator {
     json_value key;
     json_value value;
-    json_value container;
+    struct json_doc *doc;
     uint32_t next;
     uint32_t end;
+    bool object;
 };
 struct json_iterator json_each(json_value v);
 bool json_next(struct json_iterator *i);
@@ -105,8 +107,7 @@ bool json_next(struct json_iterator *i);
 /* Typed reads. 0; -ENOENT where V is absent; -EINVAL where it is of another type; -ERANGE where
    the number does not fit. *ret_x is written only on 0. */
 must_use int json_bool(json_value v, bool *ret_bool);
-must_use int json_i64(json_value v,
-                      int64_t *ret_number); /* -EINVAL for 1.0 and 1e3: not integers */
+must_use int json_i64(json_value v, int64_t *ret_number); /* 1.0 and 1e3 are no integers: -EINVAL */
 must_use int json_u64(json_value v, uint64_t *ret_number);
 must_use int json_double(json_value v, double *ret_number); /* the nearest to what is written */
 must_use int json_number(json_value v, slice *ret_digits);  /* as written */
