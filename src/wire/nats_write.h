@@ -24,7 +24,7 @@
 /* Bytes of the longest line around the arguments: verb, blanks, two sizes, two line ends. */
 enum { NATS_FRAME_ROOM = 64 };
 
-/* Room for MSG, HMSG, PUB or HPUB, with or without headers. Saturates instead of wrapping. */
+/* Room for MSG, HMSG, PUB or HPUB, with or without headers. */
 static inline size_t nats_message_room(slice subject, slice sid, slice reply, size_t body_len) {
     return NATS_FRAME_ROOM + subject.len + sid.len + reply.len + body_len;
 }
