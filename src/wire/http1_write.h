@@ -1,0 +1,42 @@
+/*
+ * http1_write.h - heads and chunks of HTTP/1.1 messages, written.
+ *
+ * A head is a first line, fields, an end. The writers refuse what would let a value become a line
+ * of its own (response splitting): names must be tokens, values, targets and reasons may not
+ * hold control bytes; -EINVAL, and nothing was appended. Framing is the caller's: one of
+ * Content-Length and Transfer-Encoding, never both.
+ */
+#ifndef NONET_WIRE_HTTP1_WRITE_H
+#define NONET_WIRE_HTTP1_WRITE_H
+
+#include "base/buf.h"
+
+enum { HTTP1_CHUNK_HEAD_ROOM = 18 }; /* 16 digits and CR LF */
+
+/* "HTTP/1.1 404 Not Found\r\n"; STATUS 100 to 599. An empty REASON gives the usual one. */
+must_use int http1_write_status(struct buf *b, unsigned status, slice reason);
+
+/* "GET /path HTTP/1.1\r\n"; no blank or control byte in TARGET. */
+must_use int http1_write_request(struct buf *b, slice method, slice target);
+
+/* "Name: value\r\n" */
+must_use int http1_write_field(struct buf *b, slice name, slice value);
+must_use int http1_write_field_u64(struct buf *b, slice name, uint64_t value);
+
+/* The empty line. */
+must_use int http1_write_end(struct buf *b);
+
+/* DATA as one chunk; empty DATA writes nothing, since an empty chunk would be the last. */
+must_use int http1_write_chunk(struct buf *b, slice data);
+
+/* The line before SIZE bytes of data, for data that is sent from where it lies; OUT has
+   HTTP1_CHUNK_HEAD_ROOM bytes. Returns its length. The data is followed by "\r\n". */
+size_t http1_put_chunk_head(char *out, size_t size);
+
+/* "0\r\n": fields may follow, then http1_write_end(). */
+must_use int http1_write_last_chunk(struct buf *b);
+
+/* "Not Found", or "" for a status without a usual reason. */
+const char *http1_reason(unsigned status);
+
+#endif
