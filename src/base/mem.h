@@ -20,6 +20,9 @@
 /* SIZE bytes, not cleared, or NULL. The caller frees with mem_free. */
 must_use void *mem_alloc(size_t size);
 
+/* SIZE bytes, not cleared, at an address that is a multiple of ALIGN (a power of two), or NULL. */
+must_use void *mem_alloc_aligned(size_t size, size_t align);
+
 /* COUNT x SIZE bytes of zero, or NULL (also where the product overflows). */
 must_use void *mem_zalloc(size_t count, size_t size);
 

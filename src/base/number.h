@@ -55,7 +55,7 @@ static inline double number_rate_per_second(struct number_rate rate) {
 size_t number_format_u64(uint64_t number, char *out);
 size_t number_format_i64(int64_t number, char *out);
 
-/* Writes the shortest text that number_parse_duration turns back into NS ("1h30m", "250ms", "0s")
+/* Writes the text that number_parse_duration turns back into NS ("1h30m", "250ms", "0s")
    with a NUL to OUT of at least NUMBER_TEXT_MAX * 2 bytes. Returns its length. */
 size_t number_format_duration(uint64_t ns, char *out);
 

@@ -1,0 +1,40 @@
+#include "base/hex.h"
+
+#include <errno.h>
+
+size_t hex_encode(slice bytes, char *out) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char byte = (unsigned char)bytes.ptr[i];
+        out[2 * i] = digits[byte >> 4];
+        out[2 * i + 1] = digits[byte & 15];
+    }
+    return 2 * bytes.len;
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int hex_decode(slice text, void *out, size_t size, size_t *ret_len) {
+    unsigned char *to = out;
+    if (text.len % 2 != 0)
+        return -EINVAL;
+    if (text.len / 2 > size)
+        return -ENOSPC;
+    for (size_t i = 0; i < text.len; i += 2) {
+        int high = hex_digit(text.ptr[i]);
+        int low = hex_digit(text.ptr[i + 1]);
+        if (high < 0 || low < 0)
+            return -EINVAL;
+        to[i / 2] = (unsigned char)(high << 4 | low);
+    }
+    *ret_len = text.len / 2;
+    return 0;
+}
