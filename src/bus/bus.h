@@ -23,7 +23,7 @@
  * during a publish do not see that message; ended ones are not called again; their memory goes
  * at the end of the turn.
  *
- * BOUNDS. Subjects up to BUS_SUBJECT_MAX bytes and BUS_TOKENS_MAX tokens. A bus never queues
+ * BOUNDS. Subjects up to BUS_SUBJECT_MAX bytes (so at most half as many tokens). A bus never queues
  * messages itself: receivers have bounded buffers, channels report full (bus_full), and then
  * publishers that read from sockets pause until on_room (bus_wait).
  */
@@ -33,11 +33,11 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/slice.h"
-#include "io/loop.h"
 #include "io/logger.h"
+#include "io/loop.h"
 
 #define BUS_SUBJECT_MAX 4096
-#define BUS_TOKENS_MAX 256
+#define BUS_SHARDS_MAX 64u
 #define BUS_SUBSCRIPTIONS_MAX (16u << 20) /* per shard */
 #define BUS_REQUESTS_MAX 65536u           /* under way, per shard */
 
@@ -66,14 +66,13 @@ unsigned bus_stream_shard(const struct bus *bus);
 
 /* --- publish ---------------------------------------------------------------------------------- */
 
-/* A publisher's memory of its last subject: makes the next look-up of the same one a compare. Zeroed
-   at first; valid as long as its bus; bus_route_clear gives its memory back. */
+/* A publisher's memory of its last subject: makes the next look-up of the same one a compare.
+   Zeroed at first; valid as long as its bus; bus_route_clear gives its memory back. */
 struct bus_route {
     uint64_t generation;
     struct bus_match *match;
-    uint32_t len;
-    char subject[60];
 };
+void bus_route_clear(struct bus_route *route);
 
 /* Delivers MESSAGE. ORIGIN: subscriptions whose `origin` equals it are passed over (echo off), NULL
    for none. ROUTE may be NULL. Returns how many receivers took it, shards counted as one each;
@@ -93,7 +92,8 @@ void bus_wait_cancel(struct bus_waiter *waiter);
 /* The stream engine's own word that it is over its mark (any shard hears of it). */
 void bus_set_stream_full(struct bus *bus, bool full);
 
-/* --- subscribe --------------------------------------------------------------------------------- */
+/* --- subscribe ---------------------------------------------------------------------------------
+ */
 
 struct bus_receiver {
     /* MESSAGE is valid during the call only. OWNER as given to bus_subscribe. */
@@ -120,12 +120,13 @@ bool bus_has_interest(struct bus *bus, slice subject);
 must_use int bus_fence(struct bus *bus, void (*done)(void *self, uint64_t id), void *self,
                        uint64_t id);
 
-/* --- requests ------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------
+ */
 
 /* Sends a request and collects answers. ON_REPLY is called for each answer with the message, and
    last with NULL and why it ended: 0 (enough answers), -EHOSTUNREACH (no responders), -ETIMEDOUT
-   (deadline; scatter-gather ends like this or by stall), -ECANCELED. After that the request is gone.
-   Never called from inside bus_request. */
+   (deadline; scatter-gather ends like this or by stall), -ECANCELED. After that the request is
+   gone. Never called from inside bus_request. */
 struct bus_request_options {
     struct bus_message message; /* its reply is ignored */
     uint64_t timeout_ns;        /* whole deadline; 0 = 2 s */
@@ -141,7 +142,8 @@ must_use int bus_request(struct bus *bus, const struct bus_request_options *opti
 /* Ends it without further calls. */
 void bus_request_cancel(struct bus *bus, struct bus_request *request);
 
-/* --- figures ---------------------------------------------------------------------------------------- */
+/* --- figures
+ * ---------------------------------------------------------------------------------------- */
 
 struct bus_stats {
     uint64_t subscriptions, cache_hits, cache_misses, published, delivered, to_shards, from_shards;

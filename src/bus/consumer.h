@@ -8,9 +8,9 @@
  *
  * A pull request names a reply subject and how much it wants; messages are published to that
  * subject with the acknowledgement address `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream
- * sequence>.<consumer sequence>.<time ns>.<pending>` as reply. Requests are served in the order they came;
- * one whose reply subject has lost all interest is dropped. Status messages end or accompany a
- * request: 100 heartbeat, 404 no messages, 408 expired, 409 bounds and deletion.
+ * sequence>.<consumer sequence>.<time ns>.<pending>` as reply. Requests are served in the order
+ * they came; one whose reply subject has lost all interest is dropped. Status messages end or
+ * accompany a request: 100 heartbeat, 404 no messages, 408 expired, 409 bounds and deletion.
  */
 #ifndef NONET_BUS_CONSUMER_H
 #define NONET_BUS_CONSUMER_H
@@ -42,9 +42,9 @@ struct consumer_info consumer_info(const struct consumer *consumer);
 
 struct consumer_pull {
     slice reply;
-    unsigned batch;                     /* 0 = 1 */
-    uint64_t bytes_max;                 /* 0 = none */
-    uint64_t expires_ns, heartbeat_ns;  /* 0 = none */
+    unsigned batch;                    /* 0 = 1 */
+    uint64_t bytes_max;                /* 0 = none */
+    uint64_t expires_ns, heartbeat_ns; /* 0 = none */
     bool no_wait;
 };
 /* Serves or queues the request; refusals go to its reply subject as status messages. */

@@ -33,7 +33,7 @@
 #define STREAMS_NAME_MAX 255
 #define STREAMS_SUBJECTS_MAX 256
 #define STREAMS_MAX 100000u
-#define STREAMS_DUPLICATES_MAX (8u << 20)  /* ids remembered per stream; the oldest go first */
+#define STREAMS_DUPLICATES_MAX (8u << 20) /* ids remembered per stream; the oldest go first */
 #define CONSUMERS_PER_STREAM_MAX 100000u
 #define CONSUMER_WAITING_MAX_DEFAULT 512u
 #define CONSUMER_ACK_PENDING_DEFAULT 1000u
@@ -50,7 +50,8 @@ struct streams;
 struct stream;
 struct consumer;
 
-/* An error as the JetStream API words it. code 0 = none. Codes and texts: nats-server errors.json. */
+/* An error as the JetStream API words it. code 0 = none. Codes and texts: nats-server errors.json.
+ */
 struct streams_error {
     int code;          /* HTTP-like: 400, 404, 500, 503 */
     unsigned err_code; /* 10003 ... */
@@ -74,7 +75,11 @@ struct stream_config {
 };
 
 enum consumer_deliver {
-    DELIVER_ALL, DELIVER_LAST, DELIVER_NEW, DELIVER_FROM_SEQUENCE, DELIVER_FROM_TIME,
+    DELIVER_ALL,
+    DELIVER_LAST,
+    DELIVER_NEW,
+    DELIVER_FROM_SEQUENCE,
+    DELIVER_FROM_TIME,
     DELIVER_LAST_PER_SUBJECT
 };
 enum consumer_ack { ACK_NONE, ACK_ALL, ACK_EXPLICIT };
@@ -90,7 +95,8 @@ struct consumer_config {
     int64_t ack_wait_ns, inactive_ns, expires_max_ns; /* 0 = default / none */
     int64_t backoff_ns[CONSUMER_BACKOFF_MAX];
     unsigned backoff_count;
-    int64_t deliver_max, ack_pending_max, waiting_max, batch_max, bytes_max; /* 0 default, -1 none */
+    int64_t deliver_max, ack_pending_max, waiting_max, batch_max,
+        bytes_max;          /* 0 default, -1 none */
     slice sample_frequency; /* kept and given back */
 };
 
@@ -102,7 +108,8 @@ struct streams_options {
 must_use int streams_create(const struct streams_options *options, struct streams **ret_streams);
 /* The log owners to open the log with: *ret_count of them, valid as long as STREAMS. */
 const struct log_owner *streams_owners(struct streams *streams, unsigned *ret_count);
-/* Takes up the opened log: its streams become live (subscribed), duplicate windows are read back. */
+/* Takes up the opened log: its streams become live (subscribed), duplicate windows are read back.
+ */
 must_use int streams_set_log(struct streams *streams, struct log *log, struct error *ret_error);
 /* Called from the log's on_visible / on_room. */
 void streams_on_visible(struct streams *streams, struct log_stream *stream);
@@ -111,7 +118,8 @@ void streams_on_room(struct streams *streams);
 struct streams *streams_free(struct streams *streams);
 unsigned streams_capabilities(const struct streams *streams);
 
-/* --- streams: the answers of the API --------------------------------------------------------------- */
+/* --- streams: the answers of the API
+ * --------------------------------------------------------------- */
 
 typedef void (*streams_done)(void *self, struct stream *stream, const struct streams_error *error);
 
@@ -140,6 +148,7 @@ void stream_get(struct stream *stream, uint64_t sequence, slice subject,
                              const struct streams_error *error),
                 void *self);
 
-/* --- consumers: bus/consumer.h ---------------------------------------------------------------------- */
+/* --- consumers: bus/consumer.h
+ * ---------------------------------------------------------------------- */
 
 #endif

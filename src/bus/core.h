@@ -1,0 +1,73 @@
+/*
+ * core.h - the inside of a bus, for bus.c (publish, subscribe), remote.c (other shards) and
+ * request.c. Nobody else includes it.
+ *
+ * Messages between buses (io_send kinds; numbers in host order, both ends are one process):
+ *
+ *     INTEREST    {int32 change, u16 subject length, u16 queue length} subject queue
+ *     MESSAGE     {u32 subject, reply, headers, payload, queue lengths; u8 hops} the five parts;
+ *                 with a queue name it is for one member of that group, else for plain interest
+ *     FENCE       u64 number: "say when you have applied what I sent before"
+ *     FENCE_DONE  u64 number
+ *     FULL        u8: the stream shard's word that its log is over the mark, or under it again
+ *
+ * Interest is announced per subject when the first plain subscription comes and the last goes, and
+ * per queue group with every member, since members are what the choice is weighted by.
+ */
+#ifndef NONET_BUS_CORE_H
+#define NONET_BUS_CORE_H
+
+#include "base/random.h"
+#include "bus/bus.h"
+#include "bus/index.h"
+
+enum bus_kind { BUS_INTEREST = 1, BUS_MESSAGE, BUS_FENCE, BUS_FENCE_DONE, BUS_FULL };
+
+#define BUS_HOPS_MAX 2 /* a queue message whose group has gone meanwhile is sent on so often */
+
+struct requests;
+
+struct bus {
+    struct io_loop *loop;
+    struct logger *logger;
+    struct io_host *host;
+    unsigned shard, shards, stream_shard;
+    struct index index;
+    struct random random;
+    struct list subscriptions;
+    struct list graveyard; /* ended during a publish, buried after the outermost one */
+    unsigned depth;        /* publishes under way, one inside the other */
+    uint64_t subscription_count, published, delivered, to_shards, from_shards;
+
+    /* remote.c */
+    uint64_t announced;               /* interest messages sent, to each shard the same number */
+    uint64_t applied[BUS_SHARDS_MAX]; /* what each shard has confirmed */
+    uint64_t asked;                   /* the fence number last sent */
+    struct list fences;               /* struct fence, oldest first */
+    uint64_t full_channels;           /* bit per shard whose channel reported full */
+    bool stream_full;
+    struct list waiters;
+
+    struct requests *requests; /* request.c; made at first use */
+};
+
+/* bus.c */
+unsigned bus_deliver_local(struct bus *bus, struct bus_match *match,
+                           const struct bus_message *message, const void *origin);
+/* One member of GROUP, on whatever shard; HOPS so far. True where somebody took it. */
+bool bus_deliver_group(struct bus *bus, const struct match_group *group,
+                       const struct bus_message *message, const void *origin, unsigned hops);
+void bus_bury(struct bus *bus);
+
+/* remote.c */
+void bus_remote_open(struct bus *bus);
+void bus_remote_close(struct bus *bus);
+void bus_announce(struct bus *bus, slice subject, slice queue, int change);
+/* False where the message could not be sent (no memory). */
+bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message *message,
+                      slice queue, unsigned hops);
+
+/* request.c */
+void bus_requests_close(struct bus *bus);
+
+#endif

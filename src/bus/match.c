@@ -1,0 +1,317 @@
+/*
+ * match.c - looking a subject up: the walk over the trie, the flattened match, the cache.
+ *
+ * The walk collects into a COLLECTOR, a scratch match whose arrays grow and are kept for the next
+ * look-up, so that a subject seen once (an inbox) costs no allocation. A publish made from inside
+ * a delivery needs a second collector while the first is in use: collectors form a stack of idle
+ * ones, as deep as deliveries nest. A subject seen twice gets a compact copy in the cache.
+ *
+ * Recursion: one level a token, so at most BUS_SUBJECT_MAX / 2 levels of a small frame. A token
+ * that is empty ("a..b") matches nothing, not even a wildcard, as in nats-server.
+ */
+#include "base/mem.h"
+#include "bus/index_node.h"
+#include "wire/nats_subject.h"
+
+#include <errno.h>
+
+struct index_collector {
+    struct bus_match match; /* first: a scratch match is freed back to its collector */
+    struct index_collector *next_spare;
+    struct bus_subscription **plain;
+    const struct index_group **sources; /* groups found, in order of the walk */
+    struct bus_subscription **members;
+    struct match_remote *remotes;
+    struct match_group *groups;
+    uint32_t plain_cap, source_count, source_cap, member_cap, remote_cap, group_cap;
+    bool failed;
+};
+
+/* Room for one more element of an array that doubles. */
+static bool grow(void *address_of_array, uint32_t *cap, uint32_t count, size_t size) {
+    if (count < *cap)
+        return true;
+    uint32_t wanted = *cap ? *cap * 2 : 8;
+    while (wanted <= count)
+        wanted *= 2;
+    void *old;
+    memcpy(&old, address_of_array, sizeof old);
+    void *grown = mem_realloc(old, wanted * size);
+    if (!grown)
+        return false;
+    memcpy(address_of_array, &grown, sizeof grown);
+    *cap = wanted;
+    return true;
+}
+
+static void collect_node(struct index_collector *c, struct index_node *node) {
+    c->match.shards |= node->shards;
+    struct list_node *at, *following;
+    list_each(&node->plain, at, following) {
+        if (!grow(&c->plain, &c->plain_cap, c->match.plain_count, sizeof *c->plain)) {
+            c->failed = true;
+            return;
+        }
+        c->plain[c->match.plain_count++] = container_of(at, struct bus_subscription, in_node);
+    }
+    for (const struct index_group *group = node->groups; group; group = group->next) {
+        if (!grow(&c->sources, &c->source_cap, c->source_count, sizeof *c->sources)) {
+            c->failed = true;
+            return;
+        }
+        c->sources[c->source_count++] = group;
+    }
+}
+
+static void walk(const struct index *index, struct index_collector *c, struct index_node *node,
+                 slice rest) {
+    slice token;
+    if (!nats_subject_next(&rest, &token)) {
+        collect_node(c, node);
+        return;
+    }
+    if (token.len == 0)
+        return;
+    if (node->rest) {
+        slice unseen = rest; /* "a..b" matches nothing: look ahead for empty tokens */
+        slice later;
+        bool whole = true;
+        while (whole && nats_subject_next(&unseen, &later))
+            whole = later.len > 0;
+        if (whole)
+            collect_node(c, node->rest);
+    }
+    if (node->star)
+        walk(index, c, node->star, rest);
+    struct index_node *child = index_child(index, node, token);
+    if (child)
+        walk(index, c, child, rest);
+}
+
+static bool group_add_source(struct index_collector *c, struct match_group *group,
+                             const struct index_group *source, uint32_t *members,
+                             uint32_t *remotes) {
+    struct list_node *at, *following;
+    list_each(&source->members, at, following) {
+        if (!grow(&c->members, &c->member_cap, *members, sizeof *c->members))
+            return false;
+        c->members[(*members)++] = container_of(at, struct bus_subscription, in_node);
+        group->member_count++;
+        group->weight++;
+    }
+    for (uint32_t i = 0; i < source->remote_count; i++) {
+        if (!grow(&c->remotes, &c->remote_cap, *remotes, sizeof *c->remotes))
+            return false;
+        c->remotes[(*remotes)++] = source->remotes[i];
+        group->remote_count++;
+        group->weight += source->remotes[i].members;
+    }
+    return true;
+}
+
+static slice source_name(const struct index_group *source) {
+    return slice_make(source->name, source->name_len);
+}
+
+/* Merges the groups found by name. Quadratic in the number of sources for one subject, of which
+   there are a handful. */
+static bool collect_groups(struct index_collector *c) {
+    uint32_t members = 0, remotes = 0;
+    for (uint32_t i = 0; i < c->source_count; i++) {
+        if (!c->sources[i])
+            continue;
+        slice name = source_name(c->sources[i]);
+        if (!grow(&c->groups, &c->group_cap, c->match.group_count, sizeof *c->groups))
+            return false;
+        struct match_group *group = &c->groups[c->match.group_count++];
+        *group = (struct match_group){.name = name};
+        for (uint32_t j = i; j < c->source_count; j++) {
+            if (!c->sources[j] || !slice_equal(source_name(c->sources[j]), name))
+                continue;
+            if (!group_add_source(c, group, c->sources[j], &members, &remotes))
+                return false;
+            c->sources[j] = NULL;
+        }
+    }
+    uint32_t member = 0, remote = 0; /* the arrays have stopped moving: point into them */
+    for (uint32_t i = 0; i < c->match.group_count; i++) {
+        struct match_group *group = &c->groups[i];
+        group->members = c->members ? c->members + member : NULL;
+        group->remotes = c->remotes ? c->remotes + remote : NULL;
+        member += group->member_count;
+        remote += group->remote_count;
+    }
+    return true;
+}
+
+static struct index_collector *collector_take(struct index *index) {
+    struct index_collector *c = index->spare;
+    if (c)
+        index->spare = c->next_spare;
+    else
+        c = mem_zalloc(1, sizeof *c);
+    if (c) {
+        c->match = (struct bus_match){.refs = 1};
+        c->source_count = 0;
+        c->failed = false;
+    }
+    return c;
+}
+
+static void collector_give(struct index *index, struct index_collector *c) {
+    c->next_spare = index->spare;
+    index->spare = c;
+}
+
+static void match_unref(struct bus_match *match) {
+    check(match->refs > 0);
+    if (--match->refs == 0)
+        mem_free(match);
+}
+
+void index_put(struct index *index, struct bus_match *match) {
+    if (match->subject.ptr)
+        match_unref(match);
+    else
+        collector_give(index, container_of(match, struct index_collector, match));
+}
+
+/* A compact copy of a scratch match in one block. NULL where memory runs out. */
+static struct bus_match *match_copy(const struct bus_match *from, slice subject) {
+    size_t members = 0, remotes = 0;
+    for (uint32_t i = 0; i < from->group_count; i++) {
+        members += from->groups[i].member_count;
+        remotes += from->groups[i].remote_count;
+    }
+    size_t size = sizeof *from + from->group_count * sizeof *from->groups +
+                  (from->plain_count + members) * sizeof *from->plain +
+                  remotes * sizeof(struct match_remote) + subject.len;
+    struct bus_match *match = mem_alloc(size);
+    if (!match)
+        return NULL;
+    *match = *from;
+    match->groups = (struct match_group *)(void *)(match + 1);
+    match->plain = (struct bus_subscription **)(void *)(match->groups + from->group_count);
+    struct bus_subscription **member = match->plain + from->plain_count;
+    struct match_remote *remote = (struct match_remote *)(void *)(member + members);
+    if (from->plain_count)
+        memcpy(match->plain, from->plain, from->plain_count * sizeof *from->plain);
+    for (uint32_t i = 0; i < from->group_count; i++) {
+        const struct match_group *group = &from->groups[i];
+        match->groups[i] = *group;
+        match->groups[i].members = member;
+        match->groups[i].remotes = remote;
+        for (uint32_t j = 0; j < group->member_count; j++)
+            *member++ = group->members[j];
+        for (uint32_t j = 0; j < group->remote_count; j++)
+            *remote++ = group->remotes[j];
+    }
+    match->subject = slice_make(remote, subject.len);
+    memcpy(remote, subject.ptr, subject.len);
+    match->refs = 1;
+    return match;
+}
+
+static void route_set(struct index *index, struct bus_route *route, struct bus_match *match) {
+    if (!route || route->match == match) {
+        if (route)
+            route->generation = index->generation;
+        return;
+    }
+    bus_route_clear(route);
+    match->refs++;
+    route->match = match;
+    route->generation = index->generation;
+}
+
+void bus_route_clear(struct bus_route *route) {
+    if (route->match)
+        match_unref(route->match);
+    *route = (struct bus_route){0};
+}
+
+static void cache_drop(struct index *index, uint32_t slot) {
+    if (index->cache[slot])
+        match_unref(index->cache[slot]);
+    index->cache[slot] = NULL;
+}
+
+/* Caches what COLLECTOR found where this subject missed here before; returns what to deliver by. */
+static struct bus_match *cache_consider(struct index *index, struct index_collector *c,
+                                        slice subject, uint64_t hash, struct bus_route *route) {
+    uint32_t slot = (uint32_t)hash & (INDEX_CACHE_SLOTS - 1);
+    uint32_t mark = (uint32_t)(hash >> 32) | 1;
+    if (index->seen[slot] != mark) {
+        index->seen[slot] = mark;
+        return &c->match;
+    }
+    struct bus_match *match = match_copy(&c->match, subject);
+    if (!match)
+        return &c->match;
+    collector_give(index, c);
+    match->hash = hash;
+    match->generation = index->wildcard_generation;
+    cache_drop(index, slot);
+    index->cache[slot] = match;
+    match->refs++;
+    route_set(index, route, match);
+    return match;
+}
+
+struct bus_match *index_find(struct index *index, slice subject, struct bus_route *route) {
+    if (route && route->match && route->generation == index->generation &&
+        slice_equal(route->match->subject, subject)) {
+        index->hits++;
+        route->match->refs++;
+        return route->match;
+    }
+    uint64_t hash = hash_slice(&index->key, subject);
+    struct bus_match *cached = index->cache[(uint32_t)hash & (INDEX_CACHE_SLOTS - 1)];
+    if (cached && cached->hash == hash && cached->generation == index->wildcard_generation &&
+        slice_equal(cached->subject, subject)) {
+        index->hits++;
+        route_set(index, route, cached);
+        cached->refs++;
+        return cached;
+    }
+    index->misses++;
+    struct index_collector *c = collector_take(index);
+    if (!c)
+        return NULL;
+    walk(index, c, index->root, subject);
+    bool found = !c->failed && (c->source_count == 0 || collect_groups(c));
+    c->match.plain = c->plain;
+    c->match.groups = c->groups;
+    if (!found) {
+        collector_give(index, c);
+        return NULL;
+    }
+    return cache_consider(index, c, subject, hash, route);
+}
+
+void index_changed(struct index *index, slice subject) {
+    index->generation++;
+    if (nats_subject_has_wildcard(subject)) {
+        index->wildcard_generation++;
+        return;
+    }
+    uint64_t hash = hash_slice(&index->key, subject);
+    uint32_t slot = (uint32_t)hash & (INDEX_CACHE_SLOTS - 1);
+    if (index->cache[slot] && slice_equal(index->cache[slot]->subject, subject))
+        cache_drop(index, slot);
+}
+
+void index_cache_close(struct index *index) {
+    for (uint32_t i = 0; i < INDEX_CACHE_SLOTS; i++)
+        cache_drop(index, i);
+    while (index->spare) {
+        struct index_collector *c = index->spare;
+        index->spare = c->next_spare;
+        mem_free(c->plain);
+        mem_free(c->sources);
+        mem_free(c->members);
+        mem_free(c->remotes);
+        mem_free(c->groups);
+        mem_free(c);
+    }
+}
