@@ -1,0 +1,83 @@
+/*
+ * room.h - the contract between a room (one pattern) and the node that puts rooms together.
+ *
+ * A room is one folder under rooms/ and one `const struct room` that node/ lists in its table of
+ * rooms. It declares its section of nonet.yaml as a table, and a few functions the node calls;
+ * what it needs to reach other rooms is the bus. Any function may be NULL.
+ *
+ *     check       at `nonet check` and before start: pure, adds errors, touches nothing
+ *     open        once, on loop 0, before the shards: shared and immutable things (keys, tables)
+ *     shard_open  on every shard's own thread: subscriptions, connections, timers
+ *     started     on loop 0 once every shard is open: listeners
+ *     reload      on loop 0: takes a new, checked config; must keep every connection
+ *     drain       on every shard: no new work; done(…) when what is under way has ended
+ *     shard_close on every shard: everything of this room is gone afterwards
+ *     close       on loop 0, last
+ *
+ *  open -> shard_open (each) -> started -> [reload]* -> drain (each) -> shard_close (each) -> close
+ *
+ * A failed open, shard_open or started refuses the start of the node with the error's words.
+ * All waits are bounded by the node: drain at most its drain_ns, then shard_close comes anyway.
+ */
+#ifndef NONET_BUS_ROOM_H
+#define NONET_BUS_ROOM_H
+
+#include "base/conf_read.h"
+#include "base/metrics.h"
+#include "bus/auth.h"
+#include "bus/bus.h"
+#include "bus/streams.h"
+#include "io/logger.h"
+
+#define ROOM_SHARDS_MAX BUS_SHARDS_MAX
+
+struct http_routes; /* http/server.h: the admin listener's table, which `started` may add to */
+
+/* The whole node, as rooms see it. One per node, the same on all shards, immutable but for what the
+   node itself changes on loop 0 (config on reload). */
+struct room_node {
+    struct io_host *host;
+    struct io_group *group;
+    struct logger *logger;
+    struct metrics *metrics;
+    const char *name;      /* of the node */
+    const char *server_id; /* 56 characters, new at each start */
+    const char *directory; /* DATA */
+    unsigned shards;       /* loops 0..shards-1 serve connections */
+    unsigned stream_shard; /* the loop streams live on; shards-1 or one of its own */
+    int64_t started_ns;    /* wall clock */
+    struct auth *auth;     /* users; replaced on reload, counted (bus/auth.h) */
+    struct http_routes *admin;
+    const void *config;    /* struct config of node/; rooms use room_section for their own */
+    /* Where each listener really listens, for ports.json: set by rooms in `started`. */
+    void (*listening)(struct room_node *node, const char *listener, const char *address);
+    void *self; /* node/'s own */
+};
+
+/* One shard, as rooms see it; lives as long as the shard. */
+struct room_shard {
+    struct room_node *node;
+    struct io_loop *loop;
+    struct bus *bus;
+    struct streams *streams; /* on the stream shard only, else NULL */
+    struct metrics_shard *metrics;
+    unsigned index;
+};
+
+struct room {
+    const char *name;                /* the folder, and the area in log lines */
+    const struct conf_table *config; /* its section of nonet.yaml, named by the table; NULL none */
+    void (*check)(const void *section, struct conf_errors *errors);
+    must_use int (*open)(struct room_node *node, const void *section, void **ret_self,
+                         struct error *ret_error);
+    must_use int (*shard_open)(void *self, struct room_shard *shard, void **ret_shard_self,
+                               struct error *ret_error);
+    must_use int (*started)(void *self, struct error *ret_error);
+    must_use int (*reload)(void *self, const void *section, struct error *ret_error);
+    /* DONE is called on this shard, at once or later, exactly once. */
+    void (*drain)(void *shard_self, void (*done)(void *argument), void *argument);
+    void (*shard_close)(void *shard_self);
+    void (*close)(void *self);
+};
+
+#endif
