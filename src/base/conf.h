@@ -13,8 +13,9 @@
  * header is what a module needs to declare its table.
  *
  * Every section's struct begins with a struct conf_item: its name in the file and its place, which
- * is what checks across keys report. Text and arrays live in the loader's arena. A value is stored
- * as the C type beside its conf_type below; a default is text, read as if the user had written it.
+ * is what checks across keys report. Text and arrays live in the loader's arena, text with a NUL
+ * behind it. A value is stored as the C type beside its conf_type below; a default is text, read as
+ * if the user had written it.
  *
  * `${NAME}` in a scalar stands for an environment variable (`$${` is a plain `${`), and in a secret
  * key a value `file:PATH` for that file's content. What a secret key holds never appears in a
@@ -78,7 +79,8 @@ enum conf_type {
 };
 
 struct conf_address {
-    slice host; /* without brackets; "" = absent */
+    slice text; /* "HOST:PORT" as io takes it; "" = absent */
+    slice host; /* without brackets */
     uint16_t port;
 };
 
@@ -106,17 +108,17 @@ struct conf_key {
     const char *doc; /* one line, no full stop */
     size_t offset;   /* in the section's struct */
     enum conf_type type;
-    enum conf_type of;              /* element of a list or map: a scalar type or CONF_SECTION */
-    unsigned flags;                 /* of enum conf_flags */
-    const char *fallback;           /* default as written in the file; NULL = absent (zero) */
-    const char *zero_word;          /* a word that stands for 0: "auto", "unlimited" */
-    uint64_t min;                   /* of numbers, in stored units; of lists and maps, the items */
-    uint64_t max;                   /* 0 = no bound but the type's; rates and addresses have none */
+    enum conf_type of;     /* element of a list or map: a scalar type or CONF_SECTION */
+    unsigned flags;        /* of enum conf_flags */
+    const char *fallback;  /* default as written in the file; NULL = absent (zero) */
+    const char *zero_word; /* a word that stands for 0: "auto", "unlimited" */
+    uint64_t min; /* of numbers, in stored units; of text, bytes; of lists and maps, items */
+    uint64_t max; /* 0 = no bound but the type's; rates and addresses have none */
     const char *const *words;       /* of an enum, ended by NULL */
     const struct conf_table *table; /* of a section, or of the sections in a list or map */
     /* Judges a scalar further: 0, or negative with message and hint in *E. Pure; must not repeat
        the value of a secret. */
-    int (*check)(slice text, struct error *e);
+    int (*judge)(slice text, struct error *e);
 };
 
 struct conf_table {

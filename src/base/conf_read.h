@@ -64,7 +64,7 @@ must_use int conf_apply(const struct conf_reader *reader, const struct conf_tabl
                         const struct conf_node *node, void *into);
 
 /* "127.0.0.1:4222", "[::1]:4222", "localhost:0", or a bare port, then on 127.0.0.1. 0 or -EINVAL.
-   The host is a slice of TEXT. */
+   Text and host are slices of TEXT. */
 must_use int conf_parse_address(slice text, struct conf_address *ret_address);
 
 /* JSON Schema 2020-12 of a file that TABLE reads, for editors. 0, -ENOBUFS or -ENOMEM. */

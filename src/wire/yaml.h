@@ -28,7 +28,7 @@
 #define YAML_TEXT_MAX ((size_t)4 << 20)
 #define YAML_DEPTH_MAX 32u     /* mappings and sequences within each other */
 #define YAML_NODES_MAX 100000u /* after aliases are expanded */
-#define YAML_ANCHORS_MAX 1000u
+#define YAML_ANCHORS_MAX 256u
 #define YAML_MEMORY_MAX ((size_t)64 << 20)
 
 enum yaml_type { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
