@@ -44,8 +44,8 @@ enum http1_side {
 /* How the body that follows is delimited. */
 enum http1_framing {
     HTTP1_NO_BODY,
-    HTTP1_LENGTH,      /* content_length bytes, above 0 */
-    HTTP1_CHUNKED,     /* */
+    HTTP1_LENGTH, /* content_length bytes, above 0 */
+    HTTP1_CHUNKED,
     HTTP1_UNTIL_CLOSE, /* responses only */
     HTTP1_TUNNEL,      /* after 101 or a 2xx to CONNECT: no HTTP any more */
 };
@@ -59,6 +59,7 @@ struct http1_head {
     uint8_t form;            /* enum http1_form of the target */
     bool keep_alive;         /* the connection may be used again after this message */
     bool expect_continue;    /* the client waits for 100 before it sends the body */
+    bool https;              /* the absolute target's scheme is https */
     bool authority_differs;  /* the absolute target names another host than Host does */
     uint16_t status;         /* responses: 100 to 599 */
     uint64_t content_length; /* of HTTP1_LENGTH; for HEAD and 304 the length announced */
@@ -90,8 +91,9 @@ struct http1_parser {
 struct http1_parser http1_parser_make(enum http1_side side);
 
 /* See above. One empty line before a request is taken silently (RFC 9112 2.2).
-   After 1 the parser stands before the next head. -EPROTO: parser->error says why. */
-must_use int http1_parse(struct http1_parser *p, slice input, struct http1_head *ret_head,
+   After 1 the parser stands before the next head. -EPROTO: parser->error says why, and what
+   *HEAD then holds means nothing (it is built in place, as it is large). */
+must_use int http1_parse(struct http1_parser *p, slice input, struct http1_head *head,
                          size_t *ret_consumed);
 
 /* The value of the first field NAME (case does not matter); false: not there. */
@@ -100,8 +102,8 @@ bool http1_get(const struct http1_head *head, slice name, slice *ret_value);
 /* True where a field NAME has TOKEN in its comma-separated list, over all its lines. */
 bool http1_has_token(const struct http1_head *head, slice name, slice token);
 
-/* The framing that a message with these fields has; what http1_parse calls, alone for tests of
-   http/. Fills framing, content_length, keep_alive, expect_continue, upgrade. */
+/* The last step of http1_parse: from the first line and the fields to framing, content_length,
+   keep_alive, authority, expect_continue and upgrade. */
 must_use enum http1_error http1_frame(struct http1_head *head);
 
 #endif

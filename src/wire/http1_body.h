@@ -4,12 +4,11 @@
  *     chunk:    size-in-hex [;name[=value]]... CR LF  data CR LF
  *     end:      0 CR LF  trailer fields... CR LF
  *
- *     http1_body_start(&body, &head)
- *     while ((r = http1_body_next(&body, slice_skip(input, used), &part, &consumed)) == 1) {
- *         used += consumed;
- *         part.kind == HTTP1_DATA: part.bytes points into the input
- *         part.kind == HTTP1_END:  the message is complete, part.bytes are its trailers
- *     }
+ *     body = http1_body_make(&head)
+ *     r = http1_body_next(&body, slice_skip(input, used), &part, &consumed)
+ *     r >= 0: used += consumed
+ *     r == 1: part.kind == HTTP1_DATA: part.bytes points into the input
+ *             part.kind == HTTP1_END:  the message is complete, part.bytes are its trailers
  *     r == 0: keep the rest of the input, read more, ask again. At the end of the connection:
  *             http1_body_close() says whether that is where the body may end.
  *
@@ -46,9 +45,8 @@ enum http1_body_state {
 };
 
 struct http1_body {
-    uint8_t state; /* enum http1_body_state */
-    uint8_t error; /* enum http1_error, final */
-    bool tunnel;
+    uint8_t state;       /* enum http1_body_state */
+    uint8_t error;       /* enum http1_error, final */
     uint32_t extensions; /* bytes of extensions so far */
     uint64_t left;
     struct http1_scan scan; /* of the trailers */
@@ -57,8 +55,8 @@ struct http1_body {
 /* Before the body of HEAD. */
 struct http1_body http1_body_make(const struct http1_head *head);
 
-/* Takes the next part from the start of INPUT. 1: *ret_part, and *ret_consumed bytes were used (0
-   where END needs none). 0: more input is needed, nothing was consumed. -EPROTO: body->error.
+/* Takes the next part from the start of INPUT. *ret_consumed bytes were used, also where the answer
+   is 0: more input is needed. 1: *ret_part (END may need no byte). -EPROTO: body->error says why.
    After END it must not be asked again. */
 must_use int http1_body_next(struct http1_body *body, slice input, struct http1_part *ret_part,
                              size_t *ret_consumed);

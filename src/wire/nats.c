@@ -18,14 +18,12 @@
  */
 #include "wire/nats.h"
 
+#include "wire/mask.h"
+
 #include <errno.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum {
-    TOKENS_MAX = 5, /* HMSG subject sid reply header-size total-size */
-    MASK_BYTES = 64,
+    TOKENS_MAX = 5,      /* HMSG subject sid reply header-size total-size */
     MAX_DIGITS_MAX = 18, /* of UNSUB's max: fits uint64_t */
 };
 
@@ -114,33 +112,6 @@ static inline bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-/* Bit i is set where byte i of the 64 at AT is a space or below. */
-static inline uint64_t mask_of_64(const char *at) {
-    uint64_t mask = 0;
-#ifdef __SSE2__
-    const __m128i space = _mm_set1_epi8(' ');
-    for (unsigned i = 0; i < MASK_BYTES / 16; i++) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i));
-        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, space), bytes);
-        mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(low) << (16 * i);
-    }
-#else
-    for (unsigned i = 0; i < MASK_BYTES; i++)
-        mask |= (uint64_t)((unsigned char)at[i] <= ' ') << i;
-#endif
-    return mask;
-}
-
-/* The same for COUNT bytes, where fewer than 64 may be read. */
-static inline uint64_t mask_of(const char *at, size_t count) {
-    if (likely(count >= MASK_BYTES))
-        return mask_of_64(at);
-    char copy[MASK_BYTES];
-    memset(copy, 0xff, sizeof(copy));
-    memcpy(copy, at, count);
-    return mask_of_64(copy);
-}
-
 /* No LF in INPUT up to LIMIT, where LIMIT is the most a line may take: wait, or give up. */
 static int line_not_whole(struct nats_parser *p, slice input, size_t limit) {
     if (input.len >= limit)
@@ -167,7 +138,9 @@ static inline int read_line(struct nats_parser *p, slice input, size_t from, str
     size_t cr = 0;
     l->count = 0;
     for (size_t base = from; base < end; base += MASK_BYTES) {
-        for (uint64_t mask = mask_of(input.ptr + base, end - base); mask; mask &= mask - 1) {
+        char copy[MASK_BYTES];
+        const char *window = mask_window(input.ptr + base, end - base, copy);
+        for (uint64_t mask = mask_up_to_64(window, ' '); mask; mask &= mask - 1) {
             const size_t at = base + (size_t)__builtin_ctzll(mask);
             const char c = input.ptr[at];
             if (!is_blank(c) && c != '\n' && c != '\r')

@@ -14,7 +14,7 @@
 #include "base/slice.h"
 
 struct url_authority {
-    slice user; /* before '@', "user:password"; empty where there is none */
+    slice user; /* before '@', "user:password"; ptr is NULL where there is none */
     slice host; /* a name, an IPv4 address, or an IPv6 address without its brackets */
     bool is_ipv6;
     bool has_port;
@@ -33,8 +33,9 @@ struct url {
    0 or -EINVAL. */
 must_use int url_parse(slice text, struct url *ret_url);
 
-/* "[user@]host[:port]". The host is not empty; letters, digits, '-', '.', '_', '~', and other
-   bytes of reg-name; an IPv6 address in brackets is checked. 0 or -EINVAL. */
+/* "[user@]host[:port]". The host is not empty; only letters, digits, '-', '.', '_' and '~'
+   (RFC 3986 has more, of which no host is made); an IPv6 address in brackets is checked. 0 or
+   -EINVAL. */
 must_use int url_parse_authority(slice text, struct url_authority *ret_authority);
 
 /* True where A and B are the same host and port, with DEFAULT_PORT for a missing one. */

@@ -1,0 +1,163 @@
+/*
+ * http1_write.c - heads and chunks, checked before a byte of them is written.
+ */
+#include "wire/http1_write.h"
+#include "wire/http1_fields.h"
+#include "wire/put.h"
+
+#include <errno.h>
+
+static const struct {
+    uint16_t status;
+    const char *reason;
+} reasons[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {103, "Early Hints"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+    {511, "Network Authentication Required"},
+};
+
+const char *http1_reason(unsigned status) {
+    for (size_t i = 0; i < array_count(reasons); i++) {
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    }
+    return "";
+}
+
+/* What may stand in a value or reason: anything but control bytes other than tab. */
+static bool is_line_text(slice text) {
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* No blank, no control byte; bytes above ASCII are the caller's to encode. */
+static bool is_target_text(slice text) {
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        if (c <= ' ' || c > '~')
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* Appends the four parts as one: all or nothing. */
+static int write_parts(struct buf *b, slice first, slice second, slice third, slice fourth) {
+    const slice parts[] = {first, second, third, fourth};
+    int r = buf_reserve(b, first.len + second.len + third.len + fourth.len);
+    if (r < 0)
+        return r;
+    char *end = b->ptr + b->len;
+    for (size_t i = 0; i < array_count(parts); i++)
+        end = put_bytes(end, parts[i]);
+    b->len = (size_t)(end - b->ptr);
+    return 0;
+}
+
+int http1_write_status(struct buf *b, unsigned status, slice reason) {
+    if (status < 100 || status > 599 || !is_line_text(reason))
+        return -EINVAL;
+    char line[] = "HTTP/1.1 000 ";
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    if (reason.len == 0)
+        reason = slice_str(http1_reason(status));
+    return write_parts(b, slice_str(line), reason, slice_lit("\r\n"), (slice){NULL, 0});
+}
+
+int http1_write_request(struct buf *b, slice method, slice target) {
+    if (!http1_is_token(method) || !is_target_text(target))
+        return -EINVAL;
+    return write_parts(b, method, slice_lit(" "), target, slice_lit(" HTTP/1.1\r\n"));
+}
+
+int http1_write_field(struct buf *b, slice name, slice value) {
+    if (!http1_is_token(name) || !is_line_text(value))
+        return -EINVAL;
+    return write_parts(b, name, slice_lit(": "), value, slice_lit("\r\n"));
+}
+
+int http1_write_field_u64(struct buf *b, slice name, uint64_t value) {
+    char digits[PUT_U64_ROOM];
+    const char *end = put_u64(digits, value);
+    return http1_write_field(b, name, slice_make(digits, (size_t)(end - digits)));
+}
+
+int http1_write_end(struct buf *b) {
+    return buf_append(b, slice_lit("\r\n"));
+}
+
+size_t http1_put_chunk_head(char *out, size_t size) {
+    size_t digits = 1;
+    for (size_t rest = size >> 4; rest > 0; rest >>= 4)
+        digits++;
+    for (size_t i = digits; i > 0; size >>= 4)
+        out[--i] = "0123456789abcdef"[size & 15];
+    put_crlf(out + digits);
+    return digits + 2;
+}
+
+int http1_write_chunk(struct buf *b, slice data) {
+    if (data.len == 0)
+        return 0;
+    char head[HTTP1_CHUNK_HEAD_ROOM];
+    size_t len = http1_put_chunk_head(head, data.len);
+    return write_parts(b, slice_make(head, len), data, slice_lit("\r\n"), (slice){NULL, 0});
+}
+
+int http1_write_last_chunk(struct buf *b) {
+    return buf_append(b, slice_lit("0\r\n"));
+}
