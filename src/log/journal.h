@@ -79,7 +79,8 @@ void journal_close(struct journal *journal, void (*done)(void *self, int failed)
 /* Waits for the write under way, if any, and frees, without further callbacks. NULL allowed. */
 struct journal *journal_free(struct journal *journal);
 
-/* --- one batch at a time: begin, then room + add for each change, then commit or abandon ---------- */
+/* --- one batch at a time: begin, then room + add for each change, then commit or abandon
+ * ---------- */
 
 /* The position the batch will have if it is committed. 0 or -EROFS. */
 must_use int journal_batch_begin(struct journal *journal, uint64_t *ret_position);
