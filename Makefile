@@ -5,8 +5,8 @@
 #   PREFIX=/usr/local         where `install` puts the binary; DESTDIR is put in front of it
 #   SHARDS="1 2 4"            node sizes the end-to-end tests go through
 #   ONLY=unit,wire            phases of `test`: unit, wire, fuzz, sim, e2e
-#   FUZZ_SECONDS=600          time for each fuzz harness; ONLY=http1,json picks some of them
-#   KILLS=1000 CUTS=100000    kill -9 rounds and simulated power cuts of `crash`; SEED=1 for the cuts
+#   FUZZ_SECONDS=600          time for each harness of `fuzz`; ONLY=http1,json picks some of them
+#   KILLS=1000 CUTS=100000    rounds of kill -9 and simulated power cuts of `crash`; SEED=1
 
 APP ?= examples/auction
 PREFIX ?= /usr/local
