@@ -118,6 +118,8 @@ must_use int io_listen(struct io_loop *loop, const struct io_listen_options *opt
                        struct io_listener **ret_listener, struct error *ret_error);
 /* "127.0.0.1:41234": the address really taken. */
 const char *io_listener_address(const struct io_listener *listener);
+/* How often accepting stopped for 100 ms because descriptors or memory had run out. Its loop. */
+uint64_t io_listener_pauses(const struct io_listener *listener);
 /* Stops accepting at once; call on the loop that listened. NULL allowed, returns NULL. */
 struct io_listener *io_listener_close(struct io_listener *listener);
 
