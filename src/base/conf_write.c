@@ -284,10 +284,7 @@ static void reference_section(struct page *p, const char *title, const struct co
 
 int conf_write_reference(const struct conf_table *table, struct buf *out) {
     struct page p = {out, 0};
-    put(&p,
-        "# Reference of %s\n\nMade from the tables that read the file (`nonet schema "
-        "--markdown`).\n",
-        table->name);
+    put(&p, "# Reference of %s\n\nMade from the tables that read the file.\n", table->name);
     reference_section(&p, table->name, table, 0);
     return p.error;
 }

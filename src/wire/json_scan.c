@@ -30,11 +30,8 @@ static void skip_spaces(struct json_scan *s) {
 #ifdef __SSE2__
     const __m128i space = _mm_set1_epi8(' ');
     /* A line break is mostly followed by indentation: step over it, then go wide. */
-    while (end - p >= 16 && (*p == '\n' || *p == ' ')) {
+    while (end - p >= 17 && (*p == '\n' || *p == ' ')) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
-        if (end - p < 17) {
-            break;
-        }
         unsigned other = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, space)) ^ 0xffffu;
         if (other) {
             p += 1 + __builtin_ctz(other);
