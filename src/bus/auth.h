@@ -36,7 +36,6 @@ struct auth_user {
     slice user, password, token, nkey;
     struct auth_subjects publish_allow, publish_deny, subscribe_allow, subscribe_deny;
     bool limits_publish, limits_subscribe; /* an allow list was given (it may be empty) */
-    bool allow_responses;                  /* may publish once to reply subjects it was sent */
 };
 
 must_use int auth_create(const struct auth_user *users, unsigned count, struct auth **ret_auth,
@@ -66,7 +65,6 @@ bool principal_may_subscribe(const struct principal *principal, slice subject, s
 /* True where deliveries to this subscription must be filtered by principal_may_receive. */
 bool principal_filters(const struct principal *principal, slice subject);
 bool principal_may_receive(const struct principal *principal, slice subject);
-bool principal_allows_responses(const struct principal *principal);
 /* The lists back, for $SYS.REQ.USER.INFO. */
 struct auth_user principal_describe(const struct principal *principal);
 

@@ -33,6 +33,19 @@
 
 struct http_routes; /* http/server.h: the admin listener's table, which `started` may add to */
 
+/* A listener of section `listen`. Files are paths as the process sees them; NULL = none. */
+struct room_listen {
+    const char *name, *address, *cert_file, *key_file, *ca_file;
+    bool off, verify;
+};
+
+/* Section `limits`: bounds that several rooms share. Defaults in node/config.c. */
+struct room_limits {
+    uint32_t payload_bytes_max, line_bytes_max, connections_max, subscriptions_max, ping_out_max;
+    uint64_t pending_bytes_max; /* output waiting for one client */
+    uint64_t write_deadline_ns, ping_interval_ns, auth_timeout_ns, drain_ns;
+};
+
 /* The whole node, as rooms see it. One per node, the same on all shards, immutable but for what the
    node itself changes on loop 0 (config on reload). */
 struct room_node {
@@ -48,11 +61,21 @@ struct room_node {
     int64_t started_ns;    /* wall clock */
     struct auth *auth;     /* users; replaced on reload, counted (bus/auth.h) */
     struct http_routes *admin;
-    const void *config;    /* struct config of node/; rooms use room_section for their own */
+    const struct room_listen *listens;
+    unsigned listen_count;
+    struct room_limits limits;
     /* Where each listener really listens, for ports.json: set by rooms in `started`. */
     void (*listening)(struct room_node *node, const char *listener, const char *address);
     void *self; /* node/'s own */
 };
+
+static inline const struct room_listen *room_listen(const struct room_node *node,
+                                                    const char *name) {
+    for (unsigned i = 0; i < node->listen_count; i++)
+        if (strcmp(node->listens[i].name, name) == 0)
+            return &node->listens[i];
+    return NULL;
+}
 
 /* One shard, as rooms see it; lives as long as the shard. */
 struct room_shard {

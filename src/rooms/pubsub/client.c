@@ -1,0 +1,379 @@
+/*
+ * client.c - a connection's life and its bytes in (states are drawn in client.h).
+ *
+ * Bytes come in the loop's big read buffer and are parsed where they lie. Only a message cut off
+ * at the end is copied into `rest`, and of the next bytes just what completes it, so the steady
+ * state of a fast publisher copies one message per read and no more.
+ *
+ * A connection that is CLOSING takes no more bytes; what it was still to send is flushed, and
+ * on_close, the last call, frees everything. Nothing is freed on any other path.
+ */
+#include "rooms/pubsub/client.h"
+
+#include "base/mem.h"
+#include "wire/nats_write.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define REST_SLACK 256 /* beyond payload and line: verb, blanks, line ends */
+
+static const char *const reason_texts[CLIENT_REASONS] = {
+    [CLIENT_CLOSED_BY_PEER] = "Client Closed",
+    [CLIENT_PROTOCOL_ERROR] = "Protocol Violation",
+    [CLIENT_AUTH_FAILED] = "Authentication Failure",
+    [CLIENT_AUTH_TIMEOUT] = "Authentication Timeout",
+    [CLIENT_TLS_FAILED] = "TLS Handshake Failure",
+    [CLIENT_STALE] = "Stale Connection",
+    [CLIENT_SLOW_PENDING] = "Slow Consumer (Pending Bytes)",
+    [CLIENT_SLOW_WRITE] = "Slow Consumer (Write Deadline)",
+    [CLIENT_TOO_MANY] = "Maximum Connections Exceeded",
+    [CLIENT_SERVER_SHUTDOWN] = "Server Shutdown",
+    [CLIENT_AUTH_CHANGED] = "Credentials Revoked",
+    [CLIENT_NO_MEMORY] = "Out Of Memory",
+};
+
+const char *client_reason_text(enum client_reason reason) {
+    return reason_texts[reason];
+}
+
+void client_send(struct client *c, slice bytes) {
+    if (c->state != CLIENT_CLOSING && io_stream_write(c->stream, bytes))
+        client_close(c, CLIENT_SLOW_PENDING, NULL);
+}
+
+void client_error(struct client *c, const char *format, ...) {
+    char line[1024] = "-ERR '";
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(line + 6, sizeof line - 6 - 3, format, arguments);
+    va_end(arguments);
+    size_t at = 6 + (len < 0 ? 0 : (size_t)len);
+    if (at > sizeof line - 4)
+        at = sizeof line - 4;
+    memcpy(line + at, "'\r\n", 3);
+    client_send(c, slice_make(line, at + 3));
+}
+
+void client_close(struct client *c, enum client_reason reason, const char *error_text) {
+    if (c->state == CLIENT_CLOSING)
+        return;
+    if (error_text)
+        client_error(c, "%s", error_text);
+    if (c->state == CLIENT_CLOSING)
+        return; /* sending the error overflowed and closed it */
+    c->reason = reason;
+    c->state = CLIENT_CLOSING;
+    struct pubsub *pubsub = c->room->pubsub;
+    bool slow = reason == CLIENT_SLOW_PENDING || reason == CLIENT_SLOW_WRITE;
+    if (slow)
+        metrics_count(c->room->shard->metrics, pubsub->metrics.slow_consumers, 1);
+    logger_write(pubsub->node->logger, slow ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "nats",
+                 "closing client", "cid=%llu peer=%s reason=\"%s\"", (unsigned long long)c->id,
+                 io_stream_peer(c->stream), client_reason_text(reason));
+    if (slow || reason == CLIENT_NO_MEMORY)
+        io_stream_abort(c->stream);
+    else
+        io_stream_close(c->stream);
+}
+
+/* --- bytes in ------------------------------------------------------------------------------------
+ */
+
+static void handle(struct client *c, const struct nats_event *event) {
+    switch (event->kind) {
+    case NATS_PUB:
+    case NATS_HPUB:
+        client_publish(c, event);
+        return;
+    case NATS_SUB:
+        client_subscribe(c, event);
+        return;
+    case NATS_UNSUB:
+        client_unsubscribe(c, event);
+        return;
+    case NATS_PING:
+        client_ping(c);
+        return;
+    case NATS_PONG:
+        client_pong(c);
+        return;
+    case NATS_CONNECT:
+        client_connect(c, nats_event_json(event));
+        return;
+    default:
+        check(!"the parser gives a client's verbs only");
+    }
+}
+
+static void on_parse_error(struct client *c) {
+    enum nats_error error = (enum nats_error)c->parser.error;
+    logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "protocol error",
+                 "cid=%llu error=\"%s\"", (unsigned long long)c->id, nats_error_detail(error));
+    client_close(c, CLIENT_PROTOCOL_ERROR, nats_error_text(error));
+}
+
+/* Nothing but CONNECT, PING and PONG may come before a login that is required. */
+static bool may_go_on(struct client *c, enum nats_kind kind) {
+    if (likely(c->state == CLIENT_OPEN))
+        return true;
+    if (c->state == CLIENT_CLOSING)
+        return false;
+    if (kind == NATS_CONNECT || kind == NATS_PING || kind == NATS_PONG ||
+        !auth_required(c->room->auth))
+        return true;
+    client_close(c, CLIENT_AUTH_FAILED, "Authorization Violation");
+    return false;
+}
+
+/* Handles whole messages at the front of BYTES; returns how many bytes they were. */
+static size_t consume(struct client *c, slice bytes) {
+    size_t used = 0;
+    struct nats_event event;
+    size_t consumed;
+    for (;;) {
+        int result = nats_parse(&c->parser, slice_skip(bytes, used), &event, &consumed);
+        if (result == 0)
+            return used;
+        if (result < 0) {
+            on_parse_error(c);
+            return used;
+        }
+        used += consumed;
+        if (!may_go_on(c, event.kind))
+            return used;
+        handle(c, &event);
+        if (unlikely(c->state == CLIENT_CLOSING))
+            return used;
+    }
+}
+
+/* How many of BYTES complete, or bring nearer, the message that `rest` has the start of. */
+static size_t wanted(const struct client *c, slice bytes) {
+    size_t missing = c->parser.need > c->rest.len ? c->parser.need - c->rest.len : 1;
+    if (missing > 1)
+        return missing < bytes.len ? missing : bytes.len;
+    ptrdiff_t line_end = slice_find(bytes, '\n');
+    return line_end < 0 ? bytes.len : (size_t)line_end + 1;
+}
+
+/* Feeds `rest` until its message is whole; returns the bytes used, or closes the client. */
+static size_t complete_rest(struct client *c, slice bytes) {
+    size_t used = 0;
+    while (c->rest.len && used < bytes.len && c->state != CLIENT_CLOSING) {
+        slice more = slice_skip(bytes, used);
+        more = slice_take(more, wanted(c, more));
+        int failed = buf_append(&c->rest, more);
+        if (failed) {
+            client_close(c, failed == -ENOMEM ? CLIENT_NO_MEMORY : CLIENT_PROTOCOL_ERROR,
+                         nats_error_text(NATS_ERROR_LINE));
+            return bytes.len;
+        }
+        used += more.len;
+        size_t consumed = consume(c, buf_slice(&c->rest));
+        buf_consume(&c->rest, consumed);
+    }
+    if (c->rest.len == 0)
+        buf_free(&c->rest);
+    return used;
+}
+
+static void keep_rest(struct client *c, slice bytes) {
+    if (bytes.len && buf_append(&c->rest, bytes))
+        client_close(c, CLIENT_NO_MEMORY, NULL);
+}
+
+static void on_room(struct bus_waiter *waiter) {
+    struct client *c = container_of(waiter, struct client, waiter);
+    c->waiting = false;
+    if (c->state != CLIENT_CLOSING)
+        io_stream_resume(c->stream);
+}
+
+static void push_back(struct client *c) {
+    if (!c->published || !bus_full(c->bus) || c->waiting || c->state == CLIENT_CLOSING)
+        return;
+    c->waiting = true;
+    io_stream_pause(c->stream);
+    bus_wait(c->bus, &c->waiter);
+}
+
+static void on_tls_ready(void *owner, int failed, const char *why) {
+    struct client *c = owner;
+    if (!failed || c->state == CLIENT_CLOSING)
+        return;
+    logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "TLS handshake failed",
+                 "cid=%llu why=\"%s\"", (unsigned long long)c->id, why);
+    c->reason = CLIENT_TLS_FAILED;
+}
+
+#define TLS_HANDSHAKE_RECORD 0x16
+
+static void start_tls(struct client *c, slice bytes) {
+    c->tls_wanted = false;
+    if ((unsigned char)bytes.ptr[0] != TLS_HANDSHAKE_RECORD) {
+        client_close(c, CLIENT_TLS_FAILED, "Secure Connection - TLS Required");
+        return;
+    }
+    c->tls = true;
+    if (io_stream_start_tls(c->stream, c->room->tls, bytes,
+                            c->room->pubsub->node->limits.auth_timeout_ns, on_tls_ready))
+        client_close(c, CLIENT_TLS_FAILED, NULL);
+}
+
+static void on_bytes(void *owner, slice bytes) {
+    struct client *c = owner;
+    if (unlikely(c->state == CLIENT_CLOSING))
+        return;
+    c->bytes_in += bytes.len;
+    c->active_ns = io_loop_wall_ns(c->room->shard->loop);
+    c->pings_out = 0;
+    if (unlikely(c->tls_wanted)) {
+        start_tls(c, bytes);
+        return;
+    }
+    uint64_t messages = c->messages_in;
+    c->published = false;
+    size_t used = c->rest.len ? complete_rest(c, bytes) : 0;
+    if (c->rest.len == 0 && c->state != CLIENT_CLOSING)
+        used += consume(c, slice_skip(bytes, used));
+    if (c->state != CLIENT_CLOSING && used < bytes.len)
+        keep_rest(c, slice_skip(bytes, used));
+    struct pubsub_metrics *m = &c->room->pubsub->metrics;
+    metrics_count(c->room->shard->metrics, m->messages_in, c->messages_in - messages);
+    metrics_count(c->room->shard->metrics, m->bytes_in, bytes.len);
+    push_back(c);
+}
+
+/* --- life
+ * --------------------------------------------------------------------------------------------- */
+
+static void free_subscriptions(struct client *c) {
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&c->subscriptions, &at));) {
+        struct client_subscription *cs = entry->value;
+        bus_unsubscribe(c->bus, cs->subscription);
+        mem_free(cs);
+    }
+    map_free(&c->subscriptions);
+}
+
+/* Frees everything but the stream. */
+static void destroy(struct client *c) {
+    struct pubsub_shard *room = c->room;
+    struct pubsub *pubsub = room->pubsub;
+    c->state = CLIENT_CLOSING;
+    io_timer_stop(room->shard->loop, &c->timer);
+    bus_wait_cancel(&c->waiter);
+    free_subscriptions(c);
+    bus_route_clear(&c->route);
+    principal_unref(c->principal);
+    list_remove(&c->in_room);
+    if (c->in_stalled.next)
+        list_remove(&c->in_stalled);
+    map64_remove(&room->by_id, c->id);
+    buf_free(&c->rest);
+    mem_free(c->name);
+    mem_free(c->language);
+    mem_free(c->version);
+    mem_free(c);
+    metrics_gauge_add(room->shard->metrics, pubsub->metrics.connections, -1);
+    atomic_fetch_sub(&pubsub->connections, 1);
+    pubsub_client_gone(room);
+}
+
+static void on_close(void *owner, int reason) {
+    struct client *c = owner;
+    logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "client gone",
+                 "cid=%llu reason=\"%s\" error=\"%s\"", (unsigned long long)c->id,
+                 client_reason_text(c->reason), reason ? error_name(reason) : "none");
+    destroy(c);
+}
+
+static void on_close_refused(void *owner, int reason) {
+    (void)owner;
+    (void)reason;
+}
+
+static void on_bytes_refused(void *owner, slice bytes) {
+    (void)owner;
+    (void)bytes;
+}
+
+static const struct io_stream_events refused_events = {
+    .on_bytes = on_bytes_refused,
+    .on_close = on_close_refused,
+};
+
+void client_drop(struct client *c) {
+    io_stream_set_events(c->stream, &refused_events, NULL);
+    io_stream_abort(c->stream);
+    destroy(c);
+}
+
+/* Too many connections, or none wanted any more: a word and the door. */
+static void refuse(struct io_stream *stream, const char *line) {
+    io_stream_set_events(stream, &refused_events, NULL);
+    if (io_stream_write(stream, slice_str(line)))
+        io_stream_abort(stream);
+    else
+        io_stream_close(stream);
+}
+
+static struct client *client_new(struct pubsub_shard *room, struct io_stream *stream) {
+    const struct room_limits *limits = &room->pubsub->node->limits;
+    struct client *c = mem_zalloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->id = room->clients_ever * room->shard->node->shards + room->shard->index + 1;
+    if (map64_add(&room->by_id, c->id, c))
+        return mem_free(c);
+    room->clients_ever++;
+    c->room = room;
+    c->stream = stream;
+    c->bus = room->shard->bus;
+    c->parser = nats_parser_make(NATS_CLIENT);
+    c->parser.payload_max = limits->payload_bytes_max;
+    c->parser.line_max = limits->line_bytes_max;
+    c->rest = buf_make((size_t)limits->payload_bytes_max + NATS_JSON_MAX + REST_SLACK);
+    struct hash_key key;
+    io_host_random(room->pubsub->node->host, &key, sizeof key);
+    c->subscriptions = map_make(key, limits->subscriptions_max);
+    c->waiter.on_room = on_room;
+    c->verbose = c->pedantic = c->echo = true;
+    c->unlimited = !auth_required(room->auth);
+    c->started_ns = c->active_ns = io_loop_wall_ns(room->shard->loop);
+    c->tls_wanted = room->tls != NULL;
+    list_push_back(&room->clients, &c->in_room);
+    return c;
+}
+
+void client_accept(struct pubsub_shard *room, struct io_stream *stream) {
+    static const struct io_stream_events events = {.on_bytes = on_bytes, .on_close = on_close};
+    struct pubsub *pubsub = room->pubsub;
+    const struct room_limits *limits = &pubsub->node->limits;
+    if (room->draining) {
+        refuse(stream, "-ERR 'Server Shutdown'\r\n");
+        return;
+    }
+    if (atomic_fetch_add(&pubsub->connections, 1) >= limits->connections_max) {
+        atomic_fetch_sub(&pubsub->connections, 1);
+        refuse(stream, "-ERR 'maximum connections exceeded'\r\n");
+        return;
+    }
+    struct client *c = client_new(room, stream);
+    if (!c) {
+        atomic_fetch_sub(&pubsub->connections, 1);
+        refuse(stream, "-ERR 'Out Of Memory'\r\n");
+        return;
+    }
+    metrics_gauge_add(room->shard->metrics, pubsub->metrics.connections, 1);
+    metrics_count(room->shard->metrics, pubsub->metrics.connections_total, 1);
+    io_stream_set_events(stream, &events, c);
+    io_stream_set_out_max(stream, limits->pending_bytes_max);
+    client_send_info(c, false);
+    if (auth_required(room->auth) || c->tls_wanted)
+        client_arm_auth(c);
+    else
+        client_arm_ping(c);
+}

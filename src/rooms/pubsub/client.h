@@ -1,0 +1,111 @@
+/*
+ * client.h - one NATS client connection: its state, and what the files of this room share.
+ *
+ *                  CONNECT ok            lame duck, error, limits
+ *   NEW ---INFO sent---> ANONYMOUS ----> OPEN ----------------------> CLOSING ---> freed
+ *    |                      |  first bytes on a TLS listener: handshake, then the same
+ *    '---- auth_timeout ----'----------> CLOSING (-ERR, flushed)
+ *
+ *   NEW is not seen by anyone: INFO goes out in on_accept. A node without users treats ANONYMOUS
+ *   like OPEN, as nats-server does: a CONNECT is not required then.
+ *
+ * Files: client.c (life, bytes in, verbs), client_connect.c (INFO, CONNECT, auth), client_deliver.c
+ * (messages out), pubsub.c (the room: listener, shards, drain, reload), monitor.c (/varz ...),
+ * system.c ($SYS.REQ...), jetstream*.c ($JS.API...).
+ *
+ * A client's memory when idle: this struct, a map of its subscriptions, the stream. Input that
+ * ends in the middle of a message is kept in `rest`, bounded by one message.
+ */
+#ifndef NONET_PUBSUB_CLIENT_H
+#define NONET_PUBSUB_CLIENT_H
+
+#include "base/map.h"
+#include "bus/room.h"
+#include "io/tls.h"
+#include "rooms/pubsub/pubsub.h"
+#include "wire/nats.h"
+
+enum client_state { CLIENT_ANONYMOUS, CLIENT_OPEN, CLIENT_CLOSING };
+
+/* Why a connection ended; words in client_reason_text, for logs and /connz?state=closed. */
+enum client_reason {
+    CLIENT_CLOSED_BY_PEER,
+    CLIENT_PROTOCOL_ERROR,
+    CLIENT_AUTH_FAILED,
+    CLIENT_AUTH_TIMEOUT,
+    CLIENT_TLS_FAILED,
+    CLIENT_STALE,
+    CLIENT_SLOW_PENDING,
+    CLIENT_SLOW_WRITE,
+    CLIENT_TOO_MANY,
+    CLIENT_SERVER_SHUTDOWN,
+    CLIENT_AUTH_CHANGED,
+    CLIENT_NO_MEMORY,
+    CLIENT_REASONS
+};
+
+struct client_subscription {
+    struct client *client;
+    struct bus_subscription *subscription;
+    uint64_t delivered, delivered_max; /* max 0 = without end */
+    bool filtered;                     /* deliveries go through the deny list */
+    uint16_t sid_len;
+    char sid[];
+};
+
+struct client {
+    struct pubsub_shard *room;
+    struct io_stream *stream;
+    struct principal *principal;
+    struct bus *bus;
+    struct nats_parser parser;
+    struct buf rest;
+    struct bus_route route;
+    struct map subscriptions; /* sid -> struct client_subscription */
+    struct list_node in_room, in_stalled;
+    struct bus_waiter waiter;
+    struct io_timer timer; /* auth deadline, then ping */
+    uint64_t id;
+    uint64_t messages_in, messages_out, bytes_in, bytes_out;
+    uint64_t stalled_since_ns, stalled_pending;
+    int64_t started_ns, active_ns;
+    enum client_state state;
+    enum client_reason reason;
+    unsigned pings_out, pongs_owed;
+    uint64_t round_trip_ns, ping_sent_ns;
+    bool verbose, pedantic, echo, headers, no_responders, unlimited, tls, tls_wanted, waiting,
+        published, interest_changed;
+    char nonce[AUTH_NONCE_SIZE + 1];
+    char *name, *language, *version; /* of CONNECT; may be NULL */
+};
+
+/* client.c */
+void client_accept(struct pubsub_shard *room, struct io_stream *stream);
+/* Sends -ERR (unless NULL), flushes, closes; later calls change nothing. */
+void client_close(struct client *client, enum client_reason reason, const char *error_text);
+/* Aborts the stream and frees the client at once: the shard is going away. */
+void client_drop(struct client *client);
+void client_send(struct client *client, slice bytes);
+void client_error(struct client *client, const char *format, ...) printf_like(2, 3);
+const char *client_reason_text(enum client_reason reason);
+
+/* client_connect.c */
+void client_send_info(struct client *client, bool lame_duck);
+void client_connect(struct client *client, slice json);
+void client_arm_auth(struct client *client);
+void client_arm_ping(struct client *client);
+
+/* client_deliver.c */
+extern const struct bus_receiver client_receiver;
+void client_check_stalled(struct pubsub_shard *room);
+
+/* client_verbs.c: what the client asked for. */
+void client_publish(struct client *client, const struct nats_event *event);
+void client_subscribe(struct client *client, const struct nats_event *event);
+void client_unsubscribe(struct client *client, const struct nats_event *event);
+void client_ping(struct client *client);
+void client_pong(struct client *client);
+/* Ends one subscription and frees it. */
+void client_end_subscription(struct client_subscription *cs);
+
+#endif

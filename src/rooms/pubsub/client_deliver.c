@@ -1,0 +1,86 @@
+/*
+ * client_deliver.c - messages out to a client: the hot path of the broker.
+ *
+ * A delivery writes MSG or HMSG straight into the stream's output buffer; the loop sends what a
+ * turn has gathered in one system call. A client that does not read is a slow consumer: over its
+ * pending bound it is closed at once; with output waiting and nothing accepted by the kernel for
+ * write_deadline, by the tick. As with nats-server, a slow consumer is closed without an -ERR.
+ */
+#include "base/mem.h"
+#include "rooms/pubsub/client.h"
+#include "wire/nats_headers.h"
+#include "wire/nats_write.h"
+
+#define STALL_WATCH_BYTES (64u << 10) /* output waiting before the tick looks at a client */
+
+static void watch_for_stall(struct client *c) {
+    c->stalled_since_ns = io_loop_now_ns(c->room->shard->loop);
+    c->stalled_pending = io_stream_pending(c->stream);
+    list_push_back(&c->room->stalled, &c->in_stalled);
+}
+
+/* A subscriber that does not take headers gets the message without; a bare status says nothing
+   without its header and is not sent. Returns whether to deliver. */
+static bool strip_headers(const struct client *c, const struct bus_message *m, slice *headers) {
+    *headers = c->headers ? m->headers : (slice){0};
+    return c->headers || !m->headers.len || m->payload.len;
+}
+
+static bool may_receive(const struct client_subscription *cs, const struct bus_message *m) {
+    if (unlikely(m->subject.ptr[0] == '_') &&
+        slice_starts_with(m->subject, slice_lit(PUBSUB_PRIVATE_PREFIX)))
+        return false;
+    return likely(!cs->filtered) || principal_may_receive(cs->client->principal, m->subject);
+}
+
+static void on_message(void *owner, struct bus_subscription *subscription,
+                       const struct bus_message *m) {
+    (void)subscription;
+    struct client_subscription *cs = owner;
+    struct client *c = cs->client;
+    slice headers = m->headers;
+    if (unlikely(c->state == CLIENT_CLOSING) || !may_receive(cs, m) ||
+        (unlikely(headers.len) && !strip_headers(c, m, &headers)))
+        return;
+    slice sid = slice_make(cs->sid, cs->sid_len);
+    char *room;
+    size_t body = headers.len + m->payload.len;
+    if (unlikely(io_stream_reserve(c->stream, nats_message_room(m->subject, sid, m->reply, body),
+                                   &room))) {
+        client_close(c, CLIENT_SLOW_PENDING, NULL);
+        return;
+    }
+    char *end = headers.len ? nats_put_hmsg(room, m->subject, sid, m->reply, headers, m->payload)
+                            : nats_put_msg(room, m->subject, sid, m->reply, m->payload);
+    io_stream_advance(c->stream, (size_t)(end - room));
+    c->messages_out++;
+    c->bytes_out += body;
+    c->room->messages_out++;
+    c->room->bytes_out += body;
+    if (unlikely(io_stream_pending(c->stream) > STALL_WATCH_BYTES) && !c->in_stalled.next)
+        watch_for_stall(c);
+    if (unlikely(++cs->delivered == cs->delivered_max))
+        client_end_subscription(cs);
+}
+
+const struct bus_receiver client_receiver = {on_message};
+
+void client_check_stalled(struct pubsub_shard *room) {
+    uint64_t now = io_loop_now_ns(room->shard->loop);
+    struct list_node *at, *following;
+    list_each(&room->stalled, at, following) {
+        struct client *c = container_of(at, struct client, in_stalled);
+        size_t pending = io_stream_pending(c->stream);
+        if (pending <= STALL_WATCH_BYTES || c->state == CLIENT_CLOSING) {
+            list_remove(at);
+            *at = (struct list_node){0};
+        } else if (pending < c->stalled_pending) {
+            c->stalled_since_ns = now;
+            c->stalled_pending = pending;
+        } else if (now - c->stalled_since_ns > room->pubsub->node->limits.write_deadline_ns) {
+            client_close(c, CLIENT_SLOW_WRITE, NULL);
+        } else {
+            c->stalled_pending = pending;
+        }
+    }
+}

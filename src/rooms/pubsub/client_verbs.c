@@ -1,0 +1,182 @@
+/*
+ * client_verbs.c - what a client asks for: PUB, SUB, UNSUB, PING.
+ *
+ * Texts of -ERR and which of them leave the connection open are nats-server's (checked against
+ * 2.9.10): permissions and bad subjects leave it open, protocol breaches close it.
+ */
+#include "base/mem.h"
+#include "rooms/pubsub/client.h"
+#include "wire/nats_headers.h"
+#include "wire/nats_subject.h"
+#include "wire/nats_write.h"
+
+#include <errno.h>
+
+#define OK_LINE "+OK\r\n"
+#define PONG_LINE "PONG\r\n"
+#define NO_RESPONDERS "NATS/1.0 503\r\n\r\n"
+
+static void confirm(struct client *c) {
+    if (c->verbose)
+        client_send(c, slice_lit(OK_LINE));
+}
+
+static bool is_private(slice subject) {
+    return subject.len && subject.ptr[0] == '_' &&
+           slice_starts_with(subject, slice_lit(PUBSUB_PRIVATE_PREFIX));
+}
+
+/* --- PUB
+ * ------------------------------------------------------------------------------------------ */
+
+static bool may_publish(struct client *c, const struct nats_event *event) {
+    if (is_private(event->subject) ||
+        (!c->unlimited && !principal_may_publish(c->principal, event->subject))) {
+        client_error(c, "Permissions Violation for Publish to \"%.*s\"", slice_fmt(event->subject));
+        return false;
+    }
+    if (c->pedantic && !nats_subject_literal(event->subject)) {
+        client_error(c, "Invalid Publish Subject");
+        return false;
+    }
+    return true;
+}
+
+/* "No responders": the request reached nobody, and the client wants to know at once. */
+static void tell_no_responders(struct client *c, const struct nats_event *event) {
+    struct bus_message status = {
+        .subject = event->reply,
+        .headers = slice_lit(NO_RESPONDERS),
+    };
+    bus_publish(c->bus, &status, NULL, NULL);
+}
+
+void client_publish(struct client *c, const struct nats_event *event) {
+    c->messages_in++;
+    c->published = true;
+    if (unlikely(event->kind == NATS_HPUB && !c->headers)) {
+        client_close(c, CLIENT_PROTOCOL_ERROR, "message headers not supported");
+        return;
+    }
+    if (unlikely((!c->unlimited || c->pedantic || event->subject.ptr[0] == '_') &&
+                 !may_publish(c, event)))
+        return;
+    struct bus_message message = {event->subject, event->reply, event->headers, event->payload};
+    if (unlikely(event->subject.ptr[0] == '$') && system_request(c, &message)) {
+        confirm(c);
+        return;
+    }
+    unsigned receivers = bus_publish(c->bus, &message, c->echo ? NULL : c, &c->route);
+    if (unlikely(receivers == 0) && c->no_responders && event->reply.len)
+        tell_no_responders(c, event);
+    if (c->verbose)
+        confirm(c);
+}
+
+/* --- SUB, UNSUB
+ * ------------------------------------------------------------------------------------- */
+
+void client_end_subscription(struct client_subscription *cs) {
+    struct client *c = cs->client;
+    void *removed = map_remove(&c->subscriptions, slice_make(cs->sid, cs->sid_len));
+    check(removed == cs);
+    bus_unsubscribe(c->bus, cs->subscription);
+    c->interest_changed = true;
+    mem_free(cs);
+}
+
+static struct client_subscription *subscription_new(struct client *c, slice sid) {
+    struct client_subscription *cs = mem_zalloc(1, sizeof *cs + sid.len);
+    if (!cs)
+        return NULL;
+    cs->client = c;
+    cs->sid_len = (uint16_t)sid.len;
+    memcpy(cs->sid, sid.ptr, sid.len);
+    return cs;
+}
+
+static bool may_subscribe(struct client *c, const struct nats_event *event) {
+    slice queue = nats_event_queue(event);
+    if (c->unlimited || principal_may_subscribe(c->principal, event->subject, queue))
+        return true;
+    if (queue.len)
+        client_error(c, "Permissions Violation for Subscription to \"%.*s\" using queue \"%.*s\"",
+                     slice_fmt(event->subject), slice_fmt(queue));
+    else
+        client_error(c, "Permissions Violation for Subscription to \"%.*s\"",
+                     slice_fmt(event->subject));
+    return false;
+}
+
+void client_subscribe(struct client *c, const struct nats_event *event) {
+    if (!nats_subject_valid(event->subject) || is_private(event->subject)) {
+        client_error(c, "Invalid Subject");
+        return;
+    }
+    if (!may_subscribe(c, event))
+        return;
+    if (map_find(&c->subscriptions, event->sid)) { /* a known sid is left as it is */
+        confirm(c);
+        return;
+    }
+    struct client_subscription *cs = subscription_new(c, event->sid);
+    int failed = cs ? map_add(&c->subscriptions, slice_make(cs->sid, cs->sid_len), cs) : -ENOMEM;
+    if (failed == 0) {
+        failed = bus_subscribe(c->bus, event->subject, nats_event_queue(event), &client_receiver,
+                               cs, c, &cs->subscription);
+        if (failed)
+            map_remove(&c->subscriptions, slice_make(cs->sid, cs->sid_len));
+    }
+    if (failed) {
+        mem_free(cs);
+        if (failed == -ENOBUFS)
+            client_error(c, "maximum subscriptions exceeded");
+        else
+            client_close(c, CLIENT_NO_MEMORY, NULL);
+        return;
+    }
+    cs->filtered = !c->unlimited && principal_filters(c->principal, event->subject);
+    c->interest_changed = true;
+    confirm(c);
+}
+
+void client_unsubscribe(struct client *c, const struct nats_event *event) {
+    struct client_subscription *cs = map_find(&c->subscriptions, event->sid);
+    if (cs && event->max > cs->delivered)
+        cs->delivered_max = event->max;
+    else if (cs)
+        client_end_subscription(cs);
+    confirm(c);
+}
+
+/* --- PING, PONG
+ * ---------------------------------------------------------------------------------------- */
+
+static void on_fenced(void *self, uint64_t id) {
+    struct pubsub_shard *room = self;
+    struct client *c = map64_find(&room->by_id, id);
+    if (!c)
+        return;
+    check(c->pongs_owed > 0);
+    c->pongs_owed--;
+    client_send(c, slice_lit(PONG_LINE));
+}
+
+/* PONG says that everything before PING has taken effect, on all shards. */
+void client_ping(struct client *c) {
+    if (!c->interest_changed && c->pongs_owed == 0) {
+        client_send(c, slice_lit(PONG_LINE));
+        return;
+    }
+    c->interest_changed = false;
+    c->pongs_owed++;
+    if (bus_fence(c->bus, on_fenced, c->room, c->id))
+        client_close(c, CLIENT_NO_MEMORY, NULL);
+}
+
+void client_pong(struct client *c) {
+    if (c->ping_sent_ns)
+        c->round_trip_ns = io_loop_now_ns(c->room->shard->loop) - c->ping_sent_ns;
+    c->ping_sent_ns = 0;
+    c->pings_out = 0;
+}

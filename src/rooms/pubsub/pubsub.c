@@ -1,0 +1,322 @@
+/*
+ * pubsub.c - the room itself: its instances, the NATS listener, drain and reload.
+ *
+ * Reload reaches every shard as a message on a private subject that carries one counted pointer a
+ * shard, so no shard ever reads what another may be changing. Clients whose user is gone or has
+ * other rights are closed, as nats-server does; all others keep their connection.
+ *
+ * Drain is NATS's lame duck: INFO with ldm, no new connections, then every client is closed with
+ * its output flushed. Clients that reconnect elsewhere on ldm have gone by then.
+ */
+#include "rooms/pubsub/pubsub.h"
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "rooms/pubsub/client.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#define TICK_NS 1000000000ull
+#define LAME_DUCK_NS 200000000ull /* between INFO and closing */
+#define LOGINS_PER_TICK 2000u
+#define RELOAD_SUBJECT PUBSUB_PRIVATE_PREFIX "pubsub.reload"
+
+static const struct metrics_family families[] = {
+    {.name = "nonet_nats_connections", .kind = METRICS_GAUGE, .help = "Open NATS connections."},
+    {.name = "nonet_nats_connections_total",
+     .kind = METRICS_COUNTER,
+     .help = "NATS connections accepted."},
+    {.name = "nonet_nats_messages_in_total",
+     .kind = METRICS_COUNTER,
+     .help = "Messages published by NATS clients."},
+    {.name = "nonet_nats_bytes_in_total",
+     .kind = METRICS_COUNTER,
+     .unit = "bytes",
+     .help = "Bytes read from NATS clients."},
+    {.name = "nonet_nats_messages_out_total",
+     .kind = METRICS_COUNTER,
+     .help = "Messages delivered to NATS clients."},
+    {.name = "nonet_nats_bytes_out_total",
+     .kind = METRICS_COUNTER,
+     .unit = "bytes",
+     .help = "Bytes of headers and payload delivered to NATS clients."},
+    {.name = "nonet_nats_slow_consumers_total",
+     .kind = METRICS_COUNTER,
+     .help = "Clients closed because they did not read what was sent to them."},
+    {.name = "nonet_nats_auth_failures_total", .kind = METRICS_COUNTER, .help = "Logins refused."},
+};
+
+static int add_metrics(struct pubsub *pubsub) {
+    struct pubsub_metrics *m = &pubsub->metrics;
+    struct metric *handles[] = {&m->connections,    &m->connections_total, &m->messages_in,
+                                &m->bytes_in,       &m->messages_out,      &m->bytes_out,
+                                &m->slow_consumers, &m->auth_failures};
+    static_assert(array_count(handles) == array_count(families), "one handle a family");
+    for (size_t i = 0; i < array_count(handles); i++) {
+        int failed = metrics_add_series(pubsub->node->metrics, &families[i], NULL, handles[i]);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+static int make_tls(struct room_node *node, struct io_tls **ret_tls, struct error *ret_error) {
+    const struct room_listen *listen = room_listen(node, "nats");
+    *ret_tls = NULL;
+    if (!listen || !listen->cert_file)
+        return 0;
+    struct io_tls_options options = {
+        .cert_file = listen->cert_file,
+        .key_file = listen->key_file,
+        .ca_file = listen->ca_file,
+        .server = true,
+        .verify_peer = listen->verify,
+    };
+    return io_tls_create(node->host, &options, ret_tls, ret_error);
+}
+
+static int open_room(struct room_node *node, const void *section, void **ret_self,
+                     struct error *ret_error) {
+    (void)section;
+    struct pubsub *pubsub = mem_zalloc(1, sizeof *pubsub);
+    if (!pubsub)
+        return error_set(ret_error, -ENOMEM, "no memory for the NATS listener");
+    pubsub->node = node;
+    const struct room_listen *listen = room_listen(node, "nats");
+    pubsub->tls = listen && listen->cert_file;
+    int failed = add_metrics(pubsub);
+    if (failed) {
+        mem_free(pubsub);
+        return error_set(ret_error, failed, "no room for the metrics of the NATS listener");
+    }
+    *ret_self = pubsub;
+    return 0;
+}
+
+static void close_room(void *self) {
+    mem_free(self);
+}
+
+/* --- reload
+ * ------------------------------------------------------------------------------------------ */
+
+struct reload_message {
+    struct auth *auth;
+    struct io_tls *tls;
+};
+
+static void close_revoked(struct pubsub_shard *room) {
+    struct list_node *at, *following;
+    list_each(&room->clients, at, following) {
+        struct client *c = container_of(at, struct client, in_room);
+        bool keeps = c->principal ? principal_still_in(c->principal, room->auth)
+                                  : !auth_required(room->auth);
+        if (!keeps)
+            client_close(c, CLIENT_AUTH_CHANGED, "User Authentication Revoked");
+    }
+}
+
+static void on_reload(void *owner, struct bus_subscription *subscription,
+                      const struct bus_message *message) {
+    (void)subscription;
+    struct pubsub_shard *room = owner;
+    struct reload_message reload;
+    check(message->payload.len == sizeof reload);
+    memcpy(&reload, message->payload.ptr, sizeof reload);
+    auth_unref(room->auth);
+    room->auth = reload.auth;
+    io_tls_unref(room->tls);
+    room->tls = reload.tls;
+    close_revoked(room);
+}
+
+static int reload_room(void *self, const void *section, struct error *ret_error) {
+    (void)section;
+    struct pubsub *pubsub = self;
+    struct io_tls *tls = NULL;
+    int failed = make_tls(pubsub->node, &tls, ret_error);
+    if (failed)
+        return failed;
+    for (unsigned i = 0; i < pubsub->node->shards; i++) { /* one count a shard */
+        auth_ref(pubsub->node->auth);
+        if (tls)
+            io_tls_ref(tls);
+    }
+    struct reload_message reload = {pubsub->node->auth, tls};
+    struct bus_message message = {
+        .subject = slice_lit(RELOAD_SUBJECT),
+        .payload = slice_make(&reload, sizeof reload),
+    };
+    unsigned receivers = bus_publish(pubsub->shards[0]->shard->bus, &message, NULL, NULL);
+    for (unsigned i = receivers; i < pubsub->node->shards; i++) {
+        auth_unref(pubsub->node->auth);
+        io_tls_unref(tls);
+    }
+    pubsub->tls = tls != NULL;
+    io_tls_unref(tls);
+    return receivers == pubsub->node->shards
+               ? 0
+               : error_set(ret_error, -ENOMEM, "the new users did not reach every shard");
+}
+
+/* --- shards
+ * --------------------------------------------------------------------------------------------- */
+
+static void on_tick(struct io_timer *timer) {
+    struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
+    room->logins_left = LOGINS_PER_TICK;
+    struct pubsub_metrics *m = &room->pubsub->metrics;
+    metrics_count(room->shard->metrics, m->messages_out, room->messages_out);
+    metrics_count(room->shard->metrics, m->bytes_out, room->bytes_out);
+    room->messages_out = room->bytes_out = 0;
+    client_check_stalled(room);
+    io_timer_start(room->shard->loop, &room->tick, TICK_NS, on_tick);
+}
+
+static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) {
+    static const struct bus_receiver receiver = {on_reload};
+    int failed = make_tls(room->pubsub->node, &room->tls, ret_error);
+    if (failed)
+        return failed;
+    failed = bus_subscribe(room->shard->bus, slice_lit(RELOAD_SUBJECT), (slice){0}, &receiver, room,
+                           NULL, &room->reload);
+    if (!failed)
+        failed = monitor_shard_open(room);
+    if (!failed && room->shard->streams)
+        failed = jetstream_open(room->shard, &room->jetstream);
+    return failed ? error_set(ret_error, failed, "cannot open the NATS listener on shard %u",
+                              room->shard->index)
+                  : 0;
+}
+
+static void shard_close(void *shard_self) {
+    struct pubsub_shard *room = shard_self;
+    struct list_node *at, *following;
+    list_each(&room->clients, at, following) client_drop(container_of(at, struct client, in_room));
+    room->jetstream = jetstream_close(room->jetstream);
+    monitor_shard_close(room);
+    room->reload = bus_unsubscribe(room->shard->bus, room->reload);
+    io_timer_stop(room->shard->loop, &room->tick);
+    auth_unref(room->auth);
+    io_tls_unref(room->tls);
+    buf_free(&room->scratch);
+    room->pubsub->shards[room->shard->index] = NULL;
+    map64_free(&room->by_id);
+    mem_free(room);
+}
+
+static int shard_open(void *self, struct room_shard *shard, void **ret_shard_self,
+                      struct error *ret_error) {
+    struct pubsub *pubsub = self;
+    struct pubsub_shard *room = mem_zalloc(1, sizeof *room);
+    if (!room)
+        return error_set(ret_error, -ENOMEM, "no memory for shard %u", shard->index);
+    room->pubsub = pubsub;
+    room->shard = shard;
+    room->auth = auth_ref(pubsub->node->auth);
+    room->by_id = map64_make(0, MAP64_MAX_ENTRIES);
+    room->scratch = buf_make(1u << 20);
+    room->logins_left = LOGINS_PER_TICK;
+    list_init(&room->clients);
+    list_init(&room->stalled);
+    pubsub->shards[shard->index] = room;
+    int failed = shard_parts_open(room, ret_error);
+    if (failed) {
+        shard_close(room);
+        return failed;
+    }
+    io_timer_start(shard->loop, &room->tick, TICK_NS, on_tick);
+    *ret_shard_self = room;
+    return 0;
+}
+
+/* --- listening
+ * -------------------------------------------------------------------------------------------- */
+
+static void on_accept(void *owner, struct io_loop *loop, struct io_stream *stream) {
+    struct pubsub *pubsub = owner;
+    client_accept(pubsub->shards[io_loop_index(loop)], stream);
+}
+
+static void note_address(struct pubsub *pubsub, const char *address) {
+    slice host = slice_str(address);
+    while (host.len && host.ptr[host.len - 1] != ':')
+        host.len--;
+    uint64_t port = 0;
+    if (number_parse_u64(slice_str(address + host.len), &port) == 0)
+        pubsub->port = (unsigned)port;
+    host.len -= host.len > 0;
+    if (slice_to_string(host, pubsub->host, sizeof pubsub->host))
+        pubsub->host[0] = '\0';
+}
+
+static int started(void *self, struct error *ret_error) {
+    struct pubsub *pubsub = self;
+    const struct room_listen *listen = room_listen(pubsub->node, "nats");
+    int failed = monitor_started(pubsub, ret_error);
+    if (failed || !listen || listen->off)
+        return failed;
+    struct io_listen_options options = {
+        .address = listen->address,
+        .loop_first = 0,
+        .loop_count = pubsub->node->shards,
+        .on_accept = on_accept,
+        .owner = pubsub,
+    };
+    failed =
+        io_listen(io_group_loop(pubsub->node->group, 0), &options, &pubsub->listener, ret_error);
+    if (failed)
+        return failed;
+    note_address(pubsub, io_listener_address(pubsub->listener));
+    pubsub->node->listening(pubsub->node, "nats", io_listener_address(pubsub->listener));
+    return 0;
+}
+
+/* --- drain
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+void pubsub_client_gone(struct pubsub_shard *room) {
+    if (!room->draining || !list_empty(&room->clients) || !room->drained)
+        return;
+    void (*done)(void *) = room->drained;
+    room->drained = NULL;
+    done(room->drained_argument);
+}
+
+static void on_lame_duck_over(struct io_timer *timer) {
+    struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
+    struct list_node *at, *following;
+    list_each(&room->clients, at, following)
+        client_close(container_of(at, struct client, in_room), CLIENT_SERVER_SHUTDOWN, NULL);
+    pubsub_client_gone(room);
+}
+
+static void drain(void *shard_self, void (*done)(void *argument), void *argument) {
+    struct pubsub_shard *room = shard_self;
+    if (room->shard->index == 0)
+        room->pubsub->listener = io_listener_close(room->pubsub->listener);
+    room->draining = true;
+    room->drained = done;
+    room->drained_argument = argument;
+    if (list_empty(&room->clients)) {
+        pubsub_client_gone(room);
+        return;
+    }
+    struct list_node *at, *following;
+    list_each(&room->clients, at, following)
+        client_send_info(container_of(at, struct client, in_room), true);
+    io_timer_start(room->shard->loop, &room->tick, LAME_DUCK_NS, on_lame_duck_over);
+}
+
+const struct room pubsub_room = {
+    .name = "pubsub",
+    .open = open_room,
+    .shard_open = shard_open,
+    .started = started,
+    .reload = reload_room,
+    .drain = drain,
+    .shard_close = shard_close,
+    .close = close_room,
+};

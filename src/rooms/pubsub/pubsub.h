@@ -1,0 +1,81 @@
+/*
+ * pubsub.h - room 3, publish and subscribe: the NATS listener and the JetStream API.
+ *
+ * The bus already does what NATS promises (subjects, queue groups, streams); this room gives it
+ * its face: connections of official clients over TCP and TLS (client*.c), the JSON API of streams
+ * and consumers on `$JS.API.>` (jetstream*.c), the monitoring pages of nats-server on the admin
+ * listener (monitor.c) and the answers on `$SYS.REQ.>` that the nats CLI asks for (system.c).
+ *
+ * One instance for the node (struct pubsub, loop 0) and one a shard (struct pubsub_shard, with the
+ * shard's clients). New connections are dealt to the shards in turn; a connection never moves.
+ */
+#ifndef NONET_PUBSUB_H
+#define NONET_PUBSUB_H
+
+#include "base/map64.h"
+#include "bus/room.h"
+#include "io/tls.h"
+
+#include <stdatomic.h>
+
+/* What INFO says of the server: clients gate their features on it, so it names the level that is
+   truly served (docs/architecture.md, "NATS level"). */
+#define PUBSUB_NATS_VERSION "2.9.25"
+/* Subjects beginning so belong to the node; clients neither see nor send them. */
+#define PUBSUB_PRIVATE_PREFIX "_NONET."
+
+extern const struct room pubsub_room;
+
+struct pubsub_metrics {
+    struct metric connections, connections_total, messages_in, messages_out, bytes_in, bytes_out,
+        slow_consumers, auth_failures;
+};
+
+struct pubsub {
+    struct room_node *node;
+    struct io_listener *listener;
+    bool tls; /* the listener asks for TLS; each shard holds the context */
+    _Atomic(uint32_t) connections;
+    char host[64];
+    unsigned port;
+    struct pubsub_metrics metrics;
+    struct pubsub_shard *shards[ROOM_SHARDS_MAX];
+};
+
+struct pubsub_shard {
+    struct pubsub *pubsub;
+    struct room_shard *shard;
+    struct auth *auth;  /* this shard's own counts; a reload sends new ones by message */
+    struct io_tls *tls; /* NULL: plain text */
+    struct list clients, stalled;
+    struct map64 by_id;
+    uint64_t clients_ever;
+    uint64_t messages_out, bytes_out; /* since the last tick, which adds them to the metrics */
+    struct io_timer tick;             /* once a second: write deadlines, login budget */
+    unsigned logins_left;
+    bool draining;
+    void (*drained)(void *argument);
+    void *drained_argument;
+    struct bus_subscription *gather, *reload; /* monitor.c, pubsub.c */
+    struct jetstream *jetstream;              /* stream shard only */
+    struct buf scratch;
+};
+
+/* pubsub.c */
+void pubsub_client_gone(struct pubsub_shard *room);
+
+/* monitor.c: /varz /connz /subsz and the gathering over shards behind them. */
+must_use int monitor_shard_open(struct pubsub_shard *room);
+void monitor_shard_close(struct pubsub_shard *room);
+must_use int monitor_started(struct pubsub *pubsub, struct error *ret_error);
+
+/* system.c: $SYS.REQ.USER.INFO, $SYS.REQ.SERVER.PING. Answered by the client's own shard. */
+struct client;
+/* True where the published message was such a request and has been answered. */
+bool system_request(struct client *client, const struct bus_message *message);
+
+/* jetstream.c */
+must_use int jetstream_open(struct room_shard *shard, struct jetstream **ret_jetstream);
+struct jetstream *jetstream_close(struct jetstream *jetstream);
+
+#endif
