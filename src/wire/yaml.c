@@ -75,13 +75,21 @@ static int no_memory(struct reader *r, struct position at) {
     return refuse(r, at, -ENOMEM, "there is no memory left to read this file", NULL);
 }
 
+/* libfyaml marks an alias behind its asterisk and quoted text behind its quote. */
+static bool is_marked_late(const struct fy_event *event) {
+    if (event->type != FYET_SCALAR) {
+        return event->type == FYET_ALIAS;
+    }
+    enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
+    return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
 /* Where EVENT stands; where it has no mark (an absent value), where its key does. */
 static struct position position_of(const struct reader *r, struct fy_event *event) {
     const struct fy_mark *mark = fy_event_start_mark(event);
     if (mark) {
-        /* The mark of an alias is behind its asterisk. */
-        uint32_t back = event->type == FYET_ALIAS && mark->column > 0;
-        return (struct position){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1 - back};
+        uint32_t column = (uint32_t)mark->column + 1 - (is_marked_late(event) && mark->column > 0);
+        return (struct position){(uint32_t)mark->line + 1, column};
     }
     const struct frame *f = r->depth ? &r->frames[r->depth - 1] : NULL;
     if (f && f->has_key) {
