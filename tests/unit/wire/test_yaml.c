@@ -124,7 +124,7 @@ static void ambiguous_files_are_refused(void **state) {
     assert_no_yaml("a: !x {b: 1}\n", "app.yaml:1:7", "tags");
     assert_no_yaml("? [a]\n: 1\n", "app.yaml:1:3", "a key must be text");
     assert_no_yaml("a: &x 1\n*x : 2\n", "app.yaml:2:1", "a key must be text");
-    assert_no_yaml("&x a: 1\n", "app.yaml:1:1", "a key cannot have an anchor");
+    assert_no_yaml("&x a: 1\n", "app.yaml:1:4", "a key cannot have an anchor");
     assert_no_yaml("a: *x\n", "app.yaml:1:4", "no anchor before it");
     assert_no_yaml("a: &x [*x]\n", "app.yaml:1:8", "inside its own anchor");
     assert_no_yaml("a: \xff\n", "app.yaml:1:4", "not UTF-8");
