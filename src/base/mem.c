@@ -41,9 +41,10 @@ void *mem_alloc_aligned(size_t size, size_t align) {
 }
 
 void *mem_zalloc(size_t count, size_t size) {
-    if (fault_due())
+    size_t bytes;
+    if (fault_due() || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    return count && size ? calloc(count, size) : calloc(1, 1);
+    return calloc(1, bytes ? bytes : 1);
 }
 
 void *mem_realloc(void *pointer, size_t size) {
