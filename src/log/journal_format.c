@@ -141,7 +141,7 @@ int journal_group_validate(slice bytes, const struct journal_group *group) {
     bool seal = group->flags & JOURNAL_GROUP_SEAL;
     bool ordered = group->number > 0 && group->first_position > 0 &&
                    group->last_position >= group->first_position - 1;
-    return ordered && seal == (batches == 0) && (group->flags & ~JOURNAL_GROUP_SEAL) == 0
+    return ordered && seal == (batches == 0) && (group->flags & ~(uint32_t)JOURNAL_GROUP_SEAL) == 0
                ? 0
                : -EBADMSG;
 }

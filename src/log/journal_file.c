@@ -1,0 +1,333 @@
+/*
+ * journal_file.c - the chain of files: made ahead, used, and used again under the next number.
+ *
+ *      make     NUMBER.new: allocated, header written, synced; renamed to NUMBER.jnl; folder synced
+ *      renew    OLD.jnl renamed to NEW.new, folder synced; header written, synced; renamed to
+ *               NEW.jnl; folder synced
+ *      remove   OLD.jnl unlinked; folder synced
+ *
+ * So a name ending in .jnl always has a good header behind it (a bad one is corruption, never a
+ * crash), and what a crash leaves half done is called .new and removed at the next open. In renew
+ * the folder is synced before the header is overwritten, else a crash could show the old name over
+ * the new header.
+ *
+ * A failure before the file has its name costs only that file. A failed rename, unlink or folder
+ * sync leaves in doubt what a crash would show, and a failed sync is never tried again: the journal
+ * stops.
+ */
+#include "log/journal_internal.h"
+
+#include "base/mem.h"
+#include "log/journal_scan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+struct journal_file *journal_file_new(struct journal *journal, uint64_t bytes) {
+    struct journal_file *file = mem_zalloc(1, sizeof *file);
+    if (!file)
+        return NULL;
+    list_node_init(&file->node);
+    file->journal = journal;
+    file->bytes = bytes;
+    return file;
+}
+
+void journal_file_free(struct journal_file *file) {
+    if (!file)
+        return;
+    list_remove(&file->node);
+    io_file_close(file->file);
+    mem_free(file);
+}
+
+void journal_chain_insert(struct journal *journal, struct journal_file *file) {
+    struct list_node *at = journal->chain.head.prev;
+    while (at != &journal->chain.head &&
+           container_of(at, struct journal_file, node)->number > file->number)
+        at = at->prev;
+    list_insert_after(at, &file->node);
+}
+
+struct journal_file *journal_chain_next(const struct journal *journal,
+                                        const struct journal_file *file) {
+    struct list_node *next = list_next(&journal->chain, &file->node);
+    return next ? container_of(next, struct journal_file, node) : NULL;
+}
+
+/* --- on any thread ----------------------------------------------------------------------------- */
+
+static int sync_folder(const struct journal *journal) {
+    char path[JOURNAL_PATH_MAX];
+    int failed = journal_path_name(journal->options.directory, NULL, path);
+    return failed ? failed : io_dir_sync(journal->host, path);
+}
+
+/* Renames within the folder and syncs it. */
+static int rename_synced(struct journal_file *file, uint64_t from, const char *from_suffix,
+                         uint64_t to, const char *to_suffix) {
+    char from_path[JOURNAL_PATH_MAX], to_path[JOURNAL_PATH_MAX];
+    const struct journal *journal = file->journal;
+    int failed = journal_path(journal->options.directory, from, from_suffix, from_path);
+    if (!failed)
+        failed = journal_path(journal->options.directory, to, to_suffix, to_path);
+    if (!failed)
+        failed = io_rename(journal->host, from_path, to_path);
+    if (!failed)
+        failed = sync_folder(journal);
+    file->chain_hurt = failed != 0;
+    return failed;
+}
+
+static int write_header(struct journal_file *file) {
+    char sector[JOURNAL_SECTOR];
+    struct journal_header header = {file->journal->log_id, file->number, file->bytes};
+    journal_header_encode(&header, sector);
+    int failed = io_file_write(file->file, sector, sizeof sector, 0);
+    return failed ? failed : io_file_sync(file->file);
+}
+
+static void throw_away(struct journal_file *file, uint64_t number) {
+    char path[JOURNAL_PATH_MAX];
+    file->file = io_file_close(file->file);
+    int failed = journal_path(file->journal->options.directory, number, "new", path);
+    if (!failed)
+        failed = io_unlink(file->journal->host, path);
+    (void)failed; /* the next open removes what is left */
+}
+
+int journal_file_make(struct journal_file *file) {
+    char path[JOURNAL_PATH_MAX];
+    int failed = journal_path(file->journal->options.directory, file->number, "new", path);
+    if (!failed)
+        failed = io_file_open(file->journal->host, path,
+                              IO_FILE_WRITE | IO_FILE_CREATE | IO_FILE_TRUNCATE, &file->file);
+    if (failed)
+        return failed;
+    failed = io_file_allocate(file->file, file->bytes);
+    if (!failed)
+        failed = write_header(file);
+    if (failed) {
+        throw_away(file, file->number);
+        return failed;
+    }
+    return rename_synced(file, file->number, "new", file->number, "jnl");
+}
+
+static int renew(struct journal_file *file) {
+    int failed = rename_synced(file, file->number, "jnl", file->new_number, "new");
+    if (failed)
+        return failed;
+    file->number = file->new_number;
+    failed = write_header(file);
+    if (failed) {
+        throw_away(file, file->number);
+        return failed;
+    }
+    file->has_groups = false;
+    return rename_synced(file, file->number, "new", file->number, "jnl");
+}
+
+static int remove_file(struct journal_file *file) {
+    char path[JOURNAL_PATH_MAX];
+    const struct journal *journal = file->journal;
+    file->file = io_file_close(file->file);
+    int failed = journal_path(journal->options.directory, file->number, "jnl", path);
+    if (!failed)
+        failed = io_unlink(journal->host, path);
+    if (!failed)
+        failed = sync_folder(journal);
+    file->chain_hurt = failed != 0;
+    return failed;
+}
+
+static void run_work(struct io_job *job) {
+    struct journal_file *file = container_of(job, struct journal_file, job);
+    if (file->work == JOURNAL_MAKE)
+        file->failed = journal_file_make(file);
+    else if (file->work == JOURNAL_RENEW)
+        file->failed = renew(file);
+    else
+        file->failed = remove_file(file);
+}
+
+/* --- on the loop --------------------------------------------------------------------------------- */
+
+/* FILE could not be made: without room for more the reserve is all there is. */
+static void no_more_files(struct journal *journal, int failed) {
+    if (!journal->no_space)
+        logger_write(journal->options.logger, LOG_LEVEL_WARN, "log",
+                     "cannot make another journal file; trying again", "error=%s",
+                     error_name(failed));
+    journal->no_space = true;
+    io_timer_start(journal->options.loop, &journal->retry_timer, JOURNAL_RETRY_NS,
+                   journal_on_retry_timer);
+}
+
+static void work_done(struct io_job *job) {
+    struct journal_file *file = container_of(job, struct journal_file, job);
+    struct journal *journal = file->journal;
+    journal->work = NULL;
+    bool room = !file->failed && file->work != JOURNAL_REMOVE;
+    if (room) {
+        journal_chain_insert(journal, file);
+        journal->no_space = false;
+    } else {
+        if (file->chain_hurt)
+            journal_fail(journal, file->failed, file->number, 0,
+                         "the journal's folder could not be changed");
+        else if (file->failed && !journal->freeing)
+            no_more_files(journal, file->failed);
+        journal->file_count--;
+        journal_file_free(file);
+    }
+    if (journal->freeing)
+        return;
+    journal_tidy(journal);
+    if (room && journal->options.on_room && !journal->failed && !journal->closing)
+        journal->options.on_room(journal->options.self);
+}
+
+static bool submit(struct journal *journal, struct journal_file *file, enum journal_work work) {
+    file->work = work;
+    file->failed = 0;
+    file->job = (struct io_job){.run = run_work, .done = work_done};
+    journal->work = file;
+    if (io_worker_submit(journal->file_worker, &file->job) == 0)
+        return true;
+    journal->work = NULL;
+    io_timer_start(journal->options.loop, &journal->retry_timer, JOURNAL_RESUBMIT_NS,
+                   journal_on_retry_timer);
+    return false;
+}
+
+/* The first file of the chain, if all of it is saved elsewhere and the newest group on disk lies
+   behind it: without any group a later open could not tell what has been there. */
+static struct journal_file *file_to_recycle(const struct journal *journal) {
+    struct list_node *node = list_first(&journal->chain);
+    struct journal_file *file = node ? container_of(node, struct journal_file, node) : NULL;
+    if (!file || file == journal->tail || file->number >= journal->written_file)
+        return NULL;
+    return !file->has_groups || file->last_position <= journal->recycle_position ? file : NULL;
+}
+
+static void recycle(struct journal *journal, struct journal_file *file) {
+    list_remove(&file->node);
+    bool fits = file->bytes == journal->options.file_bytes &&
+                journal->file_count <= journal->options.files;
+    file->new_number = journal->next_file_number;
+    if (!submit(journal, file, fits ? JOURNAL_RENEW : JOURNAL_REMOVE))
+        journal_chain_insert(journal, file);
+    else if (fits)
+        journal->next_file_number++;
+}
+
+static void make_ahead(struct journal *journal) {
+    uint64_t left =
+        journal->tail->bytes - journal->tail_offset + journal_room_behind(journal, journal->tail);
+    if (journal->no_space || journal->file_count >= journal->options.files ||
+        left >= journal->tail->bytes / 2)
+        return;
+    struct journal_file *file = journal_file_new(journal, journal->options.file_bytes);
+    if (!file)
+        return; /* tried again when the next group is closed */
+    file->number = journal->next_file_number;
+    if (!submit(journal, file, JOURNAL_MAKE)) {
+        journal_file_free(file);
+        return;
+    }
+    journal->next_file_number++;
+    journal->file_count++;
+}
+
+void journal_tidy(struct journal *journal) {
+    if (journal->work || journal->failed || journal->closing || journal->freeing)
+        return;
+    struct journal_file *old = file_to_recycle(journal);
+    if (old)
+        recycle(journal, old);
+    else
+        make_ahead(journal);
+}
+
+void journal_recycle(struct journal *journal, uint64_t position) {
+    check(position <= journal->synced_position);
+    if (position > journal->recycle_position)
+        journal->recycle_position = position;
+    journal_tidy(journal);
+}
+
+/* --- room --------------------------------------------------------------------------------------- */
+
+uint64_t journal_room_behind(const struct journal *journal, const struct journal_file *file) {
+    uint64_t room = 0;
+    while ((file = journal_chain_next(journal, file)))
+        room += file->bytes - JOURNAL_SECTOR;
+    return room;
+}
+
+struct journal_file *journal_find_place(const struct journal *journal, struct journal_file *file,
+                                        uint64_t *offset, uint64_t length, uint64_t keep) {
+    uint64_t at = *offset;
+    for (; file; file = journal_chain_next(journal, file), at = JOURNAL_SECTOR) {
+        uint64_t left = file->bytes - at;
+        if (left >= length && left - length + journal_room_behind(journal, file) >= keep) {
+            *offset = at;
+            return file;
+        }
+    }
+    return NULL;
+}
+
+int journal_may_make(const struct journal *journal, uint64_t length, uint64_t *ret_file_bytes) {
+    uint64_t need = JOURNAL_SECTOR + length + journal->reserve_bytes;
+    bool ordinary = need <= journal->options.file_bytes;
+    *ret_file_bytes = ordinary ? journal->options.file_bytes : need;
+    if (journal->no_space)
+        return -ENOSPC;
+    if (ordinary)
+        return journal->file_count < journal->options.files ? 0 : -EAGAIN;
+    return journal_used_bytes(journal) < journal_capacity(journal) ? 0 : -EAGAIN;
+}
+
+int journal_make_now(struct journal *journal, uint64_t length) {
+    uint64_t bytes;
+    int failed = journal_may_make(journal, length, &bytes);
+    if (failed)
+        return failed;
+    struct journal_file *file = journal_file_new(journal, bytes);
+    if (!file)
+        return -ENOMEM;
+    file->number = journal->next_file_number++;
+    failed = journal_file_make(file);
+    if (!failed) {
+        journal_chain_insert(journal, file);
+        journal->file_count++;
+        return 0;
+    }
+    if (file->chain_hurt)
+        journal_fail(journal, failed, file->number, 0,
+                     "the journal's folder could not be changed");
+    else
+        no_more_files(journal, failed);
+    journal_file_free(file);
+    return -ENOSPC;
+}
+
+uint64_t journal_used_bytes(const struct journal *journal) {
+    uint64_t used = journal->tail_offset;
+    bool counting = false;
+    struct list_node *node = list_first(&journal->chain);
+    for (; node; node = list_next(&journal->chain, node)) {
+        const struct journal_file *file = container_of(node, struct journal_file, node);
+        if (file == journal->tail)
+            break;
+        counting = counting || file->has_groups;
+        used += counting ? file->bytes : 0;
+    }
+    return used;
+}
+
+uint64_t journal_capacity(const struct journal *journal) {
+    return journal->options.file_bytes * journal->options.files;
+}
