@@ -27,9 +27,9 @@
 #include "base/error.h"
 #include "io/loop.h"
 
-#define IO_READ_BYTES (256u << 10)       /* the loop's shared read buffer */
-#define IO_OUT_MAX_DEFAULT (64u << 20)   /* waiting output per stream */
-#define IO_LINGER_MS 5000                /* how long CLOSING may flush */
+#define IO_READ_BYTES (256u << 10)     /* the loop's shared read buffer */
+#define IO_OUT_MAX_DEFAULT (64u << 20) /* waiting output per stream */
+#define IO_LINGER_MS 5000              /* how long CLOSING may flush */
 
 struct io_stream;
 struct io_listener;
@@ -48,9 +48,9 @@ struct io_stream_events {
 
 /* The open head of a stream, for the inline functions only. */
 struct io_stream_head {
-    struct buf out;     /* written in this turn or waiting for the socket; max = the bound */
-    size_t in_flight;   /* bytes handed to the kernel's queue and not yet accepted */
-    bool dirty;         /* on the loop's flush list */
+    struct buf out;   /* written in this turn or waiting for the socket; max = the bound */
+    size_t in_flight; /* bytes handed to the kernel's queue and not yet accepted */
+    bool dirty;       /* on the loop's flush list */
     bool closing;
 };
 
@@ -128,7 +128,8 @@ must_use int io_connect(struct io_loop *loop, const char *address, uint64_t time
                         void (*on_connect)(void *owner, struct io_stream *stream, int failed),
                         void *owner);
 
-/* --- datagrams ---------------------------------------------------------------------------------- */
+/* --- datagrams ----------------------------------------------------------------------------------
+ */
 
 struct io_udp;
 must_use int io_udp_open(struct io_loop *loop, const char *address,

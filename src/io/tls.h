@@ -14,15 +14,14 @@
 struct io_tls_options {
     const char *cert_file;   /* PEM chain; server: required, client: for client certificates */
     const char *key_file;    /* PEM key; a key that is not the certificate's is refused */
-    const char *ca_file;     /* PEM bundle that the peer's certificate must lead to */
+    const char *ca_file;     /* PEM bundle that the peer's certificate must lead to; NULL: on a
+                                client the system's, on a server only without verify_peer */
     bool server;             /* which side */
     bool verify_peer;        /* server: client certificate required; client: check the server */
-    const char *server_name; /* client: SNI and name check */
+    const char *server_name; /* client: SNI and name check; needed for verify_peer */
     const char *const *alpn; /* NULL-terminated list in order of preference, or NULL */
     /* server: further certificates by SNI name ("*.shop.example" allowed) */
-    const struct io_tls_name {
-        const char *name, *cert_file, *key_file;
-    } *names;
+    const struct io_tls_name { const char *name, *cert_file, *key_file; } * names;
     unsigned name_count;
 };
 
@@ -39,9 +38,11 @@ must_use int io_stream_start_tls(struct io_stream *stream, struct io_tls *tls, s
                                  uint64_t timeout_ns,
                                  void (*on_ready)(void *owner, int failed, const char *why));
 /* "TLSv1.3", the cipher, the ALPN protocol chosen, the peer certificate's subject (RFC 2253) and
-   its first SAN; "" where there is none. Valid as long as the stream. */
+   its first SAN; "" where there is none. Valid as long as the stream. RESUMED: an earlier session
+   went on, no certificate was sent. */
 struct io_tls_info {
     const char *version, *cipher, *alpn, *peer_subject, *peer_san;
+    bool resumed;
 };
 struct io_tls_info io_stream_tls(const struct io_stream *stream);
 

@@ -1,0 +1,66 @@
+#include "io/crypto.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#define ED25519_SIGNATURE_BYTES 64
+
+static const unsigned char *bytes_of(slice s) {
+    return (const unsigned char *)(s.len ? s.ptr : "");
+}
+
+bool io_ed25519_verify(const unsigned char public_key[32], slice message, slice signature) {
+    if (signature.len != ED25519_SIGNATURE_BYTES)
+        return false;
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool valid = key && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
+                 EVP_DigestVerify(context, bytes_of(signature), signature.len, bytes_of(message),
+                                  message.len) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return valid;
+}
+
+int io_ed25519_sign(const unsigned char seed[32], slice message, unsigned char ret_signature[64]) {
+    unsigned char signature[ED25519_SIGNATURE_BYTES];
+    size_t size = sizeof signature;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool made = key && context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+                EVP_DigestSign(context, signature, &size, bytes_of(message), message.len) == 1 &&
+                size == sizeof signature;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    if (!made)
+        return -EIO;
+    memcpy(ret_signature, signature, sizeof signature);
+    return 0;
+}
+
+int io_ed25519_public(const unsigned char seed[32], unsigned char ret_public_key[32]) {
+    unsigned char public_key[32];
+    size_t size = sizeof public_key;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+    bool made = key && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1 &&
+                size == sizeof public_key;
+    EVP_PKEY_free(key);
+    if (!made)
+        return -EIO;
+    memcpy(ret_public_key, public_key, sizeof public_key);
+    return 0;
+}
+
+void io_sha256(slice bytes, unsigned char ret_digest[32]) {
+    check(SHA256(bytes_of(bytes), bytes.len, ret_digest) != NULL);
+}
+
+void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]) {
+    unsigned size = 0;
+    check(key.len <= INT32_MAX);
+    check(HMAC(EVP_sha256(), bytes_of(key), (int)key.len, bytes_of(bytes), bytes.len, ret_digest,
+               &size) != NULL);
+    check(size == 32);
+}
