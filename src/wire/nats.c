@@ -66,7 +66,7 @@ static const struct {
     [NATS_ERROR_OPERATION] = {"Unknown Protocol Operation", "unknown verb"},
     [NATS_ERROR_LINE] = {"maximum control line exceeded", "control line too long"},
     [NATS_ERROR_ARGUMENTS] = {"Unknown Protocol Operation", "wrong arguments of a verb"},
-    [NATS_ERROR_SIZE] = {"Unknown Protocol Operation", "a size is not 1 to 9 decimal digits"},
+    [NATS_ERROR_SIZE] = {"Unknown Protocol Operation", "a number is not plain digits, or has too many"},
     [NATS_ERROR_HEADERS] = {"Unknown Protocol Operation", "header size above total size"},
     [NATS_ERROR_PAYLOAD] = {"Maximum Payload Violation", "payload too large"},
     [NATS_ERROR_END] = {"Unknown Protocol Operation", "payload does not end in CR LF"},

@@ -1,0 +1,153 @@
+/*
+ * run_pages.c - runs the pages given as arguments and prints TAP.
+ *
+ * Each case is fed whole, byte by byte, and in two reads cut at every place; all must give the
+ * events on the page.
+ */
+#include "events.h"
+#include "page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PAGE_MAX = 4 * 1024 * 1024,
+    CUTS_MAX = 512,          /* longer inputs are cut at so many places */
+    BYTEWISE_MAX = 8 * 1024, /* longer inputs are fed in longer steps */
+};
+
+static int run_nats(const struct page_case *c, struct cuts cuts, struct buf *out) {
+    bool server = slice_equal(c->codec, slice_lit("nats-server"));
+    struct nats_parser p = nats_parser_make(server ? NATS_SERVER : NATS_CLIENT);
+    for (size_t i = 0; i < c->settings_count; i++) {
+        const struct page_setting *s = &c->settings[i];
+        if (slice_equal(s->name, slice_lit("payload_max")))
+            p.payload_max = s->value;
+        else if (slice_equal(s->name, slice_lit("line_max")))
+            p.line_max = s->value;
+        else if (slice_equal(s->name, slice_lit("json_max")))
+            p.json_max = s->value;
+        else
+            return -1;
+    }
+    events_nats(p, buf_slice(&c->input), cuts, out);
+    return 0;
+}
+
+static int run_http1(const struct page_case *c, enum http1_side side, struct cuts cuts,
+                     struct buf *out) {
+    struct http1_parser p = http1_parser_make(side);
+    for (size_t i = 0; i < c->settings_count; i++) {
+        const struct page_setting *s = &c->settings[i];
+        if (slice_equal(s->name, slice_lit("head_max")))
+            p.limits.head_max = s->value;
+        else if (slice_equal(s->name, slice_lit("target_max")))
+            p.limits.target_max = s->value;
+        else if (slice_equal(s->name, slice_lit("fields_max")))
+            p.limits.fields_max = s->value;
+        else
+            return -1;
+    }
+    events_http1(p, buf_slice(&c->input), cuts, out);
+    return 0;
+}
+
+static int run_case(const struct page_case *c, struct cuts cuts, struct buf *out) {
+    static const struct {
+        slice codec;
+        enum http1_side side;
+    } sides[] = {
+        {slice_lit("request"), HTTP1_REQUEST},
+        {slice_lit("response"), HTTP1_RESPONSE},
+        {slice_lit("response-to-head"), HTTP1_RESPONSE_TO_HEAD},
+        {slice_lit("response-to-connect"), HTTP1_RESPONSE_TO_CONNECT},
+    };
+    if (slice_starts_with(c->codec, slice_lit("nats-")))
+        return run_nats(c, cuts, out);
+    for (size_t i = 0; i < array_count(sides); i++) {
+        if (slice_equal(c->codec, sides[i].codec))
+            return run_http1(c, sides[i].side, cuts, out);
+    }
+    return -1;
+}
+
+static void print_lines(const char *label, slice text) {
+    printf("# %s\n", label);
+    while (text.len > 0) {
+        slice line = slice_cut(text, '\n', &text);
+        printf("#     %.*s\n", slice_fmt(line));
+    }
+}
+
+static bool gives_expected(const struct page_case *c, struct cuts cuts) {
+    struct buf out = buf_make(EVENTS_MAX);
+    int r = run_case(c, cuts, &out);
+    bool same = r == 0 && slice_equal(buf_slice(&out), c->expected);
+    if (r < 0) {
+        printf("# unknown codec or setting '%.*s'\n", slice_fmt(c->codec));
+    } else if (!same) {
+        printf("# cut after %zu, then every %zu bytes\n", cuts.first, cuts.step);
+        print_lines("expected", c->expected);
+        print_lines("got", buf_slice(&out));
+    }
+    buf_free(&out);
+    return same;
+}
+
+static bool passes(const struct page_case *c) {
+    const size_t len = c->input.len;
+    const size_t step = len > BYTEWISE_MAX ? 61 : 1;
+    bool good = gives_expected(c, cuts_whole(buf_slice(&c->input))) &&
+                gives_expected(c, (struct cuts){step, step});
+    const size_t stride = len / CUTS_MAX + 1;
+    for (size_t at = 1; good && at < len; at += stride)
+        good = gives_expected(c, (struct cuts){at, len});
+    return good;
+}
+
+static int read_page(const char *path, struct buf *text) {
+    FILE *file = fopen(path, "rb");
+    char block[4096];
+    size_t count;
+    int r = file ? 0 : -1;
+    while (file && r == 0 && (count = fread(block, 1, sizeof(block), file)) > 0)
+        r = buf_append(text, slice_make(block, count));
+    if (file)
+        fclose(file);
+    return r;
+}
+
+/* Runs one page; *number counts the cases of all. False where one failed. */
+static bool run_page(const char *path, unsigned *number) {
+    struct buf text = buf_make(PAGE_MAX);
+    const char *name = strrchr(path, '/');
+    const char *why = "cannot be read";
+    const unsigned before = *number;
+    bool good = true;
+    int r = read_page(path, &text);
+    slice rest = buf_slice(&text);
+    struct page_case c;
+    while (r == 0 && (r = page_next(&rest, &c, &why)) == 1) {
+        bool passed = passes(&c);
+        printf("%s %u - %s: %.*s\n", passed ? "ok" : "not ok", ++*number, name ? name + 1 : path,
+               slice_fmt(c.title));
+        buf_free(&c.input);
+        good = good && passed;
+        r = 0;
+    }
+    if (r < 0 || *number == before) {
+        printf("not ok %u - %s: %s\n", ++*number, path, r < 0 ? why : "no cases");
+        good = false;
+    }
+    buf_free(&text);
+    return good;
+}
+
+int main(int argc, char **argv) {
+    unsigned number = 0;
+    bool good = argc > 1;
+    for (int i = 1; i < argc; i++)
+        good = run_page(argv[i], &number) && good;
+    printf("1..%u\n", number);
+    return good ? 0 : 1;
+}
