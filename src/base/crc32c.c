@@ -7,7 +7,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
-#include <arm_acle.h>
 #include <sys/auxv.h>
 #endif
 
@@ -114,12 +113,23 @@ static update_function *choose(void) {
 #elif defined(__aarch64__)
 #define ARM_HWCAP_CRC32 (1ul << 7)
 
-__attribute__((target("+crc"))) static uint32_t update_arm(uint32_t crc, const unsigned char *at,
-                                                           size_t len) {
+/* The instructions as such: the compilers do not agree on how to allow their intrinsics in one
+   function only. */
+static inline uint32_t arm_word(uint32_t crc, uint64_t word) {
+    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
+    return crc;
+}
+
+static inline uint32_t arm_byte(uint32_t crc, uint32_t byte) {
+    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"(byte));
+    return crc;
+}
+
+static uint32_t update_arm(uint32_t crc, const unsigned char *at, size_t len) {
     for (; len >= 8; len -= 8, at += 8)
-        crc = __crc32cd(crc, load_word(at));
+        crc = arm_word(crc, load_word(at));
     for (; len; len--, at++)
-        crc = __crc32cb(crc, *at);
+        crc = arm_byte(crc, *at);
     return crc;
 }
 

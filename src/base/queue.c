@@ -27,6 +27,10 @@ struct queue *queue_free(struct queue *q) {
     return mem_free(q);
 }
 
+static unsigned char *element_at(const struct queue *q, uint64_t index) {
+    return q->elements + ((size_t)index & (q->capacity - 1)) * q->element_size;
+}
+
 /* Copies COUNT elements between the ring, from index AT on, and plain memory: in two pieces where
    they pass the ring's end. */
 static void copy_in(struct queue *q, uint64_t at, const unsigned char *from, size_t count) {
@@ -56,8 +60,17 @@ size_t queue_push_many(struct queue *q, const void *elements, size_t count) {
     return pushed;
 }
 
+/* One element is the usual case and never passes the ring's end: one copy, no loop. */
 bool queue_push(struct queue *q, const void *element) {
-    return queue_push_many(q, element, 1) == 1;
+    uint64_t tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
+    if (tail - q->head_seen == q->capacity) {
+        q->head_seen = atomic_load_explicit(&q->head, memory_order_acquire);
+        if (tail - q->head_seen == q->capacity)
+            return false;
+    }
+    memcpy(element_at(q, tail), element, q->element_size);
+    atomic_store_explicit(&q->tail, tail + 1, memory_order_release);
+    return true;
 }
 
 size_t queue_pop_many(struct queue *q, void *ret_elements, size_t count) {
@@ -74,7 +87,15 @@ size_t queue_pop_many(struct queue *q, void *ret_elements, size_t count) {
 }
 
 bool queue_pop(struct queue *q, void *ret_element) {
-    return queue_pop_many(q, ret_element, 1) == 1;
+    uint64_t head = atomic_load_explicit(&q->head, memory_order_relaxed);
+    if (head == q->tail_seen) {
+        q->tail_seen = atomic_load_explicit(&q->tail, memory_order_acquire);
+        if (head == q->tail_seen)
+            return false;
+    }
+    memcpy(ret_element, element_at(q, head), q->element_size);
+    atomic_store_explicit(&q->head, head + 1, memory_order_release);
+    return true;
 }
 
 size_t queue_count(const struct queue *q) {
