@@ -1,7 +1,8 @@
 /*
  * base32.h - base32 of RFC 4648 without padding (A-Z 2-7): the text of NATS nkeys.
  *
- * Decoding is strict: upper case only, no padding, unused bits zero.
+ * Decoding is strict, so that one key has one text: upper case only, no padding, unused bits zero.
+ * Lengths that no whole number of bytes gives are refused. Outputs are untouched on -ENOSPC.
  */
 #ifndef NONET_BASE_BASE32_H
 #define NONET_BASE_BASE32_H

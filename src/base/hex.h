@@ -1,5 +1,8 @@
 /*
- * hex.h - bytes as hexadecimal text: written in lower case, read in either.
+ * hex.h - bytes as hexadecimal text, two digits a byte.
+ *
+ * Written in lower case, read in either: people paste checksums from everywhere. Blanks and odd
+ * lengths are refused. The caller gives the room; nothing is allocated.
  */
 #ifndef NONET_BASE_HEX_H
 #define NONET_BASE_HEX_H

@@ -1,7 +1,9 @@
 /*
  * utf8.h - UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
  *
- * Most text here is ASCII, so validation skips it eight bytes at a time.
+ * Bytes of strangers are validated once, where they enter as text (JSON, YAML, labels), and passed
+ * on as they are: nothing here repairs or copies. Most text is ASCII, so validation skips that
+ * eight bytes at a time.
  */
 #ifndef NONET_BASE_UTF8_H
 #define NONET_BASE_UTF8_H
