@@ -55,6 +55,11 @@ void arena_reset(struct arena *a) {
     run_cleanups(a);
     if (!a->first)
         return;
+    /* One large request must not keep its memory for the life of an idle connection. */
+    if (sizeof *a->first + a->first->size > a->chunk_size) {
+        arena_free(a);
+        return;
+    }
     free_chunks(a, a->first->next);
     a->first->next = NULL;
     a->first->used = 0;

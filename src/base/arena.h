@@ -42,7 +42,8 @@ struct arena arena_make(size_t chunk_size, size_t max);
 /* Runs the cleanups and gives everything back. The arena is then empty and usable. */
 void arena_free(struct arena *a);
 
-/* Runs the cleanups and forgets every allocation, keeping the first chunk for the next use. */
+/* Runs the cleanups and forgets every allocation, keeping the first chunk for the next use unless
+   it is larger than usual. */
 void arena_reset(struct arena *a);
 
 /* SIZE bytes, not cleared, aligned for any type; or NULL. Size 0 gives a valid pointer. */

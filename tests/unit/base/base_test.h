@@ -1,8 +1,8 @@
 /*
  * base_test.h - what every test of base/ needs.
  *
- * cmocka with the headers it wants before it, slices
- * compared with readable failures, and the loop that fails each allocation in turn.
+ * cmocka with the headers it wants before it, slices compared with readable failures, and the loop
+ * that fails each allocation in turn.
  */
 #ifndef NONET_TESTS_UNIT_BASE_TEST_H
 #define NONET_TESTS_UNIT_BASE_TEST_H

@@ -115,6 +115,15 @@ static void reset_keeps_the_first_chunk(void **state) {
     assert_int_equal(mem_attempts(), before);
 }
 
+static void reset_keeps_no_large_chunk(void **state) {
+    (void)state;
+    _cleanup_arena_ struct arena a = arena_make(1024, 1 << 20);
+    assert_non_null(arena_alloc(&a, 100000));
+    arena_reset(&a);
+    assert_int_equal(a.total, 0);
+    assert_non_null(arena_alloc(&a, 10));
+}
+
 static bool use_arena(void) {
     _cleanup_arena_ struct arena a = arena_make(256, 1 << 20);
     static int one = 1;
@@ -146,6 +155,7 @@ int main(void) {
         cmocka_unit_test(zalloc_clears_used_memory),
         cmocka_unit_test(cleanups_run_newest_first_once),
         cmocka_unit_test(reset_keeps_the_first_chunk),
+        cmocka_unit_test(reset_keeps_no_large_chunk),
         cmocka_unit_test(each_failed_allocation_leaves_it_usable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
