@@ -55,7 +55,8 @@ struct journal_file *journal_chain_next(const struct journal *journal,
     return next ? container_of(next, struct journal_file, node) : NULL;
 }
 
-/* --- on any thread ----------------------------------------------------------------------------- */
+/* --- on any thread -----------------------------------------------------------------------------
+ */
 
 static int sync_folder(const struct journal *journal) {
     char path[JOURNAL_PATH_MAX];
@@ -151,7 +152,8 @@ static void run_work(struct io_job *job) {
         file->failed = remove_file(file);
 }
 
-/* --- on the loop --------------------------------------------------------------------------------- */
+/* --- on the loop ---------------------------------------------------------------------------------
+ */
 
 /* FILE could not be made: without room for more the reserve is all there is. */
 static void no_more_files(struct journal *journal, int failed) {
@@ -213,8 +215,8 @@ static struct journal_file *file_to_recycle(const struct journal *journal) {
 
 static void recycle(struct journal *journal, struct journal_file *file) {
     list_remove(&file->node);
-    bool fits = file->bytes == journal->options.file_bytes &&
-                journal->file_count <= journal->options.files;
+    bool fits =
+        file->bytes == journal->options.file_bytes && journal->file_count <= journal->options.files;
     file->new_number = journal->next_file_number;
     if (!submit(journal, file, fits ? JOURNAL_RENEW : JOURNAL_REMOVE))
         journal_chain_insert(journal, file);
@@ -257,7 +259,8 @@ void journal_recycle(struct journal *journal, uint64_t position) {
     journal_tidy(journal);
 }
 
-/* --- room --------------------------------------------------------------------------------------- */
+/* --- room ---------------------------------------------------------------------------------------
+ */
 
 uint64_t journal_room_behind(const struct journal *journal, const struct journal_file *file) {
     uint64_t room = 0;
@@ -306,8 +309,7 @@ int journal_make_now(struct journal *journal, uint64_t length) {
         return 0;
     }
     if (file->chain_hurt)
-        journal_fail(journal, failed, file->number, 0,
-                     "the journal's folder could not be changed");
+        journal_fail(journal, failed, file->number, 0, "the journal's folder could not be changed");
     else
         no_more_files(journal, failed);
     journal_file_free(file);

@@ -21,18 +21,17 @@
  * Life of a file:  making (.new) -> in the chain, behind the tail -> holds the tail -> before it
  *                  -> renewed under the next number (.new between), or removed
  *
- * One file is worked on at a time, so that files leave the front of the chain in order and a power
- * cut cannot bring back an old one without those behind it.
+ * One file is worked on at a time: files leave the front in order, and a power cut cannot bring
+ * back an old one without those behind it.
  */
 #ifndef NONET_LOG_JOURNAL_INTERNAL_H
 #define NONET_LOG_JOURNAL_INTERNAL_H
 
 #include "base/list.h"
 #include "io/file.h"
-#include "log/journal.h"
 #include "log/journal_format.h"
 
-#define JOURNAL_BUFFER_MIN (64u << 10)      /* a group's buffer when it is new */
+#define JOURNAL_BUFFER_MIN (64u << 10)       /* a group's buffer when it is new */
 #define JOURNAL_BUFFER_IDLE_MAX (256u << 10) /* larger ones are given back when idle */
 #define JOURNAL_SPARES_MAX 2u
 #define JOURNAL_RESUBMIT_NS 1000000u /* after a worker has refused a job */
@@ -93,8 +92,8 @@ struct journal {
     size_t limit[2]; /* FORMING may grow this far where it is: appends, reserve */
 
     bool batch_open;
-    size_t batch_bytes;     /* with its header; 0 = no change yet */
     uint32_t batch_changes; /* added so far */
+    size_t batch_bytes;     /* with its header; 0 = no change yet */
 
     struct io_worker *sync_worker, *file_worker;
     struct io_task task;
@@ -126,16 +125,15 @@ must_use int journal_may_make(const struct journal *journal, uint64_t length,
                               uint64_t *ret_file_bytes);
 /* Makes it now, on the loop. */
 must_use int journal_make_now(struct journal *journal, uint64_t length);
-/* Allocated bytes behind FILE's. */
 uint64_t journal_room_behind(const struct journal *journal, const struct journal_file *file);
-/* Starts the next piece of file work that is due, if any. */
-void journal_tidy(struct journal *journal);
+void journal_tidy(struct journal *journal); /* starts the next file work that is due, if any */
 
 /* --- journal_batch.c --- */
 struct journal_buffer *journal_buffer_new(struct journal *journal, size_t capacity);
 void journal_buffer_free(struct journal_buffer *buffer); /* NULL allowed */
 void journal_buffer_release(struct journal *journal, struct journal_buffer *buffer);
-/* Fixes number, positions and length of BUFFER, whose place is set, and moves the tail behind it. */
+/* Fixes number, positions and length of BUFFER, whose place is set, and moves the tail behind it.
+ */
 void journal_group_close(struct journal *journal, struct journal_buffer *buffer);
 
 /* --- journal_write.c --- */
@@ -143,7 +141,7 @@ void journal_task(struct io_task *task);
 void journal_on_seal_timer(struct io_timer *timer);
 void journal_on_retry_timer(struct io_timer *timer);
 void journal_write_arm_seal(struct journal *journal);
-/* Stops all writing; told from the task. CODE and WORDS as in error_set. */
+/* Stops all writing; told from the task. */
 void journal_fail(struct journal *journal, int code, uint64_t file, uint64_t offset,
                   const char *what);
 

@@ -1,0 +1,221 @@
+/*
+ * journal_recover.c - open: from what lies in the folder to a journal that can be written.
+ *
+ *      1 the folder is there, and its name is on disk
+ *      2 a mark of a failed write is obeyed (journal_mark.h)
+ *      3 files called .new, which a crash left half made, are removed
+ *      4 every group is judged (journal_scan.h), and batches behind the checkpoint are replayed
+ *      5 the journal must reach from the checkpoint on: begin no later, end no earlier
+ *      6 the last group's file is synced: after a kill, what we have just read may be in the page
+ *        cache only, and readers are about to see it
+ *
+ * Nothing here changes what a second recovery would find, so a recovery that is killed is simply
+ * done again. The end may be torn; the next group is written over it. What is left of the torn
+ * one behind that can never pass for a group: only one group is written at a time, so behind the
+ * end there was no good one, and none of its sectors starts one.
+ */
+#include "log/journal_internal.h"
+
+#include "base/mem.h"
+#include "log/journal_mark.h"
+#include "log/journal_scan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static int replay_group(void *self, const struct journal_group *group, slice bytes,
+                        struct error *ret_error) {
+    struct journal *journal = self;
+    slice rest = slice_make(bytes.ptr + JOURNAL_GROUP_HEADER, group->used - JOURNAL_GROUP_HEADER);
+    struct journal_batch batch;
+    while (journal_batch_next(&rest, &batch) == 0) {
+        if (batch.position <= journal->options.from_position)
+            continue;
+        struct error error = {0};
+        int failed = journal->options.replay(journal->options.self, batch.position, batch.records,
+                                             batch.changes, &error);
+        if (failed && error.code == 0)
+            journal_damage(&error, failed, group->file, group->offset,
+                           "group %" PRIu64 ", position %" PRIu64 " cannot be replayed: %s",
+                           group->number, batch.position, error_name(failed));
+        if (failed && ret_error)
+            *ret_error = error;
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+static int stop_at_damage(void *self, const struct error *error) {
+    struct journal *journal = self;
+    logger_write(journal->options.logger, LOG_LEVEL_ERROR, "log", "the journal is damaged",
+                 "place=%s what=%s", error->place, error->message);
+    return error->code;
+}
+
+/* --- the folder ---------------------------------------------------------------------------------
+ */
+
+static int remove_half_made(void *self, const char *name) {
+    struct journal *journal = self;
+    char path[JOURNAL_PATH_MAX];
+    if (!slice_ends_with(slice_str(name), slice_lit(".new")))
+        return 0;
+    int failed = journal_path_name(journal->options.directory, name, path);
+    return failed ? failed : io_unlink(journal->host, path);
+}
+
+static int prepare_folder(struct journal *journal, struct error *ret_error) {
+    char path[JOURNAL_PATH_MAX];
+    int failed = journal_path_name(journal->options.directory, NULL, path);
+    if (!failed)
+        failed = io_dir_create(journal->host, path);
+    if (!failed)
+        failed = io_dir_sync(journal->host, journal->options.directory);
+    if (!failed)
+        failed = journal_mark_obey(journal->host, journal->options.directory, ret_error);
+    if (failed == -EBADMSG)
+        return failed;
+    if (!failed)
+        failed = io_dir_list(journal->host, path, remove_half_made, journal);
+    if (!failed)
+        failed = io_dir_sync(journal->host, path);
+    if (failed) {
+        error_set(ret_error, failed, "cannot prepare the journal's folder: %s", error_name(failed));
+        error_place(ret_error, "%s", path);
+    }
+    return failed;
+}
+
+/* --- a fresh journal
+ * ------------------------------------------------------------------------------ */
+
+static int start_fresh(struct journal *journal, struct error *ret_error) {
+    uint64_t bytes = journal->options.file_bytes;
+    if (bytes > JOURNAL_FIRST_FILE_BYTES)
+        bytes = JOURNAL_FIRST_FILE_BYTES;
+    do
+        io_host_random(journal->host, &journal->log_id, sizeof journal->log_id);
+    while (journal->log_id == 0);
+    struct journal_file *file = journal_file_new(journal, bytes);
+    if (!file)
+        return error_set(ret_error, -ENOMEM, "no memory for the journal");
+    file->number = 1;
+    int failed = journal_file_make(file);
+    if (failed) {
+        journal_file_free(file);
+        error_set(ret_error, failed, "cannot make the journal's first file: %s",
+                  error_name(failed));
+        error_place(ret_error, "%s", journal->options.directory);
+        return failed;
+    }
+    journal_chain_insert(journal, file);
+    journal->file_count = 1;
+    journal->next_file_number = 2;
+    journal->tail = file;
+    journal->tail_offset = JOURNAL_SECTOR;
+    journal->next_group = journal->next_position = 1;
+    journal->sealed = true;
+    return 0;
+}
+
+/* --- a journal that is there
+ * ---------------------------------------------------------------------- */
+
+/* Moves the scanned files into the chain. */
+static int take_files(struct journal *journal, struct journal_scan *scan) {
+    for (size_t i = 0; i < scan->count; i++) {
+        struct journal_scan_file *from = &scan->files[i];
+        struct journal_file *file = journal_file_new(journal, from->bytes);
+        if (!file)
+            return -ENOMEM;
+        file->number = from->number;
+        file->file = from->file;
+        from->file = NULL;
+        file->has_groups = from->groups > 0;
+        file->last_position = from->last_position;
+        journal_chain_insert(journal, file);
+        journal->file_count++;
+        if (!journal->tail || file->has_groups) {
+            journal->tail = file;
+            journal->tail_offset = from->end;
+        }
+    }
+    return 0;
+}
+
+/* Does the journal reach from the checkpoint on? */
+static int judge_reach(const struct journal *journal, const struct journal_scan *scan,
+                       struct error *ret_error) {
+    uint64_t from = journal->options.from_position;
+    if (!scan->any && from == 0)
+        return 0;
+    int failed = 0;
+    if (!scan->any)
+        failed =
+            error_set(ret_error, -EBADMSG,
+                      "the journal is empty, but the checkpoint ends at position %" PRIu64, from);
+    else if (scan->first.first_position > from + 1)
+        failed = error_set(ret_error, -EBADMSG,
+                           "the journal begins at position %" PRIu64
+                           ", but the checkpoint ends at %" PRIu64,
+                           scan->first.first_position, from);
+    else if (scan->last.last_position < from)
+        failed = error_set(ret_error, -EBADMSG,
+                           "the journal ends at position %" PRIu64
+                           ", but the checkpoint ends at %" PRIu64,
+                           scan->last.last_position, from);
+    if (failed) {
+        error_place(ret_error, "%s/journal", journal->options.directory);
+        error_hint(ret_error,
+                   "files of the journal are missing; put them back or restore a backup");
+    }
+    return failed;
+}
+
+static int go_on(struct journal *journal, struct journal_scan *scan, struct error *ret_error) {
+    journal->log_id = scan->log_id;
+    journal->next_file_number = scan->files[scan->count - 1].number + 1;
+    int failed = take_files(journal, scan);
+    if (failed)
+        return error_set(ret_error, failed, "no memory for the journal");
+    journal->next_group = scan->any ? scan->last.number + 1 : 1;
+    journal->closed_position = scan->any ? scan->last.last_position : 0;
+    journal->synced_position = journal->closed_position;
+    journal->next_position = journal->closed_position + 1;
+    journal->previous_file = scan->any ? scan->last.file : 0;
+    journal->previous_offset = scan->any ? scan->last.offset : 0;
+    journal->written_file = journal->previous_file;
+    journal->sealed = !scan->any || (scan->last.flags & JOURNAL_GROUP_SEAL);
+    failed = io_file_sync(journal->tail->file);
+    if (failed)
+        return journal_damage(ret_error, failed, journal->tail->number, 0,
+                              "cannot sync the file: %s", error_name(failed));
+    if (scan->torn)
+        logger_write(journal->options.logger, LOG_LEVEL_WARN, "log",
+                     "the last write was cut off before it was acknowledged; dropped",
+                     "file=%08" PRIu64 ".jnl offset=%" PRIu64 " group=%" PRIu64,
+                     scan->torn_group.file, scan->torn_group.offset, scan->torn_group.number);
+    return 0;
+}
+
+int journal_recover(struct journal *journal, struct error *ret_error) {
+    struct journal_scan scan = {
+        .host = journal->host,
+        .directory = journal->options.directory,
+        .open_flags = IO_FILE_WRITE,
+        .self = journal,
+        .on_group = replay_group,
+        .on_damage = stop_at_damage,
+    };
+    int failed = prepare_folder(journal, ret_error);
+    if (!failed)
+        failed = journal_scan_run(&scan, ret_error);
+    if (!failed)
+        failed = judge_reach(journal, &scan, ret_error);
+    if (!failed)
+        failed = scan.count ? go_on(journal, &scan, ret_error) : start_fresh(journal, ret_error);
+    journal_scan_free(&scan);
+    return failed;
+}
