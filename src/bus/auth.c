@@ -307,7 +307,6 @@ bool principal_may_receive(const struct principal *p, slice subject) {
     return !matches_any(&p->subscribe_deny, subject);
 }
 
-
 static struct auth_subjects describe(const struct rights *rights) {
     return (struct auth_subjects){rights->subjects, rights->count};
 }

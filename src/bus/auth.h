@@ -1,14 +1,14 @@
 /*
  * auth.h - who may connect, and which subjects they may use.
  *
- * An AUTH is an immutable set of users, made from the config, replaced whole on reload and shared by
- * all shards (counted). Checking a login gives a PRINCIPAL, counted too, that connections hold for
- * their life: it answers publish and subscribe questions without looking anything up.
+ * An AUTH is an immutable set of users, made from the config, replaced whole on reload and shared
+ * by all shards (counted). Checking a login gives a PRINCIPAL, counted too, that connections hold
+ * for their life: it answers publish and subscribe questions without looking anything up.
  *
- * Rules, as nats-server's: deny wins over allow; no allow list means everything is allowed; an empty
- * auth (no users at all) lets everybody in with all rights. A subscription is allowed if its subject
- * is a subset of an allowed one and not a subset of a denied one; where it merely overlaps a denied
- * one it is allowed, and the denied subjects are filtered at delivery.
+ * Rules, as nats-server's: deny wins over allow; no allow list means everything is allowed; an
+ * empty auth (no users at all) lets everybody in with all rights. A subscription is allowed if its
+ * subject is a subset of an allowed one and not a subset of a denied one; where it merely overlaps
+ * a denied one it is allowed, and the denied subjects are filtered at delivery.
  *
  * Ways to log in: user and password (plain or bcrypt "$2a$..."), token, nkey (Ed25519 signature of
  * the nonce in INFO). JWT logins are refused. Secrets are compared in constant time.
@@ -40,9 +40,9 @@ struct auth_user {
 
 must_use int auth_create(const struct auth_user *users, unsigned count, struct auth **ret_auth,
                          struct error *ret_error);
-struct auth *auth_ref(struct auth *auth);     /* any thread */
-struct auth *auth_unref(struct auth *auth);   /* NULL allowed, returns NULL; any thread */
-bool auth_required(const struct auth *auth);  /* there are users */
+struct auth *auth_ref(struct auth *auth);      /* any thread */
+struct auth *auth_unref(struct auth *auth);    /* NULL allowed, returns NULL; any thread */
+bool auth_required(const struct auth *auth);   /* there are users */
 bool auth_uses_nkeys(const struct auth *auth); /* INFO then carries a nonce */
 
 struct auth_login {

@@ -6,12 +6,16 @@
  * publish acknowledgement only when it is on disk. Nothing read from a stream is ahead of that.
  *
  * THE ORDER OF JUDGEMENT of a publish, because experts check it:
- *     1 message size, sealed, headers well-formed      5 expected last sequence
+ *     1 message size, headers well-formed              5 expected last sequence
  *     2 expected stream                                6 expected last sequence of the subject
  *     3 duplicate id: answered as success, duplicate   7 discard "new" limits
  *     4 expected last id                               8 append
  * Ids come before expectations, so that a retry of what was accepted is a success whatever has
  * happened since. (nats-server on one node judges 3 before 4, 5; clustered it differs.)
+ *
+ * While the log is over its mark, publishers from sockets pause (bus_full); a message that comes in
+ * spite of that, over the hard mark, is refused with 429 (10167), and on a full disk with 503
+ * (10077).
  *
  * A CONSUMER is a durable position: deliver policy, filter, acknowledgement policy. It hands
  * messages to pull requests, tracks what is in flight, redelivers after ack_wait (or backoff),
@@ -39,16 +43,6 @@
 #define CONSUMER_ACK_PENDING_DEFAULT 1000u
 #define CONSUMER_ACK_WAIT_DEFAULT_NS (30 * 1000000000ull)
 #define CONSUMER_INACTIVE_DEFAULT_NS (5 * 1000000000ull)
-#define STREAMS_BACKLOG_BYTES (64u << 20) /* messages held while the log is at its hard mark */
-
-enum streams_capability {
-    STREAMS_SYNC_BEFORE_ACK = 1, /* acknowledged means on disk */
-    STREAMS_COMMIT_PARTICIPANTS = 2,
-};
-
-struct streams;
-struct stream;
-struct consumer;
 
 /* An error as the JetStream API words it. code 0 = none. Codes and texts: nats-server errors.json.
  */
@@ -58,7 +52,29 @@ struct streams_error {
     char description[160];
 };
 
-enum stream_retention { STREAM_LIMITS, STREAM_INTEREST, STREAM_WORK_QUEUE };
+/* Fills *E and returns false, so that `return streams_fail(e, ...)` reads well. */
+bool streams_fail(struct streams_error *e, int code, unsigned err_code, const char *format, ...)
+    printf_like(4, 5);
+
+enum streams_capability {
+    STREAMS_SYNC_BEFORE_ACK = 1, /* acknowledged means on disk */
+    STREAMS_COMMIT_PARTICIPANTS = 2,
+};
+
+/* Takes part in the commit of every message a stream captures: sees the message before the batch
+   is closed, may add changes to the same batch (log_batch_*), or refuse the message (fill *ERROR,
+   return non-zero). SEQUENCE is what the message will have. Bounded: it must not wait. */
+#define STREAM_PARTICIPANTS_MAX 16u
+struct stream_participant {
+    int (*on_append)(void *self, struct log_batch *batch, const struct bus_message *message,
+                     uint64_t sequence, struct streams_error *ret_error);
+    void *self;
+};
+
+struct streams;
+struct stream;
+struct consumer;
+
 enum stream_discard { STREAM_DISCARD_OLD, STREAM_DISCARD_NEW };
 
 /* Slices point into memory of whoever made the struct; the engine copies. -1 = without limit. */
@@ -66,12 +82,11 @@ struct stream_config {
     slice name, description;
     slice subjects[STREAMS_SUBJECTS_MAX];
     unsigned subject_count;
-    enum stream_retention retention;
     enum stream_discard discard;
-    bool discard_new_per_subject, in_memory, no_ack, sealed, deny_delete, deny_purge;
-    bool allow_rollup, allow_direct;
+    bool discard_new_per_subject, in_memory, no_ack, deny_delete, deny_purge, allow_direct;
     int64_t consumers_max, messages_max, bytes_max, messages_per_subject_max, message_bytes_max;
     int64_t age_max_ns, duplicate_window_ns; /* window 0 = 2 min, or age_max where that is less */
+    slice metadata; /* a JSON object, given back as it came; empty = none */
 };
 
 enum consumer_deliver {
@@ -87,7 +102,7 @@ enum consumer_ack { ACK_NONE, ACK_ALL, ACK_EXPLICIT };
 #define CONSUMER_BACKOFF_MAX 64
 struct consumer_config {
     slice name, description, filter; /* name empty: the engine makes one (ephemeral) */
-    bool durable, headers_only, in_memory, replay_original;
+    bool durable, headers_only, in_memory;
     enum consumer_deliver deliver;
     enum consumer_ack ack;
     uint64_t start_sequence;
@@ -96,8 +111,8 @@ struct consumer_config {
     int64_t backoff_ns[CONSUMER_BACKOFF_MAX];
     unsigned backoff_count;
     int64_t deliver_max, ack_pending_max, waiting_max, batch_max,
-        bytes_max;          /* 0 default, -1 none */
-    slice sample_frequency; /* kept and given back */
+        bytes_max; /* 0 default, -1 none */
+    slice metadata;
 };
 
 struct streams_options {
@@ -140,6 +155,8 @@ int64_t stream_created_ns(const struct stream *stream);
 void stream_purge(struct stream *stream, slice filter, uint64_t before_sequence, uint64_t keep,
                   void (*done)(void *self, uint64_t purged, const struct streams_error *error),
                   void *self);
+/* 0, or -ENOBUFS past STREAM_PARTICIPANTS_MAX. */
+must_use int bus_on_append(struct stream *stream, const struct stream_participant *participant);
 void stream_delete_message(struct stream *stream, uint64_t sequence, streams_done done, void *self);
 /* By sequence, or (SEQUENCE 0) the last of SUBJECT, or (both) the next of SUBJECT at or after. The
    record is valid during DONE. */

@@ -70,6 +70,12 @@ must_use int log_seek(struct log *log, struct log_stream *stream, slice filter, 
 must_use int log_seek_time(struct log *log, struct log_stream *stream, int64_t time_ns,
                            uint64_t *ret_sequence);
 
+/* Calls EACH for every readable message at or after TIME_NS, staged ones too, until it returns != 0,
+   which is given back. Reads from disk with the loop standing still: for the node's start only,
+   before anybody is served. 0, or why it could not read. */
+must_use int log_scan(struct log *log, struct log_stream *stream, int64_t time_ns,
+                      int (*each)(void *self, const struct log_record *record), void *self);
+
 struct log_load {
     void (*done)(struct log_load *load, int failed); /* not called from inside log_load */
     void *internal[4];

@@ -1,0 +1,320 @@
+/*
+ * capture.c - a published message on its way into a stream: judged, appended, acknowledged.
+ *
+ * The order of judgement is drawn in streams.h. One message is one batch of the log, with what
+ * participants add; the acknowledgement hangs on the batch's commit and leaves when it is on disk.
+ * A duplicate is answered behind the original, by an empty batch of its own: "duplicate: true" too
+ * is a promise that the message is on disk.
+ *
+ * An acknowledgement is a small struct with the reply subject behind it, taken from a bounded list
+ * of spares; long reply subjects, and those beyond the list, are allocated.
+ */
+#include "base/mem.h"
+#include "base/number.h"
+#include "bus/stream.h"
+#include "wire/json_write.h"
+#include "wire/nats_headers.h"
+
+#include <errno.h>
+
+#define ACK_REPLY_ROOM 112u
+#define SPARE_ACKS_MAX 16384u
+
+struct capture_ack {
+    struct log_commit commit;
+    struct streams *streams;
+    struct capture_ack *next_spare;
+    uint64_t sequence;
+    slice stream_name; /* in tail, before the reply */
+    slice reply;
+    bool duplicate, spare_sized;
+    char tail[];
+};
+
+/* The publish headers that streams look at. */
+struct publish_headers {
+    slice id, expected_stream, expected_last_id, rollup;
+    uint64_t expected_sequence, expected_subject_sequence;
+    bool has_sequence, has_subject_sequence, malformed;
+};
+
+static void read_number(slice value, uint64_t *number, bool *has, bool *malformed) {
+    *has = number_parse_u64(value, number) == 0;
+    *malformed |= !*has;
+}
+
+static struct publish_headers read_headers(slice block) {
+    struct publish_headers h = {0};
+    struct nats_status status;
+    if (!block.len)
+        return h;
+    if (nats_headers_parse(block, &status))
+        return h;
+    struct nats_field field;
+    while (nats_headers_next(&status.fields, &field)) {
+        if (field.key.len < 10 || !slice_starts_with(field.key, slice_lit("Nats-")))
+            continue;
+        slice name = slice_skip(field.key, 5);
+        if (slice_equal(name, slice_lit("Msg-Id")))
+            h.id = field.value;
+        else if (slice_equal(name, slice_lit("Expected-Stream")))
+            h.expected_stream = field.value;
+        else if (slice_equal(name, slice_lit("Expected-Last-Msg-Id")))
+            h.expected_last_id = field.value;
+        else if (slice_equal(name, slice_lit("Expected-Last-Sequence")))
+            read_number(field.value, &h.expected_sequence, &h.has_sequence, &h.malformed);
+        else if (slice_equal(name, slice_lit("Expected-Last-Subject-Sequence")))
+            read_number(field.value, &h.expected_subject_sequence, &h.has_subject_sequence,
+                        &h.malformed);
+        else if (slice_equal(name, slice_lit("Rollup")))
+            h.rollup = field.value;
+    }
+    return h;
+}
+
+/* --- answers ------------------------------------------------------------------------------------
+ */
+
+static void answer(struct streams *streams, slice reply, slice stream_name, uint64_t sequence,
+                   bool duplicate, const struct streams_error *error) {
+    struct buf *b = &streams->text;
+    buf_clear(b);
+    struct json_writer w = json_writer_make(b, false);
+    json_write_object(&w);
+    if (error) {
+        json_write_key(&w, "error");
+        json_write_object(&w);
+        json_write_key(&w, "code");
+        json_write_i64(&w, error->code);
+        json_write_key(&w, "err_code");
+        json_write_u64(&w, error->err_code);
+        json_write_key(&w, "description");
+        json_write_text(&w, error->description);
+        json_write_end(&w);
+    }
+    json_write_key(&w, "stream");
+    json_write_string(&w, stream_name);
+    json_write_key(&w, "seq");
+    json_write_u64(&w, sequence);
+    if (duplicate) {
+        json_write_key(&w, "duplicate");
+        json_write_bool(&w, true);
+    }
+    json_write_end(&w);
+    if (json_write_finish(&w))
+        return; /* no memory: the publisher's own deadline tells it */
+    struct bus_message message = {.subject = reply, .payload = buf_slice(b)};
+    bus_publish(streams->bus, &message, NULL, NULL);
+}
+
+static struct capture_ack *ack_take(struct stream *stream, slice reply) {
+    struct streams *streams = stream->streams;
+    slice name = stream->config.name;
+    size_t tail = name.len + reply.len;
+    struct capture_ack *ack = tail <= ACK_REPLY_ROOM ? streams->spare_acks : NULL;
+    if (ack) {
+        streams->spare_acks = ack->next_spare;
+        streams->spare_ack_count--;
+    } else {
+        bool spare_sized = tail <= ACK_REPLY_ROOM;
+        ack = mem_alloc(sizeof *ack + (spare_sized ? ACK_REPLY_ROOM : tail));
+        if (!ack)
+            return NULL;
+        ack->spare_sized = spare_sized;
+    }
+    ack->streams = streams;
+    ack->duplicate = false;
+    memcpy(ack->tail, name.ptr, name.len);
+    memcpy(ack->tail + name.len, reply.ptr, reply.len);
+    ack->stream_name = slice_make(ack->tail, name.len);
+    ack->reply = slice_make(ack->tail + name.len, reply.len);
+    return ack;
+}
+
+static void ack_give(struct capture_ack *ack) {
+    struct streams *streams = ack->streams;
+    if (!ack->spare_sized || streams->spare_ack_count >= SPARE_ACKS_MAX) {
+        mem_free(ack);
+        return;
+    }
+    ack->next_spare = streams->spare_acks;
+    streams->spare_acks = ack;
+    streams->spare_ack_count++;
+}
+
+static void on_committed(struct log_commit *commit, int failed) {
+    struct capture_ack *ack = container_of(commit, struct capture_ack, commit);
+    struct streams_error error;
+    if (failed)
+        streams_fail(&error, 503, 10077, "the log has failed: %s", error_name(failed));
+    answer(ack->streams, ack->reply, ack->stream_name, failed ? 0 : ack->sequence, ack->duplicate,
+           failed ? &error : NULL);
+    ack_give(ack);
+}
+
+/* --- judgement
+ * -------------------------------------------------------------------------------------- */
+
+static bool judge_expectations(struct stream *s, const struct bus_message *m,
+                               const struct publish_headers *h, struct streams_error *e) {
+    if (h->expected_last_id.ptr && !slice_equal(h->expected_last_id, s->last_id))
+        return streams_fail(e, 400, 10070, "wrong last msg ID: %.*s", slice_fmt(s->last_id));
+    if (h->has_sequence) {
+        uint64_t last = log_stream_staged(s->log).last_sequence;
+        if (h->expected_sequence != last)
+            return streams_fail(e, 400, 10071, "wrong last sequence: %llu",
+                                (unsigned long long)last);
+    }
+    if (h->has_subject_sequence) {
+        struct log_subject_state subject = {0};
+        log_subject(s->log, m->subject, &subject);
+        if (h->expected_subject_sequence != subject.last_sequence)
+            return streams_fail(e, 400, 10071, "wrong last sequence: %llu",
+                                (unsigned long long)subject.last_sequence);
+    }
+    return true;
+}
+
+static bool judge_discard_new(struct stream *s, const struct bus_message *m, uint64_t size,
+                              struct streams_error *e) {
+    const struct stream_config *c = &s->config;
+    if (c->discard != STREAM_DISCARD_NEW)
+        return true;
+    struct log_stream_state state = log_stream_staged(s->log);
+    struct log_subject_state subject;
+    bool replaces = c->messages_per_subject_max > 0 && !c->discard_new_per_subject &&
+                    log_subject(s->log, m->subject, &subject) &&
+                    subject.messages >= (uint64_t)c->messages_per_subject_max;
+    if (c->messages_max > 0 && !replaces && state.messages >= (uint64_t)c->messages_max)
+        return streams_fail(e, 503, 10077, "maximum messages exceeded");
+    if (c->bytes_max > 0 && state.bytes + size > (uint64_t)c->bytes_max)
+        return streams_fail(e, 503, 10077, "maximum bytes exceeded");
+    if (c->discard_new_per_subject && c->messages_per_subject_max > 0 &&
+        log_subject(s->log, m->subject, &subject) &&
+        subject.messages >= (uint64_t)c->messages_per_subject_max)
+        return streams_fail(e, 503, 10077, "maximum messages per subject exceeded");
+    return true;
+}
+
+/* Everything before the duplicate check. */
+static bool judge_form(struct stream *s, const struct bus_message *m,
+                       const struct publish_headers *h, struct streams_error *e) {
+    const struct stream_config *c = &s->config;
+    size_t size = m->headers.len + m->payload.len;
+    if (c->message_bytes_max >= 0 && size > (uint64_t)c->message_bytes_max)
+        return streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
+    if (h->malformed)
+        return streams_fail(e, 400, 10003, "bad request: an expected sequence is not a number");
+    if (h->rollup.ptr)
+        return streams_fail(e, 500, 10111, "rollup not permitted");
+    if (h->expected_stream.ptr && !slice_equal(h->expected_stream, c->name))
+        return streams_fail(e, 400, 10060, "expected stream does not match");
+    return true;
+}
+
+/* --- appending
+ * ------------------------------------------------------------------------------------------ */
+
+static bool explain(int failed, struct streams_error *e) {
+    if (failed == -EAGAIN)
+        return streams_fail(e, 429, 10167, "too many requests");
+    if (failed == -ENOSPC)
+        return streams_fail(e, 503, 10077, "no space left on device");
+    if (failed == -ENOMEM)
+        return streams_fail(e, 503, 10023, "insufficient resources");
+    return streams_fail(e, 503, 10077, "%s", error_name(failed));
+}
+
+static int add_changes(struct stream *s, struct log_batch *batch, const struct bus_message *m,
+                       int64_t now_ns, uint64_t *ret_sequence, struct streams_error *e) {
+    struct log_message message = {m->subject, m->headers, m->payload, now_ns};
+    int failed = log_batch_append(batch, s->log, &message, ret_sequence);
+    if (failed) {
+        explain(failed, e);
+        return failed;
+    }
+    for (unsigned i = 0; i < s->participant_count; i++) {
+        const struct stream_participant *p = &s->participants[i];
+        failed = p->on_append(p->self, batch, m, *ret_sequence, e);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+static void note_appended(struct stream *s, const struct publish_headers *h, uint64_t sequence,
+                          int64_t now_ns) {
+    if (h->id.len)
+        dedupe_add(&s->dedupe, h->id, sequence, now_ns);
+    size_t kept = h->id.len < sizeof s->last_id_text ? h->id.len : 0;
+    if (kept)
+        memcpy(s->last_id_text, h->id.ptr, kept);
+    s->last_id = slice_make(s->last_id_text, kept);
+}
+
+static bool append(struct stream *s, const struct bus_message *m, const struct publish_headers *h,
+                   uint64_t duplicate_of, int64_t now_ns, struct streams_error *e) {
+    struct capture_ack *ack = NULL;
+    if (m->reply.len && !s->config.no_ack) {
+        ack = ack_take(s, m->reply);
+        if (!ack)
+            return explain(-ENOMEM, e);
+    }
+    struct log_batch *batch;
+    uint64_t sequence = duplicate_of;
+    int failed = log_batch_begin(s->streams->log, &batch);
+    if (failed) {
+        explain(failed, e);
+    } else if (!duplicate_of) {
+        failed = add_changes(s, batch, m, now_ns, &sequence, e);
+        if (failed)
+            log_batch_abandon(batch);
+    }
+    if (failed) {
+        if (ack)
+            ack_give(ack);
+        return false;
+    }
+    if (ack) {
+        ack->sequence = sequence;
+        ack->duplicate = duplicate_of != 0;
+        ack->commit.done = on_committed;
+    }
+    log_batch_commit(batch, ack ? &ack->commit : NULL);
+    if (!duplicate_of)
+        note_appended(s, h, sequence, now_ns);
+    return true;
+}
+
+static bool judge_and_append(struct stream *s, const struct bus_message *m,
+                             struct streams_error *e) {
+    struct publish_headers h = read_headers(m->headers);
+    int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
+    if (!judge_form(s, m, &h, e))
+        return false;
+    uint64_t duplicate_of = h.id.len ? dedupe_find(&s->dedupe, h.id, now_ns) : 0;
+    if (!duplicate_of &&
+        (!judge_expectations(s, m, &h, e) ||
+         !judge_discard_new(s, m, m->subject.len + m->headers.len + m->payload.len, e)))
+        return false;
+    return append(s, m, &h, duplicate_of, now_ns, e);
+}
+
+void stream_on_publish(void *owner, struct bus_subscription *subscription,
+                       const struct bus_message *message) {
+    (void)subscription;
+    struct stream *s = owner;
+    struct streams_error error;
+    if (!judge_and_append(s, message, &error) && message->reply.len && !s->config.no_ack)
+        answer(s->streams, message->reply, s->config.name, 0, false, &error);
+    bus_set_stream_full(s->streams->bus, log_full(s->streams->log));
+}
+
+void capture_close(struct streams *streams) {
+    while (streams->spare_acks) {
+        struct capture_ack *ack = streams->spare_acks;
+        streams->spare_acks = ack->next_spare;
+        mem_free(ack);
+    }
+    streams->spare_ack_count = 0;
+}

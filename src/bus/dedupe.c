@@ -1,0 +1,61 @@
+/* dedupe.c - see dedupe.h. The map's keys are the entries' own text. */
+#include "bus/dedupe.h"
+
+#include "base/mem.h"
+#include "bus/streams.h"
+
+void dedupe_open(struct dedupe *d, struct hash_key key, int64_t window_ns) {
+    *d = (struct dedupe){.ids = map_make(key, STREAMS_DUPLICATES_MAX), .window_ns = window_ns};
+}
+
+static void drop_oldest(struct dedupe *d) {
+    struct dedupe_entry *entry = d->oldest;
+    map_remove(&d->ids, slice_make(entry->id, entry->id_len));
+    d->oldest = entry->next;
+    if (!d->oldest)
+        d->newest = NULL;
+    mem_free(entry);
+}
+
+void dedupe_close(struct dedupe *d) {
+    while (d->oldest)
+        drop_oldest(d);
+    map_free(&d->ids);
+}
+
+static void expire(struct dedupe *d, int64_t now_ns) {
+    while (d->oldest && d->oldest->time_ns + d->window_ns < now_ns)
+        drop_oldest(d);
+}
+
+uint64_t dedupe_find(struct dedupe *d, slice id, int64_t now_ns) {
+    expire(d, now_ns);
+    const struct dedupe_entry *entry = map_find(&d->ids, id);
+    return entry ? entry->sequence : 0;
+}
+
+void dedupe_add(struct dedupe *d, slice id, uint64_t sequence, int64_t time_ns) {
+    struct dedupe_entry *entry = mem_alloc(sizeof *entry + id.len);
+    while (entry) {
+        *entry = (struct dedupe_entry){
+            .time_ns = time_ns, .sequence = sequence, .id_len = (uint32_t)id.len};
+        memcpy(entry->id, id.ptr, id.len);
+        if (map_add(&d->ids, slice_make(entry->id, id.len), entry) == 0)
+            break;
+        if (!d->oldest) {
+            entry = mem_free(entry);
+            break;
+        }
+        drop_oldest(d);
+        d->shortened++;
+    }
+    if (!entry) {
+        d->shortened++;
+        return;
+    }
+    if (d->newest)
+        d->newest->next = entry;
+    else
+        d->oldest = entry;
+    d->newest = entry;
+}

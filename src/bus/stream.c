@@ -1,0 +1,348 @@
+/*
+ * stream.c - streams are made, changed and removed; each is a put in the log (stream.h).
+ *
+ * The answer to the API leaves when the change is on disk. In memory it holds at once, so that a
+ * publish behind a create in the same connection finds its stream.
+ */
+#include "bus/stream.h"
+
+#include "base/mem.h"
+#include "bus/consumer.h"
+#include "bus/stream_config.h"
+#include "wire/nats_subject.h"
+
+#include <errno.h>
+
+/* What waits for the disk before the API is answered. */
+struct change {
+    struct log_commit commit;
+    struct streams *streams;
+    streams_done done;
+    void *self;
+    size_t name_len;
+    char name[];
+};
+
+static void fail(streams_done done, void *self, const struct streams_error *error) {
+    done(self, NULL, error);
+}
+
+static bool explain(int failed, struct streams_error *e) {
+    if (failed == -EAGAIN)
+        return streams_fail(e, 429, 10167, "too many requests");
+    if (failed == -ENOMEM)
+        return streams_fail(e, 503, 10023, "insufficient resources");
+    return streams_fail(e, 500, 10049, "%s", error_name(failed));
+}
+
+/* --- live streams
+ * ----------------------------------------------------------------------------------- */
+
+static void stop_capturing(struct stream *stream) {
+    for (unsigned i = 0; i < STREAMS_SUBJECTS_MAX; i++)
+        stream->captures[i] = bus_unsubscribe(stream->streams->bus, stream->captures[i]);
+}
+
+static int start_capturing(struct stream *stream) {
+    static const struct bus_receiver receiver = {stream_on_publish};
+    for (unsigned i = 0; i < stream->config.subject_count; i++) {
+        int failed = bus_subscribe(stream->streams->bus, stream->config.subjects[i], (slice){0},
+                                   &receiver, stream, NULL, &stream->captures[i]);
+        if (failed) {
+            stop_capturing(stream);
+            return failed;
+        }
+    }
+    return 0;
+}
+
+void stream_free(struct stream *stream) {
+    stop_capturing(stream);
+    consumers_free_all(stream);
+    map_free(&stream->consumers);
+    dedupe_close(&stream->dedupe);
+    if (stream->log)
+        log_stream_set_user(stream->log, NULL);
+    arena_free(&stream->arena);
+    mem_free(stream);
+}
+
+/* A stream with a copy of CONFIG, not yet capturing or in the map. */
+static struct stream *stream_new(struct streams *streams, const struct stream_config *config) {
+    struct stream *stream = mem_zalloc(1, sizeof *stream);
+    if (!stream)
+        return NULL;
+    stream->streams = streams;
+    stream->arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
+    stream->consumers = map_make(streams->hash_key, CONSUMERS_PER_STREAM_MAX);
+    dedupe_open(&stream->dedupe, streams->hash_key, config->duplicate_window_ns);
+    if (stream_config_copy(config, &stream->arena, &stream->config)) {
+        stream_free(stream);
+        return NULL;
+    }
+    return stream;
+}
+
+static int go_live(struct stream *stream) {
+    struct streams *streams = stream->streams;
+    int failed = map_add(&streams->by_name, stream->config.name, stream);
+    if (failed)
+        return failed;
+    failed = start_capturing(stream);
+    if (failed)
+        map_remove(&streams->by_name, stream->config.name);
+    return failed;
+}
+
+int stream_adopt(struct streams *streams, struct log_stream *log, struct error *ret_error) {
+    struct json_doc doc;
+    json_init(&doc);
+    struct arena arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
+    struct stream_config config;
+    struct streams_error e = {0};
+    slice name = log_stream_name(log);
+    struct stream *stream = NULL;
+    int failed = json_parse(&doc, log_stream_config(log));
+    if (!failed && (!stream_config_read(json_root(&doc), &arena, &config, &e) ||
+                    !stream_config_judge(&config, &e)))
+        failed = -EBADMSG;
+    if (failed)
+        error_set(ret_error, failed, "the stored configuration of stream %.*s: %s", slice_fmt(name),
+                  e.code ? e.description : error_name(failed));
+    if (!failed) {
+        stream = stream_new(streams, &config);
+        failed = stream ? 0 : -ENOMEM;
+    }
+    if (!failed) {
+        stream->log = log;
+        stream->created_ns = log_stream_created_ns(log);
+        log_stream_set_user(log, stream);
+        failed = go_live(stream);
+    }
+    if (failed && stream)
+        stream_free(stream);
+    arena_free(&arena);
+    json_free(&doc);
+    return failed;
+}
+
+/* --- changes
+ * ------------------------------------------------------------------------------------------ */
+
+static void on_changed(struct log_commit *commit, int failed) {
+    struct change *change = container_of(commit, struct change, commit);
+    struct stream *stream =
+        stream_find(change->streams, slice_make(change->name, change->name_len));
+    struct streams_error e = {0};
+    if (failed)
+        explain(failed, &e);
+    change->done(change->self, failed ? NULL : stream, failed ? &e : NULL);
+    mem_free(change);
+}
+
+static struct change *change_new(struct streams *streams, slice name, streams_done done,
+                                 void *self) {
+    struct change *change = mem_zalloc(1, sizeof *change + name.len);
+    if (!change)
+        return NULL;
+    change->commit.done = on_changed;
+    change->streams = streams;
+    change->done = done;
+    change->self = self;
+    change->name_len = name.len;
+    memcpy(change->name, name.ptr, name.len);
+    return change;
+}
+
+static bool overlaps(struct streams *streams, const struct stream_config *config) {
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));) {
+        const struct stream *other = entry->value;
+        if (slice_equal(other->config.name, config->name))
+            continue;
+        for (unsigned i = 0; i < other->config.subject_count; i++)
+            for (unsigned j = 0; j < config->subject_count; j++)
+                if (nats_subject_overlap(other->config.subjects[i], config->subjects[j]))
+                    return true;
+    }
+    return false;
+}
+
+/* Puts CONFIG into the log in a batch of its own, with CHANGE to be called when it is on disk.
+ *IO_LOG is NULL for a new stream. */
+static int put(struct streams *streams, const struct stream_config *config, struct change *change,
+               struct log_stream **io_log) {
+    struct log_limits limits = stream_config_limits(config);
+    _cleanup_buf_ struct buf text = buf_make(STREAMS_SUBJECTS_MAX * (BUS_SUBJECT_MAX * 6ul));
+    struct json_writer w = json_writer_make(&text, false);
+    stream_config_write(&w, config);
+    int failed = json_write_finish(&w);
+    struct log_batch *batch;
+    if (!failed)
+        failed = log_batch_begin(streams->log, &batch);
+    if (failed)
+        return failed;
+    struct log_stream *log;
+    failed = log_batch_put_stream(batch, config->name, buf_slice(&text), &limits, config->in_memory,
+                                  0, &log);
+    if (failed) {
+        log_batch_abandon(batch);
+        return failed;
+    }
+    log_batch_commit(batch, &change->commit);
+    *io_log = log;
+    return 0;
+}
+
+static int create(struct streams *streams, const struct stream_config *config, streams_done done,
+                  void *self) {
+    struct change *change = change_new(streams, config->name, done, self);
+    struct stream *stream = change ? stream_new(streams, config) : NULL;
+    int failed = stream ? go_live(stream) : -ENOMEM;
+    if (!failed)
+        failed = put(streams, config, change, &stream->log);
+    if (failed) {
+        if (stream) {
+            map_remove(&streams->by_name, stream->config.name);
+            stream_free(stream);
+        }
+        mem_free(change);
+        return failed;
+    }
+    stream->created_ns = log_stream_created_ns(stream->log);
+    log_stream_set_user(stream->log, stream);
+    return 0;
+}
+
+void stream_create(struct streams *streams, const struct stream_config *config, streams_done done,
+                   void *self) {
+    struct streams_error e = {0};
+    struct stream_config wanted = *config;
+    if (!stream_config_judge(&wanted, &e)) {
+        fail(done, self, &e);
+        return;
+    }
+    struct stream *there = stream_find(streams, wanted.name);
+    if (there && stream_config_equal(&there->config, &wanted)) {
+        done(self, there, NULL);
+        return;
+    }
+    int failed = 0;
+    if (there)
+        streams_fail(&e, 400, 10058, "stream name already in use with a different configuration");
+    else if (overlaps(streams, &wanted))
+        streams_fail(&e, 400, 10065, "subjects overlap with an existing stream");
+    else
+        failed = create(streams, &wanted, done, self);
+    if (failed)
+        explain(failed, &e);
+    if (e.code)
+        fail(done, self, &e);
+}
+
+static bool may_update(const struct stream *stream, const struct stream_config *wanted,
+                       struct streams_error *e) {
+    const struct stream_config *now = &stream->config;
+    if (now->in_memory != wanted->in_memory)
+        return streams_fail(e, 500, 10052,
+                            "stream configuration update can not change storage type");
+    if (now->consumers_max != wanted->consumers_max)
+        return streams_fail(e, 500, 10052,
+                            "stream configuration update can not change MaxConsumers");
+    if ((now->deny_delete && !wanted->deny_delete) || (now->deny_purge && !wanted->deny_purge))
+        return streams_fail(e, 500, 10052,
+                            "stream configuration update can not cancel deny message %s",
+                            now->deny_delete && !wanted->deny_delete ? "deletes" : "purge");
+    return true;
+}
+
+/* Takes up a new config: memory first, then the log, then what cannot fail. */
+static int update(struct stream *stream, const struct stream_config *wanted, streams_done done,
+                  void *self) {
+    struct streams *streams = stream->streams;
+    struct change *change = change_new(streams, wanted->name, done, self);
+    struct arena arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
+    struct stream_config copy;
+    int failed = change ? stream_config_copy(wanted, &arena, &copy) : -ENOMEM;
+    if (!failed)
+        failed = put(streams, wanted, change, &stream->log);
+    if (failed) {
+        mem_free(change);
+        arena_free(&arena);
+        return failed;
+    }
+    map_remove(&streams->by_name, stream->config.name);
+    stop_capturing(stream);
+    arena_free(&stream->arena);
+    stream->arena = arena;
+    stream->config = copy;
+    stream->dedupe.window_ns = copy.duplicate_window_ns;
+    failed = go_live(stream);
+    if (failed)
+        logger_write(streams->logger, LOG_LEVEL_ERROR, "streams",
+                     "no memory to capture the changed subjects: restart the node", "stream=%.*s",
+                     slice_fmt(copy.name));
+    return 0;
+}
+
+void stream_update(struct streams *streams, const struct stream_config *config, streams_done done,
+                   void *self) {
+    struct streams_error e = {0};
+    struct stream_config wanted = *config;
+    struct stream *there = stream_find(streams, wanted.name);
+    int failed = 0;
+    if (!there)
+        streams_fail(&e, 404, 10059, "stream not found");
+    else if (stream_config_judge(&wanted, &e) && may_update(there, &wanted, &e)) {
+        if (overlaps(streams, &wanted))
+            streams_fail(&e, 400, 10065, "subjects overlap with an existing stream");
+        else
+            failed = update(there, &wanted, done, self);
+    }
+    if (failed)
+        explain(failed, &e);
+    if (e.code)
+        fail(done, self, &e);
+}
+
+static int remove_stream(struct stream *stream, streams_done done, void *self) {
+    struct streams *streams = stream->streams;
+    struct change *change = change_new(streams, (slice){0}, done, self);
+    if (!change)
+        return -ENOMEM;
+    struct log_batch *batch;
+    int failed = log_batch_begin(streams->log, &batch);
+    if (failed) {
+        mem_free(change);
+        return failed;
+    }
+    failed = consumers_remove_all(stream, batch);
+    if (!failed)
+        failed = log_batch_remove_stream(batch, stream->log);
+    if (failed) {
+        log_batch_abandon(batch);
+        mem_free(change);
+        return failed;
+    }
+    log_stream_set_user(stream->log, NULL);
+    log_batch_commit(batch, &change->commit);
+    stream->log = NULL;
+    map_remove(&streams->by_name, stream->config.name);
+    stream_free(stream);
+    return 0;
+}
+
+void stream_delete(struct streams *streams, slice name, streams_done done, void *self) {
+    struct stream *stream = stream_find(streams, name);
+    struct streams_error e = {0};
+    if (!stream) {
+        streams_fail(&e, 404, 10059, "stream not found");
+        fail(done, self, &e);
+        return;
+    }
+    int failed = remove_stream(stream, done, self);
+    if (failed) {
+        explain(failed, &e);
+        fail(done, self, &e);
+    }
+}

@@ -1,0 +1,74 @@
+/*
+ * stream.h - the inside of the stream engine, for the files of bus/ that share it: streams.c (the
+ * set), stream.c (create, update, delete), capture.c (publishes), dedupe.c (ids), stream_read.c
+ * (get, purge), consumer*.c. Nobody else includes it.
+ *
+ * A stream's life:
+ *
+ *     create: put into the log, committed ---> LIVE (subscribed) --delete--> GONE (freed in done)
+ *
+ * A stream is live from the moment its put is committed, not when it is on disk: what it captures
+ * in between is behind the put in the same journal, so it cannot be acknowledged before it.
+ */
+#ifndef NONET_BUS_STREAM_H
+#define NONET_BUS_STREAM_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "bus/dedupe.h"
+#include "bus/streams.h"
+
+#define STREAM_CONFIG_ARENA_MAX (1u << 20)
+
+struct stream {
+    struct streams *streams;
+    struct log_stream *log;
+    struct arena arena; /* holds config */
+    struct stream_config config;
+    int64_t created_ns;
+    struct bus_subscription *captures[STREAMS_SUBJECTS_MAX];
+    struct map consumers; /* name -> struct consumer */
+    struct dedupe dedupe;
+    slice last_id; /* the Nats-Msg-Id of the last message, for expected-last-msg-id */
+    char last_id_text[256];
+    struct stream_participant participants[STREAM_PARTICIPANTS_MAX];
+    unsigned participant_count;
+};
+
+struct capture_ack;
+
+struct streams {
+    struct bus *bus;
+    struct log *log;
+    struct logger *logger;
+    struct map by_name;
+    struct hash_key hash_key;
+    struct log_owner owner; /* the consumers' */
+    struct consumers *consumers;
+    struct capture_ack *spare_acks;
+    unsigned spare_ack_count;
+    struct buf text; /* scratch for acknowledgements */
+};
+
+/* capture.c */
+void stream_on_publish(void *owner, struct bus_subscription *subscription,
+                       const struct bus_message *message);
+void capture_close(struct streams *streams);
+
+/* stream.c: makes the live stream of a log stream, also at recovery. */
+must_use int stream_adopt(struct streams *streams, struct log_stream *log, struct error *ret_error);
+void stream_free(struct stream *stream);
+
+/* consumer_state.c: durable state of all consumers (owner "consumers"). */
+must_use int consumers_open(struct streams *streams);
+void consumers_close(struct streams *streams);
+/* After the log is open: consumers take up their streams. */
+must_use int consumers_start(struct streams *streams);
+/* New messages of STREAM may be delivered. */
+void consumers_on_visible(struct stream *stream);
+/* The stream goes: its consumers end with status 409 to their waiting requests. BATCH takes the
+   deltas that remove them. */
+must_use int consumers_remove_all(struct stream *stream, struct log_batch *batch);
+void consumers_free_all(struct stream *stream);
+
+#endif

@@ -1,0 +1,375 @@
+/*
+ * stream_config.c - StreamConfig of the JetStream API, read, judged, written (stream_config.h).
+ *
+ * One table says what each field is; the reader, and the refusal of what is not served, follow it.
+ */
+#include "bus/stream_config.h"
+
+#include "wire/nats_subject.h"
+
+#include <stdio.h>
+
+#define DUPLICATE_WINDOW_DEFAULT_NS (120 * 1000000000ll)
+
+bool streams_fail(struct streams_error *e, int code, unsigned err_code, const char *format, ...) {
+    e->code = code;
+    e->err_code = err_code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(e->description, sizeof e->description, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool config_read_text(json_value v, const char *key, slice *into, struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL || json_string(v, into) == 0)
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"%s\" is not a string", key);
+}
+
+bool config_read_flag(json_value v, const char *key, bool *into, struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL || json_bool(v, into) == 0)
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"%s\" is not true or false", key);
+}
+
+bool config_read_number(json_value v, const char *key, int64_t *into, struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL || json_i64(v, into) == 0)
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"%s\" is not an integer", key);
+}
+
+static bool means_nothing(json_value v) {
+    int64_t number;
+    bool flag;
+    switch (json_type_of(v)) {
+    case JSON_ABSENT:
+    case JSON_NULL:
+        return true;
+    case JSON_BOOL:
+        return json_bool(v, &flag) == 0 && !flag;
+    case JSON_NUMBER:
+        return json_i64(v, &number) == 0 && number == 0;
+    case JSON_STRING:
+        return json_string_is(v, slice_lit("")) || json_string_is(v, slice_lit("none"));
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        break;
+    }
+    struct json_iterator i = json_each(v);
+    while (json_next(&i))
+        if (!means_nothing(i.value))
+            return false;
+    return true;
+}
+
+bool config_refuse(json_value v, slice key, struct streams_error *e) {
+    if (means_nothing(v))
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: field \"%.*s\" is not served by this server",
+                        slice_fmt(key));
+}
+
+bool config_name_valid(slice name) {
+    if (!name.len || name.len > STREAMS_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if ((unsigned char)c <= ' ' || c == 127 || strchr(".*>/\\", c))
+            return false;
+    }
+    return true;
+}
+
+/* --- fields --------------------------------------------------------------------------------------
+ */
+
+enum field_kind { TEXT, FLAG, NUMBER };
+struct field {
+    const char *key;
+    enum field_kind kind;
+    size_t offset;
+};
+#define FIELD(key, kind, member)                                                                   \
+    { key, kind, offsetof(struct stream_config, member) }
+
+static const struct field fields[] = {
+    FIELD("name", TEXT, name),
+    FIELD("description", TEXT, description),
+    FIELD("max_consumers", NUMBER, consumers_max),
+    FIELD("max_msgs", NUMBER, messages_max),
+    FIELD("max_bytes", NUMBER, bytes_max),
+    FIELD("max_age", NUMBER, age_max_ns),
+    FIELD("max_msgs_per_subject", NUMBER, messages_per_subject_max),
+    FIELD("max_msg_size", NUMBER, message_bytes_max),
+    FIELD("duplicate_window", NUMBER, duplicate_window_ns),
+    FIELD("discard_new_per_subject", FLAG, discard_new_per_subject),
+    FIELD("no_ack", FLAG, no_ack),
+    FIELD("deny_delete", FLAG, deny_delete),
+    FIELD("deny_purge", FLAG, deny_purge),
+    FIELD("allow_direct", FLAG, allow_direct),
+};
+
+static bool read_subjects(json_value v, struct stream_config *c, struct streams_error *e) {
+    struct json_iterator i = json_each(v);
+    c->subject_count = 0;
+    while (json_next(&i)) {
+        if (c->subject_count == STREAMS_SUBJECTS_MAX)
+            return streams_fail(e, 400, 10052, "more than %u subjects", STREAMS_SUBJECTS_MAX);
+        if (json_string(i.value, &c->subjects[c->subject_count++]))
+            return streams_fail(e, 400, 10025, "invalid JSON: a subject is not a string");
+    }
+    return true;
+}
+
+static bool read_storage(json_value v, struct stream_config *c, struct streams_error *e) {
+    c->in_memory = json_string_is(v, slice_lit("memory"));
+    if (c->in_memory || json_string_is(v, slice_lit("file")))
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"storage\" is \"file\" or \"memory\"");
+}
+
+static bool read_discard(json_value v, struct stream_config *c, struct streams_error *e) {
+    bool is_new = json_string_is(v, slice_lit("new"));
+    c->discard = is_new ? STREAM_DISCARD_NEW : STREAM_DISCARD_OLD;
+    if (is_new || json_string_is(v, slice_lit("old")))
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"discard\" is \"old\" or \"new\"");
+}
+
+static bool read_replicas(json_value v, struct streams_error *e) {
+    int64_t replicas = 1;
+    if (!config_read_number(v, "num_replicas", &replicas, e))
+        return false;
+    return replicas <= 1 ||
+           streams_fail(e, 500, 10074, "replicas > 1 not supported in non-clustered mode");
+}
+
+static bool read_retention(json_value v, struct streams_error *e) {
+    return json_string_is(v, slice_lit("limits")) ||
+           streams_fail(e, 400, 10052, "retention is \"limits\" on this server");
+}
+
+static bool read_own(slice key, json_value v, struct stream_config *c, struct streams_error *e) {
+    if (slice_equal(key, slice_lit("subjects")))
+        return read_subjects(v, c, e);
+    if (slice_equal(key, slice_lit("storage")))
+        return read_storage(v, c, e);
+    if (slice_equal(key, slice_lit("discard")))
+        return read_discard(v, c, e);
+    if (slice_equal(key, slice_lit("retention")))
+        return read_retention(v, e);
+    if (slice_equal(key, slice_lit("num_replicas")))
+        return read_replicas(v, e);
+    if (slice_equal(key, slice_lit("metadata")) && json_type_of(v) == JSON_OBJECT) {
+        c->metadata = json_source(v);
+        return true;
+    }
+    return config_refuse(v, key, e);
+}
+
+static bool read_field(slice key, json_value v, struct stream_config *c, struct streams_error *e) {
+    for (size_t i = 0; i < array_count(fields); i++) {
+        const struct field *f = &fields[i];
+        if (!slice_equal(key, slice_str(f->key)))
+            continue;
+        void *into = (char *)c + f->offset;
+        switch (f->kind) {
+        case TEXT:
+            return config_read_text(v, f->key, into, e);
+        case FLAG:
+            return config_read_flag(v, f->key, into, e);
+        case NUMBER:
+            return config_read_number(v, f->key, into, e);
+        }
+    }
+    return read_own(key, v, c, e);
+}
+
+bool stream_config_read(json_value object, struct arena *arena, struct stream_config *ret_config,
+                        struct streams_error *e) {
+    struct stream_config config = {
+        .consumers_max = -1,
+        .messages_max = -1,
+        .bytes_max = -1,
+        .messages_per_subject_max = -1,
+        .message_bytes_max = -1,
+    };
+    e->code = 0;
+    if (json_type_of(object) != JSON_OBJECT)
+        return streams_fail(e, 400, 10025, "invalid JSON: the stream configuration is no object");
+    struct json_iterator i = json_each(object);
+    while (json_next(&i)) {
+        slice key;
+        if (json_string(i.key, &key) || !read_field(key, i.value, &config, e))
+            return e->code ? false : streams_fail(e, 503, 10023, "insufficient resources");
+    }
+    if (stream_config_copy(&config, arena, ret_config))
+        return streams_fail(e, 503, 10023, "insufficient resources");
+    return true;
+}
+
+/* --- rules
+ * --------------------------------------------------------------------------------------------- */
+
+static bool judge_subjects(struct stream_config *c, struct streams_error *e) {
+    if (c->subject_count == 0)
+        c->subjects[c->subject_count++] = c->name;
+    for (unsigned i = 0; i < c->subject_count; i++) {
+        slice subject = c->subjects[i];
+        if (!nats_subject_valid(subject) || subject.len > BUS_SUBJECT_MAX)
+            return streams_fail(e, 400, 10052, "invalid subject \"%.*s\"", slice_fmt(subject));
+        if (nats_subject_overlap(subject, slice_lit("$JS.API.>")) ||
+            nats_subject_overlap(subject, slice_lit("$SYS.>")) ||
+            nats_subject_overlap(subject, slice_lit("_NONET.>")))
+            return streams_fail(e, 400, 10052, "subjects that overlap with \"%.*s\" %s",
+                                slice_fmt(subject), "are the server's own and cannot be captured");
+        for (unsigned j = 0; j < i; j++)
+            if (nats_subject_overlap(subject, c->subjects[j]))
+                return streams_fail(e, 400, 10052, "subject \"%.*s\" overlaps with \"%.*s\"",
+                                    slice_fmt(subject), slice_fmt(c->subjects[j]));
+    }
+    return true;
+}
+
+static void normalise(int64_t *limit) {
+    if (*limit <= 0)
+        *limit = -1;
+}
+
+bool stream_config_judge(struct stream_config *c, struct streams_error *e) {
+    if (!config_name_valid(c->name))
+        return streams_fail(e, 400, 10052,
+                            "stream name is empty, over 255 bytes, or holds a "
+                            "blank, '.', '*', '>', '/' or '\\'");
+    normalise(&c->consumers_max);
+    normalise(&c->messages_max);
+    normalise(&c->bytes_max);
+    normalise(&c->messages_per_subject_max);
+    normalise(&c->message_bytes_max);
+    if (c->age_max_ns < 0 || (c->age_max_ns > 0 && c->age_max_ns < 100000000))
+        return streams_fail(e, 400, 10052, "max age needs to be >= 100ms");
+    if (c->duplicate_window_ns < 0)
+        return streams_fail(e, 400, 10052, "duplicates window can not be negative");
+    if (c->duplicate_window_ns == 0) {
+        c->duplicate_window_ns = DUPLICATE_WINDOW_DEFAULT_NS;
+        if (c->age_max_ns > 0 && c->age_max_ns < c->duplicate_window_ns)
+            c->duplicate_window_ns = c->age_max_ns;
+    }
+    if (c->age_max_ns > 0 && c->duplicate_window_ns > c->age_max_ns)
+        return streams_fail(e, 400, 10052, "duplicates window can not be larger then max age");
+    if (c->discard_new_per_subject &&
+        (c->discard != STREAM_DISCARD_NEW || c->messages_per_subject_max <= 0))
+        return streams_fail(e, 400, 10052,
+                            "discard new per subject requires discard new policy "
+                            "and max msgs per subject to be set");
+    return judge_subjects(c, e);
+}
+
+struct log_limits stream_config_limits(const struct stream_config *c) {
+    bool old = c->discard == STREAM_DISCARD_OLD;
+    return (struct log_limits){
+        .messages_max = old && c->messages_max > 0 ? (uint64_t)c->messages_max : 0,
+        .bytes_max = old && c->bytes_max > 0 ? (uint64_t)c->bytes_max : 0,
+        .messages_per_subject_max = c->messages_per_subject_max > 0 && !c->discard_new_per_subject
+                                        ? (uint64_t)c->messages_per_subject_max
+                                        : 0,
+        .age_max_ns = c->age_max_ns > 0 ? (uint64_t)c->age_max_ns : 0,
+    };
+}
+
+/* --- writing, comparing, copying
+ * --------------------------------------------------------------------------- */
+
+static void write_flag(struct json_writer *w, const char *key, bool flag) {
+    json_write_key(w, key);
+    json_write_bool(w, flag);
+}
+
+static void write_number(struct json_writer *w, const char *key, int64_t number) {
+    json_write_key(w, key);
+    json_write_i64(w, number);
+}
+
+static void write_word(struct json_writer *w, const char *key, const char *word) {
+    json_write_key(w, key);
+    json_write_text(w, word);
+}
+
+void stream_config_write(struct json_writer *w, const struct stream_config *c) {
+    json_write_object(w);
+    json_write_key(w, "name");
+    json_write_string(w, c->name);
+    if (c->description.len) {
+        json_write_key(w, "description");
+        json_write_string(w, c->description);
+    }
+    json_write_key(w, "subjects");
+    json_write_array(w);
+    for (unsigned i = 0; i < c->subject_count; i++)
+        json_write_string(w, c->subjects[i]);
+    json_write_end(w);
+    write_word(w, "retention", "limits");
+    write_number(w, "max_consumers", c->consumers_max);
+    write_number(w, "max_msgs", c->messages_max);
+    write_number(w, "max_bytes", c->bytes_max);
+    write_number(w, "max_age", c->age_max_ns);
+    write_number(w, "max_msgs_per_subject", c->messages_per_subject_max);
+    write_number(w, "max_msg_size", c->message_bytes_max);
+    write_word(w, "discard", c->discard == STREAM_DISCARD_NEW ? "new" : "old");
+    if (c->discard_new_per_subject)
+        write_flag(w, "discard_new_per_subject", true);
+    write_word(w, "storage", c->in_memory ? "memory" : "file");
+    write_number(w, "num_replicas", 1);
+    write_number(w, "duplicate_window", c->duplicate_window_ns);
+    if (c->no_ack)
+        write_flag(w, "no_ack", true);
+    write_flag(w, "deny_delete", c->deny_delete);
+    write_flag(w, "deny_purge", c->deny_purge);
+    write_flag(w, "allow_rollup_hdrs", false);
+    write_flag(w, "allow_direct", c->allow_direct);
+    write_flag(w, "mirror_direct", false);
+    write_flag(w, "sealed", false);
+    if (c->metadata.len) {
+        json_write_key(w, "metadata");
+        json_write_raw(w, c->metadata);
+    }
+    json_write_end(w);
+}
+
+static bool write_to(struct buf *b, const struct stream_config *c) {
+    struct json_writer w = json_writer_make(b, false);
+    stream_config_write(&w, c);
+    return json_write_finish(&w) == 0;
+}
+
+/* Equal when they are written equal: every field has its place in the text. */
+bool stream_config_equal(const struct stream_config *a, const struct stream_config *b) {
+    _cleanup_buf_ struct buf first = buf_make(STREAMS_SUBJECTS_MAX * (BUS_SUBJECT_MAX * 6ul));
+    _cleanup_buf_ struct buf second = buf_make(first.max);
+    return write_to(&first, a) && write_to(&second, b) &&
+           slice_equal(buf_slice(&first), buf_slice(&second));
+}
+
+static int copy(struct arena *arena, slice from, slice *to) {
+    if (!from.len) {
+        *to = (slice){0};
+        return 0;
+    }
+    return arena_copy(arena, from, to);
+}
+
+int stream_config_copy(const struct stream_config *c, struct arena *arena,
+                       struct stream_config *ret_copy) {
+    struct stream_config made = *c;
+    int failed = copy(arena, c->name, &made.name);
+    if (!failed)
+        failed = copy(arena, c->description, &made.description);
+    if (!failed)
+        failed = copy(arena, c->metadata, &made.metadata);
+    for (unsigned i = 0; i < c->subject_count && !failed; i++)
+        failed = copy(arena, c->subjects[i], &made.subjects[i]);
+    if (!failed)
+        *ret_copy = made;
+    return failed;
+}

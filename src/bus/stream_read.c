@@ -1,0 +1,333 @@
+/*
+ * stream_read.c - the API's single messages: get, delete, purge.
+ *
+ * Reading may have to wait for a block from disk, and a purge by subject for many: each is a small
+ * struct that starts its step again when the block has come. A stream may be deleted meanwhile, so
+ * the struct keeps the stream's name and looks it up at each step.
+ */
+#include "base/mem.h"
+#include "bus/stream.h"
+
+#include <errno.h>
+
+#define PURGE_STEP_MAX 1024u /* messages deleted a turn */
+
+struct reading {
+    struct log_load load;
+    struct io_timer again;
+    struct streams *streams;
+    uint64_t sequence;
+    slice name, subject; /* in text */
+    void (*done)(void *self, const struct log_record *record, const struct streams_error *error);
+    void *self;
+    char text[];
+};
+
+static void step(struct reading *reading);
+
+static void reading_end(struct reading *reading, const struct log_record *record,
+                        const struct streams_error *error) {
+    reading->done(reading->self, record, error);
+    mem_free(reading);
+}
+
+static void reading_fail(struct reading *reading, int code, unsigned err_code, const char *text) {
+    struct streams_error e;
+    streams_fail(&e, code, err_code, "%s", text);
+    reading_end(reading, NULL, &e);
+}
+
+static void on_loaded(struct log_load *load, int failed) {
+    struct reading *reading = container_of(load, struct reading, load);
+    if (failed)
+        reading_fail(reading, 500, 10057, error_name(failed));
+    else
+        step(reading);
+}
+
+static void on_again(struct io_timer *timer) {
+    step(container_of(timer, struct reading, again));
+}
+
+static int look(struct reading *reading, struct stream *stream, struct log_record *record) {
+    struct log *log = reading->streams->log;
+    if (reading->sequence && !reading->subject.len)
+        return log_read(log, stream->log, reading->sequence, record);
+    if (reading->sequence)
+        return log_seek(log, stream->log, reading->subject, reading->sequence, record);
+    struct log_subject_state state;
+    if (!log_subject(stream->log, reading->subject, &state))
+        return -ENOENT;
+    return log_read(log, stream->log, state.last_sequence, record);
+}
+
+static void step(struct reading *reading) {
+    struct stream *stream = stream_find(reading->streams, reading->name);
+    if (!stream) {
+        reading_fail(reading, 404, 10059, "stream not found");
+        return;
+    }
+    struct log_record record = {.sequence = reading->sequence};
+    int result = look(reading, stream, &record);
+    if (result == 0) {
+        reading_end(reading, &record, NULL);
+    } else if (result == -ENOENT) {
+        reading_fail(reading, 404, 10037, "no message found");
+    } else if (result == -EBADMSG) {
+        reading_fail(reading, 500, 10057, "the message is damaged on disk");
+    } else {
+        struct io_loop *loop = bus_loop(reading->streams->bus);
+        uint64_t wanted = record.sequence;
+        if (reading->subject.len && reading->sequence)
+            reading->sequence = wanted;
+        if (result != -EINPROGRESS ||
+            log_load(reading->streams->log, stream->log, wanted, &reading->load))
+            io_timer_start(loop, &reading->again, 0, on_again);
+    }
+}
+
+void stream_get(struct stream *stream, uint64_t sequence, slice subject,
+                void (*done)(void *self, const struct log_record *record,
+                             const struct streams_error *error),
+                void *self) {
+    slice name = stream->config.name;
+    struct reading *reading = mem_zalloc(1, sizeof *reading + name.len + subject.len);
+    if (!reading) {
+        struct streams_error e;
+        streams_fail(&e, 503, 10023, "insufficient resources");
+        done(self, NULL, &e);
+        return;
+    }
+    reading->load.done = on_loaded;
+    reading->streams = stream->streams;
+    reading->sequence = sequence;
+    reading->done = done;
+    reading->self = self;
+    memcpy(reading->text, name.ptr, name.len);
+    reading->name = slice_make(reading->text, name.len);
+    if (subject.len)
+        memcpy(reading->text + name.len, subject.ptr, subject.len);
+    reading->subject = slice_make(reading->text + name.len, subject.len);
+    step(reading);
+}
+
+/* --- delete
+ * ------------------------------------------------------------------------------------------- */
+
+struct deletion {
+    struct log_commit commit;
+    struct stream *stream; /* not looked at: only given back to who waits, who looks it up */
+    streams_done done;
+    void *self;
+};
+
+static void on_deleted(struct log_commit *commit, int failed) {
+    struct deletion *deletion = container_of(commit, struct deletion, commit);
+    struct streams_error e;
+    if (failed)
+        streams_fail(&e, 500, 10057, "%s", error_name(failed));
+    deletion->done(deletion->self, NULL, failed ? &e : NULL);
+    mem_free(deletion);
+}
+
+void stream_delete_message(struct stream *stream, uint64_t sequence, streams_done done,
+                           void *self) {
+    struct streams_error e = {0};
+    struct deletion *deletion = NULL;
+    struct log_batch *batch;
+    int failed = -EPERM;
+    if (stream->config.deny_delete) {
+        streams_fail(&e, 500, 10057, "message delete not permitted");
+    } else {
+        deletion = mem_zalloc(1, sizeof *deletion);
+        failed = deletion ? log_batch_begin(stream->streams->log, &batch) : -ENOMEM;
+    }
+    if (!failed) {
+        failed = log_batch_delete(batch, stream->log, sequence);
+        if (failed)
+            log_batch_abandon(batch);
+    }
+    if (failed == -ENOENT)
+        streams_fail(&e, 404, 10043, "sequence %llu not found", (unsigned long long)sequence);
+    else if (failed && !e.code)
+        streams_fail(&e, 500, 10057, "%s", error_name(failed));
+    if (failed) {
+        mem_free(deletion);
+        done(self, NULL, &e);
+        return;
+    }
+    deletion->commit.done = on_deleted;
+    deletion->done = done;
+    deletion->self = self;
+    log_batch_commit(batch, &deletion->commit);
+}
+
+/* --- purge
+ * --------------------------------------------------------------------------------------------- */
+
+/* Walks from the first message and deletes what matches, at most PURGE_STEP_MAX a batch, until
+   `left` are deleted or the end below BEFORE is reached; the last batch's commit answers. */
+struct purge {
+    struct log_commit commit;
+    struct log_load load;
+    struct io_timer again;
+    struct streams *streams;
+    uint64_t sequence, before, left, purged;
+    slice name, filter;
+    void (*done)(void *self, uint64_t purged, const struct streams_error *error);
+    void *self;
+    char text[];
+};
+
+static void purge_step(struct purge *purge);
+
+static void purge_end(struct purge *purge, int failed, const char *why) {
+    struct streams_error e;
+    if (failed)
+        streams_fail(&e, failed == -ENOENT ? 404 : 500, failed == -ENOENT ? 10059 : 10110, "%s",
+                     why ? why : error_name(failed));
+    purge->done(purge->self, purge->purged, failed ? &e : NULL);
+    mem_free(purge);
+}
+
+static void on_purged(struct log_commit *commit, int failed) {
+    purge_end(container_of(commit, struct purge, commit), failed, NULL);
+}
+
+static void on_purge_again(struct io_timer *timer) {
+    purge_step(container_of(timer, struct purge, again));
+}
+
+static void on_purge_loaded(struct log_load *load, int failed) {
+    struct purge *purge = container_of(load, struct purge, load);
+    if (failed)
+        purge_end(purge, failed, NULL);
+    else
+        purge_step(purge);
+}
+
+/* Adds deletions to BATCH: 0 when all is done, else what log_seek or log_batch_delete says. */
+static int purge_some(struct purge *purge, struct stream *stream, struct log_batch *batch) {
+    for (unsigned count = 0; count < PURGE_STEP_MAX; count++) {
+        if (purge->left == 0 || purge->sequence >= purge->before)
+            return 0;
+        struct log_record record = {.sequence = purge->sequence};
+        int result =
+            log_seek(purge->streams->log, stream->log, purge->filter, purge->sequence, &record);
+        if (result == -ENOENT)
+            return 0;
+        purge->sequence = record.sequence;
+        if (result == -EBADMSG) {
+            purge->sequence++;
+            continue;
+        }
+        if (result)
+            return result;
+        if (record.sequence >= purge->before)
+            return 0;
+        result = log_batch_delete(batch, stream->log, record.sequence);
+        if (result && result != -ENOENT)
+            return result;
+        purge->purged += result == 0;
+        purge->left--;
+        purge->sequence = record.sequence + 1;
+    }
+    return -EAGAIN;
+}
+
+static void purge_step(struct purge *purge) {
+    struct stream *stream = stream_find(purge->streams, purge->name);
+    if (!stream) {
+        purge_end(purge, -ENOENT, "stream not found");
+        return;
+    }
+    struct log_batch *batch;
+    int result = log_batch_begin(purge->streams->log, &batch);
+    if (result == 0) {
+        result = purge_some(purge, stream, batch);
+        bool waits = result == -EAGAIN || result == -EINPROGRESS;
+        if (result && !waits)
+            log_batch_abandon(batch);
+        else
+            log_batch_commit(batch, result == 0 ? &purge->commit : NULL);
+    }
+    if (result == -EINPROGRESS &&
+        log_load(purge->streams->log, stream->log, purge->sequence, &purge->load) == 0)
+        return;
+    if (result == -EAGAIN || result == -EINPROGRESS)
+        io_timer_start(bus_loop(purge->streams->bus), &purge->again, 0, on_purge_again);
+    else if (result)
+        purge_end(purge, result, NULL);
+}
+
+/* Without a filter the front is trimmed in one change. */
+static int purge_front(struct purge *purge, struct stream *stream) {
+    struct log_stream_state state = log_stream_staged(stream->log);
+    uint64_t first = state.last_sequence + 1;
+    if (purge->before && purge->before < first)
+        first = purge->before;
+    if (purge->left < state.messages && state.deleted == 0 &&
+        state.first_sequence + purge->left < first)
+        first = state.first_sequence + purge->left;
+    struct log_batch *batch;
+    int failed = log_batch_begin(purge->streams->log, &batch);
+    if (failed)
+        return failed;
+    failed = log_batch_trim(batch, stream->log, first);
+    if (failed) {
+        log_batch_abandon(batch);
+        return failed;
+    }
+    log_batch_commit(batch, &purge->commit);
+    purge->purged = state.messages - log_stream_staged(stream->log).messages;
+    return 0;
+}
+
+static struct purge *purge_new(struct stream *stream, slice filter) {
+    slice name = stream->config.name;
+    struct purge *purge = mem_zalloc(1, sizeof *purge + name.len + filter.len);
+    if (!purge)
+        return NULL;
+    purge->commit.done = on_purged;
+    purge->load.done = on_purge_loaded;
+    purge->streams = stream->streams;
+    memcpy(purge->text, name.ptr, name.len);
+    purge->name = slice_make(purge->text, name.len);
+    if (filter.len)
+        memcpy(purge->text + name.len, filter.ptr, filter.len);
+    purge->filter = slice_make(purge->text + name.len, filter.len);
+    return purge;
+}
+
+void stream_purge(struct stream *stream, slice filter, uint64_t before, uint64_t keep,
+                  void (*done)(void *self, uint64_t purged, const struct streams_error *error),
+                  void *self) {
+    struct streams_error e = {0};
+    struct purge *purge = NULL;
+    if (stream->config.deny_purge)
+        streams_fail(&e, 500, 10110, "stream purge not permitted");
+    else if (before && keep)
+        streams_fail(&e, 400, 10003, "bad request: \"seq\" and \"keep\" exclude each other");
+    else if (!(purge = purge_new(stream, filter)))
+        streams_fail(&e, 503, 10023, "insufficient resources");
+    if (e.code) {
+        done(self, 0, &e);
+        return;
+    }
+    purge->done = done;
+    purge->self = self;
+    uint64_t matching = log_count(stream->streams->log, stream->log, filter, 0);
+    purge->left = keep ? (matching > keep ? matching - keep : 0) : UINT64_MAX;
+    struct log_stream_state state = log_stream_staged(stream->log);
+    bool whole_front = !filter.len && (!keep || state.deleted == 0);
+    if (whole_front) {
+        purge->before = before;
+        int failed = purge_front(purge, stream);
+        if (failed)
+            purge_end(purge, failed, NULL);
+        return;
+    }
+    purge->before = before ? before : state.last_sequence + 1;
+    purge->sequence = state.first_sequence;
+    purge_step(purge);
+}

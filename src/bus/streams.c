@@ -1,0 +1,146 @@
+/*
+ * streams.c - the set of streams of a node: opening, finding, figures (streams.h).
+ *
+ * Opening happens in two steps because the log asks for the owners of state before it can be
+ * opened: streams_create makes the owners, the log replays into them, streams_set_log makes the
+ * streams live. A duplicate window is read back from the messages it covers: the ids are in their
+ * headers, so nothing of it needs to be stored.
+ */
+#include "base/mem.h"
+#include "bus/stream.h"
+#include "bus/stream_config.h"
+#include "wire/nats_headers.h"
+
+#include <errno.h>
+
+int streams_create(const struct streams_options *options, struct streams **ret_streams) {
+    struct streams *streams = mem_zalloc(1, sizeof *streams);
+    if (!streams)
+        return -ENOMEM;
+    streams->bus = options->bus;
+    streams->log = options->log;
+    streams->logger = options->logger;
+    io_host_random(io_loop_host(bus_loop(options->bus)), &streams->hash_key,
+                   sizeof streams->hash_key);
+    streams->by_name = map_make(streams->hash_key, STREAMS_MAX);
+    streams->text = buf_make(64u << 10);
+    int failed = consumers_open(streams);
+    if (failed) {
+        mem_free(streams);
+        return failed;
+    }
+    *ret_streams = streams;
+    return 0;
+}
+
+const struct log_owner *streams_owners(struct streams *streams, unsigned *ret_count) {
+    *ret_count = 1;
+    return &streams->owner;
+}
+
+/* --- duplicate windows back from the log
+ * ------------------------------------------------------------ */
+
+static int remember_id(void *self, const struct log_record *record) {
+    struct stream *s = self;
+    slice id;
+    s->last_id = slice_make(s->last_id_text, 0);
+    if (!record->headers.len || !nats_headers_get(record->headers, slice_lit("Nats-Msg-Id"), &id) ||
+        !id.len)
+        return 0;
+    dedupe_add(&s->dedupe, id, record->sequence, record->time_ns);
+    if (id.len < sizeof s->last_id_text) {
+        memcpy(s->last_id_text, id.ptr, id.len);
+        s->last_id = slice_make(s->last_id_text, id.len);
+    }
+    return 0;
+}
+
+int streams_set_log(struct streams *streams, struct log *log, struct error *ret_error) {
+    streams->log = log;
+    int64_t now_ns = io_loop_wall_ns(bus_loop(streams->bus));
+    for (struct log_stream *at = NULL; (at = log_stream_next(log, at));) {
+        int failed = stream_adopt(streams, at, ret_error);
+        struct stream *stream = log_stream_user(at);
+        if (!failed)
+            failed =
+                log_scan(log, at, now_ns - stream->config.duplicate_window_ns, remember_id, stream);
+        if (failed) {
+            slice name = log_stream_name(at);
+            error_set(ret_error, failed, "stream %.*s cannot be taken up: %s", slice_fmt(name),
+                      error_name(failed));
+            return failed;
+        }
+    }
+    int failed = consumers_start(streams);
+    if (failed)
+        error_set(ret_error, failed, "consumers cannot be taken up: %s", error_name(failed));
+    return failed;
+}
+
+void streams_on_visible(struct streams *streams, struct log_stream *log_stream) {
+    (void)streams;
+    struct stream *stream = log_stream_user(log_stream);
+    if (stream)
+        consumers_on_visible(stream);
+}
+
+void streams_on_room(struct streams *streams) {
+    bus_set_stream_full(streams->bus, false);
+}
+
+struct streams *streams_free(struct streams *streams) {
+    if (!streams)
+        return NULL;
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
+        stream_free(entry->value);
+    map_free(&streams->by_name);
+    consumers_close(streams);
+    capture_close(streams);
+    buf_free(&streams->text);
+    return mem_free(streams);
+}
+
+unsigned streams_capabilities(const struct streams *streams) {
+    (void)streams;
+    return STREAMS_SYNC_BEFORE_ACK | STREAMS_COMMIT_PARTICIPANTS;
+}
+
+struct stream *stream_find(struct streams *streams, slice name) {
+    return map_find(&streams->by_name, name);
+}
+
+/* Lists are asked for by people and clients now and then: a walk over all names is fine. */
+struct stream *stream_next(struct streams *streams, slice after) {
+    struct stream *next = NULL;
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
+        if (slice_compare(entry->key, after) > 0 &&
+            (!next || slice_compare(entry->key, next->config.name) < 0))
+            next = entry->value;
+    return next;
+}
+
+const struct stream_config *stream_config(const struct stream *stream) {
+    return &stream->config;
+}
+
+struct log_stream *stream_log(const struct stream *stream) {
+    return stream->log;
+}
+
+unsigned stream_consumer_count(const struct stream *stream) {
+    return (unsigned)map_count(&stream->consumers);
+}
+
+int64_t stream_created_ns(const struct stream *stream) {
+    return stream->created_ns;
+}
+
+int bus_on_append(struct stream *stream, const struct stream_participant *participant) {
+    if (stream->participant_count == STREAM_PARTICIPANTS_MAX)
+        return -ENOBUFS;
+    stream->participants[stream->participant_count++] = *participant;
+    return 0;
+}
