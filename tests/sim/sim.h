@@ -45,7 +45,7 @@
 
 struct sim;
 
-struct sim_options { /* zero: the default in brackets */
+struct sim_options {              /* zero: the default in brackets */
     uint32_t sector_bytes;        /* [4096] a power of two, 512 to 4096 */
     uint64_t disk_bytes;          /* [no bound] of each host */
     uint64_t read_ns, write_ns;   /* [20 us, 30 us] mean latency of a call on a worker */
@@ -81,6 +81,8 @@ void sim_group_start(struct io_group *group, void (*start)(void *owner, struct i
 /* --- hosts ------------------------------------------------------------------------------------ */
 
 struct io_host *sim_host_create(struct sim *sim, const char *name); /* owned by the sim */
+/* The calendar jumps by the offset; the monotonic clock goes on from where it is, at its new pace.
+ */
 void sim_host_set_clock(struct io_host *host, int64_t wall_offset_ns, int32_t drift_ppm);
 void sim_signal(struct io_host *host, int signum);
 const char *sim_log_text(struct io_host *host); /* what loggers wrote on this machine */
@@ -95,11 +97,20 @@ bool sim_host_down(const struct io_host *host);
 /* The next life of a machine that is down. The ghost stays valid till sim_free. */
 struct io_host *sim_host_restart(struct io_host *down);
 
-/* --- disk faults -------------------------------------------------------------------------------- */
+/* --- disk faults --------------------------------------------------------------------------------
+ */
 
 enum sim_call {
-    SIM_OPEN, SIM_READ, SIM_WRITE, SIM_SYNC, SIM_ALLOCATE, SIM_TRUNCATE,
-    SIM_RENAME, SIM_UNLINK, SIM_DIR_SYNC, SIM_CALLS
+    SIM_OPEN,
+    SIM_READ,
+    SIM_WRITE,
+    SIM_SYNC,
+    SIM_ALLOCATE,
+    SIM_TRUNCATE,
+    SIM_RENAME,
+    SIM_UNLINK,
+    SIM_DIR_SYNC,
+    SIM_CALLS
 };
 /* The NTH next CALL on this host answers ERROR (negative); 0 takes it back. */
 void sim_disk_fail(struct io_host *host, enum sim_call call, uint64_t nth, int error);
@@ -120,7 +131,8 @@ struct sim_image *sim_image_free(struct sim_image *image);
 void sim_fail_io_at(struct sim *sim, uint64_t count, bool persistent);
 uint64_t sim_io_attempts(const struct sim *sim);
 
-/* --- network faults ----------------------------------------------------------------------------- */
+/* --- network faults -----------------------------------------------------------------------------
+ */
 
 void sim_partition(struct io_host *a, struct io_host *b); /* nothing passes, nothing is told */
 void sim_heal(struct io_host *a, struct io_host *b);
