@@ -23,7 +23,7 @@
 struct scope {
     const struct conf_reader *reader;
     const struct conf_table *table;
-    const struct conf_item *item;
+    struct conf_item *item;
     char *into;
     unsigned depth;
 };
@@ -103,6 +103,7 @@ static void note_key(const struct scope *s, struct conf_place place, const char 
         error_hint(&whole, "%s", e->hint);
     }
     conf_errors_add(s->reader->errors, place, &whole);
+    s->item->faulty = true;
 }
 
 static void note_shape(const struct scope *s, struct conf_place place, const struct conf_key *key,
@@ -267,6 +268,7 @@ static void note_unknown(const struct scope *s, const struct conf_entry *entry) 
         error_hint(&e, "did you mean '%s'?", names[near]);
     }
     conf_errors_add(s->reader->errors, entry->place, &e);
+    s->item->faulty = true;
 }
 
 static void note_missing(const struct scope *s, uint64_t seen) {
@@ -277,6 +279,7 @@ static void note_missing(const struct scope *s, uint64_t seen) {
         if ((key->flags & CONF_REQUIRED) && !(seen >> i & 1)) {
             conf_errors_note(s->reader->errors, s->item->place, key->doc, "%s needs the key '%s'",
                              label, key->name);
+            s->item->faulty = true;
         }
     }
     if (s->table->one_of && __builtin_popcountll(seen) != 1) {
@@ -289,6 +292,7 @@ static void note_missing(const struct scope *s, uint64_t seen) {
         }
         conf_errors_note(s->reader->errors, s->item->place, NULL, "%s needs exactly one of: %s",
                          label, names);
+        s->item->faulty = true;
     }
 }
 
@@ -359,10 +363,15 @@ static int apply_section(const struct scope *around, const struct conf_key *key,
 int conf_apply(const struct conf_reader *reader, const struct conf_table *table,
                const struct conf_node *node, void *into) {
     const struct conf_key key = {.name = table->name, .type = CONF_SECTION, .table = table};
-    static const struct conf_item nowhere = {0};
+    struct conf_item nowhere = {0};
     struct scope around = {reader, table, &nowhere, into, 0};
     struct conf_place place = node ? node->place : (struct conf_place){0};
     size_t before = reader->errors->count + reader->errors->more;
+    if (!is_null(node) && node->type != CONF_NODE_MAP) {
+        conf_errors_note(reader->errors, place, "write `key: value`", "%s must be a map of keys",
+                         table->name);
+        node = NULL;
+    }
     int r = apply_section(&around, &key, slice_lit(""), place, node, into);
     if (r < 0) {
         return r;

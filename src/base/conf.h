@@ -58,8 +58,9 @@ struct conf_entry {
 struct conf_item {
     slice name; /* its key in the map around it, or of the section; "" in a list */
     struct conf_place place;
-    bool given; /* false: it was left out and holds defaults */
-    bool off;   /* the word `off` stood in its place (CONF_MAY_BE_OFF) */
+    bool given;  /* false: it was left out and holds defaults */
+    bool off;    /* the word `off` stood in its place (CONF_MAY_BE_OFF) */
+    bool faulty; /* one of its own keys was refused: what follows from that need not be said */
 };
 
 enum conf_type {
@@ -71,7 +72,7 @@ enum conf_type {
     CONF_STRING,   /* slice; absent = {NULL, 0} */
     CONF_ENUM,     /* int, the index into words */
     CONF_ADDRESS,  /* struct conf_address */
-    CONF_PATH,     /* slice; as written, the caller says relative to what */
+    CONF_PATH,     /* slice; joined to the reader's directory where it is relative */
     CONF_LIST,     /* struct conf_array of `of` */
     CONF_MAP,      /* struct conf_array of struct conf_pair, or of sections with their names */
     CONF_SECTION,  /* the struct of `table` */
@@ -85,7 +86,7 @@ struct conf_address {
 };
 
 struct conf_array {
-    void *items; /* count x the C type of the element */
+    void *items; /* count x the C type of the element; NULL where the key was left out */
     size_t count;
 };
 

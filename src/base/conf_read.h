@@ -55,6 +55,7 @@ struct conf_lookup {
 struct conf_reader {
     struct arena *arena; /* what the structs point to */
     struct conf_lookup lookup;
+    slice directory; /* before relative paths; "" = leave them as written */
     struct conf_errors *errors;
 };
 
@@ -63,9 +64,9 @@ struct conf_reader {
 must_use int conf_apply(const struct conf_reader *reader, const struct conf_table *table,
                         const struct conf_node *node, void *into);
 
-/* "127.0.0.1:4222", "[::1]:4222", "localhost:0", or a bare port, then on 127.0.0.1. 0 or -EINVAL.
-   Text and host are slices of TEXT. */
-must_use int conf_parse_address(slice text, struct conf_address *ret_address);
+/* "127.0.0.1:4222", "[::1]:4222", "localhost:0", or a bare port, then on 127.0.0.1. 0, -EINVAL or
+   -ENOMEM. Text and host are in ARENA. */
+must_use int conf_parse_address(struct arena *arena, slice text, struct conf_address *ret_address);
 
 /* JSON Schema 2020-12 of a file that TABLE reads, for editors. 0, -ENOBUFS or -ENOMEM. */
 must_use int conf_write_schema(const struct conf_table *table, struct buf *out);

@@ -19,9 +19,9 @@ static const struct {
 } types[] = {
     [CONF_BOOL] = {"boolean", "true or false", sizeof(bool)},
     [CONF_INT] = {"whole number", "a whole number", sizeof(int64_t)},
-    [CONF_SIZE] = {"size", "bytes, or 64KB, 1MB, 2GB (powers of 1024)", sizeof(uint64_t)},
-    [CONF_DURATION] = {"duration", "such as 500ms, 2s, 1h30m or 7d", sizeof(uint64_t)},
-    [CONF_RATE] = {"rate", "such as 100/s or 6000/m", sizeof(struct number_rate)},
+    [CONF_SIZE] = {"size", "bytes, or a size such as 64KB, 1MB or 2GB", sizeof(uint64_t)},
+    [CONF_DURATION] = {"duration", "a time such as 500ms, 2s, 1h30m or 7d", sizeof(uint64_t)},
+    [CONF_RATE] = {"rate", "a rate such as 100/s or 6000/m", sizeof(struct number_rate)},
     [CONF_STRING] = {"text", "text", sizeof(slice)},
     [CONF_ENUM] = {"word", "one of the words", sizeof(int)},
     [CONF_ADDRESS] = {"address", "HOST:PORT, [IPV6]:PORT, or a port alone on " DEFAULT_HOST,
@@ -176,44 +176,59 @@ int conf_value_resolve(const struct conf_reader *reader, const struct conf_key *
     return r < 0 ? r : arena_copy(reader->arena, resolved, ret_text);
 }
 
-int conf_parse_address(slice text, struct conf_address *ret_address) {
-    uint64_t port;
-    ptrdiff_t colon = -1;
-    for (size_t i = 0; i < text.len; i++) {
-        colon = text.ptr[i] == ':' ? (ptrdiff_t)i : colon;
+/* Whether HOST, with brackets where it has them, can stand before a port. */
+static bool is_host(slice host) {
+    bool open = slice_starts_with(host, slice_lit("["));
+    bool closed = slice_ends_with(host, slice_lit("]"));
+    slice inside = open && closed ? slice_take(slice_skip(host, 1), host.len - 2) : host;
+    bool has_colon = slice_find(inside, ':') >= 0;
+    if (inside.len == 0 || inside.len > HOST_MAX || (open && closed) != has_colon) {
+        return false;
     }
-    slice host = colon < 0 ? slice_lit(DEFAULT_HOST) : slice_take(text, (size_t)colon);
-    if (number_parse_u64(slice_skip(text, (size_t)(colon + 1)), &port) < 0 || port > UINT16_MAX) {
-        return -EINVAL;
-    }
-    bool bracketed =
-        slice_starts_with(host, slice_lit("[")) && slice_ends_with(host, slice_lit("]"));
-    if (bracketed) {
-        host = slice_make(host.ptr + 1, host.len - 2);
-    }
-    bool has_colon = slice_find(host, ':') >= 0;
-    if (host.len == 0 || host.len > HOST_MAX || bracketed != has_colon) {
-        return -EINVAL;
-    }
-    for (size_t i = 0; i < host.len; i++) {
-        char c = host.ptr[i];
+    for (size_t i = 0; i < inside.len; i++) {
+        char c = inside.ptr[i];
         if (c <= ' ' || c == '[' || c == ']' || c == '/' || c == '@' || c == 0x7f) {
-            return -EINVAL;
+            return false;
         }
     }
-    *ret_address = (struct conf_address){text, host, (uint16_t)port};
+    return true;
+}
+
+int conf_parse_address(struct arena *arena, slice text, struct conf_address *ret_address) {
+    uint64_t port;
+    size_t colon = text.len;
+    while (colon > 0 && text.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    /* COLON is behind the last colon, or 0 where the port stands alone. */
+    slice host = colon ? slice_take(text, colon - 1) : slice_lit(DEFAULT_HOST);
+    if (number_parse_u64(slice_skip(text, colon), &port) < 0 || port > UINT16_MAX ||
+        !is_host(host)) {
+        return -EINVAL;
+    }
+    slice whole;
+    int r = arena_printf(arena, &whole, "%.*s:%u", slice_fmt(host), (unsigned)port);
+    if (r < 0) {
+        return r;
+    }
+    host = slice_take(whole, host.len);
+    if (slice_starts_with(host, slice_lit("["))) {
+        host = slice_take(slice_skip(host, 1), host.len - 2);
+    }
+    *ret_address = (struct conf_address){whole, host, (uint16_t)port};
     return 0;
 }
 
-static int read_address(const struct conf_reader *reader, slice text, void *into) {
-    struct conf_address address;
-    int r = conf_parse_address(text, &address);
-    if (r == 0 && slice_find(text, ':') < 0) {
-        r = arena_printf(reader->arena, &address.text, DEFAULT_HOST ":%u", address.port);
+static int read_path(const struct conf_reader *reader, slice text, void *into) {
+    slice path = text;
+    int r = 0;
+    if (slice_equal(text, slice_lit(".")) && reader->directory.len > 0) {
+        path = reader->directory;
+    } else if (reader->directory.len > 0 && !slice_starts_with(text, slice_lit("/"))) {
+        r = arena_printf(reader->arena, &path, "%.*s/%.*s", slice_fmt(reader->directory),
+                         slice_fmt(text));
     }
-    if (r == 0) {
-        memcpy(into, &address, sizeof(address));
-    }
+    memcpy(into, &path, r == 0 ? sizeof(path) : 0);
     return r;
 }
 
@@ -318,10 +333,13 @@ int conf_value_read(const struct conf_reader *reader, const struct conf_key *key
     case CONF_ENUM:
         return read_word(key, text, into, e);
     case CONF_ADDRESS:
-        r = read_address(reader, text, into);
+        r = conf_parse_address(reader->arena, text, into);
+        break;
+    case CONF_PATH:
+        r = text.len > 0 ? read_path(reader, text, into) : -EINVAL;
+        amount = text.len;
         break;
     case CONF_STRING:
-    case CONF_PATH:
         memcpy(into, &text, sizeof(text));
         amount = text.len;
         break;

@@ -1,0 +1,688 @@
+/*
+ * config_tables.c - what may stand in nonet.yaml: the node's own sections, key by key.
+ *
+ * A key is added here and in its struct (config.h), and is then parsed, checked, completed by
+ * editors and described in the reference; a check of one value alone is its `judge`.
+ */
+#include "node/config_tables.h"
+
+#include "wire/nats_subject.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdalign.h>
+
+#define NAME_MAX_BYTES 255
+#define MS 1000000ull
+#define SECOND (1000 * MS)
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define UNLIMITED "unlimited"
+
+static int judge_subject(slice text, struct error *e) {
+    if (nats_subject_valid(text)) {
+        return 0;
+    }
+    error_set(e, -EINVAL, "is not a subject: '%.*s'", slice_fmt(slice_take(text, 64)));
+    error_hint(e, "tokens joined by dots, '*' for one token, '>' at the end for the rest");
+    return -EINVAL;
+}
+
+static int judge_name(slice text, struct error *e) {
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c <= ' ' || c == 0x7f) {
+            return error_set(e, -EINVAL, "holds a blank or a control character");
+        }
+    }
+    return 0;
+}
+
+/* The subject that a generator publishes to; "{kind}" becomes person, auction or bid. */
+static int judge_template(slice text, struct error *e) {
+    slice kind = slice_lit("{kind}");
+    char subject[NAME_MAX_BYTES + 1];
+    size_t len = 0;
+    for (size_t i = 0; i < text.len && len < NAME_MAX_BYTES;) {
+        bool placeholder = slice_starts_with(slice_skip(text, i), kind);
+        if (!placeholder && (text.ptr[i] == '{' || text.ptr[i] == '}')) {
+            error_set(e, -EINVAL, "holds an unknown placeholder");
+            error_hint(e, "the one placeholder here is {kind}: person, auction or bid");
+            return -EINVAL;
+        }
+        subject[len++] = placeholder ? 'k' : text.ptr[i];
+        i += placeholder ? kind.len : 1;
+    }
+    if (nats_subject_literal(slice_make(subject, len))) {
+        return 0;
+    }
+    error_set(e, -EINVAL, "is not a subject to publish to: '%.*s'",
+              slice_fmt(slice_take(text, 64)));
+    error_hint(e, "tokens joined by dots, without wildcards, such as {kind}.new");
+    return -EINVAL;
+}
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const restarts[] = {"always", "on-failure", "never", NULL};
+static const char *const retentions[] = {"limits", "interest", "workqueue", NULL};
+static const char *const discards[] = {"old", "new", NULL};
+static const char *const storages[] = {"file", "memory", NULL};
+
+#define TABLE(keys_array, table_name, doc_text, type)                                              \
+    {                                                                                              \
+        .name = (table_name), .doc = (doc_text), .keys = (keys_array),                             \
+        .count = array_count(keys_array), .size = sizeof(type)                                     \
+    }
+#define AT(type, member) .offset = offsetof(type, member)
+
+/* node */
+
+static const struct conf_key log_keys[] = {
+    {.name = "level",
+     .type = CONF_ENUM,
+     AT(struct config_log, level),
+     .words = log_levels,
+     .fallback = "info",
+     .doc = "the least important lines that are still written; a reload changes it"},
+};
+static const struct conf_table log_table =
+    TABLE(log_keys, "log", "What the node writes to stderr", struct config_log);
+
+static const struct conf_key node_keys[] = {
+    {.name = "name",
+     .type = CONF_STRING,
+     AT(struct config_node, name),
+     .fallback = "nonet",
+     .min = 1,
+     .max = NAME_MAX_BYTES,
+     .judge = judge_name,
+     .doc = "how this node is called by clients and peers"},
+    {.name = "data",
+     .type = CONF_PATH,
+     AT(struct config_node, data),
+     .fallback = ".nonet",
+     .doc = "folder of the log and everything durable"},
+    {.name = "shards",
+     .type = CONF_INT,
+     AT(struct config_node, shards),
+     .zero_word = "auto",
+     .fallback = "auto",
+     .min = 1,
+     .max = 64,
+     .doc = "threads that serve connections; auto takes one for each processor core"},
+    {.name = "log",
+     .type = CONF_SECTION,
+     AT(struct config_node, log),
+     .table = &log_table,
+     .doc = "what the node writes to stderr"},
+};
+static const struct conf_table node_table =
+    TABLE(node_keys, "node", "This node", struct config_node);
+
+/* listen: the listeners differ in their default address, so each has its own table */
+
+static const struct conf_key tls_keys[] = {
+    {.name = "cert",
+     .type = CONF_PATH,
+     AT(struct config_tls, cert),
+     .doc = "PEM file of the certificate and its chain; switches TLS on"},
+    {.name = "key",
+     .type = CONF_PATH,
+     AT(struct config_tls, key),
+     .doc = "PEM file of the certificate's private key"},
+    {.name = "ca",
+     .type = CONF_PATH,
+     AT(struct config_tls, ca),
+     .doc = "PEM file of the authorities that client certificates must come from"},
+    {.name = "verify",
+     .type = CONF_BOOL,
+     AT(struct config_tls, verify),
+     .fallback = "false",
+     .doc = "clients must show a certificate"},
+};
+static const struct conf_table tls_table =
+    TABLE(tls_keys, "tls", "Encryption of a listener", struct config_tls);
+
+#define LISTENER_KEYS(default_address)                                                             \
+    {                                                                                              \
+        {.name = "address",                                                                        \
+         .type = CONF_ADDRESS,                                                                     \
+         AT(struct config_listener, address),                                                      \
+         .fallback = (default_address),                                                            \
+         .doc = "where to listen; port 0 takes a free one"},                                       \
+        {                                                                                          \
+            .name = "tls", .type = CONF_SECTION, AT(struct config_listener, tls),                  \
+            .table = &tls_table, .doc = "certificate and key"                                      \
+        }                                                                                          \
+    }
+
+static const struct conf_key nats_keys[] = LISTENER_KEYS("127.0.0.1:4222");
+static const struct conf_key http_keys[] = LISTENER_KEYS("127.0.0.1:8080");
+static const struct conf_key admin_keys[] = LISTENER_KEYS("127.0.0.1:8222");
+static const struct conf_table nats_table =
+    TABLE(nats_keys, "listener", "Where NATS clients connect", struct config_listener);
+static const struct conf_table http_table =
+    TABLE(http_keys, "listener", "Where the gateway takes HTTP", struct config_listener);
+static const struct conf_table admin_table =
+    TABLE(admin_keys, "listener", "Health, metrics and monitoring", struct config_listener);
+
+static const struct conf_key listen_keys[] = {
+    {.name = "nats",
+     .type = CONF_SECTION,
+     AT(struct config_listen, nats),
+     .flags = CONF_MAY_BE_OFF,
+     .table = &nats_table,
+     .doc = "NATS clients; off closes it"},
+    {.name = "http",
+     .type = CONF_SECTION,
+     AT(struct config_listen, http),
+     .flags = CONF_MAY_BE_OFF,
+     .table = &http_table,
+     .doc = "the gateway; off closes it"},
+    {.name = "admin",
+     .type = CONF_SECTION,
+     AT(struct config_listen, admin),
+     .flags = CONF_MAY_BE_OFF,
+     .table = &admin_table,
+     .doc = "health, metrics and monitoring; off closes it"},
+};
+
+static const char *unknown_listener(slice key) {
+    static const char *const later[] = {"sql", "states", "peers", "ws"};
+    for (size_t i = 0; i < array_count(later); i++) {
+        if (slice_equal(key, slice_str(later[i]))) {
+            return "this version of nonet has no such listener; take the key out";
+        }
+    }
+    return NULL;
+}
+
+static const struct conf_table listen_table = {
+    .name = "listen",
+    .doc = "Where the node listens; what is left out keeps its default",
+    .keys = listen_keys,
+    .count = array_count(listen_keys),
+    .size = sizeof(struct config_listen),
+    .unknown = unknown_listener,
+};
+
+/* auth */
+
+static const struct conf_key rights_keys[] = {
+    {.name = "allow",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     AT(struct config_rights, allow),
+     .max = 1024,
+     .judge = judge_subject,
+     .doc = "subjects that may be used; without the list all may"},
+    {.name = "deny",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     AT(struct config_rights, deny),
+     .max = 1024,
+     .judge = judge_subject,
+     .doc = "subjects that may not; wins over allow"},
+};
+static const struct conf_table rights_table =
+    TABLE(rights_keys, "rights", "Subjects allowed and denied", struct config_rights);
+
+static const struct conf_key user_keys[] = {
+    {.name = "user",
+     .type = CONF_STRING,
+     AT(struct config_user, user),
+     .min = 1,
+     .max = NAME_MAX_BYTES,
+     .doc = "a name that logs in with a password"},
+    {.name = "password",
+     .type = CONF_STRING,
+     AT(struct config_user, password),
+     .flags = CONF_SECRET,
+     .min = 1,
+     .doc = "as it is, or its bcrypt hash ($2a$… or $2b$…)"},
+    {.name = "nkey",
+     .type = CONF_STRING,
+     AT(struct config_user, nkey),
+     .doc = "the public nkey (U…) of a user that signs the server's nonce"},
+    {.name = "token",
+     .type = CONF_STRING,
+     AT(struct config_user, token),
+     .flags = CONF_SECRET,
+     .min = 1,
+     .doc = "a token alone lets in whoever shows it"},
+    {.name = "publish",
+     .type = CONF_SECTION,
+     AT(struct config_user, publish),
+     .table = &rights_table,
+     .doc = "what this user may publish to"},
+    {.name = "subscribe",
+     .type = CONF_SECTION,
+     AT(struct config_user, subscribe),
+     .table = &rights_table,
+     .doc = "what this user may subscribe to"},
+    {.name = "allow_responses",
+     .type = CONF_BOOL,
+     AT(struct config_user, allow_responses),
+     .fallback = "false",
+     .doc = "may answer a request that it was sent, whatever publish says"},
+};
+static const struct conf_table user_table =
+    TABLE(user_keys, "user", "Who may connect, and to which subjects", struct config_user);
+
+static const struct conf_key auth_keys[] = {
+    {.name = "users",
+     .type = CONF_LIST,
+     .of = CONF_SECTION,
+     AT(struct config_auth, users),
+     .max = 10000,
+     .table = &user_table,
+     .doc = "who may connect; an empty list lets in everybody with all rights"},
+};
+static const struct conf_table auth_table =
+    TABLE(auth_keys, "auth", "Who may connect; a reload changes it", struct config_auth);
+
+/* streams */
+
+static const struct conf_key stream_keys[] = {
+    {.name = "subjects",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     AT(struct config_stream, subjects),
+     .flags = CONF_REQUIRED,
+     .min = 1,
+     .max = 256,
+     .judge = judge_subject,
+     .doc = "what the stream keeps; no two streams may share a subject"},
+    {.name = "description",
+     .type = CONF_STRING,
+     AT(struct config_stream, description),
+     .max = 4096,
+     .doc = "words for people"},
+    {.name = "retention",
+     .type = CONF_ENUM,
+     AT(struct config_stream, retention),
+     .words = retentions,
+     .fallback = "limits",
+     .doc = "keep until a limit, until every consumer has it, or until one has"},
+    {.name = "storage",
+     .type = CONF_ENUM,
+     AT(struct config_stream, storage),
+     .words = storages,
+     .fallback = "file",
+     .doc = "where messages are kept; memory is lost at a restart"},
+    {.name = "max_age",
+     .type = CONF_DURATION,
+     AT(struct config_stream, max_age_ns),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 100 * MS,
+     .doc = "older messages are removed"},
+    {.name = "max_bytes",
+     .type = CONF_SIZE,
+     AT(struct config_stream, max_bytes),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .max = INT64_MAX,
+     .doc = "bytes the stream may hold"},
+    {.name = "max_msgs",
+     .type = CONF_INT,
+     AT(struct config_stream, max_msgs),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .doc = "messages the stream may hold"},
+    {.name = "max_msgs_per_subject",
+     .type = CONF_INT,
+     AT(struct config_stream, max_msgs_per_subject),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .doc = "messages it may hold for one subject"},
+    {.name = "max_msg_size",
+     .type = CONF_SIZE,
+     AT(struct config_stream, max_msg_size),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .max = INT32_MAX,
+     .doc = "a larger message is refused"},
+    {.name = "max_consumers",
+     .type = CONF_INT,
+     AT(struct config_stream, max_consumers),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .max = 100000,
+     .doc = "consumers it may have"},
+    {.name = "discard",
+     .type = CONF_ENUM,
+     AT(struct config_stream, discard),
+     .words = discards,
+     .fallback = "old",
+     .doc = "at a limit: remove old messages, or refuse new ones"},
+    {.name = "discard_new_per_subject",
+     .type = CONF_BOOL,
+     AT(struct config_stream, discard_new_per_subject),
+     .fallback = "false",
+     .doc = "refuse new ones for a subject that is at max_msgs_per_subject"},
+    {.name = "duplicate_window",
+     .type = CONF_DURATION,
+     AT(struct config_stream, duplicate_window_ns),
+     .min = 100 * MS,
+     .doc = "how long Nats-Msg-Id is remembered; 2m, or max_age where that is shorter"},
+    {.name = "allow_direct",
+     .type = CONF_BOOL,
+     AT(struct config_stream, allow_direct),
+     .fallback = "false",
+     .doc = "messages may be read by direct get"},
+    {.name = "allow_rollup",
+     .type = CONF_BOOL,
+     AT(struct config_stream, allow_rollup),
+     .fallback = "false",
+     .doc = "a message may replace all before it (Nats-Rollup)"},
+    {.name = "deny_delete",
+     .type = CONF_BOOL,
+     AT(struct config_stream, deny_delete),
+     .fallback = "false",
+     .doc = "single messages cannot be deleted"},
+    {.name = "deny_purge",
+     .type = CONF_BOOL,
+     AT(struct config_stream, deny_purge),
+     .fallback = "false",
+     .doc = "the stream cannot be purged"},
+    {.name = "no_ack",
+     .type = CONF_BOOL,
+     AT(struct config_stream, no_ack),
+     .fallback = "false",
+     .doc = "publishers get no acknowledgement"},
+};
+static const struct conf_table stream_table =
+    TABLE(stream_keys, "stream", "A durable stream; created and updated, never deleted",
+          struct config_stream);
+
+/* services */
+
+static const struct conf_key service_keys[] = {
+    {.name = "command",
+     .type = CONF_STRING,
+     AT(struct config_service, command),
+     .flags = CONF_REQUIRED,
+     .min = 1,
+     .max = 8192,
+     .doc = "run by /bin/sh -c, with NATS_URL set to this node"},
+    {.name = "restart",
+     .type = CONF_ENUM,
+     AT(struct config_service, restart),
+     .words = restarts,
+     .fallback = "always",
+     .doc = "when to start it again after it ends"},
+    {.name = "env",
+     .type = CONF_MAP,
+     .of = CONF_STRING,
+     AT(struct config_service, env),
+     .flags = CONF_SECRET,
+     .max = 256,
+     .doc = "variables added to its environment"},
+    {.name = "directory",
+     .type = CONF_PATH,
+     AT(struct config_service, directory),
+     .fallback = ".",
+     .doc = "where it runs; the app's folder unless said otherwise"},
+};
+static const struct conf_table service_table =
+    TABLE(service_keys, "service", "A program that the node starts and keeps alive",
+          struct config_service);
+
+/* flows */
+
+static const struct conf_key nexmark_keys[] = {
+    {.name = "rate",
+     .type = CONF_RATE,
+     AT(struct config_nexmark, rate),
+     .fallback = "10000/s",
+     .doc = "events per time, all kinds together"},
+    {.name = "seed",
+     .type = CONF_INT,
+     AT(struct config_nexmark, seed),
+     .fallback = "1",
+     .doc = "the same seed gives the same events"},
+    {.name = "out_of_order",
+     .type = CONF_INT,
+     AT(struct config_nexmark, out_of_order),
+     .fallback = "1",
+     .min = 1,
+     .max = 100000,
+     .doc = "events are shuffled within groups of so many; 1 keeps their order"},
+    {.name = "limit",
+     .type = CONF_INT,
+     AT(struct config_nexmark, limit),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .doc = "events after which the generator stops"},
+};
+static const struct conf_table nexmark_table =
+    TABLE(nexmark_keys, "nexmark", "The generator of the auction example", struct config_nexmark);
+
+static const struct conf_key from_keys[] = {
+    {.name = "nexmark",
+     .type = CONF_SECTION,
+     AT(struct config_from, nexmark),
+     .table = &nexmark_table,
+     .doc = "persons, auctions and bids by the Nexmark rules"},
+};
+static const struct conf_table from_table = {
+    .name = "from",
+    .doc = "Where a flow's records come from",
+    .keys = from_keys,
+    .count = array_count(from_keys),
+    .size = sizeof(struct config_from),
+    .one_of = true,
+};
+
+static const struct conf_key to_keys[] = {
+    {.name = "publish",
+     .type = CONF_STRING,
+     AT(struct config_to, publish),
+     .min = 1,
+     .max = NAME_MAX_BYTES,
+     .judge = judge_template,
+     .doc = "a subject; {kind} becomes person, auction or bid"},
+};
+static const struct conf_table to_table = {
+    .name = "to",
+    .doc = "Where a flow's records go",
+    .keys = to_keys,
+    .count = array_count(to_keys),
+    .size = sizeof(struct config_to),
+    .one_of = true,
+};
+
+static const char *unknown_flow_key(slice key) {
+    bool later = slice_equal(key, slice_lit("sql")) || slice_equal(key, slice_lit("batch"));
+    return later ? "this version of nonet has flows from a generator to a subject only" : NULL;
+}
+
+static const struct conf_key flow_keys[] = {
+    {.name = "from",
+     .type = CONF_SECTION,
+     AT(struct config_flow, from),
+     .flags = CONF_REQUIRED,
+     .table = &from_table,
+     .doc = "the source"},
+    {.name = "to",
+     .type = CONF_SECTION,
+     AT(struct config_flow, to),
+     .flags = CONF_REQUIRED,
+     .table = &to_table,
+     .doc = "the sink"},
+};
+static const struct conf_table flow_table = {
+    .name = "flow",
+    .doc = "A pipeline from a source to a sink",
+    .keys = flow_keys,
+    .count = array_count(flow_keys),
+    .size = sizeof(struct config_flow),
+    .unknown = unknown_flow_key,
+};
+
+/* limits */
+
+static const struct conf_key limits_keys[] = {
+    {.name = "max_payload",
+     .type = CONF_SIZE,
+     AT(struct config_limits, max_payload),
+     .fallback = "1MB",
+     .min = 1,
+     .max = 64 * MIB,
+     .doc = "bytes of one message, headers included"},
+    {.name = "max_control_line",
+     .type = CONF_SIZE,
+     AT(struct config_limits, max_control_line),
+     .fallback = "4KB",
+     .min = 256,
+     .max = 64 * KIB,
+     .doc = "bytes of one protocol line"},
+    {.name = "max_pending",
+     .type = CONF_SIZE,
+     AT(struct config_limits, max_pending),
+     .fallback = "64MB",
+     .min = 64 * KIB,
+     .max = 1024 * MIB,
+     .doc = "bytes waiting for one client; a slower one is disconnected"},
+    {.name = "max_connections",
+     .type = CONF_INT,
+     AT(struct config_limits, max_connections),
+     .fallback = "65536",
+     .min = 1,
+     .max = 1000000,
+     .doc = "NATS clients at a time"},
+    {.name = "max_subscriptions",
+     .type = CONF_INT,
+     AT(struct config_limits, max_subscriptions),
+     .fallback = "100000",
+     .min = 1,
+     .max = 10000000,
+     .doc = "subscriptions of one client"},
+    {.name = "ping_interval",
+     .type = CONF_DURATION,
+     AT(struct config_limits, ping_interval_ns),
+     .fallback = "2m",
+     .min = 100 * MS,
+     .max = 86400 * SECOND,
+     .doc = "a silent client is pinged this often"},
+    {.name = "ping_max",
+     .type = CONF_INT,
+     AT(struct config_limits, ping_max),
+     .fallback = "2",
+     .min = 1,
+     .max = 100,
+     .doc = "pings without answer before a client is given up"},
+    {.name = "write_deadline",
+     .type = CONF_DURATION,
+     AT(struct config_limits, write_deadline_ns),
+     .fallback = "10s",
+     .min = 10 * MS,
+     .max = 3600 * SECOND,
+     .doc = "a client that takes nothing for so long is disconnected"},
+    {.name = "auth_timeout",
+     .type = CONF_DURATION,
+     AT(struct config_limits, auth_timeout_ns),
+     .fallback = "2s",
+     .min = 10 * MS,
+     .max = 3600 * SECOND,
+     .doc = "a client must have logged in by then"},
+    {.name = "drain_timeout",
+     .type = CONF_DURATION,
+     AT(struct config_limits, drain_timeout_ns),
+     .fallback = "10s",
+     .min = 10 * MS,
+     .max = 3600 * SECOND,
+     .doc = "how long a stopping node waits for work under way"},
+};
+static const struct conf_table limits_table =
+    TABLE(limits_keys, "limits", "Bounds; what lies beyond is refused", struct config_limits);
+
+/* the whole file */
+
+static const struct conf_key own_keys[] = {
+    {.name = "node",
+     .type = CONF_SECTION,
+     AT(struct config, node),
+     .table = &node_table,
+     .doc = "this node"},
+    {.name = "listen",
+     .type = CONF_SECTION,
+     AT(struct config, listen),
+     .table = &listen_table,
+     .doc = "where the node listens"},
+    {.name = "auth",
+     .type = CONF_SECTION,
+     AT(struct config, auth),
+     .table = &auth_table,
+     .doc = "who may connect"},
+    {.name = "streams",
+     .type = CONF_MAP,
+     .of = CONF_SECTION,
+     AT(struct config, streams),
+     .max = 1000,
+     .table = &stream_table,
+     .doc = "durable streams by name"},
+    {.name = "services",
+     .type = CONF_MAP,
+     .of = CONF_SECTION,
+     AT(struct config, services),
+     .max = 1000,
+     .table = &service_table,
+     .doc = "programs that the node starts, by name"},
+    {.name = "flows",
+     .type = CONF_MAP,
+     .of = CONF_SECTION,
+     AT(struct config, flows),
+     .max = 1000,
+     .table = &flow_table,
+     .doc = "pipelines by name"},
+    {.name = "limits",
+     .type = CONF_SECTION,
+     AT(struct config, limits),
+     .table = &limits_table,
+     .doc = "bounds of connections and messages"},
+};
+static_assert(array_count(own_keys) == CONFIG_OWN_SECTIONS, "the root table has room for all");
+
+static const char *unknown_section(slice key) {
+    static const char *const later[] = {"gateway", "schedules", "workflows", "peers", "engine"};
+    for (size_t i = 0; i < array_count(later); i++) {
+        if (slice_equal(key, slice_str(later[i]))) {
+            return "this version of nonet cannot do that yet; take the section out";
+        }
+    }
+    return NULL;
+}
+
+void config_root_table(const struct conf_table *const *sections, size_t count,
+                       struct conf_key keys[CONFIG_KEYS_MAX], struct conf_table *ret_table) {
+    size_t size = sizeof(struct config);
+    check(count <= CONFIG_SECTIONS_MAX);
+    memcpy(keys, own_keys, sizeof(own_keys));
+    for (size_t i = 0; i < count; i++) {
+        size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+        keys[CONFIG_OWN_SECTIONS + i] = (struct conf_key){
+            .name = sections[i]->name,
+            .type = CONF_SECTION,
+            .offset = size,
+            .table = sections[i],
+            .doc = sections[i]->doc,
+        };
+        size += sections[i]->size;
+    }
+    *ret_table = (struct conf_table){
+        .name = "nonet.yaml",
+        .doc = "The configuration of a Nonet app",
+        .keys = keys,
+        .count = CONFIG_OWN_SECTIONS + count,
+        .size = size,
+        .unknown = unknown_section,
+    };
+}
