@@ -211,6 +211,7 @@ int url_path_normalize(slice path, char *out, size_t *ret_len) {
         return -EINVAL;
     size_t len = 0;    /* what is done is "/a/b", a slash before each segment */
     bool open = false; /* the path ends in a slash */
+    bool after_empty = false;
     slice rest = slice_skip(path, 1);
     while (rest.ptr) {
         slice raw = slice_cut(rest, '/', &rest);
@@ -222,6 +223,9 @@ int url_path_normalize(slice path, char *out, size_t *ret_len) {
         if (is_trap(segment))
             return -EINVAL;
         const bool up = slice_equal(segment, slice_lit(".."));
+        if (up && after_empty)
+            return -EINVAL; /* "a//.." is "/" where slashes are joined first, else "a/" */
+        after_empty = segment.len == 0;
         open = segment.len == 0 || up || slice_equal(segment, slice_lit("."));
         if (up) {
             if (len == 0)

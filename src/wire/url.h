@@ -4,8 +4,9 @@
  * A path is the key by which a gateway chooses a route and a file server a file, so every way of
  * writing one path as two must end here: url_path_normalize() decodes what is only spelling
  * ("%41" is 'A'), resolves "." and "..", joins repeated slashes, and refuses what other software
- * would read differently: an encoded slash, backslash or NUL, a bare backslash, an escape that is
- * none, a ".." that climbs out. The result is bytes, not text to be sent on: it is decoded.
+ * would read differently: an encoded slash, backslash or control byte, a bare backslash, an escape
+ * that is none, a ".." that climbs out or stands behind an empty segment, "..;x". The result is
+ * bytes, not text to be sent on: it is decoded.
  */
 #ifndef NONET_WIRE_URL_H
 #define NONET_WIRE_URL_H

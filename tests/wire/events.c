@@ -135,7 +135,8 @@ struct http1_stream {
     struct http1_head head;
     struct buf data; /* of the body, not printed yet */
     bool in_body;
-    bool opaque; /* behind CONNECT or inside a tunnel */
+    bool connect; /* the head was a CONNECT */
+    bool opaque;  /* behind CONNECT or inside a tunnel */
 };
 
 static void print_http1_head(struct buf *out, const struct http1_head *head) {
@@ -192,6 +193,7 @@ static int feed_head(struct http1_stream *s, slice rest, size_t *ret_consumed, s
         print_http1_head(out, &s->head);
         s->body = http1_body_make(&s->head);
         s->in_body = true;
+        s->connect = slice_equal(s->head.method, slice_lit("CONNECT"));
     }
     return r;
 }
@@ -217,7 +219,7 @@ static int feed_body(struct http1_stream *s, slice rest, size_t *ret_consumed, s
         }
         print(out, "end\n");
         s->in_body = false;
-        s->opaque = slice_equal(s->head.method, slice_lit("CONNECT"));
+        s->opaque = s->connect;
     }
     return r;
 }
