@@ -1,6 +1,8 @@
 /*
- * kit.h - what the tests of the machine room have in common: a room with one host, and short words
- * for files. Included once by each test program.
+ * kit.h - what the tests of the machine room have in common. Included once by each test program.
+ *
+ * A room with one host, and short words for files: must_ ones end the test where the simulated disk
+ * refuses, the others say what a reader would find.
  */
 #ifndef NONET_TESTS_SIM_KIT_H
 #define NONET_TESTS_SIM_KIT_H

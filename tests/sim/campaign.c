@@ -1,0 +1,104 @@
+/*
+ * campaign.c - runs, counts, and the way back to a failed run. See campaign.h.
+ */
+#include "campaign.h"
+
+#include "base/hash.h"
+#include "base/number.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static char way_back[128]; /* for the handler of a failed check, which may not format */
+
+static void on_abort(int signum) {
+    (void)signum;
+    if (write(STDERR_FILENO, way_back, strlen(way_back)) < 0)
+        _exit(3);
+    _exit(1);
+}
+
+static _Noreturn void usage(const char *name) {
+    fprintf(stderr, "usage: %s [--cuts N] [--seed S] [--run R] [--only PART] [--trace]\n", name);
+    exit(2);
+}
+
+static uint64_t number_or_usage(const char *name, const char *text) {
+    uint64_t number;
+    if (!text || number_parse_u64(slice_str(text), &number) < 0)
+        usage(name);
+    return number;
+}
+
+struct campaign campaign_make(const char *name, int argc, char **argv, uint64_t cuts) {
+    struct campaign campaign = {
+        .name = name, .cuts_wanted = cuts, .seed = 1, .only_run = UINT64_MAX};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--trace") == 0) {
+            campaign.trace = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--cuts") == 0)
+            campaign.cuts_wanted = number_or_usage(name, value);
+        else if (strcmp(argv[i], "--seed") == 0)
+            campaign.seed = number_or_usage(name, value);
+        else if (strcmp(argv[i], "--run") == 0)
+            campaign.only_run = number_or_usage(name, value);
+        else if (strcmp(argv[i], "--only") == 0 && value)
+            campaign.part = value;
+        else
+            usage(name);
+        i++;
+    }
+    signal(SIGABRT, on_abort);
+    return campaign;
+}
+
+bool campaign_has(const struct campaign *campaign, const char *part) {
+    return !campaign->part || strcmp(campaign->part, part) == 0;
+}
+
+void campaign_fail(const struct campaign *campaign, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fflush(stdout);
+    fprintf(stderr, "%s: ", campaign->name);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n%s", way_back);
+    va_end(arguments);
+    exit(1);
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void campaign_run(struct campaign *campaign,
+                  void (*run)(struct campaign *campaign, uint64_t seed)) {
+    double began = seconds_now();
+    uint64_t first = campaign->only_run == UINT64_MAX ? 0 : campaign->only_run;
+    for (campaign->run = first; campaign->cuts < campaign->cuts_wanted; campaign->run++) {
+        snprintf(way_back, sizeof(way_back),
+                 "repeat with: %s --seed %" PRIu64 " --run %" PRIu64 "\n", campaign->name,
+                 campaign->seed, campaign->run);
+        run(campaign, hash_mix64(campaign->seed * UINT64_C(0x9e3779b97f4a7c15) + campaign->run));
+        campaign->runs++;
+        if (campaign->only_run != UINT64_MAX)
+            break;
+    }
+    double spent = seconds_now() - began;
+    printf("%s: %" PRIu64 " power cuts and %" PRIu64 " kills in %" PRIu64 " runs, %" PRIu64
+           " batches checked, %.1f s, %.0f a second; seed %" PRIu64 "\n",
+           campaign->name, campaign->cuts, campaign->kills, campaign->runs, campaign->checked,
+           spent, (double)(campaign->cuts + campaign->kills) / (spent > 0 ? spent : 1),
+           campaign->seed);
+}
