@@ -48,11 +48,23 @@ const char *conf_type_form(enum conf_type type) {
     return types[type].form;
 }
 
+/* BYTES exactly, in the largest unit that says it in a whole number. */
+static void size_text(uint64_t bytes, char *out) {
+    static const char *const units[] = {"", "KB", "MB", "GB", "TB", "PB", "EB"};
+    size_t unit = 0;
+    while (bytes >= 1024 && bytes % 1024 == 0 && unit + 1 < array_count(units)) {
+        bytes /= 1024;
+        unit++;
+    }
+    size_t len = number_format_u64(bytes, out);
+    memcpy(out + len, units[unit], strlen(units[unit]) + 1);
+}
+
 void conf_bound_text(enum conf_type type, uint64_t bound, char *out) {
     if (type == CONF_DURATION) {
         number_format_duration(bound, out);
     } else if (type == CONF_SIZE) {
-        number_format_size(bound, out);
+        size_text(bound, out);
     } else {
         out[number_format_u64(bound, out)] = '\0';
     }

@@ -29,7 +29,7 @@ const char *conf_type_name(enum conf_type type);
 /* How such a value is written, for hints and the reference: "500ms, 2s, 1h30m, 7d". */
 const char *conf_type_form(enum conf_type type);
 
-/* A bound in the words of TYPE ("64", "1.0KiB", "2s"), with a NUL to OUT of 64 bytes. */
+/* A bound in the words of TYPE ("64", "1KB", "2s"), with a NUL to OUT of 64 bytes. */
 void conf_bound_text(enum conf_type type, uint64_t bound, char *out);
 
 /* "1 to 64", "at least 1ms", "" where KEY has no bounds; with a NUL to OUT of SIZE bytes. */
