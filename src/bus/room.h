@@ -56,8 +56,9 @@ struct room_node {
     const char *name;      /* of the node */
     const char *server_id; /* 56 characters, new at each start */
     const char *directory; /* DATA */
-    unsigned shards;       /* loops 0..shards-1 serve connections */
-    unsigned stream_shard; /* the loop streams live on; shards-1 or one of its own */
+    unsigned shards;       /* loops of the node; each has a bus and every room */
+    unsigned serving;      /* loops 0..serving-1 of them take connections */
+    unsigned stream_shard; /* the loop streams live on: 0 alone, else one beyond the serving */
     int64_t started_ns;    /* wall clock */
     struct auth *auth;     /* users; replaced on reload, counted (bus/auth.h) */
     struct http_routes *admin;

@@ -260,7 +260,7 @@ static int started(void *self, struct error *ret_error) {
     struct io_listen_options options = {
         .address = listen->address,
         .loop_first = 0,
-        .loop_count = pubsub->node->shards,
+        .loop_count = pubsub->node->serving,
         .on_accept = on_accept,
         .owner = pubsub,
     };

@@ -1,0 +1,221 @@
+/*
+ * lifecycle.c - loop 0's part: from "all shards are open" to the end, and reload.
+ *
+ *   OPENING --all shards open--> DECLARING --streams of the config are there--> RUNNING
+ *      |                             |                                             | signal
+ *      '---- a failure ----> STOPPING <--------------------------------------------'
+ *
+ *   STOPPING: "drain" to every shard (bounded by limits.drain_timeout), then "close", then all
+ *   loops are stopped. A second signal while draining skips the rest of the wait.
+ *
+ * The shards are reached by a scatter-gather request over the bus, like everything else.
+ */
+#include "node/state.h"
+
+#include "base/clocktext.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define OPEN_POLL_NS 1000000ull
+#define CLOSE_TIMEOUT_NS (60 * 1000000000ull)
+
+static void stop_loops(struct node *node) {
+    for (unsigned i = 0; i < node->room.shards; i++)
+        io_loop_stop(io_group_loop(node->room.group, i));
+}
+
+static void on_closed(void *owner, const struct bus_message *reply, int ended) {
+    struct node *node = owner;
+    if (reply)
+        return;
+    if (ended)
+        logger_write(node->room.logger, LOG_LEVEL_ERROR, "node", "not every shard has closed",
+                     "error=\"%s\"", error_name(ended));
+    stop_loops(node);
+}
+
+static void ask_shards(struct node *node, const char *what, uint64_t timeout_ns,
+                       void (*on_reply)(void *, const struct bus_message *, int)) {
+    struct bus_request_options options = {
+        .message = {.subject = slice_lit(NODE_CONTROL_SUBJECT), .payload = slice_str(what)},
+        .timeout_ns = timeout_ns,
+        .replies_max = node->room.shards,
+        .on_reply = on_reply,
+        .owner = node,
+    };
+    if (bus_request(node->shards[0].room.bus, &options, NULL))
+        stop_loops(node);
+}
+
+static void on_drained(void *owner, const struct bus_message *reply, int ended) {
+    struct node *node = owner;
+    if (reply)
+        return;
+    if (ended)
+        logger_write(node->room.logger, LOG_LEVEL_WARN, "node",
+                     "drain ended before all clients had gone", NULL);
+    ask_shards(node, "close", CLOSE_TIMEOUT_NS, on_closed);
+}
+
+void node_stop(struct node *node) {
+    if (node->phase == NODE_STOPPING) {
+        ask_shards(node, "close", CLOSE_TIMEOUT_NS, on_closed);
+        return;
+    }
+    bool opened = node->phase != NODE_OPENING;
+    node->phase = NODE_STOPPING;
+    io_timer_stop(node->shards[0].room.loop, &node->timer);
+    if (!opened) { /* shards may lack a bus: nobody has been served */
+        stop_loops(node);
+        return;
+    }
+    logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "stopping", NULL);
+    services_stop(node);
+    admin_close(node);
+    ask_shards(node, "drain", node->room.limits.drain_ns, on_drained);
+}
+
+void node_fail(struct node *node, const struct error *error) {
+    node->fatal = *error;
+    node->result = error->code;
+    node_stop(node);
+}
+
+/* --- reload
+ * --------------------------------------------------------------------------------------------- */
+
+static void refuse_reload(struct node *node, const struct error *error) {
+    char text[1024];
+    logger_write(node->room.logger, LOG_LEVEL_ERROR, "node",
+                 "reload refused, the old configuration goes on", "error=\"%s\"",
+                 error_text(error, text, sizeof text));
+}
+
+static void on_redeclared(struct node *node, const struct error *error) {
+    if (error && error->code)
+        refuse_reload(node, error);
+    else
+        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "reloaded", NULL);
+}
+
+/* Users first: if a later step fails, the rights in force are the ones in the file. */
+static int take_up(struct node *node, struct config *config, struct error *ret_error) {
+    struct auth *auth;
+    int failed = node_make_auth(config, &auth, ret_error);
+    if (failed)
+        return failed;
+    auth_unref(node->room.auth);
+    node->room.auth = auth;
+    if (!node->options->log_level)
+        logger_set_level(node->room.logger, (enum log_level)config->node.log.level);
+    for (unsigned i = 0; i < node_room_count; i++) {
+        const struct room *room = node_rooms[i];
+        const void *section = room->config ? config_section(config, room->config->name) : NULL;
+        failed = room->reload ? room->reload(node->room_self[i], section, ret_error) : 0;
+        if (failed)
+            return failed;
+    }
+    return declare_streams(node, config, on_redeclared);
+}
+
+static void reload(struct node *node) {
+    if (node->phase != NODE_RUNNING)
+        return;
+    struct config *config;
+    struct error error = {0};
+    int failed = node_load_config(node, &config, true, &error);
+    if (!failed)
+        failed = take_up(node, config, &error);
+    if (failed) {
+        refuse_reload(node, &error);
+        return;
+    }
+    /* Rooms and listens hold texts of the config they started with: it lives as long as they. */
+    config_free(node->next_config);
+    node->next_config = config;
+}
+
+static void on_signal(void *owner, int signum) {
+    struct node *node = owner;
+    if (signum == SIGHUP)
+        reload(node);
+    else
+        node_stop(node);
+}
+
+static int watch_signals(struct node *node, struct error *ret_error) {
+    static const int signums[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+    for (size_t i = 0; i < array_count(signums); i++) {
+        int failed = io_signal_watch(node->shards[0].room.loop, signums[i], on_signal, node);
+        if (failed)
+            return error_set(ret_error, failed, "cannot watch signal %d: %s", signums[i],
+                             error_name(failed));
+    }
+    return 0;
+}
+
+/* --- start
+ * ---------------------------------------------------------------------------------------------- */
+
+static void welcome(struct node *node) {
+    for (unsigned i = 0; i < node->port_count; i++)
+        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "listening", "%s=%s",
+                     node->ports[i].name, node->ports[i].address);
+    logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "ready", "name=%s data=%s shards=%u",
+                 node->name, node->data, node->room.serving);
+    if (!node->options->quiet)
+        node_welcome(node);
+}
+
+static int open_doors(struct node *node, struct error *ret_error) {
+    for (unsigned i = 0; i < node_room_count; i++) {
+        int failed =
+            node_rooms[i]->started ? node_rooms[i]->started(node->room_self[i], ret_error) : 0;
+        if (failed)
+            return failed;
+    }
+    int failed = admin_listen(node, ret_error);
+    if (!failed)
+        failed = node_write_ports(node, ret_error);
+    return failed ? failed : services_start(node, ret_error);
+}
+
+static void on_declared(struct node *node, const struct error *error) {
+    if (node->phase != NODE_DECLARING)
+        return;
+    struct error failure = {0};
+    if (error && error->code)
+        failure = *error;
+    else if (open_doors(node, &failure) == 0)
+        node->phase = NODE_RUNNING;
+    if (node->phase == NODE_RUNNING)
+        welcome(node);
+    else
+        node_fail(node, &failure);
+}
+
+static void on_poll(struct io_timer *timer) {
+    struct node *node = container_of(timer, struct node, timer);
+    struct io_loop *loop = node->shards[0].room.loop;
+    struct error error = {0};
+    if (atomic_load(&node->opened) < node->room.shards) {
+        io_timer_start(loop, &node->timer, OPEN_POLL_NS, on_poll);
+        return;
+    }
+    if (atomic_load(&node->open_failed)) {
+        node_fail(node, &node->open_error);
+        return;
+    }
+    int failed = watch_signals(node, &error);
+    node->phase = NODE_DECLARING;
+    if (!failed)
+        failed = declare_streams(node, node->config, on_declared);
+    if (failed)
+        node_fail(node, &error);
+}
+
+void node_begin(struct node *node) {
+    io_timer_start(node->shards[0].room.loop, &node->timer, 0, on_poll);
+}

@@ -1,0 +1,105 @@
+/*
+ * state.h - the node's own state, shared by the files of node/. Nobody else includes it.
+ *
+ * Everything here is made before the loops run or belongs to loop 0, but for `shards`, whose
+ * elements each belong to their own loop, and `opened`, through which loops report to loop 0.
+ */
+#ifndef NONET_NODE_STATE_H
+#define NONET_NODE_STATE_H
+
+#include "bus/room.h"
+#include "http/server.h"
+#include "node/config_load.h"
+#include "node/node.h"
+
+#include <stdatomic.h>
+
+#define NODE_ROOMS_MAX 16u
+/* Loop 0 asks all shards to drain and to close here; clients never see it (rooms/pubsub). */
+#define NODE_CONTROL_SUBJECT "_NONET.node.control"
+
+extern const struct room *const node_rooms[];
+extern const unsigned node_room_count;
+
+struct node;
+
+struct node_shard {
+    struct room_shard room; /* what rooms see */
+    struct node *node;
+    struct log *log; /* stream shard only */
+    void *room_self[NODE_ROOMS_MAX];
+    bool room_open[NODE_ROOMS_MAX];
+    struct bus_subscription *control;
+    unsigned draining; /* rooms whose drain is under way, and 1 while they are being asked */
+    char reply[BUS_SUBJECT_MAX];
+    size_t reply_len;
+};
+
+enum node_phase { NODE_OPENING, NODE_DECLARING, NODE_RUNNING, NODE_STOPPING };
+
+struct node {
+    struct room_node room; /* what rooms see */
+    const struct node_options *options;
+    struct config *config, *next_config; /* next: while a reload is under way */
+    struct room_listen listens[NODE_LISTENS_MAX];
+    char listen_addresses[NODE_LISTENS_MAX][80];
+    char data[1024], name[256], server_id[57], config_path[1024];
+    struct io_file *lock;
+    void *room_self[NODE_ROOMS_MAX];
+    bool room_open[NODE_ROOMS_MAX];
+    struct node_shard shards[ROOM_SHARDS_MAX];
+    _Atomic(unsigned) opened; /* shards that have opened, or failed to */
+    _Atomic(bool) open_failed;
+    struct error open_error; /* of the first shard that failed, guarded by open_failed's exchange */
+    enum node_phase phase;
+    struct io_timer timer; /* loop 0: waits for the shards, then for declarations */
+    struct declare *declare;
+    struct services *services;
+    struct admin *admin;
+    struct {
+        const char *name;
+        char address[80];
+    } ports[NODE_LISTENS_MAX];
+    unsigned port_count;
+    struct error fatal;
+    int result;
+};
+
+/* settings.c: config and options -> what rooms see. */
+must_use int node_load_config(struct node *node, struct config **ret_config, bool print,
+                              struct error *ret_error);
+must_use int node_apply_settings(struct node *node, struct error *ret_error);
+must_use int node_make_auth(const struct config *config, struct auth **ret_auth,
+                            struct error *ret_error);
+/* Data folder: made, locked, its format version checked. */
+must_use int node_open_data(struct node *node, struct error *ret_error);
+void node_note_port(struct room_node *room_node, const char *listener, const char *address);
+must_use int node_write_ports(struct node *node, struct error *ret_error);
+
+/* shard.c */
+void node_shard_start(void *node, struct io_loop *loop);
+void node_shard_free(struct node_shard *shard);
+
+/* lifecycle.c: loop 0 from "all shards open" to the end. */
+void node_begin(struct node *node);
+void node_stop(struct node *node);
+void node_fail(struct node *node, const struct error *error);
+/* Ends the process at once after a failure of the log: exit status 1, nothing is flushed. */
+_Noreturn void node_fatal(const struct error *error);
+/* What `nonet run` prints when it is ready. */
+void node_welcome(const struct node *node);
+
+/* declare.c: the streams of the config, created or updated through the API. DONE once. */
+must_use int declare_streams(struct node *node, const struct config *config,
+                             void (*done)(struct node *node, const struct error *error));
+
+/* services.c */
+must_use int services_start(struct node *node, struct error *ret_error);
+void services_stop(struct node *node);
+
+/* admin.c: the admin listener and the node's own pages. */
+must_use int admin_open(struct node *node, struct error *ret_error);
+must_use int admin_listen(struct node *node, struct error *ret_error);
+void admin_close(struct node *node);
+
+#endif
