@@ -50,10 +50,13 @@ static void on_wake(uv_async_t *wake) {
     io_loop_enter(wake->data);
 }
 
+/* libuv runs timers before it waits, and the wait would not know that there is work: stop is how
+   to tell it. */
 static void on_alarm(uv_timer_t *alarm) {
     struct io_loop *loop = alarm->data;
     loop->alarm_ms = WHEEL_NEVER;
     io_loop_enter(loop);
+    uv_stop(&loop->uv);
 }
 
 /* What others have left for us. Word 1 first: a stop comes behind the messages sent before it. */
