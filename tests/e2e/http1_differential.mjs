@@ -237,7 +237,10 @@ function nodeClient(input, method) {
         const message = { what: String(response.statusCode), data: '""', complete: false };
         seen.messages.push(message);
         collect(response, message);
-        response.on('close', finish);
+        response.on('close', () => {
+          if (!message.complete) seen.refused = 'aborted';
+          finish();
+        });
       });
       request.on('error', (error) => {
         seen.refused = error.code || 'error';
