@@ -1,0 +1,56 @@
+/*
+ * guard.h - who may talk to a listener that trusts its neighbours, such as admin.
+ *
+ * A listener on 127.0.0.1 is reachable by every web page the user of this machine opens: the page
+ * asks its own name, which now resolves to 127.0.0.1 (DNS rebinding), or posts a form across
+ * origins. So before any handler runs:
+ *
+ *     Host          an IP literal, localhost, or a name from `hosts`; else 403
+ *     Origin        on changing methods (all but GET, HEAD, OPTIONS): where it is sent it must be
+ *                   the Host's own, and so must Sec-Fetch-Site say where it is sent; else 403
+ *     credentials   on changing methods, with `reading_too` on all: `Authorization: Bearer TOKEN`,
+ *                   or Basic with a user that `check_user` knows; else 401
+ *
+ * The token is compared in constant time. Users may cost tens of milliseconds (bcrypt), so at most
+ * HTTP_LOGINS_PER_SECOND are asked about a second and loop, then 429.
+ *
+ * A guard is immutable, shared by all loops, and outlives its server. What changes in its place is
+ * behind check_user, which runs on the connection's loop.
+ */
+#ifndef NONET_HTTP_GUARD_H
+#define NONET_HTTP_GUARD_H
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "http/request.h"
+#include "wire/http1.h"
+
+#define HTTP_LOGINS_PER_SECOND 20u
+
+struct http_guard {
+    const char *const *hosts; /* NULL-terminated, without ports; NULL: none */
+    slice token;              /* empty: no token lets anybody in */
+    /* 0, -EACCES, or -ENOMEM. NULL: there are no users. */
+    int (*check_user)(void *owner, slice user, slice password);
+    void *owner;
+    bool reading_too; /* off loopback: reading wants credentials, too */
+};
+
+/* How often users may still be asked about; one a loop. */
+struct http_login_budget {
+    uint64_t second;
+    unsigned used;
+};
+
+struct http_refusal {
+    unsigned status; /* 0: let in */
+    const char *detail;
+};
+/* Judges a request from its head. WITHOUT_LOGIN: the route asks for no credentials. *RET_USER
+   points into ARENA or is empty. */
+struct http_refusal http_guard_judge(const struct http_guard *guard, const struct http1_head *head,
+                                     bool is_tls, bool without_login,
+                                     struct http_login_budget *budget, uint64_t now_ns,
+                                     struct arena *arena, slice *ret_user);
+
+#endif
