@@ -118,6 +118,9 @@ uint64_t journal_synced_position(const struct journal *journal) {
 
 struct journal_stats journal_stats(const struct journal *journal) {
     struct journal_stats stats = journal->stats;
-    stats.files = journal->file_count;
+    struct list_node *node = list_first(&journal->chain);
+    stats.files = journal->work != NULL;
+    for (; node; node = list_next(&journal->chain, node))
+        stats.files++;
     return stats;
 }

@@ -116,7 +116,7 @@ void journal_recycle(struct journal *journal, uint64_t position);
 struct journal_stats {
     uint64_t groups, seals, batches, bytes; /* written since open */
     uint64_t sync_ns;                       /* spent in write and sync */
-    unsigned files;                         /* in the chain now */
+    unsigned files;                         /* now */
 };
 struct journal_stats journal_stats(const struct journal *journal);
 

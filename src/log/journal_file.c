@@ -180,7 +180,6 @@ static void work_done(struct io_job *job) {
                          "the journal's folder could not be changed");
         else if (file->failed && !journal->freeing)
             no_more_files(journal, file->failed);
-        journal->file_count--;
         journal_file_free(file);
     }
     if (journal->freeing)
@@ -203,20 +202,42 @@ static bool submit(struct journal *journal, struct journal_file *file, enum jour
     return false;
 }
 
-/* The first file of the chain, if all of it is saved elsewhere and the newest group on disk lies
-   behind it: without any group a later open could not tell what has been there. */
-static struct journal_file *file_to_recycle(const struct journal *journal) {
+/* Files that count against options.files: larger ones are gone after one use. */
+static unsigned ordinary_files(const struct journal *journal) {
+    unsigned count = 0;
     struct list_node *node = list_first(&journal->chain);
-    struct journal_file *file = node ? container_of(node, struct journal_file, node) : NULL;
-    if (!file || file == journal->tail || file->number >= journal->written_file)
-        return NULL;
-    return !file->has_groups || file->last_position <= journal->recycle_position ? file : NULL;
+    for (; node; node = list_next(&journal->chain, node)) {
+        const struct journal_file *file = container_of(node, struct journal_file, node);
+        count += file->bytes <= journal->options.file_bytes ? 1 : 0;
+    }
+    return count;
+}
+
+static bool on_its_way(const struct journal *journal, enum journal_work work) {
+    return journal->work && journal->work->work == work;
+}
+
+/* A file before the tail that is not needed any more, or NULL: one that was passed over and holds
+   nothing, or the first of all, if all of it is saved elsewhere and the newest group on disk lies
+   behind it. (Without any group a later open could not tell what has been there.) */
+static struct journal_file *file_to_recycle(const struct journal *journal) {
+    bool first = true;
+    struct list_node *node = list_first(&journal->chain);
+    for (; node; node = list_next(&journal->chain, node), first = false) {
+        struct journal_file *file = container_of(node, struct journal_file, node);
+        if (file == journal->tail)
+            return NULL;
+        if (!file->has_groups || (first && file->last_position <= journal->recycle_position &&
+                                  file->number < journal->written_file))
+            return file;
+    }
+    return NULL;
 }
 
 static void recycle(struct journal *journal, struct journal_file *file) {
     list_remove(&file->node);
-    bool fits =
-        file->bytes == journal->options.file_bytes && journal->file_count <= journal->options.files;
+    bool fits = file->bytes == journal->options.file_bytes &&
+                ordinary_files(journal) < journal->options.files;
     file->new_number = journal->next_file_number;
     if (!submit(journal, file, fits ? JOURNAL_RENEW : JOURNAL_REMOVE))
         journal_chain_insert(journal, file);
@@ -227,8 +248,8 @@ static void recycle(struct journal *journal, struct journal_file *file) {
 static void make_ahead(struct journal *journal) {
     uint64_t left =
         journal->tail->bytes - journal->tail_offset + journal_room_behind(journal, journal->tail);
-    if (journal->no_space || journal->file_count >= journal->options.files ||
-        left >= journal->tail->bytes / 2)
+    if (journal->no_space || left >= journal->tail->bytes / 2 ||
+        ordinary_files(journal) >= journal->options.files)
         return;
     struct journal_file *file = journal_file_new(journal, journal->options.file_bytes);
     if (!file)
@@ -239,7 +260,6 @@ static void make_ahead(struct journal *journal) {
         return;
     }
     journal->next_file_number++;
-    journal->file_count++;
 }
 
 void journal_tidy(struct journal *journal) {
@@ -285,12 +305,17 @@ struct journal_file *journal_find_place(const struct journal *journal, struct jo
 int journal_may_make(const struct journal *journal, uint64_t length, uint64_t *ret_file_bytes) {
     uint64_t need = JOURNAL_SECTOR + length + journal->reserve_bytes;
     bool ordinary = need <= journal->options.file_bytes;
-    *ret_file_bytes = ordinary ? journal->options.file_bytes : need;
+    /* A batch that has outgrown an ordinary file may go on growing: twice the room, so that it
+       moves on a few times only. */
+    *ret_file_bytes = ordinary ? journal->options.file_bytes : need + length;
     if (journal->no_space)
         return -ENOSPC;
-    if (ordinary)
-        return journal->file_count < journal->options.files ? 0 : -EAGAIN;
-    return journal_used_bytes(journal) < journal_capacity(journal) ? 0 : -EAGAIN;
+    if (!ordinary)
+        return journal_used_bytes(journal) < journal_capacity(journal) ? 0 : -EAGAIN;
+    /* One that is being made ahead comes too late, and is one more; one that is being renewed is
+       worth waiting for. */
+    unsigned count = ordinary_files(journal) + (on_its_way(journal, JOURNAL_RENEW) ? 1 : 0);
+    return count < journal->options.files ? 0 : -EAGAIN;
 }
 
 int journal_make_now(struct journal *journal, uint64_t length) {
@@ -305,7 +330,6 @@ int journal_make_now(struct journal *journal, uint64_t length) {
     failed = journal_file_make(file);
     if (!failed) {
         journal_chain_insert(journal, file);
-        journal->file_count++;
         return 0;
     }
     if (file->chain_hurt)

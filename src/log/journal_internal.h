@@ -71,7 +71,6 @@ struct journal {
     uint64_t log_id, reserve_bytes;
 
     struct list chain;         /* every usable file, by number */
-    unsigned file_count;       /* in the chain or worked on */
     struct journal_file *work; /* on the file worker */
     uint64_t next_file_number;
     uint64_t recycle_position;

@@ -111,7 +111,6 @@ static int start_fresh(struct journal *journal, struct error *ret_error) {
         return failed;
     }
     journal_chain_insert(journal, file);
-    journal->file_count = 1;
     journal->next_file_number = 2;
     journal->tail = file;
     journal->tail_offset = JOURNAL_SECTOR;
@@ -136,7 +135,6 @@ static int take_files(struct journal *journal, struct journal_scan *scan) {
         file->has_groups = from->groups > 0;
         file->last_position = from->last_position;
         journal_chain_insert(journal, file);
-        journal->file_count++;
         if (!journal->tail || file->has_groups) {
             journal->tail = file;
             journal->tail_offset = from->end;
