@@ -48,7 +48,7 @@ static int refuse(enum http1_error error, enum http1_error *ret_error) {
 /* Everything below ' ' and DEL. */
 static uint64_t control_mask(const char *at, size_t count) {
     char copy[MASK_BYTES];
-    const char *window = mask_window(at, count, copy);
+    const char *window = count >= MASK_BYTES ? at : mask_pad(at, count, copy);
     return mask_up_to_64(window, 0x1f) | mask_equal_64(window, 0x7f);
 }
 

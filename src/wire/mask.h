@@ -52,14 +52,13 @@ static inline uint64_t mask_equal_64(const char *at, unsigned char wanted) {
     return mask;
 }
 
-/* The 64 bytes at AT, of which only COUNT may be read: AT itself, or COPY filled up with a byte
-   that no protocol looks for. */
-static inline const char *mask_window(const char *at, size_t count, char copy[MASK_BYTES]) {
-    if (likely(count >= MASK_BYTES))
-        return at;
-    memset(copy, 0xff, MASK_BYTES);
-    memcpy(copy, at, count);
-    return copy;
+/* Copies COUNT bytes, fewer than 64, to OUT and fills it up with a byte that no protocol looks for:
+   for masks at the end of the input. Returns OUT. */
+static inline const char *mask_pad(const char *at, size_t count, char out[MASK_BYTES]) {
+    check(count < MASK_BYTES);
+    memset(out, 0xff, MASK_BYTES);
+    memcpy(out, at, count);
+    return out;
 }
 
 #endif

@@ -8,9 +8,10 @@
  *      PUB .......... subject [reply] size CR LF ....... size bytes CR LF
  *      |-- find_verb -|-- read_line: tokens -----------|-- parse_message ---|
  *
- * read_line looks at 64 bytes at a time: one comparison per 16 bytes (SSE2; 8 without it) gives
- * a mask of all bytes up to ' ', and the loop visits only those. Most control lines fit one mask,
- * so finding the line's end and cutting it into tokens is one pass of three or four steps.
+ * read_line looks at 64 bytes at a time: one comparison per 16 bytes gives a mask of all bytes up
+ * to ' ' (mask.h), and only those are visited. Most lines fit one mask and have single spaces, so
+ * finding their end and cutting them into tokens is two or three steps (read_usual_line);
+ * read_any_line takes everything else, and must say the same where both can read a line.
  *
  * The result of a call depends only on the bytes up to the end of the event and never on how
  * they arrived: errors of the verb are seen with the byte that makes them, all others when the
@@ -26,6 +27,8 @@ enum {
     TOKENS_MAX = 5,      /* HMSG subject sid reply header-size total-size */
     MAX_DIGITS_MAX = 18, /* of UNSUB's max: fits uint64_t */
 };
+
+static const slice nothing = {NULL, 0};
 
 struct line {
     slice token[TOKENS_MAX];
@@ -66,7 +69,8 @@ static const struct {
     [NATS_ERROR_OPERATION] = {"Unknown Protocol Operation", "unknown verb"},
     [NATS_ERROR_LINE] = {"maximum control line exceeded", "control line too long"},
     [NATS_ERROR_ARGUMENTS] = {"Unknown Protocol Operation", "wrong arguments of a verb"},
-    [NATS_ERROR_SIZE] = {"Unknown Protocol Operation", "a number is not plain digits, or has too many"},
+    [NATS_ERROR_SIZE] = {"Unknown Protocol Operation",
+                         "a number is not plain digits, or has too many"},
     [NATS_ERROR_HEADERS] = {"Unknown Protocol Operation", "header size above total size"},
     [NATS_ERROR_PAYLOAD] = {"Maximum Payload Violation", "payload too large"},
     [NATS_ERROR_END] = {"Unknown Protocol Operation", "payload does not end in CR LF"},
@@ -127,34 +131,49 @@ static inline bool line_may_end(const struct nats_parser *p, slice input, size_t
            (p->scanned < end && memchr(input.ptr + p->scanned, '\n', end - p->scanned));
 }
 
-/* Cuts the arguments from FROM to the line's end into tokens. 1, 0 or an error. */
-static inline int read_line(struct nats_parser *p, slice input, size_t from, struct line *l) {
+/* A mask of the blanks, line ends and control bytes among COUNT bytes, of which 64 at most count.
+ */
+static __attribute__((noinline)) uint64_t mask_at_end(const char *at, size_t count) {
+    char copy[MASK_BYTES];
+    return mask_up_to_64(mask_pad(at, count, copy), ' ');
+}
+
+static inline uint64_t mask_of(const char *at, size_t count) {
+    return likely(count >= MASK_BYTES) ? mask_up_to_64(at, ' ') : mask_at_end(at, count);
+}
+
+static inline void add_token(struct line *l, const char *from, size_t len) {
+    if (likely(l->count < TOKENS_MAX))
+        l->token[l->count] = slice_make(from, len);
+    l->count++;
+}
+
+/* Cuts the arguments from FROM to the line's end into tokens, whatever blanks and line end there
+   are. 1, 0 or an error. */
+static __attribute__((noinline)) int read_any_line(struct nats_parser *p, slice input, size_t from,
+                                                   struct line *l) {
     const size_t limit = from + p->line_max + 2;
     const size_t end = input.len < limit ? input.len : limit;
-    if (unlikely(!line_may_end(p, input, limit)))
+    if (!line_may_end(p, input, limit))
         return line_not_whole(p, input, limit);
 
     size_t token = from; /* where the next token begins */
     size_t cr = 0;
     l->count = 0;
     for (size_t base = from; base < end; base += MASK_BYTES) {
-        char copy[MASK_BYTES];
-        const char *window = mask_window(input.ptr + base, end - base, copy);
-        for (uint64_t mask = mask_up_to_64(window, ' '); mask; mask &= mask - 1) {
+        uint64_t mask = mask_of(input.ptr + base, end - base);
+        for (; mask; mask &= mask - 1) {
             const size_t at = base + (size_t)__builtin_ctzll(mask);
             const char c = input.ptr[at];
             if (!is_blank(c) && c != '\n' && c != '\r')
                 continue; /* a control byte: part of a token */
-            if (at > token) {
-                if (likely(l->count < TOKENS_MAX))
-                    l->token[l->count] = slice_make(input.ptr + token, at - token);
-                l->count++;
-            }
+            if (at > token)
+                add_token(l, input.ptr + token, at - token);
             token = at + 1;
             if (c == '\n') {
-                if (unlikely(at - (cr ? 1 : 0) - from > p->line_max))
+                if (at - (cr ? 1 : 0) - from > p->line_max)
                     return refuse(p, NATS_ERROR_LINE);
-                if (unlikely(cr && cr + 1 != at))
+                if (cr && cr + 1 != at)
                     return refuse(p, NATS_ERROR_ARGUMENTS);
                 l->end = at + 1;
                 return 1;
@@ -164,6 +183,36 @@ static inline int read_line(struct nats_parser *p, slice input, size_t from, str
         }
     }
     return line_not_whole(p, input, limit);
+}
+
+/* The same for the line that all clients send: single spaces, CR LF, within 64 bytes. False where
+   it is not that, and nothing is said about it then. */
+static inline bool read_usual_line(const struct nats_parser *p, slice input, size_t from,
+                                   struct line *l) {
+    if (unlikely(input.len < from + MASK_BYTES))
+        return false;
+    const char *at = input.ptr + from;
+    uint64_t mask = mask_up_to_64(at, ' ');
+    size_t token = 0;
+    l->count = 0;
+    for (; mask; mask &= mask - 1) {
+        const size_t stop = (size_t)__builtin_ctzll(mask);
+        if (unlikely(stop == token || l->count == TOKENS_MAX))
+            return false;
+        l->token[l->count++] = slice_make(at + token, stop - token);
+        if (at[stop] == '\r') {
+            l->end = from + stop + 2;
+            return likely(stop + 1 < MASK_BYTES && at[stop + 1] == '\n' && stop <= p->line_max);
+        }
+        if (unlikely(at[stop] != ' '))
+            return false;
+        token = stop + 1;
+    }
+    return false;
+}
+
+static inline int read_line(struct nats_parser *p, slice input, size_t from, struct line *l) {
+    return likely(read_usual_line(p, input, from, l)) ? 1 : read_any_line(p, input, from, l);
 }
 
 static inline bool parse_size(slice text, uint32_t *ret_size) {
@@ -222,14 +271,13 @@ static inline __attribute__((always_inline)) int parse_message(struct nats_parse
     const char *payload = input.ptr + l.end;
     if (unlikely(payload[total] != '\r' || payload[total + 1] != '\n'))
         return refuse(p, NATS_ERROR_END);
-    *ret_event = (struct nats_event){
-        .kind = kind,
-        .subject = l.token[0],
-        .sid = has_sid ? l.token[1] : (slice){NULL, 0},
-        .reply = l.count > fewest ? l.token[1 + has_sid] : (slice){NULL, 0},
-        .headers = has_headers ? slice_make(payload, headers_len) : (slice){NULL, 0},
-        .payload = slice_make(payload + headers_len, total - headers_len),
-    };
+    ret_event->kind = kind; /* member by member: each is stored once, and on the way here none */
+    ret_event->subject = l.token[0];
+    ret_event->sid = has_sid ? l.token[1] : nothing;
+    ret_event->reply = l.count > fewest ? l.token[1 + has_sid] : nothing;
+    ret_event->headers = has_headers ? slice_make(payload, headers_len) : nothing;
+    ret_event->payload = slice_make(payload + headers_len, total - headers_len);
+    ret_event->max = 0;
     return took(p, whole, ret_consumed);
 }
 
@@ -245,7 +293,7 @@ static int parse_sub(struct nats_parser *p, slice input, size_t from, struct nat
     *ret_event = (struct nats_event){
         .kind = NATS_SUB,
         .subject = l.token[0],
-        .reply = l.count == 3 ? l.token[1] : (slice){NULL, 0},
+        .reply = l.count == 3 ? l.token[1] : nothing,
         .sid = l.token[l.count - 1],
     };
     return took(p, l.end, ret_consumed);

@@ -18,7 +18,7 @@ struct put_16_bytes {
     uint64_t half[2];
 };
 
-static inline char *put_bytes(char *out, slice s) {
+static inline __attribute__((always_inline)) char *put_bytes(char *out, slice s) {
     const char *from = s.ptr;
     size_t len = s.len;
     if (len > 32) {
@@ -55,7 +55,7 @@ static inline char *put_crlf(char *out) {
 }
 
 /* Decimal digits without leading zeros. */
-static inline char *put_u64(char *out, uint64_t number) {
+static inline __attribute__((always_inline)) char *put_u64(char *out, uint64_t number) {
     if (number < 10) {
         *out = (char)('0' + number);
         return out + 1;
