@@ -5,7 +5,7 @@
  * rooms. It declares its section of nonet.yaml as a table, and a few functions the node calls;
  * what it needs to reach other rooms is the bus. Any function may be NULL.
  *
- *     check       at `nonet check` and before start: pure, adds errors, touches nothing
+ *     judge       at `nonet check` and before start: pure, adds errors, touches nothing
  *     open        once, on loop 0, before the shards: shared and immutable things (keys, tables)
  *     shard_open  on every shard's own thread: subscriptions, connections, timers
  *     started     on loop 0 once every shard is open: listeners
@@ -91,7 +91,7 @@ struct room_shard {
 struct room {
     const char *name;                /* the folder, and the area in log lines */
     const struct conf_table *config; /* its section of nonet.yaml, named by the table; NULL none */
-    void (*check)(const void *section, struct conf_errors *errors);
+    void (*judge)(const void *section, struct conf_errors *errors);
     must_use int (*open)(struct room_node *node, const void *section, void **ret_self,
                          struct error *ret_error);
     must_use int (*shard_open)(void *self, struct room_shard *shard, void **ret_shard_self,

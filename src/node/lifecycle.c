@@ -72,8 +72,9 @@ void node_stop(struct node *node) {
         return;
     }
     logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "stopping", NULL);
+    node_farewell(node);
     services_stop(node);
-    admin_close(node);
+    admin_stop(node);
     ask_shards(node, "drain", node->room.limits.drain_ns, on_drained);
 }
 
@@ -120,29 +121,29 @@ static int take_up(struct node *node, struct config *config, struct error *ret_e
     return declare_streams(node, config, on_redeclared);
 }
 
-static void reload(struct node *node) {
-    if (node->phase != NODE_RUNNING)
-        return;
+int node_reload(struct node *node, struct error *ret_error) {
+    if (node->phase != NODE_RUNNING || node->declare)
+        return error_set(ret_error, -EBUSY, "the node is starting, stopping or reloading already");
     struct config *config;
-    struct error error = {0};
-    int failed = node_load_config(node, &config, true, &error);
-    if (!failed)
-        failed = take_up(node, config, &error);
-    if (failed) {
-        refuse_reload(node, &error);
-        return;
-    }
-    /* Rooms and listens hold texts of the config they started with: it lives as long as they. */
+    int failed = node_load_config(node, &config, true, ret_error);
+    if (failed)
+        return failed;
+    /* Rooms and listeners hold texts of the config they started with: it lives as long as they. */
     config_free(node->next_config);
     node->next_config = config;
+    failed = take_up(node, config, ret_error);
+    if (failed && ret_error && !ret_error->code)
+        error_set(ret_error, failed, "the streams cannot be declared: %s", error_name(failed));
+    return failed;
 }
 
 static void on_signal(void *owner, int signum) {
     struct node *node = owner;
-    if (signum == SIGHUP)
-        reload(node);
-    else
+    struct error error = {0};
+    if (signum != SIGHUP)
         node_stop(node);
+    else if (node_reload(node, &error))
+        refuse_reload(node, &error);
 }
 
 static int watch_signals(struct node *node, struct error *ret_error) {

@@ -79,7 +79,9 @@ static int prepare(struct node *node, struct error *ret_error) {
     if (failed)
         return error_set(ret_error, failed, "cannot make %u shards: %s", node->room.shards,
                          error_name(failed));
-    failed = admin_open(node, ret_error);
+    failed = figures_open(node, ret_error);
+    if (!failed)
+        failed = admin_open(node, ret_error);
     return failed ? failed : open_rooms(node, ret_error);
 }
 

@@ -61,8 +61,8 @@ static size_t room_sections(const struct conf_table *sections[NODE_ROOMS_MAX]) {
 
 static void check_rooms(const struct config *config, struct conf_errors *errors) {
     for (unsigned i = 0; i < node_room_count; i++)
-        if (node_rooms[i]->check && node_rooms[i]->config)
-            node_rooms[i]->check(config_section(config, node_rooms[i]->config->name), errors);
+        if (node_rooms[i]->judge && node_rooms[i]->config)
+            node_rooms[i]->judge(config_section(config, node_rooms[i]->config->name), errors);
 }
 
 /* Loads the text of nonet.yaml; an APP without the file is a mistake, no APP at all is not. */

@@ -102,6 +102,7 @@ static void on_log_closed(void *self) {
 }
 
 static void close_shard(struct node_shard *shard) {
+    figures_stop(shard);
     close_rooms(shard);
     shard->room.streams = streams_free(shard->room.streams);
     if (!shard->log) {
@@ -181,6 +182,8 @@ void node_shard_start(void *owner, struct io_loop *loop) {
     struct error error = {0};
     if (open_shard(shard, &error))
         fail_open(node, &error);
+    else
+        figures_start(shard);
     atomic_fetch_add(&node->opened, 1);
     if (index == 0)
         node_begin(node);
@@ -190,6 +193,7 @@ void node_shard_start(void *owner, struct io_loop *loop) {
 void node_shard_free(struct node_shard *shard) {
     if (!shard->node)
         return;
+    figures_stop(shard);
     close_rooms(shard);
     shard->room.streams = streams_free(shard->room.streams);
     shard->log = log_abandon(shard->log);

@@ -30,9 +30,20 @@ struct node_shard {
     void *room_self[NODE_ROOMS_MAX];
     bool room_open[NODE_ROOMS_MAX];
     struct bus_subscription *control;
-    unsigned draining; /* rooms whose drain is under way, and 1 while they are being asked */
+    struct io_timer figures_timer;
+    struct bus_stats counted; /* what has gone into the metrics */
+    unsigned draining;        /* rooms whose drain is under way, and 1 while they are being asked */
     char reply[BUS_SUBJECT_MAX];
     size_t reply_len;
+};
+
+enum node_figure {
+    NODE_PUBLISHED,
+    NODE_DELIVERED,
+    NODE_TO_SHARDS,
+    NODE_CACHE_MISSES,
+    NODE_SUBSCRIPTIONS,
+    NODE_FIGURES
 };
 
 enum node_phase { NODE_OPENING, NODE_DECLARING, NODE_RUNNING, NODE_STOPPING };
@@ -61,6 +72,9 @@ struct node {
         char address[80];
     } ports[NODE_LISTENS_MAX];
     unsigned port_count;
+    struct metric figures[NODE_FIGURES];
+    struct io_timer rate_timer; /* welcome.c */
+    uint64_t rate_published, rate_delivered;
     struct error fatal;
     int result;
 };
@@ -86,8 +100,20 @@ void node_stop(struct node *node);
 void node_fail(struct node *node, const struct error *error);
 /* Ends the process at once after a failure of the log: exit status 1, nothing is flushed. */
 _Noreturn void node_fatal(const struct error *error);
-/* What `nonet run` prints when it is ready. */
-void node_welcome(const struct node *node);
+/* Takes up the config file as it is now; refused whole where it has mistakes. Declared streams
+   follow in the background. */
+must_use int node_reload(struct node *node, struct error *ret_error);
+
+/* welcome.c: what `nonet run` prints on a terminal. */
+void node_welcome(struct node *node);
+void node_farewell(struct node *node);
+
+/* figures.c */
+must_use int figures_open(struct node *node, struct error *ret_error);
+void figures_start(struct node_shard *shard);
+void figures_stop(struct node_shard *shard);
+struct json_writer;
+void node_write_figures(struct node *node, struct json_writer *w);
 
 /* declare.c: the streams of the config, created or updated through the API. DONE once. */
 must_use int declare_streams(struct node *node, const struct config *config,
@@ -100,6 +126,7 @@ void services_stop(struct node *node);
 /* admin.c: the admin listener and the node's own pages. */
 must_use int admin_open(struct node *node, struct error *ret_error);
 must_use int admin_listen(struct node *node, struct error *ret_error);
-void admin_close(struct node *node);
+void admin_stop(struct node *node);  /* on loop 0 */
+void admin_close(struct node *node); /* after the loops */
 
 #endif

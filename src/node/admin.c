@@ -1,0 +1,194 @@
+/*
+ * admin.c - the admin listener: monitoring pages of the rooms, /metrics, the node's own status.
+ *
+ * It runs on loop 0. Rooms add their pages in `started`; then it opens. Reading is free on
+ * loopback; changing calls want the token in DATA/admin.token (0600, new at each start) or a user
+ * of the config, and off loopback reading does, too. What page asks from where is judged before
+ * any handler (http/guard.h).
+ */
+#include "base/hex.h"
+#include "base/mem.h"
+#include "io/process.h"
+#include "node/state.h"
+#include "wire/json_write.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define TOKEN_BYTES 24
+
+struct admin {
+    struct node *node;
+    struct http_server *server;
+    struct http_guard guard;
+    char token[TOKEN_BYTES * 2 + 1];
+};
+
+static int check_user(void *owner, slice user, slice password) {
+    struct node *node = owner;
+    struct auth_login login = {.user = user, .password = password};
+    struct principal *principal;
+    int failed =
+        auth_required(node->room.auth) ? auth_check(node->room.auth, &login, &principal) : -EACCES;
+    if (!failed)
+        principal_unref(principal);
+    return failed;
+}
+
+static void write_status(struct node *node, struct json_writer *w) {
+    struct io_usage usage = io_usage_now();
+    int64_t now_ns = io_host_wall_ns(node->room.host);
+    json_write_object(w);
+    json_write_key(w, "name");
+    json_write_text(w, node->name);
+    json_write_key(w, "version");
+    json_write_text(w, NONET_VERSION);
+    json_write_key(w, "server_id");
+    json_write_text(w, node->server_id);
+    json_write_key(w, "phase");
+    json_write_text(w, node->phase == NODE_RUNNING ? "running" : "stopping");
+    json_write_key(w, "uptime_seconds");
+    json_write_i64(w, (now_ns - node->room.started_ns) / 1000000000);
+    json_write_key(w, "shards");
+    json_write_u64(w, node->room.serving);
+    json_write_key(w, "resident_bytes");
+    json_write_u64(w, usage.resident_bytes);
+    json_write_key(w, "cpu_seconds");
+    json_write_double(w, (double)(usage.cpu_user_ns + usage.cpu_system_ns) * 1e-9);
+    json_write_key(w, "listeners");
+    json_write_object(w);
+    for (unsigned i = 0; i < node->port_count; i++) {
+        json_write_key(w, node->ports[i].name);
+        json_write_text(w, node->ports[i].address);
+    }
+    json_write_end(w);
+    node_write_figures(node, w);
+    json_write_end(w);
+}
+
+static void on_status(void *owner, struct http_request *request) {
+    _cleanup_buf_ struct buf text = buf_make(1u << 20);
+    struct json_writer w = json_writer_make(&text, true);
+    write_status(owner, &w);
+    if (json_write_finish(&w))
+        http_reply_problem(request, 503, "no memory for the status");
+    else
+        http_reply_json(request, 200, buf_slice(&text));
+}
+
+static void on_reload(void *owner, struct http_request *request) {
+    struct error error = {0};
+    if (node_reload(owner, &error))
+        http_reply_problem(request, 409, "%s", error.message);
+    else
+        http_reply(request, &(struct http_answer){.status = 204}, (slice){0});
+}
+
+static int make_token(struct admin *admin, struct error *ret_error) {
+    struct node *node = admin->node;
+    unsigned char random[TOKEN_BYTES];
+    io_host_random(node->room.host, random, sizeof random);
+    hex_encode(slice_make(random, sizeof random), admin->token);
+    char path[sizeof node->data + 16];
+    snprintf(path, sizeof path, "%s/admin.token", node->data);
+    int failed =
+        io_file_replace(node->room.host, path, slice_make(admin->token, TOKEN_BYTES * 2), 0600);
+    return failed ? error_set(ret_error, failed, "cannot write %s: %s", path, error_name(failed))
+                  : 0;
+}
+
+static int add_routes(struct node *node) {
+    const struct http_route routes[] = {
+        {.method = "GET",
+         .pattern = "/metrics",
+         .handle = http_metrics_handler,
+         .owner = node->room.metrics},
+        {.method = "GET", .pattern = "/v1/status", .handle = on_status, .owner = node},
+        {.method = "POST", .pattern = "/v1/reload", .handle = on_reload, .owner = node},
+    };
+    for (size_t i = 0; i < array_count(routes); i++) {
+        int failed = http_routes_add(node->room.admin, &routes[i]);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+int admin_open(struct node *node, struct error *ret_error) {
+    struct admin *admin = mem_zalloc(1, sizeof *admin);
+    if (!admin)
+        return error_set(ret_error, -ENOMEM, "no memory for the admin listener");
+    admin->node = node;
+    node->admin = admin;
+    int failed = http_routes_create(&node->room.admin);
+    if (!failed)
+        failed = add_routes(node);
+    if (failed)
+        return error_set(ret_error, failed, "no memory for the admin listener");
+    return make_token(admin, ret_error);
+}
+
+static int make_tls(struct node *node, struct io_tls **ret_tls, struct error *ret_error) {
+    const struct room_listen *listen = room_listen(&node->room, "admin");
+    *ret_tls = NULL;
+    if (!listen->cert_file)
+        return 0;
+    struct io_tls_options options = {
+        .cert_file = listen->cert_file,
+        .key_file = listen->key_file,
+        .ca_file = listen->ca_file,
+        .server = true,
+        .verify_peer = listen->verify,
+    };
+    return io_tls_create(node->room.host, &options, ret_tls, ret_error);
+}
+
+int admin_listen(struct node *node, struct error *ret_error) {
+    const struct room_listen *listen = room_listen(&node->room, "admin");
+    struct admin *admin = node->admin;
+    if (!listen || listen->off)
+        return 0;
+    bool local = config_is_loopback(node->config->listen.admin.address);
+    admin->guard = (struct http_guard){
+        .token = slice_str(admin->token),
+        .check_user = check_user,
+        .owner = node,
+        .reading_too = !local,
+    };
+    struct io_tls *tls;
+    int failed = make_tls(node, &tls, ret_error);
+    if (failed)
+        return failed;
+    struct http_server_options options = {
+        .name = "admin",
+        .address = listen->address,
+        .loop_first = 0,
+        .loop_count = 1,
+        .routes = node->room.admin,
+        .tls = tls,
+        .guard = &admin->guard,
+        .logger = node->room.logger,
+        .metrics = node->room.metrics,
+    };
+    failed = http_server_open(node->shards[0].room.loop, &options, &admin->server, ret_error);
+    io_tls_unref(tls);
+    if (failed)
+        return failed;
+    node_note_port(&node->room, "admin", http_server_address(admin->server));
+    return 0;
+}
+
+void admin_stop(struct node *node) {
+    if (!node->admin || !node->admin->server)
+        return;
+    http_server_stop(node->admin->server);
+    http_server_close(node->admin->server, node->shards[0].room.loop);
+}
+
+void admin_close(struct node *node) {
+    if (!node->admin)
+        return;
+    http_server_free(node->admin->server);
+    node->room.admin = http_routes_free(node->room.admin);
+    node->admin = mem_free(node->admin);
+}
