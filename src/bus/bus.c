@@ -129,10 +129,11 @@ static unsigned send_to_shards(struct bus *bus, uint64_t shards,
     return sent;
 }
 
-unsigned bus_publish(struct bus *bus, const struct bus_message *message, const void *origin,
-                     struct bus_route *route) {
+static inline unsigned publish(struct bus *bus, slice destination,
+                               const struct bus_message *message, const void *origin,
+                               struct bus_route *route) {
     bus->published++;
-    struct bus_match *match = index_find(&bus->index, message->subject, route);
+    struct bus_match *match = index_find(&bus->index, destination, route);
     if (!match)
         return 0;
     bus->depth++;
@@ -145,6 +146,18 @@ unsigned bus_publish(struct bus *bus, const struct bus_message *message, const v
     if (--bus->depth == 0 && unlikely(!list_empty(&bus->graveyard)))
         bus_bury(bus);
     return receivers;
+}
+
+unsigned bus_publish(struct bus *bus, const struct bus_message *message, const void *origin,
+                     struct bus_route *route) {
+    return publish(bus, message->subject, message, origin, route);
+}
+
+unsigned bus_publish_to(struct bus *bus, slice destination, const struct bus_message *message,
+                        struct bus_route *route) {
+    struct bus_message routed = *message;
+    routed.route = destination;
+    return publish(bus, destination, &routed, NULL, route);
 }
 
 bool bus_has_interest(struct bus *bus, slice subject) {

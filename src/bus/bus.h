@@ -48,7 +48,13 @@ struct bus_message {
     slice subject, reply; /* reply: empty = none */
     slice headers;        /* a whole NATS/1.0 block, or empty */
     slice payload;
+    slice route; /* to receivers: the subject it was sent to by bus_publish_to, else empty */
 };
+
+/* The subject by which MESSAGE came to a receiver. */
+static inline slice bus_message_route(const struct bus_message *message) {
+    return message->route.len ? message->route : message->subject;
+}
 
 /* One bus for LOOP's shard; SHARDS loops of the group, from 0, have one each (the log's own loop is
    one of them). STREAM_SHARD is where streams live. The bus becomes the loop's io_receiver. */
@@ -80,9 +86,16 @@ void bus_route_clear(struct bus_route *route);
 unsigned bus_publish(struct bus *bus, const struct bus_message *message, const void *origin,
                      struct bus_route *route);
 
+/* Delivers MESSAGE to those interested in DESTINATION in place of its subject, which they see as it
+   is: how a stored message reaches the inbox of a pull request. MESSAGE's route is ignored. */
+unsigned bus_publish_to(struct bus *bus, slice destination, const struct bus_message *message,
+                        struct bus_route *route);
+
 /* True where some channel, or the log, is over its mark: a publisher fed by a socket should stop
    reading it. bus_wait calls ON_ROOM once, when there is room again (never from inside). */
 bool bus_full(const struct bus *bus);
+/* The same without the log: for who feeds the bus from the log. */
+bool bus_channels_full(const struct bus *bus);
 struct bus_waiter {
     struct list_node node; /* zeroed = not waiting */
     void (*on_room)(struct bus_waiter *waiter);

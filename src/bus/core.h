@@ -5,11 +5,11 @@
  * Messages between buses (io_send kinds; numbers in host order, both ends are one process):
  *
  *     INTEREST    {int32 change, u16 subject length, u16 queue length} subject queue
- *     MESSAGE     {u32 subject, reply, headers, payload, queue lengths; u8 hops} the five parts;
- *                 with a queue name it is for one member of that group, else for plain interest
- *     FENCE       u64 number: "say when you have applied what I sent before"
- *     FENCE_DONE  u64 number
- *     FULL        u8: the stream shard's word that its log is over the mark, or under it again
+ *     MESSAGE     {lengths; u32 hops} queue route subject reply headers payload; with a queue name
+ * it is for one member of that group, else for plain interest; with a route (by bus_publish_to) it
+ * is looked up by that, else by its subject FENCE       u64 number: "say when you have applied what
+ * I sent before" FENCE_DONE  u64 number FULL        u8: the stream shard's word that its log is
+ * over the mark, or under it again
  *
  * Interest is announced per subject when the first plain subscription comes and the last goes, and
  * per queue group with every member, since members are what the choice is weighted by.

@@ -23,7 +23,8 @@ struct interest_head {
 
 struct message_head {
     uint32_t subject_len, reply_len, headers_len, payload_len;
-    uint16_t queue_len, hops;
+    uint16_t queue_len, route_len;
+    uint32_t hops;
 };
 
 struct fence {
@@ -52,11 +53,20 @@ void bus_announce(struct bus *bus, slice subject, slice queue, int change) {
 
 bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message *m, slice queue,
                       unsigned hops) {
-    struct message_head head = {(uint32_t)m->subject.len, (uint32_t)m->reply.len,
-                                (uint32_t)m->headers.len, (uint32_t)m->payload.len,
-                                (uint16_t)queue.len,      (uint16_t)hops};
-    slice parts[] = {
-        slice_make(&head, sizeof head), queue, m->subject, m->reply, m->headers, m->payload};
+    struct message_head head = {(uint32_t)m->subject.len,
+                                (uint32_t)m->reply.len,
+                                (uint32_t)m->headers.len,
+                                (uint32_t)m->payload.len,
+                                (uint16_t)queue.len,
+                                (uint16_t)m->route.len,
+                                hops};
+    slice parts[] = {slice_make(&head, sizeof head),
+                     queue,
+                     m->route,
+                     m->subject,
+                     m->reply,
+                     m->headers,
+                     m->payload};
     if (io_send(bus->loop, shard, BUS_MESSAGE, parts, array_count(parts)))
         return false;
     bus->to_shards++;
@@ -108,12 +118,13 @@ static void on_message(struct bus *bus, slice body) {
     memcpy(&head, take(&body, sizeof head).ptr, sizeof head);
     slice queue = take(&body, head.queue_len);
     struct bus_message message;
+    message.route = take(&body, head.route_len);
     message.subject = take(&body, head.subject_len);
     message.reply = take(&body, head.reply_len);
     message.headers = take(&body, head.headers_len);
     message.payload = take(&body, head.payload_len);
     bus->from_shards++;
-    struct bus_match *match = index_find(&bus->index, message.subject, NULL);
+    struct bus_match *match = index_find(&bus->index, bus_message_route(&message), NULL);
     if (!match)
         return;
     bus->depth++;
@@ -179,8 +190,12 @@ static void on_fence(struct bus *bus, unsigned from, slice body) {
 /* --- push-back
  * -------------------------------------------------------------------------------------- */
 
+bool bus_channels_full(const struct bus *bus) {
+    return bus->full_channels != 0;
+}
+
 bool bus_full(const struct bus *bus) {
-    return bus->full_channels || bus->stream_full;
+    return bus_channels_full(bus) || bus->stream_full;
 }
 
 void bus_wait(struct bus *bus, struct bus_waiter *waiter) {

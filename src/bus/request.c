@@ -99,7 +99,7 @@ static void on_answer(void *owner, struct bus_subscription *subscription,
                       const struct bus_message *message) {
     (void)subscription;
     struct bus *bus = owner;
-    struct bus_request *request = find(bus->requests, message->subject);
+    struct bus_request *request = find(bus->requests, bus_message_route(message));
     if (!request || request->ended)
         return;
     if (is_no_responders(message)) {

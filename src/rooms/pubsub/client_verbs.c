@@ -61,7 +61,10 @@ void client_publish(struct client *c, const struct nats_event *event) {
     if (unlikely((!c->unlimited || c->pedantic || event->subject.ptr[0] == '_') &&
                  !may_publish(c, event)))
         return;
-    struct bus_message message = {event->subject, event->reply, event->headers, event->payload};
+    struct bus_message message = {.subject = event->subject,
+                                  .reply = event->reply,
+                                  .headers = event->headers,
+                                  .payload = event->payload};
     if (unlikely(event->subject.ptr[0] == '$') && system_request(c, &message)) {
         confirm(c);
         return;
