@@ -56,11 +56,11 @@ static void die(struct io_task *task) {
     struct io_stream *stream = container_of(task, struct io_stream, die);
     stream->loop->open_count--;
     io_session_lost(stream);
-    if (stream->events.on_close)
-        stream->events.on_close(stream->owner, stream->reason);
     io_session_free(stream);
     uv_close((uv_handle_t *)&stream->poll, on_poll_closed);
     close(stream->fd);
+    if (stream->events.on_close)
+        stream->events.on_close(stream->owner, stream->reason);
 }
 
 void io_stream_fail(struct io_stream *stream, int reason) {
