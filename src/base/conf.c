@@ -154,23 +154,22 @@ static int apply_scalar(const struct scope *s, const struct conf_key *key, enum 
     return 0;
 }
 
-/* Checks how many items NODE holds for KEY and makes room for them. */
-static int items_room(const struct scope *s, const struct conf_key *key,
-                      const struct conf_node *node, size_t item_size,
-                      struct conf_array *ret_items) {
+/* Makes room for COUNT items of KEY, where so many are allowed. */
+static int items_room(const struct scope *s, const struct conf_key *key, struct conf_place place,
+                      size_t count, size_t item_size, struct conf_array *ret_items) {
     size_t max = key->max ? key->max : CONF_ITEMS_MAX;
-    if (node->count < key->min || node->count > max) {
+    if (count < key->min || count > max) {
         struct error e;
-        error_set(&e, -EINVAL, "holds %zu items", node->count);
+        error_set(&e, -EINVAL, "holds %zu items", count);
         error_hint(&e, "%zu to %zu are allowed", (size_t)key->min, max);
-        note_key(s, node->place, key->name, &e);
+        note_key(s, place, key->name, &e);
         return -EINVAL;
     }
-    void *items = arena_zalloc(s->reader->arena, node->count, item_size);
+    void *items = arena_zalloc(s->reader->arena, count, item_size);
     if (!items) {
         return -ENOMEM;
     }
-    *ret_items = (struct conf_array){items, node->count};
+    *ret_items = (struct conf_array){items, count};
     return 0;
 }
 
@@ -194,10 +193,8 @@ static int apply_item(const struct scope *s, const struct conf_key *key,
 static int apply_items(const struct scope *s, const struct conf_key *key,
                        const struct conf_node *node, struct conf_array *into) {
     bool list = key->type == CONF_LIST;
-    static const struct conf_node empty = {.type = CONF_NODE_LIST};
-    if (is_null(node)) {
-        node = &empty;
-    } else if (node->type != (list ? CONF_NODE_LIST : CONF_NODE_MAP)) {
+    size_t count = is_null(node) ? 0 : node->count;
+    if (!is_null(node) && node->type != (list ? CONF_NODE_LIST : CONF_NODE_MAP)) {
         note_shape(s, node->place, key, key->type);
         return 0;
     }
@@ -205,8 +202,8 @@ static int apply_items(const struct scope *s, const struct conf_key *key,
                        : list                  ? conf_value_size(key->of)
                                                : sizeof(struct conf_pair);
     struct conf_array items;
-    int r = items_room(s, key, node, item_size, &items);
-    for (size_t i = 0; r == 0 && i < items.count; i++) {
+    int r = items_room(s, key, node->place, count, item_size, &items);
+    for (size_t i = 0; r == 0 && i < count; i++) {
         r = apply_item(s, key, &node->entries[i], (char *)items.items + i * item_size);
     }
     if (r == 0) {
