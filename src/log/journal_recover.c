@@ -24,9 +24,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Says of the journal as a whole that files are missing. */
+static int files_missing(const struct journal *journal, struct error *ret_error, const char *what,
+                         uint64_t position) {
+    int failed =
+        error_set(ret_error, -EBADMSG,
+                  "the journal %s at position %" PRIu64 ", but the checkpoint ends at %" PRIu64,
+                  what, position, journal->options.from_position);
+    error_place(ret_error, "%s/journal", journal->options.directory);
+    error_hint(ret_error, "files of the journal are missing; put them back or restore a backup");
+    return failed;
+}
+
 static int replay_group(void *self, const struct journal_group *group, slice bytes,
                         struct error *ret_error) {
     struct journal *journal = self;
+    bool first = journal->next_group == 0;
+    if (first && group->first_position > journal->options.from_position + 1)
+        return files_missing(journal, ret_error, "begins", group->first_position);
+    journal->next_group = group->number + 1;
     slice rest = slice_make(bytes.ptr + JOURNAL_GROUP_HEADER, group->used - JOURNAL_GROUP_HEADER);
     struct journal_batch batch;
     while (journal_batch_next(&rest, &batch) == 0) {
@@ -143,33 +159,12 @@ static int take_files(struct journal *journal, struct journal_scan *scan) {
     return 0;
 }
 
-/* Does the journal reach from the checkpoint on? */
-static int judge_reach(const struct journal *journal, const struct journal_scan *scan,
-                       struct error *ret_error) {
-    uint64_t from = journal->options.from_position;
-    if (!scan->any && from == 0)
-        return 0;
-    int failed = 0;
-    if (!scan->any)
-        failed =
-            error_set(ret_error, -EBADMSG,
-                      "the journal is empty, but the checkpoint ends at position %" PRIu64, from);
-    else if (scan->first.first_position > from + 1)
-        failed = error_set(ret_error, -EBADMSG,
-                           "the journal begins at position %" PRIu64
-                           ", but the checkpoint ends at %" PRIu64,
-                           scan->first.first_position, from);
-    else if (scan->last.last_position < from)
-        failed = error_set(ret_error, -EBADMSG,
-                           "the journal ends at position %" PRIu64
-                           ", but the checkpoint ends at %" PRIu64,
-                           scan->last.last_position, from);
-    if (failed) {
-        error_place(ret_error, "%s/journal", journal->options.directory);
-        error_hint(ret_error,
-                   "files of the journal are missing; put them back or restore a backup");
-    }
-    return failed;
+/* Does the journal reach as far as the checkpoint? That it begins early enough is known. */
+static int judge_end(const struct journal *journal, const struct journal_scan *scan,
+                     struct error *ret_error) {
+    uint64_t end = scan->any ? scan->last.last_position : 0;
+    return end < journal->options.from_position ? files_missing(journal, ret_error, "ends", end)
+                                                : 0;
 }
 
 static int go_on(struct journal *journal, struct journal_scan *scan, struct error *ret_error) {
@@ -211,7 +206,7 @@ int journal_recover(struct journal *journal, struct error *ret_error) {
     if (!failed)
         failed = journal_scan_run(&scan, ret_error);
     if (!failed)
-        failed = judge_reach(journal, &scan, ret_error);
+        failed = judge_end(journal, &scan, ret_error);
     if (!failed)
         failed = scan.count ? go_on(journal, &scan, ret_error) : start_fresh(journal, ret_error);
     journal_scan_free(&scan);
