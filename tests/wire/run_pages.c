@@ -2,7 +2,7 @@
  * run_pages.c - runs the pages given as arguments and prints TAP.
  *
  * Each case is fed whole, byte by byte, and in two reads cut at every place; all must give the
- * events on the page.
+ * events on the page. NATS cases are also fed with more traffic behind them.
  */
 #include "events.h"
 #include "page.h"
@@ -12,9 +12,14 @@
 
 enum {
     PAGE_MAX = 4 * 1024 * 1024,
+    PINGS = 20,              /* traffic behind a case */
     CUTS_MAX = 512,          /* longer inputs are cut at so many places */
     BYTEWISE_MAX = 8 * 1024, /* longer inputs are fed in longer steps */
 };
+
+static bool is_nats(const struct page_case *c) {
+    return slice_starts_with(c->codec, slice_lit("nats-"));
+}
 
 static int run_nats(const struct page_case *c, struct cuts cuts, struct buf *out) {
     bool server = slice_equal(c->codec, slice_lit("nats-server"));
@@ -62,7 +67,7 @@ static int run_case(const struct page_case *c, struct cuts cuts, struct buf *out
         {slice_lit("response-to-head"), HTTP1_RESPONSE_TO_HEAD},
         {slice_lit("response-to-connect"), HTTP1_RESPONSE_TO_CONNECT},
     };
-    if (slice_starts_with(c->codec, slice_lit("nats-")))
+    if (is_nats(c))
         return run_nats(c, cuts, out);
     for (size_t i = 0; i < array_count(sides); i++) {
         if (slice_equal(c->codec, sides[i].codec))
@@ -94,11 +99,42 @@ static bool gives_expected(const struct page_case *c, struct cuts cuts) {
     return same;
 }
 
+static bool append_times(struct buf *out, slice text, size_t times) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < times; i++)
+        r = buf_append(out, text);
+    return r == 0;
+}
+
+/* The same input with more behind it in the same read, as busy clients send it. */
+static bool passes_in_traffic(const struct page_case *c) {
+    const slice lines = slice_take(c->expected, c->expected.len - 1);
+    const char *last = memrchr(lines.ptr, '\n', lines.len);
+    const slice last_line = last ? slice_skip(lines, (size_t)(last + 1 - lines.ptr)) : lines;
+    if (slice_starts_with(last_line, slice_lit("needs ")))
+        return true;
+    const bool closed = slice_starts_with(last_line, slice_lit("-ERR '"));
+    struct page_case busy = *c;
+    struct buf expected = buf_make(EVENTS_MAX);
+    busy.input = buf_make(PAGE_INPUT_MAX);
+    bool good = append_times(&busy.input, buf_slice(&c->input), 1) &&
+                append_times(&busy.input, slice_lit("PING\r\n"), PINGS) &&
+                append_times(&expected, c->expected, 1) &&
+                append_times(&expected, slice_lit("PING\n"), closed ? 0 : PINGS);
+    busy.expected = buf_slice(&expected);
+    good = good && gives_expected(&busy, cuts_whole(buf_slice(&busy.input)));
+    buf_free(&busy.input);
+    buf_free(&expected);
+    return good;
+}
+
 static bool passes(const struct page_case *c) {
     const size_t len = c->input.len;
     const size_t step = len > BYTEWISE_MAX ? 61 : 1;
     bool good = gives_expected(c, cuts_whole(buf_slice(&c->input))) &&
                 gives_expected(c, (struct cuts){step, step});
+    if (good && is_nats(c))
+        good = passes_in_traffic(c);
     const size_t stride = len / CUTS_MAX + 1;
     for (size_t at = 1; good && at < len; at += stride)
         good = gives_expected(c, (struct cuts){at, len});
