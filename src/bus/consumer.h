@@ -8,14 +8,23 @@
  *
  * A pull request names a reply subject and how much it wants; messages are published to that
  * subject with the acknowledgement address `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream
- * sequence>.<consumer sequence>.<time ns>.<pending>` as reply. Requests are served in the order
- * they came; one whose reply subject has lost all interest is dropped. Status messages end or
- * accompany a request: 100 heartbeat, 404 no messages, 408 expired, 409 bounds and deletion.
+ * sequence>.<consumer sequence>.<time ns>.<pending>` as reply. Waiting requests get a message each
+ * in turn, as with nats-server; one whose reply subject has lost all interest is dropped. Status
+ * messages end or accompany a request: 100 heartbeat, 404 no messages, 408 expired, 409 bounds and
+ * deletion.
+ *
+ * BOUNDS. waiting_max requests (at most CONSUMER_WAITING_MAX), ack_pending_max messages in flight
+ * (at most CONSUMER_IN_FLIGHT_MAX), CONSUMER_LAST_MAX subjects for "last per subject", then the
+ * creation is refused. A turn of the loop delivers a bounded number of messages a consumer.
  */
 #ifndef NONET_BUS_CONSUMER_H
 #define NONET_BUS_CONSUMER_H
 
 #include "bus/streams.h"
+
+#define CONSUMER_WAITING_MAX 65536u
+#define CONSUMER_IN_FLIGHT_MAX (8u << 20)
+#define CONSUMER_LAST_MAX (4u << 20)
 
 struct consumer_sequence {
     uint64_t consumer, stream;
@@ -49,5 +58,7 @@ struct consumer_pull {
 };
 /* Serves or queues the request; refusals go to its reply subject as status messages. */
 void consumer_pull(struct consumer *consumer, const struct consumer_pull *pull);
+/* The same with the request as it came: BODY is JSON, a number of messages, or empty. */
+void consumer_pull_text(struct consumer *consumer, slice reply, slice body);
 
 #endif
