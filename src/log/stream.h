@@ -59,6 +59,9 @@ struct log_stream_state log_stream_staged(const struct log_stream *stream);
 must_use int log_read(struct log *log, struct log_stream *stream, uint64_t sequence,
                       struct log_record *ret_record);
 
+/* Is SEQUENCE, between first and last, a hole? Looks at no message, so never waits. */
+bool log_sequence_deleted(const struct log_stream *stream, uint64_t sequence);
+
 /* The first message at or after FROM whose subject matches FILTER (NATS wildcards; empty = all).
    0, -ENOENT (none up to the end now), -EBADMSG with *ret_record.sequence set (skip it),
    -EINPROGRESS with *ret_record.sequence = what to load and go on from. At most about a thousand

@@ -1,0 +1,253 @@
+/*
+ * jetstream_consumer.c - the API of consumers: create, info, names, list, delete, next.
+ */
+#include "base/number.h"
+#include "rooms/pubsub/jetstream.h"
+#include "wire/nats_subject.h"
+
+static void write_sequence(struct json_writer *w, const char *key,
+                           const struct consumer_sequence *sequence) {
+    json_write_key(w, key);
+    json_write_object(w);
+    json_write_key(w, "consumer_seq");
+    json_write_u64(w, sequence->consumer);
+    json_write_key(w, "stream_seq");
+    json_write_u64(w, sequence->stream);
+    if (sequence->last_active_ns)
+        api_write_time(w, "last_active", sequence->last_active_ns);
+    json_write_end(w);
+}
+
+static void write_number(struct json_writer *w, const char *key, uint64_t number) {
+    json_write_key(w, key);
+    json_write_u64(w, number);
+}
+
+static void write_info(struct json_writer *w, const struct consumer *consumer) {
+    struct consumer_info info = consumer_info(consumer);
+    json_write_key(w, "stream_name");
+    json_write_string(w, stream_config(consumer_stream(consumer))->name);
+    json_write_key(w, "name");
+    json_write_string(w, consumer_config(consumer)->name);
+    api_write_time(w, "created", info.created_ns);
+    json_write_key(w, "config");
+    consumer_config_write(w, consumer_config(consumer));
+    write_sequence(w, "delivered", &info.delivered);
+    write_sequence(w, "ack_floor", &info.ack_floor);
+    write_number(w, "num_ack_pending", info.ack_pending);
+    write_number(w, "num_redelivered", info.redelivered);
+    write_number(w, "num_waiting", info.waiting);
+    write_number(w, "num_pending", info.pending);
+}
+
+static struct consumer *find(const struct api_request *request) {
+    struct stream *stream = api_stream(request);
+    if (!stream)
+        return NULL;
+    struct consumer *consumer = consumer_find(stream, request->tokens[1]);
+    if (!consumer) {
+        struct streams_error e;
+        streams_fail(&e, 404, 10014, "consumer not found");
+        api_error(request->js, request->type, request->reply, &e);
+    }
+    return consumer;
+}
+
+/* --- create
+ * -------------------------------------------------------------------------------------------- */
+
+static void on_created(void *self, struct consumer *consumer, const struct streams_error *error) {
+    struct api_call *call = self;
+    if (error) {
+        api_error(call->js, call->type, api_call_reply(call), error);
+    } else {
+        struct json_writer w = api_begin(call->js, call->type);
+        write_info(&w, consumer);
+        api_end(call->js, &w, api_call_reply(call));
+    }
+    api_call_free(call);
+}
+
+/* The subject may name the consumer and its filter; what it names must be what the body says. */
+static bool apply_subject(const struct api_request *request, struct consumer_config *config,
+                          struct streams_error *e) {
+    if (request->token_count < 2)
+        return true;
+    slice name = request->tokens[1];
+    if (config->name.len && !slice_equal(config->name, name))
+        return streams_fail(e, 400, 10017,
+                            "consumer name in subject does not match durable name "
+                            "in request");
+    config->name = name;
+    if (request->token_count < 3)
+        return true;
+    slice filter = slice_skip(request->rest, request->tokens[0].len + name.len + 2);
+    if (!slice_equal(config->filter, filter))
+        return streams_fail(e, 400, 10131,
+                            "Consumer create request did not match filtered subject "
+                            "from create subject");
+    return true;
+}
+
+/* "action": create refuses what is there, update what is not (nats-server 2.10). */
+static bool judge_action(const struct api_request *request, struct stream *stream,
+                         const struct consumer_config *config, struct streams_error *e) {
+    json_value action = json_member(request->json, slice_lit("action"));
+    struct consumer *there = config->name.len ? consumer_find(stream, config->name) : NULL;
+    if (json_string_is(action, slice_lit("create")) && there &&
+        !consumer_config_equal(consumer_config(there), config))
+        return streams_fail(e, 400, 10148, "consumer already exists");
+    if (json_string_is(action, slice_lit("update")) && !there)
+        return streams_fail(e, 400, 10149, "consumer does not exist");
+    return true;
+}
+
+void api_consumer_create(const struct api_request *request) {
+    struct jetstream *js = request->js;
+    struct stream *stream = api_stream(request);
+    if (!stream)
+        return;
+    struct streams_error e = {0};
+    struct consumer_config config;
+    json_value named = json_member(request->json, slice_lit("stream_name"));
+    bool fine = json_type_of(named) == JSON_ABSENT || json_string_is(named, request->tokens[0]) ||
+                streams_fail(&e, 400, 10056, "stream name in subject does not match request");
+    fine = fine &&
+           consumer_config_read(json_member(request->json, slice_lit("config")), &js->arena,
+                                &config, &e) &&
+           apply_subject(request, &config, &e) &&
+           consumer_config_judge(&config, stream_config(stream), &e) &&
+           judge_action(request, stream, &config, &e);
+    if (!fine) {
+        api_error(js, request->type, request->reply, &e);
+        return;
+    }
+    struct api_call *call = api_call_new(request);
+    if (call)
+        consumer_create(stream, &config, on_created, call);
+}
+
+/* --- info, names, list, delete
+ * ------------------------------------------------------------------------------ */
+
+void api_consumer_info(const struct api_request *request) {
+    struct consumer *consumer = find(request);
+    if (!consumer)
+        return;
+    struct json_writer w = api_begin(request->js, request->type);
+    write_info(&w, consumer);
+    api_end(request->js, &w, request->reply);
+}
+
+static void write_name(struct json_writer *w, const struct consumer *consumer) {
+    json_write_string(w, consumer_config(consumer)->name);
+}
+
+static void write_listed(struct json_writer *w, const struct consumer *consumer) {
+    json_write_object(w);
+    write_info(w, consumer);
+    json_write_end(w);
+}
+
+static void page(const struct api_request *request, uint64_t limit,
+                 void (*write)(struct json_writer *w, const struct consumer *consumer)) {
+    struct stream *stream = api_stream(request);
+    if (!stream)
+        return;
+    uint64_t offset = api_offset(request), total = 0;
+    struct json_writer w = api_begin(request->js, request->type);
+    json_write_key(&w, "consumers");
+    json_write_array(&w);
+    for (struct consumer *c = NULL;
+         (c = consumer_next(stream, c ? consumer_config(c)->name : (slice){0}));) {
+        if (total >= offset && total < offset + limit)
+            write(&w, c);
+        total++;
+    }
+    json_write_end(&w);
+    write_number(&w, "total", total);
+    write_number(&w, "offset", offset);
+    write_number(&w, "limit", limit);
+    api_end(request->js, &w, request->reply);
+}
+
+void api_consumer_names(const struct api_request *request) {
+    page(request, JETSTREAM_NAMES_PAGE, write_name);
+}
+
+void api_consumer_list(const struct api_request *request) {
+    page(request, JETSTREAM_LIST_PAGE, write_listed);
+}
+
+static void on_deleted(void *self, struct consumer *consumer, const struct streams_error *error) {
+    (void)consumer;
+    struct api_call *call = self;
+    if (error)
+        api_error(call->js, call->type, api_call_reply(call), error);
+    else
+        api_success(call->js, call->type, api_call_reply(call));
+    api_call_free(call);
+}
+
+void api_consumer_delete(const struct api_request *request) {
+    struct consumer *consumer = find(request);
+    struct api_call *call = consumer ? api_call_new(request) : NULL;
+    if (call)
+        consumer_delete(consumer, on_deleted, call);
+}
+
+/* --- MSG.NEXT
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Empty, a number (the batch), or {"batch":, "expires":, "no_wait":, "max_bytes":,
+   "idle_heartbeat":}. */
+static bool read_pull(const struct api_request *request, struct consumer_pull *pull,
+                      struct streams_error *e) {
+    uint64_t batch = 1;
+    slice text = slice_trim(request->payload);
+    if (text.len && number_parse_u64(text, &batch) == 0) {
+        pull->batch = batch < UINT32_MAX ? (unsigned)batch : UINT32_MAX;
+        return true;
+    }
+    if (!text.len)
+        return true;
+    if (json_parse(&request->js->doc, text))
+        return streams_fail(e, 400, 10025, "invalid JSON");
+    json_value json = json_root(&request->js->doc);
+    int64_t numbers[4] = {1, 0, 0, 0};
+    static const char *const keys[4] = {"batch", "expires", "max_bytes", "idle_heartbeat"};
+    for (size_t i = 0; i < array_count(keys); i++) {
+        json_value v = json_member(json, slice_str(keys[i]));
+        if (json_type_of(v) != JSON_ABSENT && !config_read_number(v, keys[i], &numbers[i], e))
+            return false;
+        if (numbers[i] < 0)
+            return streams_fail(e, 400, 10003, "bad request: \"%s\" is negative", keys[i]);
+    }
+    pull->batch = numbers[0] < UINT32_MAX ? (unsigned)numbers[0] : UINT32_MAX;
+    pull->expires_ns = (uint64_t)numbers[1];
+    pull->bytes_max = (uint64_t)numbers[2];
+    pull->heartbeat_ns = (uint64_t)numbers[3];
+    json_value no_wait = json_member(json, slice_lit("no_wait"));
+    return json_type_of(no_wait) == JSON_ABSENT ||
+           config_read_flag(no_wait, "no_wait", &pull->no_wait, e);
+}
+
+void api_consumer_next(const struct api_request *request) {
+    struct stream *stream = stream_find(request->js->streams, request->tokens[0]);
+    struct consumer *consumer = stream ? consumer_find(stream, request->tokens[1]) : NULL;
+    struct consumer_pull pull = {.reply = request->reply, .batch = 1};
+    struct streams_error e;
+    if (!consumer) {
+        /* nats-server has no subscription then: the client hears "no responders". */
+        struct bus_message status = {.subject = request->reply,
+                                     .headers = slice_lit("NATS/1.0 503\r\n\r\n")};
+        bus_publish(request->js->shard->bus, &status, NULL, NULL);
+    } else if (!read_pull(request, &pull, &e)) {
+        struct bus_message status = {.subject = request->reply,
+                                     .headers = slice_lit("NATS/1.0 400 Bad Request\r\n\r\n")};
+        bus_publish(request->js->shard->bus, &status, NULL, NULL);
+    } else {
+        consumer_pull(consumer, &pull);
+    }
+}
