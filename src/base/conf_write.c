@@ -277,7 +277,9 @@ static void reference_section(struct page *p, const char *title, const struct co
         char below[TITLE_SIZE];
         const char *dot = depth ? "." : "";
         const char *many = key->type == CONF_LIST ? "[]" : key->type == CONF_MAP ? ".NAME" : "";
-        (void)snprintf(below, sizeof(below), "%s%s%s%s", depth ? title : "", dot, key->name, many);
+        int len =
+            snprintf(below, sizeof(below), "%s%s%s%s", depth ? title : "", dot, key->name, many);
+        check(len > 0 && (size_t)len < sizeof(below));
         reference_section(p, below, key->table, depth + 1);
     }
 }
