@@ -35,6 +35,7 @@
 #define JOURNAL_BUFFER_IDLE_MAX (256u << 10) /* larger ones are given back when idle */
 #define JOURNAL_SPARES_MAX 2u
 #define JOURNAL_RESUBMIT_NS 1000000u /* after a worker has refused a job */
+#define JOURNAL_REFUSALS_MAX 1000u   /* in a row */
 
 enum journal_work { JOURNAL_MAKE, JOURNAL_RENEW, JOURNAL_REMOVE };
 
@@ -97,6 +98,7 @@ struct journal {
     struct io_worker *sync_worker, *file_worker;
     struct io_task task;
     struct io_timer seal_timer, retry_timer;
+    unsigned refusals;
     uint64_t idle_since_ns;
     struct journal_stats stats;
 
@@ -113,8 +115,7 @@ void journal_file_free(struct journal_file *file); /* closes it; NULL allowed */
 void journal_chain_insert(struct journal *journal, struct journal_file *file);
 struct journal_file *journal_chain_next(const struct journal *journal,
                                         const struct journal_file *file);
-/* Makes NUMBER.jnl with its header, on disk, name and all. Any thread. */
-must_use int journal_file_make(struct journal_file *file);
+must_use int journal_file_make(struct journal_file *file); /* on disk, name and all; any thread */
 /* The first place from FILE and OFFSET on that holds LENGTH bytes and leaves KEEP behind it. */
 must_use struct journal_file *journal_find_place(const struct journal *journal,
                                                  struct journal_file *file, uint64_t *offset,
@@ -122,8 +123,7 @@ must_use struct journal_file *journal_find_place(const struct journal *journal,
 /* May a file in which LENGTH and the reserve fit be made? 0, -EAGAIN, -ENOSPC. */
 must_use int journal_may_make(const struct journal *journal, uint64_t length,
                               uint64_t *ret_file_bytes);
-/* Makes it now, on the loop. */
-must_use int journal_make_now(struct journal *journal, uint64_t length);
+must_use int journal_make_now(struct journal *journal, uint64_t length); /* on the loop */
 uint64_t journal_room_behind(const struct journal *journal, const struct journal_file *file);
 void journal_tidy(struct journal *journal); /* starts the next file work that is due, if any */
 

@@ -19,6 +19,8 @@
 #include "log/journal_mark.h"
 #include "log/journal_scan.h"
 
+#include <errno.h>
+
 /* --- on the sync worker
  * --------------------------------------------------------------------------- */
 
@@ -81,15 +83,21 @@ static void submit(struct journal *journal, struct journal_buffer *buffer) {
     buffer->job = (struct io_job){.run = run_write, .done = write_done};
     buffer->next = NULL;
     journal->writing = buffer;
-    if (io_worker_submit(journal->sync_worker, &buffer->job) == 0)
+    if (io_worker_submit(journal->sync_worker, &buffer->job) == 0) {
+        journal->refusals = 0;
         return;
+    }
     journal->writing = NULL;
     buffer->next = journal->pending;
     if (!journal->pending)
         journal->pending_end = &buffer->next;
     journal->pending = buffer;
-    io_timer_start(journal->options.loop, &journal->retry_timer, JOURNAL_RESUBMIT_NS,
-                   journal_on_retry_timer);
+    if (++journal->refusals > JOURNAL_REFUSALS_MAX)
+        journal_fail(journal, -EAGAIN, buffer->group.file, buffer->group.offset,
+                     "the journal's thread takes no more work");
+    else
+        io_timer_start(journal->options.loop, &journal->retry_timer, JOURNAL_RESUBMIT_NS,
+                       journal_on_retry_timer);
 }
 
 static bool write_next(struct journal *journal) {

@@ -1,0 +1,60 @@
+/*
+ * checkpoint_file.h - the parts of DIR/checkpoint, as recovery and `log verify` read them.
+ *
+ * The text is under one crc, so what is read here was written by us; lengths are judged all the
+ * same, because a bug of yesterday's version must end in an error and not in a crash. A reader
+ * that ran past the end, or met a number that cannot be, turns `bad` and gives zeros from then on.
+ */
+#ifndef NONET_LOG_CHECKPOINT_FILE_H
+#define NONET_LOG_CHECKPOINT_FILE_H
+
+#include "log/log_data.h"
+
+#define CHECKPOINT_HEADER_SIZE 48u
+#define CHECKPOINT_SEGMENT_SIZE 24u
+#define CHECKPOINT_STREAM_SIZE 100u
+#define CHECKPOINT_BLOCK_SIZE 72u
+#define CHECKPOINT_END 0x21444e45u /* "END!" */
+
+struct checkpoint_header {
+    uint8_t log_id[LOG_ID_SIZE];
+    uint64_t position;
+};
+/* 0, -EBADMSG, or -ENOTSUP (a newer format). */
+must_use int checkpoint_header_check(slice text, struct checkpoint_header *ret_header);
+
+struct checkpoint_reader {
+    slice rest;
+    bool bad;
+};
+uint32_t checkpoint_read_u32(struct checkpoint_reader *reader);
+uint64_t checkpoint_read_u64(struct checkpoint_reader *reader);
+slice checkpoint_read_bytes(struct checkpoint_reader *reader, uint64_t size);
+
+struct checkpoint_segment {
+    uint64_t number, size;
+    uint32_t stream_id;
+    bool sealed;
+};
+struct checkpoint_segment checkpoint_read_segment(struct checkpoint_reader *reader);
+
+struct checkpoint_stream {
+    uint32_t id, open_segment;
+    int64_t created_ns;
+    struct stream_counts counts;
+    struct log_limits limits;
+    uint64_t damaged;
+    slice name, config;
+    uint32_t blocks; /* that follow */
+};
+struct checkpoint_stream checkpoint_read_stream(struct checkpoint_reader *reader);
+
+struct checkpoint_block {
+    uint64_t first, last, segment, offset;
+    int64_t first_time, last_time;
+    uint32_t live, live_bytes, length, crc, count;
+    slice dead; /* the words of the bitmap, or empty */
+};
+struct checkpoint_block checkpoint_read_block(struct checkpoint_reader *reader);
+
+#endif

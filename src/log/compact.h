@@ -1,0 +1,22 @@
+/*
+ * compact.h - space in segments (and of streams in RAM) that dead messages hold is got back.
+ *
+ * A segment of which less than half is alive is emptied: before each checkpoint some of its blocks
+ * (COMPACT_BYTES) are asked for; when they are in memory the dead records are squeezed out and the
+ * block counts as changed, so that the checkpoint writes it elsewhere. When no block refers to the
+ * segment it is removed. The work per checkpoint is bounded, and nothing waits for it.
+ */
+#ifndef NONET_LOG_COMPACT_H
+#define NONET_LOG_COMPACT_H
+
+#include "log/stream_data.h"
+
+#define COMPACT_BYTES (8u << 20)
+
+/* Called before a checkpoint freezes: squeezes what is in memory, asks for what is not. */
+void compact_step(struct log *log);
+/* Squeezes BLOCK, whose bytes are in memory; the cursor of its stream is forgotten. False where it
+   cannot be (being written, damaged, deaths not on disk yet, nothing dead, no memory). */
+bool compact_block(struct block *block);
+
+#endif
