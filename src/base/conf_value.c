@@ -76,11 +76,13 @@ void conf_range_text(const struct conf_key *key, char *out, size_t size) {
     conf_bound_text(key->type, key->min, min);
     conf_bound_text(key->type, key->max, max);
     const char *word = key->zero_word && key->min > 0 ? key->zero_word : "";
-    const char * or = *word ? ", or " : "";
-    if (key->max > 0) {
-        snprintf(out, size, "%s to %s%s%s", min, max, or, word);
+    const char *comma = *word ? ", or " : "";
+    if (key->max > 0 && key->min > 0) {
+        snprintf(out, size, "%s to %s%s%s", min, max, comma, word);
+    } else if (key->max > 0) {
+        snprintf(out, size, "at most %s", max);
     } else if (key->min > 0) {
-        snprintf(out, size, "at least %s%s%s", min, or, word);
+        snprintf(out, size, "at least %s%s%s", min, comma, word);
     } else {
         snprintf(out, size, "%s", key->zero_word ? key->zero_word : "");
     }

@@ -32,7 +32,8 @@ const char *conf_type_form(enum conf_type type);
 /* A bound in the words of TYPE ("64", "1KB", "2s"), with a NUL to OUT of 64 bytes. */
 void conf_bound_text(enum conf_type type, uint64_t bound, char *out);
 
-/* "1 to 64", "at least 1ms", "" where KEY has no bounds; with a NUL to OUT of SIZE bytes. */
+/* "1 to 64", "at least 1ms", "at most 4KB", "" where KEY has no bounds; with a NUL to OUT of SIZE
+ * bytes. */
 void conf_range_text(const struct conf_key *key, char *out, size_t size);
 
 #endif

@@ -326,7 +326,7 @@ static void values_are_held_against_their_type_and_range(void **state) {
         "f:1:1: 'yes' in all is not a boolean: 'maybe'\n  hint: write true or false\n"
         "f:1:2: 'number' in all is outside its range\n  hint: write 0 or more\n"
         "f:1:3: 'threads' in all is outside its range\n  hint: write 1 to 64, or auto\n"
-        "f:1:4: 'size' in all is outside its range\n  hint: write 0 to 4KB\n"
+        "f:1:4: 'size' in all is outside its range\n  hint: write at most 4KB\n"
         "f:1:5: 'time' in all is outside its range\n  hint: write at least 1ms\n"
         "f:1:6: 'rate' in all is out of range for a rate: '0/s'\n"
         "  hint: write a rate such as 100/s or 6000/m\n"
@@ -439,7 +439,7 @@ static void a_value_has_a_bounded_size_and_number_of_references(void **state) {
 static void a_secret_is_never_shown(void **state) {
     (void)state;
     assert_refused(MAP(1, KEY(1, "secret", SCALAR(1, "this is far too long for it"))),
-                   "f:1:1: 'secret' in all is outside its range\n  hint: write 0 to 20\n");
+                   "f:1:1: 'secret' in all is outside its range\n  hint: write at most 20\n");
 }
 
 static void errors_beyond_the_bound_are_counted(void **state) {
@@ -511,8 +511,9 @@ static void a_table_writes_its_reference(void **state) {
     const char *text = buf_text(&out);
     assert_non_null(
         strstr(text, "| `threads` | whole number |  | `auto` | 1 to 64, or auto | d |"));
-    assert_non_null(strstr(text, "| `size` | size | bytes; KB MB GB TB | `1KB` | 0 to 4KB | d |"));
-    assert_non_null(strstr(text, "| `secret` | text |  |  | 0 to 20 | d (secret) |"));
+    assert_non_null(
+        strstr(text, "| `size` | size | bytes; KB MB GB TB | `1KB` | at most 4KB | d |"));
+    assert_non_null(strstr(text, "| `secret` | text |  |  | at most 20 | d (secret) |"));
     assert_non_null(strstr(text, "| `word` | `red`, `green` |  | `green` |  | d |"));
     assert_non_null(strstr(text, "\n## named.NAME\n\nAn inner.\n"));
     assert_non_null(strstr(text, "\n## choice\n\nA choice. Exactly one of these keys.\n"));
