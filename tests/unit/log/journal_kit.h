@@ -49,9 +49,8 @@ struct desk {
     uint64_t replayed, replayed_first, replayed_last;
 };
 
-static inline void desk_payload(uint64_t position, uint32_t life, uint32_t size, char *out) {
-    for (uint32_t i = 0; i < size; i++)
-        out[i] = (char)(position * 31 + life * 7 + i);
+static inline char desk_byte(uint64_t position, uint32_t life, size_t nth) {
+    return (char)(position * 31 + life * 7 + nth);
 }
 
 static int desk_replay(void *self, uint64_t position, slice changes, uint32_t count,
@@ -67,12 +66,14 @@ static int desk_replay(void *self, uint64_t position, slice changes, uint32_t co
         struct record record;
         assert_int_equal(record_decode(changes, true, &record), 0);
         changes = slice_skip(changes, record_size(&record));
-        char *expected = mem_alloc(desk->sizes[position]);
-        desk_payload(position, desk->lives[position], desk->sizes[position], expected);
         assert_int_equal(record.position, position);
         assert_int_equal(record.sequence, i);
-        assert_true(slice_equal(record.payload, slice_make(expected, desk->sizes[position])));
-        mem_free(expected);
+        assert_int_equal(record.payload.len, desk->sizes[position]);
+        size_t same = 0;
+        while (same < record.payload.len &&
+               record.payload.ptr[same] == desk_byte(position, desk->lives[position], same))
+            same++;
+        assert_int_equal(same, record.payload.len);
     }
     assert_int_equal(changes.len, 0);
     if (desk->replayed++ == 0)
@@ -166,7 +167,8 @@ static inline int desk_add(struct desk *desk, uint64_t position, uint32_t nth, u
     char *payload = mem_alloc(size);
     if (!payload)
         return -ENOMEM;
-    desk_payload(position, desk->life, size, payload);
+    for (uint32_t i = 0; i < size; i++)
+        payload[i] = desk_byte(position, desk->life, i);
     struct record record = {.kind = reserve ? RECORD_DELTA : RECORD_MESSAGE,
                             .id = 1,
                             .sequence = nth,
