@@ -195,7 +195,7 @@ static int take_scalar(struct reader *r, struct fy_event *event) {
         if (event->scalar.anchor) {
             return refuse(r, at, -EINVAL, "a key cannot have an anchor", NULL);
         }
-        f->pending = (struct yaml_entry){text, at.line, at.column, plain, NULL};
+        f->pending = (struct yaml_entry){text, at.line, at.column, NULL};
         f->has_key = true;
         return 0;
     }

@@ -51,7 +51,6 @@ struct yaml_entry {
     slice key;
     uint32_t line;
     uint32_t column;
-    bool plain; /* the key stood without quotes */
     const struct yaml_node *value;
 };
 
