@@ -139,7 +139,6 @@ static void order_each(struct stage *stage, struct io_loop *loop) {
 
 static void order_begin(struct stage *stage) {
     struct order *order = stage->state;
-    order->stage = stage;
     order->listener = stage_listen(stage, 1, order_accept);
     order->raw = stage_raw_connect(io_listener_address(order->listener));
     stage_raw_send(order->raw, "first", 5);
@@ -149,7 +148,7 @@ static void order_begin(struct stage *stage) {
 static void a_turn_goes_sockets_messages_timers_tasks(void **state) {
     (void)state;
     struct stage stage;
-    struct order order = {0};
+    struct order order = {.stage = &stage};
     stage_play_each(&stage, 2, order_each, order_begin, &order);
 }
 
