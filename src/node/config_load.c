@@ -134,6 +134,9 @@ static int load(const struct config_source *source, struct arena *arena, struct 
     }
     config->section_keys = keys + CONFIG_OWN_SECTIONS;
     config->section_count = source->section_count;
+    if (source->judge_sections) {
+        source->judge_sections(config, errors);
+    }
     *ret_config = config;
     return errors->count ? -EINVAL : 0;
 }

@@ -9,8 +9,8 @@
  *      + mapping    -> the same, and its keys are compared
  *      alias        -> the node of the anchor goes in, found by name, the latest first
  *
- * One flaw of libfyaml 0.7 we cannot mend: where quoted text turns out wrong, it forgets a few KB of
- * scratch memory. It costs that once for each refused file.
+ * One flaw of libfyaml 0.7 we cannot mend: where quoted text turns out wrong, it forgets a few
+ * KB of scratch memory, once for each file refused so.
  *
  * libfyaml's marks count from 0 and its errors from 1; an absent value (`key:`) has no mark, and
  * is said to stand where its key does.

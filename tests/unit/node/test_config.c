@@ -380,6 +380,21 @@ static void other_checks_across_keys(void **state) {
                    "  hint: tokens joined by dots, without wildcards, such as {kind}.new\n");
 }
 
+static void judge_room(const struct config *config, struct conf_errors *errors) {
+    const struct room_section *room = config_section(config, "room");
+    if (room->window_ns > 10000000000) {
+        conf_errors_note(errors, room->item.place, NULL, "the window is too long");
+    }
+}
+
+static void rooms_judge_in_the_same_pass(void **state) {
+    (void)state;
+    struct config_source source = source_of("room: {window: 1m}\nfoo: 1\n");
+    source.judge_sections = judge_room;
+    assert_source_refused(&source, "myapp/nonet.yaml:1:1: the window is too long\n"
+                                   "myapp/nonet.yaml:2:1: unknown key 'foo' in nonet.yaml\n");
+}
+
 static void the_tables_describe_themselves(void **state) {
     (void)state;
     struct buf schema _cleanup_buf_ = buf_make(1 << 20);
@@ -425,6 +440,7 @@ int main(void) {
         cmocka_unit_test(stream_settings_must_fit),
         cmocka_unit_test(users_log_in_one_way),
         cmocka_unit_test(other_checks_across_keys),
+        cmocka_unit_test(rooms_judge_in_the_same_pass),
         cmocka_unit_test(the_tables_describe_themselves),
         cmocka_unit_test(without_memory_the_config_is_refused),
     };
