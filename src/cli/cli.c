@@ -12,14 +12,16 @@
 #define NODE_OPTIONS_TEXT                                                                          \
     "  --server URL        the node or NATS server (else NATS_URL, else ports.json of --data)\n"   \
     "  --user NAME --password SECRET, --token SECRET, --creds FILE   how to log in\n"              \
+    "  --tls-ca FILE, --tls-cert FILE, --tls-key FILE   check the server, show a certificate\n"    \
     "  --data DIR          data folder of a local node (default .nonet)\n"                         \
     "  --timeout DURATION  how long to wait for an answer (default 5s)\n"
 
 /* Options every verb that acts on a node takes. */
 static const struct cli_option node_options[] = {
-    {"server", "URL", NULL},       {"user", "NAME", NULL},  {"password", "SECRET", NULL},
-    {"token", "SECRET", NULL},     {"creds", "FILE", NULL}, {"data", "DIR", NULL},
-    {"timeout", "DURATION", NULL}, {"json", NULL, NULL},
+    {"server", "URL", NULL},       {"user", "NAME", NULL},    {"password", "SECRET", NULL},
+    {"token", "SECRET", NULL},     {"creds", "FILE", NULL},   {"data", "DIR", NULL},
+    {"timeout", "DURATION", NULL}, {"json", NULL, NULL},      {"tls-ca", "FILE", NULL},
+    {"tls-cert", "FILE", NULL},    {"tls-key", "FILE", NULL},
 };
 
 extern const struct cli_verb cli_verbs[];
