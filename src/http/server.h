@@ -42,7 +42,7 @@ struct http_limits {
     uint64_t body_ns;         /* [30 s] for each 64 KiB of a body, or less at its end */
     uint64_t idle_ns;         /* [60 s] between an answer and the next request */
     uint64_t write_ns;        /* [30 s] without any byte taken by the client */
-    uint64_t requests_per_conn_max; /* [no bound] then the connection is closed */
+    uint64_t requests_per_connection_max; /* [no bound] then the connection is closed */
 };
 
 struct http_server_options {

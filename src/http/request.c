@@ -1,0 +1,194 @@
+/*
+ * request.c - a request's memory, and what a handler may ask of it.
+ *
+ * A head is parsed where it was read, which is memory of the moment; a request may live long. So
+ * its text is copied once, as it is, and the fields are moved over by their distance from its
+ * start. Requests that have ended are kept, a few a loop, with the first chunk of their arena: the
+ * usual request allocates nothing.
+ */
+#include "http/connection.h"
+
+#include "base/mem.h"
+#include "wire/url.h"
+
+#include <errno.h>
+
+int http_hold(struct http_shard *shard, struct buf *b, slice bytes) {
+    uint64_t max = shard->server->limits.held_bytes_max;
+    if (bytes.len > max || shard->held_bytes > max - bytes.len)
+        return -ENOBUFS;
+    int failed = buf_append(b, bytes);
+    if (!failed)
+        shard->held_bytes += bytes.len;
+    return failed;
+}
+
+void http_let_go(struct http_shard *shard, struct buf *b, size_t bytes) {
+    check(bytes <= b->len && bytes <= shard->held_bytes);
+    shard->held_bytes -= bytes;
+    if (bytes == b->len)
+        buf_free(b);
+    else
+        buf_consume(b, bytes);
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+struct http_request *http_request_new(struct http_connection *c) {
+    struct http_shard *shard = c->shard;
+    struct http_request *r = shard->spare;
+    if (r) {
+        shard->spare = (struct http_request *)(void *)r->node.next;
+        shard->spare_count--;
+        struct arena arena = r->arena;
+        *r = (struct http_request){.arena = arena};
+    } else {
+        r = mem_zalloc(1, sizeof *r);
+        if (!r)
+            return NULL;
+        r->arena = arena_make(0, HTTP_ARENA_BYTES_MAX);
+    }
+    r->connection = c;
+    r->out = buf_make(HTTP_ANSWER_BYTES_MAX + HTTP_STREAM_HIGH_BYTES);
+    list_push_back(&c->requests, &r->node);
+    c->in_flight++;
+    return r;
+}
+
+void http_request_free(struct http_request *r) {
+    struct http_connection *c = r->connection;
+    struct http_shard *shard = c->shard;
+    list_remove(&r->node);
+    c->in_flight--;
+    c->waiting_bytes -= r->out.len;
+    if (c->body_of == r)
+        c->body_of = NULL;
+    http_let_go(shard, &r->body, r->body.len);
+    http_let_go(shard, &r->out, r->out.len);
+    if (shard->spare_count == HTTP_SPARE_REQUESTS_MAX) {
+        arena_free(&r->arena);
+        mem_free(r);
+        return;
+    }
+    arena_reset(&r->arena);
+    r->node.next = (struct list_node *)(void *)shard->spare;
+    shard->spare = r;
+    shard->spare_count++;
+}
+
+static slice moved(slice s, slice from, slice to) {
+    return s.len ? slice_make(to.ptr + (s.ptr - from.ptr), s.len) : (slice){0};
+}
+
+static int take_path(struct http_request *r, const struct http1_head *head) {
+    slice query;
+    slice path = url_cut_query(head->path, &query);
+    char *room = arena_alloc(&r->arena, path.len + 1);
+    if (!room || arena_copy(&r->arena, query, &r->query))
+        return -ENOMEM;
+    size_t len;
+    if (url_path_normalize(path, room, &len) == 0)
+        r->path = slice_make(room, len); /* else it stays empty, and is refused */
+    return 0;
+}
+
+int http_request_take_head(struct http_request *r, const struct http1_head *head, slice text) {
+    slice copy;
+    struct http1_field *fields = arena_zalloc(&r->arena, head->fields_count + 1, sizeof *fields);
+    if (!fields || arena_copy(&r->arena, text, &copy) || take_path(r, head))
+        return -ENOMEM;
+    for (size_t i = 0; i < head->fields_count; i++)
+        fields[i] = (struct http1_field){moved(head->fields[i].name, text, copy),
+                                         moved(head->fields[i].value, text, copy)};
+    r->fields = fields;
+    r->field_count = head->fields_count;
+    r->method = moved(head->method, text, copy);
+    r->head_only = slice_equal(r->method, slice_lit("HEAD"));
+    r->http_1_0 = head->version_minor == 0;
+    r->keep_alive = head->keep_alive;
+    return 0;
+}
+
+/* --- what was asked ------------------------------------------------------------------------------
+ */
+
+slice http_request_method(const struct http_request *r) {
+    return r->method;
+}
+
+slice http_request_path(const struct http_request *r) {
+    return r->path;
+}
+
+slice http_request_query(const struct http_request *r) {
+    return r->query;
+}
+
+slice http_request_body(const struct http_request *r) {
+    return buf_slice(&r->body);
+}
+
+bool http_request_is_tls(const struct http_request *r) {
+    return r->connection->tls;
+}
+
+slice http_request_user(const struct http_request *r) {
+    return r->user;
+}
+
+struct io_loop *http_request_loop(const struct http_request *r) {
+    return r->connection->shard->loop;
+}
+
+const char *http_request_peer(const struct http_request *r) {
+    return io_stream_peer(r->connection->stream);
+}
+
+struct arena *http_request_arena(struct http_request *r) {
+    return &r->arena;
+}
+
+slice http_request_parameter(const struct http_request *r, const char *name) {
+    for (unsigned i = 0; i < r->match.parameter_count; i++)
+        if (slice_equal(r->match.parameters[i].name, slice_str(name)))
+            return r->match.parameters[i].value;
+    return (slice){0};
+}
+
+bool http_request_field(const struct http_request *r, slice name, slice *ret_value) {
+    for (size_t i = 0; i < r->field_count; i++)
+        if (slice_equal_nocase(r->fields[i].name, name)) {
+            *ret_value = r->fields[i].value;
+            return true;
+        }
+    return false;
+}
+
+static int decoded(struct http_request *r, slice text, slice *ret_text) {
+    size_t len;
+    char *room = arena_alloc(&r->arena, text.len + 1);
+    if (!room)
+        return -ENOMEM;
+    int failed = url_decode(text, true, room, &len);
+    if (!failed)
+        *ret_text = slice_make(room, len);
+    return failed;
+}
+
+int http_request_argument(struct http_request *r, slice key, slice *ret_value) {
+    slice query = r->query, name, value;
+    while (url_query_next(&query, &name, &value)) {
+        if (slice_equal(name, key))
+            return decoded(r, value, ret_value);
+    }
+    return -ENOENT;
+}
+
+void http_request_later(struct http_request *r, const struct http_request_events *events,
+                        void *self) {
+    check(r->state == REQUEST_CALLED || r->state == REQUEST_LATER);
+    r->state = REQUEST_LATER;
+    r->events = *events;
+    r->self = self;
+}
