@@ -61,10 +61,6 @@ struct campaign campaign_make(const char *name, int argc, char **argv, uint64_t 
     return campaign;
 }
 
-bool campaign_has(const struct campaign *campaign, const char *part) {
-    return !campaign->part || strcmp(campaign->part, part) == 0;
-}
-
 void campaign_fail(const struct campaign *campaign, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -82,23 +78,36 @@ static double seconds_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-void campaign_run(struct campaign *campaign,
-                  void (*run)(struct campaign *campaign, uint64_t seed)) {
+static void print_counts(const struct campaign *campaign, const char *part, double spent) {
+    printf("%s %s: %" PRIu64 " runs", campaign->name, part, campaign->runs);
+    if (campaign->faults)
+        printf(", %" PRIu64 " faults, one at a time", campaign->faults);
+    else
+        printf(", %" PRIu64 " power cuts, %" PRIu64 " kills (%.0f a second)", campaign->cuts,
+               campaign->kills,
+               (double)(campaign->cuts + campaign->kills) / (spent > 0 ? spent : 1));
+    printf(", %" PRIu64 " batches acknowledged and found; %.1f s, seed %" PRIu64 "\n",
+           campaign->checked, spent, campaign->seed);
+    fflush(stdout);
+}
+
+void campaign_run(struct campaign *campaign, const char *part,
+                  void (*run)(struct campaign *campaign, uint64_t seed), uint64_t cuts) {
+    if (campaign->part && strcmp(campaign->part, part) != 0)
+        return;
     double began = seconds_now();
-    uint64_t first = campaign->only_run == UINT64_MAX ? 0 : campaign->only_run;
-    for (campaign->run = first; campaign->cuts < campaign->cuts_wanted; campaign->run++) {
+    bool all = campaign->only_run == UINT64_MAX;
+    campaign->runs = campaign->cuts = campaign->kills = 0;
+    campaign->checked = campaign->faults = 0;
+    campaign->run = all ? 0 : campaign->only_run;
+    for (; campaign->cuts < cuts; campaign->run++) {
         snprintf(way_back, sizeof(way_back),
-                 "repeat with: %s --seed %" PRIu64 " --run %" PRIu64 "\n", campaign->name,
-                 campaign->seed, campaign->run);
+                 "repeat with: %s --only %s --seed %" PRIu64 " --run %" PRIu64 "\n", campaign->name,
+                 part, campaign->seed, campaign->run);
         run(campaign, hash_mix64(campaign->seed * UINT64_C(0x9e3779b97f4a7c15) + campaign->run));
         campaign->runs++;
-        if (campaign->only_run != UINT64_MAX)
+        if (!all)
             break;
     }
-    double spent = seconds_now() - began;
-    printf("%s: %" PRIu64 " power cuts and %" PRIu64 " kills in %" PRIu64 " runs, %" PRIu64
-           " batches checked, %.1f s, %.0f a second; seed %" PRIu64 "\n",
-           campaign->name, campaign->cuts, campaign->kills, campaign->runs, campaign->checked,
-           spent, (double)(campaign->cuts + campaign->kills) / (spent > 0 ? spent : 1),
-           campaign->seed);
+    print_counts(campaign, part, seconds_now() - began);
 }

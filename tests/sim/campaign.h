@@ -21,15 +21,17 @@ struct campaign {
     uint64_t only_run; /* UINT64_MAX: all */
     bool trace;
     const char *part; /* --only NAME: one part of the program, or NULL */
+    bool memory;      /* for faults: allocations fail, not io calls */
     /* counted */
-    uint64_t run, runs, cuts, kills, checked;
+    uint64_t run, runs, cuts, kills, checked, faults;
 };
 
 /* Reads the arguments over CUTS and SEED as defaults; a wrong one ends the program with 2. */
 struct campaign campaign_make(const char *name, int argc, char **argv, uint64_t cuts);
-bool campaign_has(const struct campaign *campaign, const char *part);
-/* Calls RUN(campaign, seed of the run) until the cuts are made; prints a summary. */
-void campaign_run(struct campaign *campaign, void (*run)(struct campaign *campaign, uint64_t seed));
+/* Calls RUN(campaign, seed of the run) until CUTS are counted; prints a summary. A PART that was
+   not asked for is left out. */
+void campaign_run(struct campaign *campaign, const char *part,
+                  void (*run)(struct campaign *campaign, uint64_t seed), uint64_t cuts);
 /* Says what is wrong and how to see it again; ends the program with 1. */
 _Noreturn void campaign_fail(const struct campaign *campaign, const char *format, ...)
     printf_like(2, 3);

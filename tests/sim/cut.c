@@ -204,6 +204,16 @@ void sim_disk_load(struct io_host *host, const struct sim_image *image) {
     machine->disk->change_count = 0;
 }
 
+const char *sim_image_file(const struct sim_image *image, unsigned index, slice *ret_bytes) {
+    for (unsigned i = 0; i < image->count; i++) {
+        if (image->files[i].folder || index-- > 0)
+            continue;
+        *ret_bytes = slice_make(image->files[i].bytes, (size_t)image->files[i].size);
+        return image->files[i].path;
+    }
+    return NULL;
+}
+
 struct sim_image *sim_image_free(struct sim_image *image) {
     if (!image)
         return NULL;

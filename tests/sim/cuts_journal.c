@@ -325,6 +325,6 @@ static void run_one(struct campaign *campaign, uint64_t seed) {
 
 int main(int argc, char **argv) {
     struct campaign campaign = campaign_make("sim_cuts_journal", argc, argv, 3000);
-    campaign_run(&campaign, run_one);
+    campaign_run(&campaign, "cuts", run_one, campaign.cuts_wanted);
     return 0;
 }

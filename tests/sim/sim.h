@@ -124,6 +124,8 @@ must_use int sim_flip_bit(struct io_host *host, const char *path, uint64_t offse
 /* A copy of the disk as readers see it now, and back (no file may be open; all is then durable). */
 struct sim_image *sim_disk_save(struct io_host *host);
 void sim_disk_load(struct io_host *host, const struct sim_image *image);
+/* The INDEX-th file of the image, and its bytes; NULL past the last. */
+const char *sim_image_file(const struct sim_image *image, unsigned index, slice *ret_bytes);
 struct sim_image *sim_image_free(struct sim_image *image);
 
 /* The COUNT-th next io call that may fail (1 = the very next) on any host fails with a fitting

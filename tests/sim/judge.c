@@ -1,0 +1,181 @@
+/*
+ * judge.c - holds an opened log against the oracle, message by message.
+ */
+#include "world.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define READ_TRIES 1000
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct reader {
+    struct log_load load; /* first */
+    struct world *world;
+};
+
+static void on_loaded(struct log_load *load, int failed) {
+    struct world *world = ((struct reader *)(void *)load)->world;
+    world->loaded = true;
+    world->load_failed = failed;
+}
+
+static bool is_loaded(void *self) {
+    return ((struct world *)self)->loaded;
+}
+
+static int load(struct world *world, struct log_stream *stream, uint64_t sequence) {
+    struct reader reader = {.load = {.done = on_loaded}, .world = world};
+    world->loaded = false;
+    int failed = log_load(world->log, stream, sequence, &reader.load);
+    if (failed == -EAGAIN) {
+        sim_run_for(world->sim, SIM_MILLISECOND);
+        return 0;
+    }
+    if (failed)
+        return failed;
+    if (!sim_run_until(world->sim, is_loaded, world, 60 * SIM_SECOND))
+        campaign_fail(world->campaign, "a load is never done");
+    return world->load_failed;
+}
+
+int world_read(struct world *world, struct log_stream *stream, uint64_t sequence,
+               struct log_record *ret_record) {
+    int failed = -EINPROGRESS;
+    for (int i = 0; failed == -EINPROGRESS && i < READ_TRIES; i++) {
+        failed = log_read(world->log, stream, sequence, ret_record);
+        if (failed == -EINPROGRESS) {
+            failed = load(world, stream, sequence);
+            failed = failed ? failed : -EINPROGRESS;
+        }
+    }
+    return failed;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+void world_check_record(struct world *world, unsigned stream, uint64_t sequence,
+                        const struct log_record *record) {
+    const struct model_message *expected = model_at(&world->staged.streams[stream], sequence);
+    struct log_message message = model_message(expected->tag, expected->time_ns);
+    if (record->sequence != sequence || record->position != expected->position ||
+        record->time_ns != expected->time_ns || !slice_equal(record->subject, message.subject) ||
+        !slice_equal(record->headers, message.headers) ||
+        !slice_equal(record->payload, message.payload))
+        campaign_fail(world->campaign,
+                      "stream %u sequence %" PRIu64
+                      ": another message than the one stored (sequence "
+                      "%" PRIu64 ", position %" PRIu64 " not %" PRIu64 ", %zu bytes not %zu)",
+                      stream, sequence, record->sequence, record->position, expected->position,
+                      record->payload.len, message.payload.len);
+}
+
+static void judge_messages(struct world *world, unsigned index, struct log_stream *stream) {
+    const struct model_stream *expected = &world->shown.streams[index];
+    uint64_t from = expected->first > 2 ? expected->first - 2 : 1;
+    for (uint64_t s = from; s <= expected->last + 2; s++) {
+        struct log_record record;
+        int failed = world_read(world, stream, s, &record);
+        if (failed != (model_lives(expected, s) ? 0 : -ENOENT))
+            campaign_fail(world->campaign,
+                          "stream %u sequence %" PRIu64 " of %" PRIu64 "..%" PRIu64 " answers %d",
+                          index, s, expected->first, expected->last, failed);
+        if (!failed)
+            world_check_record(world, index, s, &record);
+    }
+}
+
+/* A seek for one subject finds its first message from there on. */
+static void judge_seek(struct world *world, unsigned index, struct log_stream *stream) {
+    const struct model_stream *expected = &world->shown.streams[index];
+    unsigned subject = (unsigned)world_below(world, MODEL_SUBJECTS);
+    uint64_t from = expected->first + world_below(world, MODEL_MESSAGES / 2), at = from;
+    uint64_t wanted = from;
+    while (wanted <= expected->last && !(model_lives(expected, wanted) &&
+                                         model_subject(model_at(expected, wanted)->tag) == subject))
+        wanted++;
+    struct log_record record = {0};
+    int failed = -EAGAIN;
+    for (int i = 0; (failed == -EAGAIN || failed == -EINPROGRESS) && i < READ_TRIES; i++) {
+        failed = log_seek(world->log, stream, model_subject_text(subject), at, &record);
+        if (failed == -EINPROGRESS || failed == -EAGAIN)
+            at = record.sequence;
+        if (failed == -EINPROGRESS && load(world, stream, at))
+            campaign_fail(world->campaign, "stream %u: cannot load %" PRIu64, index, at);
+    }
+    bool found = wanted <= expected->last;
+    if (failed != (found ? 0 : -ENOENT) || (found && record.sequence != wanted))
+        campaign_fail(world->campaign,
+                      "stream %u: seek from %" PRIu64 " answers %d, %" PRIu64 " and not %" PRIu64,
+                      index, from, failed, record.sequence, wanted);
+    if (found)
+        world_check_record(world, index, wanted, &record);
+}
+
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static void judge_subjects(struct world *world, unsigned index, struct log_stream *stream) {
+    const struct model_stream *expected = &world->shown.streams[index];
+    for (unsigned i = 0; i < MODEL_SUBJECTS; i++) {
+        struct log_subject_state wanted = model_subject_state(expected, i), found = {0};
+        bool any = log_subject(stream, model_subject_text(i), &found);
+        if (any != (wanted.messages > 0) ||
+            (any &&
+             (found.messages != wanted.messages || found.first_sequence != wanted.first_sequence ||
+              found.last_sequence != wanted.last_sequence)))
+            campaign_fail(world->campaign,
+                          "stream %u subject %u: %" PRIu64 " messages %" PRIu64 "..%" PRIu64
+                          " and not %" PRIu64 " %" PRIu64 "..%" PRIu64,
+                          index, i, found.messages, found.first_sequence, found.last_sequence,
+                          wanted.messages, wanted.first_sequence, wanted.last_sequence);
+    }
+}
+
+static void judge_state(struct world *world, unsigned index, struct log_stream *stream) {
+    const struct model_stream *expected = &world->shown.streams[index];
+    struct log_stream_state state = log_stream_state(stream);
+    if (state.messages != expected->live || state.last_sequence != expected->last ||
+        state.first_sequence != expected->first || state.bytes != expected->bytes ||
+        state.damaged != 0)
+        campaign_fail(
+            world->campaign,
+            "stream %u: %" PRIu64 " messages, %" PRIu64 " bytes, %" PRIu64 "..%" PRIu64 ", %" PRIu64
+            " damaged, and not %" PRIu64 ", %" PRIu64 ", %" PRIu64 "..%" PRIu64,
+            index, state.messages, state.bytes, state.first_sequence, state.last_sequence,
+            state.damaged, expected->live, expected->bytes, expected->first, expected->last);
+    if (!slice_equal(log_stream_config(stream), model_config(expected->config)))
+        campaign_fail(world->campaign, "stream %u has another config", index);
+}
+
+static void judge_names(struct world *world) {
+    unsigned known = 0, found = 0;
+    for (unsigned i = 0; i < MODEL_STREAMS; i++)
+        known += world->shown.streams[i].exists;
+    for (struct log_stream *s = NULL; (s = log_stream_next(world->log, s)) != NULL;)
+        found++;
+    if (found != known)
+        campaign_fail(world->campaign, "there are %u streams and not %u", found, known);
+}
+
+void world_judge(struct world *world) {
+    judge_names(world);
+    for (unsigned i = 0; i < MODEL_STREAMS; i++) {
+        struct log_stream *stream = log_stream_find(world->log, model_stream_name(i));
+        if ((stream != NULL) != world->shown.streams[i].exists)
+            campaign_fail(world->campaign, "stream %u is %s", i, stream ? "back" : "gone");
+        if (!stream)
+            continue;
+        judge_state(world, i, stream);
+        judge_subjects(world, i, stream);
+        judge_messages(world, i, stream);
+        judge_seek(world, i, stream);
+    }
+    for (unsigned i = 0; i < MODEL_OWNERS; i++) {
+        const struct model_owner *found = &world->found[i].found;
+        const struct model_owner *expected = &world->shown.owners[i];
+        if (found->count != expected->count || found->digest != expected->digest)
+            campaign_fail(world->campaign, "owner %u has %" PRIu64 " deltas and not %" PRIu64, i,
+                          found->count, expected->count);
+    }
+}
