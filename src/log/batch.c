@@ -478,8 +478,10 @@ void log_batch_commit(struct log_batch *batch, struct log_commit *commit) {
     if (commit)
         commits_add(durable ? &log->commits : &log->memory_commits, commit, position);
     io_defer(log->loop, &log->memory_task);
-    if (durable)
-        checkpoint_consider(&log->checkpoint);
+    if (!durable)
+        return;
+    log->durable_position = position;
+    checkpoint_consider(&log->checkpoint);
 }
 
 void log_batch_abandon(struct log_batch *batch) {

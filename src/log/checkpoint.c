@@ -126,6 +126,8 @@ static int by_place(const void *left, const void *right) {
 }
 
 static void sort_writes(struct checkpoint *c) {
+    if (!c->write_count)
+        return;
     qsort(c->writes, c->write_count, sizeof(*c->writes), by_place);
     for (size_t i = 0; i < c->write_count; i++)
         c->writes[i].block->write = &c->writes[i];
@@ -172,7 +174,7 @@ static int freeze(struct checkpoint *c) {
     failed = choose_doomed(c);
     if (failed)
         return failed;
-    c->position = journal_position(c->log->journal);
+    c->position = c->log->durable_position;
     buf_clear(&c->text);
     return checkpoint_encode(c->log, c);
 }
@@ -276,7 +278,7 @@ static void checkpoint_over(struct checkpoint *c, int failed) {
         return;
     }
     log_room(log);
-    if (c->again || (!failed && journal_position(log->journal) > c->saved_position)) {
+    if (c->again || (!failed && log->durable_position > c->saved_position)) {
         bool again = c->again;
         c->again = false;
         if (again)

@@ -204,6 +204,7 @@ static int load_body(struct log *log, slice text) {
     memcpy(log->id, header.log_id, LOG_ID_SIZE);
     memcpy(log->segments.log_id, header.log_id, LOG_ID_SIZE);
     log->checkpoint.saved_position = header.position;
+    log->durable_position = header.position;
     struct checkpoint_reader r = {.rest = slice_skip(text, CHECKPOINT_HEADER_SIZE)};
     log->next_id = checkpoint_read_u32(&r);
     log->segments.next_number = checkpoint_read_u64(&r);

@@ -217,17 +217,16 @@ static bool on_its_way(const struct journal *journal, enum journal_work work) {
     return journal->work && journal->work->work == work;
 }
 
-/* A file before the tail that is not needed any more, or NULL: one that was passed over and holds
-   nothing, or the first of all, if all of it is saved elsewhere and the newest group on disk lies
-   behind it. (Without any group a later open could not tell what has been there.) */
+/* The first file before the tail that is not needed any more, or NULL: it was passed over and holds
+   nothing; or all of it is saved elsewhere, and so are the files before it, and the newest group on
+   disk lies behind it. (Without any group a later open could not tell what has been there.) */
 static struct journal_file *file_to_recycle(const struct journal *journal) {
-    bool first = true;
     struct list_node *node = list_first(&journal->chain);
-    for (; node; node = list_next(&journal->chain, node), first = false) {
+    for (; node; node = list_next(&journal->chain, node)) {
         struct journal_file *file = container_of(node, struct journal_file, node);
         if (file == journal->tail)
             return NULL;
-        if (!file->has_groups || (first && file->last_position <= journal->recycle_position &&
+        if (!file->has_groups || (file->last_position <= journal->recycle_position &&
                                   file->number < journal->written_file))
             return file;
     }

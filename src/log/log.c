@@ -53,7 +53,7 @@ static void memory_run(struct io_task *task) {
 void log_start(struct log *log) {
     log->memory_task.run = memory_run;
     retention_schedule(log);
-    if (journal_position(log->journal) > log->checkpoint.saved_position)
+    if (log->durable_position > log->checkpoint.saved_position)
         checkpoint_consider(&log->checkpoint);
 }
 

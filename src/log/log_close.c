@@ -98,7 +98,7 @@ void log_close_step(struct log *log) {
     struct checkpoint *c = &log->checkpoint;
     if (c->state != CHECKPOINT_IDLE || log->journal_closing)
         return;
-    bool unsaved = journal_position(log->journal) > c->saved_position;
+    bool unsaved = log->durable_position > c->saved_position;
     if (log->failed || !unsaved || log->close_tries == 1)
         close_journal(log);
     else {

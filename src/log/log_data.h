@@ -51,7 +51,8 @@ struct log {
     char *scratch; /* for trims over blocks on disk */
     uint32_t scratch_size;
 
-    uint64_t unsaved_bytes; /* of tails */
+    uint64_t durable_position; /* of the last batch that the journal holds something of */
+    uint64_t unsaved_bytes;    /* of tails */
     bool recovering, failed, disk_full, closing;
     bool full;    /* over the high mark */
     bool refused; /* -EAGAIN or -ENOSPC was answered: on_room is owed */

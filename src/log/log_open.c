@@ -120,12 +120,31 @@ static int load(struct log *log, struct error *ret_error) {
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
+/* The names of the folders themselves, up to the root: any of them may have been made just now.
+   Folders above ours that we may not read were not. */
+static int sync_folders(struct log *log) {
+    char path[LOG_PATH_MAX];
+    snprintf(path, sizeof path, "%s", log->directory);
+    int failed = io_dir_sync(log->host, path);
+    for (size_t i = strlen(path); i-- > 0 && !failed;) {
+        if (path[i] != '/')
+            continue;
+        path[i ? i : 1] = '\0';
+        failed = io_dir_sync(log->host, path);
+        if (failed == -EACCES || failed == -EPERM)
+            return 0;
+    }
+    if (!failed && path[0] != '/')
+        failed = io_dir_sync(log->host, ".");
+    return failed;
+}
+
 static int make_folders(struct log *log, struct error *ret_error) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/segments", log->directory);
     int failed = io_dir_create(log->host, path);
     if (!failed)
-        failed = io_dir_sync(log->host, log->directory);
+        failed = sync_folders(log);
     return failed ? refuse(log, ret_error, failed, "", "cannot be made") : 0;
 }
 

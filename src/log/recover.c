@@ -311,6 +311,7 @@ int recover_replay(void *self, uint64_t position, slice changes, uint32_t count,
     batch->active = true;
     batch->replaying = true;
     batch->position = position;
+    log->durable_position = position;
     int failed = 0;
     for (uint32_t i = 0; i < count && !failed; i++) {
         struct record record;
