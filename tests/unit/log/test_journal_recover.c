@@ -285,6 +285,26 @@ static void test_a_cut_at_every_step_loses_nothing_acknowledged(void **state) {
             (void)cut_at_step(seed, step, seed % 2);
 }
 
+static void test_a_name_that_a_kill_left_unsynced_is_synced_before_it_is_used(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct desk *desk = desk_new(seed, NULL);
+        desk_open(desk);
+        for (int i = 0; i < 12; i++)
+            desk_commit(desk, 1, 3000);
+        struct io_file *file = NULL;
+        while (io_file_open(desk->host, desk_file(2), 0, &file)) /* till the rename */
+            assert_true(sim_step(desk->sim));
+        io_file_close(file);
+        desk_kill(desk);
+        desk_open(desk);
+        desk_write(desk, 1, 40000); /* goes to file 2, and needs no third */
+        desk_cut(desk);
+        desk_open(desk);
+        desk_free(desk);
+    }
+}
+
 static void test_half_made_files_are_removed(void **state) {
     (void)state;
     struct desk *desk = desk_new(15, NULL);
@@ -313,6 +333,7 @@ int main(void) {
         cmocka_unit_test(test_a_mark_that_outlived_its_group_does_nothing),
         cmocka_unit_test(test_a_failed_write_at_close_is_told),
         cmocka_unit_test(test_a_cut_at_every_step_loses_nothing_acknowledged),
+        cmocka_unit_test(test_a_name_that_a_kill_left_unsynced_is_synced_before_it_is_used),
         cmocka_unit_test(test_half_made_files_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
