@@ -1,0 +1,285 @@
+#include "desk.h"
+
+#include <stdio.h>
+
+/* What a well-behaved client sees, however its bytes are cut. */
+
+static void test_a_request_is_answered_and_the_connection_kept(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_got(s, "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
+    stranger_says(s, GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 2);
+    assert_false(s->ended);
+    desk_close(desk);
+}
+
+static void test_pipelined_requests_are_answered_in_order(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct desk *desk = desk_open(seed, NULL);
+        struct stranger *s = desk_stranger(desk);
+        for (unsigned i = 0; i < 200; i++) {
+            char text[128];
+            snprintf(text, sizeof text, GET("/items/n%03u"), i);
+            stranger_says(s, text);
+        }
+        desk_run(desk, 10 * SIM_SECOND);
+        assert_int_equal(answers(s, "200"), 200);
+        slice rest = stranger_got(s);
+        for (unsigned i = 0; i < 200; i++) {
+            char body[16];
+            snprintf(body, sizeof body, "\r\n\r\nn%03u", i);
+            ptrdiff_t at = slice_find_slice(rest, slice_str(body));
+            assert_true(at >= 0);
+            rest = slice_skip(rest, (size_t)at + 4);
+        }
+        desk_close(desk);
+    }
+}
+
+static void test_answers_given_out_of_turn_leave_in_turn(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("/later") GET("/later") GET("/hello") GET("/later"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(desk->later_count, 3);
+    const struct http_answer answer = {.status = 200};
+    http_reply(desk->later[2].request, &answer, slice_lit("third"));
+    http_reply(desk->later[1].request, &answer, slice_lit("second"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(stranger_got(s).len, 0);
+    http_reply(desk->later[0].request, &answer, slice_lit("first"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 4);
+    const char *const order[] = {"first", "second", "hello", "third"};
+    slice rest = stranger_got(s);
+    for (unsigned i = 0; i < 4; i++) {
+        ptrdiff_t at = slice_find_slice(rest, slice_str(order[i]));
+        assert_true(at >= 0);
+        rest = slice_skip(rest, (size_t)at);
+    }
+    desk_close(desk);
+}
+
+static void test_bytes_may_come_one_at_a_time(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_drawls(s, slice_lit(GET("/hello")));
+    stranger_drawls(s, slice_lit("POST /echo HTTP/1.1\r\nHost: localhost\r\n"
+                                 "Content-Length: 4\r\n\r\nabcd"));
+    stranger_drawls(s, slice_lit("POST /echo HTTP/1.1\r\nHost: localhost\r\n"
+                                 "Transfer-Encoding: chunked\r\n\r\n"
+                                 "3;x=\"y\"\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 1\r\n\r\n"));
+    stranger_drawls(s, slice_lit(GET("/hello")));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 4);
+    assert_true(got_contains(s, "\r\n\r\nabcd"));
+    assert_true(got_contains(s, "\r\n\r\nabcde"));
+    desk_close(desk);
+}
+
+static void test_ten_thousand_bytes_of_body_one_at_a_time(void **state) {
+    (void)state;
+    static char body[10000];
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    memset(body, 'b', sizeof body);
+    stranger_says(s, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n");
+    stranger_drawls(s, slice_make(body, sizeof body));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 1);
+    assert_memory_equal(stranger_got(s).ptr + stranger_got(s).len - sizeof body, body, sizeof body);
+    desk_close(desk);
+}
+
+static void test_head_gets_the_head_of_get(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, "HEAD /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    assert_got(s, "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\n");
+    desk->stream_bytes = 100000;
+    stranger_says(s, "HEAD /stream HTTP/1.1\r\nHost: localhost\r\n\r\n" GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 3);
+    assert_false(got_contains(s, "sss"));
+    assert_true(got_contains(s, "chunked\r\n\r\nHTTP/1.1 200 OK"));
+    desk_close(desk);
+}
+
+static void test_the_client_may_close(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(
+        s, "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 1);
+    assert_true(got_contains(s, "Connection: close\r\n"));
+    assert_true(s->ended);
+    assert_int_equal(desk->calls, 1);
+    desk_close(desk);
+}
+
+static void test_the_handler_may_close(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("/hello") GET("/close") GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 2);
+    assert_true(s->ended);
+    desk_close(desk);
+}
+
+static void test_http_1_0_closes_unless_asked_to_stay(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    assert_true(got_contains(s, "Connection: keep-alive\r\n"));
+    assert_false(s->ended);
+    stranger_says(s, "GET /hello HTTP/1.0\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 2);
+    assert_true(s->ended);
+    desk_close(desk);
+}
+
+static void test_a_stream_to_http_1_0_ends_with_the_connection(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    desk->stream_bytes = 25000;
+    stranger_says(s, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    assert_false(got_contains(s, "chunked"));
+    assert_true(got_contains(s, "Connection: close\r\n"));
+    assert_true(s->ended);
+    ptrdiff_t body = slice_find_slice(stranger_got(s), slice_lit("\r\n\r\n"));
+    assert_int_equal(stranger_got(s).len - (size_t)body - 4, 25000);
+    desk_close(desk);
+}
+
+static void test_who_expects_100_gets_it_before_sending(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+                     "Expect: 100-continue\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    assert_true(slice_equal(stranger_got(s), slice_lit("HTTP/1.1 100 Continue\r\n\r\n")));
+    stranger_says(s, "abc");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 1);
+    desk_close(desk);
+}
+
+static void test_100_waits_for_the_answers_before_it(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("/later") "POST /echo HTTP/1.1\r\nHost: localhost\r\n"
+                                   "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(stranger_got(s).len, 0);
+    http_reply(desk->later[0].request, &(struct http_answer){.status = 204}, (slice){0});
+    desk_run(desk, SIM_SECOND);
+    assert_true(slice_starts_with(stranger_got(s), slice_lit("HTTP/1.1 204")));
+    assert_true(slice_ends_with(stranger_got(s), slice_lit("HTTP/1.1 100 Continue\r\n\r\n")));
+    desk_close(desk);
+}
+
+static void test_who_does_not_wait_for_100_is_served(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+                     "Expect: 100-continue\r\n\r\nabc");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 1);
+    assert_true(slice_ends_with(stranger_got(s), slice_lit("\r\n\r\nabc")));
+    desk_close(desk);
+}
+
+static void test_an_expectation_that_is_refused_gets_no_100(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 70000\r\n"
+                     "Expect: 100-continue\r\n\r\n");
+    assert_refused(desk, s, "413");
+    assert_int_equal(answers(s, "100"), 0);
+    desk_close(desk);
+}
+
+static void test_unknown_paths_and_methods_keep_the_connection(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(
+        s, GET("/nothing") "DELETE /hello HTTP/1.1\r\nHost: localhost\r\n\r\n" GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "404 Not Found"), 1);
+    assert_int_equal(answers(s, "405 Method Not Allowed"), 1);
+    assert_true(got_contains(s, "\r\nAllow: POST, GET, HEAD\r\n"));
+    assert_true(got_contains(s, "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
+                                "\"detail\":\"there is nothing at this path\"}"));
+    assert_int_equal(answers(s, "200"), 1);
+    desk_close(desk);
+}
+
+static void test_paths_are_compared_in_their_one_form(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("/x/../%68ello?q=1") GET("/items/a%20b") GET("http://localhost/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 3);
+    assert_true(got_contains(s, "\r\n\r\na b"));
+    desk_close(desk);
+}
+
+static void test_a_field_that_would_split_the_answer_is_a_500(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("/bad-field"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "500"), 1);
+    assert_false(got_contains(s, "Set-Cookie"));
+    assert_false(got_contains(s, "never"));
+    desk_close(desk);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_request_is_answered_and_the_connection_kept),
+        cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(test_answers_given_out_of_turn_leave_in_turn),
+        cmocka_unit_test(test_bytes_may_come_one_at_a_time),
+        cmocka_unit_test(test_ten_thousand_bytes_of_body_one_at_a_time),
+        cmocka_unit_test(test_head_gets_the_head_of_get),
+        cmocka_unit_test(test_the_client_may_close),
+        cmocka_unit_test(test_the_handler_may_close),
+        cmocka_unit_test(test_http_1_0_closes_unless_asked_to_stay),
+        cmocka_unit_test(test_a_stream_to_http_1_0_ends_with_the_connection),
+        cmocka_unit_test(test_who_expects_100_gets_it_before_sending),
+        cmocka_unit_test(test_100_waits_for_the_answers_before_it),
+        cmocka_unit_test(test_who_does_not_wait_for_100_is_served),
+        cmocka_unit_test(test_an_expectation_that_is_refused_gets_no_100),
+        cmocka_unit_test(test_unknown_paths_and_methods_keep_the_connection),
+        cmocka_unit_test(test_paths_are_compared_in_their_one_form),
+        cmocka_unit_test(test_a_field_that_would_split_the_answer_is_a_500),
+    };
+    return cmocka_run_group_tests_name("http/server", tests, NULL, NULL);
+}
