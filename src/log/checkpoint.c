@@ -230,6 +230,7 @@ static void release_segments(struct checkpoint *c, bool success) {
             segment->fresh = false;
         if (segment->touched && !success) {
             segment->sealed = true;
+            segment->doubtful = true;
             forget_open(c->log, segment);
         }
         segment->touched = false;

@@ -67,7 +67,8 @@ static int put_segments(const struct log *log, struct buf *out) {
         record_put_u64(at, segment->number);
         record_put_u64(at + 8, segment->size);
         record_put_u32(at + 16, segment->stream_id);
-        record_put_u32(at + 20, segment->sealed);
+        record_put_u32(at + 20, (segment->sealed ? CHECKPOINT_SEALED : 0u) |
+                                    (segment->doubtful ? CHECKPOINT_DOUBTFUL : 0u));
         count++;
     }
     if (!failed)

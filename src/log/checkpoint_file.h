@@ -16,6 +16,9 @@
 #define CHECKPOINT_BLOCK_SIZE 72u
 #define CHECKPOINT_END 0x21444e45u /* "END!" */
 
+#define CHECKPOINT_SEALED 1u
+#define CHECKPOINT_DOUBTFUL 2u
+
 struct checkpoint_header {
     uint8_t log_id[LOG_ID_SIZE];
     uint64_t position;
@@ -34,7 +37,7 @@ slice checkpoint_read_bytes(struct checkpoint_reader *reader, uint64_t size);
 struct checkpoint_segment {
     uint64_t number, size;
     uint32_t stream_id;
-    bool sealed;
+    bool sealed, doubtful;
 };
 struct checkpoint_segment checkpoint_read_segment(struct checkpoint_reader *reader);
 

@@ -42,7 +42,8 @@ struct checkpoint_segment checkpoint_read_segment(struct checkpoint_reader *r) {
     return (struct checkpoint_segment){.number = record_get_u64(at),
                                        .size = record_get_u64(at + 8),
                                        .stream_id = record_get_u32(at + 16),
-                                       .sealed = record_get_u32(at + 20) != 0};
+                                       .sealed = record_get_u32(at + 20) & CHECKPOINT_SEALED,
+                                       .doubtful = record_get_u32(at + 20) & CHECKPOINT_DOUBTFUL};
 }
 
 struct checkpoint_stream checkpoint_read_stream(struct checkpoint_reader *r) {
@@ -108,6 +109,7 @@ static int load_segments(struct log *log, struct checkpoint_reader *r) {
         segment->size = s.size;
         segment->stream_id = s.stream_id;
         segment->sealed = s.sealed;
+        segment->doubtful = s.doubtful;
         if (!s.sealed && !s.stream_id)
             log->segments.shared = segment;
     }

@@ -18,6 +18,7 @@
 #include "log/visible.h"
 
 #define LOG_STREAMS_MAX (1u << 20)
+#define FORMAT_TEXT_MAX 256u
 
 struct log {
     struct log_options options; /* strings and owners copied */
@@ -73,6 +74,8 @@ void log_fail(struct log *log, const struct error *error);
 /* log_close.c: the checkpoint asked for at close is over. */
 void log_close_step(struct log *log);
 const struct log_owner *log_owner_find(const struct log *log, uint32_t id);
+/* The text (with a NUL behind it) of DIR/format: 0, -EBADMSG or -ENOTSUP. */
+must_use int log_format_check(slice text);
 /* Recovery is over: timers and tasks begin. */
 void log_start(struct log *log);
 /* log_close.c: frees all parts, whatever state they are in. */

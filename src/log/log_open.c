@@ -23,7 +23,6 @@
 #include <stdio.h>
 
 #define DIRECTORY_MAX 3900u
-#define FORMAT_TEXT_MAX 256u
 
 static int refuse(struct log *log, struct error *ret_error, int failed, const char *name,
                   const char *message) {
@@ -60,6 +59,17 @@ static bool holds_data(struct log *log, const char *name) {
     return io_dir_list(log->host, path, found_entry, NULL) == 1;
 }
 
+int log_format_check(slice text) {
+    unsigned version = 0;
+    char expected[FORMAT_TEXT_MAX];
+    if (!text.len || sscanf(text.ptr, "nonet log %u", &version) != 1)
+        return -EBADMSG;
+    snprintf(expected, sizeof expected, "nonet log %u\n", version);
+    if (!slice_equal(text, slice_str(expected)) || !version)
+        return -EBADMSG;
+    return version > LOG_FORMAT_VERSION ? -ENOTSUP : 0;
+}
+
 static int check_format(struct log *log, bool *ret_fresh, struct error *ret_error) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/format", log->directory);
@@ -72,12 +82,11 @@ static int check_format(struct log *log, bool *ret_fresh, struct error *ret_erro
     }
     if (failed)
         return refuse(log, ret_error, failed, "format", "cannot be read");
-    unsigned version = 0;
-    if (sscanf(text, "nonet log %u", &version) != 1)
-        return refuse(log, ret_error, -EBADMSG, "format", "is damaged");
-    if (version > LOG_FORMAT_VERSION)
-        return refuse(log, ret_error, -ENOTSUP, "format", "was written by a newer version");
     *ret_fresh = false;
+    failed = log_format_check(slice_make(text, size));
+    if (failed)
+        return refuse(log, ret_error, failed, "format",
+                      failed == -EBADMSG ? "is damaged" : "was written by a newer version");
     return 0;
 }
 

@@ -36,9 +36,10 @@ struct segment {
     uint64_t blocks;    /* blocks saved in it */
     uint32_t stream_id; /* 0: shared */
     bool sealed;
-    bool fresh;   /* has no file yet */
-    bool touched; /* gets blocks from the checkpoint being made */
-    bool doomed;  /* goes when the checkpoint being made is on disk */
+    bool doubtful; /* a write to it has failed: only what blocks refer to is worth judging */
+    bool fresh;    /* has no file yet */
+    bool touched;  /* gets blocks from the checkpoint being made */
+    bool doomed;   /* goes when the checkpoint being made is on disk */
     struct io_file *file;
     unsigned users; /* loads under way on FILE */
     uint64_t used_at;

@@ -86,6 +86,13 @@ static int run_block(struct run *run, struct segment_write *write) {
     return failed ? failed : run_put(run, write->bytes, write->header.length);
 }
 
+/* Zeros to the end of the sector, over whatever an unfinished checkpoint may have left there. */
+static int run_pad(struct run *run) {
+    static const char zeros[SEGMENT_HEADER_SIZE];
+    size_t over = (size_t)((run->offset + run->used) % SEGMENT_HEADER_SIZE);
+    return over ? run_put(run, zeros, SEGMENT_HEADER_SIZE - over) : 0;
+}
+
 /* The blocks of one segment, the first COUNT of WRITES. */
 static int segment_write_file(const struct segments *s, struct segment_write *writes, size_t count,
                               char *buffer) {
@@ -104,6 +111,8 @@ static int segment_write_file(const struct segments *s, struct segment_write *wr
     }
     for (size_t i = 0; i < count && !failed; i++)
         failed = run_block(&run, &writes[i]);
+    if (!failed)
+        failed = run_pad(&run);
     if (!failed)
         failed = run_flush(&run);
     if (!failed)

@@ -82,8 +82,8 @@ static uint64_t scan_partial(const struct tally *tally) {
             unread += block_count_from(stream, block, tally->from);
     }
     if (unread && stream->staged.messages)
-        count += (uint64_t)((double)unread * (double)tally->partial /
-                            (double)stream->staged.messages);
+        count +=
+            (uint64_t)((double)unread * (double)tally->partial / (double)stream->staged.messages);
     return count < tally->partial ? count : tally->partial;
 }
 
