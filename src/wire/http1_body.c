@@ -231,18 +231,17 @@ static int step(struct http1_body *body, slice input, struct http1_part *ret_par
         return take_data(body, input, ret_part, ret_len);
     case HTTP1_BODY_TRAILERS:
         return read_trailers(body, input, ret_part, ret_len);
-    case HTTP1_BODY_OPEN:
-        return take_all(input, ret_part, ret_len);
     case HTTP1_BODY_CHUNK:
         *ret_found = false;
         return read_chunk_line(body, input, ret_len);
     case HTTP1_BODY_CHUNK_END:
         *ret_found = false;
         return read_chunk_end(body, input, ret_len);
-    case HTTP1_BODY_DONE:
+    case HTTP1_BODY_OPEN:
+    case HTTP1_BODY_DONE: /* the caller checks that it is not */
         break;
     }
-    return 0;
+    return take_all(input, ret_part, ret_len);
 }
 
 int http1_body_next(struct http1_body *body, slice input, struct http1_part *ret_part,

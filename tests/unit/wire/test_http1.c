@@ -87,6 +87,11 @@ static void lists_are_cut_at_commas_outside_quotes(void **state) {
     assert_true(http1_next_element(&list, &element));
     assert_slice(element, "d");
     assert_false(http1_next_element(&list, &element));
+    list = slice_lit("a\\, b");
+    assert_true(http1_next_element(&list, &element));
+    assert_slice(element, "a\\");
+    assert_true(http1_next_element(&list, &element));
+    assert_slice(element, "b");
     list = slice_lit("\"a, b");
     assert_true(http1_next_element(&list, &element));
     assert_slice(element, "\"a, b");
@@ -102,6 +107,20 @@ static void every_error_has_a_name_words_and_a_status(void **state) {
         assert_true(http1_error_status(error) >= 400 && http1_error_status(error) <= 505);
         assert_true(http1_reason(http1_error_status(error))[0] != '\0');
     }
+}
+
+static void tokens_are_of_the_bytes_of_rfc_9110(void **state) {
+    (void)state;
+    const char *others = "!#$%&'*+-.^_`|~";
+    for (int c = 0; c < 256; c++) {
+        const bool alphanumeric =
+            (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        const bool expected = alphanumeric || (c != 0 && strchr(others, c));
+        assert_int_equal(http1_is_token_byte((char)c), expected);
+    }
+    assert_true(http1_is_token(slice_lit("a-Z")));
+    assert_false(http1_is_token(slice_lit("a Z")));
+    assert_false(http1_is_token(none));
 }
 
 static struct http1_body body_of(enum http1_framing framing, uint64_t length) {
@@ -187,9 +206,11 @@ static void a_head_and_chunks_are_written(void **state) {
     r |= http1_write_chunk(&b, none);
     r |= http1_write_last_chunk(&b);
     r |= http1_write_end(&b);
-    r |= http1_write_request(&b, slice_lit("GET"), slice_lit("/x?y"));
+    r |= http1_write_request(&b, slice_lit("GET"), slice_lit("/~x?y"));
     r |= http1_write_status(&b, 299, slice_lit("Fine"));
     r |= http1_write_status(&b, 299, none);
+    r |= http1_write_status(&b, 100, none);
+    r |= http1_write_status(&b, 599, slice_lit("a\tb"));
     assert_int_equal(r, 0);
     assert_slice(buf_slice(&b), "HTTP/1.1 200 OK\r\n"
                                 "Transfer-Encoding: chunked\r\n"
@@ -198,9 +219,11 @@ static void a_head_and_chunks_are_written(void **state) {
                                 "11\r\n0123456789abcdefg\r\n"
                                 "0\r\n"
                                 "\r\n"
-                                "GET /x?y HTTP/1.1\r\n"
+                                "GET /~x?y HTTP/1.1\r\n"
                                 "HTTP/1.1 299 Fine\r\n"
-                                "HTTP/1.1 299 \r\n");
+                                "HTTP/1.1 299 \r\n"
+                                "HTTP/1.1 100 Continue\r\n"
+                                "HTTP/1.1 599 a\tb\r\n");
     buf_free(&b);
 }
 
@@ -255,6 +278,7 @@ int main(void) {
         cmocka_unit_test(fields_are_found_by_name),
         cmocka_unit_test(lists_are_cut_at_commas_outside_quotes),
         cmocka_unit_test(every_error_has_a_name_words_and_a_status),
+        cmocka_unit_test(tokens_are_of_the_bytes_of_rfc_9110),
         cmocka_unit_test(no_body_ends_without_a_byte),
         cmocka_unit_test(a_counted_body_stops_at_its_end),
         cmocka_unit_test(lines_of_chunks_are_used_though_no_part_came),

@@ -91,6 +91,7 @@ static void odd_lines_are_passed_over(void **state) {
     assert_slice(field.value, "");
     assert_true(nats_headers_next(&status.fields, &field));
     assert_slice(field.key, "B");
+    assert_slice(field.value, "1");
     assert_false(nats_headers_next(&status.fields, &field));
 }
 

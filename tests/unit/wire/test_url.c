@@ -39,15 +39,10 @@ static void what_is_no_authority(void **state) {
 static void ipv6_addresses(void **state) {
     (void)state;
     struct url_authority a;
-    static const char *const good[] = {"[::]",
-                                       "[1:2:3:4:5:6:7:8]",
-                                       "[1::8]",
-                                       "[::8]",
-                                       "[1::]",
-                                       "[::ffff:1.2.3.4]",
-                                       "[1:2:3:4:5:6:1.2.3.4]",
-                                       "[ABCD:ef01::]",
-                                       "[1:2:3:4:5:6:7::]"};
+    static const char *const good[] = {
+        "[::]",          "[1:2:3:4:5:6:7:8]", "[1::8]",        "[::8]",
+        "[1::]",         "[::ffff:1.2.3.4]",  "[::0.0.0.255]", "[1:2:3:4:5:6:1.2.3.4]",
+        "[ABCD:ef01::]", "[1:2:3:4:5:6:7::]"};
     for (size_t i = 0; i < array_count(good); i++)
         assert_int_equal(url_parse_authority(slice_str(good[i]), &a), 0);
     static const char *const wrong[] = {"[1:2:3:4:5:6:7]",
