@@ -1,5 +1,8 @@
 /*
  * http1_error.c - the table of http1_error.h, by number.
+ *
+ * Name, words and status come from the one X-macro, so a reason cannot be added without all
+ * three. An index out of range is a bug of ours and caught by check().
  */
 #include "wire/http1_error.h"
 

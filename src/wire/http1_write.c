@@ -1,5 +1,9 @@
 /*
  * http1_write.c - heads and chunks, checked before a byte of them is written.
+ *
+ * Every writer first judges its arguments, then reserves room for all it will write, then puts
+ * it: so it fails with nothing appended, or not at all. What it judges is only what could end a
+ * line early; whether the message makes sense is the caller's knowledge.
  */
 #include "wire/http1_write.h"
 #include "wire/http1_fields.h"

@@ -1,6 +1,9 @@
 /*
- * nats_write.c - the NATS protocol appended to buffers: room is made once for the whole of a
- * message, then it is put in one go by the inline functions of nats_write.h.
+ * nats_write.c - the NATS protocol appended to buffers.
+ *
+ * Room is made once for the whole of a message, then it is put in one go by the inline functions
+ * of nats_write.h; so a message is in the buffer whole or not at all. NATS_FRAME_ROOM covers the
+ * longest verb, the blanks, two sizes of 20 digits and two line ends.
  */
 #include "wire/nats_write.h"
 

@@ -1,5 +1,8 @@
 /*
  * wire_test.h - what the unit tests of wire share.
+ *
+ * cmocka with the headers it wants before it, and slices compared with a literal, length first,
+ * so that a wrong length is told as such.
  */
 #ifndef NONET_TESTS_WIRE_TEST_H
 #define NONET_TESTS_WIRE_TEST_H
