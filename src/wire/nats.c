@@ -131,8 +131,7 @@ static inline bool line_may_end(const struct nats_parser *p, slice input, size_t
            (p->scanned < end && memchr(input.ptr + p->scanned, '\n', end - p->scanned));
 }
 
-/* A mask of the blanks, line ends and control bytes among COUNT bytes, of which 64 at most count.
- */
+/* A mask of the blanks, line ends and control bytes among fewer than 64 bytes. */
 static __attribute__((noinline)) uint64_t mask_at_end(const char *at, size_t count) {
     char copy[MASK_BYTES];
     return mask_up_to_64(mask_pad(at, count, copy), ' ');
