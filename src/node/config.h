@@ -4,7 +4,7 @@
  *      text --wire/yaml--> tree --base/conf--> structs --cross checks--> struct config
  *                 `--- every mistake of all three steps goes to one list of errors ---'
  *
- * The sections node, listen, auth, streams, services, flows and limits are the node's; a room that
+ * The sections node, listen, auth, streams, services and limits are the node's; a room that
  * has its own gives a table named like the section, and finds its struct with config_section().
  * What no part of this version knows is refused, never ignored. Reading is pure: the only way out
  * is the lookup of `${NAME}` and `file:PATH`, which the caller provides.
@@ -62,7 +62,6 @@ struct config_user {
     struct conf_item item;
     slice user, password, nkey, token;
     struct config_rights publish, subscribe;
-    bool allow_responses;
 };
 
 struct config_auth {
@@ -74,10 +73,10 @@ struct config_stream {
     struct conf_item item;
     slice description;
     struct conf_array subjects;      /* of slice */
-    int retention, discard, storage; /* enums of bus/streams.h; storage 1 = memory */
+    int discard, storage; /* enums of bus/streams.h; storage 1 = memory */
     uint64_t max_age_ns, max_bytes, max_msg_size, duplicate_window_ns; /* 0 = without limit */
     int64_t max_msgs, max_msgs_per_subject, max_consumers;             /* 0 = without limit */
-    bool discard_new_per_subject, allow_direct, allow_rollup, deny_delete, deny_purge, no_ack;
+    bool discard_new_per_subject, allow_direct, deny_delete, deny_purge, no_ack;
 };
 
 struct config_service {
@@ -85,28 +84,6 @@ struct config_service {
     slice command, directory;
     int restart;           /* enum config_restart */
     struct conf_array env; /* of struct conf_pair */
-};
-
-struct config_nexmark {
-    struct conf_item item;
-    struct number_rate rate;
-    int64_t seed, out_of_order, limit; /* limit 0 = none */
-};
-
-struct config_from {
-    struct conf_item item;
-    struct config_nexmark nexmark;
-};
-
-struct config_to {
-    struct conf_item item;
-    slice publish; /* subject, may hold "{kind}" */
-};
-
-struct config_flow {
-    struct conf_item item;
-    struct config_from from;
-    struct config_to to;
 };
 
 struct config_limits {
@@ -121,7 +98,7 @@ struct config {
     struct config_node node;
     struct config_listen listen;
     struct config_auth auth;
-    struct conf_array streams, services, flows; /* of config_stream, config_service, config_flow */
+    struct conf_array streams, services; /* of config_stream, config_service */
     struct config_limits limits;
 
     struct arena arena;

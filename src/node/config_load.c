@@ -183,15 +183,14 @@ const struct config_listener *config_listener(const struct config *config, const
     return find_listener((struct config_listen *)&config->listen, slice_str(name));
 }
 
-int config_write_schema(const struct conf_table *const *sections, size_t count, struct buf *out) {
+int config_write_schema(const struct conf_key *const *sections, size_t count, struct buf *out) {
     struct conf_key keys[CONFIG_KEYS_MAX];
     struct conf_table table;
     config_root_table(sections, count, keys, &table);
     return conf_write_schema(&table, out);
 }
 
-int config_write_reference(const struct conf_table *const *sections, size_t count,
-                           struct buf *out) {
+int config_write_reference(const struct conf_key *const *sections, size_t count, struct buf *out) {
     struct conf_key keys[CONFIG_KEYS_MAX];
     struct conf_table table;
     config_root_table(sections, count, keys, &table);

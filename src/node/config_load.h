@@ -21,7 +21,7 @@ struct config_source {
     slice file;      /* how messages call it: "myapp/nonet.yaml" */
     slice directory; /* of the app, before relative paths; "" = leave them as written */
     struct conf_lookup lookup;
-    const struct conf_table *const *sections; /* of rooms, at most CONFIG_SECTIONS_MAX */
+    const struct conf_key *const *sections; /* of rooms, at most CONFIG_SECTIONS_MAX */
     size_t section_count;
     /* Adds what rooms find wrong in their sections to ERRORS, in the same pass; may be NULL. */
     void (*judge_sections)(const struct config *config, struct conf_errors *errors);
@@ -48,9 +48,9 @@ const struct config_listener *config_listener(const struct config *config, const
 bool config_is_loopback(struct conf_address address);
 
 /* JSON Schema and Markdown reference of the whole file. 0, -ENOBUFS or -ENOMEM. */
-must_use int config_write_schema(const struct conf_table *const *sections, size_t count,
+must_use int config_write_schema(const struct conf_key *const *sections, size_t count,
                                  struct buf *out);
-must_use int config_write_reference(const struct conf_table *const *sections, size_t count,
+must_use int config_write_reference(const struct conf_key *const *sections, size_t count,
                                     struct buf *out);
 
 #endif

@@ -39,32 +39,8 @@ static int judge_name(slice text, struct error *e) {
 }
 
 /* The subject that a generator publishes to; "{kind}" becomes person, auction or bid. */
-static int judge_template(slice text, struct error *e) {
-    slice kind = slice_lit("{kind}");
-    char subject[NAME_MAX_BYTES + 1];
-    size_t len = 0;
-    for (size_t i = 0; i < text.len && len < NAME_MAX_BYTES;) {
-        bool placeholder = slice_starts_with(slice_skip(text, i), kind);
-        if (!placeholder && (text.ptr[i] == '{' || text.ptr[i] == '}')) {
-            error_set(e, -EINVAL, "holds an unknown placeholder");
-            error_hint(e, "the one placeholder here is {kind}: person, auction or bid");
-            return -EINVAL;
-        }
-        subject[len++] = placeholder ? 'k' : text.ptr[i];
-        i += placeholder ? kind.len : 1;
-    }
-    if (nats_subject_literal(slice_make(subject, len))) {
-        return 0;
-    }
-    error_set(e, -EINVAL, "is not a subject to publish to: '%.*s'",
-              slice_fmt(slice_take(text, 64)));
-    error_hint(e, "tokens joined by dots, without wildcards, such as {kind}.new");
-    return -EINVAL;
-}
-
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const restarts[] = {"always", "on-failure", "never", NULL};
-static const char *const retentions[] = {"limits", "interest", "workqueue", NULL};
 static const char *const discards[] = {"old", "new", NULL};
 static const char *const storages[] = {"file", "memory", NULL};
 
@@ -157,7 +133,7 @@ static const struct conf_table tls_table =
     }
 
 static const struct conf_key nats_keys[] = LISTENER_KEYS("127.0.0.1:4222");
-static const struct conf_key http_keys[] = LISTENER_KEYS("127.0.0.1:8080");
+static const struct conf_key http_keys[] = LISTENER_KEYS(NULL);
 static const struct conf_key admin_keys[] = LISTENER_KEYS("127.0.0.1:8222");
 static const struct conf_table nats_table =
     TABLE(nats_keys, "listener", "Where NATS clients connect", struct config_listener);
@@ -260,11 +236,6 @@ static const struct conf_key user_keys[] = {
      AT(struct config_user, subscribe),
      .table = &rights_table,
      .doc = "what this user may subscribe to"},
-    {.name = "allow_responses",
-     .type = CONF_BOOL,
-     AT(struct config_user, allow_responses),
-     .fallback = "false",
-     .doc = "may answer a request that it was sent, whatever publish says"},
 };
 static const struct conf_table user_table =
     TABLE(user_keys, "user", "Who may connect, and to which subjects", struct config_user);
@@ -298,12 +269,6 @@ static const struct conf_key stream_keys[] = {
      AT(struct config_stream, description),
      .max = 4096,
      .doc = "words for people"},
-    {.name = "retention",
-     .type = CONF_ENUM,
-     AT(struct config_stream, retention),
-     .words = retentions,
-     .fallback = "limits",
-     .doc = "keep until a limit, until every consumer has it, or until one has"},
     {.name = "storage",
      .type = CONF_ENUM,
      AT(struct config_stream, storage),
@@ -376,11 +341,6 @@ static const struct conf_key stream_keys[] = {
      AT(struct config_stream, allow_direct),
      .fallback = "false",
      .doc = "messages may be read by direct get"},
-    {.name = "allow_rollup",
-     .type = CONF_BOOL,
-     AT(struct config_stream, allow_rollup),
-     .fallback = "false",
-     .doc = "a message may replace all before it (Nats-Rollup)"},
     {.name = "deny_delete",
      .type = CONF_BOOL,
      AT(struct config_stream, deny_delete),
@@ -433,99 +393,6 @@ static const struct conf_key service_keys[] = {
 static const struct conf_table service_table =
     TABLE(service_keys, "service", "A program that the node starts and keeps alive",
           struct config_service);
-
-/* flows */
-
-static const struct conf_key nexmark_keys[] = {
-    {.name = "rate",
-     .type = CONF_RATE,
-     AT(struct config_nexmark, rate),
-     .fallback = "10000/s",
-     .doc = "events per time, all kinds together"},
-    {.name = "seed",
-     .type = CONF_INT,
-     AT(struct config_nexmark, seed),
-     .fallback = "1",
-     .doc = "the same seed gives the same events"},
-    {.name = "out_of_order",
-     .type = CONF_INT,
-     AT(struct config_nexmark, out_of_order),
-     .fallback = "1",
-     .min = 1,
-     .max = 100000,
-     .doc = "events are shuffled within groups of so many; 1 keeps their order"},
-    {.name = "limit",
-     .type = CONF_INT,
-     AT(struct config_nexmark, limit),
-     .zero_word = UNLIMITED,
-     .fallback = UNLIMITED,
-     .min = 1,
-     .doc = "events after which the generator stops"},
-};
-static const struct conf_table nexmark_table =
-    TABLE(nexmark_keys, "nexmark", "The generator of the auction example", struct config_nexmark);
-
-static const struct conf_key from_keys[] = {
-    {.name = "nexmark",
-     .type = CONF_SECTION,
-     AT(struct config_from, nexmark),
-     .table = &nexmark_table,
-     .doc = "persons, auctions and bids by the Nexmark rules"},
-};
-static const struct conf_table from_table = {
-    .name = "from",
-    .doc = "Where a flow's records come from",
-    .keys = from_keys,
-    .count = array_count(from_keys),
-    .size = sizeof(struct config_from),
-    .one_of = true,
-};
-
-static const struct conf_key to_keys[] = {
-    {.name = "publish",
-     .type = CONF_STRING,
-     AT(struct config_to, publish),
-     .min = 1,
-     .max = NAME_MAX_BYTES,
-     .judge = judge_template,
-     .doc = "a subject; {kind} becomes person, auction or bid"},
-};
-static const struct conf_table to_table = {
-    .name = "to",
-    .doc = "Where a flow's records go",
-    .keys = to_keys,
-    .count = array_count(to_keys),
-    .size = sizeof(struct config_to),
-    .one_of = true,
-};
-
-static const char *unknown_flow_key(slice key) {
-    bool later = slice_equal(key, slice_lit("sql")) || slice_equal(key, slice_lit("batch"));
-    return later ? "this version of nonet has flows from a generator to a subject only" : NULL;
-}
-
-static const struct conf_key flow_keys[] = {
-    {.name = "from",
-     .type = CONF_SECTION,
-     AT(struct config_flow, from),
-     .flags = CONF_REQUIRED,
-     .table = &from_table,
-     .doc = "the source"},
-    {.name = "to",
-     .type = CONF_SECTION,
-     AT(struct config_flow, to),
-     .flags = CONF_REQUIRED,
-     .table = &to_table,
-     .doc = "the sink"},
-};
-static const struct conf_table flow_table = {
-    .name = "flow",
-    .doc = "A pipeline from a source to a sink",
-    .keys = flow_keys,
-    .count = array_count(flow_keys),
-    .size = sizeof(struct config_flow),
-    .unknown = unknown_flow_key,
-};
 
 /* limits */
 
@@ -636,13 +503,6 @@ static const struct conf_key own_keys[] = {
      .max = 1000,
      .table = &service_table,
      .doc = "programs that the node starts, by name"},
-    {.name = "flows",
-     .type = CONF_MAP,
-     .of = CONF_SECTION,
-     AT(struct config, flows),
-     .max = 1000,
-     .table = &flow_table,
-     .doc = "pipelines by name"},
     {.name = "limits",
      .type = CONF_SECTION,
      AT(struct config, limits),
@@ -661,21 +521,17 @@ static const char *unknown_section(slice key) {
     return NULL;
 }
 
-void config_root_table(const struct conf_table *const *sections, size_t count,
+void config_root_table(const struct conf_key *const *sections, size_t count,
                        struct conf_key keys[CONFIG_KEYS_MAX], struct conf_table *ret_table) {
     size_t size = sizeof(struct config);
     check(count <= CONFIG_SECTIONS_MAX);
     memcpy(keys, own_keys, sizeof(own_keys));
     for (size_t i = 0; i < count; i++) {
         size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-        keys[CONFIG_OWN_SECTIONS + i] = (struct conf_key){
-            .name = sections[i]->name,
-            .type = CONF_SECTION,
-            .offset = size,
-            .table = sections[i],
-            .doc = sections[i]->doc,
-        };
-        size += sections[i]->size;
+        struct conf_key *key = &keys[CONFIG_OWN_SECTIONS + i];
+        *key = *sections[i];
+        key->offset = size;
+        size += key->type == CONF_SECTION ? key->table->size : sizeof(struct conf_array);
     }
     *ret_table = (struct conf_table){
         .name = "nonet.yaml",

@@ -9,12 +9,12 @@
 
 #include "node/config_load.h"
 
-#define CONFIG_OWN_SECTIONS 7u
+#define CONFIG_OWN_SECTIONS 6u
 #define CONFIG_KEYS_MAX (CONFIG_OWN_SECTIONS + CONFIG_SECTIONS_MAX)
 
 /* The root table of the own sections and those of SECTIONS: fills KEYS (which the table points to)
    and *RET_TABLE. table->size is the size of the whole block. */
-void config_root_table(const struct conf_table *const *sections, size_t count,
+void config_root_table(const struct conf_key *const *sections, size_t count,
                        struct conf_key keys[CONFIG_KEYS_MAX], struct conf_table *ret_table);
 
 /* Adds an error for everything that is wrong between keys (config_check.c). 0 or -ENOMEM (of

@@ -7,6 +7,7 @@
 #include "io/file.h"
 #include "io/process.h"
 #include "node/state.h"
+#include "rooms/etl/etl.h"
 #include "rooms/pubsub/pubsub.h"
 #include "rooms/request/request.h"
 
@@ -17,6 +18,7 @@
 const struct room *const node_rooms[] = {
     &pubsub_room,
     &request_room,
+    &etl_room,
 };
 const unsigned node_room_count = array_count(node_rooms);
 

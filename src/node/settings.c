@@ -47,11 +47,11 @@ static int print_mistakes(const struct conf_errors *errors) {
     _cleanup_buf_ struct buf text = buf_make(1u << 20);
     int failed = conf_errors_text(errors, &text);
     if (!failed)
-        fprintf(stderr, "%.*s\n", slice_fmt(buf_slice(&text)));
+        fprintf(stderr, "%.*s", slice_fmt(buf_slice(&text)));
     return failed;
 }
 
-static size_t room_sections(const struct conf_table *sections[NODE_ROOMS_MAX]) {
+static size_t room_sections(const struct conf_key *sections[NODE_ROOMS_MAX]) {
     size_t count = 0;
     for (unsigned i = 0; i < node_room_count; i++)
         if (node_rooms[i]->config)
@@ -90,7 +90,7 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
     int failed = load_text(node, &text, &size, ret_error);
     if (failed)
         return failed;
-    const struct conf_table *sections[NODE_ROOMS_MAX];
+    const struct conf_key *sections[NODE_ROOMS_MAX];
     struct config_override overrides[NODE_LISTENS_MAX];
     for (unsigned i = 0; i < node->options->listen_count; i++)
         overrides[i] = (struct config_override){slice_str(node->options->listens[i].name),
@@ -102,6 +102,7 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
         .lookup = {look_up_variable, look_up_file, node->room.host},
         .sections = sections,
         .section_count = room_sections(sections),
+        .judge_sections = check_rooms,
         .overrides = overrides,
         .override_count = node->options->listen_count,
         .insecure = node->options->insecure,
@@ -109,10 +110,6 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
     struct conf_errors *errors = mem_zalloc(1, sizeof *errors);
     struct config *config = NULL;
     failed = errors ? config_load(&source, &config, errors) : -ENOMEM;
-    if (!failed) {
-        check_rooms(config, errors);
-        failed = errors->count ? -EINVAL : 0;
-    }
     if (failed) {
         if (print && errors && print_mistakes(errors) == 0)
             error_set(ret_error, failed, "%zu mistake%s in %s", errors->count + errors->more,
@@ -233,8 +230,8 @@ int node_make_auth(const struct config *config, struct auth **ret_auth, struct e
             .publish_deny = subjects_of(from[i].publish.deny),
             .subscribe_allow = subjects_of(from[i].subscribe.allow),
             .subscribe_deny = subjects_of(from[i].subscribe.deny),
-            .limits_publish = from[i].publish.allow.count > 0,
-            .limits_subscribe = from[i].subscribe.allow.count > 0,
+            .limits_publish = from[i].publish.allow.items != NULL,
+            .limits_subscribe = from[i].subscribe.allow.items != NULL,
         };
     int failed = auth_create(users, (unsigned)count, ret_auth, ret_error);
     mem_free(users);

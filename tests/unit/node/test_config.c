@@ -1,4 +1,5 @@
 #include "node/config_load.h"
+#include "rooms/etl/etl_config.h"
 
 #include "../base/base_test.h"
 
@@ -39,7 +40,9 @@ static const struct conf_table room_table = {.name = "room",
                                              .keys = room_keys,
                                              .count = array_count(room_keys),
                                              .size = sizeof(struct room_section)};
-static const struct conf_table *const sections[] = {&room_table};
+static const struct conf_key room_key = {
+    .name = "room", .type = CONF_SECTION, .table = &room_table, .doc = "a room"};
+static const struct conf_key *const sections[] = {&room_key, &etl_flows_key};
 
 static struct config_source source_of(const char *text) {
     return (struct config_source){
@@ -48,7 +51,7 @@ static struct config_source source_of(const char *text) {
         .directory = slice_lit("myapp"),
         .lookup = {variable, file, NULL},
         .sections = sections,
-        .section_count = 1,
+        .section_count = array_count(sections),
     };
 }
 
@@ -92,7 +95,7 @@ static void without_a_file_the_defaults_run(void **state) {
     assert_int_equal(c->node.shards, 0);
     assert_int_equal(c->node.log.level, 2);
     assert_slice(c->listen.nats.address.text, "127.0.0.1:4222");
-    assert_slice(c->listen.http.address.text, "127.0.0.1:8080");
+    assert_int_equal(c->listen.http.address.text.len, 0);
     assert_slice(c->listen.admin.address.text, "127.0.0.1:8222");
     assert_ptr_equal(config_listener(c, "admin"), &c->listen.admin);
     assert_null(config_listener(c, "sql"));
@@ -155,7 +158,8 @@ static void the_normative_shape_is_read(void **state) {
     assert_slice(services[0].directory, "myapp");
     assert_int_equal(services[0].restart, CONFIG_RESTART_ON_FAILURE);
     assert_slice(((const struct conf_pair *)services[0].env.items)[0].text, "fast");
-    const struct config_flow *flows = c->flows.items;
+    const struct conf_array *array = config_section(c, "flows");
+    const struct etl_flow *flows = array->items;
     assert_int_equal(flows[0].from.nexmark.rate.count, 500);
     assert_int_equal(flows[0].from.nexmark.limit, 1000);
     assert_slice(flows[0].to.publish, "{kind}.new");
@@ -399,8 +403,8 @@ static void the_tables_describe_themselves(void **state) {
     (void)state;
     struct buf schema _cleanup_buf_ = buf_make(1 << 20);
     struct buf page _cleanup_buf_ = buf_make(1 << 20);
-    assert_int_equal(config_write_schema(sections, 1, &schema), 0);
-    assert_int_equal(config_write_reference(sections, 1, &page), 0);
+    assert_int_equal(config_write_schema(sections, array_count(sections), &schema), 0);
+    assert_int_equal(config_write_reference(sections, array_count(sections), &page), 0);
     assert_non_null(strstr(buf_text(&schema), "\"max_age\":{"));
     assert_non_null(strstr(buf_text(&schema), "\"window\":{"));
     assert_non_null(strstr(buf_text(&page), "\n## streams.NAME\n"));
