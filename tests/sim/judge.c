@@ -10,46 +10,56 @@
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+/* A block is sure to be there while its load tells so; after that the cache may need its place. */
 struct reader {
     struct log_load load; /* first */
     struct world *world;
+    struct log_stream *stream;
+    uint64_t sequence;
+    struct log_record *record; /* NULL: nothing is to be read */
+    bool done;
+    int answer;
 };
 
 static void on_loaded(struct log_load *load, int failed) {
-    struct world *world = ((struct reader *)(void *)load)->world;
-    world->loaded = true;
-    world->load_failed = failed;
+    struct reader *reader = (struct reader *)(void *)load;
+    reader->done = true;
+    reader->answer = failed;
+    if (!failed && reader->record)
+        reader->answer =
+            log_read(reader->world->log, reader->stream, reader->sequence, reader->record);
 }
 
 static bool is_loaded(void *self) {
-    return ((struct world *)self)->loaded;
+    return ((struct reader *)self)->done;
 }
 
-static int load(struct world *world, struct log_stream *stream, uint64_t sequence) {
-    struct reader reader = {.load = {.done = on_loaded}, .world = world};
-    world->loaded = false;
+static int load(struct world *world, struct log_stream *stream, uint64_t sequence,
+                struct log_record *record) {
+    struct reader reader = {.load = {.done = on_loaded},
+                            .world = world,
+                            .stream = stream,
+                            .sequence = sequence,
+                            .record = record};
     int failed = log_load(world->log, stream, sequence, &reader.load);
     if (failed == -EAGAIN) {
         sim_run_for(world->sim, SIM_MILLISECOND);
-        return 0;
+        return -EINPROGRESS;
     }
     if (failed)
         return failed;
-    if (!sim_run_until(world->sim, is_loaded, world, 60 * SIM_SECOND))
+    if (reader.done)
+        campaign_fail(world->campaign, "a load is done inside log_load");
+    if (!sim_run_until(world->sim, is_loaded, &reader, 60 * SIM_SECOND))
         campaign_fail(world->campaign, "a load is never done");
-    return world->load_failed;
+    return reader.answer;
 }
 
 int world_read(struct world *world, struct log_stream *stream, uint64_t sequence,
                struct log_record *ret_record) {
-    int failed = -EINPROGRESS;
-    for (int i = 0; failed == -EINPROGRESS && i < READ_TRIES; i++) {
-        failed = log_read(world->log, stream, sequence, ret_record);
-        if (failed == -EINPROGRESS) {
-            failed = load(world, stream, sequence);
-            failed = failed ? failed : -EINPROGRESS;
-        }
-    }
+    int failed = log_read(world->log, stream, sequence, ret_record);
+    for (int i = 0; failed == -EINPROGRESS && i < READ_TRIES; i++)
+        failed = load(world, stream, sequence, ret_record);
     return failed;
 }
 
@@ -101,7 +111,7 @@ static void judge_seek(struct world *world, unsigned index, struct log_stream *s
         failed = log_seek(world->log, stream, model_subject_text(subject), at, &record);
         if (failed == -EINPROGRESS || failed == -EAGAIN)
             at = record.sequence;
-        if (failed == -EINPROGRESS && load(world, stream, at))
+        if (failed == -EINPROGRESS && load(world, stream, at, NULL))
             campaign_fail(world->campaign, "stream %u: cannot load %" PRIu64, index, at);
     }
     bool found = wanted <= expected->last;

@@ -19,7 +19,7 @@
 #define MODEL_STREAMS 4u
 #define MODEL_OWNERS 2u
 #define MODEL_MESSAGES 256u
-#define MODEL_OPS 8u
+#define MODEL_OPS 12u
 #define MODEL_SUBJECTS 8u
 #define MODEL_PAYLOAD_MAX 120000u
 

@@ -89,12 +89,14 @@ static void on_done(struct log_commit *commit, int failed) {
     pending->done = true;
     if (sim_host_down(world->host))
         return; /* a ghost's word */
-    if (!failed && world->fatal)
-        campaign_fail(world->campaign, "success behind a fatal error");
-    if (failed && !world->fatal)
-        campaign_fail(world->campaign, "a commit fails without a fatal error: %d", failed);
-    if (failed)
+    if (!failed && (world->fatal || world->refused))
+        campaign_fail(world->campaign, "success behind a failed commit or a fatal error");
+    if (failed && !world->faulty)
+        campaign_fail(world->campaign, "a commit fails without a fault: %s", error_name(failed));
+    if (failed) {
+        world->refused = true;
         return;
+    }
     world->campaign->checked++;
     if (!pending->durable)
         return;
@@ -202,6 +204,7 @@ static int stage_op(struct world *world, struct log_batch *batch, struct model_o
 static void stage_ops(struct world *world, struct log_batch *batch, struct world_pending *pending,
                       uint64_t wanted) {
     unsigned untouchable = 0, appended = 0;
+    check(wanted * 2 <= MODEL_OPS);
     for (uint64_t i = 0; i < wanted; i++) {
         struct model_op op = draw_op(world, untouchable, appended);
         bool fresh = op.kind == MODEL_PUT && !world->staged.streams[op.stream].exists;
@@ -399,6 +402,11 @@ static void act(struct world *world) {
 void world_live(struct world *world, uint64_t actions) {
     for (; actions > 0 && !sim_host_down(world->host) && !world->fatal; actions--)
         act(world);
+    if (world->refused && !sim_host_down(world->host)) {
+        sim_run_for(world->sim, SIM_SECOND);
+        if (!world->fatal)
+            campaign_fail(world->campaign, "a commit has failed, and nobody was told why");
+    }
 }
 
 static void on_stopped(void *self) {
@@ -434,7 +442,7 @@ void world_leave(struct world *world) {
 
 int world_open(struct world *world) {
     struct error error = {0};
-    world->fatal = world->stopped = false;
+    world->fatal = world->stopped = world->refused = false;
     world->memory_batches = world->memory_done = 0;
     for (unsigned i = 0; i < MODEL_OWNERS; i++)
         world->found[i].found = (struct model_owner){0};

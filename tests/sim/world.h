@@ -52,9 +52,8 @@ struct world {
 
     bool faulty;  /* io or memory has been made to fail in this life: more answers are allowed */
     bool fatal;   /* on_fatal was called */
+    bool refused; /* a commit has failed */
     bool stopped; /* log_close is done */
-    bool loaded;  /* a load is done */
-    int load_failed;
     unsigned memory_batches, memory_done;
 };
 
