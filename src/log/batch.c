@@ -174,6 +174,9 @@ static int stage_reserve(struct log_batch *batch, struct log_stream *stream, sli
     if (!failed)
         failed = subjects_reserve(&stream->subjects, plan->subjects + 1,
                                   plan->subject_bytes + subject.len);
+    if (!failed && plan->table)
+        failed = subjects_reserve(plan->table, plan->subjects + 1,
+                                  plan->subject_bytes + subject.len);
     if (!failed)
         failed = retention_prepare_append(batch, stream, subject, hash, size);
     return failed ? failed : plan_place(stream, plan, size);
@@ -210,6 +213,7 @@ int batch_stage_message(struct log_batch *batch, struct log_stream *stream,
                                                      .block = plan->block,
                                                      .size = size,
                                                      .time_ns = placed.time_ns};
+    plan->changes++;
     plan->sequence++;
     plan->last_time = placed.time_ns;
     plan->length += size;
@@ -232,6 +236,7 @@ static int stage_small(struct log_batch *batch, struct log_stream *stream, uint8
         if (failed)
             return failed;
     }
+    stream->plan.changes++;
     batch->changes[batch->count++] =
         (struct change){.kind = kind, .stream = stream, .sequence = sequence};
     return 0;

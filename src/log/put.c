@@ -97,10 +97,13 @@ static int stage_limits(struct log_batch *batch, struct put_stream *put) {
     if (failed)
         return failed;
     uint64_t most = put->limits.messages_per_subject_max;
-    uint64_t before = stream->limits.messages_per_subject_max;
+    const struct log_limits *now = stream->plan.limits ? stream->plan.limits : &stream->limits;
+    uint64_t before = now->messages_per_subject_max;
     unsigned history = history_for(&put->limits);
     if (history == stream->subjects.history && (!most || (before && most >= before)))
         return 0;
+    if (stream->plan.changes) /* the pass below sees the stream as it is */
+        return -EBUSY;
     subjects_init(&put->subjects, stream->subjects.key, history);
     failed = retention_find_over(stream, most, &put->subjects, &put->kills);
     if (!failed)
@@ -120,7 +123,8 @@ static int stage_put(struct log_batch *batch, struct put_stream *put, const stru
     if (!stream)
         return stage_new(batch, put, record, in_memory);
     put->stream = stream;
-    if (stream->plan.removed || stream->in_memory != in_memory || stream->plan.messages)
+    batch_plan(batch, stream);
+    if (stream->plan.removed || stream->in_memory != in_memory || stream->plan.table)
         return -EBUSY;
     return stage_limits(batch, put);
 }
@@ -151,7 +155,10 @@ int batch_stage_put(struct log_batch *batch, const struct record *record,
         put_free(put);
         return failed;
     }
-    batch_plan(batch, put->stream);
+    struct stream_plan *plan = batch_plan(batch, put->stream);
+    plan->limits = &put->limits;
+    plan->table = put->rebuilt ? &put->subjects : NULL;
+    plan->changes++;
     batch->changes[batch->count++] =
         (struct change){.kind = RECORD_PUT_STREAM, .stream = put->stream, .put = put};
     *ret_stream = put->stream;

@@ -109,7 +109,10 @@ static void clear(struct log_stream *stream, uint64_t first) {
         block->live = 0;
         block->live_bytes = 0;
     }
-    subjects_free(&stream->subjects);
+    if (stream->plan.subjects) /* the same batch appends */
+        subjects_clear(&stream->subjects);
+    else
+        subjects_free(&stream->subjects);
     stream->staged.messages = 0;
     stream->staged.bytes = 0;
     stream->staged.first = first;
@@ -178,8 +181,10 @@ static uint64_t excess(uint64_t is, uint64_t most) {
 int retention_prepare_limits(struct log_batch *batch, struct log_stream *stream,
                              const struct log_limits *limits) {
     (void)batch;
-    return prepare_front(stream, excess(stream->staged.messages, limits->messages_max),
-                         excess(stream->staged.bytes, limits->bytes_max));
+    const struct stream_plan *plan = &stream->plan;
+    return prepare_front(stream,
+                         excess(stream->staged.messages + plan->messages, limits->messages_max),
+                         excess(stream->staged.bytes + plan->bytes, limits->bytes_max));
 }
 
 int retention_prepare_trim(struct log_batch *batch, struct log_stream *stream,
@@ -247,8 +252,8 @@ void retention_apply_subject(struct log_stream *stream, slice subject, uint64_t 
 
 int retention_prepare_append(struct log_batch *batch, struct log_stream *stream, slice subject,
                              uint64_t hash, uint32_t size) {
-    const struct log_limits *limits = &stream->limits;
     struct stream_plan *plan = &stream->plan;
+    const struct log_limits *limits = plan->limits ? plan->limits : &stream->limits;
     int failed = 0;
     if (limits->messages_per_subject_max) {
         failed = batch_reserve_bits(batch, 1);
@@ -257,7 +262,7 @@ int retention_prepare_append(struct log_batch *batch, struct log_stream *stream,
         if (failed)
             return failed;
         plan->kills++;
-        struct subject *e = stream->subjects.history || limits->messages_per_subject_max == 1
+        struct subject *e = limits->messages_per_subject_max <= SUBJECTS_HISTORY_MAX || plan->table
                                 ? NULL
                                 : subjects_find(&stream->subjects, subject, hash);
         uint64_t sequence = 0;

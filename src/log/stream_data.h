@@ -40,8 +40,11 @@ struct stream_counts {
 struct stream_plan {
     bool active;
     bool removed;
-    struct log_stream *next; /* of those touched by the batch */
-    uint64_t sequence;       /* of the next append */
+    struct log_stream *next;         /* of those touched by the batch */
+    uint32_t changes;                /* staged for this stream */
+    const struct log_limits *limits; /* as the batch changes them, or NULL */
+    struct subjects *table;          /* that will take the place of the stream's, or NULL */
+    uint64_t sequence;               /* of the next append */
     int64_t last_time;
     uint64_t messages, bytes;         /* appended by the batch */
     uint64_t subjects, subject_bytes; /* reserved */

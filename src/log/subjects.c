@@ -64,6 +64,17 @@ void subjects_free(struct subjects *s) {
     subjects_init(s, s->key, s->history);
 }
 
+void subjects_clear(struct subjects *s) {
+    if (s->bits)
+        memset(s->slots, 0, sizeof(*s->slots) << s->bits);
+    s->spare_count = 0;
+    for (uint32_t i = 0; i < s->chunk_count; i++) {
+        s->chunks[i].used = s->chunks[i].dead = 0;
+        s->spare_count += s->chunks[i].bytes && i != s->current;
+    }
+    s->count = s->live_bytes = s->dead_bytes = 0;
+}
+
 /* --- slots --------------------------------------------------------------------------------- */
 
 static uint32_t slot_home(const struct subjects *s, uint32_t hash) {

@@ -70,6 +70,9 @@ void subjects_init(struct subjects *s, struct hash_key key, unsigned history);
 /* Frees everything; the table is empty and usable. */
 void subjects_free(struct subjects *s);
 
+/* No subject is left; reservations stand. */
+void subjects_clear(struct subjects *s);
+
 static inline uint64_t subjects_hash(const struct subjects *s, slice text) {
     return hash_slice(&s->key, text);
 }
