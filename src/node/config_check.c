@@ -219,7 +219,7 @@ static void check_tls(const struct checker *c, const struct config_listener *l) 
 
 static void check_listener(const struct checker *c, const struct config_listener *l,
                            bool insecure) {
-    if (l->item.off) {
+    if (l->item.off || !l->address.text.len) {
         return;
     }
     check_tls(c, l);
@@ -238,7 +238,8 @@ static void check_listeners(const struct checker *c, bool insecure) {
     for (size_t i = 0; i < array_count(all); i++) {
         check_listener(c, all[i], insecure);
         for (size_t j = 0; j < i; j++) {
-            bool open = !all[i]->item.off && !all[j]->item.off && all[i]->address.port != 0;
+            bool open = !all[i]->item.off && !all[j]->item.off && all[i]->address.text.len &&
+                        all[j]->address.text.len && all[i]->address.port != 0;
             if (open && slice_equal(all[i]->address.text, all[j]->address.text)) {
                 conf_errors_note(c->errors, all[i]->item.place, "give each its own port",
                                  "listeners %.*s and %.*s have the same address",

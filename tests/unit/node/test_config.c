@@ -289,11 +289,11 @@ static void listeners_and_their_tls_must_fit(void **state) {
     assert_refused("listen: {nats: {tls: {key: a}}}\n",
                    "myapp/nonet.yaml:1:17: listener nats has a TLS key without its certificate\n"
                    "  hint: cert and key go together\n");
-    assert_refused("listen: {http: {tls: {verify: true}}}\n",
-                   "myapp/nonet.yaml:1:17: listener http has a tls section without certificate\n"
+    assert_refused("listen: {admin: {tls: {verify: true}}}\n",
+                   "myapp/nonet.yaml:1:18: listener admin has a tls section without certificate\n"
                    "  hint: give cert and key, or take tls out\n");
-    assert_refused("listen: {http: {tls: {cert: a, key: b, verify: true}}}\n",
-                   "myapp/nonet.yaml:1:17: listener http verifies clients, but against nothing\n"
+    assert_refused("listen: {admin: {tls: {cert: a, key: b, verify: true}}}\n",
+                   "myapp/nonet.yaml:1:18: listener admin verifies clients, but against nothing\n"
                    "  hint: give ca, the authorities of the clients\n");
     assert_refused("listen: {http: {address: 4222}}\n",
                    "myapp/nonet.yaml:1:10: listeners nats and http have the same address\n"
