@@ -128,11 +128,8 @@ int admin_open(struct node *node, struct error *ret_error) {
     return make_token(admin, ret_error);
 }
 
-static int make_tls(struct node *node, struct io_tls **ret_tls, struct error *ret_error) {
-    const struct room_listen *listen = room_listen(&node->room, "admin");
-    *ret_tls = NULL;
-    if (!listen->cert_file)
-        return 0;
+int node_make_tls(struct node *node, const struct room_listen *listen, struct io_tls **ret_tls,
+                  struct error *ret_error) {
     struct io_tls_options options = {
         .cert_file = listen->cert_file,
         .key_file = listen->key_file,
@@ -155,8 +152,8 @@ int admin_listen(struct node *node, struct error *ret_error) {
         .owner = node,
         .reading_too = !local,
     };
-    struct io_tls *tls;
-    int failed = make_tls(node, &tls, ret_error);
+    struct io_tls *tls = NULL;
+    int failed = listen->cert_file ? node_make_tls(node, listen, &tls, ret_error) : 0;
     if (failed)
         return failed;
     struct http_server_options options = {

@@ -94,6 +94,7 @@ static void take_down(struct node *node) {
         if (node->room_open[i] && node_rooms[i]->close)
             node_rooms[i]->close(node->room_self[i]);
     admin_close(node);
+    front_free(node);
     node->services = mem_free(node->services);
     node->room.group = io_group_free(node->room.group);
     node->room.metrics = metrics_free(node->room.metrics);

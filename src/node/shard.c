@@ -103,6 +103,7 @@ static void on_log_closed(void *self) {
 
 static void close_shard(struct node_shard *shard) {
     figures_stop(shard);
+    front_shard_close(shard);
     close_rooms(shard);
     shard->room.streams = streams_free(shard->room.streams);
     if (!shard->log) {
@@ -194,6 +195,7 @@ void node_shard_free(struct node_shard *shard) {
     if (!shard->node)
         return;
     figures_stop(shard);
+    front_shard_close(shard);
     close_rooms(shard);
     shard->room.streams = streams_free(shard->room.streams);
     shard->log = log_abandon(shard->log);

@@ -67,6 +67,8 @@ struct node {
     struct declare *declare;
     struct services *services;
     struct admin *admin;
+    struct http_server *front; /* front.c */
+    struct http_routes *front_routes;
     struct {
         const char *name;
         char address[80];
@@ -126,7 +128,16 @@ void services_stop(struct node *node);
 /* admin.c: the admin listener and the node's own pages. */
 must_use int admin_open(struct node *node, struct error *ret_error);
 must_use int admin_listen(struct node *node, struct error *ret_error);
+/* A server's context from a listener's files. */
+must_use int node_make_tls(struct node *node, const struct room_listen *listen,
+                           struct io_tls **ret_tls, struct error *ret_error);
 void admin_stop(struct node *node);  /* on loop 0 */
 void admin_close(struct node *node); /* after the loops */
+
+/* front.c: the http listener. */
+must_use int front_listen(struct node *node, struct error *ret_error);
+void front_stop(struct node *node);               /* on loop 0: no new connections */
+void front_shard_close(struct node_shard *shard); /* on each loop */
+void front_free(struct node *node);               /* after the loops */
 
 #endif
