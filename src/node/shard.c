@@ -102,6 +102,7 @@ static void on_log_closed(void *self) {
 }
 
 static void close_shard(struct node_shard *shard) {
+    shard->closed = true;
     figures_stop(shard);
     front_shard_close(shard);
     close_rooms(shard);
@@ -195,7 +196,8 @@ void node_shard_free(struct node_shard *shard) {
     if (!shard->node)
         return;
     figures_stop(shard);
-    front_shard_close(shard);
+    if (!shard->closed)
+        front_shard_close(shard);
     close_rooms(shard);
     shard->room.streams = streams_free(shard->room.streams);
     shard->log = log_abandon(shard->log);

@@ -29,6 +29,7 @@ struct node_shard {
     struct log *log; /* stream shard only */
     void *room_self[NODE_ROOMS_MAX];
     bool room_open[NODE_ROOMS_MAX];
+    bool closed;
     struct bus_subscription *control;
     struct io_timer figures_timer;
     struct bus_stats counted; /* what has gone into the metrics */
