@@ -74,6 +74,9 @@ struct stream *api_stream(const struct api_request *request);
 
 void api_write_time(struct json_writer *w, const char *key, int64_t unix_ns);
 void api_write_stream_info(struct json_writer *w, struct stream *stream);
+/* Writes the member "state", its object left open for more. */
+void api_write_stream_state(struct json_writer *w, struct stream *stream);
+void api_write_consumer_info(struct json_writer *w, const struct consumer *consumer);
 /* Reads "offset" of a paged request. */
 uint64_t api_offset(const struct api_request *request);
 

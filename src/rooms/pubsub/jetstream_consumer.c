@@ -23,7 +23,7 @@ static void write_number(struct json_writer *w, const char *key, uint64_t number
     json_write_u64(w, number);
 }
 
-static void write_info(struct json_writer *w, const struct consumer *consumer) {
+void api_write_consumer_info(struct json_writer *w, const struct consumer *consumer) {
     struct consumer_info info = consumer_info(consumer);
     json_write_key(w, "stream_name");
     json_write_string(w, stream_config(consumer_stream(consumer))->name);
@@ -62,7 +62,7 @@ static void on_created(void *self, struct consumer *consumer, const struct strea
         api_error(call->js, call->type, api_call_reply(call), error);
     } else {
         struct json_writer w = api_begin(call->js, call->type);
-        write_info(&w, consumer);
+        api_write_consumer_info(&w, consumer);
         api_end(call->js, &w, api_call_reply(call));
     }
     api_call_free(call);
@@ -135,7 +135,7 @@ void api_consumer_info(const struct api_request *request) {
     if (!consumer)
         return;
     struct json_writer w = api_begin(request->js, request->type);
-    write_info(&w, consumer);
+    api_write_consumer_info(&w, consumer);
     api_end(request->js, &w, request->reply);
 }
 
@@ -145,7 +145,7 @@ static void write_name(struct json_writer *w, const struct consumer *consumer) {
 
 static void write_listed(struct json_writer *w, const struct consumer *consumer) {
     json_write_object(w);
-    write_info(w, consumer);
+    api_write_consumer_info(w, consumer);
     json_write_end(w);
 }
 

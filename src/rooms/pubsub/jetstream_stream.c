@@ -5,7 +5,7 @@
 #include "rooms/pubsub/jetstream.h"
 #include "wire/nats_subject.h"
 
-static void write_state(struct json_writer *w, struct stream *stream) {
+void api_write_stream_state(struct json_writer *w, struct stream *stream) {
     struct log_stream_state s = log_stream_state(stream_log(stream));
     bool fresh = s.last_sequence == 0;
     json_write_key(w, "state");
@@ -36,7 +36,7 @@ static void write_info_open(struct json_writer *w, struct stream *stream) {
     json_write_key(w, "config");
     stream_config_write(w, stream_config(stream));
     api_write_time(w, "created", stream_created_ns(stream));
-    write_state(w, stream);
+    api_write_stream_state(w, stream);
 }
 
 void api_write_stream_info(struct json_writer *w, struct stream *stream) {

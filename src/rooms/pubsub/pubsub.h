@@ -56,7 +56,8 @@ struct pubsub_shard {
     bool draining;
     void (*drained)(void *argument);
     void *drained_argument;
-    struct bus_subscription *gather, *reload; /* monitor.c, pubsub.c */
+    struct monitor *monitor;                  /* monitor.c */
+    struct bus_subscription *reload;
     struct jetstream *jetstream;              /* stream shard only */
     struct buf scratch;
 };
