@@ -143,7 +143,8 @@ int monitor_start(struct pubsub_shard *room, const struct monitor_query *query,
     list_push_back(&monitor->gathers, &gather->in_monitor);
     monitor->gather_count++;
     io_timer_start(room->shard->loop, &gather->deadline, MONITOR_WAIT_NS, on_deadline);
-    *ret_gather = gather; /* first: with one shard all is done inside the publish */
+    if (ret_gather)
+        *ret_gather = gather; /* first: with one shard all is done inside the publish */
     char reply[ANSWER_SUBJECT_MAX + NUMBER_TEXT_MAX];
     size_t len = strlen(monitor->subject);
     memcpy(reply, monitor->subject, len);

@@ -92,7 +92,7 @@ struct monitor_row {
 must_use int monitor_collect(struct pubsub_shard *room, struct monitor_page *page);
 
 /* monitor.c. Calls DONE with the page, or with NULL where it could not be gathered; perhaps inside
-   this call. 0 or a negative errno (then DONE is not called). */
+   this call. 0 or a negative errno (then DONE is not called). RET_GATHER may be NULL. */
 struct monitor_gather;
 must_use int monitor_start(struct pubsub_shard *room, const struct monitor_query *query,
                            void (*done)(void *self, const struct monitor_page *page), void *self,

@@ -112,7 +112,6 @@ enum system_form { FORM_PAGE, FORM_STATSZ };
 
 struct system_call {
     struct pubsub_shard *room;
-    struct monitor_gather *gather;
     enum system_form form;
     size_t reply_len;
     char reply[];
@@ -146,7 +145,7 @@ static void start(struct client *c, const struct monitor_query *query, enum syst
     call->form = form;
     call->reply_len = reply.len;
     memcpy(call->reply, reply.ptr, reply.len);
-    if (monitor_start(c->room, query, on_gathered, call, &call->gather))
+    if (monitor_start(c->room, query, on_gathered, call, NULL))
         mem_free(call);
 }
 
