@@ -63,6 +63,7 @@ struct block {
     struct segment_write *write; /* being written */
     struct cache_load *load;     /* being loaded */
     struct log_stream *stream;
+    uint32_t used; /* cache->generation when it was read last */
     struct block *next_spare;
     struct list_node lru;
 };

@@ -42,6 +42,7 @@ void cache_touch(struct cache *cache, struct block *block) {
             io_defer(cache->log->loop, &cache->evict);
     }
     list_push_back(&cache->lru, &block->lru);
+    block->used = cache->generation;
 }
 
 void cache_forget(struct cache *cache, struct block *block) {
@@ -63,15 +64,25 @@ void cache_trim(struct cache *cache) {
     struct list_node *node, *next;
     list_each(&cache->lru, node, next) {
         if (cache->bytes <= cache->bytes_max)
-            return;
+            break;
         struct block *block = container_of(node, struct block, lru);
-        if (!block->stream->plan.active)
+        if (!block->stream->plan.active && block->used != cache->generation)
             cache_drop(cache, block);
     }
+    cache->generation++;
 }
 
+static void evict_later(struct io_timer *timer) {
+    struct cache *cache = container_of(timer, struct cache, later);
+    cache_trim(cache);
+}
+
+/* What was read in this turn stays till the next: its reader may still look at it. */
 static void evict(struct io_task *task) {
-    cache_trim(container_of(task, struct cache, evict));
+    struct cache *cache = container_of(task, struct cache, evict);
+    cache_trim(cache);
+    if (cache->bytes > cache->bytes_max)
+        io_timer_start(cache->log->loop, &cache->later, CACHE_LATER_NS, evict_later);
 }
 
 /* --- filling
@@ -296,5 +307,6 @@ void cache_free(struct cache *cache) {
     cache->worker = io_worker_free(cache->worker);
     io_defer_cancel(cache->log->loop, &cache->evict);
     io_defer_cancel(cache->log->loop, &cache->deliver);
+    io_timer_stop(cache->log->loop, &cache->later);
     cache->log = NULL;
 }

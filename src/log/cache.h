@@ -2,8 +2,9 @@
  * cache.h - blocks read back from segments: a bounded list of clean ones, and loads under way.
  *
  * Clean blocks in memory stand in a list by last use; when they weigh more than cache_bytes the
- * least used go, at the end of the turn and never before, so that a block lives at least until
- * the turn's end in which its load was done, however small the cache. Dirty blocks and streams in
+ * least used go, at the end of a turn and never before, and not those used in that very turn: so
+ * a block lives at least until the turn after the one in which its load was done, however small
+ * the cache. Dirty blocks and streams in
  * RAM are not in the list.
  *
  * A LOAD runs on the worker "nonet-read" into a buffer of its own; several log_loads may wait for
@@ -22,6 +23,7 @@
 
 #define CACHE_LOADS_MAX 64u
 #define CACHE_LOAD_BYTES_MAX (16u << 20)
+#define CACHE_LATER_NS 1000000u /* what could not be dropped at the turn's end is now */
 
 struct cache_load {
     struct io_job job;
@@ -47,7 +49,9 @@ struct cache {
     unsigned loads;
     uint64_t load_bytes;
     uint64_t hits, misses, blocking;
+    uint32_t generation; /* of trims: what was used since the last one stays */
     struct io_task evict, deliver;
+    struct io_timer later;
 };
 
 must_use int cache_init(struct cache *cache, struct log *log, uint64_t bytes_max);
@@ -62,7 +66,8 @@ void cache_load_forget(struct cache *cache, struct block *block);
 
 /* Lets go of the bytes of a clean block. */
 void cache_drop(struct cache *cache, struct block *block);
-/* Drops what is over the bound, oldest first; done at the end of a turn by itself. */
+/* Drops what is over the bound, oldest first, but what was used since the last trim; done at the
+   end of a turn by itself. */
 void cache_trim(struct cache *cache);
 /* Starts to load BLOCK, which will be needed soon, unless it is there or too much is under way. */
 void cache_ahead(struct cache *cache, struct block *block);

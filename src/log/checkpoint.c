@@ -237,6 +237,12 @@ static void release_segments(struct checkpoint *c, bool success) {
     }
 }
 
+static void take_waiters(struct checkpoint *c) {
+    memcpy(c->waiters, c->next_waiters, c->next_waiter_count * sizeof(*c->waiters));
+    c->waiter_count = c->next_waiter_count;
+    c->next_waiter_count = 0;
+}
+
 static void tell_waiters(struct checkpoint *c, int failed) {
     unsigned count = c->waiter_count;
     struct checkpoint_waiter waiters[CHECKPOINT_WAITERS_MAX];
@@ -261,11 +267,12 @@ static void checkpoint_over(struct checkpoint *c, int failed) {
     c->ns += io_host_clock_ns(log->host) - c->started_ns;
     if (failed) {
         c->failed_count++;
+        c->again = false;
         log->disk_full |= failed == -ENOSPC || failed == -EDQUOT;
         logger_write(log->logger, LOG_LEVEL_ERROR, "log",
                      "checkpoint failed, nothing is lost, trying again", "error=%s directory=%s",
                      error_name(failed), log->directory);
-        if (!log->closing)
+        if (!log->closing && !log->failed)
             io_timer_start(log->loop, &c->retry, CHECKPOINT_RETRY_NS, retry_fire);
     } else {
         c->done_count++;
@@ -278,6 +285,8 @@ static void checkpoint_over(struct checkpoint *c, int failed) {
         log_close_step(log);
         return;
     }
+    if (log->failed)
+        return;
     log_room(log);
     if (c->again || (!failed && log->durable_position > c->saved_position)) {
         bool again = c->again;
@@ -310,12 +319,18 @@ static void checkpoint_run(struct io_job *job) {
 
 static void checkpoint_done(struct io_job *job) {
     struct checkpoint *c = container_of(job, struct checkpoint, job);
-    if (!c->worker || c->log->failed) {
+    if (!c->worker) { /* the log is being thrown away */
         release_writes(c, false);
         c->state = CHECKPOINT_IDLE;
-        return; /* the log is being thrown away */
+        return;
     }
-    checkpoint_over(c, c->failed);
+    checkpoint_over(c, c->log->failed && !c->failed ? -EROFS : c->failed);
+}
+
+void checkpoint_fail(struct checkpoint *c) {
+    checkpoint_stop(c);
+    if (c->state == CHECKPOINT_FROZEN) /* what it waits for will not come */
+        checkpoint_over(c, -EROFS);
 }
 
 static void submit(struct checkpoint *c) {
@@ -326,8 +341,11 @@ static void submit(struct checkpoint *c) {
 
 void checkpoint_now(struct checkpoint *c) {
     struct log *log = c->log;
-    if (log->failed)
+    if (log->failed) {
+        take_waiters(c);
+        tell_waiters(c, -EROFS);
         return;
+    }
     if (c->state != CHECKPOINT_IDLE || log->batch.active) {
         c->again = true;
         return;
@@ -335,9 +353,7 @@ void checkpoint_now(struct checkpoint *c) {
     io_timer_stop(log->loop, &c->idle);
     io_timer_stop(log->loop, &c->retry);
     c->started_ns = io_host_clock_ns(log->host);
-    memcpy(c->waiters, c->next_waiters, c->next_waiter_count * sizeof(*c->waiters));
-    c->waiter_count = c->next_waiter_count;
-    c->next_waiter_count = 0;
+    take_waiters(c);
     compact_step(log);
     int failed = freeze(c);
     if (failed) {

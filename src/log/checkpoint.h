@@ -70,6 +70,8 @@ void checkpoint_request(struct checkpoint *checkpoint, void (*done)(void *self, 
                         void *self);
 /* At once, from the loop (closing). */
 void checkpoint_now(struct checkpoint *checkpoint);
+/* The journal has failed: a checkpoint that waits for it is over. */
+void checkpoint_fail(struct checkpoint *checkpoint);
 void checkpoint_stop(struct checkpoint *checkpoint);
 
 /* checkpoint_file.c: the state as of log->position to TEXT, and back. */

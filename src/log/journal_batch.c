@@ -179,6 +179,17 @@ static int place(struct journal *journal, uint64_t length, bool reserve) {
     return 0;
 }
 
+/* Makes sure that a group of LENGTH has a place behind FORMING, before the batch leaves the place
+   it has: where there is none the batch must stay as it was. */
+static int place_behind(struct journal *journal, uint64_t length, bool reserve) {
+    const struct journal_buffer *forming = journal->forming;
+    uint64_t keep = reserve ? JOURNAL_SECTOR : journal->reserve_bytes;
+    uint64_t offset = forming->group.offset + journal_round_up(forming->group.used);
+    if (journal_find_place(journal, forming->file, &offset, length, keep))
+        return 0;
+    return journal_make_now(journal, length);
+}
+
 /* --- the batch
  * ------------------------------------------------------------------------------------ */
 
@@ -203,7 +214,9 @@ static int make_room(struct journal *journal, size_t size, bool reserve) {
     if (journal->forming->group.batches == 0 || total <= JOURNAL_GROUP_BYTES_MAX)
         failed = place(journal, journal_round_up(total), reserve);
     if (failed == -EXFULL) {
-        failed = split(journal, alone);
+        failed = place_behind(journal, journal_round_up(alone), reserve);
+        if (!failed)
+            failed = split(journal, alone);
         if (failed)
             return failed;
         total = alone;

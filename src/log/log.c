@@ -37,12 +37,13 @@ void log_fail(struct log *log, const struct error *error) {
     if (log->failed)
         return;
     log->failed = true;
-    checkpoint_stop(&log->checkpoint);
     retention_stop(log);
     visible_fail(log, error->code ? error->code : -EIO);
     if (log->options.on_fatal)
         log->options.on_fatal(log->options.self, error);
-    if (log->closing)
+    if (log->checkpoint.state == CHECKPOINT_FROZEN)
+        checkpoint_fail(&log->checkpoint); /* goes on with closing */
+    else if (log->closing)
         log_close_step(log);
 }
 

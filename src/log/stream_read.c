@@ -51,8 +51,9 @@ static uint32_t offset_from(struct log_stream *stream, uint32_t index, uint64_t 
 
 static void cursor_set(struct log_stream *stream, uint32_t index, uint64_t sequence,
                        uint32_t offset) {
+    struct block *block = stream_block(stream, index);
+    block->used = stream->log->cache.generation;
     if (stream->cursor != index || !stream->cursor_sequence) {
-        struct block *block = stream_block(stream, index);
         if (list_linked(&block->lru))
             cache_touch(&stream->log->cache, block);
         stream->log->cache.hits++;

@@ -299,8 +299,8 @@ static int judge_state(struct verify *v, slice text, const char *path) {
 }
 
 /* NAME is read and judged; *RET_TEXT is empty where it is missing or damaged. */
-static int judge_checkpoint(struct verify *v, const char *name, char **ret_text, size_t *ret_size,
-                            uint64_t *ret_position) {
+static int judge_checkpoint(struct verify *v, const char *name, char **ret_text,
+                            size_t *ret_size) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", v->directory, name);
     int failed = io_file_load(v->host, path, CHECKPOINT_BYTES_MAX, ret_text, ret_size);
@@ -315,23 +315,19 @@ static int judge_checkpoint(struct verify *v, const char *name, char **ret_text,
         return 0;
     }
     memcpy(v->segments.log_id, header.log_id, LOG_ID_SIZE);
-    *ret_position = header.position;
     return failed;
 }
 
-static int judge_checkpoints(struct verify *v, uint64_t *ret_position) {
+static int judge_checkpoints(struct verify *v) {
     _cleanup_mem_ char *old = NULL;
     _cleanup_mem_ char *text = NULL;
     size_t old_size = 0, size = 0;
-    uint64_t old_position = 0;
-    int failed = judge_checkpoint(v, "checkpoint.old", &old, &old_size, &old_position);
+    int failed = judge_checkpoint(v, "checkpoint.old", &old, &old_size);
     if (failed && failed != -ENOENT)
         return failed;
-    failed = judge_checkpoint(v, "checkpoint", &text, &size, ret_position);
-    if (failed == -ENOENT && old) { /* a power cut between two renames */
-        *ret_position = old_position;
+    failed = judge_checkpoint(v, "checkpoint", &text, &size);
+    if (failed == -ENOENT && old) /* a power cut between two renames */
         return judge_state(v, slice_make(old, old_size), "checkpoint.old");
-    }
     if (failed == -ENOENT) {
         found(v, v->directory, 0, "the checkpoint is missing", NULL, 0);
         return 0;
@@ -363,7 +359,7 @@ static int judge_format(struct verify *v) {
     return 0;
 }
 
-static int judge_journal(struct verify *v, uint64_t position) {
+static int judge_journal(struct verify *v) {
     struct journal_report journal = {0};
     int failed = journal_verify(v->host, v->directory, v->damage, v->self, &journal, v->error);
     v->report.journal_groups = journal.groups;
@@ -371,8 +367,6 @@ static int judge_journal(struct verify *v, uint64_t position) {
     v->report.messages += journal.messages;
     if (failed && failed != -EBADMSG)
         return failed;
-    if (position && journal.first_position > position + 1)
-        found(v, v->directory, 0, "the journal does not reach back to the checkpoint", NULL, 0);
     return 0;
 }
 
@@ -391,10 +385,9 @@ static int verify_all(struct verify *v) {
     int failed = segments_init(&v->segments, v->host, path);
     if (!failed)
         failed = judge_format(v);
-    uint64_t position = 0;
     if (!failed)
-        failed = judge_checkpoints(v, &position);
-    return failed ? failed : judge_journal(v, position);
+        failed = judge_checkpoints(v);
+    return failed ? failed : judge_journal(v);
 }
 
 int log_verify(struct io_host *host, const char *directory,
