@@ -15,8 +15,8 @@
 
 /* What waits for the disk before the API is answered. */
 struct change {
+    struct streams_op op;
     struct log_commit commit;
-    struct streams *streams;
     streams_done done;
     void *self;
     size_t name_len;
@@ -38,32 +38,34 @@ static bool explain(int failed, struct streams_error *e) {
 /* --- live streams
  * ----------------------------------------------------------------------------------- */
 
-static void stop_capturing(struct stream *stream) {
+static void stop_capturing(struct stream *stream, struct bus_subscription **captures) {
     for (unsigned i = 0; i < STREAMS_SUBJECTS_MAX; i++)
-        stream->captures[i] = bus_unsubscribe(stream->streams->bus, stream->captures[i]);
+        captures[i] = bus_unsubscribe(stream->streams->bus, captures[i]);
 }
 
-static int start_capturing(struct stream *stream) {
+static int start_capturing(struct stream *stream, const struct stream_config *config,
+                           struct bus_subscription **captures) {
     static const struct bus_receiver receiver = {stream_on_publish};
-    for (unsigned i = 0; i < stream->config.subject_count; i++) {
-        int failed = bus_subscribe(stream->streams->bus, stream->config.subjects[i], (slice){0},
-                                   &receiver, stream, NULL, &stream->captures[i]);
+    for (unsigned i = 0; i < config->subject_count; i++) {
+        int failed = bus_subscribe(stream->streams->bus, config->subjects[i], (slice){0}, &receiver,
+                                   stream, NULL, &captures[i]);
         if (failed) {
-            stop_capturing(stream);
+            stop_capturing(stream, captures);
             return failed;
         }
     }
     return 0;
 }
 
-void stream_free(struct stream *stream) {
-    stop_capturing(stream);
+void stream_forget(struct stream *stream) {
+    stop_capturing(stream, stream->captures);
     consumers_free_all(stream);
     map_free(&stream->consumers);
     dedupe_close(&stream->dedupe);
     if (stream->log)
         log_stream_set_user(stream->log, NULL);
     arena_free(&stream->arena);
+    mem_free(stream->name);
     mem_free(stream);
 }
 
@@ -75,9 +77,11 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
     stream->streams = streams;
     stream->arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
     stream->consumers = map_make(streams->hash_key, CONSUMERS_PER_STREAM_MAX);
+    list_init(&stream->deliveries);
     dedupe_open(&stream->dedupe, streams->hash_key, config->duplicate_window_ns);
-    if (stream_config_copy(config, &stream->arena, &stream->config)) {
-        stream_free(stream);
+    stream->name = mem_copy(config->name.ptr, config->name.len);
+    if (!stream->name || stream_config_copy(config, &stream->arena, &stream->config)) {
+        stream_forget(stream);
         return NULL;
     }
     return stream;
@@ -85,12 +89,13 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
 
 static int go_live(struct stream *stream) {
     struct streams *streams = stream->streams;
-    int failed = map_add(&streams->by_name, stream->config.name, stream);
+    slice name = slice_make(stream->name, stream->config.name.len);
+    int failed = map_add(&streams->by_name, name, stream);
     if (failed)
         return failed;
-    failed = start_capturing(stream);
+    failed = start_capturing(stream, &stream->config, stream->captures);
     if (failed)
-        map_remove(&streams->by_name, stream->config.name);
+        map_remove(&streams->by_name, name);
     return failed;
 }
 
@@ -120,7 +125,7 @@ int stream_adopt(struct streams *streams, struct log_stream *log, struct error *
         failed = go_live(stream);
     }
     if (failed && stream)
-        stream_free(stream);
+        stream_forget(stream);
     arena_free(&arena);
     json_free(&doc);
     return failed;
@@ -129,15 +134,41 @@ int stream_adopt(struct streams *streams, struct log_stream *log, struct error *
 /* --- changes
  * ------------------------------------------------------------------------------------------ */
 
+static void change_answer(struct change *change, struct stream *stream,
+                          const struct streams_error *e) {
+    streams_done done = change->done;
+    change->done = NULL;
+    if (done)
+        done(change->self, stream, e);
+}
+
+static void change_free(struct change *change) {
+    if (!change)
+        return;
+    streams_op_over(&change->op);
+    mem_free(change);
+}
+
+static bool change_end(struct streams_op *op, bool log_gone) {
+    struct change *change = container_of(op, struct change, op);
+    change_answer(change, NULL, streams_stopping());
+    if (log_gone)
+        change_free(change);
+    return log_gone;
+}
+
 static void on_changed(struct log_commit *commit, int failed) {
     struct change *change = container_of(commit, struct change, commit);
-    struct stream *stream =
-        stream_find(change->streams, slice_make(change->name, change->name_len));
+    struct streams *streams = change->op.streams;
     struct streams_error e = {0};
     if (failed)
         explain(failed, &e);
-    change->done(change->self, failed ? NULL : stream, failed ? &e : NULL);
-    mem_free(change);
+    if (!streams->ended)
+        change_answer(change,
+                      failed ? NULL
+                             : stream_find(streams, slice_make(change->name, change->name_len)),
+                      failed ? &e : NULL);
+    change_free(change);
 }
 
 static struct change *change_new(struct streams *streams, slice name, streams_done done,
@@ -146,11 +177,12 @@ static struct change *change_new(struct streams *streams, slice name, streams_do
     if (!change)
         return NULL;
     change->commit.done = on_changed;
-    change->streams = streams;
     change->done = done;
     change->self = self;
     change->name_len = name.len;
-    memcpy(change->name, name.ptr, name.len);
+    if (name.len)
+        memcpy(change->name, name.ptr, name.len);
+    streams_op_begin(streams, &change->op, change_end);
     return change;
 }
 
@@ -203,15 +235,38 @@ static int create(struct streams *streams, const struct stream_config *config, s
         failed = put(streams, config, change, &stream->log);
     if (failed) {
         if (stream) {
-            map_remove(&streams->by_name, stream->config.name);
-            stream_free(stream);
+            if (stream_find(streams, config->name) == stream)
+                map_remove(&streams->by_name, config->name);
+            stream_forget(stream);
         }
-        mem_free(change);
+        change_free(change);
         return failed;
     }
     stream->created_ns = log_stream_created_ns(stream->log);
     log_stream_set_user(stream->log, stream);
     return 0;
+}
+
+/* STREAM is there as it is wanted: answered behind whatever made it so. */
+static int confirm(struct stream *stream, streams_done done, void *self) {
+    struct streams *streams = stream->streams;
+    if (stream->config.in_memory) {
+        done(self, stream, NULL);
+        return 0;
+    }
+    struct change *change = change_new(streams, stream->config.name, done, self);
+    struct log_batch *batch;
+    int failed = change ? log_batch_begin(streams->log, &batch) : -ENOMEM;
+    if (!failed) {
+        failed = state_put_nothing(batch);
+        if (failed)
+            log_batch_abandon(batch);
+    }
+    if (failed)
+        change_free(change);
+    else
+        log_batch_commit(batch, &change->commit);
+    return failed;
 }
 
 void stream_create(struct streams *streams, const struct stream_config *config, streams_done done,
@@ -223,12 +278,10 @@ void stream_create(struct streams *streams, const struct stream_config *config, 
         return;
     }
     struct stream *there = stream_find(streams, wanted.name);
-    if (there && stream_config_equal(&there->config, &wanted)) {
-        done(self, there, NULL);
-        return;
-    }
     int failed = 0;
-    if (there)
+    if (there && stream_config_equal(&there->config, &wanted))
+        failed = confirm(there, done, self);
+    else if (there)
         streams_fail(&e, 400, 10058, "stream name already in use with a different configuration");
     else if (overlaps(streams, &wanted))
         streams_fail(&e, 400, 10065, "subjects overlap with an existing stream");
@@ -256,32 +309,32 @@ static bool may_update(const struct stream *stream, const struct stream_config *
     return true;
 }
 
-/* Takes up a new config: memory first, then the log, then what cannot fail. */
+/* Takes up a new config: what can fail first, then the log, then the rest. For a moment the
+   subjects are captured twice, but nothing is published in it. */
 static int update(struct stream *stream, const struct stream_config *wanted, streams_done done,
                   void *self) {
     struct streams *streams = stream->streams;
+    struct bus_subscription *captures[STREAMS_SUBJECTS_MAX] = {0};
     struct change *change = change_new(streams, wanted->name, done, self);
     struct arena arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
     struct stream_config copy;
     int failed = change ? stream_config_copy(wanted, &arena, &copy) : -ENOMEM;
     if (!failed)
+        failed = start_capturing(stream, &copy, captures);
+    if (!failed)
         failed = put(streams, wanted, change, &stream->log);
     if (failed) {
-        mem_free(change);
+        stop_capturing(stream, captures);
+        change_free(change);
         arena_free(&arena);
         return failed;
     }
-    map_remove(&streams->by_name, stream->config.name);
-    stop_capturing(stream);
+    stop_capturing(stream, stream->captures);
+    memcpy(stream->captures, captures, sizeof captures);
     arena_free(&stream->arena);
     stream->arena = arena;
     stream->config = copy;
     stream->dedupe.window_ns = copy.duplicate_window_ns;
-    failed = go_live(stream);
-    if (failed)
-        logger_write(streams->logger, LOG_LEVEL_ERROR, "streams",
-                     "no memory to capture the changed subjects: restart the node", "stream=%.*s",
-                     slice_fmt(copy.name));
     return 0;
 }
 
@@ -313,7 +366,7 @@ static int remove_stream(struct stream *stream, streams_done done, void *self) {
     struct log_batch *batch;
     int failed = log_batch_begin(streams->log, &batch);
     if (failed) {
-        mem_free(change);
+        change_free(change);
         return failed;
     }
     failed = consumers_remove_all(stream, batch);
@@ -321,14 +374,14 @@ static int remove_stream(struct stream *stream, streams_done done, void *self) {
         failed = log_batch_remove_stream(batch, stream->log);
     if (failed) {
         log_batch_abandon(batch);
-        mem_free(change);
+        change_free(change);
         return failed;
     }
     log_stream_set_user(stream->log, NULL);
     log_batch_commit(batch, &change->commit);
     stream->log = NULL;
     map_remove(&streams->by_name, stream->config.name);
-    stream_free(stream);
+    stream_forget(stream);
     return 0;
 }
 

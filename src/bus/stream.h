@@ -20,6 +20,22 @@
 
 #define STREAM_CONFIG_ARENA_MAX (1u << 20)
 
+/* Something that waits for the log, a load or a timer, and may outlive the streams: its `end` tells
+   whoever waits that the node stops, and undoes what it can. True where the operation is freed;
+   false where it hangs on a commit and is freed by that. LOG_GONE: nothing of the log may be called
+   or will call, so it must be freed. */
+struct streams_op {
+    struct list_node node;
+    struct streams *streams;
+    bool (*end)(struct streams_op *op, bool log_gone);
+};
+void streams_op_begin(struct streams *streams, struct streams_op *op,
+                      bool (*end)(struct streams_op *op, bool log_gone));
+/* Takes it out. Afterwards STREAMS may be freed. */
+void streams_op_over(struct streams_op *op);
+/* What `end` tells: the node stops. */
+const struct streams_error *streams_stopping(void);
+
 struct stream {
     struct streams *streams;
     struct log_stream *log;
@@ -27,10 +43,12 @@ struct stream {
     struct stream_config config;
     int64_t created_ns;
     struct bus_subscription *captures[STREAMS_SUBJECTS_MAX];
-    struct map consumers; /* name -> struct consumer */
+    struct map consumers;   /* name -> struct consumer */
+    struct list deliveries; /* consumers with requests that wait for messages */
     struct dedupe dedupe;
     slice last_id; /* the Nats-Msg-Id of the last message, for expected-last-msg-id */
     char last_id_text[256];
+    char *name; /* as in config: the map's key, for the config may be replaced */
     struct stream_participant participants[STREAM_PARTICIPANTS_MAX];
     unsigned participant_count;
 };
@@ -41,14 +59,27 @@ struct streams {
     struct bus *bus;
     struct log *log;
     struct logger *logger;
-    struct map by_name;
+    struct map by_name; /* name -> struct stream */
     struct hash_key hash_key;
     struct log_owner owner; /* the consumers' */
     struct consumers *consumers;
     struct capture_ack *spare_acks;
     unsigned spare_ack_count;
-    struct buf text; /* scratch for acknowledgements */
+    struct list ops;
+    bool ended;       /* streams_free or streams_lose_log was called */
+    bool closed;      /* only the struct is left, for its last commits */
+    unsigned holding; /* records of the log are being handed out: nothing may be appended */
+    struct list held; /* messages captured meanwhile, appended at the last streams_release */
+    unsigned held_count;
+    bool draining; /* they are being appended */
 };
+
+/* Around handing a record of the log to strangers: it stays valid, because what they publish into
+   streams is appended afterwards. */
+static inline void streams_hold(struct streams *streams) {
+    streams->holding++;
+}
+void streams_release(struct streams *streams);
 
 /* capture.c */
 void stream_on_publish(void *owner, struct bus_subscription *subscription,
@@ -57,9 +88,13 @@ void capture_close(struct streams *streams);
 
 /* stream.c: makes the live stream of a log stream, also at recovery. */
 must_use int stream_adopt(struct streams *streams, struct log_stream *log, struct error *ret_error);
-void stream_free(struct stream *stream);
+void stream_forget(struct stream *stream);
 
-/* consumer_state.c: durable state of all consumers (owner "consumers"). */
+/* consumer_state.c: durable state of all consumers (owner "consumers"). Adds a delta that changes
+   nothing: BATCH is then on disk only with everything before it (an empty batch has no place). */
+must_use int state_put_nothing(struct log_batch *batch);
+/* Hands what has gathered to the log. */
+void consumers_flush(struct streams *streams);
 must_use int consumers_open(struct streams *streams);
 void consumers_close(struct streams *streams);
 /* After the log is open: consumers take up their streams. */

@@ -23,7 +23,8 @@ int streams_create(const struct streams_options *options, struct streams **ret_s
     io_host_random(io_loop_host(bus_loop(options->bus)), &streams->hash_key,
                    sizeof streams->hash_key);
     streams->by_name = map_make(streams->hash_key, STREAMS_MAX);
-    streams->text = buf_make(64u << 10);
+    list_init(&streams->ops);
+    list_init(&streams->held);
     int failed = consumers_open(streams);
     if (failed) {
         mem_free(streams);
@@ -89,17 +90,68 @@ void streams_on_room(struct streams *streams) {
     bus_set_stream_full(streams->bus, false);
 }
 
+/* --- the end ------------------------------------------------------------------------------------
+ */
+
+void streams_op_begin(struct streams *streams, struct streams_op *op,
+                      bool (*end)(struct streams_op *op, bool log_gone)) {
+    op->streams = streams;
+    op->end = end;
+    list_push_back(&streams->ops, &op->node);
+}
+
+void streams_op_over(struct streams_op *op) {
+    struct streams *streams = op->streams;
+    list_remove(&op->node);
+    if (streams->closed && list_empty(&streams->ops))
+        mem_free(streams);
+}
+
+const struct streams_error *streams_stopping(void) {
+    static const struct streams_error error = {503, 10008,
+                                               "JetStream system temporarily unavailable"};
+    return &error;
+}
+
+static void end_ops(struct streams *streams, bool log_gone) {
+    struct list ops;
+    list_init(&ops);
+    list_splice(&ops, &streams->ops);
+    struct list_node *node;
+    while ((node = list_first(&ops))) {
+        struct streams_op *op = container_of(node, struct streams_op, node);
+        if (!op->end(op, log_gone)) {
+            list_remove(node); /* it waits for its commit */
+            list_push_back(&streams->ops, node);
+        }
+    }
+}
+
+void streams_lose_log(struct streams *streams) {
+    streams->ended = true;
+    end_ops(streams, true);
+    streams->log = NULL;
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
+        ((struct stream *)entry->value)->log = NULL;
+}
+
 struct streams *streams_free(struct streams *streams) {
     if (!streams)
         return NULL;
+    consumers_flush(streams);
+    streams->ended = true;
+    end_ops(streams, false);
     const struct map_entry *entry;
     for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
-        stream_free(entry->value);
+        stream_forget(entry->value);
     map_free(&streams->by_name);
     consumers_close(streams);
     capture_close(streams);
-    buf_free(&streams->text);
-    return mem_free(streams);
+    streams->closed = true;
+    if (list_empty(&streams->ops))
+        mem_free(streams);
+    return NULL;
 }
 
 unsigned streams_capabilities(const struct streams *streams) {
