@@ -161,7 +161,11 @@ unsigned bus_publish_to(struct bus *bus, slice destination, const struct bus_mes
 }
 
 bool bus_has_interest(struct bus *bus, slice subject) {
-    struct bus_match *match = index_find(&bus->index, subject, NULL);
+    return bus_route_has_interest(bus, subject, NULL);
+}
+
+bool bus_route_has_interest(struct bus *bus, slice subject, struct bus_route *route) {
+    struct bus_match *match = index_find(&bus->index, subject, route);
     if (!match)
         return false;
     bool interest = match->plain_count || match->shards || match->group_count;

@@ -126,6 +126,8 @@ slice bus_subscription_queue(const struct bus_subscription *subscription);
 
 /* Is anybody, on any shard, interested in SUBJECT? */
 bool bus_has_interest(struct bus *bus, slice subject);
+/* The same by a publisher's memory: cheap where the message follows. ROUTE may be NULL. */
+bool bus_route_has_interest(struct bus *bus, slice subject, struct bus_route *route);
 
 /* Calls DONE(self) once every shard has applied this shard's interest so far: in this call where
    that is so already. 0 or -ENOMEM. A fence cannot be taken back; SELF must stay valid (use an

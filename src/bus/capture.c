@@ -3,11 +3,15 @@
  *
  * The order of judgement is drawn in streams.h. One message is one batch of the log, with what
  * participants add; the acknowledgement hangs on the batch's commit and leaves when it is on disk.
- * A duplicate is answered behind the original, by an empty batch of its own: "duplicate: true" too
- * is a promise that the message is on disk.
+ * A duplicate is answered behind the original, by a batch of its own that changes nothing:
+ * "duplicate: true" too is a promise that the message is on disk.
  *
  * An acknowledgement is a small struct with the reply subject behind it, taken from a bounded list
  * of spares; long reply subjects, and those beyond the list, are allocated.
+ *
+ * While a record of the log is being handed out (streams_hold), an append could move the bytes it
+ * points to. What is captured then is copied, and appended, in order, when the last one is given
+ * back. Only a receiver on this very shard that publishes from inside its callback causes that.
  */
 #include "base/mem.h"
 #include "base/number.h"
@@ -19,10 +23,12 @@
 
 #define ACK_REPLY_ROOM 112u
 #define SPARE_ACKS_MAX 16384u
+#define HELD_MAX 1024u
+#define ANSWER_MAX 4096u /* bytes of an acknowledgement */
 
 struct capture_ack {
+    struct streams_op op;
     struct log_commit commit;
-    struct streams *streams;
     struct capture_ack *next_spare;
     uint64_t sequence;
     slice stream_name; /* in tail, before the reply */
@@ -77,9 +83,9 @@ static struct publish_headers read_headers(slice block) {
 
 static void answer(struct streams *streams, slice reply, slice stream_name, uint64_t sequence,
                    bool duplicate, const struct streams_error *error) {
-    struct buf *b = &streams->text;
-    buf_clear(b);
-    struct json_writer w = json_writer_make(b, false);
+    char text[ANSWER_MAX]; /* on the stack: a receiver may publish and be answered meanwhile */
+    struct buf b = {.ptr = text, .cap = sizeof text, .max = sizeof text};
+    struct json_writer w = json_writer_make(&b, false);
     json_write_object(&w);
     if (error) {
         json_write_key(&w, "error");
@@ -101,10 +107,17 @@ static void answer(struct streams *streams, slice reply, slice stream_name, uint
         json_write_bool(&w, true);
     }
     json_write_end(&w);
-    if (json_write_finish(&w))
-        return; /* no memory: the publisher's own deadline tells it */
-    struct bus_message message = {.subject = reply, .payload = buf_slice(b)};
+    check(json_write_finish(&w) == 0);
+    struct bus_message message = {.subject = reply, .payload = buf_slice(&b)};
     bus_publish(streams->bus, &message, NULL, NULL);
+}
+
+static bool ack_end(struct streams_op *op, bool log_gone) {
+    if (!log_gone)
+        return false;
+    list_remove(&op->node);
+    mem_free(container_of(op, struct capture_ack, op));
+    return true;
 }
 
 static struct capture_ack *ack_take(struct stream *stream, slice reply) {
@@ -122,7 +135,7 @@ static struct capture_ack *ack_take(struct stream *stream, slice reply) {
             return NULL;
         ack->spare_sized = spare_sized;
     }
-    ack->streams = streams;
+    streams_op_begin(streams, &ack->op, ack_end);
     ack->duplicate = false;
     memcpy(ack->tail, name.ptr, name.len);
     memcpy(ack->tail + name.len, reply.ptr, reply.len);
@@ -132,8 +145,10 @@ static struct capture_ack *ack_take(struct stream *stream, slice reply) {
 }
 
 static void ack_give(struct capture_ack *ack) {
-    struct streams *streams = ack->streams;
-    if (!ack->spare_sized || streams->spare_ack_count >= SPARE_ACKS_MAX) {
+    struct streams *streams = ack->op.streams;
+    bool spare = ack->spare_sized && !streams->ended && streams->spare_ack_count < SPARE_ACKS_MAX;
+    streams_op_over(&ack->op);
+    if (!spare) {
         mem_free(ack);
         return;
     }
@@ -147,8 +162,9 @@ static void on_committed(struct log_commit *commit, int failed) {
     struct streams_error error;
     if (failed)
         streams_fail(&error, 503, 10077, "the log has failed: %s", error_name(failed));
-    answer(ack->streams, ack->reply, ack->stream_name, failed ? 0 : ack->sequence, ack->duplicate,
-           failed ? &error : NULL);
+    if (!ack->op.streams->ended)
+        answer(ack->op.streams, ack->reply, ack->stream_name, failed ? 0 : ack->sequence,
+               ack->duplicate, failed ? &error : NULL);
     ack_give(ack);
 }
 
@@ -242,6 +258,13 @@ static int add_changes(struct stream *s, struct log_batch *batch, const struct b
     return 0;
 }
 
+static int add_nothing(struct stream *s, struct log_batch *batch, struct streams_error *e) {
+    int failed = s->config.in_memory ? 0 : state_put_nothing(batch);
+    if (failed)
+        explain(failed, e);
+    return failed;
+}
+
 static void note_appended(struct stream *s, const struct publish_headers *h, uint64_t sequence,
                           int64_t now_ns) {
     if (h->id.len)
@@ -265,8 +288,9 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
     int failed = log_batch_begin(s->streams->log, &batch);
     if (failed) {
         explain(failed, e);
-    } else if (!duplicate_of) {
-        failed = add_changes(s, batch, m, now_ns, &sequence, e);
+    } else {
+        failed = duplicate_of ? add_nothing(s, batch, e)
+                              : add_changes(s, batch, m, now_ns, &sequence, e);
         if (failed)
             log_batch_abandon(batch);
     }
@@ -300,17 +324,82 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m,
     return append(s, m, &h, duplicate_of, now_ns, e);
 }
 
+static void capture(struct stream *s, const struct bus_message *message) {
+    struct streams *streams = s->streams; /* an answer may reach somebody who removes the stream */
+    struct streams_error error;
+    if (!judge_and_append(s, message, &error) && message->reply.len && !s->config.no_ack)
+        answer(streams, message->reply, s->config.name, 0, false, &error);
+    bus_set_stream_full(streams->bus, log_full(streams->log));
+}
+
+/* --- while records are handed out ---------------------------------------------------------------
+ */
+
+struct held {
+    struct list_node node;
+    slice stream_name;
+    struct bus_message message;
+    char bytes[];
+};
+
+static char *copy_part(char *to, slice part, slice *ret_copy) {
+    if (part.len)
+        memcpy(to, part.ptr, part.len);
+    *ret_copy = slice_make(to, part.len);
+    return to + part.len;
+}
+
+static bool hold(struct stream *s, const struct bus_message *m) {
+    struct streams *streams = s->streams;
+    size_t size =
+        s->config.name.len + m->subject.len + m->reply.len + m->headers.len + m->payload.len;
+    struct held *held = streams->held_count < HELD_MAX ? mem_zalloc(1, sizeof *held + size) : NULL;
+    if (!held)
+        return false;
+    char *at = copy_part(held->bytes, s->config.name, &held->stream_name);
+    at = copy_part(at, m->subject, &held->message.subject);
+    at = copy_part(at, m->reply, &held->message.reply);
+    at = copy_part(at, m->headers, &held->message.headers);
+    copy_part(at, m->payload, &held->message.payload);
+    list_push_back(&streams->held, &held->node);
+    streams->held_count++;
+    return true;
+}
+
+void streams_release(struct streams *streams) {
+    check(streams->holding > 0);
+    if (--streams->holding || streams->draining || list_empty(&streams->held))
+        return;
+    struct list_node *node;
+    streams->draining = true; /* what is captured meanwhile goes behind the others */
+    while ((node = list_pop_front(&streams->held))) {
+        struct held *held = container_of(node, struct held, node);
+        struct stream *stream = stream_find(streams, held->stream_name);
+        streams->held_count--;
+        if (stream)
+            capture(stream, &held->message);
+        mem_free(held);
+    }
+    streams->draining = false;
+}
+
 void stream_on_publish(void *owner, struct bus_subscription *subscription,
                        const struct bus_message *message) {
     (void)subscription;
     struct stream *s = owner;
     struct streams_error error;
-    if (!judge_and_append(s, message, &error) && message->reply.len && !s->config.no_ack)
+    if (likely(!s->streams->holding && !s->streams->draining)) {
+        capture(s, message);
+    } else if (!hold(s, message) && message->reply.len && !s->config.no_ack) {
+        streams_fail(&error, 429, 10167, "too many requests");
         answer(s->streams, message->reply, s->config.name, 0, false, &error);
-    bus_set_stream_full(s->streams->bus, log_full(s->streams->log));
+    }
 }
 
 void capture_close(struct streams *streams) {
+    struct list_node *node;
+    while ((node = list_pop_front(&streams->held)))
+        mem_free(container_of(node, struct held, node));
     while (streams->spare_acks) {
         struct capture_ack *ack = streams->spare_acks;
         streams->spare_acks = ack->next_spare;

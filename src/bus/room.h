@@ -89,7 +89,7 @@ struct room_shard {
 };
 
 struct room {
-    const char *name;                /* the folder, and the area in log lines */
+    const char *name;              /* the folder, and the area in log lines */
     const struct conf_key *config; /* its section of nonet.yaml (offset unused); NULL none */
     void (*judge)(const void *section, struct conf_errors *errors);
     must_use int (*open)(struct room_node *node, const void *section, void **ret_self,

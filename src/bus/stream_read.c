@@ -3,7 +3,8 @@
  *
  * Reading may have to wait for a block from disk, and a purge by subject for many: each is a small
  * struct that starts its step again when the block has come. A stream may be deleted meanwhile, so
- * the struct keeps the stream's name and looks it up at each step.
+ * the struct keeps the stream's name and looks it up at each step. All of them end early, with an
+ * answer, when the streams do (struct streams_op).
  */
 #include "base/mem.h"
 #include "bus/stream.h"
@@ -13,9 +14,10 @@
 #define PURGE_STEP_MAX 1024u /* messages deleted a turn */
 
 struct reading {
+    struct streams_op op;
     struct log_load load;
     struct io_timer again;
-    struct streams *streams;
+    bool loading;
     uint64_t sequence;
     slice name, subject; /* in text */
     void (*done)(void *self, const struct log_record *record, const struct streams_error *error);
@@ -27,8 +29,21 @@ static void step(struct reading *reading);
 
 static void reading_end(struct reading *reading, const struct log_record *record,
                         const struct streams_error *error) {
+    struct streams *streams = reading->op.streams;
+    streams_hold(streams);
     reading->done(reading->self, record, error);
+    streams_release(streams);
+    streams_op_over(&reading->op);
     mem_free(reading);
+}
+
+static bool reading_stop(struct streams_op *op, bool log_gone) {
+    struct reading *reading = container_of(op, struct reading, op);
+    io_timer_stop(bus_loop(op->streams->bus), &reading->again);
+    if (reading->loading && !log_gone)
+        log_load_cancel(op->streams->log, &reading->load);
+    reading_end(reading, NULL, streams_stopping());
+    return true;
 }
 
 static void reading_fail(struct reading *reading, int code, unsigned err_code, const char *text) {
@@ -39,6 +54,7 @@ static void reading_fail(struct reading *reading, int code, unsigned err_code, c
 
 static void on_loaded(struct log_load *load, int failed) {
     struct reading *reading = container_of(load, struct reading, load);
+    reading->loading = false;
     if (failed)
         reading_fail(reading, 500, 10057, error_name(failed));
     else
@@ -50,7 +66,7 @@ static void on_again(struct io_timer *timer) {
 }
 
 static int look(struct reading *reading, struct stream *stream, struct log_record *record) {
-    struct log *log = reading->streams->log;
+    struct log *log = reading->op.streams->log;
     if (reading->sequence && !reading->subject.len)
         return log_read(log, stream->log, reading->sequence, record);
     if (reading->sequence)
@@ -62,7 +78,7 @@ static int look(struct reading *reading, struct stream *stream, struct log_recor
 }
 
 static void step(struct reading *reading) {
-    struct stream *stream = stream_find(reading->streams, reading->name);
+    struct stream *stream = stream_find(reading->op.streams, reading->name);
     if (!stream) {
         reading_fail(reading, 404, 10059, "stream not found");
         return;
@@ -76,12 +92,13 @@ static void step(struct reading *reading) {
     } else if (result == -EBADMSG) {
         reading_fail(reading, 500, 10057, "the message is damaged on disk");
     } else {
-        struct io_loop *loop = bus_loop(reading->streams->bus);
+        struct io_loop *loop = bus_loop(reading->op.streams->bus);
         uint64_t wanted = record.sequence;
         if (reading->subject.len && reading->sequence)
             reading->sequence = wanted;
-        if (result != -EINPROGRESS ||
-            log_load(reading->streams->log, stream->log, wanted, &reading->load))
+        reading->loading = result == -EINPROGRESS && log_load(reading->op.streams->log, stream->log,
+                                                              wanted, &reading->load) == 0;
+        if (!reading->loading)
             io_timer_start(loop, &reading->again, 0, on_again);
     }
 }
@@ -99,7 +116,7 @@ void stream_get(struct stream *stream, uint64_t sequence, slice subject,
         return;
     }
     reading->load.done = on_loaded;
-    reading->streams = stream->streams;
+    streams_op_begin(stream->streams, &reading->op, reading_stop);
     reading->sequence = sequence;
     reading->done = done;
     reading->self = self;
@@ -115,19 +132,37 @@ void stream_get(struct stream *stream, uint64_t sequence, slice subject,
  * ------------------------------------------------------------------------------------------- */
 
 struct deletion {
+    struct streams_op op;
     struct log_commit commit;
-    struct stream *stream; /* not looked at: only given back to who waits, who looks it up */
-    streams_done done;
+    streams_done done; /* NULL: told already */
     void *self;
 };
+
+static void deletion_free(struct deletion *deletion) {
+    if (!deletion)
+        return;
+    streams_op_over(&deletion->op);
+    mem_free(deletion);
+}
 
 static void on_deleted(struct log_commit *commit, int failed) {
     struct deletion *deletion = container_of(commit, struct deletion, commit);
     struct streams_error e;
     if (failed)
         streams_fail(&e, 500, 10057, "%s", error_name(failed));
-    deletion->done(deletion->self, NULL, failed ? &e : NULL);
-    mem_free(deletion);
+    if (deletion->done)
+        deletion->done(deletion->self, NULL, failed ? &e : NULL);
+    deletion_free(deletion);
+}
+
+static bool deletion_stop(struct streams_op *op, bool log_gone) {
+    struct deletion *deletion = container_of(op, struct deletion, op);
+    if (deletion->done)
+        deletion->done(deletion->self, NULL, streams_stopping());
+    deletion->done = NULL;
+    if (log_gone)
+        deletion_free(deletion);
+    return log_gone;
 }
 
 void stream_delete_message(struct stream *stream, uint64_t sequence, streams_done done,
@@ -140,6 +175,8 @@ void stream_delete_message(struct stream *stream, uint64_t sequence, streams_don
         streams_fail(&e, 500, 10057, "message delete not permitted");
     } else {
         deletion = mem_zalloc(1, sizeof *deletion);
+        if (deletion)
+            streams_op_begin(stream->streams, &deletion->op, deletion_stop);
         failed = deletion ? log_batch_begin(stream->streams->log, &batch) : -ENOMEM;
     }
     if (!failed) {
@@ -152,7 +189,7 @@ void stream_delete_message(struct stream *stream, uint64_t sequence, streams_don
     else if (failed && !e.code)
         streams_fail(&e, 500, 10057, "%s", error_name(failed));
     if (failed) {
-        mem_free(deletion);
+        deletion_free(deletion);
         done(self, NULL, &e);
         return;
     }
@@ -168,10 +205,11 @@ void stream_delete_message(struct stream *stream, uint64_t sequence, streams_don
 /* Walks from the first message and deletes what matches, at most PURGE_STEP_MAX a batch, until
    `left` are deleted or the end below BEFORE is reached; the last batch's commit answers. */
 struct purge {
+    struct streams_op op;
     struct log_commit commit;
     struct log_load load;
     struct io_timer again;
-    struct streams *streams;
+    bool loading, committed, told;
     uint64_t sequence, before, left, purged;
     slice name, filter;
     void (*done)(void *self, uint64_t purged, const struct streams_error *error);
@@ -186,8 +224,23 @@ static void purge_end(struct purge *purge, int failed, const char *why) {
     if (failed)
         streams_fail(&e, failed == -ENOENT ? 404 : 500, failed == -ENOENT ? 10059 : 10110, "%s",
                      why ? why : error_name(failed));
-    purge->done(purge->self, purge->purged, failed ? &e : NULL);
+    if (!purge->told)
+        purge->done(purge->self, purge->purged, failed ? &e : NULL);
+    streams_op_over(&purge->op);
     mem_free(purge);
+}
+
+static bool purge_stop(struct streams_op *op, bool log_gone) {
+    struct purge *purge = container_of(op, struct purge, op);
+    io_timer_stop(bus_loop(op->streams->bus), &purge->again);
+    if (purge->loading && !log_gone)
+        log_load_cancel(op->streams->log, &purge->load);
+    purge->done(purge->self, purge->purged, streams_stopping());
+    purge->told = true;
+    if (purge->committed && !log_gone)
+        return false;
+    purge_end(purge, 0, NULL);
+    return true;
 }
 
 static void on_purged(struct log_commit *commit, int failed) {
@@ -200,6 +253,7 @@ static void on_purge_again(struct io_timer *timer) {
 
 static void on_purge_loaded(struct log_load *load, int failed) {
     struct purge *purge = container_of(load, struct purge, load);
+    purge->loading = false;
     if (failed)
         purge_end(purge, failed, NULL);
     else
@@ -213,7 +267,7 @@ static int purge_some(struct purge *purge, struct stream *stream, struct log_bat
             return 0;
         struct log_record record = {.sequence = purge->sequence};
         int result =
-            log_seek(purge->streams->log, stream->log, purge->filter, purge->sequence, &record);
+            log_seek(purge->op.streams->log, stream->log, purge->filter, purge->sequence, &record);
         if (result == -ENOENT)
             return 0;
         purge->sequence = record.sequence;
@@ -236,26 +290,31 @@ static int purge_some(struct purge *purge, struct stream *stream, struct log_bat
 }
 
 static void purge_step(struct purge *purge) {
-    struct stream *stream = stream_find(purge->streams, purge->name);
+    struct stream *stream = stream_find(purge->op.streams, purge->name);
     if (!stream) {
         purge_end(purge, -ENOENT, "stream not found");
         return;
     }
     struct log_batch *batch;
-    int result = log_batch_begin(purge->streams->log, &batch);
+    int result = log_batch_begin(purge->op.streams->log, &batch);
     if (result == 0) {
         result = purge_some(purge, stream, batch);
         bool waits = result == -EAGAIN || result == -EINPROGRESS;
-        if (result && !waits)
+        if (result == 0 && !stream->config.in_memory)
+            result = state_put_nothing(batch); /* lest the last step has deleted nothing */
+        if (result && !waits) {
             log_batch_abandon(batch);
-        else
+        } else {
+            purge->committed = result == 0;
             log_batch_commit(batch, result == 0 ? &purge->commit : NULL);
+        }
     }
-    if (result == -EINPROGRESS &&
-        log_load(purge->streams->log, stream->log, purge->sequence, &purge->load) == 0)
+    purge->loading = result == -EINPROGRESS && log_load(purge->op.streams->log, stream->log,
+                                                        purge->sequence, &purge->load) == 0;
+    if (purge->loading)
         return;
     if (result == -EAGAIN || result == -EINPROGRESS)
-        io_timer_start(bus_loop(purge->streams->bus), &purge->again, 0, on_purge_again);
+        io_timer_start(bus_loop(purge->op.streams->bus), &purge->again, 0, on_purge_again);
     else if (result)
         purge_end(purge, result, NULL);
 }
@@ -270,7 +329,7 @@ static int purge_front(struct purge *purge, struct stream *stream) {
         state.first_sequence + purge->left < first)
         first = state.first_sequence + purge->left;
     struct log_batch *batch;
-    int failed = log_batch_begin(purge->streams->log, &batch);
+    int failed = log_batch_begin(purge->op.streams->log, &batch);
     if (failed)
         return failed;
     failed = log_batch_trim(batch, stream->log, first);
@@ -278,6 +337,7 @@ static int purge_front(struct purge *purge, struct stream *stream) {
         log_batch_abandon(batch);
         return failed;
     }
+    purge->committed = true;
     log_batch_commit(batch, &purge->commit);
     purge->purged = state.messages - log_stream_staged(stream->log).messages;
     return 0;
@@ -290,7 +350,7 @@ static struct purge *purge_new(struct stream *stream, slice filter) {
         return NULL;
     purge->commit.done = on_purged;
     purge->load.done = on_purge_loaded;
-    purge->streams = stream->streams;
+    streams_op_begin(stream->streams, &purge->op, purge_stop);
     memcpy(purge->text, name.ptr, name.len);
     purge->name = slice_make(purge->text, name.len);
     if (filter.len)

@@ -129,8 +129,11 @@ must_use int streams_set_log(struct streams *streams, struct log *log, struct er
 /* Called from the log's on_visible / on_room. */
 void streams_on_visible(struct streams *streams, struct log_stream *stream);
 void streams_on_room(struct streams *streams);
-/* Ends captures and consumers; the log is the caller's to close afterwards. */
+/* Ends captures and consumers, hands the log what has gathered, and answers everybody who still
+   waits with 503 (10008). The log is the caller's to close afterwards. */
 struct streams *streams_free(struct streams *streams);
+/* Before streams_free where the log has been abandoned: it is not touched any more. */
+void streams_lose_log(struct streams *streams);
 unsigned streams_capabilities(const struct streams *streams);
 
 /* --- streams: the answers of the API

@@ -1,0 +1,334 @@
+/*
+ * consumer_ack.c - acknowledgements come in, time runs out, messages are given up.
+ *
+ *     $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>
+ *
+ *     body            the message                         answered, if there is a reply
+ *     "", +ACK, +OK   is done (all up to it: ack_all)     when that is on disk
+ *     +NXT [request]  is done; a pull request follows     by the next message
+ *     -NAK [delay]    is due at once, or after the delay  when what was noted before is on disk
+ *     +WPI            gets its whole ack_wait again       the same
+ *     +TERM           is done; advisory                   the same
+ *
+ * What is not in flight (any more) is not changed by any of these, but answered all the same, so
+ * that a client that lost the answer may ask again. An acknowledgement that cannot be noted (no
+ * memory, no room in the journal) is dropped without an answer: the message will come again.
+ *
+ * DEADLINES. Entries in flight have their own deadlines in no order (backoff, delays, +WPI), and
+ * one timer a consumer runs for the earliest that is known. When it fires, all entries are looked
+ * at, SCAN_MAX a turn, and at most so often that looking costs a small share of the time. With a
+ * thousand in flight that is exact to the timer's grain; with a million, to about 50 ms.
+ */
+#include "base/clocktext.h"
+#include "base/number.h"
+#include "bus/consumer_data.h"
+#include "wire/json.h"
+#include "wire/json_write.h"
+
+#include <errno.h>
+
+#define SCAN_MAX 65536u
+#define SCAN_NS_EACH 50u /* the timer waits at least so long for each entry to be looked at */
+#define RETRY_NS 1000000000u
+
+/* --- advisories ---------------------------------------------------------------------------------
+ */
+
+struct advisory {
+    const char *subject, *type;
+    uint64_t consumer_sequence; /* 0 = not part of it */
+};
+static const char advisory_prefix[] = "$JS.EVENT.ADVISORY.CONSUMER.";
+
+static void write_body(const struct consumer *c, const struct advisory *a, uint64_t sequence,
+                       uint32_t deliveries, struct json_writer *w) {
+    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    unsigned char random[22];
+    char id[sizeof random], time[CLOCKTEXT_SIZE];
+    io_host_random(io_loop_host(consumer_loop(c)), random, sizeof random);
+    for (size_t i = 0; i < sizeof id; i++)
+        id[i] = letters[random[i] % (sizeof letters - 1)];
+    json_write_object(w);
+    json_write_key(w, "type");
+    json_write_text(w, a->type);
+    json_write_key(w, "id");
+    json_write_string(w, slice_make(id, sizeof id));
+    json_write_key(w, "timestamp");
+    json_write_string(w,
+                      slice_make(time, clocktext_format(io_loop_wall_ns(consumer_loop(c)), time)));
+    json_write_key(w, "stream");
+    json_write_string(w, c->stream_name);
+    json_write_key(w, "consumer");
+    json_write_string(w, c->name);
+    if (a->consumer_sequence) {
+        json_write_key(w, "consumer_seq");
+        json_write_u64(w, a->consumer_sequence);
+    }
+    json_write_key(w, "stream_seq");
+    json_write_u64(w, sequence);
+    json_write_key(w, "deliveries");
+    json_write_u64(w, deliveries);
+    json_write_end(w);
+}
+
+/* Best effort, as all advisories: nobody interested, or no memory, and it is not sent. */
+static void advise(struct consumer *c, const struct advisory *a, uint64_t sequence,
+                   uint32_t deliveries) {
+    char text[sizeof advisory_prefix + 32 + 2 * STREAMS_NAME_MAX];
+    struct buf subject = {.ptr = text, .cap = sizeof text, .max = sizeof text};
+    if (buf_printf(&subject, "%s%s.%.*s.%.*s", advisory_prefix, a->subject,
+                   slice_fmt(c->stream_name), slice_fmt(c->name)) ||
+        !bus_has_interest(c->streams->bus, buf_slice(&subject)))
+        return;
+    _cleanup_buf_ struct buf body = buf_make(4096);
+    struct json_writer w = json_writer_make(&body, false);
+    write_body(c, a, sequence, deliveries, &w);
+    if (json_write_finish(&w))
+        return;
+    struct bus_message message = {.subject = buf_slice(&subject), .payload = buf_slice(&body)};
+    bus_publish(c->streams->bus, &message, NULL, NULL);
+}
+
+/* --- what happens to an entry -------------------------------------------------------------------
+ */
+
+/* Done with ENTRY. Not 0: it could not be noted, and stays. */
+static int finish(struct consumer *c, struct pending_entry *entry) {
+    bool was_full =
+        c->config.ack_pending_max > 0 && c->pending.count >= (uint64_t)c->config.ack_pending_max;
+    int failed = state_note_done(c, entry->stream_sequence);
+    if (failed)
+        return failed;
+    pending_remove(&c->pending, entry);
+    if (was_full)
+        consumer_wake(c);
+    return 0;
+}
+
+static bool is_exhausted(const struct consumer *c, const struct pending_entry *entry) {
+    return c->config.deliver_max > 0 && entry->deliveries >= (uint64_t)c->config.deliver_max;
+}
+
+/* The last delivery has failed: the message is left behind. C may be gone afterwards. */
+static int give_up(struct consumer *c, struct pending_entry *entry) {
+    static const struct advisory advisory = {"MAX_DELIVERIES",
+                                             "io.nats.jetstream.advisory.v1.max_deliver", 0};
+    uint64_t sequence = entry->stream_sequence;
+    uint32_t deliveries = entry->deliveries;
+    int failed = finish(c, entry);
+    if (!failed)
+        advise(c, &advisory, sequence, deliveries);
+    return failed;
+}
+
+/* ENTRY's time is over. C may be gone afterwards. */
+static int expire(struct consumer *c, struct pending_entry *entry) {
+    return is_exhausted(c, entry) ? give_up(c, entry) : pending_make_due(&c->pending, entry);
+}
+
+/* --- deadlines ----------------------------------------------------------------------------------
+ */
+
+static void on_deadline(struct io_timer *timer);
+
+static void set_timer(struct consumer *c, uint64_t at) {
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    c->redeliver_at = at;
+    io_timer_start(consumer_loop(c), &c->redeliver_timer, at > now ? at - now : 0, on_deadline);
+}
+
+void ack_watch(struct consumer *c, uint64_t deadline_ns) {
+    if (c->scan_from && deadline_ns < c->scan_next)
+        c->scan_next = deadline_ns; /* a scan is under way, and may be past it */
+    if (c->scan_from || deadline_ns >= c->redeliver_at)
+        return;
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    uint64_t least = now + c->pending.count * SCAN_NS_EACH;
+    set_timer(c, deadline_ns > least ? deadline_ns : least);
+}
+
+/* Looks at a part of the entries. The sequence to go on from, 0 at the end; *IO_NEXT becomes the
+   earliest deadline seen. */
+static uint64_t scan(struct consumer *c, uint64_t from, uint64_t *io_next) {
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    struct pending_entry *entry = pending_from(&c->pending, from);
+    for (unsigned i = 0; entry; i++) {
+        uint64_t sequence = entry->stream_sequence;
+        if (i == SCAN_MAX)
+            return sequence;
+        if (!entry->due && entry->deadline_ns <= now) {
+            if (expire(c, entry)) {
+                *io_next = now + RETRY_NS; /* no memory: later */
+                return 0;
+            }
+            if (c->gone)
+                return 0;
+            entry = pending_from(&c->pending, sequence + 1);
+            continue;
+        }
+        if (!entry->due && entry->deadline_ns < *io_next)
+            *io_next = entry->deadline_ns;
+        entry = pending_after(&c->pending, entry);
+    }
+    return 0;
+}
+
+static void on_deadline(struct io_timer *timer) {
+    struct consumer *c = container_of(timer, struct consumer, redeliver_timer);
+    if (!c->scan_from) {
+        c->scan_from = 1;
+        c->scan_next = CONSUMER_NEVER;
+    }
+    c->redeliver_at = CONSUMER_NEVER;
+    ack_forget_trimmed(c);
+    c->scan_from = scan(c, c->scan_from, &c->scan_next);
+    if (c->gone)
+        return;
+    if (c->scan_from)
+        io_timer_start(consumer_loop(c), &c->redeliver_timer, 0, on_deadline);
+    else if (c->scan_next != CONSUMER_NEVER)
+        ack_watch(c, c->scan_next);
+    if (c->pending.due_count)
+        consumer_wake(c);
+}
+
+void ack_start(struct consumer *c) {
+    if (c->pending.count && !c->scan_from)
+        set_timer(c, io_loop_now_ns(consumer_loop(c)));
+}
+
+void ack_forget_trimmed(struct consumer *c) {
+    if (!c->pending.count)
+        return;
+    uint64_t first = log_stream_state(c->stream->log).first_sequence;
+    struct pending_entry *entry;
+    while ((entry = pending_first(&c->pending)) && entry->stream_sequence < first)
+        pending_remove(&c->pending, entry);
+}
+
+/* --- the kinds ----------------------------------------------------------------------------------
+ */
+
+/* The message SEQUENCE is done, and with ack_all everything before it. False: not noted. */
+static bool acknowledge(struct consumer *c, uint64_t sequence) {
+    struct pending_entry *entry;
+    if (c->config.ack == ACK_NONE)
+        return true;
+    if (c->config.ack == ACK_EXPLICIT) {
+        entry = pending_find(&c->pending, sequence);
+        if (entry && finish(c, entry))
+            return false;
+    } else if ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence) {
+        if (state_note_done_up_to(c, sequence))
+            return false;
+        while ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence)
+            pending_remove(&c->pending, entry);
+        consumer_wake(c);
+    }
+    c->acknowledged_ns = io_loop_wall_ns(consumer_loop(c));
+    return true;
+}
+
+static bool read_delay(slice argument, uint64_t *ret_ns) {
+    if (argument.ptr[0] != '{')
+        return number_parse_duration(argument, ret_ns) == 0;
+    struct json_doc doc;
+    json_init(&doc);
+    int64_t delay;
+    bool read = json_parse(&doc, argument) == 0 &&
+                json_i64(json_member(json_root(&doc), slice_lit("delay")), &delay) == 0 &&
+                delay >= 0;
+    if (read)
+        *ret_ns = (uint64_t)delay;
+    json_free(&doc);
+    return read;
+}
+
+static bool refuse(struct consumer *c, uint64_t sequence, slice argument) {
+    struct pending_entry *entry = pending_find(&c->pending, sequence);
+    uint64_t delay_ns = 0;
+    if (!entry)
+        return true;
+    struct advisory advisory = {"MSG_NAKED", "io.nats.jetstream.advisory.v1.nak",
+                                entry->consumer_sequence};
+    advise(c, &advisory, sequence, entry->deliveries);
+    if (c->gone || !(entry = pending_find(&c->pending, sequence)))
+        return true;
+    if (argument.len && !read_delay(argument, &delay_ns))
+        delay_ns = 0; /* as nats-server: a plain refusal */
+    if (delay_ns) {
+        pending_not_due(&c->pending, entry);
+        entry->deadline_ns = io_loop_now_ns(consumer_loop(c)) + delay_ns;
+        ack_watch(c, entry->deadline_ns);
+        return true;
+    }
+    if (expire(c, entry))
+        return false;
+    consumer_wake(c);
+    return true;
+}
+
+static void progress(struct consumer *c, uint64_t sequence) {
+    struct pending_entry *entry = pending_find(&c->pending, sequence);
+    if (!entry)
+        return;
+    pending_not_due(&c->pending, entry);
+    entry->deadline_ns = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, entry->deliveries);
+    ack_watch(c, entry->deadline_ns);
+}
+
+static bool terminate(struct consumer *c, uint64_t sequence) {
+    struct pending_entry *entry = pending_find(&c->pending, sequence);
+    if (!entry)
+        return true;
+    struct advisory advisory = {"MSG_TERMINATED", "io.nats.jetstream.advisory.v1.terminated",
+                                entry->consumer_sequence};
+    uint32_t deliveries = entry->deliveries;
+    if (!acknowledge(c, sequence))
+        return false;
+    advise(c, &advisory, sequence, deliveries);
+    return true;
+}
+
+/* The stream sequence is the second number behind the prefix. */
+static bool read_sequence(const struct consumer *c, slice subject, uint64_t *ret_sequence) {
+    slice rest = slice_skip(subject, c->ack_prefix_len);
+    slice_cut(rest, '.', &rest);
+    slice sequence = slice_cut(rest, '.', &rest);
+    return rest.ptr && number_parse_u64(sequence, ret_sequence) == 0;
+}
+
+/* False: it could not be noted, and must not be confirmed. */
+static bool handle(struct consumer *c, uint64_t sequence, const struct bus_message *m,
+                   bool *ret_answer) {
+    slice body = m->payload;
+    *ret_answer = m->reply.len > 0;
+    if (!body.len || slice_equal(body, slice_lit("+ACK")) || slice_equal(body, slice_lit("+OK")))
+        return acknowledge(c, sequence);
+    if (slice_starts_with(body, slice_lit("+NXT"))) {
+        *ret_answer = false;
+        bool noted = acknowledge(c, sequence);
+        consumer_pull_text(c, m->reply, slice_skip(body, 4));
+        return noted;
+    }
+    if (slice_starts_with(body, slice_lit("-NAK")))
+        return refuse(c, sequence, slice_trim(slice_skip(body, 4)));
+    if (slice_starts_with(body, slice_lit("+TERM")))
+        return terminate(c, sequence);
+    if (slice_equal(body, slice_lit("+WPI")))
+        progress(c, sequence);
+    return true;
+}
+
+void ack_on_message(void *owner, struct bus_subscription *subscription,
+                    const struct bus_message *message) {
+    (void)subscription;
+    struct consumer *c = owner;
+    uint64_t sequence;
+    bool answer;
+    if (c->gone || !read_sequence(c, message->subject, &sequence))
+        return;
+    consumer_alive(c);
+    if (handle(c, sequence, message, &answer) && answer)
+        state_answer(c, message->reply);
+}

@@ -1,0 +1,451 @@
+/*
+ * consumer_config.c - ConsumerConfig of the JetStream API, read, judged, written (stream_config.h).
+ *
+ * The same shape as stream_config.c: a table of plain fields, a few with words or rules of their
+ * own, and everything else refused by its name unless it holds nothing. Push consumers are among
+ * that (deliver_subject, deliver_group, flow_control, idle_heartbeat, rate_limit_bps), so what is
+ * judged here are pull consumers. Codes and texts: nats-server 2.9.
+ */
+#include "base/clocktext.h"
+#include "bus/stream_config.h"
+#include "wire/nats_subject.h"
+
+#define DESCRIPTION_MAX 4096u
+#define METADATA_MAX (128u << 10)
+#define EXPIRES_MIN_NS 1000000
+#define TEXT_MAX (512u << 10)
+
+/* What is read, before names and filters are brought together. */
+struct raw {
+    struct consumer_config c;
+    slice durable_name, start_time;
+    bool has_start_time;
+};
+
+/* --- reading ------------------------------------------------------------------------------------
+ */
+
+enum field_kind { TEXT, FLAG, NUMBER };
+struct field {
+    const char *key;
+    enum field_kind kind;
+    size_t offset;
+};
+#define FIELD(key, kind, member)                                                                   \
+    { key, kind, offsetof(struct raw, member) }
+
+static const struct field fields[] = {
+    FIELD("durable_name", TEXT, durable_name),
+    FIELD("name", TEXT, c.name),
+    FIELD("description", TEXT, c.description),
+    FIELD("filter_subject", TEXT, c.filter),
+    FIELD("ack_wait", NUMBER, c.ack_wait_ns),
+    FIELD("max_deliver", NUMBER, c.deliver_max),
+    FIELD("max_waiting", NUMBER, c.waiting_max),
+    FIELD("max_ack_pending", NUMBER, c.ack_pending_max),
+    FIELD("max_batch", NUMBER, c.batch_max),
+    FIELD("max_expires", NUMBER, c.expires_max_ns),
+    FIELD("max_bytes", NUMBER, c.bytes_max),
+    FIELD("inactive_threshold", NUMBER, c.inactive_ns),
+    FIELD("headers_only", FLAG, c.headers_only),
+    FIELD("mem_storage", FLAG, c.in_memory),
+};
+
+static const char *const deliver_words[] = {
+    [DELIVER_ALL] = "all",
+    [DELIVER_LAST] = "last",
+    [DELIVER_NEW] = "new",
+    [DELIVER_FROM_SEQUENCE] = "by_start_sequence",
+    [DELIVER_FROM_TIME] = "by_start_time",
+    [DELIVER_LAST_PER_SUBJECT] = "last_per_subject",
+};
+static const char *const ack_words[] = {
+    [ACK_NONE] = "none",
+    [ACK_ALL] = "all",
+    [ACK_EXPLICIT] = "explicit",
+};
+
+/* The place of V's text in WORDS. */
+static bool read_word(json_value v, const char *key, const char *const *words, size_t count,
+                      size_t *ret_at, struct streams_error *e) {
+    for (size_t i = 0; i < count; i++)
+        if (json_string_is(v, slice_str(words[i]))) {
+            *ret_at = i;
+            return true;
+        }
+    slice written = json_source(v);
+    return streams_fail(e, 400, 10025, "invalid JSON: \"%s\" can not be %.*s", key,
+                        (int)(written.len < 40 ? written.len : 40), written.ptr);
+}
+
+static bool read_backoff(json_value v, struct consumer_config *c, struct streams_error *e) {
+    struct json_iterator i = json_each(v);
+    c->backoff_count = 0;
+    while (json_next(&i)) {
+        if (c->backoff_count == CONSUMER_BACKOFF_MAX)
+            return streams_fail(e, 400, 10012, "more than %u backoff values", CONSUMER_BACKOFF_MAX);
+        if (json_i64(i.value, &c->backoff_ns[c->backoff_count++]))
+            return streams_fail(e, 400, 10025, "invalid JSON: a backoff is not an integer");
+    }
+    return true;
+}
+
+static bool read_filters(json_value v, struct consumer_config *c, struct streams_error *e) {
+    if (json_count(v) > 1)
+        return streams_fail(e, 400, 10025,
+                            "invalid JSON: several \"filter_subjects\" are not served");
+    json_value first = json_element(v, 0);
+    if (json_type_of(first) == JSON_ABSENT)
+        return config_refuse(v, slice_lit("filter_subjects"), e);
+    if (c->filter.len)
+        return streams_fail(e, 400, 10134,
+                            "consumer cannot have both FilterSubject and FilterSubjects specified");
+    return config_read_text(first, "filter_subjects", &c->filter, e);
+}
+
+static bool read_start_sequence(json_value v, struct consumer_config *c, struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL || json_u64(v, &c->start_sequence) == 0)
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"opt_start_seq\" is not a sequence");
+}
+
+static bool read_start_time(json_value v, struct raw *raw, struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL)
+        return true;
+    raw->has_start_time = true;
+    if (json_string(v, &raw->start_time) == 0 &&
+        clocktext_parse(raw->start_time, &raw->c.start_time_ns) == 0)
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"opt_start_time\" is not an RFC 3339 time");
+}
+
+static bool read_replicas(json_value v, struct streams_error *e) {
+    int64_t replicas = 0;
+    if (!config_read_number(v, "num_replicas", &replicas, e))
+        return false;
+    if (replicas < 0)
+        return streams_fail(e, 400, 10133, "replicas count cannot be negative");
+    return replicas <= 1 ||
+           streams_fail(e, 400, 10126, "consumer config replica count exceeds parent stream");
+}
+
+static bool read_own(slice key, json_value v, struct raw *raw, struct streams_error *e) {
+    struct consumer_config *c = &raw->c;
+    size_t at = 0;
+    if (slice_equal(key, slice_lit("deliver_policy"))) {
+        if (!read_word(v, "deliver_policy", deliver_words, array_count(deliver_words), &at, e))
+            return false;
+        c->deliver = (enum consumer_deliver)at;
+        return true;
+    }
+    if (slice_equal(key, slice_lit("ack_policy"))) {
+        if (!read_word(v, "ack_policy", ack_words, array_count(ack_words), &at, e))
+            return false;
+        c->ack = (enum consumer_ack)at;
+        return true;
+    }
+    if (slice_equal(key, slice_lit("replay_policy"))) {
+        static const char *const words[] = {"instant"};
+        return read_word(v, "replay_policy", words, array_count(words), &at, e);
+    }
+    if (slice_equal(key, slice_lit("opt_start_seq")))
+        return read_start_sequence(v, c, e);
+    if (slice_equal(key, slice_lit("opt_start_time")))
+        return read_start_time(v, raw, e);
+    if (slice_equal(key, slice_lit("backoff")))
+        return read_backoff(v, c, e);
+    if (slice_equal(key, slice_lit("num_replicas")))
+        return read_replicas(v, e);
+    if (slice_equal(key, slice_lit("metadata")) && json_type_of(v) == JSON_OBJECT) {
+        c->metadata = json_source(v);
+        return true;
+    }
+    return config_refuse(v, key, e);
+}
+
+static bool read_field(slice key, json_value v, struct raw *raw, struct streams_error *e) {
+    for (size_t i = 0; i < array_count(fields); i++) {
+        const struct field *f = &fields[i];
+        if (!slice_equal(key, slice_str(f->key)))
+            continue;
+        void *into = (char *)raw + f->offset;
+        switch (f->kind) {
+        case TEXT:
+            return config_read_text(v, f->key, into, e);
+        case FLAG:
+            return config_read_flag(v, f->key, into, e);
+        case NUMBER:
+            return config_read_number(v, f->key, into, e);
+        }
+    }
+    return read_own(key, v, raw, e);
+}
+
+bool consumer_config_read(json_value object, struct arena *arena,
+                          struct consumer_config *ret_config, struct streams_error *e) {
+    struct raw raw = {0};
+    e->code = 0;
+    if (json_type_of(object) != JSON_OBJECT)
+        return streams_fail(e, 400, 10025, "invalid JSON: the consumer configuration is no object");
+    struct json_iterator i = json_each(object);
+    json_value filters = {0};
+    while (json_next(&i)) {
+        slice key;
+        bool later = json_string_is(i.key, slice_lit("filter_subjects"));
+        if (later)
+            filters = i.value;
+        else if (json_string(i.key, &key) || !read_field(key, i.value, &raw, e))
+            return e->code ? false : streams_fail(e, 503, 10023, "insufficient resources");
+    }
+    if (json_type_of(filters) != JSON_ABSENT && !read_filters(filters, &raw.c, e))
+        return false;
+    raw.c.durable = raw.durable_name.len > 0;
+    if (raw.c.durable && raw.c.name.len && !slice_equal(raw.c.name, raw.durable_name))
+        return streams_fail(e, 400, 10132,
+                            "Consumer Durable and Name have to be equal if both are provided");
+    if (raw.c.durable)
+        raw.c.name = raw.durable_name;
+    if (raw.has_start_time && raw.c.start_time_ns == 0)
+        raw.c.start_time_ns = 1; /* 0 stands for "not given" */
+    if (consumer_config_copy(&raw.c, arena, ret_config))
+        return streams_fail(e, 503, 10023, "insufficient resources");
+    return true;
+}
+
+/* --- rules --------------------------------------------------------------------------------------
+ */
+
+static bool judge_names(const struct consumer_config *c, struct streams_error *e) {
+    if (c->name.len > STREAMS_NAME_MAX)
+        return streams_fail(e, 400, 10102, "consumer name is too long, maximum allowed is %u",
+                            STREAMS_NAME_MAX);
+    if (c->name.len && !config_name_valid(c->name))
+        return streams_fail(e, 400, 10103, "durable name can not contain '.', '*', '>'");
+    if (c->durable && !c->name.len)
+        return streams_fail(e, 400, 10017,
+                            "consumer expected to be durable but a durable name "
+                            "was not set");
+    if (c->description.len > DESCRIPTION_MAX)
+        return streams_fail(e, 400, 10107,
+                            "consumer description is too long, maximum allowed is %u",
+                            DESCRIPTION_MAX);
+    if (c->metadata.len > METADATA_MAX)
+        return streams_fail(e, 400, 10135, "consumer metadata exceeds maximum size of %u bytes",
+                            METADATA_MAX);
+    return true;
+}
+
+/* As nats-server judges it: within a subject of the stream, or around one. */
+static bool judge_filter(const struct consumer_config *c, const struct stream_config *stream,
+                         struct streams_error *e) {
+    bool fits = !c->filter.len;
+    if (c->filter.len && c->filter.len <= BUS_SUBJECT_MAX && nats_subject_valid(c->filter))
+        for (unsigned i = 0; i < stream->subject_count && !fits; i++)
+            fits = nats_subject_is_subset(c->filter, stream->subjects[i]) ||
+                   nats_subject_is_subset(stream->subjects[i], c->filter);
+    return fits || streams_fail(e, 400, 10093,
+                                "consumer filter subject is not a valid subset of the interest "
+                                "subjects");
+}
+
+static bool also_set(const char *policy, const char *start, struct streams_error *e) {
+    return streams_fail(e, 400, 10094,
+                        "consumer delivery policy is deliver %s, but optional start %s is also set",
+                        policy, start);
+}
+
+static bool not_set(const char *policy, const char *what, struct streams_error *e) {
+    return streams_fail(e, 400, 10094,
+                        "consumer delivery policy is deliver %s, but optional %s is not set",
+                        policy, what);
+}
+
+static bool judge_start(const struct consumer_config *c, struct streams_error *e) {
+    static const char *const policies[] = {
+        [DELIVER_ALL] = "all",
+        [DELIVER_LAST] = "last",
+        [DELIVER_NEW] = "new",
+        [DELIVER_FROM_SEQUENCE] = "by start sequence",
+        [DELIVER_FROM_TIME] = "by start time",
+        [DELIVER_LAST_PER_SUBJECT] = "last per subject",
+    };
+    const char *policy = policies[c->deliver];
+    if (c->start_sequence && c->deliver != DELIVER_FROM_SEQUENCE)
+        return also_set(policy, "sequence", e);
+    if (c->start_time_ns && c->deliver != DELIVER_FROM_TIME)
+        return also_set(policy, "time", e);
+    if (c->deliver == DELIVER_FROM_SEQUENCE && !c->start_sequence)
+        return not_set(policy, "start sequence", e);
+    if (c->deliver == DELIVER_FROM_TIME && !c->start_time_ns)
+        return not_set(policy, "start time", e);
+    if (c->deliver == DELIVER_LAST_PER_SUBJECT && !c->filter.len)
+        return not_set(policy, "filter subject", e);
+    return true;
+}
+
+static bool judge_numbers(const struct consumer_config *c, struct streams_error *e) {
+    if (c->waiting_max < 0)
+        return streams_fail(e, 400, 10087, "consumer max waiting needs to be positive");
+    if (c->batch_max < 0)
+        return streams_fail(e, 400, 10114, "consumer max request batch needs to be > 0");
+    if (c->expires_max_ns && c->expires_max_ns < EXPIRES_MIN_NS)
+        return streams_fail(e, 400, 10115, "consumer max request expires needs to be >= 1ms");
+    if (c->ack_wait_ns < 0 || c->inactive_ns < 0 || c->bytes_max < 0)
+        return streams_fail(e, 400, 10012, "%s can not be negative",
+                            c->ack_wait_ns < 0   ? "ack wait"
+                            : c->inactive_ns < 0 ? "inactive threshold"
+                                                 : "max request bytes");
+    for (unsigned i = 0; i < c->backoff_count; i++)
+        if (c->backoff_ns[i] < 0)
+            return streams_fail(e, 400, 10012, "a backoff can not be negative");
+    if (c->backoff_count && c->deliver_max > 0 && c->deliver_max <= (int64_t)c->backoff_count)
+        return streams_fail(e, 400, 10116,
+                            "max deliver is required to be > length of backoff values");
+    return true;
+}
+
+static void set_defaults(struct consumer_config *c) {
+    if (!c->waiting_max)
+        c->waiting_max = CONSUMER_WAITING_MAX_DEFAULT;
+    if (c->deliver_max <= 0)
+        c->deliver_max = -1;
+    if (c->ack_pending_max < 0)
+        c->ack_pending_max = -1;
+    if (c->ack != ACK_NONE && !c->ack_wait_ns)
+        c->ack_wait_ns = (int64_t)CONSUMER_ACK_WAIT_DEFAULT_NS;
+    if (c->ack != ACK_NONE && !c->ack_pending_max)
+        c->ack_pending_max = CONSUMER_ACK_PENDING_DEFAULT;
+    if (c->backoff_count)
+        c->ack_wait_ns = c->backoff_ns[0];
+    if (!c->durable && !c->inactive_ns)
+        c->inactive_ns = (int64_t)CONSUMER_INACTIVE_DEFAULT_NS;
+}
+
+bool consumer_config_judge(struct consumer_config *c, const struct stream_config *stream,
+                           struct streams_error *e) {
+    if (!judge_names(c, e) || !judge_filter(c, stream, e) || !judge_start(c, e) ||
+        !judge_numbers(c, e))
+        return false;
+    set_defaults(c);
+    return true;
+}
+
+/* --- writing, comparing, copying ----------------------------------------------------------------
+ */
+
+static void write_text(struct json_writer *w, const char *key, slice text) {
+    if (!text.len)
+        return;
+    json_write_key(w, key);
+    json_write_string(w, text);
+}
+
+static void write_word(struct json_writer *w, const char *key, const char *word) {
+    json_write_key(w, key);
+    json_write_text(w, word);
+}
+
+/* 0 is left out, as nats-server does. */
+static void write_number(struct json_writer *w, const char *key, int64_t number) {
+    if (!number)
+        return;
+    json_write_key(w, key);
+    json_write_i64(w, number);
+}
+
+static void write_flag(struct json_writer *w, const char *key, bool flag) {
+    if (!flag)
+        return;
+    json_write_key(w, key);
+    json_write_bool(w, true);
+}
+
+static void write_start(struct json_writer *w, const struct consumer_config *c) {
+    char time[CLOCKTEXT_SIZE];
+    if (c->start_sequence) {
+        json_write_key(w, "opt_start_seq");
+        json_write_u64(w, c->start_sequence);
+    }
+    if (c->start_time_ns) {
+        json_write_key(w, "opt_start_time");
+        json_write_string(w, slice_make(time, clocktext_format(c->start_time_ns, time)));
+    }
+}
+
+static void write_backoff(struct json_writer *w, const struct consumer_config *c) {
+    if (!c->backoff_count)
+        return;
+    json_write_key(w, "backoff");
+    json_write_array(w);
+    for (unsigned i = 0; i < c->backoff_count; i++)
+        json_write_i64(w, c->backoff_ns[i]);
+    json_write_end(w);
+}
+
+void consumer_config_write(struct json_writer *w, const struct consumer_config *c) {
+    json_write_object(w);
+    if (c->durable)
+        write_text(w, "durable_name", c->name);
+    write_text(w, "name", c->name);
+    write_text(w, "description", c->description);
+    write_word(w, "deliver_policy", deliver_words[c->deliver]);
+    write_start(w, c);
+    write_word(w, "ack_policy", ack_words[c->ack]);
+    write_number(w, "ack_wait", c->ack_wait_ns);
+    write_number(w, "max_deliver", c->deliver_max);
+    write_backoff(w, c);
+    write_text(w, "filter_subject", c->filter);
+    write_word(w, "replay_policy", "instant");
+    write_number(w, "max_waiting", c->waiting_max);
+    write_number(w, "max_ack_pending", c->ack_pending_max);
+    write_flag(w, "headers_only", c->headers_only);
+    write_number(w, "max_batch", c->batch_max);
+    write_number(w, "max_expires", c->expires_max_ns);
+    write_number(w, "max_bytes", c->bytes_max);
+    write_number(w, "inactive_threshold", c->inactive_ns);
+    json_write_key(w, "num_replicas");
+    json_write_u64(w, 0);
+    write_flag(w, "mem_storage", c->in_memory);
+    if (c->metadata.len) {
+        json_write_key(w, "metadata");
+        json_write_raw(w, c->metadata);
+    }
+    json_write_end(w);
+}
+
+static bool write_to(struct buf *b, const struct consumer_config *c) {
+    struct json_writer w = json_writer_make(b, false);
+    consumer_config_write(&w, c);
+    return json_write_finish(&w) == 0;
+}
+
+/* Equal when they are written equal: every field has its place in the text. */
+bool consumer_config_equal(const struct consumer_config *a, const struct consumer_config *b) {
+    _cleanup_buf_ struct buf first = buf_make(TEXT_MAX);
+    _cleanup_buf_ struct buf second = buf_make(TEXT_MAX);
+    return write_to(&first, a) && write_to(&second, b) &&
+           slice_equal(buf_slice(&first), buf_slice(&second));
+}
+
+static int copy(struct arena *arena, slice from, slice *to) {
+    if (!from.len) {
+        *to = (slice){0};
+        return 0;
+    }
+    return arena_copy(arena, from, to);
+}
+
+int consumer_config_copy(const struct consumer_config *c, struct arena *arena,
+                         struct consumer_config *ret_copy) {
+    struct consumer_config made = *c;
+    int failed = copy(arena, c->name, &made.name);
+    if (!failed)
+        failed = copy(arena, c->description, &made.description);
+    if (!failed)
+        failed = copy(arena, c->filter, &made.filter);
+    if (!failed)
+        failed = copy(arena, c->metadata, &made.metadata);
+    if (!failed)
+        *ret_copy = made;
+    return failed;
+}

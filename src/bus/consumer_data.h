@@ -1,0 +1,198 @@
+/*
+ * consumer_data.h - the inside of the consumers' engine, for its files only:
+ *
+ *     consumer.c          created, changed, removed; what the API asks
+ *     consumer_state.c    durable state: deltas into the log
+ *     consumer_recover.c  deltas replayed, snapshots
+ *     consumer_start.c    where a new consumer begins
+ *     consumer_deliver.c  which message is next, and for whom
+ *     consumer_count.c    how many messages are still to come
+ *     consumer_pull.c     requests that wait, and how they end
+ *     consumer_ack.c      acknowledgements in; time over; given up
+ *     consumer_pending.c  the messages in flight
+ *
+ * A consumer's life:
+ *
+ *     REPLAYED --consumers_start--> LIVE --removed, stream gone, shutdown--> GONE --end of turn-->
+ * freed (create) ----------------------^
+ *
+ * Publishing may call anybody back, who may remove the consumer or its stream: whoever publishes
+ * looks at `gone` afterwards and then touches nothing but the struct itself, which stays until the
+ * end of the turn.
+ *
+ * POSITION is the next stream sequence to look at: everything below it has been delivered once or
+ * does not match. What was delivered and is not done is in `pending`; so all a crash may forget is
+ * in two numbers and a list.
+ */
+#ifndef NONET_BUS_CONSUMER_DATA_H
+#define NONET_BUS_CONSUMER_DATA_H
+
+#include "base/map64.h"
+#include "bus/consumer.h"
+#include "bus/consumer_pending.h"
+#include "bus/stream.h"
+
+#define CONSUMER_CONFIG_ARENA_MAX (1u << 20)
+#define CONSUMERS_ALL_MAX (1u << 24)
+#define CONSUMERS_UNSAVED_MAX (8u << 20) /* bytes of deltas not yet handed to the log */
+#define CONSUMER_NEVER UINT64_MAX
+
+/* A pull request that waits. */
+struct consumer_request {
+    struct list_node node;
+    struct bus_route route;
+    uint64_t expires_ns;                 /* loop clock; 0 = none */
+    uint64_t heartbeat_ns, heartbeat_at; /* 0 = none */
+    uint64_t bytes_left;
+    uint32_t batch_left, delivered;
+    bool no_wait, bytes_limited;
+    const char *ending; /* while pull_settle tells it */
+    uint16_t reply_len;
+    char reply[];
+};
+
+/* What consumer_count.c knew last. */
+struct consumer_count {
+    uint64_t count, last, deleted, looked_ns;
+    bool known;
+};
+
+struct consumer {
+    struct streams *streams;
+    struct stream *stream; /* NULL before consumers_start and when gone */
+    uint64_t id;
+    struct arena arena;        /* holds the names */
+    struct arena config_arena; /* holds config, replaced with it */
+    struct consumer_config config;
+    slice name, stream_name;
+    int64_t created_ns;
+    bool journalled, gone;
+
+    uint64_t position, consumer_sequence;
+    int64_t delivered_ns, acknowledged_ns; /* wall clock, 0 = never */
+    struct pending pending;
+    /* "Last per subject": the sequences to deliver up to last_until, in order; then all. */
+    uint64_t last_until, *lasts;
+    size_t lasts_at, lasts_count;
+    struct consumer_count counted;
+
+    struct list requests;
+    uint32_t waiting, one_shots; /* requests; those of them with no_wait */
+    uint64_t wanted;             /* sum of their batch_left */
+    uint64_t requests_at;        /* the request timer's time, CONSUMER_NEVER = not running */
+    uint64_t redeliver_at;       /* the same of the redelivery timer */
+    uint64_t scan_from; /* stream sequence where the scan for overdue ones goes on; 0 = none */
+    uint64_t scan_next; /* the earliest deadline it has seen */
+    uint64_t active_ns; /* loop clock of the last sign of life */
+    struct io_timer request_timer, redeliver_timer, idle_timer, again_timer;
+    struct io_task task;
+    struct log_load load;
+    bool loading;
+
+    struct bus_subscription *acks;
+    struct list_node in_deliveries, in_graveyard;
+    size_t ack_prefix_len;
+    const char *ack_prefix; /* "$JS.ACK.<stream>.<consumer>." in the arena */
+};
+
+/* What deltas are being gathered of: runs of the same thing are written as one. */
+struct consumers_run {
+    uint8_t kind; /* 0: none open */
+    uint64_t id, first, consumer_sequence, count;
+};
+
+struct consumers_answers;
+
+struct consumers {
+    struct streams *streams;
+    struct map64 by_id;
+    uint64_t next_id;
+    struct list graveyard;
+    struct io_task bury_task;
+    struct buf unsaved;
+    struct consumers_run run;
+    int64_t unsaved_time_ns; /* of the last time record, 0 = none yet */
+    struct consumers_answers *answers;
+    struct io_task flush_task;
+    struct io_timer flush_timer;
+    struct buf text; /* scratch for a message's headers and for advisories */
+};
+
+static inline struct io_loop *consumer_loop(const struct consumer *c) {
+    return bus_loop(c->streams->bus);
+}
+
+/* --- consumer.c */
+/* A consumer that is only in memory, with a copy of CONFIG. NULL: no memory. */
+struct consumer *consumer_new(struct streams *streams, slice stream_name,
+                              const struct consumer_config *config);
+must_use int consumer_set_config(struct consumer *c, const struct consumer_config *config);
+/* Joins its stream: found by name, acknowledgements taken. 0 or -ENOMEM, -EEXIST, -ENOBUFS. */
+must_use int consumer_attach(struct consumer *c, struct stream *stream);
+/* Leaves everything at once; requests end with WHY (a 409), NULL: without a word. */
+void consumer_end(struct consumer *c, const char *why);
+void consumer_alive(struct consumer *c); /* a sign of life */
+
+/* --- consumer_state.c: each 0, or -ENOBUFS / -ENOMEM and nothing is noted (then do not do it). */
+must_use int state_note_delivered(struct consumer *c, uint64_t stream_sequence,
+                                  uint64_t consumer_sequence);
+must_use int state_note_redelivered(struct consumer *c, uint64_t stream_sequence,
+                                    uint64_t consumer_sequence, uint32_t deliveries);
+must_use int state_note_done(struct consumer *c, uint64_t stream_sequence);
+must_use int state_note_done_up_to(struct consumer *c, uint64_t stream_sequence);
+/* Publishes an empty message to REPLY once everything noted so far is on disk. */
+void state_answer(struct consumer *c, slice reply);
+/* Into BATCH: created, changed, removed. */
+must_use int state_put_created(struct log_batch *batch, struct consumer *c);
+must_use int state_put_changed(struct log_batch *batch, struct consumer *c,
+                               const struct consumer_config *config);
+must_use int state_put_removed(struct log_batch *batch, uint64_t id);
+
+/* --- consumer_start.c */
+/* Where a new consumer begins. 0; -EINPROGRESS with *ret_position to be loaded first; or why not.
+ */
+must_use int start_position(struct stream *stream, const struct consumer_config *config,
+                            uint64_t *ret_position);
+/* Fills `lasts`. 0, -ENOMEM, -E2BIG past CONSUMER_LAST_MAX. */
+must_use int start_find_lasts(struct consumer *c);
+
+/* --- consumer_deliver.c */
+void deliver_init(struct consumer *c);
+void deliver_cancel(struct consumer *c);
+/* Something may have become deliverable. */
+void consumer_wake(struct consumer *c);
+/* As many in flight as may be. */
+bool deliver_is_stalled(const struct consumer *c);
+/* How long a delivery, the DELIVERIES-th of its message, may take. */
+uint64_t consumer_ack_wait(const struct consumer *c, uint32_t deliveries);
+
+/* --- consumer_count.c: messages not delivered yet; exact unless it says QUICK. */
+uint64_t consumer_count(struct consumer *c, bool quick);
+void consumer_count_delivered(struct consumer *c, uint64_t sequence);
+/* The position has moved over messages that do not count. */
+static inline void consumer_count_forget(struct consumer *c) {
+    c->counted.known = false;
+}
+
+/* --- consumer_pull.c */
+/* The next request that can take SIZE bytes, taken out of the list; or NULL. */
+struct consumer_request *pull_next(struct consumer *c, uint64_t size);
+/* It got nothing after all: back to where it was. */
+void pull_not_served(struct consumer *c, struct consumer_request *request, uint64_t size);
+/* The request got its message: it waits for the next one or is over. C may be gone. */
+void pull_served(struct consumer *c, struct consumer_request *request);
+/* Ends what has expired or lost its interest, sends heartbeats, sets the timer. END_OF_STREAM:
+   one-shot requests end too. */
+void pull_settle(struct consumer *c, bool end_of_stream);
+void pull_end_all(struct consumer *c, const char *why);
+
+/* --- consumer_ack.c */
+void ack_on_message(void *owner, struct bus_subscription *subscription,
+                    const struct bus_message *message);
+/* An entry is in flight until its deadline. */
+void ack_watch(struct consumer *c, uint64_t deadline_ns);
+void ack_start(struct consumer *c);
+/* Entries below the stream's first message are done. */
+void ack_forget_trimmed(struct consumer *c);
+
+#endif

@@ -1,0 +1,354 @@
+/*
+ * consumer_pull.c - pull requests: taken in, waiting, served in turn, ended.
+ *
+ *     request --bounds, 409 / nothing there, 404--> refused
+ *        | waits
+ *        v                 a message
+ *     WAITING <------------------------------. to the end of the line, while it wants more
+ *        |  batch full ----------------------'--> over, no status
+ *        |  expired, or one-shot (no_wait) and the end is reached --> 408 (404 where it got
+ * nothing) |  message larger than its bytes -----> 409 |  reply subject without interest ---->
+ * over, nobody to tell '  consumer removed, shutdown --------> 409
+ *
+ * The rules and texts are nats-server 2.9's. One timer serves all requests of a consumer: it is set
+ * for the earliest expiry or heartbeat known, and each time it looks at all of them.
+ */
+#include "base/mem.h"
+#include "base/number.h"
+#include "bus/consumer_data.h"
+#include "wire/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define STATUS_MAX 320u
+
+/* --- status messages ----------------------------------------------------------------------------
+ */
+
+static void send_status(struct consumer *c, slice reply, const char *format, ...) printf_like(3, 4);
+
+static void send_status(struct consumer *c, slice reply, const char *format, ...) {
+    char block[STATUS_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(block, sizeof block, format, arguments);
+    va_end(arguments);
+    check(len > 0 && (size_t)len < sizeof block);
+    struct bus_message message = {.subject = reply, .headers = slice_make(block, (size_t)len)};
+    bus_publish(c->streams->bus, &message, NULL, NULL);
+}
+
+static slice reply_of(const struct consumer_request *request) {
+    return slice_make(request->reply, request->reply_len);
+}
+
+static void send_ending(struct consumer *c, const struct consumer_request *request,
+                        const char *status) {
+    send_status(c, reply_of(request),
+                "NATS/1.0 %s\r\nNats-Pending-Messages: %u\r\nNats-Pending-Bytes: %llu\r\n\r\n",
+                status, request->batch_left, (unsigned long long)request->bytes_left);
+}
+
+static void send_heartbeat(struct consumer *c, const struct consumer_request *request) {
+    send_status(c, reply_of(request),
+                "NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: %llu\r\n"
+                "Nats-Last-Stream: %llu\r\n\r\n",
+                (unsigned long long)c->consumer_sequence, (unsigned long long)(c->position - 1));
+}
+
+/* --- the line -----------------------------------------------------------------------------------
+ */
+
+static void request_free(struct consumer_request *request) {
+    bus_route_clear(&request->route);
+    mem_free(request);
+}
+
+static void line_up(struct consumer *c, struct consumer_request *request) {
+    list_push_back(&c->requests, &request->node);
+    c->waiting++;
+    c->wanted += request->batch_left;
+    c->one_shots += request->no_wait;
+    if (c->waiting == 1)
+        list_push_back(&c->stream->deliveries, &c->in_deliveries);
+}
+
+static void take_out(struct consumer *c, struct consumer_request *request) {
+    list_remove(&request->node);
+    check(c->waiting > 0 && c->wanted >= request->batch_left);
+    c->waiting--;
+    c->wanted -= request->batch_left;
+    c->one_shots -= request->no_wait;
+    if (c->waiting == 0)
+        list_remove(&c->in_deliveries);
+}
+
+static void on_request_time(struct io_timer *timer) {
+    struct consumer *c = container_of(timer, struct consumer, request_timer);
+    c->requests_at = CONSUMER_NEVER;
+    pull_settle(c, false);
+}
+
+static void watch(struct consumer *c, const struct consumer_request *request) {
+    uint64_t at = CONSUMER_NEVER, now = io_loop_now_ns(consumer_loop(c));
+    if (request->expires_ns)
+        at = request->expires_ns;
+    if (request->heartbeat_ns && request->heartbeat_at < at)
+        at = request->heartbeat_at;
+    if (at >= c->requests_at)
+        return;
+    c->requests_at = at;
+    io_timer_start(consumer_loop(c), &c->request_timer, at > now ? at - now : 0, on_request_time);
+}
+
+static bool expired(const struct consumer_request *request, uint64_t now) {
+    return request->expires_ns && now >= request->expires_ns;
+}
+
+/* Why a waiting request ends now, NULL: it goes on; "": without a word. */
+static const char *ending(struct consumer *c, struct consumer_request *request, uint64_t now,
+                          bool end_of_stream) {
+    if (expired(request, now))
+        return "408 Request Timeout";
+    if (end_of_stream && request->no_wait && request->delivered)
+        return "408 Request Timeout";
+    if (end_of_stream && request->no_wait && !request->expires_ns)
+        return "404 No Messages";
+    return bus_has_interest(c->streams->bus, reply_of(request)) ? NULL : "";
+}
+
+void pull_settle(struct consumer *c, bool end_of_stream) {
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    struct list ended; /* told after the walk: telling calls strangers */
+    list_init(&ended);
+    struct list_node *at, *following;
+    list_each(&c->requests, at, following) {
+        struct consumer_request *request = container_of(at, struct consumer_request, node);
+        bool beats = request->heartbeat_ns && now >= request->heartbeat_at;
+        const char *why = ending(c, request, now, end_of_stream);
+        if (!why && !beats) {
+            watch(c, request);
+            continue;
+        }
+        take_out(c, request);
+        request->ending = why;
+        list_push_back(&ended, at);
+    }
+    while ((at = list_pop_front(&ended))) {
+        struct consumer_request *request = container_of(at, struct consumer_request, node);
+        if (request->ending && request->ending[0])
+            send_ending(c, request, request->ending);
+        else if (!request->ending && !c->gone)
+            send_heartbeat(c, request);
+        if (request->ending || c->gone) {
+            request_free(request);
+            continue;
+        }
+        request->heartbeat_at = now + request->heartbeat_ns;
+        line_up(c, request);
+        watch(c, request);
+    }
+}
+
+void pull_end_all(struct consumer *c, const char *why) {
+    struct list_node *at;
+    while ((at = list_first(&c->requests))) {
+        struct consumer_request *request = container_of(at, struct consumer_request, node);
+        take_out(c, request);
+        if (why)
+            send_status(c, reply_of(request), "NATS/1.0 409 %s\r\n\r\n", why);
+        request_free(request);
+    }
+}
+
+/* --- serving ------------------------------------------------------------------------------------
+ */
+
+struct consumer_request *pull_next(struct consumer *c, uint64_t size) {
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    struct list_node *at;
+    while (!c->gone && (at = list_first(&c->requests))) {
+        struct consumer_request *request = container_of(at, struct consumer_request, node);
+        const char *why = NULL;
+        if (expired(request, now))
+            why = "408 Request Timeout";
+        else if (request->bytes_limited && size > request->bytes_left)
+            why = "409 Message Size Exceeds MaxBytes";
+        else if (bus_route_has_interest(c->streams->bus, reply_of(request), &request->route)) {
+            take_out(c, request);
+            if (request->bytes_limited)
+                request->bytes_left -= size;
+            return request;
+        }
+        take_out(c, request);
+        if (why)
+            send_ending(c, request, why);
+        request_free(request);
+    }
+    return NULL;
+}
+
+void pull_not_served(struct consumer *c, struct consumer_request *request, uint64_t size) {
+    if (request->bytes_limited)
+        request->bytes_left += size;
+    line_up(c, request);
+}
+
+void pull_served(struct consumer *c, struct consumer_request *request) {
+    request->delivered++;
+    request->batch_left--;
+    bool full = request->bytes_limited && request->bytes_left == 0;
+    if (request->batch_left == 0 || full || c->gone) {
+        request_free(request);
+        return;
+    }
+    if (request->heartbeat_ns)
+        request->heartbeat_at = io_loop_now_ns(consumer_loop(c)) + request->heartbeat_ns;
+    line_up(c, request);
+}
+
+/* --- taking in ----------------------------------------------------------------------------------
+ */
+
+/* False: the request has been answered. */
+static bool judge_bounds(struct consumer *c, const struct consumer_pull *pull) {
+    const struct consumer_config *config = &c->config;
+    char text[NUMBER_TEXT_MAX * 2];
+    if (config->batch_max > 0 && pull->batch > (uint64_t)config->batch_max) {
+        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxRequestBatch of %lld\r\n\r\n",
+                    (long long)config->batch_max);
+        return false;
+    }
+    if (config->expires_max_ns > 0 && pull->expires_ns > (uint64_t)config->expires_max_ns) {
+        number_format_duration((uint64_t)config->expires_max_ns, text);
+        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxRequestExpires of %s\r\n\r\n", text);
+        return false;
+    }
+    if (config->bytes_max > 0 && pull->bytes_max > (uint64_t)config->bytes_max) {
+        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxRequestMaxBytes of %lld\r\n\r\n",
+                    (long long)config->bytes_max);
+        return false;
+    }
+    return true;
+}
+
+/* A request that will not wait, where nothing is there or others wait for it already. */
+static bool judge_one_shot(struct consumer *c, const struct consumer_pull *pull) {
+    uint64_t there = consumer_count(c, false) + c->pending.due_count;
+    if (there == 0 && !pull->expires_ns) {
+        send_status(c, pull->reply, "NATS/1.0 404 No Messages\r\n\r\n");
+        return false;
+    }
+    if (there == 0)
+        return true;
+    pull_settle(c, false);
+    if (c->gone)
+        return false;
+    if (there < c->wanted) {
+        send_status(c, pull->reply, "NATS/1.0 408 Requests Pending\r\n\r\n");
+        return false;
+    }
+    return true;
+}
+
+static bool judge_waiting(struct consumer *c, const struct consumer_pull *pull) {
+    uint64_t max = CONSUMER_WAITING_MAX;
+    if (c->config.waiting_max > 0 && (uint64_t)c->config.waiting_max < max)
+        max = (uint64_t)c->config.waiting_max;
+    if (c->waiting >= max)
+        pull_settle(c, false);
+    if (c->gone)
+        return false;
+    if (c->waiting < max)
+        return true;
+    send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n");
+    return false;
+}
+
+void consumer_pull(struct consumer *c, const struct consumer_pull *pull) {
+    if (!pull->reply.len || pull->reply.len > BUS_SUBJECT_MAX || c->gone)
+        return;
+    consumer_alive(c);
+    if (!judge_bounds(c, pull) || (pull->no_wait && !judge_one_shot(c, pull)) ||
+        !judge_waiting(c, pull))
+        return;
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    struct consumer_request *request = mem_zalloc(1, sizeof *request + pull->reply.len);
+    if (!request) {
+        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n");
+        return;
+    }
+    request->batch_left = pull->batch ? pull->batch : 1;
+    request->bytes_limited = pull->bytes_max > 0;
+    request->bytes_left = pull->bytes_max;
+    request->no_wait = pull->no_wait;
+    if (pull->expires_ns)
+        request->expires_ns = now + pull->expires_ns;
+    request->heartbeat_ns = pull->heartbeat_ns;
+    request->heartbeat_at = now + pull->heartbeat_ns;
+    request->reply_len = (uint16_t)pull->reply.len;
+    memcpy(request->reply, pull->reply.ptr, pull->reply.len);
+    line_up(c, request);
+    watch(c, request);
+    consumer_wake(c);
+}
+
+/* --- requests as text ---------------------------------------------------------------------------
+ */
+
+static bool read_number(json_value object, const char *key, uint64_t max, uint64_t *into) {
+    json_value v = json_member(object, slice_str(key));
+    int64_t number;
+    if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
+        return true;
+    if (json_i64(v, &number))
+        return false;
+    *into = number < 0 ? 0 : (uint64_t)number;
+    if (*into > max)
+        *into = max;
+    return true;
+}
+
+/* NULL, or why it is a bad request. */
+static const char *read_object(json_value object, struct consumer_pull *pull) {
+    uint64_t batch = 0;
+    json_value no_wait = json_member(object, slice_lit("no_wait"));
+    bool read = read_number(object, "batch", UINT32_MAX, &batch) &&
+                read_number(object, "max_bytes", INT64_MAX, &pull->bytes_max) &&
+                read_number(object, "expires", INT64_MAX, &pull->expires_ns) &&
+                read_number(object, "idle_heartbeat", INT64_MAX, &pull->heartbeat_ns) &&
+                (json_type_of(no_wait) == JSON_ABSENT || json_type_of(no_wait) == JSON_NULL ||
+                 json_bool(no_wait, &pull->no_wait) == 0);
+    if (!read)
+        return "a field has the wrong type";
+    pull->batch = (unsigned)batch;
+    if (pull->heartbeat_ns > pull->expires_ns / 2)
+        return "heartbeat value too large";
+    return NULL;
+}
+
+static const char *read_text(slice body, struct consumer_pull *pull) {
+    uint64_t batch;
+    if (!body.len || body.ptr[0] != '{') {
+        if (body.len && number_parse_u64(body, &batch) == 0)
+            pull->batch = batch < UINT32_MAX ? (unsigned)batch : UINT32_MAX;
+        return NULL; /* whatever else it says: one message, as nats-server takes it */
+    }
+    struct json_doc doc;
+    json_init(&doc);
+    const char *why = json_parse(&doc, body) ? "invalid JSON" : read_object(json_root(&doc), pull);
+    json_free(&doc);
+    return why;
+}
+
+void consumer_pull_text(struct consumer *c, slice reply, slice body) {
+    struct consumer_pull pull = {.reply = reply};
+    if (!reply.len || c->gone)
+        return;
+    const char *why = read_text(slice_trim(body), &pull);
+    if (why)
+        send_status(c, reply, "NATS/1.0 400 Bad Request - %s\r\n\r\n", why);
+    else
+        consumer_pull(c, &pull);
+}

@@ -1,0 +1,360 @@
+/*
+ * consumer_recover.c - consumers as they were: deltas replayed, snapshots written and restored.
+ *
+ * The records of a delta are drawn in consumer_state.c. Everything read here has passed a CRC, so
+ * what is not understood is damage of another kind or a newer version's: it is refused (-EBADMSG),
+ * never skipped. Lengths and numbers are checked before they are used all the same.
+ *
+ * The consumers stay without a stream until consumers_start joins them with theirs.
+ */
+#include "base/mem.h"
+#include "bus/consumer_codec.h"
+#include "bus/stream_config.h"
+
+#include <errno.h>
+
+#define SNAPSHOT_VERSION 1u
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+struct reader {
+    slice rest;
+    bool bad;
+};
+
+static uint64_t take_number(struct reader *r) {
+    uint64_t number = 0;
+    for (unsigned shift = 0; shift < 64 && r->rest.len; shift += 7) {
+        unsigned char byte = (unsigned char)r->rest.ptr[0];
+        r->rest = slice_skip(r->rest, 1);
+        if (shift == 63 && byte > 1)
+            break;
+        number |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return number;
+    }
+    r->bad = true;
+    return 0;
+}
+
+static slice take_bytes(struct reader *r, uint64_t len) {
+    if (r->bad || len > r->rest.len) {
+        r->bad = true;
+        return (slice){0};
+    }
+    slice bytes = slice_take(r->rest, (size_t)len);
+    r->rest = slice_skip(r->rest, (size_t)len);
+    return bytes;
+}
+
+static slice take_text(struct reader *r) {
+    uint64_t len = take_number(r);
+    return take_bytes(r, len);
+}
+
+static int64_t take_time(struct reader *r) {
+    slice bytes = take_bytes(r, 8);
+    uint64_t time = 0;
+    for (size_t i = 0; i < bytes.len; i++)
+        time |= (uint64_t)(unsigned char)bytes.ptr[i] << (8 * i);
+    return (int64_t)time;
+}
+
+static int read_config(slice text, struct arena *arena, struct consumer_config *ret_config) {
+    struct json_doc doc;
+    json_init(&doc);
+    struct streams_error e = {0};
+    int failed = json_parse(&doc, text);
+    if (!failed && !consumer_config_read(json_root(&doc), arena, ret_config, &e))
+        failed = e.code == 503 ? -ENOMEM : -EBADMSG;
+    if (failed == -EINVAL || failed == -E2BIG)
+        failed = -EBADMSG;
+    json_free(&doc);
+    return failed;
+}
+
+static int read_birth(struct consumers *all, struct reader *r, struct consumer **ret_consumer) {
+    uint64_t id = take_number(r);
+    uint64_t position = take_number(r);
+    uint64_t last_until = take_number(r);
+    int64_t created_ns = take_time(r);
+    slice stream_name = take_text(r);
+    slice config_text = take_text(r);
+    if (r->bad || !id || !position || map64_find(&all->by_id, id))
+        return -EBADMSG;
+    _cleanup_arena_ struct arena arena = arena_make(0, CONSUMER_CONFIG_ARENA_MAX);
+    struct consumer_config config;
+    int failed = read_config(config_text, &arena, &config);
+    if (failed)
+        return failed;
+    struct consumer *c = consumer_new(all->streams, stream_name, &config);
+    if (!c)
+        return -ENOMEM;
+    c->id = id;
+    c->position = position;
+    c->last_until = last_until;
+    c->created_ns = created_ns;
+    c->journalled = true;
+    failed = map64_add(&all->by_id, id, c);
+    if (failed) {
+        consumer_end(c, NULL);
+        return failed;
+    }
+    if (id >= all->next_id)
+        all->next_id = id + 1;
+    *ret_consumer = c;
+    return 0;
+}
+
+/* The loop clock's time of a wall clock's, not past, and at most an ack_wait from now. */
+static uint64_t deadline_of(const struct consumer *c, int64_t delivered_ns, uint32_t deliveries) {
+    struct io_loop *loop = consumer_loop(c);
+    uint64_t wait = consumer_ack_wait(c, deliveries), now = io_loop_now_ns(loop);
+    int64_t age = io_loop_wall_ns(loop) - delivered_ns;
+    if (age < 0)
+        age = 0;
+    return (uint64_t)age >= wait ? now : now + (wait - (uint64_t)age);
+}
+
+/* --- replaying a delta ----------------------------------------------------------------------- */
+
+static int replay_delivered(struct consumer *c, struct reader *r, int64_t time_ns) {
+    uint64_t first = take_number(r), consumer_sequence = take_number(r), count = take_number(r);
+    if (r->bad || !first || !count || count > CONSUMER_IN_FLIGHT_MAX || first + count < first)
+        return -EBADMSG;
+    if (!c)
+        return 0;
+    for (uint64_t i = 0; i < count; i++) {
+        if (first + i < c->position)
+            continue;
+        if (c->config.ack != ACK_NONE) {
+            if (pending_reserve(&c->pending))
+                return -ENOMEM;
+            pending_add(&c->pending, &(struct pending_entry){
+                                         .stream_sequence = first + i,
+                                         .consumer_sequence = consumer_sequence + i,
+                                         .deadline_ns = deadline_of(c, time_ns, 1),
+                                         .deliveries = 1,
+                                     });
+        }
+        c->position = first + i + 1;
+        if (consumer_sequence + i > c->consumer_sequence)
+            c->consumer_sequence = consumer_sequence + i;
+        c->delivered_ns = time_ns;
+    }
+    return 0;
+}
+
+static int replay_redelivered(struct consumer *c, struct reader *r, int64_t time_ns) {
+    uint64_t sequence = take_number(r), consumer_sequence = take_number(r);
+    uint64_t deliveries = take_number(r);
+    if (r->bad || deliveries > UINT32_MAX)
+        return -EBADMSG;
+    struct pending_entry *entry = c ? pending_find(&c->pending, sequence) : NULL;
+    if (c && consumer_sequence > c->consumer_sequence)
+        c->consumer_sequence = consumer_sequence;
+    if (entry && deliveries > entry->deliveries) {
+        pending_delivered_again(&c->pending, entry, (uint32_t)deliveries);
+        entry->deadline_ns = deadline_of(c, time_ns, entry->deliveries);
+        c->delivered_ns = time_ns;
+    }
+    return 0;
+}
+
+static int replay_done(struct consumer *c, struct reader *r) {
+    uint64_t first = take_number(r), count = take_number(r);
+    if (r->bad || !count || count > CONSUMER_IN_FLIGHT_MAX)
+        return -EBADMSG;
+    for (uint64_t i = 0; c && i < count; i++) {
+        struct pending_entry *entry = pending_find(&c->pending, first + i);
+        if (entry)
+            pending_remove(&c->pending, entry);
+    }
+    return 0;
+}
+
+static int replay_done_up_to(struct consumer *c, struct reader *r) {
+    uint64_t last = take_number(r);
+    if (r->bad)
+        return -EBADMSG;
+    struct pending_entry *entry;
+    while (c && (entry = pending_first(&c->pending)) && entry->stream_sequence <= last)
+        pending_remove(&c->pending, entry);
+    return 0;
+}
+
+static int replay_changed(struct consumer *c, struct reader *r) {
+    slice text = take_text(r);
+    if (r->bad)
+        return -EBADMSG;
+    if (!c)
+        return 0;
+    _cleanup_arena_ struct arena arena = arena_make(0, CONSUMER_CONFIG_ARENA_MAX);
+    struct consumer_config config;
+    int failed = read_config(text, &arena, &config);
+    return failed ? failed : consumer_set_config(c, &config);
+}
+
+/* One record about a consumer that may have gone (then only its form is checked). */
+static int replay_about(struct consumers *all, enum codec_kind kind, struct reader *r,
+                        int64_t time_ns) {
+    uint64_t id = take_number(r);
+    if (r->bad || !id || id >= all->next_id)
+        return -EBADMSG;
+    struct consumer *c = map64_find(&all->by_id, id);
+    switch (kind) {
+    case CODEC_CHANGED:
+        return replay_changed(c, r);
+    case CODEC_REMOVED:
+        if (c)
+            consumer_end(c, NULL);
+        return 0;
+    case CODEC_DELIVERED:
+        return replay_delivered(c, r, time_ns);
+    case CODEC_REDELIVERED:
+        return replay_redelivered(c, r, time_ns);
+    case CODEC_DONE:
+        return replay_done(c, r);
+    case CODEC_DONE_UP_TO:
+        return replay_done_up_to(c, r);
+    case CODEC_CREATED:
+    case CODEC_TIME:
+    case CODEC_NOTHING:
+        break;
+    }
+    return -EBADMSG;
+}
+
+int consumers_replay(void *self, slice delta, uint64_t position) {
+    (void)position;
+    struct consumers *all = self;
+    struct reader r = {.rest = delta};
+    struct consumer *born;
+    int64_t time_ns = 0;
+    int failed = 0;
+    while (!failed && r.rest.len) {
+        enum codec_kind kind = (enum codec_kind)(unsigned char)r.rest.ptr[0];
+        r.rest = slice_skip(r.rest, 1);
+        if (kind == CODEC_CREATED)
+            failed = read_birth(all, &r, &born);
+        else if (kind == CODEC_TIME)
+            time_ns = take_time(&r);
+        else if (kind != CODEC_NOTHING)
+            failed = replay_about(all, kind, &r, time_ns);
+        if (r.bad)
+            failed = -EBADMSG;
+    }
+    return failed;
+}
+
+/* --- snapshots ----------------------------------------------------------------------
+ *
+ * version byte, time (8), next id, number of consumers; each: what it is born with, position,
+ * consumer sequence, times of the last delivery and acknowledgement (8 each), number in flight;
+ * each of these: steps in stream and in consumer sequence, deliveries, milliseconds left. */
+
+static int add_pending(struct buf *out, const struct consumer *c) {
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    uint64_t stream_sequence = 0, consumer_sequence = 0;
+    int failed = codec_add_number(out, c->pending.count);
+    struct pending_entry *entry = failed ? NULL : pending_first(&c->pending);
+    for (; entry && !failed; entry = pending_from(&c->pending, stream_sequence + 1)) {
+        uint64_t left_ms = entry->deadline_ns > now ? (entry->deadline_ns - now) / 1000000u : 0;
+        failed = buf_reserve(out, 4 * CODEC_NUMBER_MAX);
+        if (failed)
+            break;
+        char *at = out->ptr + out->len;
+        at += codec_put_number(at, entry->stream_sequence - stream_sequence);
+        at += codec_put_number(at, entry->consumer_sequence - consumer_sequence);
+        at += codec_put_number(at, entry->deliveries);
+        at += codec_put_number(at, entry->due ? 0 : left_ms);
+        out->len = (size_t)(at - out->ptr);
+        stream_sequence = entry->stream_sequence;
+        consumer_sequence = entry->consumer_sequence;
+    }
+    return failed;
+}
+
+static int add_consumer(struct buf *out, const struct consumer *c) {
+    int failed = codec_add_birth(out, c);
+    if (!failed)
+        failed = codec_add_number(out, c->consumer_sequence);
+    if (!failed)
+        failed = codec_add_time(out, c->delivered_ns);
+    if (!failed)
+        failed = codec_add_time(out, c->acknowledged_ns);
+    return failed ? failed : add_pending(out, c);
+}
+
+int consumers_snapshot(void *self, struct buf *out) {
+    struct consumers *all = self;
+    const struct map64_entry *entry;
+    uint64_t count = 0;
+    for (size_t at = 0; (entry = map64_next(&all->by_id, &at));)
+        count += ((struct consumer *)entry->value)->journalled;
+    int failed = buf_append_byte(out, SNAPSHOT_VERSION);
+    if (!failed)
+        failed = codec_add_time(out, io_loop_wall_ns(bus_loop(all->streams->bus)));
+    if (!failed)
+        failed = codec_add_number(out, all->next_id);
+    if (!failed)
+        failed = codec_add_number(out, count);
+    for (size_t at = 0; !failed && (entry = map64_next(&all->by_id, &at));) {
+        const struct consumer *c = entry->value;
+        if (c->journalled)
+            failed = add_consumer(out, c);
+    }
+    return failed;
+}
+
+static int restore_pending(struct consumer *c, struct reader *r, int64_t age_ns) {
+    uint64_t count = take_number(r), now = io_loop_now_ns(consumer_loop(c));
+    struct pending_entry entry = {0};
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t step = take_number(r);
+        entry.stream_sequence += step;
+        entry.consumer_sequence += take_number(r);
+        uint64_t deliveries = take_number(r), left_ms = take_number(r);
+        if (r->bad || !step || entry.stream_sequence >= c->position || deliveries > UINT32_MAX ||
+            left_ms > INT64_MAX / 1000000)
+            return -EBADMSG;
+        entry.deliveries = (uint32_t)deliveries;
+        uint64_t left_ns = left_ms * 1000000;
+        entry.deadline_ns = left_ns > (uint64_t)age_ns ? now + (left_ns - (uint64_t)age_ns) : now;
+        if (pending_reserve(&c->pending))
+            return -ENOMEM;
+        pending_add(&c->pending, &entry);
+    }
+    return r->bad ? -EBADMSG : 0;
+}
+
+static int restore_consumer(struct consumers *all, struct reader *r, int64_t age_ns) {
+    struct consumer *c;
+    int failed = read_birth(all, r, &c);
+    if (failed)
+        return failed;
+    c->consumer_sequence = take_number(r);
+    c->delivered_ns = take_time(r);
+    c->acknowledged_ns = take_time(r);
+    return r->bad ? -EBADMSG : restore_pending(c, r, age_ns);
+}
+
+int consumers_restore(void *self, slice bytes) {
+    struct consumers *all = self;
+    if (!bytes.len || bytes.ptr[0] != (char)SNAPSHOT_VERSION)
+        return -EBADMSG;
+    struct reader r = {.rest = slice_skip(bytes, 1)};
+    int64_t age_ns = io_loop_wall_ns(bus_loop(all->streams->bus)) - take_time(&r);
+    if (age_ns < 0)
+        age_ns = 0;
+    uint64_t next_id = take_number(&r);
+    uint64_t count = take_number(&r);
+    int failed = r.bad ? -EBADMSG : 0;
+    for (uint64_t i = 0; !failed && i < count; i++)
+        failed = restore_consumer(all, &r, age_ns);
+    if (!failed && (r.bad || r.rest.len || next_id < all->next_id))
+        failed = -EBADMSG;
+    if (!failed)
+        all->next_id = next_id;
+    return failed;
+}
