@@ -1,47 +1,55 @@
 /*
- * cli.c - the table of verbs, and reading a command line by it (cli.h).
+ * cli.c - reading a command line by a table of verbs (cli.h).
  */
 #include "cli/cli.h"
 
 #include "base/edit.h"
 #include "base/number.h"
+#include "wire/nats_subject.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#define NODE_OPTIONS_TEXT                                                                          \
-    "  --server URL        the node or NATS server (else NATS_URL, else ports.json of --data)\n"   \
-    "  --user NAME --password SECRET, --token SECRET, --creds FILE   how to log in\n"              \
-    "  --tls-ca FILE, --tls-cert FILE, --tls-key FILE   check the server, show a certificate\n"    \
-    "  --data DIR          data folder of a local node (default .nonet)\n"                         \
-    "  --timeout DURATION  how long to wait for an answer (default 5s)\n"
+#define VERB_NAME_MAX 48u
 
-/* Options every verb that acts on a node takes. */
-static const struct cli_option node_options[] = {
-    {"server", "URL", NULL},       {"user", "NAME", NULL},    {"password", "SECRET", NULL},
-    {"token", "SECRET", NULL},     {"creds", "FILE", NULL},   {"data", "DIR", NULL},
-    {"timeout", "DURATION", NULL}, {"json", NULL, NULL},      {"tls-ca", "FILE", NULL},
-    {"tls-cert", "FILE", NULL},    {"tls-key", "FILE", NULL},
+const struct cli_option cli_node_options[] = {
+    {.name = "server",
+     .value = "URL",
+     .help = "the node or NATS server (else NATS_URL, else ports.json of --data)"},
+    {.name = "user", .value = "NAME", .help = "who to log in as"},
+    {.name = "password", .value = "SECRET", .help = "with --user"},
+    {.name = "token", .value = "SECRET", .help = "instead of user and password"},
+    {.name = "creds", .value = "FILE", .help = "nkey seed, with or without a JWT"},
+    {.name = "tls-ca", .value = "FILE", .help = "certificates to trust instead of the system's"},
+    {.name = "tls-cert", .value = "FILE", .help = "our own certificate, for servers that ask"},
+    {.name = "tls-key", .value = "FILE", .help = "its key"},
+    {.name = "tls-insecure", .help = "do not check whose certificate the server shows"},
+    {.name = "data", .value = "DIR", .help = "data folder of a local node (default .nonet)"},
+    {.name = "timeout", .value = "DURATION", .help = "how long to wait for an answer (default 5s)"},
+    {.name = "json", .help = "output for programs"},
+    {.name = NULL},
 };
 
-extern const struct cli_verb cli_verbs[];
-extern const unsigned cli_verb_count;
-
-/* --- complaints
- * ------------------------------------------------------------------------------------- */
+/* --- complaints ------------------------------------------------------------------------------- */
 
 int cli_fail(const struct error *error) {
     char text[1024];
+    fflush(stdout); /* in the order in which things happened */
     fprintf(stderr, "nonet: %s\n", error_text(error, text, sizeof text));
     return CLI_FAILED;
+}
+
+static void complain(const char *format, va_list arguments) {
+    fflush(stdout);
+    fputs("nonet: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
 }
 
 int cli_failed(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fputs("nonet: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    complain(format, arguments);
     va_end(arguments);
     return CLI_FAILED;
 }
@@ -49,38 +57,122 @@ int cli_failed(const char *format, ...) {
 int cli_misused(const struct cli_call *call, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fputs("nonet: ", stderr);
-    vfprintf(stderr, format, arguments);
+    complain(format, arguments);
     va_end(arguments);
     if (call->verb)
-        fprintf(stderr, "\n  usage: nonet %s %s   (nonet help %s)\n", call->verb->name,
-                call->verb->words, call->verb->name);
+        fprintf(stderr, "  usage: nonet %s%s%s   (nonet help %s)\n", call->verb->name,
+                call->verb->words[0] ? " " : "", call->verb->words, call->verb->name);
     else
-        fputs("\n  nonet help lists what there is\n", stderr);
+        fputs("  nonet help lists what there is\n", stderr);
     return CLI_USAGE;
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------ */
+/* --- verbs ------------------------------------------------------------------------------------ */
 
-static const struct cli_option *find_in(const struct cli_option *options, size_t count,
-                                        slice name) {
-    for (size_t i = 0; i < count && options[i].name; i++)
-        if (slice_equal(slice_str(options[i].name), name))
-            return &options[i];
+static const struct cli_verb *find_verb(const struct cli_table *table, const char *name) {
+    for (unsigned i = 0; i < table->count; i++)
+        if (strcmp(table->verbs[i].name, name) == 0)
+            return &table->verbs[i];
     return NULL;
 }
 
+/* The nearest verb to a mistyped one, or NULL. */
+static const char *nearest_verb(const struct cli_table *table, const char *word) {
+    const char *nearest = NULL;
+    size_t least = 3;
+    for (unsigned i = 0; i < table->count; i++) {
+        size_t distance = edit_distance(slice_str(word), slice_str(table->verbs[i].name));
+        if (distance < least) {
+            least = distance;
+            nearest = table->verbs[i].name;
+        }
+    }
+    return nearest;
+}
+
+/* Whether there are verbs "WORD something"; prints them, for who wrote WORD alone. */
+static bool print_family(const struct cli_table *table, const char *word) {
+    bool found = false;
+    size_t len = strlen(word);
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct cli_verb *verb = &table->verbs[i];
+        if (strncmp(verb->name, word, len) != 0 || verb->name[len] != ' ')
+            continue;
+        if (!found)
+            fprintf(stderr, "nonet: '%s' needs one more word:\n", word);
+        fprintf(stderr, "  nonet %s %s\n", verb->name, verb->words);
+        found = true;
+    }
+    return found;
+}
+
+static int no_such_verb(const struct cli_table *table, const char *word, const char *two_words) {
+    if (print_family(table, word))
+        return CLI_USAGE;
+    const char *nearest = nearest_verb(table, two_words);
+    if (!nearest)
+        nearest = nearest_verb(table, word);
+    const struct cli_call nothing = {0};
+    return nearest ? cli_misused(&nothing, "there is no verb '%s'; did you mean '%s'?", word,
+                                 nearest)
+                   : cli_misused(&nothing, "there is no verb '%s'", word);
+}
+
+/* Finds the verb and where its words begin. */
+static int read_verb(const struct cli_table *table, int argc, char **argv, struct cli_call *call,
+                     int *ret_first) {
+    const char *word = argv[1];
+    char two_words[VERB_NAME_MAX];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        word = "help";
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)
+        word = "version";
+    snprintf(two_words, sizeof two_words, "%s %s", word, argc > 2 ? argv[2] : "");
+    call->verb = find_verb(table, two_words);
+    *ret_first = 3;
+    if (!call->verb) {
+        call->verb = find_verb(table, word);
+        *ret_first = 2;
+    }
+    return call->verb ? CLI_OK : no_such_verb(table, word, two_words);
+}
+
+/* --- words and options ------------------------------------------------------------------------ */
+
 static const struct cli_option *find_option(const struct cli_verb *verb, slice name) {
-    const struct cli_option *option = find_in(verb->options, CLI_OPTIONS_MAX, name);
-    if (!option && verb->acts_on_node)
-        option = find_in(node_options, array_count(node_options), name);
-    return option;
+    for (unsigned i = 0; i < CLI_OPTIONS_MAX && verb->options[i].name; i++)
+        if (slice_equal(slice_str(verb->options[i].name), name))
+            return &verb->options[i];
+    for (const struct cli_option *option = cli_node_options; verb->acts_on_node && option->name;
+         option++)
+        if (slice_equal(slice_str(option->name), name))
+            return option;
+    return NULL;
+}
+
+static int unknown_option(const struct cli_call *call, slice name) {
+    const char *names[CLI_OPTIONS_MAX * 2];
+    size_t count = 0;
+    for (unsigned i = 0; i < CLI_OPTIONS_MAX && call->verb->options[i].name; i++)
+        names[count++] = call->verb->options[i].name;
+    for (const struct cli_option *option = cli_node_options;
+         call->verb->acts_on_node && option->name && count < array_count(names); option++)
+        names[count++] = option->name;
+    ptrdiff_t nearest = edit_closest(name, names, count);
+    if (nearest >= 0)
+        return cli_misused(call, "unknown option --%.*s; did you mean --%s?", slice_fmt(name),
+                           names[nearest]);
+    return cli_misused(call, "unknown option --%.*s", slice_fmt(name));
 }
 
 static int add_option(struct cli_call *call, const struct cli_option *option, const char *value) {
-    if (call->option_count == array_count(call->options))
-        return cli_misused(call, "too many options");
+    unsigned given = 0;
+    for (unsigned i = 0; i < call->option_count; i++)
+        given += call->options[i].option == option;
+    if (option->repeats && given == CLI_REPEATS_MAX)
+        return cli_misused(call, "--%s more than %u times", option->name, CLI_REPEATS_MAX);
+    if (call->option_count == CLI_GIVEN_MAX)
+        return cli_misused(call, "more than %u options", CLI_GIVEN_MAX);
     call->options[call->option_count].option = option;
     call->options[call->option_count++].value = value;
     return CLI_OK;
@@ -92,7 +184,7 @@ static int read_option(struct cli_call *call, int argc, char **argv, int *at) {
     slice name = slice_cut(slice_str(argv[*at] + 2), '=', &value);
     const struct cli_option *option = find_option(call->verb, name);
     if (!option)
-        return cli_misused(call, "unknown option --%.*s", slice_fmt(name));
+        return unknown_option(call, name);
     if (!option->value)
         return value.ptr ? cli_misused(call, "--%s takes no value", option->name)
                          : add_option(call, option, "");
@@ -103,12 +195,15 @@ static int read_option(struct cli_call *call, int argc, char **argv, int *at) {
     return add_option(call, option, argv[++*at]);
 }
 
-static int read_words(struct cli_call *call, int argc, char **argv) {
+static int read_words(struct cli_call *call, int first, int argc, char **argv) {
     bool only_words = false;
-    for (int at = 2; at < argc; at++) {
+    for (int at = first; at < argc; at++) {
         const char *word = argv[at];
         if (!only_words && strcmp(word, "--") == 0) {
             only_words = true;
+        } else if (!only_words && strcmp(word, "--help") == 0) {
+            call->wants_help = true;
+            return CLI_OK;
         } else if (!only_words && strncmp(word, "--", 2) == 0) {
             int failed = read_option(call, argc, argv, &at);
             if (failed)
@@ -125,6 +220,20 @@ static int read_words(struct cli_call *call, int argc, char **argv) {
         return cli_misused(call, "'%s' is one word too many", call->words[call->verb->words_max]);
     return CLI_OK;
 }
+
+int cli_parse(const struct cli_table *table, int argc, char **argv, struct cli_call *ret_call) {
+    check(argc >= 2);
+    struct cli_call call = {0};
+    int first;
+    int failed = read_verb(table, argc, argv, &call, &first);
+    if (!failed)
+        failed = read_words(&call, first, argc, argv);
+    if (!failed)
+        *ret_call = call;
+    return failed;
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
 
 const char *cli_value(const struct cli_call *call, const char *name) {
     const char *value = NULL;
@@ -161,6 +270,17 @@ bool cli_number(const struct cli_call *call, const char *name, uint64_t fallback
     return parse_value(call, name, fallback, ret, number_parse_u64, "a number like 100");
 }
 
+bool cli_number_within(const struct cli_call *call, const char *name, uint64_t fallback,
+                       uint64_t least, uint64_t most, uint64_t *ret) {
+    if (!cli_number(call, name, fallback, ret))
+        return false;
+    if (!cli_value(call, name) || (*ret >= least && *ret <= most))
+        return true;
+    cli_misused(call, "--%s %s: it takes a number from %llu to %llu", name, cli_value(call, name),
+                (unsigned long long)least, (unsigned long long)most);
+    return false;
+}
+
 bool cli_duration(const struct cli_call *call, const char *name, uint64_t fallback, uint64_t *ret) {
     return parse_value(call, name, fallback, ret, number_parse_duration,
                        "a duration like 250ms, 5s or 1h");
@@ -170,90 +290,14 @@ bool cli_size(const struct cli_call *call, const char *name, uint64_t fallback, 
     return parse_value(call, name, fallback, ret, number_parse_size, "a size like 64KB or 1GB");
 }
 
-/* --- help and verbs
- * -------------------------------------------------------------------------------------- */
-
-static const struct cli_verb *find_verb(const char *name) {
-    for (unsigned i = 0; i < cli_verb_count; i++)
-        if (strcmp(cli_verbs[i].name, name) == 0)
-            return &cli_verbs[i];
-    return NULL;
-}
-
-static void print_verb(const struct cli_verb *verb) {
-    printf("nonet %s %s\n  %s\n", verb->name, verb->words, verb->help);
-    for (unsigned i = 0; i < CLI_OPTIONS_MAX && verb->options[i].name; i++) {
-        const struct cli_option *option = &verb->options[i];
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "",
-                 option->value ? option->value : "");
-        printf("  %-19s %s\n", left, option->help);
-    }
-    if (verb->acts_on_node)
-        fputs(NODE_OPTIONS_TEXT "  --json              output for programs\n", stdout);
-    if (verb->examples)
-        printf("\n%s\n", verb->examples);
-}
-
-int cli_help(const struct cli_call *call) {
-    if (call->word_count) {
-        const struct cli_verb *verb = find_verb(call->words[0]);
-        if (!verb)
-            return cli_misused(&(struct cli_call){0}, "there is no verb '%s'", call->words[0]);
-        print_verb(verb);
-        return CLI_OK;
-    }
-    puts(
-        "Nonet: nine patterns of distributed systems on one durable log.\n\nusage: nonet VERB ...");
-    for (unsigned i = 0; i < cli_verb_count; i++)
-        printf("  %-10s %-34s %s\n", cli_verbs[i].name, cli_verbs[i].words, cli_verbs[i].help);
-    puts("\nnonet help VERB shows a verb's options.");
-    return CLI_OK;
-}
-
-int cli_version(const struct cli_call *call) {
-    (void)call;
-    puts("nonet " NONET_VERSION);
-    return CLI_OK;
-}
-
-/* The nearest verb to a mistyped one, or NULL. */
-static const char *nearest_verb(const char *word) {
-    const char *nearest = NULL;
-    size_t least = 3;
-    for (unsigned i = 0; i < cli_verb_count; i++) {
-        size_t distance = edit_distance(slice_str(word), slice_str(cli_verbs[i].name));
-        if (distance < least) {
-            least = distance;
-            nearest = cli_verbs[i].name;
-        }
-    }
-    return nearest;
-}
-
-int cli_main(int argc, char **argv) {
-    struct cli_call call = {0};
-    if (argc < 2) {
-        cli_help(&call);
-        return CLI_USAGE;
-    }
-    const char *word = argv[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-        word = "help";
-    if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)
-        word = "version";
-    call.verb = find_verb(word);
-    if (!call.verb) {
-        const char *nearest = nearest_verb(word);
-        return nearest
-                   ? cli_misused(&call, "there is no verb '%s'; did you mean '%s'?", word, nearest)
-                   : cli_misused(&call, "there is no verb '%s'", word);
-    }
-    for (int i = 2; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0) {
-            print_verb(call.verb);
-            return CLI_OK;
-        }
-    int failed = read_words(&call, argc, argv);
-    return failed ? failed : call.verb->run(&call);
+bool cli_subject(const struct cli_call *call, const char *subject, bool wildcards) {
+    slice s = slice_str(subject);
+    if (wildcards ? nats_subject_valid(s) : nats_subject_literal(s))
+        return true;
+    if (!wildcards && nats_subject_valid(s))
+        cli_misused(call, "'%s' has a wildcard: a message goes to one subject", subject);
+    else
+        cli_misused(call, "'%s' is no subject: write words joined by dots, like bid.eu.new",
+                    subject);
+    return false;
 }

@@ -1,33 +1,30 @@
 /*
- * session.c - the CLI's NATS client (session.h).
+ * session.c - a verb's conversation with a node (session.h).
  *
- *   CONNECTING --INFO--> (TLS) --CONNECT, PING--> --PONG--> READY --session_end--> ENDING
- *        |                                   |                |
- *        '--------- error, -ERR, closed -----'----------------'--> ENDING, exit 1
+ *   session_run --> client_open --on_ready--> begin --> ... --> session_end --> client_close
+ *        ^                                                                          |
+ *        '--------------------------- loop stopped <---------- on_end <-------------'
  *
- * One loop, one connection. Answers to requests come to one inbox "_INBOX.<random>.<number>".
+ * Answers to requests come to one inbox, "_INBOX.<random>.<number>". A session is ENDING from
+ * session_end (or the client's end) on: nothing is sent any more, and no receiver is called.
  */
 #include "cli/session.h"
 
+#include "base/hex.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "cli/session_login.h"
-#include "io/tls.h"
 #include "wire/nats_headers.h"
-#include "wire/nats_write.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #define TIMEOUT_DEFAULT_NS (5 * 1000000000ull)
-#define CONNECT_TIMEOUT_NS (5 * 1000000000ull)
-#define PAYLOAD_MAX (64u << 20)
-#define INBOX_RANDOM 12
-#define FLUSHES_MAX 64u
-
-enum session_state { CONNECTING, AWAITING_PONG, READY, ENDING };
+#define INBOX_PREFIX "_INBOX."
+#define INBOX_RANDOM 12u
+#define API_NAME_MAX 600u
 
 struct subscription {
     session_receiver receiver; /* NULL: free */
@@ -39,7 +36,12 @@ struct request {
     struct io_timer timer;
     struct session *session;
     uint64_t number;
-    void (*on_reply)(void *self, const struct session_message *reply, int failed);
+    void (*on_reply)(void *self, const struct client_message *reply, int failed);
+    void *self;
+};
+
+struct flush {
+    void (*done)(void *self);
     void *self;
 };
 
@@ -48,105 +50,105 @@ struct session {
     struct io_host *host;
     struct io_group *group;
     struct io_loop *loop;
-    struct io_stream *stream;
-    struct io_tls *tls;
-    struct session_login login;
-    struct nats_parser parser;
-    struct buf rest, out;
-    enum session_state state;
+    struct login login;
+    struct client *client;
+    bool ending;
     int code;
-    uint64_t timeout_ns, payload_max, requests_ever;
-    char server_name[256], nonce[128];
+    uint64_t timeout_ns;
     struct subscription subscriptions[SESSION_SUBSCRIPTIONS_MAX];
-    char inbox[8 + INBOX_RANDOM * 2 + 2];
+    char inbox[SESSION_INBOX_MAX + 2];
     unsigned inbox_id;
+    uint64_t requests_ever;
     struct list requests;
     unsigned request_count;
-    struct {
-        void (*done)(void *self);
-        void *self;
-    } flushes[FLUSHES_MAX];
+    struct flush flushes[SESSION_FLUSHES_MAX];
     unsigned flush_count;
     void (*drained)(void *self);
     void *drained_self;
+    void (*interrupted)(void *self);
+    void *interrupted_self;
     void (*begin)(struct session *session, void *self);
     void *self;
     struct json_doc doc;
-    struct io_timer ending;
+    struct io_task output;
 };
 
 struct io_loop *session_loop(struct session *s) {
     return s->loop;
 }
 
-slice session_server_name(const struct session *s) {
-    return slice_str(s->server_name);
+const struct client_info *session_info(const struct session *s) {
+    return client_info(s->client);
 }
 
-uint64_t session_payload_max(const struct session *s) {
-    return s->payload_max;
+const char *session_address(const struct session *s) {
+    return s->login.address;
 }
 
 uint64_t session_timeout_ns(const struct session *s) {
     return s->timeout_ns;
 }
 
-/* --- ending
- * ------------------------------------------------------------------------------------------- */
-
-static void on_end(struct io_timer *timer) {
-    io_loop_stop(container_of(timer, struct session, ending)->loop);
-}
+/* --- ending ----------------------------------------------------------------------------------- */
 
 void session_end(struct session *s, int code) {
-    if (s->state == ENDING)
+    if (s->ending)
         return;
-    s->state = ENDING;
+    s->ending = true;
     s->code = code;
-    if (s->stream)
-        io_stream_close(s->stream); /* on_close stops the loop */
-    else
-        io_timer_start(s->loop, &s->ending, 0, on_end);
+    client_close(s->client);
 }
 
 void session_fail(struct session *s, const char *format, ...) {
-    if (s->state == ENDING)
+    if (s->ending)
         return;
+    struct error error;
     va_list arguments;
     va_start(arguments, format);
-    fputs("nonet: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    char words[sizeof error.message];
+    vsnprintf(words, sizeof words, format, arguments);
     va_end(arguments);
-    session_end(s, CLI_FAILED);
+    session_end(s, cli_failed("%s", words));
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------- */
-
-static void send(struct session *s, slice bytes) {
-    if (s->state == ENDING)
-        return;
-    int failed = io_stream_write(s->stream, bytes);
-    if (failed)
-        session_fail(s, "cannot send to %s: %s", s->login.address, error_name(failed));
-}
-
-/* Sends what has been written to s->out. */
-static void send_out(struct session *s, int failed) {
-    if (failed)
-        session_fail(s, "no memory to send");
+static void on_signal(void *owner, int signum) {
+    (void)signum;
+    struct session *s = owner;
+    void (*interrupted)(void *) = s->interrupted;
+    s->interrupted = NULL;
+    if (interrupted)
+        interrupted(s->interrupted_self);
     else
-        send(s, buf_slice(&s->out));
-    buf_clear(&s->out);
+        session_end(s, CLI_FAILED);
 }
 
-void session_publish(struct session *s, const struct session_message *m) {
-    send_out(s, nats_write_pub(&s->out, m->subject, m->reply, m->headers, m->payload));
+void session_on_interrupt(struct session *s, void (*interrupted)(void *self), void *self) {
+    s->interrupted = interrupted;
+    s->interrupted_self = self;
+    int failed = io_signal_watch(s->loop, SIGINT, on_signal, s);
+    if (!failed)
+        failed = io_signal_watch(s->loop, SIGTERM, on_signal, s);
+    if (failed)
+        session_fail(s, "cannot watch for signals: %s", error_name(failed));
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+void session_publish(struct session *s, const struct client_message *m) {
+    size_t size = m->headers.len + m->payload.len;
+    if (s->ending)
+        return;
+    if (size > session_info(s)->payload_max)
+        session_fail(s, "the message has %zu bytes, and %s takes at most %llu", size,
+                     s->login.address, (unsigned long long)session_info(s)->payload_max);
+    else if (m->headers.len && !session_info(s)->headers)
+        session_fail(s, "%s does not take headers", s->login.address);
+    else
+        client_publish(s->client, m);
 }
 
 size_t session_pending(const struct session *s) {
-    return s->stream ? io_stream_pending(s->stream) : 0;
+    return client_pending(s->client);
 }
 
 void session_on_drain(struct session *s, void (*drained)(void *self), void *self) {
@@ -156,40 +158,39 @@ void session_on_drain(struct session *s, void (*drained)(void *self), void *self
 
 unsigned session_subscribe(struct session *s, slice subject, slice queue, session_receiver receiver,
                            void *self) {
-    for (unsigned id = 1; id < SESSION_SUBSCRIPTIONS_MAX; id++) {
+    for (unsigned id = 1; id < SESSION_SUBSCRIPTIONS_MAX && !s->ending; id++) {
         if (s->subscriptions[id].receiver)
             continue;
-        char sid[NUMBER_TEXT_MAX];
-        size_t len = number_format_u64(id, sid);
         s->subscriptions[id] = (struct subscription){receiver, self};
-        send_out(s, nats_write_sub(&s->out, subject, queue, slice_make(sid, len)));
+        client_subscribe(s->client, id, subject, queue);
         return id;
     }
-    session_fail(s, "more than %u subscriptions", SESSION_SUBSCRIPTIONS_MAX);
+    session_fail(s, "more than %u subscriptions", SESSION_SUBSCRIPTIONS_MAX - 1);
     return 0;
 }
 
 void session_unsubscribe(struct session *s, unsigned id) {
-    char sid[NUMBER_TEXT_MAX];
-    size_t len = number_format_u64(id, sid);
+    check(id < SESSION_SUBSCRIPTIONS_MAX);
+    if (!id || s->ending)
+        return;
     s->subscriptions[id].receiver = NULL;
-    send_out(s, nats_write_unsub(&s->out, slice_make(sid, len), 0));
+    client_unsubscribe(s->client, id);
 }
 
 void session_flush(struct session *s, void (*done)(void *self), void *self) {
-    if (s->flush_count == FLUSHES_MAX) {
-        session_fail(s, "more than %u flushes under way", FLUSHES_MAX);
+    if (s->ending)
+        return;
+    if (s->flush_count == SESSION_FLUSHES_MAX) {
+        session_fail(s, "more than %u flushes under way", SESSION_FLUSHES_MAX);
         return;
     }
-    s->flushes[s->flush_count].done = done;
-    s->flushes[s->flush_count++].self = self;
-    send(s, slice_lit("PING\r\n"));
+    s->flushes[s->flush_count++] = (struct flush){done, self};
+    client_ping(s->client);
 }
 
-/* --- requests
- * -------------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
-static void answer(struct request *request, const struct session_message *reply, int failed) {
+static void answer(struct request *request, const struct client_message *reply, int failed) {
     struct request done = *request;
     io_timer_stop(request->session->loop, &request->timer);
     list_remove(&request->node);
@@ -202,13 +203,13 @@ static void on_request_timeout(struct io_timer *timer) {
     answer(container_of(timer, struct request, timer), NULL, -ETIMEDOUT);
 }
 
-static bool says_no_responders(const struct session_message *message) {
+bool session_no_responders(const struct client_message *message) {
     struct nats_status status;
     return message->headers.len && !message->payload.len &&
            nats_headers_parse(message->headers, &status) == 0 && status.code == 503;
 }
 
-static void on_inbox(void *self, const struct session_message *message) {
+static void on_inbox(void *self, const struct client_message *message) {
     struct session *s = self;
     uint64_t number;
     size_t prefix = strlen(s->inbox) - 1; /* without the '*' */
@@ -219,24 +220,30 @@ static void on_inbox(void *self, const struct session_message *message) {
         struct request *request = container_of(at, struct request, node);
         if (request->number != number)
             continue;
-        bool nobody = says_no_responders(message);
+        bool nobody = session_no_responders(message);
         answer(request, nobody ? NULL : message, nobody ? -EHOSTUNREACH : 0);
         return;
     }
 }
 
-static void open_inbox(struct session *s) {
+size_t session_new_inbox(struct session *s, char ret_inbox[SESSION_INBOX_MAX]) {
     unsigned char random[INBOX_RANDOM];
     io_host_random(s->host, random, sizeof random);
-    size_t at = (size_t)snprintf(s->inbox, sizeof s->inbox, "_INBOX.");
-    for (unsigned i = 0; i < INBOX_RANDOM; i++)
-        at += (size_t)snprintf(s->inbox + at, sizeof s->inbox - at, "%02x", random[i]);
-    snprintf(s->inbox + at, sizeof s->inbox - at, ".*");
+    memcpy(ret_inbox, INBOX_PREFIX, sizeof INBOX_PREFIX);
+    size_t len = sizeof INBOX_PREFIX - 1;
+    len += hex_encode(slice_make(random, sizeof random), ret_inbox + len);
+    ret_inbox[len] = '\0';
+    return len;
+}
+
+static void open_inbox(struct session *s) {
+    size_t len = session_new_inbox(s, s->inbox);
+    memcpy(s->inbox + len, ".*", 3);
     s->inbox_id = session_subscribe(s, slice_str(s->inbox), (slice){0}, on_inbox, s);
 }
 
 void session_request(struct session *s, slice subject, slice headers, slice payload,
-                     void (*on_reply)(void *self, const struct session_message *reply, int failed),
+                     void (*on_reply)(void *self, const struct client_message *reply, int failed),
                      void *self) {
     struct request *request =
         s->request_count < SESSION_REQUESTS_MAX ? mem_zalloc(1, sizeof *request) : NULL;
@@ -256,45 +263,52 @@ void session_request(struct session *s, slice subject, slice headers, slice payl
     char reply[sizeof s->inbox + NUMBER_TEXT_MAX];
     int len = snprintf(reply, sizeof reply, "%.*s%llu", (int)strlen(s->inbox) - 1, s->inbox,
                        (unsigned long long)request->number);
-    struct session_message message = {subject, slice_make(reply, (size_t)len), headers, payload};
+    const struct client_message message = {subject, slice_make(reply, (size_t)len), headers,
+                                           payload};
     session_publish(s, &message);
 }
+
+/* --- the JetStream API ------------------------------------------------------------------------ */
 
 struct api {
     struct session *session;
     void (*on_answer)(void *self, json_value answer);
     void *self;
-    char name[];
+    char name[API_NAME_MAX];
 };
 
-static void on_api_reply(void *self, const struct session_message *reply, int failed) {
+static void on_api_json(struct api *api, json_value answer_json) {
+    struct session *s = api->session;
+    json_value error = json_member(answer_json, slice_lit("error"));
+    slice text;
+    if (json_type_of(error) == JSON_ABSENT)
+        api->on_answer(api->self, answer_json);
+    else if (json_string(json_member(error, slice_lit("description")), &text) == 0)
+        session_fail(s, "%.*s", slice_fmt(text));
+    else
+        session_fail(s, "%s was refused without a word", api->name);
+}
+
+static void on_api_reply(void *self, const struct client_message *reply, int failed) {
     struct api *api = self;
     struct session *s = api->session;
     if (failed == -EHOSTUNREACH)
-        session_fail(s, "%s has no durable streams", s->login.address);
+        session_fail(s, "%s has no durable streams (JetStream is not enabled there)",
+                     s->login.address);
     else if (failed)
         session_fail(s, "no answer to %s within the --timeout", api->name);
     else if (json_parse(&s->doc, reply->payload))
         session_fail(s, "the answer to %s is not JSON", api->name);
-    else {
-        slice text;
-        json_value error = json_member(json_root(&s->doc), slice_lit("error"));
-        if (json_type_of(error) == JSON_ABSENT)
-            api->on_answer(api->self, json_root(&s->doc));
-        else if (json_string(json_member(error, slice_lit("description")), &text) == 0)
-            session_fail(s, "%.*s", slice_fmt(text));
-        else
-            session_fail(s, "%s was refused", api->name);
-    }
+    else
+        on_api_json(api, json_root(&s->doc));
     mem_free(api);
 }
 
 void session_api(struct session *s, const char *name, slice json,
                  void (*on_answer)(void *self, json_value answer), void *self) {
-    char subject[600];
-    int len = snprintf(subject, sizeof subject, "$JS.API.%s", name);
-    struct api *api = mem_zalloc(1, sizeof *api + strlen(name) + 1);
-    if (!api || len >= (int)sizeof subject) {
+    struct api *api = mem_zalloc(1, sizeof *api);
+    int len = api ? snprintf(api->name, sizeof api->name, "$JS.API.%s", name) : 0;
+    if (!api || len >= (int)sizeof api->name) {
         mem_free(api);
         session_fail(s, "the name in %s is too long", name);
         return;
@@ -302,201 +316,80 @@ void session_api(struct session *s, const char *name, slice json,
     api->session = s;
     api->on_answer = on_answer;
     api->self = self;
-    memcpy(api->name, name, strlen(name));
-    session_request(s, slice_make(subject, (size_t)len), (slice){0}, json, on_api_reply, api);
+    session_request(s, slice_make(api->name, (size_t)len), (slice){0}, json, on_api_reply, api);
 }
 
-/* --- receiving
- * --------------------------------------------------------------------------------------------- */
+/* --- the client's events ---------------------------------------------------------------------- */
 
-static void log_in(struct session *s) {
-    struct error error = {0};
-    if (session_login_connect(&s->login, slice_str(s->nonce), s->tls != NULL, &s->out, &error) ||
-        nats_write_ping(&s->out)) {
-        session_fail(s, "%s", error.message);
+static void on_ready(void *self) {
+    struct session *s = self;
+    s->begin(s, s->self);
+}
+
+/* What a turn printed goes out together; where nobody reads it, there is nothing left to do. */
+static void flush_output(struct io_task *task) {
+    struct session *s = container_of(task, struct session, output);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        session_end(s, CLI_FAILED);
+}
+
+static void on_message(void *self, uint64_t sid, const struct client_message *message) {
+    struct session *s = self;
+    if (s->ending || sid >= SESSION_SUBSCRIPTIONS_MAX || !s->subscriptions[sid].receiver)
         return;
-    }
-    s->state = AWAITING_PONG;
-    send_out(s, 0);
+    s->subscriptions[sid].receiver(s->subscriptions[sid].self, message);
+    io_defer(s->loop, &s->output);
 }
 
-static void on_tls_ready(void *owner, int failed, const char *why) {
-    struct session *s = owner;
-    if (failed)
-        session_fail(s, "TLS with %s failed: %s", s->login.address, why);
-    else
-        log_in(s);
-}
-
-static void start_tls(struct session *s) {
-    struct error error = {0};
-    struct io_tls_options options = {
-        .ca_file = cli_value(s->call, "tls-ca"),
-        .cert_file = cli_value(s->call, "tls-cert"),
-        .key_file = cli_value(s->call, "tls-key"),
-        .verify_peer = cli_value(s->call, "tls-ca") != NULL,
-    };
-    if (io_tls_create(s->host, &options, &s->tls, &error) ||
-        io_stream_start_tls(s->stream, s->tls, (slice){0}, s->timeout_ns, on_tls_ready))
-        session_fail(s, "TLS cannot start: %s", error.message);
-}
-
-static void on_info(struct session *s, slice json) {
-    struct json_doc doc;
-    json_init(&doc);
-    bool tls = false;
-    slice name, nonce;
-    if (s->state == CONNECTING && json_parse(&doc, json) == 0) {
-        json_value root = json_root(&doc);
-        if (json_string(json_member(root, slice_lit("server_name")), &name) == 0 &&
-            slice_to_string(name, s->server_name, sizeof s->server_name))
-            s->server_name[0] = '\0';
-        if (json_string(json_member(root, slice_lit("nonce")), &nonce) == 0 &&
-            slice_to_string(nonce, s->nonce, sizeof s->nonce))
-            s->nonce[0] = '\0';
-        if (json_u64(json_member(root, slice_lit("max_payload")), &s->payload_max))
-            s->payload_max = NATS_PAYLOAD_MAX;
-        if (json_bool(json_member(root, slice_lit("tls_required")), &tls))
-            tls = false;
-        if (tls || s->login.tls)
-            start_tls(s);
-        else
-            log_in(s);
-    }
-    json_free(&doc);
-}
-
-static void on_pong(struct session *s) {
-    if (s->state == AWAITING_PONG) {
-        s->state = READY;
-        s->begin(s, s->self);
-    } else if (s->flush_count) {
-        void (*done)(void *) = s->flushes[0].done;
-        void *self = s->flushes[0].self;
-        s->flush_count--;
-        memmove(s->flushes, s->flushes + 1, s->flush_count * sizeof s->flushes[0]);
-        done(self);
-    }
-}
-
-static void on_message(struct session *s, const struct nats_event *event) {
-    uint64_t id;
-    if (number_parse_u64(event->sid, &id) || id >= SESSION_SUBSCRIPTIONS_MAX ||
-        !s->subscriptions[id].receiver)
+static void on_pong(void *self) {
+    struct session *s = self;
+    if (s->ending || !s->flush_count)
         return;
-    struct session_message message = {event->subject, event->reply, event->headers, event->payload};
-    s->subscriptions[id].receiver(s->subscriptions[id].self, &message);
+    struct flush flush = s->flushes[0];
+    s->flush_count--;
+    memmove(s->flushes, s->flushes + 1, s->flush_count * sizeof s->flushes[0]);
+    flush.done(flush.self);
 }
 
-static void handle(struct session *s, const struct nats_event *event) {
-    switch (event->kind) {
-    case NATS_INFO:
-        on_info(s, event->payload);
-        return;
-    case NATS_PING:
-        send(s, slice_lit("PONG\r\n"));
-        return;
-    case NATS_PONG:
-        on_pong(s);
-        return;
-    case NATS_MSG:
-    case NATS_HMSG:
-        on_message(s, event);
-        return;
-    case NATS_ERR:
-        session_fail(s, "%s says: %.*s", s->login.address, slice_fmt(event->payload));
-        return;
-    default:
-        return;
-    }
-}
-
-static size_t consume(struct session *s, slice bytes) {
-    size_t used = 0, consumed;
-    struct nats_event event;
-    while (s->state != ENDING) {
-        int result = nats_parse(&s->parser, slice_skip(bytes, used), &event, &consumed);
-        if (result == 0)
-            return used;
-        if (result < 0) {
-            session_fail(s, "%s does not speak NATS: %s", s->login.address,
-                         nats_error_detail((enum nats_error)s->parser.error));
-            return used;
-        }
-        used += consumed;
-        handle(s, &event);
-    }
-    return bytes.len;
-}
-
-static void on_bytes(void *owner, slice bytes) {
-    struct session *s = owner;
-    size_t used = s->rest.len ? 0 : consume(s, bytes);
-    if (buf_append(&s->rest, slice_skip(bytes, used))) {
-        session_fail(s, "no memory for what %s sends", s->login.address);
-        return;
-    }
-    if (used == 0 && s->rest.len)
-        buf_consume(&s->rest, consume(s, buf_slice(&s->rest)));
-}
-
-static void on_drain(void *owner) {
-    struct session *s = owner;
-    if (s->drained)
+static void on_drain(void *self) {
+    struct session *s = self;
+    if (s->drained && !s->ending)
         s->drained(s->drained_self);
 }
 
-static void on_close(void *owner, int reason) {
-    struct session *s = owner;
-    s->stream = NULL;
-    if (s->state != ENDING)
-        session_fail(s, "%s closed the connection%s%s", s->login.address, reason ? ": " : "",
-                     reason ? error_name(reason) : "");
+static void on_client_end(void *self, const struct error *error) {
+    struct session *s = self;
+    if (error && !s->ending)
+        s->code = cli_fail(error);
+    s->ending = true;
+    s->client = NULL;
     io_loop_stop(s->loop);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------
- */
-
-static void on_connect(void *owner, struct io_stream *stream, int failed) {
-    static const struct io_stream_events events = {
-        .on_bytes = on_bytes, .on_drain = on_drain, .on_close = on_close};
-    struct session *s = owner;
-    if (failed) {
-        session_fail(s,
-                     "cannot reach %s: %s\n  hint: is the node running there? --server names "
-                     "another",
-                     s->login.address, error_name(failed));
-        return;
-    }
-    s->stream = stream;
-    io_stream_set_out_max(stream, 256u << 20);
-    io_stream_set_events(stream, &events, s);
-}
-
-static void on_signal(void *owner, int signum) {
-    (void)signum;
-    session_end(owner, CLI_OK);
-}
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void start(void *owner, struct io_loop *loop) {
+    static const struct client_events events = {
+        .on_ready = on_ready,
+        .on_message = on_message,
+        .on_pong = on_pong,
+        .on_drain = on_drain,
+        .on_end = on_client_end,
+    };
     struct session *s = owner;
+    struct error error = {0};
     s->loop = loop;
-    int failed = io_signal_watch(loop, SIGINT, on_signal, s);
-    if (!failed)
-        failed = io_signal_watch(loop, SIGTERM, on_signal, s);
-    if (!failed)
-        failed = io_connect(loop, s->login.address, CONNECT_TIMEOUT_NS, on_connect, s);
-    if (failed)
-        session_fail(s, "cannot reach %s: %s", s->login.address, error_name(failed));
+    if (client_open(loop, &s->login, s->timeout_ns, &events, s, &s->client, &error)) {
+        s->code = cli_fail(&error);
+        io_loop_stop(loop);
+    }
 }
 
 static int run(struct session *s) {
     struct error error = {0};
     int failed = io_host_create(&s->host);
     if (!failed)
-        failed = session_login_find(s->host, s->call, &s->login, &error);
+        failed = login_find(s->host, s->call, &s->login, &error);
     if (!failed)
         failed = io_group_create(s->host, 1, &s->group);
     if (!failed)
@@ -515,23 +408,17 @@ int session_run(const struct cli_call *call, void (*begin)(struct session *sessi
     s->begin = begin;
     s->self = self;
     s->code = CLI_FAILED;
-    s->parser = nats_parser_make(NATS_SERVER);
-    s->parser.payload_max = PAYLOAD_MAX;
-    s->rest = buf_make(PAYLOAD_MAX * 2ul);
-    s->out = buf_make(PAYLOAD_MAX * 2ul);
+    s->output.run = flush_output;
     list_init(&s->requests);
     json_init(&s->doc);
     int code = CLI_USAGE;
     if (cli_duration(call, "timeout", TIMEOUT_DEFAULT_NS, &s->timeout_ns))
         code = run(s);
-    struct list_node *node;
-    while ((node = list_pop_front(&s->requests)))
-        mem_free(container_of(node, struct request, node));
+    struct list_node *node; /* owners free what they hold for an answer */
+    while ((node = list_first(&s->requests)))
+        answer(container_of(node, struct request, node), NULL, -ECANCELED);
     io_group_free(s->group);
-    io_tls_unref(s->tls);
-    session_login_free(&s->login);
-    buf_free(&s->rest);
-    buf_free(&s->out);
+    login_free(&s->login);
     json_free(&s->doc);
     io_host_free(s->host);
     mem_free(s);

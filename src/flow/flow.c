@@ -97,7 +97,7 @@ void flow_failed(struct flow *flow, const char *why) {
     else if (flow->retry_ns < RETRY_MAX_NS)
         flow->retry_ns *= 2;
     logger_write(flow->logger, LOG_LEVEL_WARN, "flow", "paused, will try again",
-                 "flow=%.*s position=%llu why=\"%s\"", slice_fmt(flow_name(flow)),
+                 "flow=%.*s position=%llu why=%s", slice_fmt(flow_name(flow)),
                  (unsigned long long)flow->written, why);
     wake_in(flow, flow->retry_ns);
 }

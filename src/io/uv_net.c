@@ -254,8 +254,65 @@ int io_stream_grow(struct io_stream *stream, size_t room) {
     return 0;
 }
 
+/* Full segments of BYTES; what is over, less than one, stays in *BYTES. NULL without memory. */
+static struct io_segment *cut_segments(struct io_pool *pool, slice *bytes) {
+    struct io_segment *first = NULL, **link = &first;
+    while (bytes->len >= IO_SEGMENT_LARGE) {
+        struct io_segment *segment = io_pool_take(pool, IO_SEGMENT_LARGE, true);
+        if (!segment) {
+            while (first) {
+                segment = first;
+                first = first->next;
+                io_pool_give(pool, segment);
+            }
+            return NULL;
+        }
+        memcpy(segment->bytes, bytes->ptr, IO_SEGMENT_LARGE);
+        segment->to = IO_SEGMENT_LARGE;
+        *link = segment;
+        link = &segment->next;
+        *bytes = slice_skip(*bytes, IO_SEGMENT_LARGE);
+    }
+    return first;
+}
+
+/* More than a segment holds is cut, since it need not lie in one piece; all of it or nothing. */
+static int write_much(struct io_stream *stream, slice bytes) {
+    struct io_stream_head *head = &stream->head;
+    size_t pending = head->out.len + head->in_flight;
+    if (head->closing)
+        return -EPIPE;
+    if (pending > head->out.max || bytes.len > head->out.max - pending)
+        return -ENOBUFS;
+    struct io_pool *pool = &stream->loop->pool;
+    struct io_segment *last = io_pool_take(pool, IO_SEGMENT_LARGE, true);
+    struct io_segment *full = last ? cut_segments(pool, &bytes) : NULL;
+    if (!full) {
+        io_pool_give(pool, last);
+        return -ENOMEM;
+    }
+    struct io_segments *queue = stream->session ? io_session_plain(stream->session) : &stream->wire;
+    io_stream_seal(stream, queue);
+    while (full) {
+        struct io_segment *next = full->next;
+        io_segments_push(queue, full);
+        full = next;
+    }
+    memcpy(last->bytes, bytes.ptr, bytes.len);
+    stream->current = last;
+    stream->talkative = true;
+    head->out.ptr = last->bytes;
+    head->out.len = head->out.cap = bytes.len; /* the next reserve looks how much room there is */
+    io_stream_recount(stream);
+    if (!head->dirty)
+        io_stream_mark_dirty(stream);
+    return 0;
+}
+
 int io_stream_write(struct io_stream *stream, slice bytes) {
-    char *room;
+    if (bytes.len >= IO_SEGMENT_LARGE)
+        return write_much(stream, bytes);
+    char *room = NULL;
     int failed = io_stream_reserve(stream, bytes.len, &room);
     if (failed || bytes.len == 0)
         return failed;

@@ -336,7 +336,8 @@ void checkpoint_fail(struct checkpoint *c) {
 static void submit(struct checkpoint *c) {
     c->state = CHECKPOINT_WRITING;
     int failed = io_worker_submit(c->worker, &c->job);
-    check(!failed); /* one job at a time */
+    if (failed)
+        checkpoint_over(c, failed);
 }
 
 void checkpoint_now(struct checkpoint *c) {

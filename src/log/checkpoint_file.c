@@ -147,6 +147,8 @@ static int put_streams(const struct log *log, struct buf *out) {
     size_t count_at = out->len;
     uint32_t count = 0;
     int failed = put_u32(out, 0);
+    if (failed)
+        return failed;
     struct list_node *node, *next;
     list_each(&log->streams, node, next) {
         const struct log_stream *stream = container_of(node, struct log_stream, node);

@@ -32,7 +32,7 @@ static void on_closed(void *owner, const struct bus_message *reply, int ended) {
         return;
     if (ended)
         logger_write(node->room.logger, LOG_LEVEL_ERROR, "node", "not every shard has closed",
-                     "error=\"%s\"", error_name(ended));
+                     "error=%s", error_name(ended));
     stop_loops(node);
 }
 
@@ -91,7 +91,7 @@ void node_fail(struct node *node, const struct error *error) {
 static void refuse_reload(struct node *node, const struct error *error) {
     char text[1024];
     logger_write(node->room.logger, LOG_LEVEL_ERROR, "node",
-                 "reload refused, the old configuration goes on", "error=\"%s\"",
+                 "reload refused, the old configuration goes on", "error=%s",
                  error_text(error, text, sizeof text));
 }
 
@@ -163,7 +163,7 @@ static int watch_signals(struct node *node, struct error *ret_error) {
 
 static void welcome(struct node *node) {
     for (unsigned i = 0; i < node->port_count; i++)
-        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "listening", "%s=%s",
+        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "listening", "listener=%s address=%s",
                      node->ports[i].name, node->ports[i].address);
     logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "ready", "name=%s data=%s shards=%u",
                  node->name, node->data, node->room.serving);

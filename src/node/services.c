@@ -42,7 +42,7 @@ static void start_service(struct service *s);
 static void on_line(void *owner, bool is_stderr, slice line) {
     const struct service *s = owner;
     logger_write(s->node->room.logger, is_stderr ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "service",
-                 "says", "name=%.*s text=\"%.*s\"", slice_fmt(s->config->item.name),
+                 "says", "name=%.*s text=%.*s", slice_fmt(s->config->item.name),
                  slice_fmt(line));
 }
 
@@ -112,7 +112,7 @@ static void start_service(struct service *s) {
     int failed = io_process_start(loop, &options, &s->process);
     if (failed) {
         logger_write(s->node->room.logger, LOG_LEVEL_ERROR, "service", "cannot be started",
-                     "name=%.*s error=\"%s\"", slice_fmt(s->config->item.name), error_name(failed));
+                     "name=%.*s error=%s", slice_fmt(s->config->item.name), error_name(failed));
         plan_restart(s);
         return;
     }

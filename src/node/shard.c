@@ -38,7 +38,7 @@ static void on_fatal(void *self, const struct error *error) {
     struct node_shard *shard = self;
     char text[1024];
     logger_write(shard->room.node->logger, LOG_LEVEL_ERROR, "log", "the log has failed: stopping",
-                 "error=\"%s\"", error_text(error, text, sizeof text));
+                 "error=%s", error_text(error, text, sizeof text));
     node_fatal(error);
 }
 

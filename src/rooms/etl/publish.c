@@ -68,7 +68,7 @@ static slice kind_name(const struct publish *p, unsigned kind) {
 
 static void retry_later(struct publish *p, const char *what, int failed) {
     logger_write(flow_logger(p->flow), LOG_LEVEL_WARN, "flow", "cannot learn where to resume",
-                 "flow=%.*s asking=%s error=\"%s\"", slice_fmt(flow_name(p->flow)), what,
+                 "flow=%.*s asking=%s error=%s", slice_fmt(flow_name(p->flow)), what,
                  error_name(failed));
     ask_names(p); /* the request has waited its whole deadline: this loop is paced */
 }
@@ -91,7 +91,7 @@ static void ask(struct publish *p, const char *name, slice json,
     int failed = bus_request(flow_bus(p->flow), &options, &p->asking);
     if (failed)
         logger_write(flow_logger(p->flow), LOG_LEVEL_ERROR, "flow", "no memory to start",
-                     "flow=%.*s error=\"%s\"", slice_fmt(flow_name(p->flow)), error_name(failed));
+                     "flow=%.*s error=%s", slice_fmt(flow_name(p->flow)), error_name(failed));
 }
 
 /* The position in "Nats-Msg-Id: <flow>-<position>" of the message, if it is this flow's. */

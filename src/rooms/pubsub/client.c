@@ -69,7 +69,7 @@ void client_close(struct client *c, enum client_reason reason, const char *error
     if (slow)
         metrics_count(c->room->shard->metrics, pubsub->metrics.slow_consumers, 1);
     logger_write(pubsub->node->logger, slow ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "nats",
-                 "closing client", "cid=%llu peer=%s reason=\"%s\"", (unsigned long long)c->id,
+                 "closing client", "cid=%llu peer=%s reason=%s", (unsigned long long)c->id,
                  io_stream_peer(c->stream), client_reason_text(reason));
     if (slow || reason == CLIENT_NO_MEMORY)
         io_stream_abort(c->stream);
@@ -109,7 +109,7 @@ static void handle(struct client *c, const struct nats_event *event) {
 static void on_parse_error(struct client *c) {
     enum nats_error error = (enum nats_error)c->parser.error;
     logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "protocol error",
-                 "cid=%llu error=\"%s\"", (unsigned long long)c->id, nats_error_detail(error));
+                 "cid=%llu error=%s", (unsigned long long)c->id, nats_error_detail(error));
     client_close(c, CLIENT_PROTOCOL_ERROR, nats_error_text(error));
 }
 
@@ -203,7 +203,7 @@ static void on_tls_ready(void *owner, int failed, const char *why) {
     if (!failed || c->state == CLIENT_CLOSING)
         return;
     logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "TLS handshake failed",
-                 "cid=%llu why=\"%s\"", (unsigned long long)c->id, why);
+                 "cid=%llu why=%s", (unsigned long long)c->id, why);
     c->reason = CLIENT_TLS_FAILED;
 }
 
@@ -285,7 +285,7 @@ static void destroy(struct client *c) {
 static void on_close(void *owner, int reason) {
     struct client *c = owner;
     logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "client gone",
-                 "cid=%llu reason=\"%s\" error=\"%s\"", (unsigned long long)c->id,
+                 "cid=%llu reason=%s error=%s", (unsigned long long)c->id,
                  client_reason_text(c->reason), reason ? error_name(reason) : "none");
     destroy(c);
 }

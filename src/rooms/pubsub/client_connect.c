@@ -152,7 +152,7 @@ static void log_refusal(struct client *c, slice user) {
     struct pubsub *pubsub = c->room->pubsub;
     metrics_count(c->room->shard->metrics, pubsub->metrics.auth_failures, 1);
     logger_write(pubsub->node->logger, LOG_LEVEL_WARN, "nats", "login refused",
-                 "cid=%llu peer=%s user=\"%.*s\"", (unsigned long long)c->id,
+                 "cid=%llu peer=%s user=%.*s", (unsigned long long)c->id,
                  io_stream_peer(c->stream), slice_fmt(user));
 }
 
