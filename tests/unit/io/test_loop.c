@@ -1,6 +1,6 @@
 #include "stage.h"
 
-#include "io/file.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -414,6 +414,26 @@ static void a_signal_is_a_call_on_the_loop(void **state) {
     assert_int_equal(signalled.count, 2);
 }
 
+static void without_memory_a_group_is_refused(void **state) {
+    (void)state;
+    struct io_host *host;
+    assert_int_equal(io_host_create(&host), 0);
+    struct io_group *group = NULL;
+    unsigned long failures = 0;
+    for (int failed = -ENOMEM; failed; failures++) {
+        mem_fail_at(failures + 1, false);
+        failed = io_group_create(host, 3, &group);
+        mem_fail_at(0, false);
+        assert_true(failed == 0 || failed == -ENOMEM);
+        assert_int_equal(group == NULL, failed != 0);
+    }
+    assert_true(failures > 20); /* each of its allocations once */
+    assert_int_equal(io_group_count(group), 3);
+    assert_null(io_group_free(group));
+    assert_null(io_group_free(NULL));
+    io_host_free(host);
+}
+
 static void random_bytes_differ(void **state) {
     (void)state;
     struct io_host *host;
@@ -438,6 +458,7 @@ int main(void) {
         cmocka_unit_test(a_turn_has_one_time),
         cmocka_unit_test(every_loop_starts_on_its_own_thread),
         cmocka_unit_test(a_signal_is_a_call_on_the_loop),
+        cmocka_unit_test(without_memory_a_group_is_refused),
         cmocka_unit_test(random_bytes_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

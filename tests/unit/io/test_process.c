@@ -1,5 +1,6 @@
 #include "stage.h"
 
+#include "base/mem.h"
 #include "io/process.h"
 
 #include <errno.h>
@@ -153,7 +154,7 @@ static void what_a_child_leaves_behind_dies_with_it(void **state) {
     assert_int_equal(show.status, 3);
 }
 
-static void a_wrong_folder_is_an_error_at_start(void **state) {
+static void a_wrong_folder_or_no_memory_is_an_error_at_start(void **state) {
     (void)state;
     struct io_host *host;
     struct io_group *group;
@@ -162,6 +163,12 @@ static void a_wrong_folder_is_an_error_at_start(void **state) {
     struct io_process *process = NULL;
     assert_int_equal(io_process_start(io_group_loop(group, 0), &options, &process), -ENOENT);
     assert_null(process);
+    options.directory = NULL;
+    for (unsigned long at = 1; at <= 3; at++) {
+        mem_fail_at(at, false);
+        assert_int_equal(io_process_start(io_group_loop(group, 0), &options, &process), -ENOMEM);
+        mem_fail_at(0, false);
+    }
     io_group_free(group);
     io_host_free(host);
 }
@@ -228,7 +235,7 @@ int main(void) {
         cmocka_unit_test(signals_reach_the_whole_group),
         cmocka_unit_test(a_handled_signal_is_a_status_of_the_child_s_own),
         cmocka_unit_test(what_a_child_leaves_behind_dies_with_it),
-        cmocka_unit_test(a_wrong_folder_is_an_error_at_start),
+        cmocka_unit_test(a_wrong_folder_or_no_memory_is_an_error_at_start),
         cmocka_unit_test(a_killed_node_leaves_no_child),
         cmocka_unit_test(the_process_knows_itself),
     };

@@ -155,10 +155,26 @@ static void refuse_at_the_bound(struct one *one) {
     mem_fail_at(1, true);
     assert_int_equal(io_stream_reserve(one->stream, 90000, &room), -ENOMEM);
     mem_fail_at(0, false);
-    assert_int_equal(io_stream_pending(one->stream), 200); /* nothing lost by being refused */
+    /* A write of several segments: all of it or nothing. */
+    static char much[300000];
+    slice bytes = slice_make(much, sizeof much);
+    assert_int_equal(io_stream_write(one->stream, bytes), -ENOBUFS);
+    io_stream_set_out_max(one->stream, 200 + sizeof much);
+    unsigned failures = 0; /* each leaves one more spare segment to the next */
+    for (int failed = -ENOMEM; failed; failures += failed != 0) {
+        mem_fail_at(2, true);
+        failed = io_stream_write(one->stream, bytes);
+        mem_fail_at(0, false);
+        assert_true(failed == 0 || failed == -ENOMEM);
+        assert_int_equal(io_stream_pending(one->stream), 200 + (failed ? 0 : sizeof much));
+    }
+    assert_int_equal(failures, 4);
+    assert_int_equal(io_stream_pending(one->stream), 200 + sizeof much);
+    assert_int_equal(io_stream_write(one->stream, slice_lit("x")), -ENOBUFS);
     io_stream_close(one->stream);
     assert_int_equal(io_stream_reserve(one->stream, 1, &room), -EPIPE);
     assert_int_equal(io_stream_write(one->stream, slice_lit("x")), -EPIPE);
+    assert_int_equal(io_stream_write(one->stream, bytes), -EPIPE);
     shutdown(one->raw, SHUT_WR);
 }
 

@@ -1,5 +1,6 @@
 #include "stage.h"
 
+#include "base/mem.h"
 #include "certificates.h"
 #include "io/tls.h"
 
@@ -347,12 +348,13 @@ static void alpn_takes_the_first_of_the_servers_that_both_know(void **state) {
 
 #define BULK (5u << 20)
 
+/* In small pieces and in some that take several segments. */
 static void speak_bulk(struct talk *talk) {
-    char piece[7001];
-    for (size_t sent = 0; sent < BULK; sent += sizeof piece) {
-        for (size_t i = 0; i < sizeof piece; i++)
+    static char piece[200001];
+    for (size_t sent = 0, size = 1; sent < BULK; sent += size, size = size * 3 % 200001) {
+        for (size_t i = 0; i < size; i++)
             piece[i] = (char)((sent + i) % 251);
-        assert_int_equal(io_stream_write(talk->client.stream, slice_make(piece, sizeof piece)), 0);
+        assert_int_equal(io_stream_write(talk->client.stream, slice_make(piece, size)), 0);
     }
     io_stream_close(talk->client.stream);
 }
@@ -593,6 +595,29 @@ static void wrong_files_are_refused_with_their_name(void **state) {
     assert_null(io_tls_unref(NULL));
 }
 
+static void without_memory_a_context_is_refused(void **state) {
+    (void)state;
+    static const char *const alpn[] = {"h2", NULL};
+    struct io_tls_name names[] = {{"*.x", file("shop.pem"), file("shop.key")}};
+    struct io_tls_options options = usual_talk().server_options;
+    options.server_name = "own";
+    options.alpn = alpn;
+    options.names = names;
+    options.name_count = 1;
+    struct io_tls *tls = NULL;
+    unsigned long failures = 0;
+    for (int failed = -ENOMEM; failed; failures++) {
+        mem_fail_at(failures + 1, false);
+        failed = io_tls_create(NULL, &options, &tls, NULL);
+        mem_fail_at(0, false);
+        assert_true(failed == 0 || failed == -ENOMEM);
+    }
+    assert_int_equal(failures, 6);
+    assert_ptr_equal(io_tls_ref(tls), tls);
+    assert_null(io_tls_unref(tls));
+    assert_null(io_tls_unref(tls));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_talk_in_tls_1_3),
@@ -610,6 +635,7 @@ int main(void) {
         cmocka_unit_test(a_stranger_who_leaves_ends_the_handshake),
         cmocka_unit_test(a_silent_stranger_is_not_waited_for),
         cmocka_unit_test(wrong_files_are_refused_with_their_name),
+        cmocka_unit_test(without_memory_a_context_is_refused),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
