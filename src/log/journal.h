@@ -24,7 +24,7 @@
  *
  * BOUNDS. A group takes at most JOURNAL_GROUP_BYTES_MAX, or one larger batch alone; it never spans
  * files. What does not fit the current file goes to the next one; a batch that no ordinary file
- * could hold gets a file made to its measure, removed after use. Appends leave JOURNAL's reserve
+ * could hold gets a file made to its measure, removed after use. Appends leave the reserve
  * (1/32 of a file, at least 16 KiB) of ALLOCATED room for batches marked RESERVE (deltas, deletes,
  * trims), so that these go on when the disk is full. At the bound: -EAGAIN where a checkpoint will
  * give room, -ENOSPC where the disk has none.
@@ -50,11 +50,13 @@ struct journal;
 
 struct journal_options {
     struct io_loop *loop;
-    struct logger *logger;  /* may be NULL */
-    const char *directory;  /* the log's; exists and is locked by the caller */
-    uint64_t file_bytes;    /* multiple of JOURNAL_SECTOR, at least JOURNAL_FILE_BYTES_MIN */
-    unsigned files;         /* at least 2 */
-    uint64_t from_position; /* the checkpoint's: everything up to it is saved elsewhere */
+    struct logger *logger; /* may be NULL */
+    const char *directory; /* the log's; exists and is locked by the caller */
+    uint64_t file_bytes;   /* multiple of JOURNAL_SECTOR, at least JOURNAL_FILE_BYTES_MIN */
+    unsigned files;        /* at least 2 */
+    /* The checkpoint's: everything up to it is saved elsewhere. A batch with changes that was on
+       disk, or 0: what the journal does not reach to is missing. */
+    uint64_t from_position;
     /* At open, each batch above from_position in order. CHANGES: records (record.h) one behind the
        other, COUNT of them, under a crc that was good. Not 0: the open fails with it; it may fill
        ERROR, else the journal does. */
@@ -76,11 +78,11 @@ must_use int journal_open(const struct journal_options *options, struct journal 
 /* Writes what has formed, then a seal, then calls DONE(self, failed) from the loop; free it then.
    No batch may be begun any more. */
 void journal_close(struct journal *journal, void (*done)(void *self, int failed), void *self);
-/* Waits for the write under way, if any, and frees, without further callbacks. NULL allowed. */
+/* Waits for the write under way, if any, and frees, without further callbacks. Not from inside
+   on_synced or on_room. NULL allowed. */
 struct journal *journal_free(struct journal *journal);
 
-/* --- one batch at a time: begin, then room + add for each change, then commit or abandon
- * ---------- */
+/* --- one batch at a time: begin, then room + add for each change, then commit or abandon ------ */
 
 /* The position the batch will have if it is committed. 0 or -EROFS. */
 must_use int journal_batch_begin(struct journal *journal, uint64_t *ret_position);
@@ -102,7 +104,7 @@ void journal_batch_abandon(struct journal *journal);
 uint64_t journal_position(const struct journal *journal);
 uint64_t journal_synced_position(const struct journal *journal);
 
-/* --- space ----------------------------------------------------------------------------------- */
+/* --- space ------------------------------------------------------------------------------------ */
 
 /* Bytes from the oldest kept batch to the end of the newest, in whole files but the last. */
 uint64_t journal_used_bytes(const struct journal *journal);
@@ -120,7 +122,7 @@ struct journal_stats {
 };
 struct journal_stats journal_stats(const struct journal *journal);
 
-/* --- checking -------------------------------------------------------------------------------- */
+/* --- checking --------------------------------------------------------------------------------- */
 
 struct journal_report {
     uint64_t files, groups, batches, records, messages, bytes, damaged;

@@ -25,8 +25,7 @@
 
 _Static_assert(LOG_BATCH_BYTES_MAX + JOURNAL_GROUP_BYTES_MAX < UINT32_MAX / 2, "lengths are u32");
 
-/* --- buffers ------------------------------------------------------------------------------------
- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 
 struct journal_buffer *journal_buffer_new(struct journal *journal, size_t capacity) {
     capacity = (size_t)journal_round_up(capacity);
@@ -96,8 +95,7 @@ static struct journal_buffer *take_buffer(struct journal *journal, size_t need) 
     return buffer;
 }
 
-/* --- groups --------------------------------------------------------------------------------------
- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 void journal_group_close(struct journal *journal, struct journal_buffer *buffer) {
     struct journal_group *group = &buffer->group;
@@ -190,8 +188,7 @@ static int place_behind(struct journal *journal, uint64_t length, bool reserve) 
     return journal_make_now(journal, length);
 }
 
-/* --- the batch
- * ------------------------------------------------------------------------------------ */
+/* --- the batch -------------------------------------------------------------------------------- */
 
 int journal_batch_begin(struct journal *journal, uint64_t *ret_position) {
     check(!journal->batch_open && !journal->closing);

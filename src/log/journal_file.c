@@ -55,8 +55,7 @@ struct journal_file *journal_chain_next(const struct journal *journal,
     return next ? container_of(next, struct journal_file, node) : NULL;
 }
 
-/* --- on any thread -----------------------------------------------------------------------------
- */
+/* --- on any thread ---------------------------------------------------------------------------- */
 
 static int sync_folder(const struct journal *journal) {
     char path[JOURNAL_PATH_MAX];
@@ -152,8 +151,7 @@ static void run_work(struct io_job *job) {
         file->failed = remove_file(file);
 }
 
-/* --- on the loop ---------------------------------------------------------------------------------
- */
+/* --- on the loop ------------------------------------------------------------------------------ */
 
 /* FILE could not be made: without room for more the reserve is all there is. */
 static void no_more_files(struct journal *journal, int failed) {
@@ -278,8 +276,7 @@ void journal_recycle(struct journal *journal, uint64_t position) {
     journal_tidy(journal);
 }
 
-/* --- room ---------------------------------------------------------------------------------------
- */
+/* --- room ------------------------------------------------------------------------------------- */
 
 uint64_t journal_room_behind(const struct journal *journal, const struct journal_file *file) {
     uint64_t room = 0;

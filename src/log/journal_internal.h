@@ -109,7 +109,7 @@ struct journal {
     void *close_self;
 };
 
-/* --- journal_file.c --- */
+/* --- journal_file.c --------------------------------------------------------------------------- */
 must_use struct journal_file *journal_file_new(struct journal *journal, uint64_t bytes);
 void journal_file_free(struct journal_file *file); /* closes it; NULL allowed */
 void journal_chain_insert(struct journal *journal, struct journal_file *file);
@@ -127,7 +127,7 @@ must_use int journal_make_now(struct journal *journal, uint64_t length); /* on t
 uint64_t journal_room_behind(const struct journal *journal, const struct journal_file *file);
 void journal_tidy(struct journal *journal); /* starts the next file work that is due, if any */
 
-/* --- journal_batch.c --- */
+/* --- journal_batch.c -------------------------------------------------------------------------- */
 struct journal_buffer *journal_buffer_new(struct journal *journal, size_t capacity);
 void journal_buffer_free(struct journal_buffer *buffer); /* NULL allowed */
 void journal_buffer_release(struct journal *journal, struct journal_buffer *buffer);
@@ -135,7 +135,7 @@ void journal_buffer_release(struct journal *journal, struct journal_buffer *buff
  */
 void journal_group_close(struct journal *journal, struct journal_buffer *buffer);
 
-/* --- journal_write.c --- */
+/* --- journal_write.c -------------------------------------------------------------------------- */
 void journal_task(struct io_task *task);
 void journal_on_seal_timer(struct io_timer *timer);
 void journal_on_retry_timer(struct io_timer *timer);
@@ -144,7 +144,7 @@ void journal_write_arm_seal(struct journal *journal);
 void journal_fail(struct journal *journal, int code, uint64_t file, uint64_t offset,
                   const char *what);
 
-/* --- journal_recover.c --- */
+/* --- journal_recover.c ------------------------------------------------------------------------ */
 must_use int journal_recover(struct journal *journal, struct error *ret_error);
 
 #endif

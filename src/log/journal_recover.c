@@ -70,8 +70,7 @@ static int stop_at_damage(void *self, const struct error *error) {
     return error->code;
 }
 
-/* --- the folder ---------------------------------------------------------------------------------
- */
+/* --- the folder ------------------------------------------------------------------------------- */
 
 static int remove_half_made(void *self, const char *name) {
     struct journal *journal = self;
@@ -104,8 +103,7 @@ static int prepare_folder(struct journal *journal, struct error *ret_error) {
     return failed;
 }
 
-/* --- a fresh journal
- * ------------------------------------------------------------------------------ */
+/* --- a fresh journal -------------------------------------------------------------------------- */
 
 static int start_fresh(struct journal *journal, struct error *ret_error) {
     uint64_t bytes = journal->options.file_bytes;
@@ -135,8 +133,7 @@ static int start_fresh(struct journal *journal, struct error *ret_error) {
     return 0;
 }
 
-/* --- a journal that is there
- * ---------------------------------------------------------------------- */
+/* --- a journal that is there ------------------------------------------------------------------ */
 
 /* Moves the scanned files into the chain. */
 static int take_files(struct journal *journal, struct journal_scan *scan) {

@@ -163,8 +163,7 @@ static int load_file(struct journal_scan *scan, struct journal_scan_file *f,
     return 0;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int window_reserve(struct journal_scan *scan, size_t size) {
     if (scan->window.capacity >= size)
@@ -227,8 +226,7 @@ static int read_group(struct journal_scan *scan, const struct journal_scan_file 
     return journal_group_check(*ret_bytes, ret_group) ? -ENOENT : 0;
 }
 
-/* --- walking ------------------------------------------------------------------------------------
- */
+/* --- walking ---------------------------------------------------------------------------------- */
 
 static const struct journal_scan_file *file_of(const struct journal_scan *scan, uint64_t number) {
     for (size_t i = 0; i < scan->count; i++)

@@ -21,8 +21,7 @@
 
 #include <errno.h>
 
-/* --- on the sync worker
- * --------------------------------------------------------------------------- */
+/* --- on the sync worker ----------------------------------------------------------------------- */
 
 static void run_write(struct io_job *job) {
     struct journal_buffer *buffer = container_of(job, struct journal_buffer, job);
@@ -39,8 +38,7 @@ static void run_write(struct io_job *job) {
     buffer->write_ns = io_host_clock_ns(journal->host) - began_ns;
 }
 
-/* --- on the loop
- * ----------------------------------------------------------------------------------- */
+/* --- on the loop ------------------------------------------------------------------------------ */
 
 void journal_fail(struct journal *journal, int code, uint64_t file, uint64_t offset,
                   const char *what) {

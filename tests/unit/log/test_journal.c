@@ -366,6 +366,33 @@ static void test_a_full_journal_asks_for_a_checkpoint_and_keeps_its_reserve(void
     desk_free(desk);
 }
 
+static void test_a_batch_that_was_refused_more_can_be_committed_with_what_it_has(void **state) {
+    (void)state;
+    for (uint32_t before = 0; before < 28; before++) {
+        struct desk *desk = desk_new(36, &(struct sim_options){.disk_bytes = 150000});
+        desk->options.files = 2;
+        desk_open(desk);
+        for (uint32_t i = 0; i < before; i++) /* in one turn: some stay in the forming group */
+            if (desk_try_commit(desk, 1, 4096, true))
+                break;
+        uint64_t position;
+        uint32_t taken = 0;
+        assert_int_equal(journal_batch_begin(desk->journal, &position), 0);
+        while (taken < 100 && desk_add(desk, position, taken, 3000, taken % 2) == 0)
+            taken++;
+        assert_true(taken < 100);
+        desk->lives[position] = desk->life;
+        desk->sizes[position] = 3000;
+        desk->changes[position] = taken;
+        desk->committed = position;
+        journal_batch_commit(desk->journal);
+        desk_sync(desk);
+        desk_cut(desk);
+        desk_open(desk);
+        desk_free(desk);
+    }
+}
+
 static void test_the_reserve_ends_before_the_seal(void **state) {
     (void)state;
     struct desk *desk = desk_new(33, NULL);
@@ -450,6 +477,7 @@ int main(void) {
         cmocka_unit_test(test_recycled_files_come_back_under_new_numbers),
         cmocka_unit_test(test_the_file_of_the_newest_group_is_kept),
         cmocka_unit_test(test_a_full_journal_asks_for_a_checkpoint_and_keeps_its_reserve),
+        cmocka_unit_test(test_a_batch_that_was_refused_more_can_be_committed_with_what_it_has),
         cmocka_unit_test(test_the_reserve_ends_before_the_seal),
         cmocka_unit_test(test_a_full_disk_refuses_appends_and_takes_deltas),
         cmocka_unit_test(test_changed_sizes_apply_to_files_made_from_then_on),

@@ -127,8 +127,7 @@ static void test_each_flipped_byte_of_a_sealed_journal_is_found(void **state) {
     desk_free(desk);
 }
 
-/* --- over several files
- * --------------------------------------------------------------------------- */
+/* --- over several files ----------------------------------------------------------------------- */
 
 /* Two and a bit files of 5 groups each, closed. */
 static struct desk *three_files(uint64_t seed) {
@@ -198,8 +197,7 @@ static void test_a_journal_that_is_gone_is_missed_by_the_checkpoint(void **state
     desk_free(desk);
 }
 
-/* --- headers
- * ---------------------------------------------------------------------------------------- */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 static void test_a_damaged_header_is_named(void **state) {
     (void)state;
@@ -275,8 +273,7 @@ static void test_a_file_cut_short_is_named(void **state) {
     desk_free(desk);
 }
 
-/* --- writes that went elsewhere
- * ----------------------------------------------------------------------- */
+/* --- writes that went elsewhere --------------------------------------------------------------- */
 
 static void test_a_write_that_landed_elsewhere_is_found(void **state) {
     (void)state;

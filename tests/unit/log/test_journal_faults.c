@@ -54,8 +54,7 @@ static void live(struct desk *desk) {
     }
 }
 
-/* --- io ------------------------------------------------------------------------------------------
- */
+/* --- io --------------------------------------------------------------------------------------- */
 
 static void fail_each_io_call(bool persistent, bool used_before) {
     for (uint64_t nth = 1;; nth++) {
@@ -99,8 +98,7 @@ static void test_each_io_call_of_a_second_life_fails_for_good(void **state) {
     fail_each_io_call(true, true);
 }
 
-/* --- memory
- * ---------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void fail_each_allocation(bool persistent, bool used_before) {
     for (unsigned long nth = 1;; nth++) {

@@ -106,8 +106,7 @@ static void test_a_group_that_was_written_but_not_acknowledged_is_kept_and_synce
     desk_free(desk);
 }
 
-/* --- earlier uses of a file ----------------------------------------------------------------------
- */
+/* --- earlier uses of a file ------------------------------------------------------------------- */
 
 static void test_old_groups_behind_the_end_are_not_believed(void **state) {
     (void)state;
@@ -159,8 +158,7 @@ static void test_a_message_cannot_pass_for_a_group(void **state) {
     desk_free(desk);
 }
 
-/* --- a failed sync -------------------------------------------------------------------------------
- */
+/* --- a failed sync ---------------------------------------------------------------------------- */
 
 static void
 test_after_a_failed_sync_nothing_is_written_and_the_group_is_not_believed(void **state) {
@@ -235,8 +233,7 @@ static void test_a_failed_write_at_close_is_told(void **state) {
     desk_free(desk);
 }
 
-/* --- crashes at every step
- * ------------------------------------------------------------------------ */
+/* --- crashes at every step -------------------------------------------------------------------- */
 
 /* One life: open, write, recycle, close; the power goes at step CUT. Then another life. Returns
    whether it went at all. */
