@@ -1,5 +1,9 @@
 /*
- * crypto.h - the few primitives of OpenSSL that rooms need. Pure functions, any thread.
+ * crypto.h - the few primitives of OpenSSL that rooms need: Ed25519, SHA-256, HMAC.
+ *
+ * Pure functions of their arguments, usable on any thread. They stand in io/ because it is the one
+ * folder that includes OpenSSL, and the simulation links the same code. Nothing here compares
+ * secrets: that is password_equal (base/password.h).
  */
 #ifndef NONET_IO_CRYPTO_H
 #define NONET_IO_CRYPTO_H

@@ -36,6 +36,7 @@ struct io_session {
     SSL *ssl;
     enum session_state state;
     bool answered; /* on_ready was called */
+    bool end_held; /* the peer has said goodbye while the stream was paused */
     slice input;   /* being fed */
     char *early;   /* bytes read before the upgrade, until the first step */
     size_t early_size;
@@ -260,7 +261,9 @@ static void decrypt(struct io_session *session) {
         stream->events.on_bytes(stream->owner, slice_make(plain, have));
     if (stream->state != STREAM_OPEN)
         return;
-    if (cause == SSL_ERROR_ZERO_RETURN)
+    if (cause == SSL_ERROR_ZERO_RETURN && stream->pauses > 0)
+        session->end_held = true;
+    else if (cause == SSL_ERROR_ZERO_RETURN)
         io_stream_end(stream);
     else if (cause != SSL_ERROR_WANT_READ)
         fail(session, -EPROTO, why);
@@ -279,7 +282,7 @@ static void take_input(struct io_session *session, slice bytes) {
         io_stream_mark_dirty(stream);
 }
 
-/* The first step: begins a client's handshake, and takes what was read before the upgrade. */
+/* Begins a client's handshake, and takes what was read before the upgrade. */
 static void take_early(struct io_session *session) {
     char *early = session->early;
     session->early = NULL;
@@ -289,21 +292,31 @@ static void take_early(struct io_session *session) {
 
 static void on_step(struct io_task *task) {
     struct io_session *session = container_of(task, struct io_session, step);
-    if (session->stream->state == STREAM_OPEN)
+    struct io_stream *stream = session->stream;
+    if (stream->state == STREAM_OPEN && session->early)
         take_early(session);
+    if (stream->state == STREAM_OPEN && session->end_held && stream->pauses == 0)
+        io_stream_end(stream);
+}
+
+void io_session_resumed(struct io_stream *stream) {
+    if (stream->session->end_held)
+        io_defer(stream->loop, &stream->session->step);
 }
 
 void io_session_feed(struct io_stream *stream, slice bytes) {
     struct io_session *session = stream->session;
-    if (session->step.queued) {
-        io_defer_cancel(stream->loop, &session->step);
+    if (session->early)
         take_early(session);
-    }
     if (stream->state == STREAM_OPEN)
         take_input(session, bytes);
 }
 
 void io_session_wire_ended(struct io_stream *stream) {
+    if (stream->session->end_held) {
+        io_stream_end(stream);
+        return;
+    }
     stream->peer_done = true;
     fail(stream->session, -ECONNRESET, "the peer closed the connection");
     io_stream_fail(stream, -ECONNRESET);

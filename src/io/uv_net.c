@@ -206,8 +206,11 @@ void io_stream_pause(struct io_stream *stream) {
 void io_stream_resume(struct io_stream *stream) {
     check(stream->pauses > 0);
     stream->pauses--;
-    if (stream->pauses == 0 && stream->state != STREAM_DEAD)
-        watch(stream, wants_bytes(stream));
+    if (stream->pauses > 0 || stream->state == STREAM_DEAD)
+        return;
+    watch(stream, wants_bytes(stream));
+    if (stream->session)
+        io_session_resumed(stream);
 }
 
 /* --- output ----------------------------------------------------------------------------------- */

@@ -72,6 +72,8 @@ void io_stream_seal(struct io_stream *stream, struct io_segments *queue);
 
 /* Bytes came from the wire; the stream may be dead afterwards. */
 void io_session_feed(struct io_stream *stream, slice bytes);
+/* Not paused any more: a goodbye that came meanwhile is due. */
+void io_session_resumed(struct io_stream *stream);
 /* The wire has ended. Clean only where the peer has said so inside TLS. */
 void io_session_wire_ended(struct io_stream *stream);
 /* Encrypts all output there is to the wire, if the handshake is over; where the stream is FLUSHING
