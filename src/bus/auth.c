@@ -163,8 +163,7 @@ bool auth_uses_nkeys(const struct auth *auth) {
     return auth->uses_nkeys;
 }
 
-/* --- logging in ----------------------------------------------------------------------------------
- */
+/* --- logging in --------------------------------------------------------------------------- */
 
 static bool signature_holds(const struct principal *p, const struct auth_login *login) {
     unsigned char signature[64 + 2];

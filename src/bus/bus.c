@@ -72,7 +72,7 @@ unsigned bus_stream_shard(const struct bus *bus) {
     return bus->stream_shard;
 }
 
-/* --- publish ---------------------------------------------------------------------------------- */
+/* --- publish ------------------------------------------------------------------------------ */
 
 static inline bool hand_over(struct bus *bus, struct bus_subscription *s,
                              const struct bus_message *message, const void *origin) {
@@ -173,8 +173,7 @@ bool bus_route_has_interest(struct bus *bus, slice subject, struct bus_route *ro
     return interest;
 }
 
-/* --- subscribe ---------------------------------------------------------------------------------
- */
+/* --- subscribe ---------------------------------------------------------------------------- */
 
 int bus_subscribe(struct bus *bus, slice subject, slice queue, const struct bus_receiver *receiver,
                   void *owner, const void *origin, struct bus_subscription **ret_subscription) {

@@ -70,7 +70,7 @@ unsigned bus_shard(const struct bus *bus);
 unsigned bus_shards(const struct bus *bus);
 unsigned bus_stream_shard(const struct bus *bus);
 
-/* --- publish ---------------------------------------------------------------------------------- */
+/* --- publish ------------------------------------------------------------------------------ */
 
 /* A publisher's memory of its last subject: makes the next look-up of the same one a compare.
    Zeroed at first; valid as long as its bus; bus_route_clear gives its memory back. */
@@ -105,8 +105,7 @@ void bus_wait_cancel(struct bus_waiter *waiter);
 /* The stream engine's own word that it is over its mark (any shard hears of it). */
 void bus_set_stream_full(struct bus *bus, bool full);
 
-/* --- subscribe ---------------------------------------------------------------------------------
- */
+/* --- subscribe ---------------------------------------------------------------------------- */
 
 struct bus_receiver {
     /* MESSAGE is valid during the call only. OWNER as given to bus_subscribe. */
@@ -135,8 +134,7 @@ bool bus_route_has_interest(struct bus *bus, slice subject, struct bus_route *ro
 must_use int bus_fence(struct bus *bus, void (*done)(void *self, uint64_t id), void *self,
                        uint64_t id);
 
-/* --- requests ------------------------------------------------------------------------------------
- */
+/* --- requests ----------------------------------------------------------------------------- */
 
 /* Sends a request and collects answers. ON_REPLY is called for each answer with the message, and
    last with NULL and why it ended: 0 (enough answers), -EHOSTUNREACH (no responders), -ETIMEDOUT

@@ -78,8 +78,7 @@ static struct publish_headers read_headers(slice block) {
     return h;
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------------------------ */
 
 static void answer(struct streams *streams, slice reply, slice stream_name, uint64_t sequence,
                    bool duplicate, const struct streams_error *error) {
@@ -332,8 +331,7 @@ static void capture(struct stream *s, const struct bus_message *message) {
     bus_set_stream_full(streams->bus, log_full(streams->log));
 }
 
-/* --- while records are handed out ---------------------------------------------------------------
- */
+/* --- while records are handed out --------------------------------------------------------- */
 
 struct held {
     struct list_node node;

@@ -15,7 +15,7 @@
 
 #define NAME_MADE_LEN 8
 
-/* --- one consumer ---------------------------------------------------------------------------- */
+/* --- one consumer ------------------------------------------------------------------------- */
 
 static int make_ack_prefix(struct consumer *c) {
     slice prefix;
@@ -116,7 +116,7 @@ void consumer_end(struct consumer *c, const char *why) {
     io_defer(loop, &all->bury_task);
 }
 
-/* --- inactivity: an ephemeral consumer that nobody asks goes --------------------------------- */
+/* --- inactivity: an ephemeral consumer that nobody asks goes ------------------------------ */
 
 static uint64_t idle_max(const struct consumer *c) {
     if (c->config.inactive_ns > 0)
@@ -156,7 +156,7 @@ void consumer_alive(struct consumer *c) {
         io_timer_start(consumer_loop(c), &c->idle_timer, max, on_idle);
 }
 
-/* --- requests of the API --------------------------------------------------------------------- */
+/* --- requests of the API ------------------------------------------------------------------ */
 
 struct creation {
     struct streams_op op;
@@ -287,7 +287,7 @@ static int put_nothing(struct creation *creation, struct log_batch *batch, struc
     return state_put_nothing(batch);
 }
 
-/* --- changing -------------------------------------------------------------------------------- */
+/* --- changing ----------------------------------------------------------------------------- */
 
 static bool may_change(const struct consumer_config *now, const struct consumer_config *wanted,
                        struct streams_error *e) {
@@ -338,7 +338,7 @@ static int change(struct creation *creation, struct consumer *c, struct streams_
     return 0;
 }
 
-/* --- creating -------------------------------------------------------------------------------- */
+/* --- creating ----------------------------------------------------------------------------- */
 
 static int make_name(struct stream *stream, struct creation *creation) {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -480,7 +480,7 @@ void consumer_delete(struct consumer *c, consumer_done done, void *self) {
         creation_over(removal, NULL);
 }
 
-/* --- questions ------------------------------------------------------------------------------- */
+/* --- questions ---------------------------------------------------------------------------- */
 
 struct consumer *consumer_find(struct stream *stream, slice name) {
     return map_find(&stream->consumers, name);
@@ -526,7 +526,7 @@ struct consumer_info consumer_info(const struct consumer *consumer) {
     return info;
 }
 
-/* --- all consumers --------------------------------------------------------------------------- */
+/* --- all consumers ------------------------------------------------------------------------ */
 
 /* Its stream has gone without it, which no batch of ours does: it goes too, on disk as well, lest
    it come back with a new stream of that name. */

@@ -31,8 +31,7 @@
 #define SCAN_NS_EACH 50u /* the timer waits at least so long for each entry to be looked at */
 #define RETRY_NS 1000000000u
 
-/* --- advisories ---------------------------------------------------------------------------------
- */
+/* --- advisories --------------------------------------------------------------------------- */
 
 struct advisory {
     const char *subject, *type;
@@ -89,8 +88,7 @@ static void advise(struct consumer *c, const struct advisory *a, uint64_t sequen
     bus_publish(c->streams->bus, &message, NULL, NULL);
 }
 
-/* --- what happens to an entry -------------------------------------------------------------------
- */
+/* --- what happens to an entry ------------------------------------------------------------- */
 
 /* Done with ENTRY. Not 0: it could not be noted, and stays. */
 static int finish(struct consumer *c, struct pending_entry *entry) {
@@ -126,8 +124,7 @@ static int expire(struct consumer *c, struct pending_entry *entry) {
     return is_exhausted(c, entry) ? give_up(c, entry) : pending_make_due(&c->pending, entry);
 }
 
-/* --- deadlines ----------------------------------------------------------------------------------
- */
+/* --- deadlines ---------------------------------------------------------------------------- */
 
 static void on_deadline(struct io_timer *timer);
 
@@ -206,8 +203,7 @@ void ack_forget_trimmed(struct consumer *c) {
         pending_remove(&c->pending, entry);
 }
 
-/* --- the kinds ----------------------------------------------------------------------------------
- */
+/* --- the kinds ---------------------------------------------------------------------------- */
 
 /* The message SEQUENCE is done, and with ack_all everything before it. False: not noted. */
 static bool acknowledge(struct consumer *c, uint64_t sequence) {

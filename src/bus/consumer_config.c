@@ -22,8 +22,7 @@ struct raw {
     bool has_start_time;
 };
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 enum field_kind { TEXT, FLAG, NUMBER };
 struct field {
@@ -212,8 +211,7 @@ bool consumer_config_read(json_value object, struct arena *arena,
     return true;
 }
 
-/* --- rules --------------------------------------------------------------------------------------
- */
+/* --- rules -------------------------------------------------------------------------------- */
 
 static bool judge_names(const struct consumer_config *c, struct streams_error *e) {
     if (c->name.len > STREAMS_NAME_MAX)
@@ -330,8 +328,7 @@ bool consumer_config_judge(struct consumer_config *c, const struct stream_config
     return true;
 }
 
-/* --- writing, comparing, copying ----------------------------------------------------------------
- */
+/* --- writing, comparing, copying ---------------------------------------------------------- */
 
 static void write_text(struct json_writer *w, const char *key, slice text) {
     if (!text.len)

@@ -48,29 +48,32 @@ static bool count_new(struct consumer *c, const struct log_stream_state *state,
     return state->last_sequence - from < TAIL_MAX && count_by_looking(c, from, ret_count);
 }
 
+static uint64_t remember(struct consumer *c, uint64_t count, uint64_t last, uint64_t deleted) {
+    c->counted.known = true;
+    c->counted.count = count;
+    c->counted.last = last;
+    c->counted.deleted = deleted;
+    return count;
+}
+
 static uint64_t count_from(struct consumer *c, uint64_t from, const struct log_stream_state *state,
                            bool quick) {
     struct consumer_count *known = &c->counted;
-    uint64_t count, now = io_loop_now_ns(consumer_loop(c));
+    uint64_t count, now = io_loop_now_ns(consumer_loop(c)), last = state->last_sequence;
     bool carried = quick && known->known && known->deleted == state->deleted &&
                    state->first_sequence <= c->position;
-    if (carried && known->last == state->last_sequence)
+    if (carried && known->last >= last)
         return known->count;
     if (carried && count_new(c, state, &count))
-        count += known->count;
-    else if (state->last_sequence - from < TAIL_MAX && count_by_looking(c, from, &count))
-        known->looked_ns = now;
-    else if (quick && known->known && now - known->looked_ns < ASK_NS)
+        return remember(c, known->count + count, last, state->deleted);
+    if (last - from < TAIL_MAX && count_by_looking(c, from, &count))
+        return remember(c, count, last, state->deleted);
+    if (quick && known->known && now - known->looked_ns < ASK_NS)
         return known->count;
-    else {
-        count = log_count(c->streams->log, c->stream->log, c->config.filter, from);
-        known->looked_ns = now;
-    }
-    known->known = true;
-    known->count = count;
-    known->last = state->last_sequence;
-    known->deleted = state->deleted;
-    return count;
+    known->looked_ns = now;
+    count = log_count(c->streams->log, c->stream->log, c->config.filter, from);
+    /* The log counts what is staged, too. */
+    return remember(c, count, log_stream_staged(c->stream->log).last_sequence, state->deleted);
 }
 
 uint64_t consumer_count(struct consumer *c, bool quick) {

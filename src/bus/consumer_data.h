@@ -122,7 +122,7 @@ static inline struct io_loop *consumer_loop(const struct consumer *c) {
     return bus_loop(c->streams->bus);
 }
 
-/* --- consumer.c */
+/* --- consumer.c --------------------------------------------------------------------------- */
 /* A consumer that is only in memory, with a copy of CONFIG. NULL: no memory. */
 struct consumer *consumer_new(struct streams *streams, slice stream_name,
                               const struct consumer_config *config);
@@ -133,7 +133,7 @@ must_use int consumer_attach(struct consumer *c, struct stream *stream);
 void consumer_end(struct consumer *c, const char *why);
 void consumer_alive(struct consumer *c); /* a sign of life */
 
-/* --- consumer_state.c: each 0, or -ENOBUFS / -ENOMEM and nothing is noted (then do not do it). */
+/* --- consumer_state.c: each 0, or -ENOBUFS / -ENOMEM and nothing is noted (then do not do it).  */
 must_use int state_note_delivered(struct consumer *c, uint64_t stream_sequence,
                                   uint64_t consumer_sequence);
 must_use int state_note_redelivered(struct consumer *c, uint64_t stream_sequence,
@@ -148,7 +148,7 @@ must_use int state_put_changed(struct log_batch *batch, struct consumer *c,
                                const struct consumer_config *config);
 must_use int state_put_removed(struct log_batch *batch, uint64_t id);
 
-/* --- consumer_start.c */
+/* --- consumer_start.c --------------------------------------------------------------------- */
 /* Where a new consumer begins. 0; -EINPROGRESS with *ret_position to be loaded first; or why not.
  */
 must_use int start_position(struct stream *stream, const struct consumer_config *config,
@@ -156,7 +156,7 @@ must_use int start_position(struct stream *stream, const struct consumer_config 
 /* Fills `lasts`. 0, -ENOMEM, -E2BIG past CONSUMER_LAST_MAX. */
 must_use int start_find_lasts(struct consumer *c);
 
-/* --- consumer_deliver.c */
+/* --- consumer_deliver.c ------------------------------------------------------------------- */
 void deliver_init(struct consumer *c);
 void deliver_cancel(struct consumer *c);
 /* Something may have become deliverable. */
@@ -166,7 +166,7 @@ bool deliver_is_stalled(const struct consumer *c);
 /* How long a delivery, the DELIVERIES-th of its message, may take. */
 uint64_t consumer_ack_wait(const struct consumer *c, uint32_t deliveries);
 
-/* --- consumer_count.c: messages not delivered yet; exact unless it says QUICK. */
+/* --- consumer_count.c: messages not delivered yet; exact unless it says QUICK. ------------ */
 uint64_t consumer_count(struct consumer *c, bool quick);
 void consumer_count_delivered(struct consumer *c, uint64_t sequence);
 /* The position has moved over messages that do not count. */
@@ -174,7 +174,7 @@ static inline void consumer_count_forget(struct consumer *c) {
     c->counted.known = false;
 }
 
-/* --- consumer_pull.c */
+/* --- consumer_pull.c ---------------------------------------------------------------------- */
 /* The next request that can take SIZE bytes, taken out of the list; or NULL. */
 struct consumer_request *pull_next(struct consumer *c, uint64_t size);
 /* It got nothing after all: back to where it was. */
@@ -186,7 +186,7 @@ void pull_served(struct consumer *c, struct consumer_request *request);
 void pull_settle(struct consumer *c, bool end_of_stream);
 void pull_end_all(struct consumer *c, const char *why);
 
-/* --- consumer_ack.c */
+/* --- consumer_ack.c ----------------------------------------------------------------------- */
 void ack_on_message(void *owner, struct bus_subscription *subscription,
                     const struct bus_message *message);
 /* An entry is in flight until its deadline. */

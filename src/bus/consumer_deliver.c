@@ -78,8 +78,7 @@ uint64_t consumer_ack_wait(const struct consumer *c, uint32_t deliveries) {
     return config->ack_wait_ns > 0 ? (uint64_t)config->ack_wait_ns : CONSUMER_ACK_WAIT_DEFAULT_NS;
 }
 
-/* --- finding the next one -----------------------------------------------------------------------
- */
+/* --- finding the next one ----------------------------------------------------------------- */
 
 static enum outcome load(struct consumer *c, uint64_t sequence) {
     if (log_load(c->streams->log, c->stream->log, sequence, &c->load))
@@ -171,8 +170,7 @@ bool deliver_is_stalled(const struct consumer *c) {
     return c->pending.count >= max;
 }
 
-/* --- sending it ---------------------------------------------------------------------------------
- */
+/* --- sending it --------------------------------------------------------------------------- */
 
 struct delivery {
     const struct log_record *record;
@@ -286,8 +284,7 @@ static enum outcome send(struct consumer *c, const struct log_record *record, ui
     return c->gone ? GONE : outcome;
 }
 
-/* --- steps --------------------------------------------------------------------------------------
- */
+/* --- steps -------------------------------------------------------------------------------- */
 
 static enum outcome deliver_one(struct consumer *c, uint64_t *bytes) {
     if (!c->waiting)

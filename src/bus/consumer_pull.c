@@ -23,8 +23,7 @@
 
 #define STATUS_MAX 320u
 
-/* --- status messages ----------------------------------------------------------------------------
- */
+/* --- status messages ---------------------------------------------------------------------- */
 
 static void send_status(struct consumer *c, slice reply, const char *format, ...) printf_like(3, 4);
 
@@ -57,8 +56,7 @@ static void send_heartbeat(struct consumer *c, const struct consumer_request *re
                 (unsigned long long)c->consumer_sequence, (unsigned long long)(c->position - 1));
 }
 
-/* --- the line -----------------------------------------------------------------------------------
- */
+/* --- the line ----------------------------------------------------------------------------- */
 
 static void request_free(struct consumer_request *request) {
     bus_route_clear(&request->route);
@@ -162,8 +160,7 @@ void pull_end_all(struct consumer *c, const char *why) {
     }
 }
 
-/* --- serving ------------------------------------------------------------------------------------
- */
+/* --- serving ------------------------------------------------------------------------------ */
 
 struct consumer_request *pull_next(struct consumer *c, uint64_t size) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
@@ -208,8 +205,7 @@ void pull_served(struct consumer *c, struct consumer_request *request) {
     line_up(c, request);
 }
 
-/* --- taking in ----------------------------------------------------------------------------------
- */
+/* --- taking in ---------------------------------------------------------------------------- */
 
 /* False: the request has been answered. */
 static bool judge_bounds(struct consumer *c, const struct consumer_pull *pull) {
@@ -294,8 +290,7 @@ void consumer_pull(struct consumer *c, const struct consumer_pull *pull) {
     consumer_wake(c);
 }
 
-/* --- requests as text ---------------------------------------------------------------------------
- */
+/* --- requests as text --------------------------------------------------------------------- */
 
 static bool read_number(json_value object, const char *key, uint64_t max, uint64_t *into) {
     json_value v = json_member(object, slice_str(key));

@@ -15,7 +15,7 @@
 
 #define SNAPSHOT_VERSION 1u
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 struct reader {
     slice rest;
@@ -116,7 +116,7 @@ static uint64_t deadline_of(const struct consumer *c, int64_t delivered_ns, uint
     return (uint64_t)age >= wait ? now : now + (wait - (uint64_t)age);
 }
 
-/* --- replaying a delta ----------------------------------------------------------------------- */
+/* --- replaying a delta -------------------------------------------------------------------- */
 
 static int replay_delivered(struct consumer *c, struct reader *r, int64_t time_ns) {
     uint64_t first = take_number(r), consumer_sequence = take_number(r), count = take_number(r);

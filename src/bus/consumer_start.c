@@ -71,7 +71,7 @@ int start_position(struct stream *stream, const struct consumer_config *config,
     return 0;
 }
 
-/* --- last per subject ------------------------------------------------------------------------ */
+/* --- last per subject --------------------------------------------------------------------- */
 
 struct finding {
     uint64_t *lasts, from, until;

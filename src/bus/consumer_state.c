@@ -38,7 +38,7 @@
 #define RECORD_MAX (1 + 4 * CODEC_NUMBER_MAX)
 #define RETRY_NS (10 * 1000000ull)
 
-/* --- writing numbers ------------------------------------------------------------------------- */
+/* --- writing numbers ---------------------------------------------------------------------- */
 
 int codec_add_number(struct buf *b, uint64_t number) {
     char bytes[CODEC_NUMBER_MAX];
@@ -79,7 +79,7 @@ int codec_add_birth(struct buf *b, const struct consumer *c) {
     return failed ? failed : add_config(b, &c->config);
 }
 
-/* --- batches of their own -------------------------------------------------------------------- */
+/* --- batches of their own ----------------------------------------------------------------- */
 
 static int put_record(struct log_batch *batch, enum codec_kind kind, struct buf *body, int failed) {
     slice bytes = buf_slice(body);
@@ -113,7 +113,7 @@ int state_put_nothing(struct log_batch *batch) {
     return log_batch_delta(batch, CODEC_OWNER_ID, slice_make(&byte, 1));
 }
 
-/* --- what gathers in a turn ------------------------------------------------------------------ */
+/* --- what gathers in a turn --------------------------------------------------------------- */
 
 /* Those who wait for a turn's acknowledgements to be on disk: u16 length and reply, one behind
    the other. */
@@ -322,7 +322,7 @@ static void on_flush_again(struct io_timer *timer) {
     on_flush(&container_of(timer, struct consumers, flush_timer)->flush_task);
 }
 
-/* --- opening, closing ------------------------------------------------------------------------ */
+/* --- opening, closing --------------------------------------------------------------------- */
 
 static void on_bury(struct io_task *task) {
     struct consumers *all = container_of(task, struct consumers, bury_task);

@@ -75,8 +75,7 @@ bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message 
     return true;
 }
 
-/* --- receiving ----------------------------------------------------------------------------------
- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 /* The next LEN bytes of *REST. Both ends are ours, so a short body is a bug. */
 static slice take(slice *rest, size_t len) {

@@ -87,11 +87,11 @@ void streams_on_visible(struct streams *streams, struct log_stream *log_stream) 
 }
 
 void streams_on_room(struct streams *streams) {
-    bus_set_stream_full(streams->bus, false);
+    if (streams) /* the log may still tell while it closes behind them */
+        bus_set_stream_full(streams->bus, false);
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------------------------ */
 
 void streams_op_begin(struct streams *streams, struct streams_op *op,
                       bool (*end)(struct streams_op *op, bool log_gone)) {

@@ -126,7 +126,7 @@ const struct log_owner *streams_owners(struct streams *streams, unsigned *ret_co
 /* Takes up the opened log: its streams become live (subscribed), duplicate windows are read back.
  */
 must_use int streams_set_log(struct streams *streams, struct log *log, struct error *ret_error);
-/* Called from the log's on_visible / on_room. */
+/* Called from the log's on_visible / on_room; STREAMS may be NULL after streams_free. */
 void streams_on_visible(struct streams *streams, struct log_stream *stream);
 void streams_on_room(struct streams *streams);
 /* Ends captures and consumers, hands the log what has gathered, and answers everybody who still

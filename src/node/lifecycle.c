@@ -163,8 +163,8 @@ static int watch_signals(struct node *node, struct error *ret_error) {
 
 static void welcome(struct node *node) {
     for (unsigned i = 0; i < node->port_count; i++)
-        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "listening", "listener=%s address=%s",
-                     node->ports[i].name, node->ports[i].address);
+        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "listening",
+                     "listener=%s address=%s", node->ports[i].name, node->ports[i].address);
     logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "ready", "name=%s data=%s shards=%u",
                  node->name, node->data, node->room.serving);
     if (!node->options->quiet)

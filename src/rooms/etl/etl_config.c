@@ -1,4 +1,9 @@
-/* etl_config.c - the table of section `flows` (etl_config.h). */
+/*
+ * etl_config.c - the table of section `flows` (etl_config.h).
+ *
+ * A new source is one key of `from`, a new sink one key of `to`, each with its own table; exactly
+ * one of each must be given, and a key that this version does not know is refused with a hint.
+ */
 #include "rooms/etl/etl_config.h"
 
 #include "flow/flow.h"

@@ -1,4 +1,10 @@
-/* nexmark.c - see nexmark.h for the rules; names of quantities are those of the Nexmark sources. */
+/*
+ * nexmark.c - the generator (nexmark.h has the rules).
+ *
+ * Names of quantities are those of the Nexmark sources, so that the two can be read side by side.
+ * An event draws from its own random stream in a fixed order; a new field must draw last, or the
+ * events of a seed change.
+ */
 #include "rooms/etl/nexmark.h"
 
 #include "base/clocktext.h"

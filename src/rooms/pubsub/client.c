@@ -77,8 +77,7 @@ void client_close(struct client *c, enum client_reason reason, const char *error
         io_stream_close(c->stream);
 }
 
-/* --- bytes in ------------------------------------------------------------------------------------
- */
+/* --- bytes in ----------------------------------------------------------------------------- */
 
 static void handle(struct client *c, const struct nats_event *event) {
     switch (event->kind) {

@@ -1,5 +1,9 @@
 /*
  * jetstream.c - requests on `$JS.API.>`: found in a table, handled, answered (jetstream.h).
+ *
+ * The table goes from subject to handler; the first row that fits by its words and its number of
+ * tokens wins. A subject that no row fits is answered with an error and not with silence, so that a
+ * newer client learns at once what this server does not do.
  */
 #include "rooms/pubsub/jetstream.h"
 
@@ -15,8 +19,7 @@
 #define ZERO_TIME "0001-01-01T00:00:00Z"
 #define REQUEST_ARENA_MAX (4u << 20)
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------------------------ */
 
 struct json_writer api_begin(struct jetstream *js, const char *type) {
     char name[96];
@@ -29,7 +32,7 @@ struct json_writer api_begin(struct jetstream *js, const char *type) {
     return w;
 }
 
-static void send(struct jetstream *js, slice reply) {
+static void send_answer(struct jetstream *js, slice reply) {
     if (!reply.len)
         return;
     struct bus_message message = {.subject = reply, .payload = buf_slice(&js->text)};
@@ -39,14 +42,14 @@ static void send(struct jetstream *js, slice reply) {
 void api_end(struct jetstream *js, struct json_writer *w, slice reply) {
     json_write_end(w);
     if (json_write_finish(w) == 0) {
-        send(js, reply);
+        send_answer(js, reply);
         return;
     }
     /* Too large or no memory: an answer of constant size. */
     buf_clear(&js->text);
     if (buf_append(&js->text, slice_lit("{\"error\":{\"code\":503,\"err_code\":10023,"
                                         "\"description\":\"insufficient resources\"}}")) == 0)
-        send(js, reply);
+        send_answer(js, reply);
 }
 
 void api_error(struct jetstream *js, const char *type, slice reply,

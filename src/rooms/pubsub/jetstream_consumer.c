@@ -1,5 +1,9 @@
 /*
  * jetstream_consumer.c - the API of consumers: create, info, names, list, delete, next.
+ *
+ * Creating comes in three forms of subject (2.8's ephemeral and durable ones, 2.9's with name and
+ * filter); whatever the subject names must be what the body says. MSG.NEXT is not answered here:
+ * the consumer sends messages and statuses to the request's reply subject.
  */
 #include "base/number.h"
 #include "rooms/pubsub/jetstream.h"
@@ -150,7 +154,7 @@ static void write_listed(struct json_writer *w, const struct consumer *consumer)
 }
 
 static void page(const struct api_request *request, uint64_t limit,
-                 void (*write)(struct json_writer *w, const struct consumer *consumer)) {
+                 void (*put)(struct json_writer *w, const struct consumer *consumer)) {
     struct stream *stream = api_stream(request);
     if (!stream)
         return;
@@ -161,7 +165,7 @@ static void page(const struct api_request *request, uint64_t limit,
     for (struct consumer *c = NULL;
          (c = consumer_next(stream, c ? consumer_config(c)->name : (slice){0}));) {
         if (total >= offset && total < offset + limit)
-            write(&w, c);
+            put(&w, c);
         total++;
     }
     json_write_end(&w);

@@ -1,5 +1,8 @@
 /*
  * jetstream_message.c - the API of single messages: get, delete, direct get.
+ *
+ * A get answers in JSON with base64; a direct get answers with the message itself and tells where
+ * it stands in headers (ADR-31), or with a bare status. Both may have to wait for a block.
  */
 #include "base/base64.h"
 #include "base/clocktext.h"

@@ -1,5 +1,9 @@
 /*
  * jetstream_stream.c - the API of streams: create, update, info, names, list, delete, purge.
+ *
+ * Changes are answered when they are on disk. Lists are walked by name on each request and paged by
+ * offset, as clients ask for them; a page's size is bounded, so is what an info lists of subjects
+ * and deleted sequences.
  */
 #include "base/mem.h"
 #include "rooms/pubsub/jetstream.h"
@@ -250,7 +254,7 @@ static bool wanted(const struct stream *stream, slice filter) {
 
 /* Walks all streams by name; WRITE is called for those of the page. */
 static void page_streams(const struct api_request *request, const char *key, uint64_t limit,
-                         void (*write)(struct json_writer *w, struct stream *stream)) {
+                         void (*put)(struct json_writer *w, struct stream *stream)) {
     struct jetstream *js = request->js;
     slice filter = {0};
     if (json_string(json_member(request->json, slice_lit("subject")), &filter))
@@ -264,7 +268,7 @@ static void page_streams(const struct api_request *request, const char *key, uin
         if (!wanted(s, filter))
             continue;
         if (total >= offset && total < offset + limit)
-            write(&w, s);
+            put(&w, s);
         total++;
     }
     json_write_end(&w);

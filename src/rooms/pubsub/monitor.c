@@ -43,8 +43,7 @@ struct monitor_gather {
     void *self;
 };
 
-/* --- the shards' side ----------------------------------------------------------------------------
- */
+/* --- the shards' side --------------------------------------------------------------------- */
 
 static void on_asked(void *owner, struct bus_subscription *subscription,
                      const struct bus_message *message) {
@@ -67,8 +66,7 @@ static void on_asked(void *owner, struct bus_subscription *subscription,
     bus_publish(room->shard->bus, &reply, NULL, NULL);
 }
 
-/* --- gathering -----------------------------------------------------------------------------------
- */
+/* --- gathering ---------------------------------------------------------------------------- */
 
 static void gather_free(struct monitor_gather *gather) {
     io_timer_stop(gather->room->shard->loop, &gather->deadline);
@@ -203,8 +201,7 @@ void monitor_shard_close(struct pubsub_shard *room) {
     room->monitor = mem_free(monitor);
 }
 
-/* --- options -------------------------------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------------------------ */
 
 static const char *const sort_names[MONITOR_SORTS] = {
     [MONITOR_BY_CID] = "cid",           [MONITOR_BY_START] = "start",
@@ -301,8 +298,7 @@ const char *monitor_option(struct monitor_query *query, slice name, slice value)
     return NULL;
 }
 
-/* --- over HTTP -----------------------------------------------------------------------------------
- */
+/* --- over HTTP ---------------------------------------------------------------------------- */
 
 struct http_page {
     struct pubsub_shard *room;

@@ -18,8 +18,7 @@
 
 #define ACCOUNT "$G"
 
-/* --- figures ------------------------------------------------------------------------------------
- */
+/* --- figures ------------------------------------------------------------------------------ */
 
 static void count_streams(struct pubsub_shard *room, uint64_t *figures) {
     struct streams *streams = room->shard->streams;
@@ -56,8 +55,7 @@ static void count(struct pubsub_shard *room, uint64_t *figures) {
     figures[MONITOR_CACHE_MISSES] = bus.cache_misses;
 }
 
-/* --- rows ----------------------------------------------------------------------------------------
- */
+/* --- rows --------------------------------------------------------------------------------- */
 
 static void text(struct json_writer *w, const char *key, slice value) {
     json_write_key(w, key);
@@ -103,8 +101,7 @@ static bool row_end(struct monitor_page *page, struct json_writer *w, size_t sta
     return true;
 }
 
-/* --- connections --------------------------------------------------------------------------------
- */
+/* --- connections -------------------------------------------------------------------------- */
 
 struct candidate {
     uint64_t key, cid;
@@ -269,8 +266,7 @@ static int collect_clients(struct pubsub_shard *room, struct monitor_page *page)
     return 0;
 }
 
-/* --- subscriptions -------------------------------------------------------------------------------
- */
+/* --- subscriptions ------------------------------------------------------------------------ */
 
 static bool is_matched(const struct client_subscription *cs, const struct monitor_query *query) {
     return !query->test[0] ||
@@ -300,8 +296,7 @@ static void collect_subscriptions(struct pubsub_shard *room, struct monitor_page
     page->figures[MONITOR_MATCHED] = found;
 }
 
-/* --- streams -------------------------------------------------------------------------------------
- */
+/* --- streams ------------------------------------------------------------------------------ */
 
 static void write_consumers(struct json_writer *w, struct stream *stream) {
     json_write_key(w, "consumer_detail");

@@ -52,8 +52,7 @@ static int64_t now_ns(const struct pubsub_shard *room) {
     return io_loop_wall_ns(room->shard->loop);
 }
 
-/* --- rows ----------------------------------------------------------------------------------------
- */
+/* --- rows --------------------------------------------------------------------------------- */
 
 struct rows {
     struct place {
@@ -116,8 +115,7 @@ static void write_rows(struct json_writer *w, const char *key, const struct rows
     json_write_end(w);
 }
 
-/* --- /varz ---------------------------------------------------------------------------------------
- */
+/* --- /varz -------------------------------------------------------------------------------- */
 
 /* Percent of one core since this was last asked here, at first since the start. */
 static double cpu_percent(struct pubsub_shard *room) {
@@ -277,8 +275,7 @@ static void write_subsz(const struct monitor_page *page, const struct rows *rows
     write_rows(w, "subscriptions_list", rows, query->offset, query->limit);
 }
 
-/* --- /jsz ----------------------------------------------------------------------------------------
- */
+/* --- /jsz --------------------------------------------------------------------------------- */
 
 static void write_account(const struct monitor_page *page, const struct rows *rows,
                           struct json_writer *w) {

@@ -58,8 +58,7 @@ static void publish(struct pubsub_shard *room, slice reply, struct json_writer *
     bus_publish(room->shard->bus, &message, NULL, NULL);
 }
 
-/* --- USER.INFO -----------------------------------------------------------------------------------
- */
+/* --- USER.INFO ---------------------------------------------------------------------------- */
 
 static void write_list(struct json_writer *w, const char *key, struct auth_subjects list) {
     json_write_key(w, key);
@@ -105,8 +104,7 @@ static void answer_user_info(struct client *c, slice reply) {
     publish(c->room, reply, &w, &answer);
 }
 
-/* --- SERVER --------------------------------------------------------------------------------------
- */
+/* --- SERVER ------------------------------------------------------------------------------- */
 
 enum system_form { FORM_PAGE, FORM_STATSZ };
 
