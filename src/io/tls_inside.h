@@ -1,5 +1,9 @@
 /*
  * tls_inside.h - what tls_context.c and tls_stream.c share. Inside of io/ only.
+ *
+ * A context is OpenSSL's SSL_CTX and what its callbacks need. All loops share it, so it is counted
+ * and read-only once made; the one thing that changes, the session kept for a client's next
+ * connection, stands under a mutex.
  */
 #ifndef NONET_IO_TLS_INSIDE_H
 #define NONET_IO_TLS_INSIDE_H
@@ -15,7 +19,6 @@ struct io_tls_certificate {
     SSL_CTX *context;
 };
 
-/* Shared by loops: read-only after creation but for the counts and the kept session. */
 struct io_tls {
     _Atomic(unsigned) counts;
     bool server, verify_peer;

@@ -1,5 +1,8 @@
 /*
  * certificates.h - keys and certificates made on the spot, written as PEM files.
+ *
+ * The tree holds no keys: each run makes its own, valid for a day, on the curve P-256 because that
+ * takes no time.
  */
 #ifndef NONET_TESTS_IO_CERTIFICATES_H
 #define NONET_TESTS_IO_CERTIFICATES_H
