@@ -1,4 +1,9 @@
-/* dedupe.c - see dedupe.h. The map's keys are the entries' own text. */
+/*
+ * dedupe.c - the ids of a duplicate window (dedupe.h).
+ *
+ * An entry holds its id as text, which is also the map's key, so an id costs one allocation.
+ * Adding never fails: where there is no room, the oldest ids make it.
+ */
 #include "bus/dedupe.h"
 
 #include "base/mem.h"

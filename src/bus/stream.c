@@ -35,8 +35,7 @@ static bool explain(int failed, struct streams_error *e) {
     return streams_fail(e, 500, 10049, "%s", error_name(failed));
 }
 
-/* --- live streams
- * ----------------------------------------------------------------------------------- */
+/* --- live streams ------------------------------------------------------------------------- */
 
 static void stop_capturing(struct stream *stream, struct bus_subscription **captures) {
     for (unsigned i = 0; i < STREAMS_SUBJECTS_MAX; i++)
@@ -131,8 +130,7 @@ int stream_adopt(struct streams *streams, struct log_stream *log, struct error *
     return failed;
 }
 
-/* --- changes
- * ------------------------------------------------------------------------------------------ */
+/* --- changes ------------------------------------------------------------------------------ */
 
 static void change_answer(struct change *change, struct stream *stream,
                           const struct streams_error *e) {

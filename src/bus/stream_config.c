@@ -1,7 +1,9 @@
 /*
  * stream_config.c - StreamConfig of the JetStream API, read, judged, written (stream_config.h).
  *
- * One table says what each field is; the reader, and the refusal of what is not served, follow it.
+ * One table says what each plain field is; the few with words of their own have a function each; a
+ * field in neither is refused by name unless it holds nothing. Judging fills in the defaults, so
+ * that two configurations that mean the same are written the same, which is how they are compared.
  */
 #include "bus/stream_config.h"
 
@@ -208,8 +210,7 @@ bool stream_config_read(json_value object, struct arena *arena, struct stream_co
     return true;
 }
 
-/* --- rules
- * --------------------------------------------------------------------------------------------- */
+/* --- rules -------------------------------------------------------------------------------- */
 
 static bool judge_subjects(struct stream_config *c, struct streams_error *e) {
     if (c->subject_count == 0)
@@ -277,8 +278,7 @@ struct log_limits stream_config_limits(const struct stream_config *c) {
     };
 }
 
-/* --- writing, comparing, copying
- * --------------------------------------------------------------------------- */
+/* --- writing, comparing, copying ---------------------------------------------------------- */
 
 static void write_flag(struct json_writer *w, const char *key, bool flag) {
     json_write_key(w, key);

@@ -128,8 +128,7 @@ void stream_get(struct stream *stream, uint64_t sequence, slice subject,
     step(reading);
 }
 
-/* --- delete
- * ------------------------------------------------------------------------------------------- */
+/* --- delete ------------------------------------------------------------------------------- */
 
 struct deletion {
     struct streams_op op;
@@ -199,8 +198,7 @@ void stream_delete_message(struct stream *stream, uint64_t sequence, streams_don
     log_batch_commit(batch, &deletion->commit);
 }
 
-/* --- purge
- * --------------------------------------------------------------------------------------------- */
+/* --- purge -------------------------------------------------------------------------------- */
 
 /* Walks from the first message and deletes what matches, at most PURGE_STEP_MAX a batch, until
    `left` are deleted or the end below BEFORE is reached; the last batch's commit answers. */

@@ -85,8 +85,7 @@ void node_fail(struct node *node, const struct error *error) {
     node_stop(node);
 }
 
-/* --- reload
- * --------------------------------------------------------------------------------------------- */
+/* --- reload ------------------------------------------------------------------------------- */
 
 static void refuse_reload(struct node *node, const struct error *error) {
     char text[1024];
@@ -158,8 +157,7 @@ static int watch_signals(struct node *node, struct error *ret_error) {
     return 0;
 }
 
-/* --- start
- * ---------------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------- */
 
 static void welcome(struct node *node) {
     for (unsigned i = 0; i < node->port_count; i++)

@@ -126,8 +126,7 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
     return failed;
 }
 
-/* --- settings
- * ---------------------------------------------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------------- */
 
 static const char *text_or_null(slice text) {
     return text.len ? text.ptr : NULL; /* the config's texts have a NUL behind them */
@@ -238,8 +237,7 @@ int node_make_auth(const struct config *config, struct auth **ret_auth, struct e
     return failed;
 }
 
-/* --- data folder
- * --------------------------------------------------------------------------------------- */
+/* --- data folder -------------------------------------------------------------------------- */
 
 static int check_format(struct node *node, struct error *ret_error) {
     char path[sizeof node->data + 16];
@@ -283,8 +281,7 @@ int node_open_data(struct node *node, struct error *ret_error) {
     return check_format(node, ret_error);
 }
 
-/* --- ports file
- * -------------------------------------------------------------------------------------------- */
+/* --- ports file --------------------------------------------------------------------------- */
 
 void node_note_port(struct room_node *room_node, const char *listener, const char *address) {
     struct node *node = room_node->self;

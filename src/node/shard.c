@@ -19,8 +19,7 @@ static void fail_open(struct node *node, const struct error *error) {
         node->open_error = *error;
 }
 
-/* --- log
- * -------------------------------------------------------------------------------------------- */
+/* --- log ---------------------------------------------------------------------------------- */
 
 static void on_visible(void *self, struct log_stream *stream) {
     struct node_shard *shard = self;
@@ -63,8 +62,7 @@ static int open_streams(struct node_shard *shard, struct error *ret_error) {
     return failed ? failed : streams_set_log(shard->room.streams, shard->log, ret_error);
 }
 
-/* --- drain and close
- * ------------------------------------------------------------------------------------ */
+/* --- drain and close ---------------------------------------------------------------------- */
 
 static void answer(struct node_shard *shard) {
     struct bus_message message = {.subject = slice_make(shard->reply, shard->reply_len)};
@@ -129,8 +127,7 @@ static void on_control(void *owner, struct bus_subscription *subscription,
         close_shard(shard);
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------------ */
 
 static int open_rooms(struct node_shard *shard, struct error *ret_error) {
     for (unsigned i = 0; i < node_room_count; i++) {

@@ -52,8 +52,7 @@ static uint64_t below(struct event *e, uint64_t bound) {
     return random_below(&e->random, bound);
 }
 
-/* --- text
- * ------------------------------------------------------------------------------------------- */
+/* --- text --------------------------------------------------------------------------------- */
 
 struct text {
     size_t len;
@@ -110,8 +109,7 @@ static uint64_t next_price(struct event *e) {
     return (uint64_t)lround(pow(10.0, random_double(&e->random) * 6.0) * 100.0);
 }
 
-/* --- ids
- * -------------------------------------------------------------------------------------------- */
+/* --- ids ---------------------------------------------------------------------------------- */
 
 static uint64_t last_person(uint64_t number) {
     return number / TOTAL_PROPORTION; /* one person an epoch, its first event */
@@ -139,8 +137,7 @@ static uint64_t next_auction(struct event *e) {
     return oldest + below(e, newest - oldest + 1 + ID_LEAD);
 }
 
-/* --- the three kinds
- * ----------------------------------------------------------------------------------- */
+/* --- the three kinds ---------------------------------------------------------------------- */
 
 static void write_person(struct event *e, struct json_writer *w) {
     static const char *const first_names[] = {"Peter", "Paul",  "Luke",  "John",   "Saul",  "Vicky",
@@ -267,8 +264,7 @@ int nexmark_event(const struct etl_nexmark *config, uint64_t number, struct buf 
     return failed;
 }
 
-/* --- the source
- * ------------------------------------------------------------------------------------------- */
+/* --- the source --------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"person", "auction", "bid", NULL};
 

@@ -63,8 +63,7 @@ static slice kind_name(const struct publish *p, unsigned kind) {
     return slice_str(flow_source_of(p->flow)->kinds[kind]);
 }
 
-/* --- resuming
- * ---------------------------------------------------------------------------------------- */
+/* --- resuming ----------------------------------------------------------------------------- */
 
 static void retry_later(struct publish *p, const char *what, int failed) {
     logger_write(flow_logger(p->flow), LOG_LEVEL_WARN, "flow", "cannot learn where to resume",
@@ -177,8 +176,7 @@ static void ask_names(struct publish *p) {
     ask(p, "STREAM.NAMES", slice_make(json, (size_t)len), on_names);
 }
 
-/* --- writing
- * -------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------ */
 
 static void on_ack(void *owner, struct bus_subscription *subscription,
                    const struct bus_message *message) {
@@ -247,9 +245,7 @@ static int write_record(void *self, const struct flow_record *record) {
     return 0;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------- */
 
 static void close_sink(void *self) {
     struct publish *p = self;

@@ -244,8 +244,7 @@ static void on_bytes(void *owner, slice bytes) {
     push_back(c);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------- */
 
 static void free_subscriptions(struct client *c) {
     const struct map_entry *entry;

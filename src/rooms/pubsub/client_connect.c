@@ -102,8 +102,7 @@ void client_send_info(struct client *c, bool lame_duck) {
     client_send(c, buf_slice(b));
 }
 
-/* --- timers
- * ------------------------------------------------------------------------------------------ */
+/* --- timers ------------------------------------------------------------------------------- */
 
 static void on_auth_timeout(struct io_timer *timer) {
     struct client *c = container_of(timer, struct client, timer);
@@ -135,8 +134,7 @@ void client_arm_ping(struct client *c) {
                    on_ping_time);
 }
 
-/* --- CONNECT
- * ------------------------------------------------------------------------------------------- */
+/* --- CONNECT ------------------------------------------------------------------------------ */
 
 static slice text_of(json_value root, const char *key) {
     slice text = {0};

@@ -26,8 +26,7 @@ static bool is_private(slice subject) {
            slice_starts_with(subject, slice_lit(PUBSUB_PRIVATE_PREFIX));
 }
 
-/* --- PUB
- * ------------------------------------------------------------------------------------------ */
+/* --- PUB ---------------------------------------------------------------------------------- */
 
 static bool may_publish(struct client *c, const struct nats_event *event) {
     if (is_private(event->subject) ||
@@ -76,8 +75,7 @@ void client_publish(struct client *c, const struct nats_event *event) {
         confirm(c);
 }
 
-/* --- SUB, UNSUB
- * ------------------------------------------------------------------------------------- */
+/* --- SUB, UNSUB --------------------------------------------------------------------------- */
 
 void client_end_subscription(struct client_subscription *cs) {
     struct client *c = cs->client;
@@ -152,8 +150,7 @@ void client_unsubscribe(struct client *c, const struct nats_event *event) {
     confirm(c);
 }
 
-/* --- PING, PONG
- * ---------------------------------------------------------------------------------------- */
+/* --- PING, PONG --------------------------------------------------------------------------- */
 
 static void on_fenced(void *self, uint64_t id) {
     struct pubsub_shard *room = self;

@@ -86,8 +86,7 @@ void api_write_time(struct json_writer *w, const char *key, int64_t unix_ns) {
     json_write_string(w, slice_make(text, len));
 }
 
-/* --- calls that wait
- * ---------------------------------------------------------------------------------- */
+/* --- calls that wait ---------------------------------------------------------------------- */
 
 struct api_call *api_call_new(const struct api_request *request) {
     struct jetstream *js = request->js;
@@ -133,8 +132,7 @@ uint64_t api_offset(const struct api_request *request) {
     return json_u64(json_member(request->json, slice_lit("offset")), &offset) ? 0 : offset;
 }
 
-/* --- the account and what there is not
- * ------------------------------------------------------------------ */
+/* --- the account and what there is not ---------------------------------------------------- */
 
 static void write_totals(struct jetstream *js, struct json_writer *w) {
     uint64_t storage = 0, memory = 0, streams = 0, consumers = 0;
@@ -191,9 +189,7 @@ static void api_clustered_only(const struct api_request *request) {
     api_error(request->js, request->type, request->reply, &e);
 }
 
-/* --- dispatch
- * ------------------------------------------------------------------------------------------------
- */
+/* --- dispatch ----------------------------------------------------------------------------- */
 
 struct api {
     const char *words; /* of the subject behind the prefix; what follows are the tokens */

@@ -57,8 +57,7 @@ static struct consumer *find(const struct api_request *request) {
     return consumer;
 }
 
-/* --- create
- * -------------------------------------------------------------------------------------------- */
+/* --- create ------------------------------------------------------------------------------- */
 
 static void on_created(void *self, struct consumer *consumer, const struct streams_error *error) {
     struct api_call *call = self;
@@ -131,8 +130,7 @@ void api_consumer_create(const struct api_request *request) {
         consumer_create(stream, &config, on_created, call);
 }
 
-/* --- info, names, list, delete
- * ------------------------------------------------------------------------------ */
+/* --- info, names, list, delete ------------------------------------------------------------ */
 
 void api_consumer_info(const struct api_request *request) {
     struct consumer *consumer = find(request);
@@ -200,9 +198,7 @@ void api_consumer_delete(const struct api_request *request) {
         consumer_delete(consumer, on_deleted, call);
 }
 
-/* --- MSG.NEXT
- * ------------------------------------------------------------------------------------------------
- */
+/* --- MSG.NEXT ----------------------------------------------------------------------------- */
 
 /* Empty, a number (the batch), or {"batch":, "expires":, "no_wait":, "max_bytes":,
    "idle_heartbeat":}. */

@@ -13,8 +13,7 @@
 
 #include <errno.h>
 
-/* --- what is asked for
- * ------------------------------------------------------------------------------- */
+/* --- what is asked for -------------------------------------------------------------------- */
 
 struct wanted {
     uint64_t sequence;
@@ -37,8 +36,7 @@ static bool read_wanted(json_value json, struct wanted *wanted, struct streams_e
     return true;
 }
 
-/* --- MSG.GET
- * ------------------------------------------------------------------------------------------ */
+/* --- MSG.GET ------------------------------------------------------------------------------ */
 
 static void write_base64(struct json_writer *w, struct arena *arena, const char *key, slice bytes) {
     size_t len = base64_encoded_len(BASE64_STANDARD, bytes.len);
@@ -94,8 +92,7 @@ void api_message_get(const struct api_request *request) {
         stream_get(stream, wanted.sequence, wanted.subject, on_got, call);
 }
 
-/* --- MSG.DELETE
- * ----------------------------------------------------------------------------------------- */
+/* --- MSG.DELETE --------------------------------------------------------------------------- */
 
 static void on_deleted(void *self, struct stream *stream, const struct streams_error *error) {
     (void)stream;
@@ -123,8 +120,7 @@ void api_message_delete(const struct api_request *request) {
         stream_delete_message(stream, sequence, on_deleted, call);
 }
 
-/* --- DIRECT.GET: the message itself, with where it stands in headers (ADR-31)
- * ---------------------------- */
+/* --- DIRECT.GET: the message itself, with where it stands in headers (ADR-31) ------------- */
 
 static void send_status(struct jetstream *js, slice reply, unsigned code, const char *words) {
     _cleanup_buf_ struct buf headers = buf_make(256);

@@ -48,8 +48,7 @@ void api_write_stream_info(struct json_writer *w, struct stream *stream) {
     json_write_end(w);
 }
 
-/* --- changes
- * ------------------------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------------------------ */
 
 static void on_changed(void *self, struct stream *stream, const struct streams_error *error) {
     struct api_call *call = self;
@@ -161,8 +160,7 @@ void api_stream_purge(const struct api_request *request) {
         stream_purge(stream, filter, (uint64_t)before, (uint64_t)keep, on_purged, call);
 }
 
-/* --- info
- * ---------------------------------------------------------------------------------------------- */
+/* --- info --------------------------------------------------------------------------------- */
 
 struct subjects_page {
     struct json_writer *w;

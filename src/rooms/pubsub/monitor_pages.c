@@ -244,8 +244,7 @@ static void write_varz(struct pubsub_shard *room, const struct monitor_page *pag
     write_asked(room, w);
 }
 
-/* --- /connz, /subsz
- * ------------------------------------------------------------------------------- */
+/* --- /connz, /subsz ----------------------------------------------------------------------- */
 
 static void write_connz(const struct monitor_page *page, const struct rows *rows,
                         struct json_writer *w) {

@@ -98,8 +98,7 @@ static void close_room(void *self) {
     mem_free(self);
 }
 
-/* --- reload
- * ------------------------------------------------------------------------------------------ */
+/* --- reload ------------------------------------------------------------------------------- */
 
 struct reload_message {
     struct auth *auth;
@@ -160,8 +159,7 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
                : error_set(ret_error, -ENOMEM, "the new users did not reach every shard");
 }
 
-/* --- shards
- * --------------------------------------------------------------------------------------------- */
+/* --- shards ------------------------------------------------------------------------------- */
 
 static void on_tick(struct io_timer *timer) {
     struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
@@ -231,8 +229,7 @@ static int shard_open(void *self, struct room_shard *shard, void **ret_shard_sel
     return 0;
 }
 
-/* --- listening
- * -------------------------------------------------------------------------------------------- */
+/* --- listening ---------------------------------------------------------------------------- */
 
 static void on_accept(void *owner, struct io_loop *loop, struct io_stream *stream) {
     struct pubsub *pubsub = owner;
@@ -273,9 +270,7 @@ static int started(void *self, struct error *ret_error) {
     return 0;
 }
 
-/* --- drain
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- drain -------------------------------------------------------------------------------- */
 
 void pubsub_client_gone(struct pubsub_shard *room) {
     if (!room->draining || !list_empty(&room->clients) || !room->drained)
