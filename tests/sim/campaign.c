@@ -7,6 +7,7 @@
 #include "base/number.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,6 +59,8 @@ struct campaign campaign_make(const char *name, int argc, char **argv, uint64_t 
         i++;
     }
     signal(SIGABRT, on_abort);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* a run's memory is the next run's, not the kernel's */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
     return campaign;
 }
 

@@ -61,14 +61,15 @@ struct sim {
     bool io_fail_persistent, stepping;
     uint32_t ids, machine_count, partition_count;
     struct sim_machine *partitions[16][2];
-    unsigned handles;
+    unsigned handles, spare_stack_count;
+    void *spare_stacks[8];
 };
 
 struct sim_machine {
     struct list_node node;
     struct sim *sim;
     char name[SIM_NAME_MAX], address[16];
-    uint32_t id;
+    uint32_t id, lives;
     struct sim_disk *disk;
     struct list hosts;   /* every life */
     struct io_host *up;  /* NULL: down */
@@ -79,7 +80,7 @@ struct sim_machine {
     uint64_t drift_host_ns, drift_true_ns;
     unsigned slow;
     char *log;
-    size_t log_len;
+    size_t log_len, log_room;
 };
 
 struct io_host {
@@ -122,7 +123,8 @@ struct sim_fiber *sim_fiber_create(struct sim *sim, void (*run)(void *self), voi
 void sim_fiber_resume(struct sim_fiber *fiber); /* from the main stack, until it yields or ends */
 void sim_fiber_yield(struct sim *sim);          /* back to the main stack */
 void *sim_fiber_self(const struct sim_fiber *fiber);
-struct sim_fiber *sim_fiber_free(struct sim_fiber *fiber); /* ended or never started */
+struct sim_fiber *sim_fiber_free(struct sim_fiber *fiber); /* one that has ended */
+void sim_fiber_free_spares(struct sim *sim);
 
 /* --- worker.c */
 void sim_worker_pause(struct sim *sim, uint64_t span_ns); /* no-op outside a worker */

@@ -90,14 +90,34 @@ static void enter(unsigned high, unsigned low) {
     leave(fiber, true);
 }
 
+/* Stacks are kept for the next worker: mapping one costs more than a short life of a log. */
+static void *take_stack(struct sim *sim) {
+    if (sim->spare_stack_count > 0)
+        return sim->spare_stacks[--sim->spare_stack_count];
+    void *stack = mmap(NULL, FIBER_STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    check(stack != MAP_FAILED);
+    return stack;
+}
+
+static void give_stack(struct sim *sim, void *stack) {
+    if (sim->spare_stack_count < array_count(sim->spare_stacks))
+        sim->spare_stacks[sim->spare_stack_count++] = stack;
+    else
+        munmap(stack, FIBER_STACK_BYTES);
+}
+
+void sim_fiber_free_spares(struct sim *sim) {
+    while (sim->spare_stack_count > 0)
+        munmap(sim->spare_stacks[--sim->spare_stack_count], FIBER_STACK_BYTES);
+}
+
 struct sim_fiber *sim_fiber_create(struct sim *sim, void (*run)(void *self), void *self) {
     struct sim_fiber *fiber = sim_calloc(1, sizeof(*fiber));
     fiber->sim = sim;
     fiber->run = run;
     fiber->self = self;
-    fiber->stack = mmap(NULL, FIBER_STACK_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    check(fiber->stack != MAP_FAILED);
+    fiber->stack = take_stack(sim);
     int failed = getcontext(&fiber->context);
     check(failed == 0);
     fiber->context.uc_stack.ss_sp = fiber->stack;
@@ -142,7 +162,7 @@ struct sim_fiber *sim_fiber_free(struct sim_fiber *fiber) {
 #ifdef FIBER_ASAN
     __asan_unpoison_memory_region(fiber->stack, FIBER_STACK_BYTES);
 #endif
-    munmap(fiber->stack, FIBER_STACK_BYTES);
+    give_stack(fiber->sim, fiber->stack);
     free(fiber);
     return NULL;
 }

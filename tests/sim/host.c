@@ -19,8 +19,7 @@ static struct io_host *new_life(struct sim_machine *machine) {
     host->sim = machine->sim;
     host->machine = machine;
     list_init(&host->groups);
-    for (struct list_node *n = list_first(&machine->hosts); n; n = list_next(&machine->hosts, n))
-        host->life++;
+    host->life = machine->lives++;
     list_push_back(&machine->hosts, &host->node);
     machine->up = host;
     return host;
@@ -167,13 +166,15 @@ void io_host_random(struct io_host *host, void *out, size_t size) {
 
 void sim_host_log(struct io_host *host, const char *line, size_t len) {
     struct sim_machine *machine = host->machine;
-    if (!machine->log)
-        machine->log = sim_calloc(1, SIM_LOG_MAX + 1);
     check(len < SIM_LOG_MAX / 2);
     if (machine->log_len + len > SIM_LOG_MAX) { /* the older half makes room */
-        size_t kept = SIM_LOG_MAX / 2 - len;
+        size_t kept = SIM_LOG_MAX / 2;
         memmove(machine->log, machine->log + machine->log_len - kept, kept);
         machine->log_len = kept;
+    }
+    if (machine->log_len + len >= machine->log_room) {
+        machine->log_room = machine->log_room * 2 + len + 1;
+        machine->log = sim_realloc(machine->log, machine->log_room);
     }
     memcpy(machine->log + machine->log_len, line, len);
     machine->log_len += len;

@@ -70,6 +70,7 @@ struct sim *sim_free(struct sim *sim) {
         return NULL;
     sim_net_free(sim);
     sim_udp_free(sim);
+    sim_fiber_free_spares(sim);
     for (struct list_node *n; (n = list_pop_front(&sim->machines)) != NULL;)
         sim_machine_free(container_of(n, struct sim_machine, node));
     free(sim);

@@ -448,7 +448,7 @@ int world_open(struct world *world) {
         world->found[i].found = (struct model_owner){0};
     int failed = io_group_create(world->host, 1, &world->group);
     if (!failed)
-        failed = logger_create(world->host, LOG_LEVEL_DEBUG, &world->logger);
+        failed = logger_create(world->host, LOG_LEVEL_WARN, &world->logger);
     if (failed) {
         world_leave(world);
         return failed;
