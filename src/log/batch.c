@@ -135,7 +135,10 @@ static int plan_spare(struct log_stream *stream, struct stream_plan *plan, uint3
     int failed = stream_blocks_reserve(stream, plan->spare_count + 1);
     if (failed)
         return failed;
-    struct block *block = block_new(stream, plan->sequence, size);
+    /* A stream that has filled a block will fill the next: no growing by doubling again. */
+    bool busy = plan->block && plan->length > BLOCK_BYTES / 2;
+    uint32_t room = busy && size < BLOCK_BYTES ? BLOCK_BYTES : size;
+    struct block *block = block_new(stream, plan->sequence, room);
     if (!block)
         return -ENOMEM;
     if (plan->spares)

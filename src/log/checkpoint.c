@@ -176,7 +176,11 @@ static int freeze(struct checkpoint *c) {
         return failed;
     c->position = c->log->durable_position;
     buf_clear(&c->text);
-    return checkpoint_encode(c->log, c);
+    failed = checkpoint_encode(c->log, c);
+    c->frozen_bytes = c->text.len;
+    for (size_t i = 0; i < c->write_count; i++)
+        c->frozen_bytes += BLOCK_HEADER_SIZE + c->writes[i].header.length;
+    return failed;
 }
 
 /* --- after it: success and failure
@@ -276,6 +280,7 @@ static void checkpoint_over(struct checkpoint *c, int failed) {
             io_timer_start(log->loop, &c->retry, CHECKPOINT_RETRY_NS, retry_fire);
     } else {
         c->done_count++;
+        c->bytes += c->frozen_bytes;
         c->saved_position = c->position;
         log->disk_full = false;
         journal_recycle(log->journal, c->position);

@@ -57,6 +57,7 @@ struct checkpoint {
     unsigned waiter_count;
     struct checkpoint_waiter next_waiters[CHECKPOINT_WAITERS_MAX];
     unsigned next_waiter_count;
+    uint64_t frozen_bytes; /* to be written by the one under way */
     uint64_t done_count, failed_count, ns, bytes;
 };
 
