@@ -429,8 +429,8 @@ void http_connection_want_room(struct http_connection *c) {
 
 static void place(struct http_connection *c) {
     bool waiting = c->in_flight == 0;
-    if (waiting == c->waiting)
-        return;
+    if (waiting == c->waiting && !(waiting && c->clock_restart))
+        return; /* what has just been active goes to the end */
     c->waiting = waiting;
     list_remove(&c->in_shard);
     list_push_back(waiting ? &c->shard->waiting : &c->shard->working, &c->in_shard);

@@ -153,7 +153,7 @@ struct http_server_stats desk_stats(struct desk *desk) {
 void desk_close(struct desk *desk) {
     for (unsigned i = 0; i < desk->stranger_count; i++)
         stranger_leaves(&desk->strangers[i]);
-    desk_run(desk, 20 * SIM_SECOND);
+    desk_run(desk, DESK_PATIENCE);
     assert_int_equal(desk_stats(desk).connections, 0);
     assert_int_equal(desk_stats(desk).held_bytes, 0);
     http_server_close(desk->server, io_group_loop(desk->group[1], 0));

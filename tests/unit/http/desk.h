@@ -34,6 +34,9 @@
 
 #define DESK_LATER_MAX 64
 #define DESK_STRANGERS_MAX 64
+/* When a stranger has left, the server knows: at once from a reset; from an end, which might be
+   half of one, when write_ns is over. */
+#define DESK_PATIENCE (40 * SIM_SECOND)
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 struct stranger {
