@@ -393,6 +393,20 @@ static void test_a_batch_that_was_refused_more_can_be_committed_with_what_it_has
     }
 }
 
+static void test_room_is_judged_behind_what_has_formed(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(37, &(struct sim_options){.disk_bytes = 100000});
+    desk_open(desk);
+    desk_commit(desk, 1, 10);
+    assert_true(journal_has_room(desk->journal, 30000, false));
+    desk_sync(desk);
+    assert_int_equal(desk_try_commit(desk, 1, 60000, false), -ENOSPC); /* no second file */
+    assert_true(journal_has_room(desk->journal, 30000, false));
+    desk_commit(desk, 1, 20000);
+    assert_false(journal_has_room(desk->journal, 30000, false));
+    desk_free(desk);
+}
+
 static void test_the_reserve_ends_before_the_seal(void **state) {
     (void)state;
     struct desk *desk = desk_new(33, NULL);
@@ -478,6 +492,7 @@ int main(void) {
         cmocka_unit_test(test_the_file_of_the_newest_group_is_kept),
         cmocka_unit_test(test_a_full_journal_asks_for_a_checkpoint_and_keeps_its_reserve),
         cmocka_unit_test(test_a_batch_that_was_refused_more_can_be_committed_with_what_it_has),
+        cmocka_unit_test(test_room_is_judged_behind_what_has_formed),
         cmocka_unit_test(test_the_reserve_ends_before_the_seal),
         cmocka_unit_test(test_a_full_disk_refuses_appends_and_takes_deltas),
         cmocka_unit_test(test_changed_sizes_apply_to_files_made_from_then_on),

@@ -174,6 +174,7 @@ test_after_a_failed_sync_nothing_is_written_and_the_group_is_not_believed(void *
     assert_int_equal(desk->synced, 1);
     uint64_t position;
     assert_int_equal(journal_batch_begin(desk->journal, &position), -EROFS);
+    assert_false(journal_has_room(desk->journal, 10, true));
     uint64_t steps = sim_disk_steps(desk->host);
     desk_rest(desk);
     assert_int_equal(sim_disk_steps(desk->host), steps);
@@ -318,6 +319,40 @@ static void test_half_made_files_are_removed(void **state) {
     desk_free(desk);
 }
 
+static void create(struct desk *desk, const char *path) {
+    struct io_file *file = NULL;
+    assert_int_equal(io_file_open(desk->host, path, IO_FILE_WRITE | IO_FILE_CREATE, &file), 0);
+    io_file_close(file);
+}
+
+static void test_other_names_in_the_folder_are_left_alone(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(16, NULL);
+    desk_open(desk);
+    desk_write(desk, 1, 10);
+    desk_close(desk);
+    create(desk, "log/journal/notes.txt");
+    create(desk, "log/journal/17.jnl");
+    create(desk, "log/journal/0000000x.jnl");
+    desk_open(desk);
+    assert_int_equal(desk->replayed, 1);
+    struct io_file *file = NULL;
+    assert_int_equal(io_file_open(desk->host, "log/journal/notes.txt", 0, &file), 0);
+    io_file_close(file);
+    desk_free(desk);
+}
+
+static void test_a_folder_with_too_many_files_is_refused(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(17, NULL);
+    assert_int_equal(io_dir_create(desk->host, "log/journal"), 0);
+    for (uint64_t number = 1; number <= JOURNAL_FILES_MAX + 1; number++)
+        create(desk, desk_file(number));
+    struct error error = {0};
+    assert_int_equal(desk_try_open(desk, &error), -E2BIG);
+    desk_free(desk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_tail_torn_at_any_sector_is_dropped),
@@ -332,6 +367,8 @@ int main(void) {
         cmocka_unit_test(test_a_cut_at_every_step_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_name_that_a_kill_left_unsynced_is_synced_before_it_is_used),
         cmocka_unit_test(test_half_made_files_are_removed),
+        cmocka_unit_test(test_other_names_in_the_folder_are_left_alone),
+        cmocka_unit_test(test_a_folder_with_too_many_files_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
