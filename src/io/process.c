@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "io/guard.h"
 #include "io/net.h"
 #include "io/process_child.h"
 #include "io/uv_loop.h"
@@ -100,6 +101,7 @@ static void on_child_ended(uv_poll_t *poll, int status, int events) {
     int ending = 0;
     while (waitpid(process->pid, &ending, 0) < 0 && errno == EINTR)
         ;
+    io_guard_remove(io_host_guard(io_loop_host(process->loop)), process->pid);
     process->status = WIFSIGNALED(ending) ? 256 + WTERMSIG(ending) : WEXITSTATUS(ending);
     process->exited = true;
     check(uv_poll_stop(poll) == 0);
@@ -224,14 +226,16 @@ int io_process_start(struct io_loop *loop, const struct io_process_options *opti
     struct io_process *process = mem_zalloc(1, sizeof *process);
     char *input = mem_copy(options->input.ptr, options->input.len);
     struct io_child child;
-    int failed = process && input ? io_child_start(options->command, options->directory,
-                                                   options->variables, &child)
-                                  : -ENOMEM;
+    int failed = process && input
+                     ? io_child_start(options->command, options->directory, options->variables,
+                                      IO_CHILD_DIES_WITH_US, &child)
+                     : -ENOMEM;
     if (failed) {
         mem_free(input);
         mem_free(process);
         return failed;
     }
+    io_guard_add(io_host_guard(io_loop_host(loop)), child.pid);
     process->loop = loop;
     process->options = *options;
     process->pid = child.pid;

@@ -2,8 +2,9 @@
  * process.h - child processes and the environment. Part of the seam (loop.h).
  *
  * Children are started for `services:` and `nonet reply --command`. Their output comes line by
- * line; a line over IO_LINE_MAX bytes comes in pieces. A child is started in its own process group
- * and dies with the node (parent-death signal), so no orphan outlives a killed node.
+ * line; a line over IO_LINE_MAX bytes comes in pieces. A child is started in its own process group,
+ * which is killed when the child ends and when the node does, however it dies (parent-death
+ * signal, and a guard for what the child has started), so no orphan outlives a killed node.
  */
 #ifndef NONET_IO_PROCESS_H
 #define NONET_IO_PROCESS_H

@@ -21,6 +21,7 @@ struct plan {
     int child_ends[3];
     int report; /* carries errno where exec was not reached; closed by exec */
     pid_t parent;
+    enum io_child_end end;
 };
 
 /* --- in the child: system calls only ---------------------------------------------------------- */
@@ -38,7 +39,9 @@ static _Noreturn void become(const struct plan *plan) {
         (void)sigaction(signum, &usual, NULL); /* some cannot be changed */
     sigset_t none;
     sigemptyset(&none);
-    if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    if (setpgid(0, 0) != 0)
+        give_up(plan);
+    if (plan->end == IO_CHILD_DIES_WITH_US && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         give_up(plan);
     if (getppid() != plan->parent)
         _exit(127); /* it died before the line above */
@@ -155,12 +158,13 @@ static int make_pipes(struct plan *plan, int our_ends[3], int *ret_report) {
 }
 
 int io_child_start(const char *command, const char *directory, const char *const *variables,
-                   struct io_child *ret_child) {
+                   enum io_child_end end, struct io_child *ret_child) {
     struct plan plan = {.command = command,
                         .directory = directory,
                         .child_ends = {-1, -1, -1},
                         .report = -1,
-                        .parent = getpid()};
+                        .parent = getpid(),
+                        .end = end};
     struct io_child child = {.pidfd = -1, .pipes = {-1, -1, -1}};
     int report_read = -1;
     plan.environment = make_environment(variables);

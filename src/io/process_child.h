@@ -18,9 +18,12 @@ struct io_child {
     int pipes[3]; /* our ends of its stdin, stdout, stderr; non-blocking */
 };
 
+enum io_child_end { IO_CHILD_DIES_WITH_US, IO_CHILD_OUTLIVES };
+
 /* Runs COMMAND by /bin/sh in DIRECTORY (NULL: ours) with VARIABLES (NULL or NULL-terminated) over
    our environment, as leader of its own process group. 0 or a negative errno. */
 must_use int io_child_start(const char *command, const char *directory,
-                            const char *const *variables, struct io_child *ret_child);
+                            const char *const *variables, enum io_child_end end,
+                            struct io_child *ret_child);
 
 #endif

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "io/guard.h"
 #include "io/loop.h"
 
 #include <errno.h>
@@ -8,14 +9,18 @@
 #include <uv.h>
 
 struct io_host {
-    uint64_t made_ns;
+    struct io_guard *guard; /* of the child processes */
 };
 
 int io_host_create(struct io_host **ret_host) {
     struct io_host *host = mem_zalloc(1, sizeof *host);
     if (!host)
         return -ENOMEM;
-    host->made_ns = uv_hrtime();
+    host->guard = io_guard_new();
+    if (!host->guard) {
+        mem_free(host);
+        return -ENOMEM;
+    }
     /* A peer that is gone is an error of the write, not the end of the process. */
     signal(SIGPIPE, SIG_IGN);
     *ret_host = host;
@@ -23,7 +28,13 @@ int io_host_create(struct io_host **ret_host) {
 }
 
 struct io_host *io_host_free(struct io_host *host) {
+    if (host)
+        io_guard_free(host->guard);
     return mem_free(host);
+}
+
+struct io_guard *io_host_guard(struct io_host *host) {
+    return host->guard;
 }
 
 /* The clock of libuv's timers, so that the wheel and the alarm agree. */

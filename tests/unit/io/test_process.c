@@ -182,7 +182,7 @@ static void print_id(void *owner, bool is_stderr, slice line) {
     raise(SIGKILL);
 }
 
-static void a_killed_node_leaves_no_child(void **state) {
+static void a_killed_node_leaves_no_child_nor_theirs(void **state) {
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -190,7 +190,7 @@ static void a_killed_node_leaves_no_child(void **state) {
     if (node == 0) {
         dup2(ends[1], STDOUT_FILENO);
         struct show show = {.options = {.on_line = print_id}};
-        play_show(&show, "echo $$; exec sleep 1000");
+        play_show(&show, "(sleep 1000; true) & echo $!; wait; true"); /* a child of the child */
         _exit(1);
     }
     close(ends[1]);
@@ -236,7 +236,7 @@ int main(void) {
         cmocka_unit_test(a_handled_signal_is_a_status_of_the_child_s_own),
         cmocka_unit_test(what_a_child_leaves_behind_dies_with_it),
         cmocka_unit_test(a_wrong_folder_or_no_memory_is_an_error_at_start),
-        cmocka_unit_test(a_killed_node_leaves_no_child),
+        cmocka_unit_test(a_killed_node_leaves_no_child_nor_theirs),
         cmocka_unit_test(the_process_knows_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
