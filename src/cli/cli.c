@@ -113,9 +113,9 @@ static int no_such_verb(const struct cli_table *table, const char *word, const c
     if (!nearest)
         nearest = nearest_verb(table, word);
     const struct cli_call nothing = {0};
-    return nearest ? cli_misused(&nothing, "there is no verb '%s'; did you mean '%s'?", word,
-                                 nearest)
-                   : cli_misused(&nothing, "there is no verb '%s'", word);
+    return nearest
+               ? cli_misused(&nothing, "there is no verb '%s'; did you mean '%s'?", word, nearest)
+               : cli_misused(&nothing, "there is no verb '%s'", word);
 }
 
 /* Finds the verb and where its words begin. */

@@ -3,10 +3,10 @@
  *
  *      nonet VERB [WORDS] [OPTIONS]          nonet stream info BIDS --json
  *
- * A verb is one file and one row of the table in verbs.c: name ("pub", or two words: "stream info"),
- * what it takes, one line of help, its options, its function. Options are parsed by the row, so
- * `nonet help VERB` and the parser cannot disagree; `--name value`, `--name=value`; `--` ends
- * options. Of an option given twice the last counts, unless the row says that it repeats.
+ * A verb is one file and one row of the table in verbs.c: name ("pub", or two words: "stream
+ * info"), what it takes, one line of help, its options, its function. Options are parsed by the
+ * row, so `nonet help VERB` and the parser cannot disagree; `--name value`, `--name=value`; `--`
+ * ends options. Of an option given twice the last counts, unless the row says that it repeats.
  *
  * Exit: 0 done, 1 failed, 2 used wrongly. Errors go to stderr as "nonet: MESSAGE" with a hint line.
  * Data goes to stdout, for people or (--json) for programs. Verbs that act on a node find it as

@@ -16,7 +16,7 @@
 
 #define CREDS_FILE_MAX (64u << 10)
 #define PORTS_FILE_MAX (64u << 10)
-#define SEED_BYTES 36 /* two of prefix, 32 of seed, crc16 */
+#define SEED_BYTES 36        /* two of prefix, 32 of seed, crc16 */
 #define SEED_USER_FIRST 0x95 /* with 5 bits each: 'S' (seed), 'U' (of a user), and three of 0 */
 #define DEFAULT_ADDRESS "127.0.0.1:4222"
 #define DEFAULT_PORT 4222u
@@ -125,8 +125,8 @@ int login_read_ports(struct io_host *host, const char *data, const char *listene
 static int find_local(struct io_host *host, const char *data, struct login *login,
                       struct error *ret_error) {
     char address[sizeof login->address];
-    int failed = login_read_ports(host, data ? data : DEFAULT_DATA, "nats", address,
-                                  sizeof address, ret_error);
+    int failed = login_read_ports(host, data ? data : DEFAULT_DATA, "nats", address, sizeof address,
+                                  ret_error);
     if (failed == -ENOENT && !data)
         return login_read_url(slice_lit(DEFAULT_ADDRESS), login, NULL);
     return failed ? failed : login_read_url(slice_str(address), login, ret_error);

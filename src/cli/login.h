@@ -26,7 +26,7 @@ struct login {
     char address[LOGIN_NAME_MAX + 8]; /* host:port, [v6]:port */
     char host[LOGIN_NAME_MAX];        /* without brackets and port: what the certificate must say */
     char user[LOGIN_NAME_MAX], password[LOGIN_NAME_MAX], token[LOGIN_NAME_MAX];
-    char *creds;                                     /* content of the file, NULL for none */
+    char *creds;                                       /* content of the file, NULL for none */
     const char *ca_file, *certificate_file, *key_file; /* --tls-...; NULL: not given */
     bool tls;      /* asked for by the URL or a --tls option; the server may ask, too */
     bool insecure; /* --tls-insecure: whose certificate it is does not matter */
@@ -45,7 +45,8 @@ must_use int login_read_ports(struct io_host *host, const char *data, const char
 /* Reads URL over what LOGIN says of address, user and TLS. 0 or -EINVAL with words. */
 must_use int login_read_url(slice url, struct login *login, struct error *ret_error);
 
-/* "CONNECT {...}\r\n" for a server whose INFO had NONCE (may be empty). 0 or negative with words. */
+/* "CONNECT {...}\r\n" for a server whose INFO had NONCE (may be empty). 0 or negative with words.
+ */
 must_use int login_write_connect(const struct login *login, slice nonce, bool tls, struct buf *out,
                                  struct error *ret_error);
 

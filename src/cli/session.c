@@ -63,10 +63,11 @@ struct session {
     unsigned request_count;
     struct flush flushes[SESSION_FLUSHES_MAX];
     unsigned flush_count;
-    void (*drained)(void *self);
-    void *drained_self;
     void (*interrupted)(void *self);
     void *interrupted_self;
+    void (*gone)(void *self);
+    void *gone_self;
+    unsigned holds;
     void (*begin)(struct session *session, void *self);
     void *self;
     struct json_doc doc;
@@ -132,6 +133,21 @@ void session_on_interrupt(struct session *s, void (*interrupted)(void *self), vo
         session_fail(s, "cannot watch for signals: %s", error_name(failed));
 }
 
+void session_on_gone(struct session *s, void (*gone)(void *self), void *self) {
+    s->gone = gone;
+    s->gone_self = self;
+}
+
+void session_hold(struct session *s) {
+    s->holds++;
+}
+
+void session_release(struct session *s) {
+    check(s->holds);
+    if (!--s->holds && !s->client)
+        io_loop_stop(s->loop);
+}
+
 /* --- sending ---------------------------------------------------------------------------------- */
 
 void session_publish(struct session *s, const struct client_message *m) {
@@ -149,11 +165,6 @@ void session_publish(struct session *s, const struct client_message *m) {
 
 size_t session_pending(const struct session *s) {
     return client_pending(s->client);
-}
-
-void session_on_drain(struct session *s, void (*drained)(void *self), void *self) {
-    s->drained = drained;
-    s->drained_self = self;
 }
 
 unsigned session_subscribe(struct session *s, slice subject, slice queue, session_receiver receiver,
@@ -274,6 +285,7 @@ struct api {
     struct session *session;
     void (*on_answer)(void *self, json_value answer);
     void *self;
+    unsigned expected;
     char name[API_NAME_MAX];
 };
 
@@ -281,8 +293,12 @@ static void on_api_json(struct api *api, json_value answer_json) {
     struct session *s = api->session;
     json_value error = json_member(answer_json, slice_lit("error"));
     slice text;
+    uint64_t code;
     if (json_type_of(error) == JSON_ABSENT)
         api->on_answer(api->self, answer_json);
+    else if (api->expected && json_u64(json_member(error, slice_lit("err_code")), &code) == 0 &&
+             code == api->expected)
+        api->on_answer(api->self, (json_value){0});
     else if (json_string(json_member(error, slice_lit("description")), &text) == 0)
         session_fail(s, "%.*s", slice_fmt(text));
     else
@@ -304,7 +320,7 @@ static void on_api_reply(void *self, const struct client_message *reply, int fai
     mem_free(api);
 }
 
-void session_api(struct session *s, const char *name, slice json,
+void session_api(struct session *s, const char *name, slice json, unsigned expected,
                  void (*on_answer)(void *self, json_value answer), void *self) {
     struct api *api = mem_zalloc(1, sizeof *api);
     int len = api ? snprintf(api->name, sizeof api->name, "$JS.API.%s", name) : 0;
@@ -314,6 +330,7 @@ void session_api(struct session *s, const char *name, slice json,
         return;
     }
     api->session = s;
+    api->expected = expected;
     api->on_answer = on_answer;
     api->self = self;
     session_request(s, slice_make(api->name, (size_t)len), (slice){0}, json, on_api_reply, api);
@@ -351,19 +368,16 @@ static void on_pong(void *self) {
     flush.done(flush.self);
 }
 
-static void on_drain(void *self) {
-    struct session *s = self;
-    if (s->drained && !s->ending)
-        s->drained(s->drained_self);
-}
-
 static void on_client_end(void *self, const struct error *error) {
     struct session *s = self;
     if (error && !s->ending)
         s->code = cli_fail(error);
     s->ending = true;
     s->client = NULL;
-    io_loop_stop(s->loop);
+    if (s->gone)
+        s->gone(s->gone_self);
+    if (!s->holds)
+        io_loop_stop(s->loop);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -373,7 +387,6 @@ static void start(void *owner, struct io_loop *loop) {
         .on_ready = on_ready,
         .on_message = on_message,
         .on_pong = on_pong,
-        .on_drain = on_drain,
         .on_end = on_client_end,
     };
     struct session *s = owner;

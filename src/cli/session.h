@@ -11,8 +11,8 @@
  * verb takes them with session_on_interrupt. Output (stdio) is flushed at the end of each turn of
  * the loop; when nobody reads it any more (`| head`) the session ends with exit 1, in silence.
  *
- * Bounds: SESSION_SUBSCRIPTIONS_MAX, SESSION_REQUESTS_MAX and SESSION_FLUSHES_MAX; what is past them
- * ends the session with words.
+ * Bounds: SESSION_SUBSCRIPTIONS_MAX, SESSION_REQUESTS_MAX and SESSION_FLUSHES_MAX; what is past
+ * them ends the session with words.
  */
 #ifndef NONET_CLI_SESSION_H
 #define NONET_CLI_SESSION_H
@@ -36,6 +36,12 @@ void session_fail(struct session *session, const char *format, ...) printf_like(
 /* The first SIGINT or SIGTERM calls INTERRUPTED; a second one ends with exit 1. */
 void session_on_interrupt(struct session *session, void (*interrupted)(void *self), void *self);
 
+/* For verbs that do more than talk: GONE is called when the connection has ended, and session_run
+   returns once every session_hold has its session_release. */
+void session_on_gone(struct session *session, void (*gone)(void *self), void *self);
+void session_hold(struct session *session);
+void session_release(struct session *session);
+
 struct io_loop *session_loop(struct session *session);
 const struct client_info *session_info(const struct session *session);
 const char *session_address(const struct session *session);
@@ -49,9 +55,8 @@ unsigned session_subscribe(struct session *session, slice subject, slice queue,
                            session_receiver receiver, void *self);
 void session_unsubscribe(struct session *session, unsigned id);
 void session_publish(struct session *session, const struct client_message *message);
-/* Bytes waiting for the socket, and a call when they have gone (for publishers of much). */
+/* Bytes waiting for the socket: publishers of much pause while there are many. */
 size_t session_pending(const struct session *session);
-void session_on_drain(struct session *session, void (*drained)(void *self), void *self);
 /* DONE once the server has taken everything sent so far (PONG). */
 void session_flush(struct session *session, void (*done)(void *self), void *self);
 
@@ -66,9 +71,12 @@ void session_request(struct session *session, slice subject, slice headers, slic
                      void (*on_reply)(void *self, const struct client_message *reply, int failed),
                      void *self);
 
-/* A request to `$JS.API.<name>`; ON_ANSWER gets the parsed answer. A refusal or silence ends the
-   session with its words. */
-void session_api(struct session *session, const char *name, slice json,
+#define SESSION_API_NO_MESSAGE 10037u /* err_code: no (further) message */
+
+/* A request to `$JS.API.<name>`; ON_ANSWER gets the parsed answer, valid during the call. A refusal
+   or silence ends the session with its words; but a refusal with err_code EXPECTED (0: none) is
+   given as an absent value. */
+void session_api(struct session *session, const char *name, slice json, unsigned expected,
                  void (*on_answer)(void *self, json_value answer), void *self);
 
 #endif

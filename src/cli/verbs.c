@@ -3,10 +3,27 @@
  */
 #include "cli/cli.h"
 
-extern const struct cli_verb cli_verbs[];
-extern const unsigned cli_verb_count;
+#include <errno.h>
+#include <stdio.h>
 
-const struct cli_verb cli_verbs[] = {
+#define HEADER                                                                                     \
+    { .name = "header", .value = "'Key: value'", .help = "a header", .repeats = true }
+#define RAW                                                                                        \
+    { .name = "raw", .help = "print payloads and nothing else" }
+#define HEADERS                                                                                    \
+    { .name = "headers", .help = "print headers, too" }
+#define READY                                                                                      \
+    { .name = "ready", .help = "say on stderr when listening" }
+#define JSON                                                                                       \
+    { .name = "json", .help = "output for programs" }
+#define INSECURE                                                                                   \
+    { .name = "insecure", .help = "allow listeners off loopback without users" }
+#define SIZE                                                                                       \
+    { .name = "size", .value = "BYTES", .help = "payload of a message (default 128)" }
+#define COUNT(what)                                                                                \
+    { .name = "count", .value = "N", .help = what }
+
+static const struct cli_verb verbs[] = {
     {
         .name = "run",
         .words = "[APP]",
@@ -15,16 +32,25 @@ const struct cli_verb cli_verbs[] = {
         .run = cli_run,
         .options =
             {
-                {"data", "DIR", "where the node keeps its data (default APP/.nonet)"},
-                {"listen", "NAME=ADDRESS", "nats=0, http=127.0.0.1:9000, admin=off; repeatable"},
-                {"ports-file", "FILE", "write the addresses really taken here, as JSON"},
-                {"shards", "N", "threads that serve connections (default of the config)"},
-                {"log", "LEVEL", "error, warn, info or debug"},
-                {"insecure", NULL, "allow listeners off loopback without users"},
-                {"quiet", NULL, "no welcome text"},
+                {.name = "data",
+                 .value = "DIR",
+                 .help = "where the node keeps its data (default APP/.nonet)"},
+                {.name = "listen",
+                 .value = "NAME=ADDR",
+                 .help = "nats=0, http=127.0.0.1:9000, admin=off",
+                 .repeats = true},
+                {.name = "ports-file",
+                 .value = "FILE",
+                 .help = "write the addresses really taken here, as JSON"},
+                {.name = "shards",
+                 .value = "N",
+                 .help = "threads that serve connections (default of the config)"},
+                {.name = "log", .value = "LEVEL", .help = "error, warn, info or debug"},
+                INSECURE,
+                {.name = "quiet", .help = "no welcome text"},
             },
-        .examples = "  nonet run examples/auction\n  nonet run --data /var/lib/nonet --listen "
-                    "nats=0.0.0.0:4222 --insecure",
+        .examples = "  nonet run examples/auction\n"
+                    "  nonet run --data /var/lib/nonet --listen nats=0.0.0.0:4222 --insecure",
     },
     {
         .name = "check",
@@ -32,9 +58,251 @@ const struct cli_verb cli_verbs[] = {
         .help = "find every mistake in APP's nonet.yaml",
         .words_max = 1,
         .run = cli_check,
-        .options = {{"insecure", NULL, "allow listeners off loopback without users"}},
+        .options = {INSECURE},
     },
-    {.name = "version", .words = "", .help = "print the version", .run = cli_version},
-    {.name = "help", .words = "[VERB]", .help = "this text", .words_max = 1, .run = cli_help},
+    {
+        .name = "reload",
+        .words = "",
+        .help = "let a running node take up its changed nonet.yaml",
+        .run = cli_reload,
+        .options =
+            {
+                {.name = "data", .value = "DIR", .help = "the node's data (default .nonet)"},
+                {.name = "timeout", .value = "DURATION", .help = "default 10s"},
+                {.name = "tls-ca", .value = "FILE", .help = "admin speaks TLS: whom to trust"},
+                {.name = "tls-insecure", .help = "admin speaks TLS: trust anybody"},
+                JSON,
+            },
+        .examples = "  nonet reload --data examples/auction/.nonet",
+    },
+    {
+        .name = "status",
+        .words = "",
+        .help = "what a running node is and does",
+        .acts_on_node = true,
+        .run = cli_status,
+        .examples = "  nonet status\n  nonet status --json | jq .resident_bytes",
+    },
+    {
+        .name = "pub",
+        .words = "SUBJECT [DATA|-]",
+        .help = "publish DATA, or stdin",
+        .words_min = 1,
+        .words_max = 2,
+        .acts_on_node = true,
+        .run = cli_pub,
+        .options =
+            {
+                HEADER,
+                {.name = "reply", .value = "SUBJECT", .help = "where answers should go"},
+                COUNT("send it so many times"),
+                {.name = "durable", .help = "wait until a stream has it on disk; print its seq"},
+            },
+        .examples = "  nonet pub bid.new '{\"price\":100}' --durable\n"
+                    "  nonet pub greet hello --header 'Lang: en' --count 3\n"
+                    "  cat picture.png | nonet pub pictures -",
+    },
+    {
+        .name = "sub",
+        .words = "SUBJECT",
+        .help = "print messages as they come",
+        .words_min = 1,
+        .words_max = 1,
+        .acts_on_node = true,
+        .run = cli_sub,
+        .options =
+            {
+                {.name = "queue", .value = "GROUP", .help = "share the messages with others in it"},
+                COUNT("end after so many messages"),
+                RAW,
+                HEADERS,
+                READY,
+            },
+        .examples = "  nonet sub 'bid.>'\n  nonet sub 'bid.*' --json | jq .payload",
+    },
+    {
+        .name = "req",
+        .words = "SUBJECT [DATA|-]",
+        .help = "send a request, print the answer",
+        .words_min = 1,
+        .words_max = 2,
+        .acts_on_node = true,
+        .run = cli_req,
+        .options =
+            {
+                HEADER,
+                {.name = "replies",
+                 .value = "N",
+                 .help = "wait for N answers; 0: all within --timeout"},
+                RAW,
+                HEADERS,
+            },
+        .examples =
+            "  nonet req auction.get.1007\n  nonet req '$SRV.PING' --replies 0 --timeout 1s",
+    },
+    {
+        .name = "reply",
+        .words = "SUBJECT",
+        .help = "answer requests",
+        .words_min = 1,
+        .words_max = 1,
+        .acts_on_node = true,
+        .run = cli_reply,
+        .options =
+            {
+                {.name = "command",
+                 .value = "CMD",
+                 .help = "run CMD for each: payload on stdin, subject in $NONET_SUBJECT"},
+                {.name = "with", .value = "TEXT", .help = "answer with TEXT"},
+                {.name = "echo", .help = "answer with the request"},
+                HEADER,
+                {.name = "queue",
+                 .value = "GROUP",
+                 .help = "share the requests with others in it (default nonet-reply)"},
+                {.name = "concurrency", .value = "N", .help = "commands at once (default 8)"},
+                COUNT("end after so many requests"),
+                {.name = "verbose", .help = "a line a request on stderr"},
+                READY,
+            },
+        .examples = "  nonet reply time.now --command date\n"
+                    "  nonet reply 'shout.*' --command 'tr a-z A-Z'",
+    },
+    {
+        .name = "stream ls",
+        .words = "",
+        .help = "list durable streams",
+        .acts_on_node = true,
+        .run = cli_stream_ls,
+    },
+    {
+        .name = "stream info",
+        .words = "NAME",
+        .help = "what a stream holds and how it is set",
+        .words_min = 1,
+        .words_max = 1,
+        .acts_on_node = true,
+        .run = cli_stream_info,
+        .examples =
+            "  nonet stream info BIDS\n  nonet stream info BIDS --json | jq .state.messages",
+    },
+    {
+        .name = "stream add",
+        .words = "NAME",
+        .help = "make a durable stream",
+        .words_min = 1,
+        .words_max = 1,
+        .acts_on_node = true,
+        .run = cli_stream_add,
+        .options =
+            {
+                {.name = "subjects",
+                 .value = "SUBJECT[,..]",
+                 .help = "what it captures (default: NAME)",
+                 .repeats = true},
+                {.name = "storage", .value = "WHERE", .help = "file (default) or memory"},
+                {.name = "description", .value = "TEXT", .help = "for people"},
+                {.name = "max-age", .value = "DURATION", .help = "older messages go"},
+                {.name = "max-bytes", .value = "SIZE", .help = "all messages together"},
+                {.name = "max-msgs", .value = "N", .help = "all messages"},
+                {.name = "max-msgs-per-subject", .value = "N", .help = "messages on one subject"},
+                {.name = "max-msg-size", .value = "SIZE", .help = "one message"},
+                {.name = "discard", .value = "WHICH", .help = "when full: old (default) or new"},
+                {.name = "duplicate-window",
+                 .value = "DURATION",
+                 .help = "how long a Nats-Msg-Id counts"},
+            },
+        .examples = "  nonet stream add BIDS --subjects 'bid.>' --max-age 7d",
+    },
+    {
+        .name = "stream rm",
+        .words = "NAME",
+        .help = "delete a stream and its messages",
+        .words_min = 1,
+        .words_max = 1,
+        .acts_on_node = true,
+        .run = cli_stream_rm,
+    },
+    {
+        .name = "stream purge",
+        .words = "NAME",
+        .help = "delete a stream's messages",
+        .words_min = 1,
+        .words_max = 1,
+        .acts_on_node = true,
+        .run = cli_stream_purge,
+        .options =
+            {
+                {.name = "subject", .value = "SUBJECT", .help = "only on this, wildcards allowed"},
+                {.name = "keep", .value = "N", .help = "but the last N"},
+                {.name = "before", .value = "SEQ", .help = "only what stands before SEQ"},
+            },
+    },
+    {
+        .name = "stream view",
+        .words = "NAME",
+        .help = "print messages of a stream",
+        .words_min = 1,
+        .words_max = 1,
+        .acts_on_node = true,
+        .run = cli_stream_view,
+        .options =
+            {
+                {.name = "from", .value = "SEQ", .help = "begin there (default: the first)"},
+                COUNT("end after so many messages (default 10)"),
+                {.name = "subject", .value = "SUBJECT", .help = "only on this, wildcards allowed"},
+                RAW,
+                HEADERS,
+            },
+        .examples = "  nonet stream view BIDS --from 1000 --count 5\n"
+                    "  nonet stream view BIDS --count 100000 --json | jq .payload",
+    },
+    {
+        .name = "log verify",
+        .words = "[DIR]",
+        .help = "check every byte of a stopped node's log",
+        .words_max = 1,
+        .run = cli_log_verify,
+        .options = {JSON},
+        .examples = "  nonet log verify examples/auction/.nonet",
+    },
+    {
+        .name = "config schema",
+        .words = "",
+        .help = "JSON Schema of nonet.yaml, for editors",
+        .run = cli_config_schema,
+    },
+    {
+        .name = "config reference",
+        .words = "",
+        .help = "every key of nonet.yaml, as Markdown",
+        .run = cli_config_reference,
+    },
+    {.name = "version",
+     .words = "",
+     .help = "print the version",
+     .run = cli_version,
+     .options = {JSON}},
+    {.name = "help", .words = "[VERB]", .help = "this text", .words_max = 2, .run = cli_help},
 };
-const unsigned cli_verb_count = array_count(cli_verbs);
+
+const struct cli_table cli_table = {verbs, array_count(verbs)};
+
+int cli_main(int argc, char **argv) {
+    struct cli_call call = {.verb = NULL};
+    if (argc < 2) {
+        cli_help(&call);
+        return CLI_USAGE;
+    }
+    int code = cli_parse(&cli_table, argc, argv, &call);
+    if (code == CLI_OK && call.wants_help)
+        cli_print_help(call.verb);
+    else if (code == CLI_OK)
+        code = call.verb->run(&call);
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    /* A reader that has gone has seen what it wanted; a full disk has not kept what we say. */
+    return errno == EPIPE || code != CLI_OK
+               ? CLI_FAILED
+               : cli_failed("cannot write the output: %s", error_name(-errno));
+}

@@ -16,6 +16,7 @@
 #ifndef NONET_NODE_NODE_H
 #define NONET_NODE_NODE_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 #define NODE_LISTENS_MAX 16u
@@ -40,5 +41,20 @@ must_use int node_run(const struct node_options *options, struct error *ret_erro
 
 /* Checks APP's config, printing every mistake to stderr. 0, -EINVAL, or why it cannot be read. */
 must_use int node_check(const char *app, bool insecure, struct error *ret_error);
+
+/* Reads all of the log in the data folder DATA of a node that does not run, and checks every CRC
+   and every order. DAMAGE(self, error) for each finding. 0 when clean; -EBADMSG when not; else it
+   could not be read, and words say why. */
+struct node_log_report {
+    uint64_t streams, messages, bytes, journal_groups, segments, damaged;
+};
+must_use int node_log_verify(const char *data,
+                             void (*damage)(void *self, const struct error *error), void *self,
+                             struct node_log_report *ret_report, struct error *ret_error);
+
+/* What nonet.yaml may hold, rooms' sections included: JSON Schema, or a page in Markdown. 0,
+   -ENOBUFS or -ENOMEM. */
+must_use int node_config_schema(struct buf *out);
+must_use int node_config_reference(struct buf *out);
 
 #endif
