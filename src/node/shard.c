@@ -96,7 +96,9 @@ static void close_rooms(struct node_shard *shard) {
 }
 
 static void on_log_closed(void *self) {
-    answer(self);
+    struct node_shard *shard = self;
+    shard->room.streams = streams_free(shard->room.streams);
+    answer(shard);
 }
 
 static void close_shard(struct node_shard *shard) {
@@ -104,11 +106,12 @@ static void close_shard(struct node_shard *shard) {
     figures_stop(shard);
     front_shard_close(shard);
     close_rooms(shard);
-    shard->room.streams = streams_free(shard->room.streams);
     if (!shard->log) {
+        shard->room.streams = streams_free(shard->room.streams);
         answer(shard);
         return;
     }
+    streams_stop(shard->room.streams);
     struct log *log = shard->log;
     shard->log = NULL;
     log_close(log, on_log_closed, shard);
@@ -196,8 +199,8 @@ void node_shard_free(struct node_shard *shard) {
     if (!shard->closed)
         front_shard_close(shard);
     close_rooms(shard);
-    shard->room.streams = streams_free(shard->room.streams);
     shard->log = log_abandon(shard->log);
+    shard->room.streams = streams_free(shard->room.streams);
     if (shard->control)
         shard->control = bus_unsubscribe(shard->room.bus, shard->control);
     shard->room.bus = bus_free(shard->room.bus);
