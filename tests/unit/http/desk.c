@@ -208,6 +208,7 @@ struct stranger *desk_stranger(struct desk *desk) {
     struct stranger *s = &desk->strangers[desk->stranger_count++];
     s->desk = desk;
     s->got = buf_make(GOT_MAX);
+    assert_int_equal(buf_reserve(&s->got, 16384), 0); /* so that faults hit the server */
     struct io_loop *loop = io_group_loop(desk->group[0], 0);
     assert_int_equal(io_connect(loop, "server:80", SIM_SECOND, on_connect, s), 0);
     assert_true(sim_run_until(desk->sim, is_connected, s, 10 * SIM_SECOND));

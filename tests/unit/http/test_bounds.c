@@ -1,5 +1,7 @@
 #include "desk.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 
 /* Slow, large, ambiguous and malicious clients: each gets a clear answer, and then the end. */
@@ -347,6 +349,37 @@ static void test_requests_of_a_connection_may_be_counted(void **state) {
     desk_close(desk);
 }
 
+/* --- without memory ------------------------------------------------------------------------------
+ */
+
+static bool answered_or_over(void *self) {
+    const struct stranger *s = self;
+    return s->closed || slice_ends_with(stranger_got(s), slice_lit("0123456789"));
+}
+
+static void test_each_allocation_may_fail(void **state) {
+    (void)state;
+    unsigned refused = 0;
+    bool passed_all = false;
+    for (unsigned long at = 1; !passed_all; at++) {
+        struct desk *desk = desk_open(1, NULL);
+        struct stranger *s = desk_stranger(desk), *other = desk_stranger(desk);
+        stranger_says(s, "POST /echo?a=b HTTP/1.1\r\n" HOST
+                         "Transfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n");
+        unsigned long before = mem_attempts();
+        mem_fail_at(at, false);
+        assert_true(sim_run_until(desk->sim, answered_or_over, s, 100 * SIM_SECOND));
+        passed_all = mem_attempts() - before < at;
+        mem_fail_at(0, false);
+        refused += answers(s, "200") == 0;
+        stranger_says(other, GET("/hello")); /* the next one does not suffer */
+        desk_run(desk, SIM_SECOND);
+        assert_int_equal(answers(other, "200"), 1);
+        desk_close(desk);
+    }
+    assert_true(refused >= 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ambiguous_framing_is_refused_and_nothing_behind_it_read),
@@ -366,6 +399,7 @@ int main(void) {
         cmocka_unit_test(test_without_a_waiting_connection_new_ones_get_503),
         cmocka_unit_test(test_requests_in_flight_are_bounded),
         cmocka_unit_test(test_requests_of_a_connection_may_be_counted),
+        cmocka_unit_test(test_each_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("http/bounds", tests, NULL, NULL);
 }
