@@ -247,8 +247,7 @@ bool principal_still_in(const struct principal *p, struct auth *auth) {
     return false;
 }
 
-/* --- rights
- * ------------------------------------------------------------------------------------------ */
+/* --- rights ------------------------------------------------------------------------------- */
 
 static bool matches_any(const struct rights *rights, slice subject) {
     for (unsigned i = 0; i < rights->count; i++)

@@ -155,8 +155,7 @@ must_use int bus_request(struct bus *bus, const struct bus_request_options *opti
 /* Ends it without further calls. */
 void bus_request_cancel(struct bus *bus, struct bus_request *request);
 
-/* --- figures
- * ---------------------------------------------------------------------------------------- */
+/* --- figures ------------------------------------------------------------------------------ */
 
 struct bus_stats {
     uint64_t subscriptions, cache_hits, cache_misses, published, delivered, to_shards, from_shards;

@@ -167,8 +167,7 @@ static void on_committed(struct log_commit *commit, int failed) {
     ack_give(ack);
 }
 
-/* --- judgement
- * -------------------------------------------------------------------------------------- */
+/* --- judgement ---------------------------------------------------------------------------- */
 
 static bool judge_expectations(struct stream *s, const struct bus_message *m,
                                const struct publish_headers *h, struct streams_error *e) {
@@ -227,8 +226,7 @@ static bool judge_form(struct stream *s, const struct bus_message *m,
     return true;
 }
 
-/* --- appending
- * ------------------------------------------------------------------------------------------ */
+/* --- appending ---------------------------------------------------------------------------- */
 
 static bool explain(int failed, struct streams_error *e) {
     if (failed == -EAGAIN)

@@ -93,27 +93,31 @@ int consumer_attach(struct consumer *c, struct stream *stream) {
     return 0;
 }
 
-void consumer_end(struct consumer *c, const char *why) {
-    if (c->gone)
-        return;
-    struct consumers *all = c->streams->consumers;
+/* No bus, no timer, no request any more. */
+static void rest(struct consumer *c, const char *why) {
     struct io_loop *loop = consumer_loop(c);
-    c->gone = true;
-    if (map64_find(&all->by_id, c->id) == c)
-        map64_remove(&all->by_id, c->id);
-    if (c->stream)
-        map_remove(&c->stream->consumers, c->name);
-    list_remove(&c->in_deliveries);
     c->acks = bus_unsubscribe(c->streams->bus, c->acks);
     deliver_cancel(c);
     io_timer_stop(loop, &c->request_timer);
     io_timer_stop(loop, &c->redeliver_timer);
     io_timer_stop(loop, &c->idle_timer);
     pull_end_all(c, why);
+}
+
+void consumer_end(struct consumer *c, const char *why) {
+    if (c->gone)
+        return;
+    struct consumers *all = c->streams->consumers;
+    c->gone = true;
+    if (map64_find(&all->by_id, c->id) == c)
+        map64_remove(&all->by_id, c->id);
+    if (c->stream)
+        map_remove(&c->stream->consumers, c->name);
+    rest(c, why);
     free_memory(c);
     c->stream = NULL;
     list_push_back(&all->graveyard, &c->in_graveyard);
-    io_defer(loop, &all->bury_task);
+    io_defer(consumer_loop(c), &all->bury_task);
 }
 
 /* --- inactivity: an ephemeral consumer that nobody asks goes ------------------------------ */
@@ -588,7 +592,13 @@ int consumers_remove_all(struct stream *stream, struct log_batch *batch) {
 
 void consumers_free_all(struct stream *stream) {
     const struct map_entry *entry;
-    const char *why = stream->streams->ended ? "Server Shutdown" : "Consumer Deleted";
+    const char *why = stream->streams->ended ? NULL : "Consumer Deleted";
     for (size_t at = 0; (entry = map_next(&stream->consumers, &at));)
         consumer_end(entry->value, why);
+}
+
+void consumers_rest_all(struct stream *stream) {
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&stream->consumers, &at));)
+        rest(entry->value, "Server Shutdown");
 }

@@ -263,7 +263,7 @@ static bool judge_waiting(struct consumer *c, const struct consumer_pull *pull) 
 }
 
 void consumer_pull(struct consumer *c, const struct consumer_pull *pull) {
-    if (!pull->reply.len || pull->reply.len > BUS_SUBJECT_MAX || c->gone)
+    if (!pull->reply.len || pull->reply.len > BUS_SUBJECT_MAX || c->gone || c->streams->ended)
         return;
     consumer_alive(c);
     if (!judge_bounds(c, pull) || (pull->no_wait && !judge_one_shot(c, pull)) ||

@@ -136,8 +136,7 @@ static void on_message(struct bus *bus, slice body) {
         bus_bury(bus);
 }
 
-/* --- fences
- * --------------------------------------------------------------------------------------- */
+/* --- fences ------------------------------------------------------------------------------- */
 
 static bool applied_by_all(const struct bus *bus, uint64_t number) {
     for (unsigned shard = 0; shard < bus->shards; shard++)
@@ -186,8 +185,7 @@ static void on_fence(struct bus *bus, unsigned from, slice body) {
                      "shard=%u", from);
 }
 
-/* --- push-back
- * -------------------------------------------------------------------------------------- */
+/* --- push-back ---------------------------------------------------------------------------- */
 
 bool bus_channels_full(const struct bus *bus) {
     return bus->full_channels != 0;

@@ -56,6 +56,11 @@ static int start_capturing(struct stream *stream, const struct stream_config *co
     return 0;
 }
 
+void stream_stop(struct stream *stream) {
+    stop_capturing(stream, stream->captures);
+    consumers_rest_all(stream);
+}
+
 void stream_forget(struct stream *stream) {
     stop_capturing(stream, stream->captures);
     consumers_free_all(stream);

@@ -21,9 +21,9 @@
 #define STREAM_CONFIG_ARENA_MAX (1u << 20)
 
 /* Something that waits for the log, a load or a timer, and may outlive the streams: its `end` tells
-   whoever waits that the node stops, and undoes what it can. True where the operation is freed;
-   false where it hangs on a commit and is freed by that. LOG_GONE: nothing of the log may be called
-   or will call, so it must be freed. */
+   whoever waits, once, that the node stops, and undoes what it can. True where the operation is
+   freed; false where it hangs on a commit and is freed by that, or by the second call with
+   LOG_GONE: the log is not there any more, so it must be freed. */
 struct streams_op {
     struct list_node node;
     struct streams *streams;
@@ -31,7 +31,7 @@ struct streams_op {
 };
 void streams_op_begin(struct streams *streams, struct streams_op *op,
                       bool (*end)(struct streams_op *op, bool log_gone));
-/* Takes it out. Afterwards STREAMS may be freed. */
+/* Takes it out. */
 void streams_op_over(struct streams_op *op);
 /* What `end` tells: the node stops. */
 const struct streams_error *streams_stopping(void);
@@ -66,8 +66,7 @@ struct streams {
     struct capture_ack *spare_acks;
     unsigned spare_ack_count;
     struct list ops;
-    bool ended;       /* streams_free or streams_lose_log was called */
-    bool closed;      /* only the struct is left, for its last commits */
+    bool ended;       /* streams_stop or streams_free was called */
     unsigned holding; /* records of the log are being handed out: nothing may be appended */
     struct list held; /* messages captured meanwhile, appended at the last streams_release */
     unsigned held_count;
@@ -89,6 +88,8 @@ void capture_close(struct streams *streams);
 /* stream.c: makes the live stream of a log stream, also at recovery. */
 must_use int stream_adopt(struct streams *streams, struct log_stream *log, struct error *ret_error);
 void stream_forget(struct stream *stream);
+/* Ends its captures and its consumers' requests; everything else stays. */
+void stream_stop(struct stream *stream);
 
 /* consumer_state.c: durable state of all consumers (owner "consumers"). Adds a delta that changes
    nothing: BATCH is then on disk only with everything before it (an empty batch has no place). */
@@ -105,5 +106,7 @@ void consumers_on_visible(struct stream *stream);
    deltas that remove them. */
 must_use int consumers_remove_all(struct stream *stream, struct log_batch *batch);
 void consumers_free_all(struct stream *stream);
+/* The node stops: their requests end, what they are stays. */
+void consumers_rest_all(struct stream *stream);
 
 #endif

@@ -233,7 +233,9 @@ static bool purge_stop(struct streams_op *op, bool log_gone) {
     io_timer_stop(bus_loop(op->streams->bus), &purge->again);
     if (purge->loading && !log_gone)
         log_load_cancel(op->streams->log, &purge->load);
-    purge->done(purge->self, purge->purged, streams_stopping());
+    purge->loading = false;
+    if (!purge->told)
+        purge->done(purge->self, purge->purged, streams_stopping());
     purge->told = true;
     if (purge->committed && !log_gone)
         return false;

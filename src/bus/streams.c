@@ -39,8 +39,7 @@ const struct log_owner *streams_owners(struct streams *streams, unsigned *ret_co
     return &streams->owner;
 }
 
-/* --- duplicate windows back from the log
- * ------------------------------------------------------------ */
+/* --- duplicate windows back from the log -------------------------------------------------- */
 
 static int remember_id(void *self, const struct log_record *record) {
     struct stream *s = self;
@@ -87,8 +86,7 @@ void streams_on_visible(struct streams *streams, struct log_stream *log_stream) 
 }
 
 void streams_on_room(struct streams *streams) {
-    if (streams) /* the log may still tell while it closes behind them */
-        bus_set_stream_full(streams->bus, false);
+    bus_set_stream_full(streams->bus, false);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
@@ -101,10 +99,7 @@ void streams_op_begin(struct streams *streams, struct streams_op *op,
 }
 
 void streams_op_over(struct streams_op *op) {
-    struct streams *streams = op->streams;
     list_remove(&op->node);
-    if (streams->closed && list_empty(&streams->ops))
-        mem_free(streams);
 }
 
 const struct streams_error *streams_stopping(void) {
@@ -127,31 +122,33 @@ static void end_ops(struct streams *streams, bool log_gone) {
     }
 }
 
-void streams_lose_log(struct streams *streams) {
-    streams->ended = true;
-    end_ops(streams, true);
-    streams->log = NULL;
-    const struct map_entry *entry;
-    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
-        ((struct stream *)entry->value)->log = NULL;
-}
-
-struct streams *streams_free(struct streams *streams) {
-    if (!streams)
-        return NULL;
+void streams_stop(struct streams *streams) {
     consumers_flush(streams);
     streams->ended = true;
     end_ops(streams, false);
     const struct map_entry *entry;
     for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
-        stream_forget(entry->value);
+        stream_stop(entry->value);
+    consumers_flush(streams);
+}
+
+struct streams *streams_free(struct streams *streams) {
+    if (!streams)
+        return NULL;
+    streams->ended = true;
+    streams->log = NULL;
+    end_ops(streams, true);
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));) {
+        struct stream *stream = entry->value;
+        stream->log = NULL;
+        stream_forget(stream);
+    }
     map_free(&streams->by_name);
     consumers_close(streams);
     capture_close(streams);
-    streams->closed = true;
-    if (list_empty(&streams->ops))
-        mem_free(streams);
-    return NULL;
+    check(list_empty(&streams->ops));
+    return mem_free(streams);
 }
 
 unsigned streams_capabilities(const struct streams *streams) {

@@ -126,18 +126,18 @@ const struct log_owner *streams_owners(struct streams *streams, unsigned *ret_co
 /* Takes up the opened log: its streams become live (subscribed), duplicate windows are read back.
  */
 must_use int streams_set_log(struct streams *streams, struct log *log, struct error *ret_error);
-/* Called from the log's on_visible / on_room; STREAMS may be NULL after streams_free. */
+/* Called from the log's on_visible / on_room. */
 void streams_on_visible(struct streams *streams, struct log_stream *stream);
 void streams_on_room(struct streams *streams);
-/* Ends captures and consumers, hands the log what has gathered, and answers everybody who still
-   waits with 503 (10008). The log is the caller's to close afterwards. */
+/* Before log_close: ends captures and pull requests (409 Server Shutdown), hands the log what has
+   gathered, and answers everybody who still waits with 503 (10008). What consumers are stays, for
+   the log asks for it once more while it closes. */
+void streams_stop(struct streams *streams);
+/* After the log has been closed, or abandoned (then without streams_stop). NULL allowed. */
 struct streams *streams_free(struct streams *streams);
-/* Before streams_free where the log has been abandoned: it is not touched any more. */
-void streams_lose_log(struct streams *streams);
 unsigned streams_capabilities(const struct streams *streams);
 
-/* --- streams: the answers of the API
- * --------------------------------------------------------------- */
+/* --- streams: the answers of the API ------------------------------------------------------ */
 
 typedef void (*streams_done)(void *self, struct stream *stream, const struct streams_error *error);
 
@@ -168,7 +168,6 @@ void stream_get(struct stream *stream, uint64_t sequence, slice subject,
                              const struct streams_error *error),
                 void *self);
 
-/* --- consumers: bus/consumer.h
- * ---------------------------------------------------------------------- */
+/* --- consumers: bus/consumer.h ------------------------------------------------------------ */
 
 #endif
