@@ -6,6 +6,7 @@
  * the blocks' last sequences.
  */
 #include "base/mem.h"
+#include "log/compact.h"
 #include "log/log_data.h"
 
 #include <errno.h>
@@ -157,6 +158,8 @@ static void reap(struct log_stream *stream, uint64_t deaths) {
         struct block *block = stream_block(stream, at);
         check(block->dying > 0);
         block->dying--;
+        if (stream->in_memory && compact_worthwhile(block))
+            compact_later(stream);
         block_leave_if_dead(stream, at);
     }
 }

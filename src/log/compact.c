@@ -52,6 +52,34 @@ bool compact_block(struct block *block) {
     return true;
 }
 
+/* --- streams in RAM
+ * ------------------------------------------------------------------------------- */
+
+bool compact_worthwhile(const struct block *block) {
+    return block->length > BLOCK_BYTES / 8 && block->live_bytes < block->length / 2;
+}
+
+static void squeeze_fire(struct io_timer *timer) {
+    struct log *log = container_of(timer, struct log, squeeze_timer);
+    struct list_node *node, *next;
+    list_each(&log->streams, node, next) {
+        struct log_stream *stream = container_of(node, struct log_stream, node);
+        if (!stream->squeeze)
+            continue;
+        stream->squeeze = false;
+        for (uint32_t i = 0; i < stream->count; i++)
+            if (compact_worthwhile(stream_block(stream, i)))
+                (void)!compact_block(stream_block(stream, i));
+    }
+}
+
+void compact_later(struct log_stream *stream) {
+    struct log *log = stream->log;
+    stream->squeeze = true;
+    if (!io_timer_running(&log->squeeze_timer))
+        io_timer_start(log->loop, &log->squeeze_timer, COMPACT_SQUEEZE_NS, squeeze_fire);
+}
+
 /* --- segments ------------------------------------------------------------------------------------
  */
 

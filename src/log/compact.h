@@ -12,9 +12,14 @@
 #include "log/stream_data.h"
 
 #define COMPACT_BYTES (8u << 20)
+#define COMPACT_SQUEEZE_NS 1000000000u
 
 /* Called before a checkpoint freezes: squeezes what is in memory, asks for what is not. */
 void compact_step(struct log *log);
+/* STREAM, in RAM, has a block with little alive in it: squeezed within a second or two. */
+void compact_later(struct log_stream *stream);
+/* Is so little of BLOCK alive that squeezing pays? */
+bool compact_worthwhile(const struct block *block);
 /* Squeezes BLOCK, whose bytes are in memory; the cursor of its stream is forgotten. False where it
    cannot be (being written, damaged, deaths not on disk yet, nothing dead, no memory). */
 bool compact_block(struct block *block);

@@ -114,7 +114,9 @@ struct log_limits {
 must_use int log_batch_begin(struct log *log, struct log_batch **ret_batch);
 
 /* Each adds one change, or fails and leaves the batch as it was: -ENOMEM, -E2BIG (a bound above),
-   -ENOSPC (full disk; appends and puts only), -ENOENT (no such message). */
+   -ENOSPC (full disk; appends and puts only), -ENOENT (no such message, or removed), -EAGAIN (no
+   journal room: on_room follows), -EINVAL (empty subject, bad name), -EBUSY (put: the batch already
+   changes the stream). Deletes see the stream as it was before the batch. */
 must_use int log_batch_append(struct log_batch *batch, struct log_stream *stream,
                               const struct log_message *message, uint64_t *ret_sequence);
 must_use int log_batch_delete(struct log_batch *batch, struct log_stream *stream,
@@ -124,10 +126,9 @@ must_use int log_batch_delete(struct log_batch *batch, struct log_stream *stream
 must_use int log_batch_trim(struct log_batch *batch, struct log_stream *stream,
                             uint64_t first_sequence);
 must_use int log_batch_delta(struct log_batch *batch, uint32_t owner, slice delta);
-/* Creates a stream (NAME new: 1-255 bytes) or changes one. CONFIG is the caller's own, given back
-   by log_stream_config. IN_MEMORY streams live in RAM only and are gone after a restart; their
-   appends cost no sync. The handle can be used in the same batch. FIRST_SEQUENCE counts for a new
-   one (0 = 1). */
+/* Creates a stream (NAME new: 1-255 bytes) or changes one. CONFIG is the caller's own, see
+   log_stream_config. IN_MEMORY streams live in RAM only, are gone after a restart and cost no sync.
+   The handle can be used in the same batch. FIRST_SEQUENCE is for a new one (0 = 1). */
 must_use int log_batch_put_stream(struct log_batch *batch, slice name, slice config,
                                   const struct log_limits *limits, bool in_memory,
                                   uint64_t first_sequence, struct log_stream **ret_stream);
@@ -139,8 +140,7 @@ struct log_commit {
     uint64_t position;                                   /* set by log_batch_commit */
     void (*done)(struct log_commit *commit, int failed); /* 0: on disk, and readers may see it */
 };
-/* Closes the batch and gives it its position. Never fails: what could fail has failed above.
-   COMMIT may be NULL where nobody waits. A batch of in-memory appends only is done this turn. */
+/* Closes the batch; never fails. COMMIT may be NULL. Streams in RAM alone: done this turn. */
 void log_batch_commit(struct log_batch *batch, struct log_commit *commit);
 void log_batch_abandon(struct log_batch *batch);
 

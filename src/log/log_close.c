@@ -40,6 +40,7 @@ struct log *log_free(struct log *log) {
     bool prepared = log->batch.log != NULL;
     if (prepared) {
         retention_stop(log);
+        io_timer_stop(log->loop, &log->squeeze_timer);
         io_defer_cancel(log->loop, &log->memory_task);
         batch_free(&log->batch);
         checkpoint_free(&log->checkpoint);
@@ -113,6 +114,7 @@ void log_close(struct log *log, void (*done)(void *self), void *self) {
     log->close_done = done;
     log->close_self = self;
     retention_stop(log);
+    io_timer_stop(log->loop, &log->squeeze_timer);
     checkpoint_stop(&log->checkpoint);
     log_close_step(log);
 }

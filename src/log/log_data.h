@@ -45,7 +45,7 @@ struct log {
     struct commits commits, memory_commits;
     struct log_stream *notify; /* streams with news */
     struct io_task memory_task;
-    struct io_timer age_timer;
+    struct io_timer age_timer, squeeze_timer;
 
     struct block_bits *bits; /* a pool for deaths that must not fail */
     uint64_t bits_count;

@@ -69,7 +69,8 @@ bool log_sequence_deleted(const struct log_stream *stream, uint64_t sequence);
 must_use int log_seek(struct log *log, struct log_stream *stream, slice filter, uint64_t from,
                       struct log_record *ret_record);
 
-/* The first sequence whose time is at or after TIME_NS, or last + 1. Same answers as log_read. */
+/* The first sequence whose time is at or after TIME_NS, or last + 1. 0, or -EINPROGRESS with
+   *ret_sequence = what to load. */
 must_use int log_seek_time(struct log *log, struct log_stream *stream, int64_t time_ns,
                            uint64_t *ret_sequence);
 
@@ -89,10 +90,12 @@ must_use int log_load(struct log *log, struct log_stream *stream, uint64_t seque
                       struct log_load *load);
 void log_load_cancel(struct log *log, struct log_load *load);
 
-/* One subject, staged messages counted. False where the stream holds none. */
+/* One subject, staged messages counted (so last_sequence may answer -ENOENT until it is synced).
+   False where the stream holds none. After deletes and trims in streams without a limit per subject
+   the true first or last may first have to be looked for, in blocks that are read at once. */
 bool log_subject(struct log_stream *stream, slice subject, struct log_subject_state *ret_state);
 /* Calls EACH for every subject that matches FILTER, in no order, until it returns != 0. The
-   stream must not change meanwhile. */
+   stream must not change meanwhile. first_sequence is a lower bound here. */
 int log_subject_each(struct log_stream *stream, slice filter,
                      int (*each)(void *self, slice subject, const struct log_subject_state *state),
                      void *self);

@@ -85,7 +85,8 @@ struct log_stream {
     uint64_t cursor_sequence;
     uint32_t cursor_offset;
 
-    bool notify; /* in the list of streams with news */
+    bool squeeze; /* in RAM, with blocks that hold little */
+    bool notify;  /* in the list of streams with news */
     struct log_stream *notify_next;
     struct segment *open; /* being filled by this stream alone */
 };
