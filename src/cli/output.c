@@ -64,7 +64,7 @@ static void write_base64(struct json_writer *w, slice payload) {
     buf_free(&text);
 }
 
-void output_message_members(struct json_writer *w, const struct client_message *m) {
+void output_message_members(struct json_writer *w, const struct nats_client_message *m) {
     struct nats_status status;
     json_write_key(w, "subject");
     json_write_string(w, m->subject);
@@ -97,7 +97,7 @@ int output_json(struct json_writer *w, struct buf *text) {
     return failed;
 }
 
-int output_message_json(const struct client_message *message) {
+int output_message_json(const struct nats_client_message *message) {
     _cleanup_buf_ struct buf text = buf_make(OUTPUT_JSON_MAX);
     struct json_writer w = json_writer_make(&text, false);
     json_write_object(&w);

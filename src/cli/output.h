@@ -15,7 +15,7 @@
 #ifndef NONET_CLI_OUTPUT_H
 #define NONET_CLI_OUTPUT_H
 
-#include "cli/client.h"
+#include "cli/nats_client.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 
@@ -24,9 +24,9 @@
 #define OUTPUT_JSON_MAX (512u << 20) /* bytes of one document printed */
 
 /* The members of MESSAGE into an object that W has open. */
-void output_message_members(struct json_writer *w, const struct client_message *message);
+void output_message_members(struct json_writer *w, const struct nats_client_message *message);
 /* MESSAGE as one line of JSON. 0 or -ENOMEM. */
-must_use int output_message_json(const struct client_message *message);
+must_use int output_message_json(const struct nats_client_message *message);
 /* Closes the object W wrote into TEXT and prints it with a line end. 0 or -ENOMEM. */
 must_use int output_json(struct json_writer *w, struct buf *text);
 

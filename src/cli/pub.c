@@ -132,7 +132,7 @@ static bool read_ack(struct pub *p, slice json) {
     return true;
 }
 
-static void on_ack(void *self, const struct client_message *reply, int failed) {
+static void on_ack(void *self, const struct nats_client_message *reply, int failed) {
     struct pub *p = self;
     if (failed == -EHOSTUNREACH)
         session_fail(p->session,
@@ -156,8 +156,8 @@ static void on_more(struct io_timer *timer) {
 }
 
 static void send_one(struct pub *p) {
-    const struct client_message m = {p->subject, p->reply, buf_slice(&p->message.headers),
-                                     p->message.payload};
+    const struct nats_client_message m = {p->subject, p->reply, buf_slice(&p->message.headers),
+                                          p->message.payload};
     p->sent++;
     if (p->durable)
         session_request(p->session, m.subject, m.headers, m.payload, on_ack, p);

@@ -58,7 +58,7 @@ static void start_jobs(struct reply *r);
 /* --- answering -------------------------------------------------------------------------------- */
 
 static void send(struct reply *r, slice to, slice headers, slice payload) {
-    const struct client_message m = {.subject = to, .headers = headers, .payload = payload};
+    const struct nats_client_message m = {.subject = to, .headers = headers, .payload = payload};
     session_publish(r->session, &m);
 }
 
@@ -181,7 +181,7 @@ static slice keep(char **at, slice bytes) {
     return kept;
 }
 
-static struct job *make_job(struct reply *r, const struct client_message *m) {
+static struct job *make_job(struct reply *r, const struct nats_client_message *m) {
     struct job *job = mem_alloc(sizeof *job + m->subject.len + m->reply.len + m->payload.len);
     _cleanup_buf_ struct buf variable = buf_make(64u << 10);
     if (!job)
@@ -198,7 +198,7 @@ static struct job *make_job(struct reply *r, const struct client_message *m) {
     return job->variable ? job : mem_free(job);
 }
 
-static void run_command(struct reply *r, const struct client_message *m) {
+static void run_command(struct reply *r, const struct nats_client_message *m) {
     bool busy = r->waiting == WAITING_MAX || r->waiting_bytes + m->payload.len > WAITING_BYTES_MAX;
     struct job *job = busy ? NULL : make_job(r, m);
     if (!job) {
@@ -213,7 +213,7 @@ static void run_command(struct reply *r, const struct client_message *m) {
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static void on_request(void *self, const struct client_message *m) {
+static void on_request(void *self, const struct nats_client_message *m) {
     struct reply *r = self;
     if (r->verbose)
         fprintf(stderr, "%.*s %zu bytes%s\n", slice_fmt(m->subject), m->payload.len,

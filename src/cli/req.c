@@ -25,7 +25,7 @@ struct req {
     int code;
 };
 
-static int print_json(const struct req *r, const struct client_message *m) {
+static int print_json(const struct req *r, const struct nats_client_message *m) {
     _cleanup_buf_ struct buf text = buf_make(OUTPUT_JSON_MAX);
     struct json_writer w = json_writer_make(&text, false);
     uint64_t now_ns = io_host_clock_ns(io_loop_host(session_loop(r->session)));
@@ -36,7 +36,7 @@ static int print_json(const struct req *r, const struct client_message *m) {
     return output_json(&w, &text);
 }
 
-static int print(const struct req *r, const struct client_message *m) {
+static int print(const struct req *r, const struct nats_client_message *m) {
     if (r->json)
         return print_json(r, m);
     if (r->headers)
@@ -50,7 +50,7 @@ static int print(const struct req *r, const struct client_message *m) {
     return 0;
 }
 
-static void judge(struct req *r, const struct client_message *m) {
+static void judge(struct req *r, const struct nats_client_message *m) {
     slice text, code = {0};
     if (!nats_headers_get(m->headers, slice_lit("Nats-Service-Error"), &text))
         return;
@@ -59,7 +59,7 @@ static void judge(struct req *r, const struct client_message *m) {
                          code.len ? " " : "", slice_fmt(text));
 }
 
-static void on_answer(void *self, const struct client_message *m) {
+static void on_answer(void *self, const struct nats_client_message *m) {
     struct req *r = self;
     if (session_no_responders(m)) {
         session_fail(r->session, "nobody listens on %s\n  hint: nonet reply %s --echo answers",
@@ -93,8 +93,8 @@ static void begin(struct session *session, void *self) {
     r->started_ns = io_host_clock_ns(io_loop_host(session_loop(session)));
     slice reply = slice_make(inbox, session_new_inbox(session, inbox));
     session_subscribe(session, reply, (slice){0}, on_answer, r);
-    const struct client_message m = {slice_str(r->call->words[0]), reply,
-                                     buf_slice(&r->message.headers), r->message.payload};
+    const struct nats_client_message m = {slice_str(r->call->words[0]), reply,
+                                          buf_slice(&r->message.headers), r->message.payload};
     session_publish(session, &m);
     io_timer_start(session_loop(session), &r->deadline, session_timeout_ns(session), on_deadline);
 }

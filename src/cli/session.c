@@ -1,8 +1,8 @@
 /*
  * session.c - a verb's conversation with a node (session.h).
  *
- *   session_run --> client_open --on_ready--> begin --> ... --> session_end --> client_close
- *        ^                                                                          |
+ *   session_run --> nats_client_open --on_ready--> begin --> ... --> session_end -->
+ * nats_client_close ^                                                                          |
  *        '--------------------------- loop stopped <---------- on_end <-------------'
  *
  * Answers to requests come to one inbox, "_INBOX.<random>.<number>". A session is ENDING from
@@ -36,7 +36,7 @@ struct request {
     struct io_timer timer;
     struct session *session;
     uint64_t number;
-    void (*on_reply)(void *self, const struct client_message *reply, int failed);
+    void (*on_reply)(void *self, const struct nats_client_message *reply, int failed);
     void *self;
 };
 
@@ -51,7 +51,7 @@ struct session {
     struct io_group *group;
     struct io_loop *loop;
     struct login login;
-    struct client *client;
+    struct nats_client *client;
     bool ending;
     int code;
     uint64_t timeout_ns;
@@ -78,8 +78,8 @@ struct io_loop *session_loop(struct session *s) {
     return s->loop;
 }
 
-const struct client_info *session_info(const struct session *s) {
-    return client_info(s->client);
+const struct nats_client_info *session_info(const struct session *s) {
+    return nats_client_info(s->client);
 }
 
 const char *session_address(const struct session *s) {
@@ -97,7 +97,7 @@ void session_end(struct session *s, int code) {
         return;
     s->ending = true;
     s->code = code;
-    client_close(s->client);
+    nats_client_close(s->client);
 }
 
 void session_fail(struct session *s, const char *format, ...) {
@@ -150,7 +150,7 @@ void session_release(struct session *s) {
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-void session_publish(struct session *s, const struct client_message *m) {
+void session_publish(struct session *s, const struct nats_client_message *m) {
     size_t size = m->headers.len + m->payload.len;
     if (s->ending)
         return;
@@ -160,11 +160,11 @@ void session_publish(struct session *s, const struct client_message *m) {
     else if (m->headers.len && !session_info(s)->headers)
         session_fail(s, "%s does not take headers", s->login.address);
     else
-        client_publish(s->client, m);
+        nats_client_publish(s->client, m);
 }
 
 size_t session_pending(const struct session *s) {
-    return client_pending(s->client);
+    return nats_client_pending(s->client);
 }
 
 unsigned session_subscribe(struct session *s, slice subject, slice queue, session_receiver receiver,
@@ -173,7 +173,7 @@ unsigned session_subscribe(struct session *s, slice subject, slice queue, sessio
         if (s->subscriptions[id].receiver)
             continue;
         s->subscriptions[id] = (struct subscription){receiver, self};
-        client_subscribe(s->client, id, subject, queue);
+        nats_client_subscribe(s->client, id, subject, queue);
         return id;
     }
     session_fail(s, "more than %u subscriptions", SESSION_SUBSCRIPTIONS_MAX - 1);
@@ -185,7 +185,7 @@ void session_unsubscribe(struct session *s, unsigned id) {
     if (!id || s->ending)
         return;
     s->subscriptions[id].receiver = NULL;
-    client_unsubscribe(s->client, id);
+    nats_client_unsubscribe(s->client, id);
 }
 
 void session_flush(struct session *s, void (*done)(void *self), void *self) {
@@ -196,12 +196,12 @@ void session_flush(struct session *s, void (*done)(void *self), void *self) {
         return;
     }
     s->flushes[s->flush_count++] = (struct flush){done, self};
-    client_ping(s->client);
+    nats_client_ping(s->client);
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static void answer(struct request *request, const struct client_message *reply, int failed) {
+static void answer(struct request *request, const struct nats_client_message *reply, int failed) {
     struct request done = *request;
     io_timer_stop(request->session->loop, &request->timer);
     list_remove(&request->node);
@@ -214,13 +214,13 @@ static void on_request_timeout(struct io_timer *timer) {
     answer(container_of(timer, struct request, timer), NULL, -ETIMEDOUT);
 }
 
-bool session_no_responders(const struct client_message *message) {
+bool session_no_responders(const struct nats_client_message *message) {
     struct nats_status status;
     return message->headers.len && !message->payload.len &&
            nats_headers_parse(message->headers, &status) == 0 && status.code == 503;
 }
 
-static void on_inbox(void *self, const struct client_message *message) {
+static void on_inbox(void *self, const struct nats_client_message *message) {
     struct session *s = self;
     uint64_t number;
     size_t prefix = strlen(s->inbox) - 1; /* without the '*' */
@@ -254,7 +254,8 @@ static void open_inbox(struct session *s) {
 }
 
 void session_request(struct session *s, slice subject, slice headers, slice payload,
-                     void (*on_reply)(void *self, const struct client_message *reply, int failed),
+                     void (*on_reply)(void *self, const struct nats_client_message *reply,
+                                      int failed),
                      void *self) {
     struct request *request =
         s->request_count < SESSION_REQUESTS_MAX ? mem_zalloc(1, sizeof *request) : NULL;
@@ -274,8 +275,8 @@ void session_request(struct session *s, slice subject, slice headers, slice payl
     char reply[sizeof s->inbox + NUMBER_TEXT_MAX];
     int len = snprintf(reply, sizeof reply, "%.*s%llu", (int)strlen(s->inbox) - 1, s->inbox,
                        (unsigned long long)request->number);
-    const struct client_message message = {subject, slice_make(reply, (size_t)len), headers,
-                                           payload};
+    const struct nats_client_message message = {subject, slice_make(reply, (size_t)len), headers,
+                                                payload};
     session_publish(s, &message);
 }
 
@@ -305,7 +306,7 @@ static void on_api_json(struct api *api, json_value answer_json) {
         session_fail(s, "%s was refused without a word", api->name);
 }
 
-static void on_api_reply(void *self, const struct client_message *reply, int failed) {
+static void on_api_reply(void *self, const struct nats_client_message *reply, int failed) {
     struct api *api = self;
     struct session *s = api->session;
     if (failed == -EHOSTUNREACH)
@@ -350,7 +351,7 @@ static void flush_output(struct io_task *task) {
         session_end(s, CLI_FAILED);
 }
 
-static void on_message(void *self, uint64_t sid, const struct client_message *message) {
+static void on_message(void *self, uint64_t sid, const struct nats_client_message *message) {
     struct session *s = self;
     if (s->ending || sid >= SESSION_SUBSCRIPTIONS_MAX || !s->subscriptions[sid].receiver)
         return;
@@ -383,7 +384,7 @@ static void on_client_end(void *self, const struct error *error) {
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void start(void *owner, struct io_loop *loop) {
-    static const struct client_events events = {
+    static const struct nats_client_events events = {
         .on_ready = on_ready,
         .on_message = on_message,
         .on_pong = on_pong,
@@ -392,7 +393,7 @@ static void start(void *owner, struct io_loop *loop) {
     struct session *s = owner;
     struct error error = {0};
     s->loop = loop;
-    if (client_open(loop, &s->login, s->timeout_ns, &events, s, &s->client, &error)) {
+    if (nats_client_open(loop, &s->login, s->timeout_ns, &events, s, &s->client, &error)) {
         s->code = cli_fail(&error);
         io_loop_stop(loop);
     }

@@ -17,7 +17,7 @@
 #ifndef NONET_CLI_SESSION_H
 #define NONET_CLI_SESSION_H
 
-#include "cli/client.h"
+#include "cli/nats_client.h"
 #include "wire/json.h"
 
 #define SESSION_SUBSCRIPTIONS_MAX 256u
@@ -43,18 +43,18 @@ void session_hold(struct session *session);
 void session_release(struct session *session);
 
 struct io_loop *session_loop(struct session *session);
-const struct client_info *session_info(const struct session *session);
+const struct nats_client_info *session_info(const struct session *session);
 const char *session_address(const struct session *session);
 /* How long to wait for an answer: --timeout, default 5 s. */
 uint64_t session_timeout_ns(const struct session *session);
 
-typedef void (*session_receiver)(void *self, const struct client_message *message);
+typedef void (*session_receiver)(void *self, const struct nats_client_message *message);
 
 /* Returns an id for session_unsubscribe, 0 where the session has failed. */
 unsigned session_subscribe(struct session *session, slice subject, slice queue,
                            session_receiver receiver, void *self);
 void session_unsubscribe(struct session *session, unsigned id);
-void session_publish(struct session *session, const struct client_message *message);
+void session_publish(struct session *session, const struct nats_client_message *message);
 /* Bytes waiting for the socket: publishers of much pause while there are many. */
 size_t session_pending(const struct session *session);
 /* DONE once the server has taken everything sent so far (PONG). */
@@ -63,12 +63,13 @@ void session_flush(struct session *session, void (*done)(void *self), void *self
 /* A subject nobody else knows, with its NUL, to subscribe to for answers. Returns its length. */
 size_t session_new_inbox(struct session *session, char ret_inbox[SESSION_INBOX_MAX]);
 /* True for the empty 503 by which a server says that nobody listens. */
-bool session_no_responders(const struct client_message *message);
+bool session_no_responders(const struct nats_client_message *message);
 
 /* One answer: ON_REPLY, exactly once, with the message, or NULL and why: -EHOSTUNREACH (no
    responders), -ETIMEDOUT, -ECANCELED (the session has ended: only free what is yours). */
 void session_request(struct session *session, slice subject, slice headers, slice payload,
-                     void (*on_reply)(void *self, const struct client_message *reply, int failed),
+                     void (*on_reply)(void *self, const struct nats_client_message *reply,
+                                      int failed),
                      void *self);
 
 #define SESSION_API_NO_MESSAGE 10037u /* err_code: no (further) message */

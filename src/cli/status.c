@@ -42,7 +42,7 @@ static void print_members(json_value v, const char *path, unsigned depth) {
 }
 
 static int print_info_json(const struct status *s) {
-    const struct client_info *info = session_info(s->session);
+    const struct nats_client_info *info = session_info(s->session);
     _cleanup_buf_ struct buf text = buf_make(64u << 10);
     struct json_writer w = json_writer_make(&text, false);
     json_write_object(&w);
@@ -62,7 +62,7 @@ static int print_info_json(const struct status *s) {
 }
 
 static void print_info(const struct status *s) {
-    const struct client_info *info = session_info(s->session);
+    const struct nats_client_info *info = session_info(s->session);
     output_field("name", "%s", info->name);
     output_field("version", "%s (a NATS server, not Nonet)", info->version);
     output_field("address", "%s", session_address(s->session));
@@ -72,7 +72,7 @@ static void print_info(const struct status *s) {
         output_field("tls", "%s", info->tls_version);
 }
 
-static void on_reply(void *self, const struct client_message *reply, int failed) {
+static void on_reply(void *self, const struct nats_client_message *reply, int failed) {
     struct status *s = self;
     bool json = cli_flag(s->call, "json");
     if (failed == -EHOSTUNREACH) {

@@ -27,7 +27,7 @@ struct view {
 struct stored {
     uint64_t sequence;
     slice time;
-    struct client_message message;
+    struct nats_client_message message;
 };
 
 static void ask(struct view *v);
@@ -76,7 +76,7 @@ static int print_json(const struct stored *stored) {
 }
 
 static int print(const struct view *v, const struct stored *stored) {
-    const struct client_message *m = &stored->message;
+    const struct nats_client_message *m = &stored->message;
     if (v->json)
         return print_json(stored);
     if (v->raw) {
@@ -143,8 +143,8 @@ int cli_stream_view(const struct cli_call *call) {
         .raw = cli_flag(call, "raw"),
         .headers = cli_flag(call, "headers"),
         .request = buf_make(64u << 10),
-        .header_bytes = buf_make(CLIENT_PAYLOAD_MAX),
-        .payload_bytes = buf_make(CLIENT_PAYLOAD_MAX),
+        .header_bytes = buf_make(NATS_CLIENT_PAYLOAD_MAX),
+        .payload_bytes = buf_make(NATS_CLIENT_PAYLOAD_MAX),
     };
     const char *subject = cli_value(call, "subject");
     slice name = slice_str(call->words[0]);

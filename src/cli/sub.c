@@ -20,7 +20,7 @@ struct sub {
     uint64_t count, received; /* count 0: without end */
 };
 
-static int print(const struct sub *s, const struct client_message *m) {
+static int print(const struct sub *s, const struct nats_client_message *m) {
     if (s->json)
         return output_message_json(m);
     if (!s->raw) {
@@ -37,7 +37,7 @@ static int print(const struct sub *s, const struct client_message *m) {
     return 0;
 }
 
-static void on_message(void *self, const struct client_message *message) {
+static void on_message(void *self, const struct nats_client_message *message) {
     struct sub *s = self;
     if (print(s, message))
         session_fail(s->session, "no memory to print a message of %zu bytes", message->payload.len);

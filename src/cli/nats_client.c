@@ -1,11 +1,11 @@
 /*
- * client.c - one connection to a NATS server (client.h).
+ * nats_client.c - one connection to a NATS server (nats_client.h).
  *
  * The end: whatever goes wrong is kept as words in `error`, the stream is aborted, and on_close,
  * which the loop calls later, tells the owner. So on_end never comes from inside a call, and a
  * verb may go on writing to a client that has failed in its hands.
  */
-#include "cli/client.h"
+#include "cli/nats_client.h"
 
 #include "base/mem.h"
 #include "base/number.h"
@@ -16,36 +16,36 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum client_state { CONNECTING, LOGIN, READY, CLOSING };
+enum nats_client_state { CONNECTING, LOGIN, READY, CLOSING };
 
-struct client {
+struct nats_client {
     struct io_loop *loop;
     const struct login *login;
-    const struct client_events *events;
+    const struct nats_client_events *events;
     void *self;
     struct io_stream *stream; /* NULL until connected */
     struct io_tls *tls;
     struct nats_parser parser;
     struct buf rest; /* of a message that is not whole yet */
     struct buf out;  /* one command being written */
-    enum client_state state;
+    enum nats_client_state state;
     uint64_t timeout_ns;
     struct io_timer login_timer;
-    struct client_info info;
+    struct nats_client_info info;
     struct error error;
 };
 
-const struct client_info *client_info(const struct client *c) {
+const struct nats_client_info *nats_client_info(const struct nats_client *c) {
     return &c->info;
 }
 
-size_t client_pending(const struct client *c) {
+size_t nats_client_pending(const struct nats_client *c) {
     return c->stream ? io_stream_pending(c->stream) : 0;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-static void end(struct client *c) {
+static void end(struct nats_client *c) {
     io_timer_stop(c->loop, &c->login_timer);
     io_tls_unref(c->tls);
     buf_free(&c->rest);
@@ -55,13 +55,13 @@ static void end(struct client *c) {
 }
 
 /* ERROR has been set: no more bytes, and on_close will tell. */
-static void abort_stream(struct client *c) {
+static void abort_stream(struct nats_client *c) {
     c->state = CLOSING;
     if (c->stream)
         io_stream_abort(c->stream);
 }
 
-void client_fail(struct client *c, int code, const char *format, ...) {
+void nats_client_fail(struct nats_client *c, int code, const char *format, ...) {
     if (c->state == CLOSING)
         return;
     char words[sizeof c->error.message];
@@ -73,7 +73,7 @@ void client_fail(struct client *c, int code, const char *format, ...) {
     abort_stream(c);
 }
 
-void client_close(struct client *c) {
+void nats_client_close(struct nats_client *c) {
     if (c->state == CLOSING)
         return;
     c->state = CLOSING;
@@ -83,7 +83,7 @@ void client_close(struct client *c) {
 }
 
 static void on_close(void *owner, int reason) {
-    struct client *c = owner;
+    struct nats_client *c = owner;
     if (c->state != CLOSING)
         error_set(&c->error, reason ? reason : -ECONNRESET, "%s closed the connection%s%s%s",
                   c->login->address, c->state == READY ? "" : " during the login",
@@ -93,46 +93,46 @@ static void on_close(void *owner, int reason) {
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-void client_write(struct client *c, slice bytes) {
+void nats_client_write(struct nats_client *c, slice bytes) {
     if (c->state == CLOSING)
         return;
     int failed = io_stream_write(c->stream, bytes);
     if (failed)
-        client_fail(c, failed, "cannot send to %s: %s", c->login->address, error_name(failed));
+        nats_client_fail(c, failed, "cannot send to %s: %s", c->login->address, error_name(failed));
 }
 
 /* Sends what has been written to c->out. */
-static void write_out(struct client *c, int failed) {
+static void write_out(struct nats_client *c, int failed) {
     if (failed)
-        client_fail(c, failed, "no memory to send to %s", c->login->address);
+        nats_client_fail(c, failed, "no memory to send to %s", c->login->address);
     else
-        client_write(c, buf_slice(&c->out));
+        nats_client_write(c, buf_slice(&c->out));
     buf_clear(&c->out);
 }
 
-void client_publish(struct client *c, const struct client_message *m) {
+void nats_client_publish(struct nats_client *c, const struct nats_client_message *m) {
     write_out(c, nats_write_pub(&c->out, m->subject, m->reply, m->headers, m->payload));
 }
 
-void client_subscribe(struct client *c, uint64_t sid, slice subject, slice queue) {
+void nats_client_subscribe(struct nats_client *c, uint64_t sid, slice subject, slice queue) {
     char text[NUMBER_TEXT_MAX];
     size_t len = number_format_u64(sid, text);
     write_out(c, nats_write_sub(&c->out, subject, queue, slice_make(text, len)));
 }
 
-void client_unsubscribe(struct client *c, uint64_t sid) {
+void nats_client_unsubscribe(struct nats_client *c, uint64_t sid) {
     char text[NUMBER_TEXT_MAX];
     size_t len = number_format_u64(sid, text);
     write_out(c, nats_write_unsub(&c->out, slice_make(text, len), 0));
 }
 
-void client_ping(struct client *c) {
-    client_write(c, slice_lit("PING\r\n"));
+void nats_client_ping(struct nats_client *c) {
+    nats_client_write(c, slice_lit("PING\r\n"));
 }
 
 /* --- logging in ------------------------------------------------------------------------------- */
 
-static void log_in(struct client *c) {
+static void log_in(struct nats_client *c) {
     int failed =
         login_write_connect(c->login, slice_str(c->info.nonce), c->tls != NULL, &c->out, &c->error);
     if (!failed)
@@ -148,11 +148,11 @@ static void log_in(struct client *c) {
 }
 
 static void on_tls_ready(void *owner, int failed, const char *why) {
-    struct client *c = owner;
+    struct nats_client *c = owner;
     if (c->state == CLOSING)
         return;
     if (failed) {
-        client_fail(c, failed, "TLS with %s failed: %s", c->login->address, why);
+        nats_client_fail(c, failed, "TLS with %s failed: %s", c->login->address, why);
         error_hint(&c->error, "--tls-ca FILE trusts the server's own authority, --tls-insecure "
                               "anybody");
         return;
@@ -161,7 +161,7 @@ static void on_tls_ready(void *owner, int failed, const char *why) {
     log_in(c);
 }
 
-static void start_tls(struct client *c) {
+static void start_tls(struct nats_client *c) {
     int failed = login_make_tls(io_loop_host(c->loop), c->login, &c->tls, &c->error);
     if (!failed) {
         failed = io_stream_start_tls(c->stream, c->tls, (slice){0}, c->timeout_ns, on_tls_ready);
@@ -186,13 +186,13 @@ static bool read_flag(json_value root, slice key) {
     return json_bool(json_member(root, key), &value) == 0 && value;
 }
 
-static int read_info(struct client *c, slice json) {
+static int read_info(struct nats_client *c, slice json) {
     struct json_doc doc;
     json_init(&doc);
     int failed = json_parse(&doc, json);
     if (!failed) {
         json_value root = json_root(&doc);
-        struct client_info *info = &c->info;
+        struct nats_client_info *info = &c->info;
         read_text(root, slice_lit("server_name"), info->name, sizeof info->name);
         read_text(root, slice_lit("version"), info->version, sizeof info->version);
         read_text(root, slice_lit("nonce"), info->nonce, sizeof info->nonce);
@@ -206,12 +206,13 @@ static int read_info(struct client *c, slice json) {
     return failed;
 }
 
-static void on_info(struct client *c, slice json) {
+static void on_info(struct nats_client *c, slice json) {
     if (c->state != CONNECTING || c->tls)
         return; /* later ones tell of a cluster's other servers */
     int failed = read_info(c, json);
     if (failed)
-        client_fail(c, failed, "%s does not speak NATS: its INFO is not JSON", c->login->address);
+        nats_client_fail(c, failed, "%s does not speak NATS: its INFO is not JSON",
+                         c->login->address);
     else if (c->info.tls_required || c->login->tls)
         start_tls(c);
     else
@@ -220,7 +221,7 @@ static void on_info(struct client *c, slice json) {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static void on_pong(struct client *c) {
+static void on_pong(struct nats_client *c) {
     if (c->state == LOGIN) {
         c->state = READY;
         io_timer_stop(c->loop, &c->login_timer);
@@ -230,34 +231,35 @@ static void on_pong(struct client *c) {
     }
 }
 
-static void on_err(struct client *c, slice text) {
+static void on_err(struct nats_client *c, slice text) {
     bool refused = slice_find_slice(text, slice_lit("Authorization")) >= 0 ||
                    slice_find_slice(text, slice_lit("Authentication")) >= 0;
     if (refused && c->state == LOGIN) {
-        client_fail(c, -EACCES, "%s refuses this login: %.*s", c->login->address, slice_fmt(text));
+        nats_client_fail(c, -EACCES, "%s refuses this login: %.*s", c->login->address,
+                         slice_fmt(text));
         error_hint(&c->error, "who are you? --user NAME --password SECRET, --token, --creds FILE, "
                               "or nats://NAME:SECRET@host:port");
     } else {
-        client_fail(c, -EREMOTEIO, "%s says: %.*s", c->login->address, slice_fmt(text));
+        nats_client_fail(c, -EREMOTEIO, "%s says: %.*s", c->login->address, slice_fmt(text));
     }
 }
 
-static void on_message(struct client *c, const struct nats_event *event) {
+static void on_message(struct nats_client *c, const struct nats_event *event) {
     uint64_t sid;
     if (c->state != READY || number_parse_u64(event->sid, &sid))
         return;
-    const struct client_message message = {event->subject, event->reply, event->headers,
-                                           event->payload};
+    const struct nats_client_message message = {event->subject, event->reply, event->headers,
+                                                event->payload};
     c->events->on_message(c->self, sid, &message);
 }
 
-static void handle(struct client *c, const struct nats_event *event) {
+static void handle(struct nats_client *c, const struct nats_event *event) {
     switch (event->kind) {
     case NATS_INFO:
         on_info(c, event->payload);
         return;
     case NATS_PING:
-        client_write(c, slice_lit("PONG\r\n"));
+        nats_client_write(c, slice_lit("PONG\r\n"));
         return;
     case NATS_PONG:
         on_pong(c);
@@ -275,7 +277,7 @@ static void handle(struct client *c, const struct nats_event *event) {
 }
 
 /* Returns how much of BYTES has been used; what is left is the beginning of a message. */
-static size_t consume(struct client *c, slice bytes) {
+static size_t consume(struct nats_client *c, slice bytes) {
     size_t used = 0, consumed;
     struct nats_event event;
     while (c->state != CLOSING) {
@@ -283,8 +285,8 @@ static size_t consume(struct client *c, slice bytes) {
         if (result == 0)
             return used;
         if (result < 0) {
-            client_fail(c, result, "%s does not speak NATS: %s", c->login->address,
-                        nats_error_detail((enum nats_error)c->parser.error));
+            nats_client_fail(c, result, "%s does not speak NATS: %s", c->login->address,
+                             nats_error_detail((enum nats_error)c->parser.error));
             break;
         }
         used += consumed;
@@ -294,13 +296,13 @@ static size_t consume(struct client *c, slice bytes) {
 }
 
 static void on_bytes(void *owner, slice bytes) {
-    struct client *c = owner;
+    struct nats_client *c = owner;
     if (c->rest.len == 0)
         bytes = slice_skip(bytes, consume(c, bytes));
     if (bytes.len == 0)
         return;
     if (buf_append(&c->rest, bytes))
-        client_fail(c, -ENOMEM, "no memory for what %s sends", c->login->address);
+        nats_client_fail(c, -ENOMEM, "no memory for what %s sends", c->login->address);
     else if (c->rest.len >= c->parser.need)
         buf_consume(&c->rest, consume(c, buf_slice(&c->rest)));
 }
@@ -308,14 +310,15 @@ static void on_bytes(void *owner, slice bytes) {
 /* --- connecting ------------------------------------------------------------------------------- */
 
 static void on_login_late(struct io_timer *timer) {
-    struct client *c = container_of(timer, struct client, login_timer);
+    struct nats_client *c = container_of(timer, struct nats_client, login_timer);
     if (c->stream) /* else io_connect has the same limit */
-        client_fail(c, -ETIMEDOUT, "%s does not answer as a NATS server would", c->login->address);
+        nats_client_fail(c, -ETIMEDOUT, "%s does not answer as a NATS server would",
+                         c->login->address);
 }
 
 static void on_connect(void *owner, struct io_stream *stream, int failed) {
     static const struct io_stream_events events = {.on_bytes = on_bytes, .on_close = on_close};
-    struct client *c = owner;
+    struct nats_client *c = owner;
     if (failed) {
         if (c->state != CLOSING) {
             error_set(&c->error, failed, "cannot reach %s: %s", c->login->address,
@@ -327,16 +330,16 @@ static void on_connect(void *owner, struct io_stream *stream, int failed) {
         return;
     }
     c->stream = stream;
-    io_stream_set_out_max(stream, CLIENT_OUT_MAX);
+    io_stream_set_out_max(stream, NATS_CLIENT_OUT_MAX);
     io_stream_set_events(stream, &events, c);
     if (c->state == CLOSING)
         io_stream_close(stream);
 }
 
-int client_open(struct io_loop *loop, const struct login *login, uint64_t timeout_ns,
-                const struct client_events *events, void *self, struct client **ret_client,
-                struct error *ret_error) {
-    struct client *c = mem_zalloc(1, sizeof *c);
+int nats_client_open(struct io_loop *loop, const struct login *login, uint64_t timeout_ns,
+                     const struct nats_client_events *events, void *self,
+                     struct nats_client **ret_client, struct error *ret_error) {
+    struct nats_client *c = mem_zalloc(1, sizeof *c);
     if (!c)
         return error_set(ret_error, -ENOMEM, "no memory to connect");
     c->loop = loop;
@@ -345,9 +348,9 @@ int client_open(struct io_loop *loop, const struct login *login, uint64_t timeou
     c->self = self;
     c->timeout_ns = timeout_ns;
     c->parser = nats_parser_make(NATS_SERVER);
-    c->parser.payload_max = CLIENT_PAYLOAD_MAX;
-    c->rest = buf_make(CLIENT_PAYLOAD_MAX + 2u * IO_READ_BYTES);
-    c->out = buf_make(CLIENT_PAYLOAD_MAX + 2u * IO_READ_BYTES);
+    c->parser.payload_max = NATS_CLIENT_PAYLOAD_MAX;
+    c->rest = buf_make(NATS_CLIENT_PAYLOAD_MAX + 2u * IO_READ_BYTES);
+    c->out = buf_make(NATS_CLIENT_PAYLOAD_MAX + 2u * IO_READ_BYTES);
     c->info.tls_version = "";
     int failed = io_connect(loop, login->address, timeout_ns, on_connect, c);
     if (failed) {
