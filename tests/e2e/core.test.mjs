@@ -22,7 +22,7 @@ onBoth('core', {}, (it) => {
     const [wanted, other] = [await collect(b, 'news.sport'), await collect(b, 'news.art')];
     a.publish('news.sport', 'goal');
     a.publish('news.sport');
-    await a.flush();
+    await until(() => wanted.length >= 2);
     await b.flush();
     assert.deepEqual(texts(wanted), ['goal', '']);
     assert.equal(other.length, 0);
@@ -208,9 +208,9 @@ onBoth('core', {}, (it) => {
     const [quiet, other] = [await server.connect(t, { noEcho: true }), await server.connect(t)];
     const [own, theirs] = [await collect(quiet, 'echo'), await collect(other, 'echo')];
     quiet.publish('echo', 'q');
-    await quiet.flush();
+    await until(() => theirs.length === 1);
     other.publish('echo', 'o');
-    await other.flush();
+    await until(() => own.length === 1);
     await quiet.flush();
     assert.deepEqual(texts(own), ['o']);
     assert.deepEqual(texts(theirs), ['q', 'o']);
@@ -221,6 +221,7 @@ onBoth('core', {}, (it) => {
     const got = await collect(subscriber, 'drain');
     for (let i = 0; i < 1000; i++) publisher.publish('drain', String(i));
     await publisher.flush();
+    await until(() => got.length > 0);
     await subscriber.drain();
     assert.equal(got.length, 1000);
     assert.equal(await subscriber.closed(), undefined);
