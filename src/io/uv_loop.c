@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 _Static_assert(IO_LOOPS_MAX <= IO_ATTENTION_WORKER, "each loop has its attention bit");
 
@@ -42,12 +44,24 @@ int64_t io_loop_wall_ns(const struct io_loop *loop) {
 
 void io_loop_attend(struct io_loop *loop, unsigned bit) {
     atomic_fetch_or(&loop->attention[bit / 64], UINT64_C(1) << (bit % 64));
-    if (atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, false))
-        check(uv_async_send(&loop->wake) == 0);
+    if (!atomic_load(&loop->asleep) || !atomic_exchange(&loop->asleep, false))
+        return;
+    uint64_t one = 1;
+    ssize_t wrote;
+    do {
+        wrote = write(loop->wake_fd, &one, sizeof one);
+    } while (wrote < 0 && errno == EINTR);
+    check(wrote == (ssize_t)sizeof one);
 }
 
-static void on_wake(uv_async_t *wake) {
-    io_loop_enter(wake->data);
+static void on_wake(uv_poll_t *wake, int status, int events) {
+    (void)status;
+    (void)events;
+    struct io_loop *loop = wake->data;
+    uint64_t count;
+    io_loop_enter(loop);
+    ssize_t ignored = read(loop->wake_fd, &count, sizeof count);
+    (void)ignored;
 }
 
 /* libuv runs timers before it waits, and the wait would not know that there is work: stop is how
@@ -258,6 +272,8 @@ static void loop_free(struct io_loop *loop) {
         mem_free(container_of(node, struct signal_watch, node));
     }
     check(uv_loop_close(&loop->uv) == 0);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
     io_pool_free(&loop->pool);
     mem_free(loop->read_buffer);
     mem_free(loop->plain_buffer);
@@ -280,11 +296,13 @@ static int loop_create(struct io_group *group, unsigned index, struct io_loop **
         mem_free(loop);
         return failed;
     }
-    failed = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    check(uv_timer_init(&loop->uv, &loop->alarm) == 0);
+    loop->alarm.data = loop;
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    failed = loop->wake_fd < 0 ? -errno : uv_poll_init(&loop->uv, &loop->wake, loop->wake_fd);
     if (failed == 0) {
         loop->wake.data = loop;
-        check(uv_timer_init(&loop->uv, &loop->alarm) == 0);
-        loop->alarm.data = loop;
+        check(uv_poll_start(&loop->wake, UV_READABLE, on_wake) == 0);
     }
     io_loop_read_clock(loop);
     wheel_init(&loop->wheel, loop->now_ns / IO_NS_PER_MS);

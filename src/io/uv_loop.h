@@ -3,7 +3,9 @@
  *
  * A turn (loop.h) is one uv_run(UV_RUN_ONCE), which waits and calls back sockets, and behind it
  * everything libuv does not know: messages, the timer wheel, tasks, output, hand-over. libuv has
- * one handle of ours for all timers (alarm) and one for all wake-ups (wake).
+ * one handle of ours for all timers (alarm) and one for all wake-ups (wake: an eventfd, because a
+ * loop woken by uv_async spins until the sender's system call has returned, which measured ten
+ * times the cost of the wake-up itself where both share a core).
  *
  * WAKING. Whoever has something for a loop sets a bit of its `attention` and then looks at
  * `asleep`; the loop sets `asleep` and then looks at its attention. In the one order that
@@ -47,7 +49,8 @@ struct io_loop {
     void *owner;
 
     uv_loop_t uv;
-    uv_async_t wake;
+    int wake_fd; /* an eventfd */
+    uv_poll_t wake;
     uv_timer_t alarm;  /* rings when the wheel has something to do */
     uint64_t alarm_ms; /* WHEEL_NEVER: does not run */
     struct wheel wheel;
