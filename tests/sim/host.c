@@ -105,8 +105,10 @@ bool sim_host_down(const struct io_host *host) {
     return host->down;
 }
 
-void sim_cut_at(struct io_host *host, uint64_t steps) {
+uint64_t sim_cut_at(struct io_host *host, uint64_t steps) {
+    uint64_t before = host->cut_in;
     host->cut_in = steps;
+    return before;
 }
 
 uint64_t sim_disk_steps(const struct io_host *host) {

@@ -123,6 +123,60 @@ static void judge_seek(struct world *world, unsigned index, struct log_stream *s
         world_check_record(world, index, wanted, &record);
 }
 
+struct scan {
+    struct world *world;
+    unsigned index;
+    uint64_t next; /* the oracle's next message */
+    int64_t time_ns;
+};
+
+static uint64_t next_at_or_after(const struct model_stream *stream, uint64_t from,
+                                 int64_t time_ns) {
+    uint64_t s = from;
+    while (s <= stream->last &&
+           !(model_lives(stream, s) && model_at(stream, s)->time_ns >= time_ns))
+        s++;
+    return s;
+}
+
+static int on_scanned(void *self, const struct log_record *record) {
+    struct scan *scan = self;
+    const struct model_stream *expected = &scan->world->shown.streams[scan->index];
+    scan->next = next_at_or_after(expected, scan->next, scan->time_ns);
+    if (record->sequence != scan->next)
+        campaign_fail(scan->world->campaign, "stream %u: a scan finds %" PRIu64 " and not %" PRIu64,
+                      scan->index, record->sequence, scan->next);
+    world_check_record(scan->world, scan->index, scan->next++, record);
+    return 0;
+}
+
+/* A walk from a time on, the place of that time, and how many messages there are from a place. */
+static void judge_walks(struct world *world, unsigned index, struct log_stream *stream) {
+    const struct model_stream *expected = &world->shown.streams[index];
+    int64_t time_ns = world->clock_ns - (int64_t)world_below(world, 200000);
+    uint64_t first = next_at_or_after(expected, expected->first, time_ns), sequence = 0;
+    struct scan scan = {world, index, expected->first, time_ns};
+    int failed = log_scan(world->log, stream, time_ns, on_scanned, &scan);
+    if (failed || next_at_or_after(expected, scan.next, time_ns) <= expected->last)
+        campaign_fail(world->campaign, "stream %u: a scan answers %d and ends before %" PRIu64,
+                      index, failed, scan.next);
+    for (int i = 0; i < READ_TRIES; i++) {
+        failed = log_seek_time(world->log, stream, time_ns, &sequence);
+        if (failed != -EINPROGRESS || load(world, stream, sequence, NULL))
+            break;
+    }
+    /* It may stand on a hole, as long as the next message is the right one. */
+    if (failed || sequence > first || next_at_or_after(expected, sequence, INT64_MIN) != first)
+        campaign_fail(world->campaign,
+                      "stream %u: a time is found (%d) at %" PRIu64 " and not %" PRIu64, index,
+                      failed, sequence, first);
+    uint64_t count = log_count(world->log, stream, (slice){0}, expected->first);
+    if (count != expected->live)
+        campaign_fail(world->campaign,
+                      "stream %u: %" PRIu64 " messages are counted and not %" PRIu64, index, count,
+                      expected->live);
+}
+
 /* --- streams ---------------------------------------------------------------------------------- */
 
 static void judge_subjects(struct world *world, unsigned index, struct log_stream *stream) {
@@ -163,12 +217,12 @@ static void judge_names(struct world *world) {
     for (unsigned i = 0; i < MODEL_STREAMS; i++)
         known += world->shown.streams[i].exists;
     for (struct log_stream *s = NULL; (s = log_stream_next(world->log, s)) != NULL;)
-        found++;
+        found += !slice_equal(log_stream_name(s), slice_lit(WORLD_MEMORY));
     if (found != known)
         campaign_fail(world->campaign, "there are %u streams and not %u", found, known);
 }
 
-void world_judge(struct world *world) {
+void world_judge_streams(struct world *world) {
     judge_names(world);
     for (unsigned i = 0; i < MODEL_STREAMS; i++) {
         struct log_stream *stream = log_stream_find(world->log, model_stream_name(i));
@@ -180,7 +234,12 @@ void world_judge(struct world *world) {
         judge_subjects(world, i, stream);
         judge_messages(world, i, stream);
         judge_seek(world, i, stream);
+        judge_walks(world, i, stream);
     }
+}
+
+void world_judge(struct world *world) {
+    world_judge_streams(world);
     for (unsigned i = 0; i < MODEL_OWNERS; i++) {
         const struct model_owner *found = &world->found[i].found;
         const struct model_owner *expected = &world->shown.owners[i];

@@ -90,8 +90,9 @@ const char *sim_log_text(struct io_host *host); /* what loggers wrote on this ma
 void sim_power_cut(struct io_host *host);
 void sim_kill(struct io_host *host);
 /* Cuts the power at the STEPS-th step from now (1: before the next one); 0 takes it back. Steps are
-   the disk calls that change something; a sync is two: its start and its end. */
-void sim_cut_at(struct io_host *host, uint64_t steps);
+   the disk calls that change something; a sync is two: its start and its end. Returns how many
+   were still to go. */
+uint64_t sim_cut_at(struct io_host *host, uint64_t steps);
 uint64_t sim_disk_steps(const struct io_host *host);
 bool sim_host_down(const struct io_host *host);
 /* The next life of a machine that is down. The ghost stays valid till sim_free. */

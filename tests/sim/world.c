@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#define CHECKPOINTS_ASKED_MAX 16 /* the log turns away whoever comes 65th */
+
 uint64_t world_below(struct world *world, uint64_t bound) {
     return sim_below(world->sim, bound);
 }
@@ -213,6 +215,7 @@ static void stage_ops(struct world *world, struct log_batch *batch, struct world
         if ((failed == -ENOENT && op.kind == MODEL_DELETE) || failed == -EBUSY)
             continue; /* -EBUSY: a stream's limits are changed by a batch of their own */
         allow(world, "a change", failed);
+        world->refused_once |= failed == -EAGAIN;
         if (failed)
             break;
         if (op.kind == MODEL_REMOVE || fresh) /* named anew only in a later batch */
@@ -298,6 +301,7 @@ static void commit_batch(struct world *world, uint64_t wanted) {
         return;
     int failed = log_batch_begin(world->log, &batch);
     allow(world, "begin", failed);
+    world->refused_once |= failed == -EAGAIN;
     if (failed)
         return;
     struct world_pending *pending = next_pending(world);
@@ -322,7 +326,7 @@ static void on_memory_done(struct log_commit *commit, int failed) {
 
 /* A stream that a restart forgets; its batches take positions and no disk. */
 static void commit_in_memory(struct world *world) {
-    slice name = slice_lit("in memory");
+    slice name = slice_lit(WORLD_MEMORY);
     struct log_batch *batch;
     if (world->committed - world->shown_position >= WORLD_PENDING - 1 ||
         log_batch_begin(world->log, &batch) != 0)
@@ -370,18 +374,57 @@ static void read_something(struct world *world) {
 
 static void on_checkpoint(void *self, int failed) {
     struct world *world = self;
-    if (failed && !world->faulty && !sim_host_down(world->host) && !world->stopped)
-        campaign_fail(world->campaign, "a checkpoint fails: %d", failed);
+    if (world->checkpoints-- == 0)
+        campaign_fail(world->campaign, "a checkpoint is told twice");
+    if (failed && !world->faulty && !world->stopping && !sim_host_down(world->host))
+        campaign_fail(world->campaign, "a checkpoint fails: %s", error_name(failed));
 }
 
 void world_checkpoint(struct world *world) {
+    if (world->checkpoints >= CHECKPOINTS_ASKED_MAX)
+        return;
+    world->checkpoints++;
     log_checkpoint(world->log, on_checkpoint, world);
+}
+
+static bool all_shown(void *self) {
+    const struct world *world = self;
+    for (uint64_t p = world->shown_position + 1; p <= world->committed; p++)
+        if (!world->pending[p % WORLD_PENDING].done)
+            return false;
+    return true;
+}
+
+/* Waits until all is on disk; then readers must see exactly what the oracle says. */
+static void look_at_all(struct world *world) {
+    bool shown = sim_run_until(world->sim, all_shown, world, 10 * SIM_SECOND);
+    if (world->faulty || world->fatal || sim_host_down(world->host))
+        return;
+    if (!shown)
+        campaign_fail(world->campaign, "position %" PRIu64 " is never done",
+                      world->shown_position + 1);
+    uint64_t armed = sim_cut_at(world->host, 0);
+    world_judge_streams(world);
+    (void)sim_cut_at(world->host, armed);
+}
+
+/* What is pushed back must find room once the log has had time: the first batch behind a wait. */
+static void wait_for_room(struct world *world) {
+    sim_run_for(world->sim, 2 * SIM_SECOND);
+    world->refused_once = false;
+    if (world->faulty || world->fatal || sim_host_down(world->host))
+        return;
+    commit_batch(world, 1);
+    if (world->refused_once)
+        campaign_fail(world->campaign, "pushed back, and two seconds later there is still no room");
 }
 
 static void act(struct world *world) {
     uint64_t dice = world_below(world, 100);
     if (dice < 50)
         commit_batch(world, 1 + world_below(world, 5));
+    else if (dice == 99)
+        look_at_all(world);
     else if (dice < 52)
         commit_batch(world, 0);
     else if (dice < 54)
@@ -400,8 +443,11 @@ static void act(struct world *world) {
 }
 
 void world_live(struct world *world, uint64_t actions) {
-    for (; actions > 0 && !sim_host_down(world->host) && !world->fatal; actions--)
+    for (; actions > 0 && !sim_host_down(world->host) && !world->fatal; actions--) {
         act(world);
+        if (world->refused_once && one_in(world, 4))
+            wait_for_room(world);
+    }
     if (world->refused && !sim_host_down(world->host)) {
         sim_run_for(world->sim, SIM_SECOND);
         if (!world->fatal)
@@ -421,10 +467,13 @@ void world_stop(struct world *world) {
     uint64_t last = world->committed;
     while (last > world->shown_position && !world->pending[last % WORLD_PENDING].durable)
         last--;
+    world->stopping = true;
     log_close(world->log, on_stopped, world);
     if (!sim_run_until(world->sim, is_stopped, world, 600 * SIM_SECOND))
         campaign_fail(world->campaign, "the log does not stop");
     world->log = NULL;
+    if (world->checkpoints > 0)
+        campaign_fail(world->campaign, "stopped, and a checkpoint was never told");
     if (!sim_host_down(world->host) && !world->faulty && world->shown_position < last)
         campaign_fail(world->campaign, "stopped at %" PRIu64 " of %" PRIu64, world->shown_position,
                       last);
@@ -442,8 +491,10 @@ void world_leave(struct world *world) {
 
 int world_open(struct world *world) {
     struct error error = {0};
-    world->fatal = world->stopped = world->refused = false;
+    world->fatal = world->stopping = world->stopped = world->refused = false;
     world->memory_batches = world->memory_done = 0;
+    world->checkpoints = 0;
+    world->refused_once = false;
     for (unsigned i = 0; i < MODEL_OWNERS; i++)
         world->found[i].found = (struct model_owner){0};
     int failed = io_group_create(world->host, 1, &world->group);
@@ -507,7 +558,8 @@ void world_recover(struct world *world, bool cuts) {
 /* --- the whole -------------------------------------------------------------------------------- */
 
 void world_make(struct world *world, struct campaign *campaign, uint64_t seed) {
-    struct sim_options options = {.trace = campaign->trace ? stderr : NULL};
+    struct sim_options options = {.trace = campaign->trace ? stderr : NULL,
+                                  .sector_bytes = seed & 2 ? 4096 : 512};
     memset(world, 0, sizeof(*world));
     world->campaign = campaign;
     world->sim = sim_create(seed, &options);

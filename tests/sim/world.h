@@ -18,7 +18,8 @@
 #include "sim.h"
 
 #define WORLD_DIRECTORY "data"
-#define WORLD_PENDING 1024u /* batches committed and not yet shown */
+#define WORLD_MEMORY "in memory" /* the stream that a restart forgets */
+#define WORLD_PENDING 1024u      /* batches committed and not yet shown */
 
 struct world_pending {
     struct log_commit commit; /* first */
@@ -53,8 +54,10 @@ struct world {
     bool faulty;  /* io or memory has been made to fail in this life: more answers are allowed */
     bool fatal;   /* on_fatal was called */
     bool refused; /* a commit has failed */
-    bool stopped; /* log_close is done */
+    bool stopping, stopped; /* log_close was called, is done */
     unsigned memory_batches, memory_done;
+    unsigned checkpoints; /* asked for and not yet told */
+    bool refused_once;    /* pushed back since the last wait */
 };
 
 /* Makes room, machine and options; the log is opened by world_recover. */
@@ -64,7 +67,6 @@ void world_free(struct world *world);
 must_use int world_open(struct world *world);
 /* Opens, however often the attempt is cut (CUTS: whether it may be), and judges. */
 void world_recover(struct world *world, bool cuts);
-void world_judge(struct world *world);
 /* ACTIONS things are done, or fewer where the machine goes down or the log fails. */
 void world_live(struct world *world, uint64_t actions);
 void world_checkpoint(struct world *world);
@@ -75,6 +77,8 @@ void world_leave(struct world *world);
 uint64_t world_below(struct world *world, uint64_t bound);
 
 /* --- judge.c: for world.c */
+void world_judge(struct world *world);         /* right behind an open */
+void world_judge_streams(struct world *world); /* at any time when all is shown */
 /* The message there, read to the end: 0, -ENOENT, or an error. */
 must_use int world_read(struct world *world, struct log_stream *stream, uint64_t sequence,
                         struct log_record *ret_record);
