@@ -97,6 +97,57 @@ static void connections_are_dealt_in_turn(void **state) {
         assert_int_equal(atomic_load(&party.per_loop[i]), GUESTS / ROOMS);
 }
 
+/* --- before the group runs, for other loops only ---------------------------------------------- */
+
+static void early_leaves(void *owner, int reason) {
+    struct party *party = owner;
+    check(reason == 0);
+    atomic_fetch_add(&party->left, 1);
+}
+
+static void early_arrives(void *owner, struct io_loop *loop, struct io_stream *stream) {
+    static const struct io_stream_events events = {.on_bytes = guest_bytes,
+                                                   .on_close = early_leaves};
+    struct party *party = owner;
+    io_stream_set_events(stream, &events, party);
+    atomic_fetch_add(&party->per_loop[io_loop_index(loop)], 1);
+}
+
+static bool early_left(struct stage *stage) {
+    struct party *party = stage->state;
+    return atomic_load(&party->left) == 2;
+}
+
+static void early_start(void *owner, struct io_loop *loop) {
+    struct stage *stage = owner;
+    struct party *party = stage->state;
+    if (io_loop_index(loop) != 0)
+        return;
+    for (unsigned i = 0; i < 2; i++)
+        close(stage_raw_connect(io_listener_address(party->listener)));
+    stage_when(stage, early_left, party_over);
+}
+
+static void a_listener_made_before_the_run_deals_to_the_loops_it_names(void **state) {
+    (void)state;
+    struct party party = {0};
+    struct stage stage = {.state = &party};
+    check(io_host_create(&stage.host) == 0 && io_group_create(stage.host, 3, &stage.group) == 0);
+    stage.loop = io_group_loop(stage.group, 0);
+    struct io_listen_options options = {.address = "127.0.0.1:0",
+                                        .loop_first = 1,
+                                        .loop_count = 2,
+                                        .on_accept = early_arrives,
+                                        .owner = &party};
+    assert_int_equal(io_listen(stage.loop, &options, &party.listener, NULL), 0);
+    assert_int_equal(io_group_run(stage.group, early_start, &stage), 0);
+    io_group_free(stage.group);
+    io_host_free(stage.host);
+    assert_int_equal(atomic_load(&party.per_loop[0]), 0);
+    assert_int_equal(atomic_load(&party.per_loop[1]), 1);
+    assert_int_equal(atomic_load(&party.per_loop[2]), 1);
+}
+
 /* --- out of descriptors ----------------------------------------------------------------------- */
 
 static bool has_paused(struct stage *stage) {
@@ -189,6 +240,7 @@ static void addresses_are_taken_or_refused_with_words(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connections_are_dealt_in_turn),
+        cmocka_unit_test(a_listener_made_before_the_run_deals_to_the_loops_it_names),
         cmocka_unit_test(without_descriptors_accepting_pauses),
         cmocka_unit_test(addresses_are_taken_or_refused_with_words),
     };
