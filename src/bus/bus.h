@@ -1,5 +1,5 @@
 /*
- * bus.h - subjects: publish, subscribe, queue groups, requests. The only way rooms meet.
+ * bus.h - subjects: publish, subscribe, queue groups. The only way rooms meet.
  *
  * Every shard has its own bus, used on that shard's thread only. Each bus holds the interest of
  * the whole node: its own subscriptions with their receivers, and for every other shard which
@@ -39,7 +39,6 @@
 #define BUS_SUBJECT_MAX 4096
 #define BUS_SHARDS_MAX 64u
 #define BUS_SUBSCRIPTIONS_MAX (16u << 20) /* per shard */
-#define BUS_REQUESTS_MAX 65536u           /* under way, per shard */
 
 struct bus;
 struct bus_subscription;
@@ -133,27 +132,6 @@ bool bus_route_has_interest(struct bus *bus, slice subject, struct bus_route *ro
    id where the owner may go away). */
 must_use int bus_fence(struct bus *bus, void (*done)(void *self, uint64_t id), void *self,
                        uint64_t id);
-
-/* --- requests ----------------------------------------------------------------------------- */
-
-/* Sends a request and collects answers. ON_REPLY is called for each answer with the message, and
-   last with NULL and why it ended: 0 (enough answers), -EHOSTUNREACH (no responders), -ETIMEDOUT
-   (deadline; scatter-gather ends like this or by stall), -ECANCELED. After that the request is
-   gone. Never called from inside bus_request. */
-struct bus_request_options {
-    struct bus_message message; /* its reply is ignored */
-    uint64_t timeout_ns;        /* whole deadline; 0 = 2 s */
-    unsigned replies_max;       /* 0 = 1; more = scatter-gather */
-    uint64_t stall_ns;          /* scatter-gather: end when no answer came for so long; 0 = none */
-    void (*on_reply)(void *owner, const struct bus_message *reply, int ended);
-    void *owner;
-};
-struct bus_request;
-/* 0, -ENOBUFS (BUS_REQUESTS_MAX), -ENOMEM. RET_REQUEST may be NULL. */
-must_use int bus_request(struct bus *bus, const struct bus_request_options *options,
-                         struct bus_request **ret_request);
-/* Ends it without further calls. */
-void bus_request_cancel(struct bus *bus, struct bus_request *request);
 
 /* --- figures ------------------------------------------------------------------------------ */
 

@@ -22,6 +22,38 @@
 
 #include "bus/streams.h"
 
+#define CONSUMERS_PER_STREAM_MAX 100000u
+#define CONSUMER_WAITING_MAX_DEFAULT 512u
+#define CONSUMER_ACK_PENDING_DEFAULT 1000u
+#define CONSUMER_ACK_WAIT_DEFAULT_NS (30 * 1000000000ull)
+#define CONSUMER_INACTIVE_DEFAULT_NS (5 * 1000000000ull)
+
+enum consumer_deliver {
+    DELIVER_ALL,
+    DELIVER_LAST,
+    DELIVER_NEW,
+    DELIVER_FROM_SEQUENCE,
+    DELIVER_FROM_TIME,
+    DELIVER_LAST_PER_SUBJECT
+};
+enum consumer_ack { ACK_NONE, ACK_ALL, ACK_EXPLICIT };
+
+#define CONSUMER_BACKOFF_MAX 64
+struct consumer_config {
+    slice name, description, filter; /* name empty: the engine makes one (ephemeral) */
+    bool durable, headers_only, in_memory;
+    enum consumer_deliver deliver;
+    enum consumer_ack ack;
+    uint64_t start_sequence;
+    int64_t start_time_ns;
+    int64_t ack_wait_ns, inactive_ns, expires_max_ns; /* 0 = default / none */
+    int64_t backoff_ns[CONSUMER_BACKOFF_MAX];
+    unsigned backoff_count;
+    int64_t deliver_max, ack_pending_max, waiting_max, batch_max,
+        bytes_max; /* 0 default, -1 none */
+    slice metadata;
+};
+
 #define CONSUMER_WAITING_MAX 65536u
 #define CONSUMER_IN_FLIGHT_MAX (8u << 20)
 #define CONSUMER_LAST_MAX (4u << 20)

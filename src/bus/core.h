@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "bus/bus.h"
 #include "bus/index.h"
+#include "bus/request.h"
 
 enum bus_kind { BUS_INTEREST = 1, BUS_MESSAGE, BUS_FENCE, BUS_FENCE_DONE, BUS_FULL };
 

@@ -11,7 +11,7 @@
 #define NONET_BUS_STREAM_CONFIG_H
 
 #include "base/arena.h"
-#include "bus/streams.h"
+#include "bus/consumer.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 

@@ -38,11 +38,6 @@
 #define STREAMS_SUBJECTS_MAX 256
 #define STREAMS_MAX 100000u
 #define STREAMS_DUPLICATES_MAX (8u << 20) /* ids remembered per stream; the oldest go first */
-#define CONSUMERS_PER_STREAM_MAX 100000u
-#define CONSUMER_WAITING_MAX_DEFAULT 512u
-#define CONSUMER_ACK_PENDING_DEFAULT 1000u
-#define CONSUMER_ACK_WAIT_DEFAULT_NS (30 * 1000000000ull)
-#define CONSUMER_INACTIVE_DEFAULT_NS (5 * 1000000000ull)
 
 /* An error as the JetStream API words it. code 0 = none. Codes and texts: nats-server errors.json.
  */
@@ -87,32 +82,6 @@ struct stream_config {
     int64_t consumers_max, messages_max, bytes_max, messages_per_subject_max, message_bytes_max;
     int64_t age_max_ns, duplicate_window_ns; /* window 0 = 2 min, or age_max where that is less */
     slice metadata; /* a JSON object, given back as it came; empty = none */
-};
-
-enum consumer_deliver {
-    DELIVER_ALL,
-    DELIVER_LAST,
-    DELIVER_NEW,
-    DELIVER_FROM_SEQUENCE,
-    DELIVER_FROM_TIME,
-    DELIVER_LAST_PER_SUBJECT
-};
-enum consumer_ack { ACK_NONE, ACK_ALL, ACK_EXPLICIT };
-
-#define CONSUMER_BACKOFF_MAX 64
-struct consumer_config {
-    slice name, description, filter; /* name empty: the engine makes one (ephemeral) */
-    bool durable, headers_only, in_memory;
-    enum consumer_deliver deliver;
-    enum consumer_ack ack;
-    uint64_t start_sequence;
-    int64_t start_time_ns;
-    int64_t ack_wait_ns, inactive_ns, expires_max_ns; /* 0 = default / none */
-    int64_t backoff_ns[CONSUMER_BACKOFF_MAX];
-    unsigned backoff_count;
-    int64_t deliver_max, ack_pending_max, waiting_max, batch_max,
-        bytes_max; /* 0 default, -1 none */
-    slice metadata;
 };
 
 struct streams_options {
@@ -167,7 +136,5 @@ void stream_get(struct stream *stream, uint64_t sequence, slice subject,
                 void (*done)(void *self, const struct log_record *record,
                              const struct streams_error *error),
                 void *self);
-
-/* --- consumers: bus/consumer.h ------------------------------------------------------------ */
 
 #endif

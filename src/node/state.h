@@ -7,6 +7,7 @@
 #ifndef NONET_NODE_STATE_H
 #define NONET_NODE_STATE_H
 
+#include "bus/request.h"
 #include "bus/room.h"
 #include "http/server.h"
 #include "node/config_load.h"

@@ -13,6 +13,7 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/request.h"
 #include "rooms/etl/etl_config.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
