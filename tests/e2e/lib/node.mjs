@@ -69,6 +69,7 @@ class Server {
   async launch(binary, args, env, ready) {
     this.exit = null;
     const child = spawn(binary, args, {
+      cwd: this.dir,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
