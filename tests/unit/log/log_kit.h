@@ -96,7 +96,7 @@ static inline struct desk *desk_new(uint64_t seed, const struct sim_options *opt
     desk->host = sim_host_create(desk->sim, "a");
     desk->options = (struct log_options){
         .directory = "log",
-        .journal_file_bytes = 64u << 10,
+        .journal_file_bytes = 1u << 20,
         .journal_files = 4,
         .cache_bytes = 256u << 10,
         .segment_bytes = 256u << 10,

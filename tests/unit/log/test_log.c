@@ -242,7 +242,6 @@ static void test_bounds_of_a_message(void **state) {
 static void test_one_large_message_has_a_block_alone_and_comes_back(void **state) {
     (void)state;
     struct desk *desk = desk_new(12, NULL);
-    desk->options.journal_file_bytes = 1u << 20;
     desk->options.cache_bytes = 1u << 20;
     desk_open(desk);
     struct log_stream *a = desk_stream(desk, "A");
