@@ -209,6 +209,8 @@ static void load_done(struct io_job *job) {
     cache->loads--;
     cache->load_bytes -= load->length;
     load->segment->users--;
+    if (cache->closing && load->block) /* the streams are freed behind the cache */
+        load->block->load = NULL;
     int failed = cache->closing ? 0 : load_finish(cache, load);
     struct list_node *node, *next;
     list_each(&load->waiting, node, next) waiter_of(load_of(node))->failed = failed;

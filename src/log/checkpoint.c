@@ -257,6 +257,12 @@ static void tell_waiters(struct checkpoint *c, int failed) {
             waiters[i].done(waiters[i].self, failed);
 }
 
+void checkpoint_tell_rest(struct checkpoint *c, int failed) {
+    tell_waiters(c, failed);
+    take_waiters(c);
+    tell_waiters(c, failed);
+}
+
 static void retry_fire(struct io_timer *timer) {
     struct checkpoint *c = container_of(timer, struct checkpoint, retry);
     io_defer(c->log->loop, &c->start);

@@ -54,6 +54,8 @@ static void memory_run(struct io_task *task) {
 void log_start(struct log *log) {
     log->memory_task.run = memory_run;
     retention_schedule(log);
+    /* Files that the checkpoint covers, else a full tail would refuse what brings the next one. */
+    journal_recycle(log->journal, log->checkpoint.saved_position);
     if (log->durable_position > log->checkpoint.saved_position)
         checkpoint_consider(&log->checkpoint);
 }

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "log/log_data.h"
 
+#include <errno.h>
+
 static void free_streams(struct log *log) {
     struct list_node *node;
     while ((node = list_pop_front(&log->streams)))
@@ -70,6 +72,8 @@ struct log *log_abandon(struct log *log) {
 static void finish(struct log *log) {
     void (*done)(void *self) = log->close_done;
     void *self = log->close_self;
+    bool unsaved = log->durable_position > log->checkpoint.saved_position;
+    checkpoint_tell_rest(&log->checkpoint, log->failed || unsaved ? -EROFS : 0);
     log_free(log);
     if (done)
         done(self);
