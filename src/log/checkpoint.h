@@ -74,7 +74,7 @@ void checkpoint_now(struct checkpoint *checkpoint);
 /* The journal has failed: a checkpoint that waits for it is over. */
 void checkpoint_fail(struct checkpoint *checkpoint);
 void checkpoint_stop(struct checkpoint *checkpoint);
-/* The log is closed: whoever still waits for a checkpoint is told FAILED, or 0 where all is saved. */
+/* The log is closed: whoever still waits for a checkpoint is told FAILED (0: all is saved). */
 void checkpoint_tell_rest(struct checkpoint *checkpoint, int failed);
 
 /* checkpoint_file.c: the state as of log->position to TEXT, and back. */
