@@ -330,6 +330,7 @@ static void on_bury(struct io_task *task) {
     while ((node = list_pop_front(&all->graveyard))) {
         struct consumer *c = container_of(node, struct consumer, in_graveyard);
         arena_free(&c->arena);
+        arena_free(&c->config_arena);
         mem_free(c);
     }
 }

@@ -159,6 +159,7 @@ static void test_messages_not_in_memory_are_loaded(void **state) {
         catcher_wait(house, &acks, i + 1);
     }
     catcher_close(&acks);
+    assert_int_equal(log_stream_state(stream_log(kit_find(house, "S"))).messages, 100);
     house_stop(house); /* the cache is empty now */
     house_streams(house);
     catcher_open(&acks, house->bus[0], "_INBOX.me", NULL);
