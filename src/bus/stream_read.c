@@ -8,6 +8,7 @@
  */
 #include "base/mem.h"
 #include "bus/stream.h"
+#include "wire/nats_subject.h"
 
 #include <errno.h>
 
@@ -65,16 +66,40 @@ static void on_again(struct io_timer *timer) {
     step(container_of(timer, struct reading, again));
 }
 
+struct newest {
+    struct log_stream *stream;
+    uint64_t sequence;
+};
+
+/* A walk over subjects may know no more than a bound of the last: then it is looked for. */
+static int keep_newest(void *self, slice subject, const struct log_subject_state *bound) {
+    struct newest *newest = self;
+    struct log_subject_state state;
+    if (bound->last_sequence > newest->sequence && log_subject(newest->stream, subject, &state) &&
+        state.last_sequence > newest->sequence)
+        newest->sequence = state.last_sequence;
+    return 0;
+}
+
+/* The sequence of the last message of SUBJECT, which may hold wildcards; 0 where there is none. */
+static uint64_t last_of(const struct stream *stream, slice subject) {
+    struct newest newest = {.stream = stream->log};
+    struct log_subject_state state;
+    if (!nats_subject_literal(subject))
+        log_subject_each(stream->log, subject, keep_newest, &newest);
+    else if (log_subject(stream->log, subject, &state))
+        newest.sequence = state.last_sequence;
+    return newest.sequence;
+}
+
 static int look(struct reading *reading, struct stream *stream, struct log_record *record) {
     struct log *log = reading->op.streams->log;
     if (reading->sequence && !reading->subject.len)
         return log_read(log, stream->log, reading->sequence, record);
     if (reading->sequence)
         return log_seek(log, stream->log, reading->subject, reading->sequence, record);
-    struct log_subject_state state;
-    if (!log_subject(stream->log, reading->subject, &state))
-        return -ENOENT;
-    return log_read(log, stream->log, state.last_sequence, record);
+    uint64_t newest = last_of(stream, reading->subject);
+    return newest ? log_read(log, stream->log, newest, record) : -ENOENT;
 }
 
 static void step(struct reading *reading) {
