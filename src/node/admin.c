@@ -175,6 +175,19 @@ int admin_listen(struct node *node, struct error *ret_error) {
     return 0;
 }
 
+int admin_renew(struct node *node, struct error *ret_error) {
+    const struct room_listen *listen = room_listen(&node->room, "admin");
+    if (!node->admin->server || !listen->cert_file)
+        return 0;
+    struct io_tls *tls;
+    int failed = node_make_tls(node, listen, &tls, ret_error);
+    if (failed)
+        return failed;
+    http_server_set_tls(node->admin->server, node->shards[0].room.loop, tls);
+    io_tls_unref(tls);
+    return 0;
+}
+
 void admin_stop(struct node *node) {
     if (!node->admin || !node->admin->server)
         return;

@@ -1,5 +1,5 @@
 /*
- * lifecycle.c - loop 0's part: from "all shards are open" to the end, and reload.
+ * lifecycle.c - loop 0's part: from "all shards are open" to the end.
  *
  *   OPENING --all shards open--> DECLARING --streams of the config are there--> RUNNING
  *      |                             |                                             | signal
@@ -85,57 +85,7 @@ void node_fail(struct node *node, const struct error *error) {
     node_stop(node);
 }
 
-/* --- reload ------------------------------------------------------------------------------- */
-
-static void refuse_reload(struct node *node, const struct error *error) {
-    char text[1024];
-    logger_write(node->room.logger, LOG_LEVEL_ERROR, "node",
-                 "reload refused, the old configuration goes on", "error=%s",
-                 error_text(error, text, sizeof text));
-}
-
-static void on_redeclared(struct node *node, const struct error *error) {
-    if (error && error->code)
-        refuse_reload(node, error);
-    else
-        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "reloaded", NULL);
-}
-
-/* Users first: if a later step fails, the rights in force are the ones in the file. */
-static int take_up(struct node *node, struct config *config, struct error *ret_error) {
-    struct auth *auth;
-    int failed = node_make_auth(config, &auth, ret_error);
-    if (failed)
-        return failed;
-    auth_unref(node->room.auth);
-    node->room.auth = auth;
-    if (!node->options->log_level)
-        logger_set_level(node->room.logger, (enum log_level)config->node.log.level);
-    for (unsigned i = 0; i < node_room_count; i++) {
-        const struct room *room = node_rooms[i];
-        const void *section = room->config ? config_section(config, room->config->name) : NULL;
-        failed = room->reload ? room->reload(node->room_self[i], section, ret_error) : 0;
-        if (failed)
-            return failed;
-    }
-    return declare_streams(node, config, on_redeclared);
-}
-
-int node_reload(struct node *node, struct error *ret_error) {
-    if (node->phase != NODE_RUNNING || node->declare)
-        return error_set(ret_error, -EBUSY, "the node is starting, stopping or reloading already");
-    struct config *config;
-    int failed = node_load_config(node, &config, true, ret_error);
-    if (failed)
-        return failed;
-    /* Rooms and listeners hold texts of the config they started with: it lives as long as they. */
-    config_free(node->next_config);
-    node->next_config = config;
-    failed = take_up(node, config, ret_error);
-    if (failed && ret_error && !ret_error->code)
-        error_set(ret_error, failed, "the streams cannot be declared: %s", error_name(failed));
-    return failed;
-}
+/* --- signals -------------------------------------------------------------------------------- */
 
 static void on_signal(void *owner, int signum) {
     struct node *node = owner;
@@ -143,7 +93,7 @@ static void on_signal(void *owner, int signum) {
     if (signum != SIGHUP)
         node_stop(node);
     else if (node_reload(node, &error))
-        refuse_reload(node, &error);
+        reload_refused(node, &error);
 }
 
 static int watch_signals(struct node *node, struct error *ret_error) {

@@ -42,8 +42,7 @@ static void start_service(struct service *s);
 static void on_line(void *owner, bool is_stderr, slice line) {
     const struct service *s = owner;
     logger_write(s->node->room.logger, is_stderr ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "service",
-                 "says", "name=%.*s text=%.*s", slice_fmt(s->config->item.name),
-                 slice_fmt(line));
+                 "says", "name=%.*s text=%.*s", slice_fmt(s->config->item.name), slice_fmt(line));
 }
 
 static void on_restart_time(struct io_timer *timer) {

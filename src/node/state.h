@@ -104,9 +104,10 @@ void node_stop(struct node *node);
 void node_fail(struct node *node, const struct error *error);
 /* Ends the process at once after a failure of the log: exit status 1, nothing is flushed. */
 _Noreturn void node_fatal(const struct error *error);
-/* Takes up the config file as it is now; refused whole where it has mistakes. Declared streams
-   follow in the background. */
+/* reload.c: takes up the config file as it is now; refused whole where it has mistakes. Declared
+   streams follow in the background. */
 must_use int node_reload(struct node *node, struct error *ret_error);
+void reload_refused(struct node *node, const struct error *error);
 
 /* welcome.c: what `nonet run` prints on a terminal. */
 void node_welcome(struct node *node);
@@ -133,6 +134,8 @@ must_use int admin_listen(struct node *node, struct error *ret_error);
 /* A server's context from a listener's files. */
 must_use int node_make_tls(struct node *node, const struct room_listen *listen,
                            struct io_tls **ret_tls, struct error *ret_error);
+/* The admin listener's TLS from the files as they are now. */
+must_use int admin_renew(struct node *node, struct error *ret_error);
 void admin_stop(struct node *node);  /* on loop 0 */
 void admin_close(struct node *node); /* after the loops */
 
