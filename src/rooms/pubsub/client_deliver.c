@@ -33,6 +33,13 @@ static bool may_receive(const struct client_subscription *cs, const struct bus_m
     return likely(!cs->filtered) || principal_may_receive(cs->client->principal, m->subject);
 }
 
+/* Clients do not see where the node itself waits for an answer. */
+static inline slice visible_reply(const struct bus_message *m) {
+    bool hidden =
+        m->reply.len && unlikely(slice_starts_with(m->reply, slice_lit(PUBSUB_PRIVATE_PREFIX)));
+    return hidden ? (slice){0} : m->reply;
+}
+
 static void on_message(void *owner, struct bus_subscription *subscription,
                        const struct bus_message *m) {
     (void)subscription;
@@ -43,15 +50,16 @@ static void on_message(void *owner, struct bus_subscription *subscription,
         (unlikely(headers.len) && !strip_headers(c, m, &headers)))
         return;
     slice sid = slice_make(cs->sid, cs->sid_len);
+    slice reply = visible_reply(m);
     char *room;
     size_t body = headers.len + m->payload.len;
-    if (unlikely(io_stream_reserve(c->stream, nats_message_room(m->subject, sid, m->reply, body),
-                                   &room))) {
+    if (unlikely(
+            io_stream_reserve(c->stream, nats_message_room(m->subject, sid, reply, body), &room))) {
         client_close(c, CLIENT_SLOW_PENDING, NULL);
         return;
     }
-    char *end = headers.len ? nats_put_hmsg(room, m->subject, sid, m->reply, headers, m->payload)
-                            : nats_put_msg(room, m->subject, sid, m->reply, m->payload);
+    char *end = headers.len ? nats_put_hmsg(room, m->subject, sid, reply, headers, m->payload)
+                            : nats_put_msg(room, m->subject, sid, reply, m->payload);
     io_stream_advance(c->stream, (size_t)(end - room));
     c->messages_out++;
     c->bytes_out += body;

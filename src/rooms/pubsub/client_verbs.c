@@ -28,10 +28,23 @@ static bool is_private(slice subject) {
 
 /* --- PUB ---------------------------------------------------------------------------------- */
 
+/* Whoever answers a request, the node included, publishes to its reply with rights of his own. So
+   what a user may neither publish nor hear must not be named there, and a subject of the node
+   itself never: its receivers trust what they get. */
+static bool may_be_answered(const struct client *c, slice reply) {
+    return !is_private(reply) && (c->unlimited || principal_may_publish(c->principal, reply) ||
+                                  principal_may_subscribe(c->principal, reply, (slice){0}));
+}
+
 static bool may_publish(struct client *c, const struct nats_event *event) {
     if (is_private(event->subject) ||
         (!c->unlimited && !principal_may_publish(c->principal, event->subject))) {
         client_error(c, "Permissions Violation for Publish to \"%.*s\"", slice_fmt(event->subject));
+        return false;
+    }
+    if (event->reply.len && !may_be_answered(c, event->reply)) {
+        client_error(c, "Permissions Violation for Publish with Reply of \"%.*s\"",
+                     slice_fmt(event->reply));
         return false;
     }
     if (c->pedantic && !nats_subject_literal(event->subject)) {
@@ -57,7 +70,8 @@ void client_publish(struct client *c, const struct nats_event *event) {
         client_close(c, CLIENT_PROTOCOL_ERROR, "message headers not supported");
         return;
     }
-    if (unlikely((!c->unlimited || c->pedantic || event->subject.ptr[0] == '_') &&
+    if (unlikely((!c->unlimited || c->pedantic || event->subject.ptr[0] == '_' ||
+                  is_private(event->reply)) &&
                  !may_publish(c, event)))
         return;
     struct bus_message message = {.subject = event->subject,
