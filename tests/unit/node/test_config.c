@@ -178,7 +178,7 @@ static void every_mistake_is_shown_in_one_pass(void **state) {
                    "  OTHER: {max_msgs: [1]}\n"
                    "auth: {users: [{user: ann, password: \"${NOBODY}\"}]}\n",
                    "myapp/nonet.yaml:1:16: 'shards' in node is outside its range\n"
-                   "  hint: write 1 to 64, or auto\n"
+                   "  hint: write 1 to 63, or auto\n"
                    "myapp/nonet.yaml:1:34: 'level' in log is not one of its words\n"
                    "  hint: did you mean 'info'?\n"
                    "myapp/nonet.yaml:2:1: unknown key 'listn' in nonet.yaml\n"
