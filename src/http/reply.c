@@ -169,7 +169,10 @@ static void finish(struct http_request *r) {
     http_connection_feed(c, (slice){0});
 }
 
+/* What is not yet sent of it never is. */
 static void break_off(struct http_request *r) {
+    r->connection->waiting_bytes -= r->out.len;
+    http_let_go(r->connection->shard, &r->out, r->out.len);
     r->broken = true;
     finish(r);
 }
@@ -312,6 +315,15 @@ static bool send_waiting(struct http_request *r) {
     return true;
 }
 
+/* Earlier answers still leave. A chunked answer without its last chunk is seen to be short; one
+   that ends with the connection only if that breaks. */
+static void end_short(struct http_request *r) {
+    if (r->begun && !r->chunked)
+        r->connection->lost = true;
+    else
+        r->connection->last = true;
+}
+
 /* One step of the first request. */
 static bool step(struct http_request *r) {
     struct http_connection *c = r->connection;
@@ -320,7 +332,7 @@ static bool step(struct http_request *r) {
     if (r->out.len)
         return send_waiting(r);
     if (r->broken) {
-        c->lost = true;
+        end_short(r);
         return true;
     }
     if (r->state == REQUEST_ANSWERED) {

@@ -97,8 +97,7 @@ must_use int http_reply_begin(struct http_request *request, const struct http_an
 must_use int http_reply_write(struct http_request *request, slice bytes);
 /* The answer is complete. */
 void http_reply_end(struct http_request *request);
-/* The answer cannot be completed: the connection is cut so that the client sees that it is short.
- */
+/* The answer cannot be completed: the connection ends, so that the client sees that it is short. */
 void http_reply_break(struct http_request *request);
 
 #endif

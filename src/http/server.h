@@ -9,11 +9,12 @@
  * Requests are read ahead of their answers (pipelining), at most `in_flight_max` a connection and
  * only while the client takes what it was sent; answers leave in the order of the requests. Bytes
  * that are ambiguous are refused and the connection closed (wire/http1.h): nothing behind them is
- * read. A client that has half-closed still gets its answers, within write_ns.
+ * read. A client that has half-closed still gets its answers, within write_ns. Upgrade is ignored,
+ * as RFC 9110 7.8 allows.
  *
  * BOUNDS, each with its answer: connections (the one that has waited longest without a request
  * under way makes room, else 503), heads (431, 414), bodies (413), memory of requests and waiting
- * answers of one loop (503), time (408, or the end), answers that are not taken (the end).
+ * answers of one loop (503, or the end), time (408, or the end), answers not taken (the end).
  * An idle connection costs its two structs, well under 4 KiB.
  *
  * One server, one table, any loops: what belongs to a loop (connections, budgets, the text of

@@ -218,6 +218,25 @@ static void test_memory_of_a_loop_is_bounded(void **state) {
     desk_close(desk);
 }
 
+static void test_an_answer_that_cannot_wait_for_its_turn_ends_the_connection(void **state) {
+    (void)state;
+    static char body[60000];
+    struct http_server_options options = {.limits = {.held_bytes_max = 50000}};
+    struct desk *desk = desk_open(1, &options);
+    struct stranger *s = desk_stranger(desk);
+    const struct http_answer plain = {.status = 200};
+    stranger_says(s, GET("/later") GET("/later") GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    http_reply(desk->later[1].request, &plain, slice_make(body, sizeof body));
+    desk_run(desk, SIM_SECOND);
+    http_reply(desk->later[0].request, &plain, slice_lit("first"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 1);
+    assert_true(slice_ends_with(stranger_got(s), slice_lit("first")));
+    assert_true(s->closed);
+    desk_close(desk);
+}
+
 /* --- too slow ------------------------------------------------------------------------------------
  */
 
@@ -391,6 +410,7 @@ int main(void) {
         cmocka_unit_test(test_a_chunked_body_that_grows_too_large_is_refused),
         cmocka_unit_test(test_a_body_of_exactly_the_bound_is_taken),
         cmocka_unit_test(test_memory_of_a_loop_is_bounded),
+        cmocka_unit_test(test_an_answer_that_cannot_wait_for_its_turn_ends_the_connection),
         cmocka_unit_test(test_a_slow_head_gets_408),
         cmocka_unit_test(test_a_slow_body_gets_408),
         cmocka_unit_test(test_an_idle_connection_is_closed_without_a_word),
