@@ -1,6 +1,8 @@
 /*
- * nats_load.h - the modes of nats_load: each puts one kind of load on a server and prints one line
- * of JSON with what came of it. What the options mean stands in nats_load.c.
+ * nats_load.h - the modes of nats_load, and what they share with append_server.
+ *
+ * Each mode puts one kind of load on a server and prints one line of JSON with what came of it;
+ * what the options mean stands in nats_load.c. The bounds below are what main() lets through.
  */
 #ifndef NONET_BENCH_NATS_LOAD_H
 #define NONET_BENCH_NATS_LOAD_H

@@ -9,9 +9,9 @@
 
 #define PAGE_MAX (4u << 20)
 
-static int print(int (*write)(struct buf *out)) {
+static int print(int (*make_page)(struct buf *out)) {
     _cleanup_buf_ struct buf page = buf_make(PAGE_MAX);
-    if (write(&page))
+    if (make_page(&page))
         return cli_failed("no memory for the page");
     fwrite(page.ptr, 1, page.len, stdout);
     if (page.len && page.ptr[page.len - 1] != '\n')

@@ -125,6 +125,12 @@ void output_text(slice text) {
     }
 }
 
+void output_payload(slice payload) {
+    output_text(payload);
+    if (!payload.len || payload.ptr[payload.len - 1] != '\n')
+        putchar('\n');
+}
+
 void output_headers(slice headers) {
     struct nats_status status;
     struct nats_field field;

@@ -31,6 +31,7 @@ must_use int output_message_json(const struct nats_client_message *message);
 must_use int output_json(struct json_writer *w, struct buf *text);
 
 void output_text(slice text);       /* for people, no line end */
+void output_payload(slice payload); /* the same with a line end, unless it has one */
 void output_headers(slice headers); /* "  Key: value" a line */
 
 /* A table: rows are added cell by cell, printed together. Cells are copied. Columns of numbers

@@ -57,13 +57,12 @@ static void start_jobs(struct reply *r);
 
 /* --- answering -------------------------------------------------------------------------------- */
 
-static void send(struct reply *r, slice to, slice headers, slice payload) {
+static void answer(struct reply *r, slice to, slice headers, slice payload) {
     const struct nats_client_message m = {.subject = to, .headers = headers, .payload = payload};
     session_publish(r->session, &m);
 }
 
-static void send_error(struct reply *r, slice to, const char *code, const char *words,
-                       slice payload) {
+static void refuse(struct reply *r, slice to, const char *code, const char *words, slice payload) {
     _cleanup_buf_ struct buf headers = buf_make(4096);
     int failed = nats_headers_begin(&headers, 0, (slice){0});
     if (!failed)
@@ -75,7 +74,7 @@ static void send_error(struct reply *r, slice to, const char *code, const char *
     if (failed)
         session_fail(r->session, "no memory to answer");
     else
-        send(r, to, buf_slice(&headers), payload);
+        answer(r, to, buf_slice(&headers), payload);
 }
 
 static void end_if_over(struct reply *r) {
@@ -106,15 +105,14 @@ static void on_exit_status(void *owner, int status, slice output) {
     struct reply *r = job->owner;
     char words[64];
     if (output.len > session_info(r->session)->payload_max) {
-        send_error(r, job->reply, "500", "the command prints more than a message holds",
-                   (slice){0});
+        refuse(r, job->reply, "500", "the command prints more than a message holds", (slice){0});
     } else if (status == 0) {
-        send(r, job->reply, buf_slice(&r->headers), output);
+        answer(r, job->reply, buf_slice(&r->headers), output);
     } else {
         snprintf(words, sizeof words,
                  status < 256 ? "the command exits with %d" : "the command was killed by signal %d",
                  status < 256 ? status : status - 256);
-        send_error(r, job->reply, "500", words, output);
+        refuse(r, job->reply, "500", words, output);
     }
     free_job(job);
     r->running--;
@@ -143,7 +141,7 @@ static void start_job(struct reply *r, struct job *job) {
     };
     int failed = io_process_start(session_loop(r->session), &options, &job->process);
     if (failed) {
-        send_error(r, job->reply, "500", "the command cannot be started", (slice){0});
+        refuse(r, job->reply, "500", "the command cannot be started", (slice){0});
         cli_failed("cannot start the command: %s", error_name(failed));
         free_job(job);
         return;
@@ -202,7 +200,7 @@ static void run_command(struct reply *r, const struct nats_client_message *m) {
     bool busy = r->waiting == WAITING_MAX || r->waiting_bytes + m->payload.len > WAITING_BYTES_MAX;
     struct job *job = busy ? NULL : make_job(r, m);
     if (!job) {
-        send_error(r, m->reply, "503", busy ? "busy" : "no memory", (slice){0});
+        refuse(r, m->reply, "503", busy ? "busy" : "no memory", (slice){0});
         return;
     }
     r->waiting++;
@@ -222,7 +220,7 @@ static void on_request(void *self, const struct nats_client_message *m) {
         if (r->command)
             run_command(r, m);
         else
-            send(r, m->reply, buf_slice(&r->headers), r->echo ? m->payload : r->data);
+            answer(r, m->reply, buf_slice(&r->headers), r->echo ? m->payload : r->data);
     }
     if (++r->taken == r->count)
         stop(r);

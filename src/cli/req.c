@@ -44,8 +44,7 @@ static int print(const struct req *r, const struct nats_client_message *m) {
     if (r->raw) {
         fwrite(m->payload.ptr, 1, m->payload.len, stdout);
     } else {
-        output_text(m->payload);
-        putchar('\n');
+        output_payload(m->payload);
     }
     return 0;
 }

@@ -38,6 +38,12 @@ static slice text_of(json_value v, const char *path) {
     return json_string(json_path(v, path), &text) ? (slice){0} : text;
 }
 
+/* A moment as the API writes it; it writes the year 1 where there is none. */
+static slice time_of(json_value v, const char *path) {
+    slice text = text_of(v, path);
+    return slice_starts_with(text, slice_lit("0001-")) ? slice_lit("-") : text;
+}
+
 static uint64_t number_of(json_value v, const char *path) {
     uint64_t number;
     return json_u64(json_path(v, path), &number) ? 0 : number;
@@ -107,7 +113,7 @@ static void add_row(struct stream_call *s, json_value info) {
     output_cell_u64(&s->table, number_of(info, "state.messages"));
     output_cell(&s->table, slice_make(size, len));
     output_cell_u64(&s->table, number_of(info, "state.last_seq"));
-    output_cell(&s->table, text_of(info, "state.last_ts"));
+    output_cell(&s->table, time_of(info, "state.last_ts"));
 }
 
 static void end_list(struct stream_call *s) {
@@ -209,9 +215,9 @@ static void print_info(json_value info) {
     output_field("messages", "%s", output_count(number_of(info, "state.messages"), count));
     output_field("size", "%s", size);
     output_field("first seq", "%" PRIu64 "  %.*s", number_of(info, "state.first_seq"),
-                 slice_fmt(text_of(info, "state.first_ts")));
+                 slice_fmt(time_of(info, "state.first_ts")));
     output_field("last seq", "%" PRIu64 "  %.*s", number_of(info, "state.last_seq"),
-                 slice_fmt(text_of(info, "state.last_ts")));
+                 slice_fmt(time_of(info, "state.last_ts")));
     if (number_of(info, "state.num_deleted"))
         output_field("deleted", "%s", output_count(number_of(info, "state.num_deleted"), count));
     output_field("distinct subjects", "%s",
@@ -286,13 +292,13 @@ static bool write_choice(const struct cli_call *call, struct json_writer *w, con
     return false;
 }
 
-static bool write_limit(const struct cli_call *call, struct json_writer *w, const char *option,
-                        const char *key,
-                        bool (*read)(const struct cli_call *, const char *, uint64_t, uint64_t *)) {
+static bool
+write_limit(const struct cli_call *call, struct json_writer *w, const char *option, const char *key,
+            bool (*parse)(const struct cli_call *, const char *, uint64_t, uint64_t *)) {
     uint64_t number;
     if (!cli_value(call, option))
         return true;
-    if (!read(call, option, 0, &number))
+    if (!parse(call, option, 0, &number))
         return false;
     json_write_key(w, key);
     json_write_u64(w, number);

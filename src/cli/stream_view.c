@@ -81,13 +81,13 @@ static int print(const struct view *v, const struct stored *stored) {
         return print_json(stored);
     if (v->raw) {
         fwrite(m->payload.ptr, 1, m->payload.len, stdout);
+        putchar('\n');
     } else {
         printf("%" PRIu64 " %.*s ", stored->sequence, slice_fmt(stored->time));
         output_text(m->subject);
         putchar(' ');
-        output_text(m->payload);
+        output_payload(m->payload);
     }
-    putchar('\n');
     if (v->headers)
         output_headers(m->headers);
     return 0;

@@ -23,15 +23,14 @@ struct sub {
 static int print(const struct sub *s, const struct nats_client_message *m) {
     if (s->json)
         return output_message_json(m);
-    if (!s->raw) {
+    if (s->raw) {
+        fwrite(m->payload.ptr, 1, m->payload.len, stdout);
+        putchar('\n');
+    } else {
         output_text(m->subject);
         putchar(' ');
+        output_payload(m->payload);
     }
-    if (s->raw)
-        fwrite(m->payload.ptr, 1, m->payload.len, stdout);
-    else
-        output_text(m->payload);
-    putchar('\n');
     if (s->headers)
         output_headers(m->headers);
     return 0;
