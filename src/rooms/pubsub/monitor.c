@@ -10,7 +10,6 @@
  * inboxes are open to clients and these answers are not for them. Rows of all shards are kept as
  * they come and merged when the page is written.
  */
-#include "bus/request.h"
 #include "rooms/pubsub/monitor.h"
 
 #include "base/mem.h"
