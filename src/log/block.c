@@ -45,6 +45,7 @@ struct block *block_new(struct log_stream *stream, uint64_t first, uint32_t size
     block->first = first;
     block->last = first - 1;
     list_node_init(&block->lru);
+    list_node_init(&block->queue);
     if (size && block_make_room(block, size))
         return mem_free(block);
     return block;
@@ -76,6 +77,7 @@ struct block *block_free(struct block *block) {
     if (!block)
         return NULL;
     block_drop_bytes(block);
+    list_remove(&block->queue);
     if (block->write)
         segment_write_forget(block->write);
     mem_free(block->dead);

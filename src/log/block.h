@@ -65,7 +65,9 @@ struct block {
     struct log_stream *stream;
     uint32_t used; /* cache->generation when it was read last */
     struct block *next_spare;
+    bool moving; /* compaction waits for its bytes */
     struct list_node lru;
+    struct list_node queue; /* of compaction */
 };
 
 /* What stands before a block's records in its segment. */

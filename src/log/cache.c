@@ -9,6 +9,7 @@
 #include "log/cache.h"
 
 #include "base/mem.h"
+#include "log/compact.h"
 #include "log/log_data.h"
 
 #include <errno.h>
@@ -192,6 +193,8 @@ static int load_finish(struct cache *cache, struct cache_load *load) {
     if (!block)
         return 0;
     block->load = NULL;
+    bool moving = block->moving;
+    block->moving = false;
     bool same =
         !block_in_memory(block) && block->segment == load->segment && block->offset == load->offset;
     if (!same)
@@ -200,7 +203,10 @@ static int load_finish(struct cache *cache, struct cache_load *load) {
         return load->failed;
     char *bytes = load->bytes;
     load->bytes = NULL;
-    return cache_fill(cache, block, bytes, load->capacity, load->failed);
+    int failed = cache_fill(cache, block, bytes, load->capacity, load->failed);
+    if (!failed && moving)
+        compact_move(block);
+    return failed;
 }
 
 static void load_done(struct io_job *job) {
@@ -217,8 +223,10 @@ static void load_done(struct io_job *job) {
     list_splice(&cache->ready, &load->waiting);
     mem_free(load->bytes);
     mem_free(load);
-    if (!cache->closing)
-        deliver_all(cache);
+    if (cache->closing)
+        return;
+    compact_pump(cache->log);
+    deliver_all(cache);
 }
 
 static int load_start(struct cache *cache, struct block *block) {

@@ -142,6 +142,11 @@ static void forget_open(struct log *log, struct segment *segment) {
         stream->open = NULL;
 }
 
+void checkpoint_seal(struct log *log, struct segment *segment) {
+    segment->sealed = true;
+    forget_open(log, segment);
+}
+
 /* Segments that this checkpoint will not name. */
 static int choose_doomed(struct checkpoint *c) {
     struct segments *s = &c->log->segments;
@@ -154,9 +159,8 @@ static int choose_doomed(struct checkpoint *c) {
         struct segment *segment = s->items[i];
         if (segment->blocks || segment->touched || segment->users)
             continue;
-        segment->sealed = true;
         segment->doomed = true;
-        forget_open(c->log, segment);
+        checkpoint_seal(c->log, segment);
         c->doomed[c->doomed_count++] = segment;
     }
     return 0;
@@ -233,9 +237,8 @@ static void release_segments(struct checkpoint *c, bool success) {
         if (segment->touched && success)
             segment->fresh = false;
         if (segment->touched && !success) {
-            segment->sealed = true;
             segment->doubtful = true;
-            forget_open(c->log, segment);
+            checkpoint_seal(c->log, segment);
         }
         segment->touched = false;
     }

@@ -71,6 +71,8 @@ void checkpoint_request(struct checkpoint *checkpoint, void (*done)(void *self, 
                         void *self);
 /* At once, from the loop (closing). */
 void checkpoint_now(struct checkpoint *checkpoint);
+/* Nothing more goes into SEGMENT. */
+void checkpoint_seal(struct log *log, struct segment *segment);
 /* The journal has failed: a checkpoint that waits for it is over. */
 void checkpoint_fail(struct checkpoint *checkpoint);
 void checkpoint_stop(struct checkpoint *checkpoint);

@@ -83,55 +83,93 @@ void compact_later(struct log_stream *stream) {
 /* --- segments ------------------------------------------------------------------------------------
  */
 
-static struct segment *emptiest(struct log *log) {
-    struct segments *s = &log->segments;
+/* Worth emptying: mostly dead, and no longer (or not for long enough to matter) being filled. */
+static bool candidate(const struct log *log, const struct segment *segment) {
+    return segment->blocks && !segment->emptying && segment->live < segment->size / 2 &&
+           (segment->sealed || segment->size > log->segments.bytes_max / 2);
+}
+
+static struct segment *emptiest(const struct log *log) {
     struct segment *found = NULL;
-    for (unsigned i = 0; i < s->count; i++) {
-        struct segment *segment = s->items[i];
-        if (!segment->sealed || !segment->blocks || segment->live >= segment->size / 2)
-            continue;
-        if (!found || segment->live < found->live)
+    for (unsigned i = 0; i < log->segments.count; i++) {
+        struct segment *segment = log->segments.items[i];
+        if (candidate(log, segment) && (!found || segment->live < found->live))
             found = segment;
     }
     return found;
 }
 
-/* A block with nothing dead in it moves as it is. */
-static bool move_block(struct log *log, struct block *block) {
-    if (!may_squeeze(block))
-        return false;
-    if (block->live_bytes != block->length)
-        return compact_block(block);
+/* As much as was written lately, so that emptying keeps up with dying; at least COMPACT_BYTES, and
+   never so much that it would push publishers back. */
+static uint64_t budget(const struct log *log) {
+    uint64_t bytes = log->checkpoint.frozen_bytes;
+    if (bytes < COMPACT_BYTES)
+        bytes = COMPACT_BYTES;
+    uint64_t most = log->options.unsaved_high_bytes / 4;
+    return bytes < most ? bytes : most;
+}
+
+static bool choose(struct log *log) {
+    uint64_t left = budget(log);
+    bool chosen = false;
+    struct segment *segment;
+    while (left && (segment = emptiest(log))) {
+        segment->emptying = true;
+        checkpoint_seal(log, segment);
+        left -= segment->live < left ? segment->live : left;
+        chosen = true;
+    }
+    return chosen;
+}
+
+void compact_move(struct block *block) {
+    struct log *log = block->stream->log;
+    if (!may_squeeze(block) || block->changed || !block->live)
+        return;
+    if (block->live_bytes != block->length) {
+        (void)!compact_block(block); /* without memory it stays where it is */
+        return;
+    }
     log->unsaved_bytes -= block_unsaved(block);
     cache_forget(&log->cache, block);
     block->changed = true;
     log->unsaved_bytes += block_unsaved(block);
-    return true;
 }
 
-static void compact_stream(struct log *log, struct log_stream *stream, struct segment *segment,
-                           uint64_t *left) {
-    for (uint32_t i = 0; i < stream->count && *left; i++) {
-        struct block *block = stream_block(stream, i);
-        if (block->segment != segment || !block->live || block->changed)
+void compact_pump(struct log *log) {
+    struct list_node *node;
+    while (log->cache.loads < COMPACT_LOADS_MAX && (node = list_pop_front(&log->moving))) {
+        struct block *block = container_of(node, struct block, queue);
+        if (block_in_memory(block)) {
+            compact_move(block);
             continue;
-        if (block_in_memory(block))
-            (void)!move_block(log, block);
-        else
-            cache_ahead(&log->cache, block);
-        *left -= block->live_bytes < *left ? block->live_bytes : *left;
+        }
+        cache_ahead(&log->cache, block);
+        block->moving = block->load != NULL;
+    }
+}
+
+static void enqueue(struct log *log, struct log_stream *stream) {
+    for (uint32_t i = 0; i < stream->count; i++) {
+        struct block *block = stream_block(stream, i);
+        if (block->segment && block->segment->emptying && block->live && !block->moving &&
+            !list_linked(&block->queue))
+            list_push_back(&log->moving, &block->queue);
     }
 }
 
 void compact_step(struct log *log) {
-    struct segment *segment = log->disk_full || log->closing ? NULL : emptiest(log);
-    if (!segment)
+    if (log->disk_full || log->closing)
         return;
-    uint64_t left = COMPACT_BYTES;
-    struct list_node *node, *next;
-    list_each(&log->streams, node, next) {
-        struct log_stream *stream = container_of(node, struct log_stream, node);
-        if (!stream->in_memory)
-            compact_stream(log, stream, segment, &left);
+    if (!list_empty(&log->moving) || choose(log)) {
+        struct list_node *node, *next;
+        list_each(&log->streams, node, next) {
+            struct log_stream *stream = container_of(node, struct log_stream, node);
+            if (!stream->in_memory)
+                enqueue(log, stream);
+        }
     }
+    for (unsigned i = 0; i < log->segments.count; i++)
+        log->segments.items[i]->emptying = false; /* what is left of it is chosen again */
+    compact_pump(log);
 }

@@ -47,6 +47,7 @@ struct log {
     struct io_task memory_task;
     struct io_timer age_timer, squeeze_timer;
 
+    struct list moving;      /* blocks that compaction waits to load */
     struct block_bits *bits; /* a pool for deaths that must not fail */
     uint64_t bits_count;
     char *scratch; /* for trims over blocks on disk */

@@ -40,6 +40,7 @@ struct segment {
     bool fresh;    /* has no file yet */
     bool touched;  /* gets blocks from the checkpoint being made */
     bool doomed;   /* goes when the checkpoint being made is on disk */
+    bool emptying; /* compaction is choosing it */
     struct io_file *file;
     unsigned users; /* loads under way on FILE */
     uint64_t used_at;
