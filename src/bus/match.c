@@ -6,20 +6,33 @@
  * a delivery needs a second collector while the first is in use: collectors form a stack of idle
  * ones, as deep as deliveries nest. A subject seen twice gets a compact copy in the cache.
  *
- * Recursion: one level a token, so at most BUS_SUBJECT_MAX / 2 levels of a small frame. A token
- * that is empty ("a..b") matches nothing, not even a wildcard, as in nats-server.
+ * Recursion: one level a token, so at most BUS_SUBJECT_MAX / 2 levels of a small frame. A subject
+ * with an empty token ("a..b") matches nothing, not even a wildcard, as in nats-server.
+ *
+ * Strangers choose patterns and queue names, so nothing here costs more than the nodes and
+ * receivers found, times the logarithm of the groups; and a match of very many receivers is not
+ * kept, since thousands of such copies would be more memory than the subscriptions are.
  */
 #include "base/mem.h"
 #include "bus/index_node.h"
 #include "wire/nats_subject.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+#define CACHED_RECEIVERS_MAX 1024u /* of one match; delivering to more dwarfs finding them */
+
+/* A group found, and when: members of one name keep the order of the walk. */
+struct source {
+    const struct index_group *group;
+    uint32_t order;
+};
 
 struct index_collector {
     struct bus_match match; /* first: a scratch match is freed back to its collector */
     struct index_collector *next_spare;
     struct bus_subscription **plain;
-    const struct index_group **sources; /* groups found, in order of the walk */
+    struct source *sources;
     struct bus_subscription **members;
     struct match_remote *remotes;
     struct match_group *groups;
@@ -59,7 +72,8 @@ static void collect_node(struct index_collector *c, struct index_node *node) {
             c->failed = true;
             return;
         }
-        c->sources[c->source_count++] = group;
+        c->sources[c->source_count] = (struct source){group, c->source_count};
+        c->source_count++;
     }
 }
 
@@ -70,17 +84,8 @@ static void walk(const struct index *index, struct index_collector *c, struct in
         collect_node(c, node);
         return;
     }
-    if (token.len == 0)
-        return;
-    if (node->rest) {
-        slice unseen = rest; /* "a..b" matches nothing: look ahead for empty tokens */
-        slice later;
-        bool whole = true;
-        while (whole && nats_subject_next(&unseen, &later))
-            whole = later.len > 0;
-        if (whole)
-            collect_node(c, node->rest);
-    }
+    if (node->rest)
+        collect_node(c, node->rest);
     if (node->star)
         walk(index, c, node->star, rest);
     struct index_node *child = index_child(index, node, token);
@@ -113,25 +118,25 @@ static slice source_name(const struct index_group *source) {
     return slice_make(source->name, source->name_len);
 }
 
-/* Merges the groups found by name. Quadratic in the number of sources for one subject, of which
-   there are a handful. */
+static int compare_sources(const void *left, const void *right) {
+    const struct source *a = left, *b = right;
+    int order = slice_compare(source_name(a->group), source_name(b->group));
+    return order ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+/* Merges the groups found by name. */
 static bool collect_groups(struct index_collector *c) {
     uint32_t members = 0, remotes = 0;
-    for (uint32_t i = 0; i < c->source_count; i++) {
-        if (!c->sources[i])
-            continue;
-        slice name = source_name(c->sources[i]);
+    qsort(c->sources, c->source_count, sizeof *c->sources, compare_sources);
+    for (uint32_t i = 0; i < c->source_count;) {
+        slice name = source_name(c->sources[i].group);
         if (!grow(&c->groups, &c->group_cap, c->match.group_count, sizeof *c->groups))
             return false;
         struct match_group *group = &c->groups[c->match.group_count++];
         *group = (struct match_group){.name = name};
-        for (uint32_t j = i; j < c->source_count; j++) {
-            if (!c->sources[j] || !slice_equal(source_name(c->sources[j]), name))
-                continue;
-            if (!group_add_source(c, group, c->sources[j], &members, &remotes))
+        for (; i < c->source_count && slice_equal(source_name(c->sources[i].group), name); i++)
+            if (!group_add_source(c, group, c->sources[i].group, &members, &remotes))
                 return false;
-            c->sources[j] = NULL;
-        }
     }
     uint32_t member = 0, remote = 0; /* the arrays have stopped moving: point into them */
     for (uint32_t i = 0; i < c->match.group_count; i++) {
@@ -176,13 +181,16 @@ void index_put(struct index *index, struct bus_match *match) {
         collector_give(index, container_of(match, struct index_collector, match));
 }
 
-/* A compact copy of a scratch match in one block. NULL where memory runs out. */
+/* A compact copy of a scratch match in one block. NULL where memory runs out, or it is too large.
+ */
 static struct bus_match *match_copy(const struct bus_match *from, slice subject) {
     size_t members = 0, remotes = 0;
     for (uint32_t i = 0; i < from->group_count; i++) {
         members += from->groups[i].member_count;
         remotes += from->groups[i].remote_count;
     }
+    if (from->plain_count + members + remotes > CACHED_RECEIVERS_MAX)
+        return NULL;
     size_t size = sizeof *from + from->group_count * sizeof *from->groups +
                   (from->plain_count + members) * sizeof *from->plain +
                   remotes * sizeof(struct match_remote) + subject.len;
@@ -258,6 +266,14 @@ static struct bus_match *cache_consider(struct index *index, struct index_collec
     return match;
 }
 
+static bool has_empty_token(slice subject) {
+    slice token;
+    while (nats_subject_next(&subject, &token))
+        if (token.len == 0)
+            return true;
+    return false;
+}
+
 struct bus_match *index_find(struct index *index, slice subject, struct bus_route *route) {
     if (route && route->match && route->generation == index->generation &&
         slice_equal(route->match->subject, subject)) {
@@ -278,7 +294,8 @@ struct bus_match *index_find(struct index *index, slice subject, struct bus_rout
     struct index_collector *c = collector_take(index);
     if (!c)
         return NULL;
-    walk(index, c, index->root, subject);
+    if (!has_empty_token(subject))
+        walk(index, c, index->root, subject);
     bool found = !c->failed && (c->source_count == 0 || collect_groups(c));
     c->match.plain = c->plain;
     c->match.groups = c->groups;
