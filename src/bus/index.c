@@ -173,34 +173,46 @@ static struct index_node *node_make(struct index *index, slice subject) {
 }
 
 static struct index_group *group_find(const struct index_node *node, slice name) {
-    for (struct index_group *group = node->groups; group; group = group->next)
-        if (slice_equal(slice_make(group->name, group->name_len), name))
-            return group;
-    return NULL;
+    return node->groups ? map_find(node->groups, name) : NULL;
 }
 
-static struct index_group *group_make(struct index_node *node, slice name) {
-    struct index_group *group = group_find(node, name);
-    if (group)
-        return group;
-    group = mem_zalloc(1, sizeof *group + name.len);
-    if (!group)
-        return NULL;
-    list_init(&group->members);
-    group->name_len = (uint16_t)name.len;
-    memcpy(group->name, name.ptr, name.len);
-    group->next = node->groups;
-    node->groups = group;
+static void groups_free_if_empty(struct index_node *node) {
+    if (map_count(node->groups))
+        return;
+    map_free(node->groups);
+    node->groups = mem_free(node->groups);
+}
+
+static struct index_group *group_add(struct index *index, struct index_node *node, slice name) {
+    if (!node->groups) {
+        node->groups = mem_alloc(sizeof *node->groups);
+        if (!node->groups)
+            return NULL;
+        *node->groups = map_make(index->key, MAP_MAX_ENTRIES);
+    }
+    struct index_group *group = mem_zalloc(1, sizeof *group + name.len);
+    if (group) {
+        list_init(&group->members);
+        group->name_len = (uint16_t)name.len;
+        memcpy(group->name, name.ptr, name.len);
+        if (map_add(node->groups, slice_make(group->name, name.len), group))
+            group = mem_free(group);
+    }
+    groups_free_if_empty(node);
     return group;
+}
+
+static struct index_group *group_make(struct index *index, struct index_node *node, slice name) {
+    struct index_group *group = group_find(node, name);
+    return group ? group : group_add(index, node, name);
 }
 
 static void group_prune(struct index_node *node, struct index_group *group) {
     if (group->member_count || group->remote_count)
         return;
-    struct index_group **link = &node->groups;
-    while (*link != group)
-        link = &(*link)->next;
-    *link = group->next;
+    void *removed = map_remove(node->groups, slice_make(group->name, group->name_len));
+    check(removed == group);
+    groups_free_if_empty(node);
     mem_free(group->remotes);
     mem_free(group);
 }
@@ -214,7 +226,7 @@ int index_add(struct index *index, struct bus_subscription *s) {
     if (!node)
         return -ENOMEM;
     if (s->queue_len) {
-        s->group = group_make(node, slice_make(s->text + s->subject_len, s->queue_len));
+        s->group = group_make(index, node, slice_make(s->text + s->subject_len, s->queue_len));
         if (!s->group) {
             prune(index, node);
             return -ENOMEM;
@@ -274,7 +286,8 @@ int index_set_shard(struct index *index, slice subject, slice queue, unsigned sh
         return -ENOMEM;
     int failed = 0;
     if (queue.len) {
-        struct index_group *group = change > 0 ? group_make(node, queue) : group_find(node, queue);
+        struct index_group *group =
+            change > 0 ? group_make(index, node, queue) : group_find(node, queue);
         failed = group ? group_change_shard(group, shard, change) : -ENOMEM;
         if (group)
             group_prune(node, group);
@@ -299,12 +312,15 @@ uint32_t index_local_count(struct index *index, slice subject, slice queue) {
 }
 
 static void node_free(struct index_node *node) {
-    while (node->groups) {
-        struct index_group *group = node->groups;
-        node->groups = group->next;
+    const struct map_entry *entry;
+    for (size_t at = 0; node->groups && (entry = map_next(node->groups, &at));) {
+        struct index_group *group = entry->value;
         mem_free(group->remotes);
         mem_free(group);
     }
+    if (node->groups)
+        map_free(node->groups);
+    mem_free(node->groups);
     if (node->star)
         node_free(node->star);
     if (node->rest)

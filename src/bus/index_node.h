@@ -7,11 +7,11 @@
 #ifndef NONET_BUS_INDEX_NODE_H
 #define NONET_BUS_INDEX_NODE_H
 
+#include "base/map.h"
 #include "bus/index.h"
 
 /* One queue group under one pattern. */
 struct index_group {
-    struct index_group *next;
     struct list members; /* of this shard */
     uint32_t member_count;
     uint32_t remote_count;        /* used entries of remotes */
@@ -23,7 +23,7 @@ struct index_group {
 struct index_node {
     struct index_node *parent;
     struct index_node *star, *rest; /* the children '*' and '>' */
-    struct index_group *groups;
+    struct map *groups;             /* queue -> struct index_group; NULL: none */
     struct list plain;
     uint32_t plain_count;
     uint32_t children; /* wildcards included */

@@ -67,12 +67,13 @@ static void collect_node(struct index_collector *c, struct index_node *node) {
         }
         c->plain[c->match.plain_count++] = container_of(at, struct bus_subscription, in_node);
     }
-    for (const struct index_group *group = node->groups; group; group = group->next) {
+    const struct map_entry *entry;
+    for (size_t i = 0; node->groups && (entry = map_next(node->groups, &i));) {
         if (!grow(&c->sources, &c->source_cap, c->source_count, sizeof *c->sources)) {
             c->failed = true;
             return;
         }
-        c->sources[c->source_count] = (struct source){group, c->source_count};
+        c->sources[c->source_count] = (struct source){entry->value, c->source_count};
         c->source_count++;
     }
 }
