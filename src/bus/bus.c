@@ -98,7 +98,7 @@ static unsigned remote_of(const struct match_group *group, uint32_t draw) {
             return group->remotes[i].shard;
         draw -= group->remotes[i].members;
     }
-    check(!"draw is below the weight");
+    check(false && "draw is below the weight");
     return 0;
 }
 
@@ -150,6 +150,11 @@ static inline unsigned publish(struct bus *bus, slice destination,
 
 unsigned bus_publish(struct bus *bus, const struct bus_message *message, const void *origin,
                      struct bus_route *route) {
+    if (unlikely(message->route.len)) { /* a message that came by a route is sent on as its own */
+        struct bus_message own = *message;
+        own.route = (slice){0};
+        return publish(bus, own.subject, &own, origin, route);
+    }
     return publish(bus, message->subject, message, origin, route);
 }
 
@@ -198,10 +203,16 @@ int bus_subscribe(struct bus *bus, slice subject, slice queue, const struct bus_
         mem_free(s);
         return failed;
     }
+    if (queue.len || index_local_count(&bus->index, subject, queue) == 1) {
+        failed = bus_announce(bus, bus_subscription_subject(s), bus_subscription_queue(s));
+        if (failed) {
+            index_remove(&bus->index, s);
+            mem_free(s);
+            return failed;
+        }
+    }
     list_push_back(&bus->subscriptions, &s->in_bus);
     bus->subscription_count++;
-    if (queue.len || index_local_count(&bus->index, subject, queue) == 1)
-        bus_announce(bus, bus_subscription_subject(s), bus_subscription_queue(s), 1);
     *ret_subscription = s;
     return 0;
 }
@@ -210,7 +221,7 @@ static void bury(struct bus *bus, struct bus_subscription *s) {
     slice subject = bus_subscription_subject(s), queue = bus_subscription_queue(s);
     index_remove(&bus->index, s);
     if (queue.len || index_local_count(&bus->index, subject, queue) == 0)
-        bus_announce(bus, subject, queue, -1);
+        bus_withdraw(bus, subject, queue);
     list_remove(&s->in_bus);
     mem_free(s);
 }

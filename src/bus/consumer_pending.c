@@ -159,7 +159,7 @@ struct pending_entry *pending_next_due(struct pending *p) {
         if (entry && entry->due)
             return entry;
     }
-    check(!"an entry that is due is in the ring");
+    check(false && "an entry that is due is in the ring");
     return NULL;
 }
 

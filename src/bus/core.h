@@ -45,8 +45,10 @@ struct bus {
     uint64_t applied[BUS_SHARDS_MAX]; /* what each shard has confirmed */
     uint64_t asked;                   /* the fence number last sent */
     struct list fences;               /* struct fence, oldest first */
-    uint64_t full_channels;           /* bit per shard whose channel reported full */
-    bool stream_full;
+    uint64_t unconfirmed[BUS_SHARDS_MAX]; /* what could not be confirmed to a shard, 0 = nothing */
+    struct io_timer again_timer;
+    uint64_t full_channels; /* bit per shard whose channel reported full */
+    bool stream_full, full_untold;
     struct list waiters;
 
     struct requests *requests; /* request.c; made at first use */
@@ -63,7 +65,9 @@ void bus_bury(struct bus *bus);
 /* remote.c */
 void bus_remote_open(struct bus *bus);
 void bus_remote_close(struct bus *bus);
-void bus_announce(struct bus *bus, slice subject, slice queue, int change);
+/* Tells the other shards of interest that has come. 0, or -ENOMEM and none of them believes it. */
+must_use int bus_announce(struct bus *bus, slice subject, slice queue);
+void bus_withdraw(struct bus *bus, slice subject, slice queue);
 /* False where the message could not be sent (no memory). */
 bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message *message,
                       slice queue, unsigned hops);

@@ -262,6 +262,8 @@ static int group_change_shard(struct index_group *group, unsigned shard, int cha
     struct match_remote *end = remote + group->remote_count;
     while (remote < end && remote->shard != shard)
         remote++;
+    if (change < 0 && (remote == end || remote->members < (uint32_t)-change))
+        return -ENOENT; /* the news that it came was lost for lack of memory */
     if (remote == end) {
         struct match_remote *grown =
             mem_realloc(group->remotes, (group->remote_count + 1) * sizeof *grown);
@@ -271,7 +273,6 @@ static int group_change_shard(struct index_group *group, unsigned shard, int cha
         remote = &grown[group->remote_count++];
         *remote = (struct match_remote){shard, 0};
     }
-    check(change > 0 || remote->members >= (uint32_t)-change);
     remote->members = (uint32_t)((int)remote->members + change);
     if (remote->members == 0)
         *remote = group->remotes[--group->remote_count];

@@ -5,9 +5,10 @@
  * after an interest is handled after it, so FENCE behind interest proves that the interest is in.
  * The two facts a shard keeps of another (interest, confirmations) change only by its messages.
  *
- * Allocation failure: an interest that another shard cannot note is a broken promise we cannot
- * answer to the subscriber any more, so io_send failing there is retried by re-announcing on the
- * next change; the loss is logged. A message that cannot be copied is dropped like one to a slow
+ * Allocation failure: interest that cannot be announced refuses the subscription. Another shard
+ * that has no memory to note it cannot say so in time: it logs the loss, and publishers there do
+ * not see the subscription. Interest that cannot be withdrawn stays at the other shard, which then
+ * sends copies that find nobody. A message that cannot be copied is dropped like one to a slow
  * consumer, and counted by the publisher as not taken.
  */
 #include "bus/core.h"
@@ -27,6 +28,8 @@ struct message_head {
     uint32_t hops;
 };
 
+#define AGAIN_NS 10000000u
+
 struct fence {
     struct list_node node;
     uint64_t number; /* done when every shard has applied so many announcements */
@@ -35,20 +38,42 @@ struct fence {
     uint64_t id;
 };
 
-static void send_all(struct bus *bus, uint32_t kind, const slice *parts, unsigned count) {
+/* 0, or -ENOMEM where at least one shard could not be told. */
+static int send_all(struct bus *bus, uint32_t kind, const slice *parts, unsigned count) {
+    int failed = 0;
     for (unsigned shard = 0; shard < bus->shards; shard++)
         if (shard != bus->shard && io_send(bus->loop, shard, kind, parts, count))
-            logger_write(bus->logger, LOG_LEVEL_ERROR, "bus", "no memory to tell another shard",
-                         "shard=%u kind=%u", shard, kind);
+            failed = -ENOMEM;
+    return failed;
 }
 
-void bus_announce(struct bus *bus, slice subject, slice queue, int change) {
-    if (bus->shards == 1)
-        return;
+static int send_interest(struct bus *bus, unsigned shard, slice subject, slice queue, int change) {
     struct interest_head head = {change, (uint16_t)subject.len, (uint16_t)queue.len};
     slice parts[] = {slice_make(&head, sizeof head), subject, queue};
-    send_all(bus, BUS_INTEREST, parts, array_count(parts));
-    bus->announced++;
+    return io_send(bus->loop, shard, BUS_INTEREST, parts, array_count(parts));
+}
+
+static void withdraw_below(struct bus *bus, unsigned end, slice subject, slice queue) {
+    for (unsigned shard = 0; shard < end; shard++)
+        if (shard != bus->shard && send_interest(bus, shard, subject, queue, -1))
+            logger_write(bus->logger, LOG_LEVEL_WARN, "bus", "no memory to withdraw interest",
+                         "shard=%u", shard);
+}
+
+int bus_announce(struct bus *bus, slice subject, slice queue) {
+    for (unsigned shard = 0; shard < bus->shards; shard++) {
+        if (shard == bus->shard || !send_interest(bus, shard, subject, queue, 1))
+            continue;
+        withdraw_below(bus, shard, subject, queue);
+        return -ENOMEM;
+    }
+    bus->announced += bus->shards > 1;
+    return 0;
+}
+
+void bus_withdraw(struct bus *bus, slice subject, slice queue) {
+    withdraw_below(bus, bus->shards, subject, queue);
+    bus->announced += bus->shards > 1;
 }
 
 bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message *m, slice queue,
@@ -154,12 +179,13 @@ int bus_fence(struct bus *bus, void (*done)(void *self, uint64_t id), void *self
     if (!fence)
         return -ENOMEM;
     *fence = (struct fence){.number = bus->announced, .done = done, .self = self, .id = id};
-    list_push_back(&bus->fences, &fence->node);
-    if (bus->asked < bus->announced) {
-        bus->asked = bus->announced;
-        slice number = slice_make(&bus->asked, sizeof bus->asked);
-        send_all(bus, BUS_FENCE, &number, 1);
+    slice number = slice_make(&bus->announced, sizeof bus->announced);
+    if (bus->asked < bus->announced && send_all(bus, BUS_FENCE, &number, 1)) {
+        mem_free(fence);
+        return -ENOMEM;
     }
+    bus->asked = bus->announced;
+    list_push_back(&bus->fences, &fence->node);
     return 0;
 }
 
@@ -179,10 +205,39 @@ static void on_fence_done(struct bus *bus, unsigned from, slice body) {
     }
 }
 
+/* Others would wait for ever for a confirmation, or for the word that there is room: what could not
+   be sent is tried until it goes. */
+static void on_again(struct io_timer *timer);
+
+static void confirm(struct bus *bus, unsigned to, uint64_t number) {
+    slice body = slice_make(&number, sizeof number);
+    bool sent = io_send(bus->loop, to, BUS_FENCE_DONE, &body, 1) == 0;
+    bus->unconfirmed[to] = sent ? 0 : number;
+    if (!sent)
+        io_timer_start(bus->loop, &bus->again_timer, AGAIN_NS, on_again);
+}
+
+static void tell_full(struct bus *bus) {
+    uint8_t byte = bus->stream_full;
+    slice body = slice_make(&byte, 1);
+    bus->full_untold = send_all(bus, BUS_FULL, &body, 1) != 0;
+    if (bus->full_untold)
+        io_timer_start(bus->loop, &bus->again_timer, AGAIN_NS, on_again);
+}
+
+static void on_again(struct io_timer *timer) {
+    struct bus *bus = container_of(timer, struct bus, again_timer);
+    for (unsigned shard = 0; shard < bus->shards; shard++)
+        if (bus->unconfirmed[shard])
+            confirm(bus, shard, bus->unconfirmed[shard]);
+    if (bus->full_untold)
+        tell_full(bus);
+}
+
 static void on_fence(struct bus *bus, unsigned from, slice body) {
-    if (io_send(bus->loop, from, BUS_FENCE_DONE, &body, 1))
-        logger_write(bus->logger, LOG_LEVEL_ERROR, "bus", "no memory to confirm interest",
-                     "shard=%u", from);
+    uint64_t number;
+    memcpy(&number, take(&body, sizeof number).ptr, sizeof number);
+    confirm(bus, from, number);
 }
 
 /* --- push-back ---------------------------------------------------------------------------- */
@@ -229,10 +284,8 @@ void bus_set_stream_full(struct bus *bus, bool full) {
     check(bus->shard == bus->stream_shard);
     if (bus->stream_full == full)
         return;
-    uint8_t byte = full;
-    slice body = slice_make(&byte, 1);
-    send_all(bus, BUS_FULL, &body, 1);
     set_stream_full(bus, full);
+    tell_full(bus);
 }
 
 static void receive(void *owner, unsigned from, uint32_t kind, slice body) {
@@ -254,7 +307,7 @@ static void receive(void *owner, unsigned from, uint32_t kind, slice body) {
         set_stream_full(bus, take(&body, 1).ptr[0] != 0);
         return;
     }
-    check(!"a kind of message that buses send");
+    check(false && "a kind of message that buses send");
 }
 
 static void on_room(void *owner, unsigned to) {
@@ -271,6 +324,7 @@ void bus_remote_open(struct bus *bus) {
 }
 
 void bus_remote_close(struct bus *bus) {
+    io_timer_stop(bus->loop, &bus->again_timer);
     struct list_node *node;
     while ((node = list_pop_front(&bus->fences)))
         mem_free(container_of(node, struct fence, node));

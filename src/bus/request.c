@@ -9,7 +9,9 @@
  *     UNDER WAY --enough answers, deadline, stall, no responders--> on_reply(NULL, why), free
  *     UNDER WAY --bus_request_cancel--> free
  *
- * "Never from inside bus_request": a request without responders ends through a timer of length 0.
+ * "Never from inside bus_request": a request without responders ends through a timer of length 0,
+ * and what a responder on this very shard answers from inside its callback is copied and handed
+ * over by another.
  */
 #include "base/mem.h"
 #include "base/number.h"
@@ -23,9 +25,18 @@
 #define ID_SLOT_BITS 17
 #define DIGITS_MAX 20
 
+struct held_answer {
+    struct list_node node;
+    struct bus_message message;
+    char bytes[];
+};
+
 struct bus_request {
     struct bus *bus;
-    struct io_timer deadline, stall;
+    struct io_timer deadline, stall, hand_over;
+    struct list held; /* answers that came while it was being sent, and those behind them */
+    unsigned held_count;
+    bool sending;
     uint64_t stall_ns;
     unsigned replies_left;
     uint32_t slot;
@@ -52,6 +63,10 @@ static void finish(struct bus_request *request) {
     struct requests *all = request->bus->requests;
     io_timer_stop(request->bus->loop, &request->deadline);
     io_timer_stop(request->bus->loop, &request->stall);
+    io_timer_stop(request->bus->loop, &request->hand_over);
+    struct list_node *held;
+    while ((held = list_pop_front(&request->held)))
+        mem_free(container_of(held, struct held_answer, node));
     struct slot *slot = &all->slots[request->slot];
     check(slot->request == request);
     slot->request = NULL;
@@ -95,13 +110,8 @@ static bool is_no_responders(const struct bus_message *message) {
            nats_headers_parse(message->headers, &status) == 0 && status.code == 503;
 }
 
-static void on_answer(void *owner, struct bus_subscription *subscription,
-                      const struct bus_message *message) {
-    (void)subscription;
-    struct bus *bus = owner;
-    struct bus_request *request = find(bus->requests, bus_message_route(message));
-    if (!request || request->ended)
-        return;
+static void take_answer(struct bus_request *request, const struct bus_message *message) {
+    struct bus *bus = request->bus;
     if (is_no_responders(message)) {
         end(request, -EHOSTUNREACH); /* a link's or server's word that nobody listens */
         return;
@@ -116,6 +126,58 @@ static void on_answer(void *owner, struct bus_subscription *subscription,
         end(request, 0);
     else if (request->stall_ns)
         io_timer_start(bus->loop, &request->stall, request->stall_ns, on_stall);
+}
+
+static void on_hand_over(struct io_timer *timer) {
+    struct bus_request *request = container_of(timer, struct bus_request, hand_over);
+    struct requests *all = request->bus->requests;
+    uint32_t slot = request->slot;
+    uint64_t use = all->slots[slot].use;
+    struct list_node *node;
+    while (all->slots[slot].use == use && (node = list_pop_front(&request->held))) {
+        struct held_answer *held = container_of(node, struct held_answer, node);
+        take_answer(request, &held->message);
+        mem_free(held);
+    }
+}
+
+static slice copy_part(char **at, slice part) {
+    if (part.len)
+        memcpy(*at, part.ptr, part.len);
+    slice copy = slice_make(*at, part.len);
+    *at += part.len;
+    return copy;
+}
+
+/* Without memory the answer is lost, as one to a slow client would be: the deadline tells. */
+static void hold_answer(struct bus_request *request, const struct bus_message *m) {
+    if (request->held_count == request->replies_left)
+        return;
+    struct held_answer *held =
+        mem_alloc(sizeof *held + m->subject.len + m->reply.len + m->headers.len + m->payload.len);
+    if (!held)
+        return;
+    char *at = held->bytes;
+    held->message = (struct bus_message){.subject = copy_part(&at, m->subject),
+                                         .reply = copy_part(&at, m->reply),
+                                         .headers = copy_part(&at, m->headers),
+                                         .payload = copy_part(&at, m->payload)};
+    list_push_back(&request->held, &held->node);
+    request->held_count++;
+    io_timer_start(request->bus->loop, &request->hand_over, 0, on_hand_over);
+}
+
+static void on_answer(void *owner, struct bus_subscription *subscription,
+                      const struct bus_message *message) {
+    (void)subscription;
+    struct bus *bus = owner;
+    struct bus_request *request = find(bus->requests, bus_message_route(message));
+    if (!request || request->ended)
+        return;
+    if (request->sending || !list_empty(&request->held))
+        hold_answer(request, message);
+    else
+        take_answer(request, message);
 }
 
 static int requests_open(struct bus *bus) {
@@ -182,6 +244,7 @@ int bus_request(struct bus *bus, const struct bus_request_options *options,
         return failed;
     }
     all->slots[request->slot].request = request;
+    list_init(&request->held);
     request->bus = bus;
     request->on_reply = options->on_reply;
     request->owner = options->owner;
@@ -198,7 +261,12 @@ int bus_request(struct bus *bus, const struct bus_request_options *options,
     message.reply = slice_make(inbox, inbox_len);
     if (ret_request)
         *ret_request = request;
-    if (bus_publish(bus, &message, NULL, NULL) == 0 && find(all, message.reply) == request) {
+    request->sending = true;
+    unsigned receivers = bus_publish(bus, &message, NULL, NULL);
+    if (find(all, message.reply) != request)
+        return 0; /* cancelled by its owner meanwhile */
+    request->sending = false;
+    if (receivers == 0) {
         request->ended = -EHOSTUNREACH;
         io_timer_start(bus->loop, &request->deadline, 0, on_deadline);
     }

@@ -101,7 +101,7 @@ static void handle(struct client *c, const struct nats_event *event) {
         client_connect(c, nats_event_json(event));
         return;
     default:
-        check(!"the parser gives a client's verbs only");
+        check(false && "the parser gives a client's verbs only");
     }
 }
 
