@@ -206,8 +206,7 @@ int main(int argc, char **argv) {
     if (!bench.names)
         return 1;
     for (uint64_t i = 0; i < bench.subjects; i++)
-        snprintf(bench.names + i * NAME_BYTES, NAME_BYTES + 1, "bench.%014llu",
-                 (unsigned long long)i);
+        snprintf(bench.names + i * NAME_BYTES, NAME_BYTES + 1, "bench.%014u", (unsigned)i);
     for (unsigned i = 0; i < OUTSTANDING_MAX; i++)
         bench.commits[i].done = on_done;
     struct io_group *group;

@@ -8,11 +8,14 @@
  *      5 the journal must reach from the checkpoint on: begin no later, end no earlier
  *      6 the last group's file is synced: after a kill, what we have just read may be in the page
  *        cache only, and readers are about to see it
+ *      7 the head of a torn group is wiped
  *
  * Nothing here changes what a second recovery would find, so a recovery that is killed is simply
  * done again. The end may be torn; the next group is written over it. What is left of the torn
  * one behind that can never pass for a group: only one group is written at a time, so behind the
- * end there was no good one, and none of its sectors starts one.
+ * end there was no good one, and none of its sectors starts one. The torn one itself could: on
+ * sectors of 512 bytes its head may be on disk and only zeros of its padding missing, and a next
+ * group that is torn in its turn may bring just those. Hence 7.
  */
 #include "log/journal_internal.h"
 
@@ -164,6 +167,19 @@ static int judge_end(const struct journal *journal, const struct journal_scan *s
                                                 : 0;
 }
 
+static int wipe_torn(struct journal *journal, const struct journal_group *torn) {
+    static const char zeros[JOURNAL_SECTOR];
+    struct list_node *node, *next;
+    list_each(&journal->chain, node, next) {
+        struct journal_file *file = container_of(node, struct journal_file, node);
+        if (file->number != torn->file)
+            continue;
+        int failed = io_file_write(file->file, zeros, sizeof zeros, torn->offset);
+        return failed ? failed : io_file_sync(file->file);
+    }
+    return 0;
+}
+
 static int go_on(struct journal *journal, struct journal_scan *scan, struct error *ret_error) {
     journal->log_id = scan->log_id;
     journal->next_file_number = scan->files[scan->count - 1].number + 1;
@@ -182,6 +198,10 @@ static int go_on(struct journal *journal, struct journal_scan *scan, struct erro
     if (failed)
         return journal_damage(ret_error, failed, journal->tail->number, 0,
                               "cannot sync the file: %s", error_name(failed));
+    failed = scan->torn ? wipe_torn(journal, &scan->torn_group) : 0;
+    if (failed)
+        return journal_damage(ret_error, failed, scan->torn_group.file, scan->torn_group.offset,
+                              "cannot wipe a torn group: %s", error_name(failed));
     if (scan->torn)
         logger_write(journal->options.logger, LOG_LEVEL_WARN, "log",
                      "the last write was cut off before it was acknowledged; dropped",

@@ -97,11 +97,11 @@ uint64_t log_position(const struct log *log);
 /* Over the high mark: stop taking in new messages until on_room. */
 bool log_full(const struct log *log);
 
-/* --- batches --------------------------------------------------------------------------------- */
+/* --- batches -------------------------------------------------------------------------------- */
 
 struct log_message {
     slice subject, headers, payload; /* copied; headers are a whole NATS/1.0 block or empty */
-    int64_t time_ns;                 /* since 1970; the log keeps a stream's times from going back */
+    int64_t time_ns;                 /* since 1970; a stream's times are kept from going back */
 };
 
 /* What a stream keeps; enforced at each append, oldest first. 0 = without limit. */

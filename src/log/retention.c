@@ -1,7 +1,7 @@
 /*
  * retention.c - taking messages out; see retention.h for the rules.
  *
- * One function takes a message out of the counts (kill), whatever the reason. The first message
+ * One function takes a message out of the counts (take_out), whatever the reason. The first message
  * goes by moving `first` to the next living one; any other gets a bit in its block and a place in
  * the list of deaths. Neither needs memory: bitmaps and the list were reserved when the change was
  * staged.
@@ -19,7 +19,8 @@
 #include <errno.h>
 
 /* Takes SEQUENCE of SIZE bytes in BLOCK out of all counts but its subject's. */
-static void kill(struct log_stream *stream, struct block *block, uint64_t sequence, uint32_t size) {
+static void take_out(struct log_stream *stream, struct block *block, uint64_t sequence,
+                     uint32_t size) {
     struct stream_counts *counts = &stream->staged;
     check(block->live > 0 && block->live_bytes >= size && counts->messages > 0);
     block->live--;
@@ -78,7 +79,7 @@ static const char *front_bytes(struct log *log, struct block *block) {
 /* The first message whose record cannot be read: it counts no more, its subject stays as it is. */
 static void front_kill_unreadable(struct log_stream *stream, struct block *block) {
     bool last = block->live == 1;
-    kill(stream, block, stream->staged.first, last ? block->live_bytes : 0);
+    take_out(stream, block, stream->staged.first, last ? block->live_bytes : 0);
 }
 
 /* Takes the front out while it lies in BLOCK and below FIRST. */
@@ -96,7 +97,7 @@ static void front_kill_block(struct log_stream *stream, struct block *block, uin
             continue;
         }
         forget_subject(stream, record_at_subject(bytes + at), sequence);
-        kill(stream, block, sequence, record_at_length(bytes + at));
+        take_out(stream, block, sequence, record_at_length(bytes + at));
     }
 }
 
@@ -242,7 +243,7 @@ void retention_apply_subject(struct log_stream *stream, slice subject, uint64_t 
             return;
         struct block *block = stream_block_of(stream, sequence);
         check(block);
-        kill(stream, block, sequence, size);
+        take_out(stream, block, sequence, size);
         bool gone = subject_messages(e) == 1;
         subjects_remove(&stream->subjects, e, sequence);
         if (gone)
@@ -304,13 +305,13 @@ void retention_apply_delete(struct log_stream *stream, uint64_t sequence) {
         size = record_at_length(block->bytes + at);
         forget_subject(stream, record_at_subject(block->bytes + at), sequence);
     }
-    kill(stream, block, sequence, size);
+    take_out(stream, block, sequence, size);
 }
 
 void retention_apply_kills(struct log_stream *stream, const struct retention_kills *kills) {
     for (size_t i = 0; i < kills->count; i++) {
         uint64_t sequence = kills->items[i].sequence;
         if (stream_lives(stream, sequence))
-            kill(stream, stream_block_of(stream, sequence), sequence, kills->items[i].size);
+            take_out(stream, stream_block_of(stream, sequence), sequence, kills->items[i].size);
     }
 }

@@ -74,9 +74,9 @@ must_use int log_seek(struct log *log, struct log_stream *stream, slice filter, 
 must_use int log_seek_time(struct log *log, struct log_stream *stream, int64_t time_ns,
                            uint64_t *ret_sequence);
 
-/* Calls EACH for every readable message at or after TIME_NS, staged ones too, until it returns != 0,
-   which is given back. Reads from disk with the loop standing still: for the node's start only,
-   before anybody is served. 0, or why it could not read. */
+/* Calls EACH for every readable message at or after TIME_NS, staged ones too, until it returns
+   != 0, which is given back. Reads from disk with the loop standing still: for the node's start
+   only, before anybody is served. 0, or why it could not read. */
 must_use int log_scan(struct log *log, struct log_stream *stream, int64_t time_ns,
                       int (*each)(void *self, const struct log_record *record), void *self);
 
@@ -91,8 +91,8 @@ must_use int log_load(struct log *log, struct log_stream *stream, uint64_t seque
 void log_load_cancel(struct log *log, struct log_load *load);
 
 /* One subject, staged messages counted (so last_sequence may answer -ENOENT until it is synced).
-   False where the stream holds none. After deletes and trims in streams without a limit per subject
-   the true first or last may first have to be looked for, in blocks that are read at once. */
+   False where the stream holds none. After deletes and trims in streams without a limit per
+   subject the true first or last may have to be looked for, in blocks that are read at once. */
 bool log_subject(struct log_stream *stream, slice subject, struct log_subject_state *ret_state);
 /* Calls EACH for every subject that matches FILTER, in no order, until it returns != 0. The
    stream must not change meanwhile. first_sequence is a lower bound here. */
@@ -104,7 +104,7 @@ int log_subject_each(struct log_stream *stream, slice filter,
    memory and estimated for those on disk (consumers' num_pending). */
 uint64_t log_count(struct log *log, struct log_stream *stream, slice filter, uint64_t from);
 
-/* --- checking ------------------------------------------------------------------------------------ */
+/* --- checking -------------------------------------------------------------------------------- */
 
 struct log_verify_report {
     uint64_t streams, messages, bytes, journal_groups, segments, damaged;

@@ -91,6 +91,9 @@ struct log_stream {
     struct segment *open; /* being filled by this stream alone */
 };
 
+/* The message whose record lies at BYTES; its slices point there. */
+void stream_record(const char *bytes, struct log_record *ret_record);
+
 /* A stream that is in no list yet, or NULL. */
 must_use struct log_stream *stream_new(struct log *log, slice name, slice config,
                                        const struct log_limits *limits, uint64_t first_sequence);

@@ -20,7 +20,7 @@ static bool shown(const struct log_stream *stream, const struct block *block, ui
     return block->dying && stream_dying(stream, sequence);
 }
 
-static void record_out(const char *bytes, struct log_record *ret_record) {
+void stream_record(const char *bytes, struct log_record *ret_record) {
     uint16_t subject = record_get_u16(bytes + 12);
     uint32_t headers = record_get_u32(bytes + 40);
     uint32_t payload = record_get_u32(bytes + 44);
@@ -90,7 +90,7 @@ int log_read(struct log *log, struct log_stream *stream, uint64_t sequence,
     uint32_t at = offset_from(stream, index, sequence);
     check(at < block->length && record_at_sequence(block->bytes + at) == sequence);
     cursor_set(stream, index, sequence, at);
-    record_out(block->bytes + at, ret_record);
+    stream_record(block->bytes + at, ret_record);
     return 0;
 }
 
@@ -137,7 +137,7 @@ static int seek_block(struct log_stream *stream, uint32_t index, slice filter, u
         if (shown(stream, block, sequence) &&
             (!filter.len || nats_subject_match(subject, filter))) {
             cursor_set(stream, index, sequence, at);
-            record_out(block->bytes + at, ret_record);
+            stream_record(block->bytes + at, ret_record);
             return 0;
         }
         *from = sequence + 1;

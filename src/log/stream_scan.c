@@ -16,20 +16,6 @@ bool log_sequence_deleted(const struct log_stream *stream, uint64_t sequence) {
     return sequence < block->first || block_bit(block->dead, block, sequence);
 }
 
-static void record_from(const char *bytes, struct log_record *ret_record) {
-    slice subject = record_at_subject(bytes);
-    uint32_t headers = record_get_u32(bytes + 40), payload = record_get_u32(bytes + 44);
-    const char *at = bytes + RECORD_HEAD_SIZE + subject.len;
-    *ret_record = (struct log_record){
-        .sequence = record_at_sequence(bytes),
-        .position = record_at_position(bytes),
-        .time_ns = record_at_time_ns(bytes),
-        .subject = subject,
-        .headers = slice_make(at, headers),
-        .payload = slice_make(at + headers, payload),
-    };
-}
-
 static int scan_block(const struct log_stream *stream, const struct block *block, int64_t time_ns,
                       int (*each)(void *self, const struct log_record *record), void *self) {
     for (uint32_t at = 0; at < block->length; at += record_at_length(block->bytes + at)) {
@@ -39,7 +25,7 @@ static int scan_block(const struct log_stream *stream, const struct block *block
             record_at_time_ns(bytes) < time_ns)
             continue;
         struct log_record record;
-        record_from(bytes, &record);
+        stream_record(bytes, &record);
         int result = each(self, &record);
         if (result)
             return result;
@@ -53,9 +39,12 @@ int log_scan(struct log *log, struct log_stream *stream, int64_t time_ns,
         struct block *block = stream_block(stream, index);
         if (block->last_time < time_ns || !block->live)
             continue;
+        bool there = block_in_memory(block);
         int failed = cache_need(&log->cache, block);
         if (!failed)
             failed = scan_block(stream, block, time_ns, each, self);
+        if (!there)
+            cache_drop(&log->cache, block); /* a long scan does not fill memory */
         if (failed)
             return failed;
     }
