@@ -5,8 +5,8 @@
  *      |                             |                                             | signal
  *      '---- a failure ----> STOPPING <--------------------------------------------'
  *
- *   STOPPING: "drain" to every shard (bounded by limits.drain_timeout), then "close", then all
- *   loops are stopped. A second signal while draining skips the rest of the wait.
+ *   STOPPING: "drain" to every shard (bounded by limits.drain_timeout), then "close"; when the
+ *   services have ended, too, all loops are stopped. A second signal skips the rest of the waits.
  *
  * The shards are reached by a scatter-gather request over the bus, like everything else.
  */
@@ -26,6 +26,18 @@ static void stop_loops(struct node *node) {
         io_loop_stop(io_group_loop(node->room.group, i));
 }
 
+/* All shards have closed, or will not. The loops run on for services that have not ended. */
+static void end(struct node *node) {
+    node->closed = true;
+    if (!services_running(node))
+        stop_loops(node);
+}
+
+void node_service_ended(struct node *node) {
+    if (node->closed)
+        end(node);
+}
+
 static void on_closed(void *owner, const struct bus_message *reply, int ended) {
     struct node *node = owner;
     if (reply)
@@ -33,7 +45,7 @@ static void on_closed(void *owner, const struct bus_message *reply, int ended) {
     if (ended)
         logger_write(node->room.logger, LOG_LEVEL_ERROR, "node", "not every shard has closed",
                      "error=%s", error_name(ended));
-    stop_loops(node);
+    end(node);
 }
 
 static void ask_shards(struct node *node, const char *what, uint64_t timeout_ns,
@@ -46,7 +58,7 @@ static void ask_shards(struct node *node, const char *what, uint64_t timeout_ns,
         .owner = node,
     };
     if (bus_request(node->shards[0].room.bus, &options, NULL))
-        stop_loops(node);
+        end(node);
 }
 
 static void on_drained(void *owner, const struct bus_message *reply, int ended) {
@@ -61,6 +73,7 @@ static void on_drained(void *owner, const struct bus_message *reply, int ended) 
 
 void node_stop(struct node *node) {
     if (node->phase == NODE_STOPPING) {
+        services_stop(node);
         ask_shards(node, "close", CLOSE_TIMEOUT_NS, on_closed);
         return;
     }

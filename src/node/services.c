@@ -73,6 +73,8 @@ static void on_exit_of(void *owner, int status, slice output) {
                  slice_fmt(s->config->item.name), status, wants_restart(s, status) ? "yes" : "no");
     if (wants_restart(s, status))
         plan_restart(s);
+    else if (s->stopping)
+        node_service_ended(s->node);
 }
 
 /* Fills TEXT and POINTERS with the child's own variables. */
@@ -144,11 +146,19 @@ static void on_kill_time(struct io_timer *timer) {
 void services_stop(struct node *node) {
     for (size_t i = 0; node->services && i < node->services->count; i++) {
         struct service *s = &node->services->items[i];
+        bool again = s->stopping;
         s->stopping = true;
         io_timer_stop(node->shards[0].room.loop, &s->timer);
         if (!s->process)
             continue;
-        io_process_signal(s->process, SIGTERM);
+        io_process_signal(s->process, again ? SIGKILL : SIGTERM);
         io_timer_start(node->shards[0].room.loop, &s->timer, KILL_AFTER_NS, on_kill_time);
     }
+}
+
+bool services_running(const struct node *node) {
+    for (size_t i = 0; node->services && i < node->services->count; i++)
+        if (node->services->items[i].process)
+            return true;
+    return false;
 }

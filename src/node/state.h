@@ -65,6 +65,7 @@ struct node {
     _Atomic(bool) open_failed;
     struct error open_error; /* of the first shard that failed, guarded by open_failed's exchange */
     enum node_phase phase;
+    bool closed;           /* the shards have closed: what is left are services that still run */
     struct io_timer timer; /* loop 0: waits for the shards, then for declarations */
     struct declare *declare;
     struct services *services;
@@ -102,6 +103,7 @@ void node_shard_free(struct node_shard *shard);
 void node_begin(struct node *node);
 void node_stop(struct node *node);
 void node_fail(struct node *node, const struct error *error);
+void node_service_ended(struct node *node); /* the last one lets a stopped node end */
 /* Ends the process at once after a failure of the log: exit status 1, nothing is flushed. */
 _Noreturn void node_fatal(const struct error *error);
 /* reload.c: takes up the config file as it is now; refused whole where it has mistakes. Declared
@@ -126,7 +128,9 @@ must_use int declare_streams(struct node *node, const struct config *config,
 
 /* services.c */
 must_use int services_start(struct node *node, struct error *ret_error);
+/* Asks them to end, after 5 s or at the second call kills them; node_service_ended follows each. */
 void services_stop(struct node *node);
+bool services_running(const struct node *node);
 
 /* admin.c: the admin listener and the node's own pages. */
 must_use int admin_open(struct node *node, struct error *ret_error);
