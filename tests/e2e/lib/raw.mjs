@@ -65,7 +65,9 @@ export class Raw {
 
   // Says CONNECT and PING, waits for PONG.
   async hello(options = {}) {
-    const defaults = { verbose: false, pedantic: false, headers: true, no_responders: true };
+    const defaults = {
+      verbose: false, pedantic: false, protocol: 1, headers: true, no_responders: true,
+    };
     this.send(`CONNECT ${JSON.stringify({ ...defaults, ...options })}\r\nPING\r\n`);
     await this.expect('PONG');
     return this;
