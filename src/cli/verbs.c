@@ -23,6 +23,17 @@
 #define COUNT(what)                                                                                \
     { .name = "count", .value = "N", .help = what }
 
+#define PUBLISHERS                                                                                 \
+    { .name = "publishers", .value = "N", .help = "connections that send (default 1)" }
+#define SUBSCRIBERS(what)                                                                          \
+    { .name = "subscribers", .value = "N", .help = what " (default 1)" }
+#define IN_FLIGHT(what, usual)                                                                     \
+    { .name = "in-flight", .value = "N", .help = what " under way each (default " usual ")" }
+#define MEMORY                                                                                     \
+    { .name = "memory", .help = "a stream in memory instead of on disk" }
+#define THREADS                                                                                    \
+    { .name = "threads", .value = "N", .help = "threads of the load (default 1)" }
+
 static const struct cli_verb verbs[] = {
     {
         .name = "run",
@@ -276,6 +287,46 @@ static const struct cli_verb verbs[] = {
         .words = "",
         .help = "every key of nonet.yaml, as Markdown",
         .run = cli_config_reference,
+    },
+    {
+        .name = "bench core",
+        .words = "",
+        .help = "load: publish to subscribers",
+        .acts_on_node = true,
+        .run = cli_bench_core,
+        .options = {SIZE, COUNT("messages (default 1000000)"), PUBLISHERS,
+                    SUBSCRIBERS("subscribers"), THREADS},
+        .examples = "  nonet bench core --size 16 --subscribers 4",
+    },
+    {
+        .name = "bench request",
+        .words = "",
+        .help = "load: requests and answers",
+        .acts_on_node = true,
+        .run = cli_bench_request,
+        .options = {SIZE, COUNT("requests (default 1000000)"), PUBLISHERS, SUBSCRIBERS("answerers"),
+                    IN_FLIGHT("requests", "64"), THREADS},
+        .examples = "  nonet bench request --count 100000 --in-flight 1",
+    },
+    {
+        .name = "bench publish",
+        .words = "",
+        .help = "load: publish into a durable stream",
+        .acts_on_node = true,
+        .run = cli_bench_publish,
+        .options = {SIZE, COUNT("messages (default 1000000)"), PUBLISHERS,
+                    IN_FLIGHT("unacknowledged messages", "1024"), MEMORY, THREADS},
+        .examples = "  nonet bench publish --publishers 16 --in-flight 1",
+    },
+    {
+        .name = "bench consume",
+        .words = "",
+        .help = "load: consume a durable stream",
+        .acts_on_node = true,
+        .run = cli_bench_consume,
+        .options = {SIZE, COUNT("messages (default 1000000)"), PUBLISHERS,
+                    SUBSCRIBERS("subscribers"), IN_FLIGHT("messages", "256"), MEMORY, THREADS},
+        .examples = "  nonet bench consume --subscribers 4",
     },
     {.name = "version",
      .words = "",
