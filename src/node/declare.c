@@ -23,6 +23,7 @@ struct declare {
     bool updating;
     struct error error;
     void (*done)(struct node *node, const struct error *error);
+    struct io_timer next; /* an answer may come from inside the asking: go on from the loop */
 };
 
 static void write_limit(struct json_writer *w, const char *key, uint64_t limit) {
@@ -85,6 +86,7 @@ static const struct config_stream *current(const struct declare *declare) {
 
 static void finish(struct declare *declare) {
     struct declare done = *declare;
+    io_timer_stop(declare->node->shards[0].room.loop, &declare->next);
     mem_free(declare);
     done.node->declare = NULL;
     done.done(done.node, done.error.code ? &done.error : NULL);
@@ -120,6 +122,10 @@ static bool judge_answer(struct declare *declare, slice payload, bool *ret_updat
     return fine;
 }
 
+static void on_next(struct io_timer *timer) {
+    ask_next(container_of(timer, struct declare, next));
+}
+
 static void on_answer(void *owner, const struct bus_message *reply, int ended) {
     struct declare *declare = owner;
     if (reply) {
@@ -132,9 +138,13 @@ static void on_answer(void *owner, const struct bus_message *reply, int ended) {
         }
         return;
     }
+    if (ended == -ECANCELED) { /* the node goes down: nobody waits any more */
+        declare->node->declare = mem_free(declare);
+        return;
+    }
     if (ended)
         refuse(declare, ended, slice_str(error_name(ended)));
-    ask_next(declare);
+    io_timer_start(declare->node->shards[0].room.loop, &declare->next, 0, on_next);
 }
 
 static void ask_next(struct declare *declare) {
