@@ -30,7 +30,8 @@ static bool may_receive(const struct client_subscription *cs, const struct bus_m
     if (unlikely(m->subject.ptr[0] == '_') &&
         slice_starts_with(m->subject, slice_lit(PUBSUB_PRIVATE_PREFIX)))
         return false;
-    return likely(!cs->filtered) || principal_may_receive(cs->client->principal, m->subject);
+    return likely(!cs->filtered) ||
+           principal_may_receive(cs->client->principal, bus_message_route(m));
 }
 
 /* Clients do not see where the node itself waits for an answer. */
