@@ -15,8 +15,7 @@
 /* Sends a request and collects answers. ON_REPLY is called for each answer with the message, and
    last with NULL and why it ended: 0 (enough answers), -EHOSTUNREACH (no responders), -ETIMEDOUT
    (deadline; scatter-gather ends like this or by stall), -ECANCELED. After that the request is
-   gone. Where somebody on this shard answers at once, it is called before bus_request returns (and
-   *ret_request may be gone by then: look at what on_reply has noted). */
+   gone. Never called from inside bus_request. */
 struct bus_request_options {
     struct bus_message message; /* its reply is ignored */
     uint64_t timeout_ns;        /* whole deadline; 0 = 2 s */
