@@ -112,14 +112,13 @@ static void on_parse_error(struct client *c) {
     client_close(c, CLIENT_PROTOCOL_ERROR, nats_error_text(error));
 }
 
-/* Nothing but CONNECT, PING and PONG may come before a login that is required. */
+/* Nothing but CONNECT may come before a login that is required. */
 static bool may_go_on(struct client *c, enum nats_kind kind) {
     if (likely(c->state == CLIENT_OPEN))
         return true;
     if (c->state == CLIENT_CLOSING)
         return false;
-    if (kind == NATS_CONNECT || kind == NATS_PING || kind == NATS_PONG ||
-        !auth_required(c->room->auth))
+    if (kind == NATS_CONNECT || !auth_required(c->room->auth))
         return true;
     client_close(c, CLIENT_AUTH_FAILED, "Authorization Violation");
     return false;

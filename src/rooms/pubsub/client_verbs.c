@@ -15,6 +15,7 @@
 #define OK_LINE "+OK\r\n"
 #define PONG_LINE "PONG\r\n"
 #define NO_RESPONDERS "NATS/1.0 503\r\n\r\n"
+#define ACK_PREFIX "$JS.ACK."
 
 static void confirm(struct client *c) {
     if (c->verbose)
@@ -32,11 +33,15 @@ static bool is_private(slice subject) {
    what a user may neither publish nor hear must not be named there, and a subject of the node
    itself never: its receivers trust what they get. */
 static bool may_be_answered(const struct client *c, slice reply) {
-    return !is_private(reply) && (c->unlimited || principal_may_publish(c->principal, reply) ||
-                                  principal_may_subscribe(c->principal, reply, (slice){0}));
+    if (is_private(reply) || slice_starts_with(reply, slice_lit(ACK_PREFIX)))
+        return false;
+    return c->unlimited || principal_may_publish(c->principal, reply) ||
+           principal_may_subscribe(c->principal, reply, (slice){0});
 }
 
 static bool may_publish(struct client *c, const struct nats_event *event) {
+    if (c->pedantic && !nats_subject_literal(event->subject))
+        client_error(c, "Invalid Publish Subject"); /* a remark: it is published all the same */
     if (is_private(event->subject) ||
         (!c->unlimited && !principal_may_publish(c->principal, event->subject))) {
         client_error(c, "Permissions Violation for Publish to \"%.*s\"", slice_fmt(event->subject));
@@ -45,10 +50,6 @@ static bool may_publish(struct client *c, const struct nats_event *event) {
     if (event->reply.len && !may_be_answered(c, event->reply)) {
         client_error(c, "Permissions Violation for Publish with Reply of \"%.*s\"",
                      slice_fmt(event->reply));
-        return false;
-    }
-    if (c->pedantic && !nats_subject_literal(event->subject)) {
-        client_error(c, "Invalid Publish Subject");
         return false;
     }
     return true;
@@ -70,23 +71,20 @@ void client_publish(struct client *c, const struct nats_event *event) {
         client_close(c, CLIENT_PROTOCOL_ERROR, "message headers not supported");
         return;
     }
-    if (unlikely((!c->unlimited || c->pedantic || event->subject.ptr[0] == '_' ||
-                  is_private(event->reply)) &&
-                 !may_publish(c, event)))
+    bool plain = c->unlimited && !c->pedantic && event->subject.ptr[0] != '_' &&
+                 !(event->reply.len && (event->reply.ptr[0] == '_' || event->reply.ptr[0] == '$'));
+    if (unlikely(!plain) && !may_publish(c, event))
         return;
+    confirm(c);
     struct bus_message message = {.subject = event->subject,
                                   .reply = event->reply,
                                   .headers = event->headers,
                                   .payload = event->payload};
-    if (unlikely(event->subject.ptr[0] == '$') && system_request(c, &message)) {
-        confirm(c);
+    if (unlikely(event->subject.ptr[0] == '$') && system_request(c, &message))
         return;
-    }
     unsigned receivers = bus_publish(c->bus, &message, c->echo ? NULL : c, &c->route);
     if (unlikely(receivers == 0) && c->no_responders && event->reply.len)
         tell_no_responders(c, event);
-    if (c->verbose)
-        confirm(c);
 }
 
 /* --- SUB, UNSUB --------------------------------------------------------------------------- */
