@@ -239,7 +239,7 @@ static int note_run(struct consumer *c, enum codec_kind kind, uint64_t sequence,
         return failed;
     if (kind == CODEC_DELIVERED)
         note_time(all);
-    all->run = (struct consumers_run){kind, c->id, sequence, consumer_sequence, 1};
+    all->run = (struct consumers_run){(uint8_t)kind, c->id, sequence, consumer_sequence, 1};
     return 0;
 }
 
