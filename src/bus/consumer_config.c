@@ -79,6 +79,8 @@ static bool read_word(json_value v, const char *key, const char *const *words, s
 
 static bool read_backoff(json_value v, struct consumer_config *c, struct streams_error *e) {
     struct json_iterator i = json_each(v);
+    if (json_type_of(v) != JSON_ARRAY && json_type_of(v) != JSON_NULL)
+        return streams_fail(e, 400, 10025, "invalid JSON: \"backoff\" is not an array");
     c->backoff_count = 0;
     while (json_next(&i)) {
         if (c->backoff_count == CONSUMER_BACKOFF_MAX)

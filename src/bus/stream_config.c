@@ -113,6 +113,8 @@ static const struct field fields[] = {
 
 static bool read_subjects(json_value v, struct stream_config *c, struct streams_error *e) {
     struct json_iterator i = json_each(v);
+    if (json_type_of(v) != JSON_ARRAY && json_type_of(v) != JSON_NULL)
+        return streams_fail(e, 400, 10025, "invalid JSON: \"subjects\" is not an array");
     c->subject_count = 0;
     while (json_next(&i)) {
         if (c->subject_count == STREAMS_SUBJECTS_MAX)
