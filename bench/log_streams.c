@@ -160,7 +160,8 @@ static void append_some(struct io_timer *timer) {
            (double)stats.sync_ns / 1e3 / (double)stats.groups,
            (unsigned long long)stats.checkpoints,
            (double)stats.checkpoint_ns / 1e6 / (double)stats.checkpoints);
-    printf("%-12s %12llu turns full\n", "waited", (unsigned long long)bench.full);
+    printf("%-12s %12llu turns full, at most %.1f ms still for a checkpoint\n", "waited",
+           (unsigned long long)bench.full, (double)stats.checkpoint_stall_ns_max / 1e6);
     bench_reads();
     log_close(bench.log, closed, NULL);
 }

@@ -96,8 +96,10 @@ static int journal_put(struct log_batch *batch, const struct record *record, con
     char *bytes = NULL;
     int failed = journal_batch_room(log->journal, size, reserve, &bytes);
     if (failed) {
-        if (failed == -EAGAIN || failed == -ENOSPC)
+        if (failed == -EAGAIN || failed == -ENOSPC) {
             log->refused = true;
+            checkpoint_press(&log->checkpoint);
+        }
         return failed;
     }
     if (encoded)
@@ -178,8 +180,8 @@ static int stage_reserve(struct log_batch *batch, struct log_stream *stream, sli
         failed = subjects_reserve(&stream->subjects, plan->subjects + 1,
                                   plan->subject_bytes + subject.len);
     if (!failed && plan->table)
-        failed = subjects_reserve(plan->table, plan->subjects + 1,
-                                  plan->subject_bytes + subject.len);
+        failed =
+            subjects_reserve(plan->table, plan->subjects + 1, plan->subject_bytes + subject.len);
     if (!failed)
         failed = retention_prepare_append(batch, stream, subject, hash, size);
     return failed ? failed : plan_place(stream, plan, size);
@@ -189,6 +191,7 @@ int batch_stage_message(struct log_batch *batch, struct log_stream *stream,
                         const struct record *record, slice raw) {
     uint32_t size = (uint32_t)record_size(record);
     uint64_t hash = subjects_hash(&stream->subjects, record->subject);
+    subjects_prefetch(&stream->subjects, hash);
     int failed = stage_reserve(batch, stream, record->subject, hash, size);
     if (failed)
         return failed;

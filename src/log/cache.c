@@ -147,13 +147,24 @@ int cache_fill(struct cache *cache, struct block *block, char *bytes, uint32_t c
     return 0;
 }
 
+/* Not damage that a crc tells, but a disk that does not answer. */
+static int unread(struct cache *cache, const struct block *block, int failed) {
+    char path[LOG_PATH_MAX];
+    segment_path(&cache->log->segments, block->segment->number, path);
+    logger_write(cache->log->logger, LOG_LEVEL_ERROR, "log", "a block cannot be read",
+                 "error=%s file=%s offset=%" PRIu64 " stream=%.*s sequence=%" PRIu64,
+                 error_name(failed), path, block->offset, slice_fmt(log_stream_name(block->stream)),
+                 block->first);
+    return failed;
+}
+
 int cache_need(struct cache *cache, struct block *block) {
     if (block_in_memory(block))
         return 0;
     struct io_file *file = NULL;
     int failed = segment_open(&cache->log->segments, block->segment, &file);
     if (failed)
-        return failed;
+        return unread(cache, block, failed);
     uint32_t capacity = 0;
     char *bytes = block_buffer(block->saved_length, &capacity);
     if (!bytes)
@@ -162,7 +173,7 @@ int cache_need(struct cache *cache, struct block *block) {
     failed = segment_read(file, block->offset, block->saved_length, block->crc, bytes);
     if (failed && failed != -EBADMSG) {
         mem_free(bytes);
-        return failed;
+        return unread(cache, block, failed);
     }
     return cache_fill(cache, block, bytes, capacity, failed);
 }
@@ -200,7 +211,7 @@ static int load_finish(struct cache *cache, struct cache_load *load) {
     if (!same)
         return 0;
     if (load->failed && load->failed != -EBADMSG)
-        return load->failed;
+        return unread(cache, block, load->failed);
     char *bytes = load->bytes;
     load->bytes = NULL;
     int failed = cache_fill(cache, block, bytes, load->capacity, load->failed);
@@ -274,6 +285,13 @@ void cache_load_forget(struct cache *cache, struct block *block) {
     block->load = NULL;
 }
 
+/* A reader that goes on from block to block finds the next one there. */
+static void load_next(struct log_stream *stream, uint64_t sequence) {
+    uint32_t index = stream_block_index(stream, sequence);
+    if (index > 0 && stream->cursor == index - 1 && index + 1 < stream->count)
+        cache_ahead(&stream->log->cache, stream_block(stream, index + 1));
+}
+
 int log_load(struct log *log, struct log_stream *stream, uint64_t sequence, struct log_load *load) {
     struct cache *cache = &log->cache;
     struct waiter *waiter = waiter_of(load);
@@ -289,6 +307,7 @@ int log_load(struct log *log, struct log_stream *stream, uint64_t sequence, stru
         if (failed)
             return failed;
         cache->misses++;
+        load_next(stream, sequence);
     }
     list_push_back(&block->load->waiting, &waiter->node);
     return 0;

@@ -371,6 +371,8 @@ void checkpoint_now(struct checkpoint *c) {
     take_waiters(c);
     compact_step(log);
     int failed = freeze(c);
+    uint64_t stood = io_host_clock_ns(log->host) - c->started_ns;
+    c->stall_ns_max = stood > c->stall_ns_max ? stood : c->stall_ns_max;
     if (failed) {
         checkpoint_over(c, failed);
         return;
@@ -406,6 +408,12 @@ void checkpoint_consider(struct checkpoint *c) {
         io_defer(log->loop, &c->start);
     else if (!io_timer_running(&c->idle))
         io_timer_start(log->loop, &c->idle, log->options.checkpoint_idle_ns, idle_fire);
+}
+
+void checkpoint_press(struct checkpoint *c) {
+    if (c->state == CHECKPOINT_IDLE && !io_timer_running(&c->retry) &&
+        c->log->durable_position > c->saved_position)
+        io_defer(c->log->loop, &c->start);
 }
 
 void checkpoint_request(struct checkpoint *c, void (*done)(void *self, int failed), void *self) {

@@ -58,13 +58,15 @@ struct checkpoint {
     struct checkpoint_waiter next_waiters[CHECKPOINT_WAITERS_MAX];
     unsigned next_waiter_count;
     uint64_t frozen_bytes; /* to be written by the one under way */
-    uint64_t done_count, failed_count, ns, bytes;
+    uint64_t done_count, failed_count, ns, bytes, stall_ns_max;
 };
 
 must_use int checkpoint_init(struct checkpoint *checkpoint, struct log *log);
 void checkpoint_free(struct checkpoint *checkpoint);
 /* Something was committed: starts a checkpoint if it is time, or the timer for it. */
 void checkpoint_consider(struct checkpoint *checkpoint);
+/* The journal has refused something: starts one unless one is under way or nothing is unsaved. */
+void checkpoint_press(struct checkpoint *checkpoint);
 /* The journal has synced up to POSITION. */
 void checkpoint_synced(struct checkpoint *checkpoint, uint64_t position);
 void checkpoint_request(struct checkpoint *checkpoint, void (*done)(void *self, int failed),

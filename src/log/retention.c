@@ -155,6 +155,12 @@ void retention_apply_limits(struct log_stream *stream) {
     }
 }
 
+/* Gone or broken for good; anything else (no memory, no handles) is refused and may be tried
+   again, because a message that goes unread leaves its subject's count behind. */
+static bool unreadable(int failed) {
+    return failed == -EIO || failed == -EBADMSG || failed == -ENOENT;
+}
+
 /* Makes the front ready for EXCESS messages and bytes to go: see FRONT above. */
 static int prepare_front(struct log_stream *stream, uint64_t messages, uint64_t bytes) {
     struct log *log = stream->log;
@@ -165,7 +171,7 @@ static int prepare_front(struct log_stream *stream, uint64_t messages, uint64_t 
         int failed = 0;
         if (!block_in_memory(block) && block->live)
             failed = whole ? scratch_reserve(log, block->length) : cache_need(&log->cache, block);
-        if (failed == -ENOMEM) /* what cannot be read goes unread */
+        if (failed && !unreadable(failed))
             return failed;
         if (!whole && at + 1 < stream->count)
             cache_ahead(&log->cache, stream_block(stream, at + 1));
@@ -286,7 +292,7 @@ int retention_prepare_delete(struct log_batch *batch, struct log_stream *stream,
                              uint64_t sequence) {
     struct block *block = stream_block_of(stream, sequence);
     int failed = block ? cache_need(&batch->log->cache, block) : 0;
-    if (failed != -ENOMEM) /* what cannot be read can still be deleted */
+    if (!failed || unreadable(failed)) /* what cannot be read can still be deleted */
         failed = batch_reserve_bits(batch, 1);
     if (!failed)
         failed = stream_deaths_reserve(stream, stream->plan.kills + 1);

@@ -37,6 +37,7 @@ struct log_stats log_stats(const struct log *log) {
         .checkpoints = log->checkpoint.done_count,
         .checkpoints_failed = log->checkpoint.failed_count,
         .checkpoint_ns = log->checkpoint.ns,
+        .checkpoint_stall_ns_max = log->checkpoint.stall_ns_max,
         .checkpoint_bytes = log->checkpoint.bytes,
         .cache_bytes = log->cache.bytes,
         .cache_hits = log->cache.hits,

@@ -15,6 +15,7 @@ struct log_stats {
     uint64_t groups, batches, journal_bytes, sync_ns; /* written to the journal; one sync a group */
     uint64_t checkpoints, checkpoints_failed, checkpoint_ns,
         checkpoint_bytes;              /* blocks and state */
+    uint64_t checkpoint_stall_ns_max;  /* how long the loop stood still to freeze one */
     uint64_t cache_hits, cache_misses; /* blocks turned to; of them loaded from disk */
     uint64_t blocking_reads;           /* blocks that retention had to read at once */
     uint64_t damaged;                  /* now: messages that cannot be read */

@@ -139,7 +139,7 @@ static struct log_subject_state subject_state(const struct log_stream *stream,
 bool log_subject(struct log_stream *stream, slice subject, struct log_subject_state *ret_state) {
     struct subject *e =
         subjects_find(&stream->subjects, subject, subjects_hash(&stream->subjects, subject));
-    if (!e)
+    if (!e || e->last < stream->staged.first) /* the latter: it went unread, on a broken disk */
         return false;
     if (e->flags)
         (void)!retention_resolve(stream, e, true); /* unreadable: the bounds are what is known */
@@ -158,6 +158,8 @@ static int walk_subject(void *self, struct subject *e) {
     const struct subject_walk *walk = self;
     slice text = subject_text(e);
     if (walk->filter.len && !nats_subject_match(text, walk->filter))
+        return 0;
+    if (e->last < walk->stream->staged.first)
         return 0;
     if (e->flags & SUBJECT_LAST_BOUND)
         (void)!retention_resolve(walk->stream, e, false);

@@ -212,6 +212,10 @@ static int judge_segment(struct verify *v, const struct checkpoint_segment *segm
     if (failed)
         return failed;
     v->report.segments++;
+    if (segment->doubtful && end == *next) { /* its first write has failed: it holds nothing */
+        io_file_close(file);
+        return 0;
+    }
     failed = segment_header_check(file, v->segments.log_id, segment->number);
     if (failed == -EBADMSG || failed == -EIO) {
         found(v, path, 0, "damaged segment header", NULL, 0);
@@ -299,8 +303,7 @@ static int judge_state(struct verify *v, slice text, const char *path) {
 }
 
 /* NAME is read and judged; *RET_TEXT is empty where it is missing or damaged. */
-static int judge_checkpoint(struct verify *v, const char *name, char **ret_text,
-                            size_t *ret_size) {
+static int judge_checkpoint(struct verify *v, const char *name, char **ret_text, size_t *ret_size) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", v->directory, name);
     int failed = io_file_load(v->host, path, CHECKPOINT_BYTES_MAX, ret_text, ret_size);
