@@ -1,0 +1,103 @@
+/* kill_process.c - see kill_process.h. */
+#include "kill_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATH_SIZE 512
+
+void kill_sleep_us(unsigned us) {
+    struct timespec span = {us / 1000000, (long)(us % 1000000) * 1000};
+    nanosleep(&span, NULL);
+}
+
+static void ports_path(const struct kill_process *p, char out[PATH_SIZE]) {
+    snprintf(out, PATH_SIZE, "%s/ports", p->folder);
+}
+
+static void become_node(const struct kill_process *p) {
+    char ports[PATH_SIZE], data[PATH_SIZE], log[PATH_SIZE], shards[16];
+    ports_path(p, ports);
+    snprintf(data, sizeof data, "%s/data", p->folder);
+    snprintf(log, sizeof log, "%s/log", p->folder);
+    snprintf(shards, sizeof shards, "%u", p->shards);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(out, 1);
+    dup2(out, 2);
+    execl(p->binary, p->binary, "run", "--data", data, "--listen", "nats=0", "--listen",
+          "admin=off", "--ports-file", ports, "--shards", shards, "--quiet", (char *)NULL);
+    _exit(127);
+}
+
+void kill_process_start(struct kill_process *p) {
+    char ports[PATH_SIZE];
+    ports_path(p, ports);
+    unlink(ports);
+    p->pid = fork();
+    if (p->pid == 0)
+        become_node(p);
+    if (p->pid < 0) {
+        perror("crash_kill: fork");
+        exit(2);
+    }
+}
+
+unsigned kill_process_port(struct kill_process *p, int timeout_ms) {
+    char ports[PATH_SIZE], text[1024];
+    ports_path(p, ports);
+    for (int waited_us = 0; waited_us < timeout_ms * 1000; waited_us += 2000) {
+        FILE *file = fopen(ports, "r");
+        if (file) {
+            size_t len = fread(text, 1, sizeof text - 1, file);
+            fclose(file);
+            text[len] = '\0';
+            const char *nats = strstr(text, "\"nats\":\"127.0.0.1:");
+            if (nats)
+                return (unsigned)strtoul(nats + strlen("\"nats\":\"127.0.0.1:"), NULL, 10);
+        }
+        if (waitpid(p->pid, NULL, WNOHANG) == p->pid) {
+            p->pid = 0;
+            return 0;
+        }
+        kill_sleep_us(2000);
+    }
+    return 0;
+}
+
+void kill_process_pause(struct kill_process *p, unsigned pause_ms) {
+    kill(p->pid, SIGSTOP);
+    kill_sleep_us(pause_ms * 1000);
+    kill(p->pid, SIGCONT);
+}
+
+void kill_process_kill(struct kill_process *p) {
+    if (p->pid <= 0)
+        return;
+    kill(p->pid, SIGKILL);
+    waitpid(p->pid, NULL, 0);
+    p->pid = 0;
+}
+
+bool kill_process_stop(struct kill_process *p, int timeout_ms) {
+    if (p->pid <= 0)
+        return false;
+    kill(p->pid, SIGTERM);
+    int status = 0;
+    for (int waited = 0; waited < timeout_ms; waited += 5) {
+        if (waitpid(p->pid, &status, WNOHANG) == p->pid) {
+            p->pid = 0;
+            return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        }
+        kill_sleep_us(5000);
+    }
+    kill_process_kill(p);
+    return false;
+}
