@@ -98,8 +98,9 @@ uint64_t bench_now_ns(const struct bench_member *m) {
 bool bench_must_wait(const struct bench_member *m) {
     const struct bench *b = m->bench;
     uint64_t receivers = b->roles[1].count ? b->roles[1].count : 1;
-    uint64_t ahead = atomic_load_explicit(&b->sent, memory_order_relaxed) * receivers -
-                     atomic_load_explicit(&b->received, memory_order_relaxed);
+    uint64_t sent = atomic_load_explicit(&b->sent, memory_order_relaxed) * receivers;
+    uint64_t received = atomic_load_explicit(&b->received, memory_order_relaxed);
+    uint64_t ahead = sent > received ? sent - received : 0; /* others may count meanwhile */
     return nats_client_pending(m->client) > BENCH_AHEAD_BYTES / 8 ||
            ahead * (b->size + 64) > BENCH_AHEAD_BYTES * receivers;
 }

@@ -90,15 +90,18 @@ static const char *nearest_verb(const struct cli_table *table, const char *word)
     return nearest;
 }
 
-/* Whether there are verbs "WORD something"; prints them, for who wrote WORD alone. */
-static bool print_family(const struct cli_table *table, const char *word) {
+/* Whether there are verbs "WORD something"; prints them, for who wrote WORD alone or with a word
+   that is none of theirs. */
+static bool print_family(const struct cli_table *table, const char *word, const char *next) {
     bool found = false;
     size_t len = strlen(word);
     for (unsigned i = 0; i < table->count; i++) {
         const struct cli_verb *verb = &table->verbs[i];
         if (strncmp(verb->name, word, len) != 0 || verb->name[len] != ' ')
             continue;
-        if (!found)
+        if (!found && next)
+            fprintf(stderr, "nonet: there is no '%s %s'; there is:\n", word, next);
+        else if (!found)
             fprintf(stderr, "nonet: '%s' needs one more word:\n", word);
         fprintf(stderr, "  nonet %s %s\n", verb->name, verb->words);
         found = true;
@@ -106,8 +109,9 @@ static bool print_family(const struct cli_table *table, const char *word) {
     return found;
 }
 
-static int no_such_verb(const struct cli_table *table, const char *word, const char *two_words) {
-    if (print_family(table, word))
+static int no_such_verb(const struct cli_table *table, const char *word, const char *next,
+                        const char *two_words) {
+    if (print_family(table, word, next))
         return CLI_USAGE;
     const char *nearest = nearest_verb(table, two_words);
     if (!nearest)
@@ -134,7 +138,7 @@ static int read_verb(const struct cli_table *table, int argc, char **argv, struc
         call->verb = find_verb(table, word);
         *ret_first = 2;
     }
-    return call->verb ? CLI_OK : no_such_verb(table, word, two_words);
+    return call->verb ? CLI_OK : no_such_verb(table, word, argc > 2 ? argv[2] : NULL, two_words);
 }
 
 /* --- words and options ------------------------------------------------------------------------ */
