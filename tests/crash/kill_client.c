@@ -106,8 +106,8 @@ bool kill_client_open(struct kill_client *c, unsigned port, int timeout_ms) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int on = 1;
-    bool open = c->socket >= 0 && connect(c->socket, (struct sockaddr *)&address,
-                                          sizeof address) == 0;
+    bool open =
+        c->socket >= 0 && connect(c->socket, (struct sockaddr *)&address, sizeof address) == 0;
     if (open)
         setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (open && log_in(c, timeout_ms))

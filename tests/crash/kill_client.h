@@ -27,11 +27,11 @@ void kill_client_subscribe(struct kill_client *client, const char *subject, unsi
 void kill_client_publish(struct kill_client *client, slice subject, slice reply, slice headers,
                          slice payload);
 bool kill_client_flush(struct kill_client *client);
-/* The next MSG or HMSG, waiting at most TIMEOUT_MS. False: none came, or gone. The event's slices are
-   valid until the next call. */
+/* The next MSG or HMSG, waiting at most TIMEOUT_MS. False: none came, or gone. The event's slices
+   are valid until the next call. */
 bool kill_client_next(struct kill_client *client, int timeout_ms, struct nats_event *ret_event);
 /* Asks SUBJECT and waits for the answer on the client's own inbox subscription ("ask", sid 99). */
-bool kill_client_ask(struct kill_client *client, const char *subject, slice payload,
-                     int timeout_ms, struct nats_event *ret_event);
+bool kill_client_ask(struct kill_client *client, const char *subject, slice payload, int timeout_ms,
+                     struct nats_event *ret_event);
 
 #endif
