@@ -6,8 +6,8 @@
  * of the index and freed when the outermost publish returns (bus_bury); at depth 0 it goes at once.
  *
  * Queue groups: a member is drawn at random, weighted over all shards. If the drawn one does not
- * count (ended in this very publish, or echo-off origin), the next one in order is tried, so a
- * group with one willing member never loses a message.
+ * count (ended in this very publish, echo-off origin, or it declines), the next one in order is
+ * tried, then another shard, so a group with one willing member does not lose a message.
  */
 #include "bus/core.h"
 
@@ -78,8 +78,12 @@ static inline bool hand_over(struct bus *bus, struct bus_subscription *s,
                              const struct bus_message *message, const void *origin) {
     if (unlikely(s->ended || (origin && s->origin == origin)))
         return false;
-    bus->delivered++;
     s->on_message(s->owner, s, message);
+    if (unlikely(s->declined)) {
+        s->declined = false;
+        return false;
+    }
+    bus->delivered++;
     return true;
 }
 
@@ -246,6 +250,10 @@ struct bus_subscription *bus_unsubscribe(struct bus *bus, struct bus_subscriptio
         list_push_back(&bus->graveyard, &s->in_bus);
     }
     return NULL;
+}
+
+void bus_decline(struct bus_subscription *s) {
+    s->declined = true;
 }
 
 slice bus_subscription_subject(const struct bus_subscription *s) {

@@ -119,6 +119,8 @@ must_use int bus_subscribe(struct bus *bus, slice subject, slice queue,
                            struct bus_subscription **ret_subscription);
 /* on_message is not called again. NULL allowed; always returns NULL. */
 struct bus_subscription *bus_unsubscribe(struct bus *bus, struct bus_subscription *subscription);
+/* Said by on_message: not taken. Another member of the queue group gets it; not counted. */
+void bus_decline(struct bus_subscription *subscription);
 slice bus_subscription_subject(const struct bus_subscription *subscription);
 slice bus_subscription_queue(const struct bus_subscription *subscription);
 
@@ -128,10 +130,10 @@ bool bus_has_interest(struct bus *bus, slice subject);
 bool bus_route_has_interest(struct bus *bus, slice subject, struct bus_route *route);
 
 /* Calls DONE(self) once every shard has applied this shard's interest so far: in this call where
-   that is so already. 0 or -ENOMEM. A fence cannot be taken back; SELF must stay valid (use an
-   id where the owner may go away). */
+   that is so already. 0 or -ENOMEM. SELF must stay valid till then, or take its fences back. */
 must_use int bus_fence(struct bus *bus, void (*done)(void *self, uint64_t id), void *self,
                        uint64_t id);
+void bus_fence_cancel(struct bus *bus, const void *self); /* none of SELF's is called any more */
 
 /* --- figures ------------------------------------------------------------------------------ */
 

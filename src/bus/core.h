@@ -22,7 +22,15 @@
 #include "bus/index.h"
 #include "bus/request.h"
 
-enum bus_kind { BUS_INTEREST = 1, BUS_MESSAGE, BUS_FENCE, BUS_FENCE_DONE, BUS_FULL };
+enum bus_kind {
+    BUS_INTEREST = 1,
+    BUS_MESSAGE,
+    BUS_FENCE,
+    BUS_FENCE_DONE,
+    BUS_FULL,
+    BUS_AGAIN,
+    BUS_RESET
+};
 
 #define BUS_HOPS_MAX 2 /* a queue message whose group has gone meanwhile is sent on so often */
 
@@ -49,6 +57,7 @@ struct bus {
     struct io_timer again_timer;
     uint64_t full_channels; /* bit per shard whose channel reported full */
     bool stream_full, full_untold;
+    uint64_t to_ask, to_tell; /* bit per shard whose interest we lack; that lacks ours */
     struct list waiters;
 
     struct requests *requests; /* request.c; made at first use */

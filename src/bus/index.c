@@ -302,6 +302,40 @@ int index_set_shard(struct index *index, slice subject, slice queue, unsigned sh
     return failed;
 }
 
+static void group_clear_shard(struct index_group *group, unsigned shard) {
+    for (uint32_t i = 0; i < group->remote_count; i++)
+        if (group->remotes[i].shard == shard) {
+            group->remotes[i] = group->remotes[--group->remote_count];
+            return;
+        }
+}
+
+static void node_clear_shard(struct index_node *node, unsigned shard) {
+    const struct map_entry *entry;
+    node->shards &= ~(1ull << shard);
+    for (size_t at = 0; node->groups && (entry = map_next(node->groups, &at));) {
+        struct index_group *group = entry->value;
+        group_clear_shard(group, shard);
+        group_prune(node, group);
+    }
+    if (node->star)
+        node_clear_shard(node->star, shard);
+    if (node->rest)
+        node_clear_shard(node->rest, shard);
+}
+
+/* Nodes that are bare afterwards stay until the next change under them: the interest is about to
+   be announced again. */
+void index_clear_shard(struct index *index, unsigned shard) {
+    check(shard < BUS_SHARDS_MAX);
+    node_clear_shard(index->root, shard);
+    for (uint32_t i = 0; i < index->table_size; i++)
+        if (index->table[i])
+            node_clear_shard(index->table[i], shard);
+    index->generation++;
+    index->wildcard_generation++;
+}
+
 uint32_t index_local_count(struct index *index, slice subject, slice queue) {
     const struct index_node *node = index_node_find(index, subject);
     if (!node)

@@ -44,7 +44,7 @@ struct bus_subscription {
                        const struct bus_message *message);
     void *owner;
     const void *origin;
-    bool ended;
+    bool ended, declined;
     uint16_t subject_len, queue_len;
     char text[]; /* subject, then queue */
 };
@@ -93,6 +93,8 @@ void index_remove(struct index *index, struct bus_subscription *subscription);
 /* Another shard's interest: plain on/off, or MEMBERS_CHANGE members of QUEUE more or fewer. */
 must_use int index_set_shard(struct index *index, slice subject, slice queue, unsigned shard,
                              int members_change);
+/* Forgets everything about another shard. */
+void index_clear_shard(struct index *index, unsigned shard);
 /* This shard's own interest under exactly this subject: plain subscriptions, or queue members. */
 uint32_t index_local_count(struct index *index, slice subject, slice queue);
 

@@ -5,11 +5,11 @@
  * after an interest is handled after it, so FENCE behind interest proves that the interest is in.
  * The two facts a shard keeps of another (interest, confirmations) change only by its messages.
  *
- * Allocation failure: interest that cannot be announced refuses the subscription. Another shard
- * that has no memory to note it cannot say so in time: it logs the loss, and publishers there do
- * not see the subscription. Interest that cannot be withdrawn stays at the other shard, which then
- * sends copies that find nobody. A message that cannot be copied is dropped like one to a slow
- * consumer, and counted by the publisher as not taken.
+ * Allocation failure: interest that cannot be announced refuses the subscription. A shard that has
+ * no memory to note another's asks a little later to be told everything again (AGAIN, RESET).
+ * Interest that cannot be withdrawn stays at the other shard, which then sends copies that find
+ * nobody. A message that cannot be copied is dropped like one to a slow consumer, and counted by
+ * the publisher as not taken. Whatever somebody waits for is sent until it goes (again_timer).
  */
 #include "bus/core.h"
 
@@ -110,30 +110,58 @@ static slice take(slice *rest, size_t len) {
     return part;
 }
 
+static void on_again(struct io_timer *timer);
+
 static void on_interest(struct bus *bus, unsigned from, slice body) {
     struct interest_head head;
     memcpy(&head, take(&body, sizeof head).ptr, sizeof head);
     slice subject = take(&body, head.subject_len);
     slice queue = take(&body, head.queue_len);
-    if (index_set_shard(&bus->index, subject, queue, from, head.change))
-        logger_write(bus->logger, LOG_LEVEL_ERROR, "bus", "no memory for another shard's interest",
-                     "shard=%u", from);
+    if (index_set_shard(&bus->index, subject, queue, from, head.change) == 0 || head.change < 0)
+        return;
+    logger_write(bus->logger, LOG_LEVEL_ERROR, "bus", "no memory for another shard's interest",
+                 "shard=%u", from);
+    bus->to_ask |= 1ull << from;
+    io_timer_start(bus->loop, &bus->again_timer, AGAIN_NS, on_again);
+}
+
+static void ask_again(struct bus *bus, unsigned shard) {
+    bool sent = io_send(bus->loop, shard, BUS_AGAIN, NULL, 0) == 0;
+    bus->to_ask = sent ? bus->to_ask & ~(1ull << shard) : bus->to_ask | 1ull << shard;
+}
+
+/* All of this shard's interest, from the beginning. */
+static void tell_again(struct bus *bus, unsigned shard) {
+    int failed = io_send(bus->loop, shard, BUS_RESET, NULL, 0);
+    struct list_node *at, *following;
+    list_each(&bus->subscriptions, at, following) {
+        const struct bus_subscription *s = container_of(at, struct bus_subscription, in_bus);
+        if (!failed)
+            failed = send_interest(bus, shard, bus_subscription_subject(s),
+                                   bus_subscription_queue(s), 1);
+    }
+    bus->to_tell = failed ? bus->to_tell | 1ull << shard : bus->to_tell & ~(1ull << shard);
+    if (failed)
+        io_timer_start(bus->loop, &bus->again_timer, AGAIN_NS, on_again);
 }
 
 /* A message for one member of the group QUEUE, chosen when it was sent from another shard. */
 static void deliver_to_queue(struct bus *bus, struct bus_match *match,
                              const struct bus_message *message, slice queue, unsigned hops) {
     for (uint32_t i = 0; i < match->group_count; i++) {
-        struct match_group group = match->groups[i];
-        if (!slice_equal(group.name, queue))
+        const struct match_group *group = &match->groups[i];
+        if (!slice_equal(group->name, queue))
             continue;
-        if (group.member_count) { /* here, as the sender chose */
-            group.weight = group.member_count;
-            group.remote_count = 0;
-        } else if (hops >= BUS_HOPS_MAX) {
-            continue;
-        }
-        bus_deliver_group(bus, &group, message, NULL, hops + 1);
+        struct match_group here = *group, others = *group;
+        here.weight = group->member_count;
+        here.remote_count = 0;
+        if (here.weight && bus_deliver_group(bus, &here, message, NULL, hops + 1))
+            return; /* as the sender chose */
+        others.weight -= group->member_count;
+        others.member_count = 0;
+        if (others.weight && hops < BUS_HOPS_MAX)
+            bus_deliver_group(bus, &others, message, NULL, hops + 1);
+        return;
     }
 }
 
@@ -189,6 +217,17 @@ int bus_fence(struct bus *bus, void (*done)(void *self, uint64_t id), void *self
     return 0;
 }
 
+void bus_fence_cancel(struct bus *bus, const void *self) {
+    struct list_node *at, *following;
+    list_each(&bus->fences, at, following) {
+        struct fence *fence = container_of(at, struct fence, node);
+        if (fence->self != self)
+            continue;
+        list_remove(at);
+        mem_free(fence);
+    }
+}
+
 static void on_fence_done(struct bus *bus, unsigned from, slice body) {
     uint64_t number;
     memcpy(&number, take(&body, sizeof number).ptr, sizeof number);
@@ -204,10 +243,6 @@ static void on_fence_done(struct bus *bus, unsigned from, slice body) {
         mem_free(fence);
     }
 }
-
-/* Others would wait for ever for a confirmation, or for the word that there is room: what could not
-   be sent is tried until it goes. */
-static void on_again(struct io_timer *timer);
 
 static void confirm(struct bus *bus, unsigned to, uint64_t number) {
     slice body = slice_make(&number, sizeof number);
@@ -230,8 +265,16 @@ static void on_again(struct io_timer *timer) {
     for (unsigned shard = 0; shard < bus->shards; shard++)
         if (bus->unconfirmed[shard])
             confirm(bus, shard, bus->unconfirmed[shard]);
+    for (unsigned shard = 0; shard < bus->shards; shard++) {
+        if (bus->to_ask & 1ull << shard)
+            ask_again(bus, shard);
+        if (bus->to_tell & 1ull << shard)
+            tell_again(bus, shard);
+    }
     if (bus->full_untold)
         tell_full(bus);
+    if (bus->to_ask)
+        io_timer_start(bus->loop, &bus->again_timer, AGAIN_NS, on_again);
 }
 
 static void on_fence(struct bus *bus, unsigned from, slice body) {
@@ -305,6 +348,12 @@ static void receive(void *owner, unsigned from, uint32_t kind, slice body) {
         return;
     case BUS_FULL:
         set_stream_full(bus, take(&body, 1).ptr[0] != 0);
+        return;
+    case BUS_AGAIN:
+        tell_again(bus, from);
+        return;
+    case BUS_RESET:
+        index_clear_shard(&bus->index, from);
         return;
     }
     check(false && "a kind of message that buses send");

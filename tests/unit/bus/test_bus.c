@@ -305,6 +305,67 @@ static void test_fences_end_in_the_order_they_were_asked_for(void **state) {
     house_close(house);
 }
 
+static void test_fences_taken_back_are_not_called(void **state) {
+    (void)state;
+    struct house *house = house_open(9, 3);
+    struct catcher c;
+    struct fence gone = {.house = house, .other = house->bus[1]}, stays = gone;
+    catcher_open(&c, house->bus[0], "f", NULL);
+    assert_int_equal(bus_fence(house->bus[0], on_fence, &gone, 77), 0);
+    assert_int_equal(bus_fence(house->bus[0], on_fence, &stays, 77), 0);
+    assert_int_equal(bus_fence(house->bus[0], on_fence, &gone, 77), 0);
+    bus_fence_cancel(house->bus[0], &gone);
+    house_until(house, &stays.done);
+    settle(house);
+    assert_int_equal(gone.done, 0);
+    assert_int_equal(stays.done, 1);
+    catcher_close(&c);
+    house_close(house);
+}
+
+/* --- without memory ------------------------------------------------------------------------------
+ */
+
+/* Whatever fails, in the end all shards agree again. */
+static void test_interest_lost_for_lack_of_memory_is_told_again(void **state) {
+    (void)state;
+    for (unsigned long nth = 1; nth < 60; nth++) {
+        struct house *house = house_open(nth, 2);
+        struct bus_subscription *s[12] = {0};
+        unsigned heard = 0, fenced = 0;
+        char subject[16];
+        mem_fail_at(nth, false);
+        for (unsigned i = 0; i < array_count(s); i++) {
+            snprintf(subject, sizeof subject, "t.%u", i);
+            if (bus_subscribe(house->bus[1], slice_str(subject), slice_str(i % 3 ? NULL : "q"),
+                              &counter, &heard, NULL, &s[i]))
+                s[i] = NULL;
+        }
+        struct fence fence = {.house = house, .other = house->bus[0]};
+        fenced = bus_fence(house->bus[1], on_fence, &fence, 77) == 0;
+        house_run(house, 100 * SIM_MILLISECOND);
+        mem_fail_at(0, false);
+        assert_int_equal(fence.done, fenced);
+        for (unsigned i = 0; i < array_count(s); i++) {
+            snprintf(subject, sizeof subject, "t.%u", i);
+            assert_int_equal(bus_has_interest(house->bus[0], slice_str(subject)), s[i] != NULL);
+            assert_int_equal(say(house->bus[0], subject, ""), s[i] != NULL);
+        }
+        house_run(house, 20 * SIM_MILLISECOND);
+        for (unsigned i = 0; i < array_count(s); i++) {
+            heard -= s[i] != NULL;
+            s[i] = bus_unsubscribe(house->bus[1], s[i]);
+        }
+        assert_int_equal(heard, 0);
+        house_run(house, 20 * SIM_MILLISECOND);
+        for (unsigned i = 0; i < array_count(s); i++) {
+            snprintf(subject, sizeof subject, "t.%u", i);
+            assert_false(bus_has_interest(house->bus[0], slice_str(subject)));
+        }
+        house_close(house);
+    }
+}
+
 /* --- push-back ----------------------------------------------------------------------------------
  */
 
@@ -446,6 +507,8 @@ int main(void) {
         cmocka_unit_test(test_subscriptions_may_come_and_go_during_a_publish),
         cmocka_unit_test(test_a_fence_ends_when_every_shard_knows),
         cmocka_unit_test(test_fences_end_in_the_order_they_were_asked_for),
+        cmocka_unit_test(test_fences_taken_back_are_not_called),
+        cmocka_unit_test(test_interest_lost_for_lack_of_memory_is_told_again),
         cmocka_unit_test(test_a_full_channel_asks_publishers_to_wait),
         cmocka_unit_test(test_the_streams_word_that_they_are_full_reaches_every_shard),
         cmocka_unit_test(test_a_throng_on_all_shards_gets_exactly_its_messages),

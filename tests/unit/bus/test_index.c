@@ -262,6 +262,33 @@ static void test_taking_back_interest_that_was_never_noted_is_refused(void **sta
     index_close(&index);
 }
 
+static void test_a_shard_can_be_forgotten_whole(void **state) {
+    (void)state;
+    struct index index;
+    assert_int_equal(index_open(&index, (struct hash_key){9, 10}), 0);
+    static const char *const patterns[] = {"a", "a.b", "a.*", "*.b", "a.*.c", "a.>", ">"};
+    for (unsigned i = 0; i < array_count(patterns); i++)
+        for (unsigned shard = 1; shard < 3; shard++)
+            for (unsigned q = 0; q < 2; q++)
+                assert_int_equal(
+                    index_set_shard(&index, text(patterns[i]), text(q ? "q" : ""), shard, 1), 0);
+    struct bus_match *match = index_find(&index, text("a.b"), NULL);
+    assert_int_equal(match->shards, 6);
+    assert_int_equal(match->groups[0].weight, 10);
+    index_put(&index, match);
+    index_clear_shard(&index, 1);
+    match = index_find(&index, text("a.b"), NULL);
+    assert_int_equal(match->shards, 4);
+    assert_int_equal(match->groups[0].weight, 5);
+    index_put(&index, match);
+    index_clear_shard(&index, 2);
+    match = index_find(&index, text("a.b"), NULL);
+    assert_int_equal(match->shards, 0);
+    assert_int_equal(match->group_count, 0);
+    index_put(&index, match);
+    index_close(&index);
+}
+
 static void test_each_failed_allocation_leaves_it_as_it_was(void **state) {
     (void)state;
     struct index index;
@@ -300,6 +327,7 @@ int main(void) {
         cmocka_unit_test(test_subjects_that_are_no_literals_match_as_nats_server_matches_them),
         cmocka_unit_test(test_a_match_in_use_outlives_the_change_that_makes_it_stale),
         cmocka_unit_test(test_taking_back_interest_that_was_never_noted_is_refused),
+        cmocka_unit_test(test_a_shard_can_be_forgotten_whole),
         cmocka_unit_test(test_each_failed_allocation_leaves_it_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,69 @@ static void test_a_member_that_will_not_hear_its_own_leaves_it_to_another(void *
     house_close(house);
 }
 
+struct picky {
+    unsigned heard, declined;
+    bool willing;
+};
+
+static void on_picky(void *owner, struct bus_subscription *s, const struct bus_message *m) {
+    struct picky *picky = owner;
+    (void)m;
+    if (picky->willing) {
+        picky->heard++;
+    } else {
+        picky->declined++;
+        bus_decline(s);
+    }
+}
+
+static void test_a_member_that_declines_leaves_it_to_another_wherever_it_is(void **state) {
+    (void)state;
+    static const struct bus_receiver receiver = {on_picky};
+    for (unsigned n = 0; n < array_count(shard_counts); n++) {
+        struct house *house = house_open(5, shard_counts[n]);
+        struct picky members[6] = {{.willing = false}};
+        struct bus_subscription *subscriptions[6];
+        for (unsigned i = 0; i < 6; i++)
+            assert_int_equal(bus_subscribe(house->bus[i % house->shards], slice_lit("w"),
+                                           slice_lit("q"), &receiver, &members[i], NULL,
+                                           &subscriptions[i]),
+                             0);
+        members[5].willing = true;
+        settle(house);
+        for (unsigned i = 0; i < 300; i++)
+            assert_true(say(house->bus[5 % house->shards], "w", "x") > 0);
+        settle(house);
+        assert_int_equal(members[5].heard, 300);
+        unsigned declined = 0;
+        for (unsigned i = 0; i < 5; i++)
+            declined += members[i].declined;
+        assert_true(declined > 0);
+        for (unsigned i = 0; i < 6; i++)
+            bus_unsubscribe(house->bus[i % house->shards], subscriptions[i]);
+        house_close(house);
+    }
+}
+
+static void test_nobody_but_decliners_is_nobody(void **state) {
+    (void)state;
+    static const struct bus_receiver receiver = {on_picky};
+    struct house *house = house_open(6, 1);
+    struct picky plain = {.willing = false}, member = {.willing = false};
+    struct bus_subscription *a, *b;
+    assert_int_equal(
+        bus_subscribe(house->bus[0], slice_lit("w"), (slice){0}, &receiver, &plain, NULL, &a), 0);
+    assert_int_equal(
+        bus_subscribe(house->bus[0], slice_lit("w"), slice_lit("q"), &receiver, &member, NULL, &b),
+        0);
+    assert_int_equal(say(house->bus[0], "w", "x"), 0);
+    assert_int_equal(plain.declined + member.declined, 2);
+    assert_int_equal(bus_stats(house->bus[0]).delivered, 0);
+    bus_unsubscribe(house->bus[0], a);
+    bus_unsubscribe(house->bus[0], b);
+    house_close(house);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_message_goes_to_one_member_and_all_members_get_some),
@@ -132,6 +195,8 @@ int main(void) {
         cmocka_unit_test(test_a_message_whose_member_has_just_gone_is_passed_on),
         cmocka_unit_test(test_a_group_without_members_is_nobody),
         cmocka_unit_test(test_a_member_that_will_not_hear_its_own_leaves_it_to_another),
+        cmocka_unit_test(test_a_member_that_declines_leaves_it_to_another_wherever_it_is),
+        cmocka_unit_test(test_nobody_but_decliners_is_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
