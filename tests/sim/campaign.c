@@ -75,6 +75,10 @@ void campaign_fail(const struct campaign *campaign, const char *format, ...) {
     exit(1);
 }
 
+void campaign_hash(struct campaign *campaign, uint64_t hash) {
+    campaign->hash = hash_mix64(campaign->hash * 31 + hash);
+}
+
 static double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -89,8 +93,9 @@ static void print_counts(const struct campaign *campaign, const char *part, doub
         printf(", %" PRIu64 " power cuts, %" PRIu64 " kills (%.0f a second)", campaign->cuts,
                campaign->kills,
                (double)(campaign->cuts + campaign->kills) / (spent > 0 ? spent : 1));
-    printf(", %" PRIu64 " batches acknowledged and found; %.1f s, seed %" PRIu64 "\n",
-           campaign->checked, spent, campaign->seed);
+    printf(", %" PRIu64 " batches acknowledged and found; %.1f s, seed %" PRIu64
+           ", hash %016" PRIx64 "\n",
+           campaign->checked, spent, campaign->seed, campaign->hash);
     fflush(stdout);
 }
 
@@ -101,7 +106,7 @@ void campaign_run(struct campaign *campaign, const char *part,
     double began = seconds_now();
     bool all = campaign->only_run == UINT64_MAX;
     campaign->runs = campaign->cuts = campaign->kills = 0;
-    campaign->checked = campaign->faults = 0;
+    campaign->checked = campaign->faults = campaign->hash = 0;
     campaign->run = all ? 0 : campaign->only_run;
     for (; campaign->cuts < cuts; campaign->run++) {
         snprintf(way_back, sizeof(way_back),

@@ -5,6 +5,8 @@
  *      sim_cuts --cuts 100000 --seed 1          all of it
  *      sim_cuts --seed 1 --run 4711 --trace     that one run again, each event on stderr
  *
+ * One seed is one campaign: the summary's hash is over every event of every run.
+ *
  * What is wrong is told by campaign_fail, which does not return. A failed check() of the code
  * under test is told with its run, too.
  */
@@ -23,7 +25,7 @@ struct campaign {
     const char *part; /* --only NAME: one part of the program, or NULL */
     bool memory;      /* for faults: allocations fail, not io calls */
     /* counted */
-    uint64_t run, runs, cuts, kills, checked, faults;
+    uint64_t run, runs, cuts, kills, checked, faults, hash;
 };
 
 /* Reads the arguments over CUTS and SEED as defaults; a wrong one ends the program with 2. */
@@ -32,6 +34,8 @@ struct campaign campaign_make(const char *name, int argc, char **argv, uint64_t 
    not asked for is left out. */
 void campaign_run(struct campaign *campaign, const char *part,
                   void (*run)(struct campaign *campaign, uint64_t seed), uint64_t cuts);
+/* A run is over: its trace hash goes into the one that the summary prints. */
+void campaign_hash(struct campaign *campaign, uint64_t hash);
 /* Says what is wrong and how to see it again; ends the program with 1. */
 _Noreturn void campaign_fail(const struct campaign *campaign, const char *format, ...)
     printf_like(2, 3);

@@ -320,6 +320,7 @@ static void run_one(struct campaign *campaign, uint64_t seed) {
         recover(&world);
         live(&world);
     }
+    campaign_hash(campaign, sim_hash(world.sim));
     sim_free(world.sim);
 }
 

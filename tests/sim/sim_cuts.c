@@ -158,10 +158,11 @@ static void run_faults(struct campaign *campaign, uint64_t seed) {
 
 int main(int argc, char **argv) {
     struct campaign campaign = campaign_make("sim_cuts", argc, argv, 2000);
+    uint64_t fault_runs = 4 + campaign.cuts_wanted / 10000;
     campaign_run(&campaign, "cuts", run_cuts, campaign.cuts_wanted);
-    campaign_run(&campaign, "io", run_faults, 4);
+    campaign_run(&campaign, "io", run_faults, fault_runs);
     campaign.memory = true;
-    campaign_run(&campaign, "memory", run_faults, 4);
+    campaign_run(&campaign, "memory", run_faults, fault_runs);
     campaign_run(&campaign, "flips", flips_run, 1);
     return 0;
 }

@@ -320,8 +320,8 @@ static void commit_batch(struct world *world, uint64_t wanted) {
 static void on_memory_done(struct log_commit *commit, int failed) {
     struct world_pending *pending = (struct world_pending *)(void *)commit;
     pending->done = true;
-    if (!failed)
-        pending->world->memory_done++;
+    if (failed && !pending->world->faulty && !sim_host_down(pending->world->host))
+        campaign_fail(pending->world->campaign, "a batch in memory fails: %s", error_name(failed));
 }
 
 /* A stream that a restart forgets; its batches take positions and no disk. */
@@ -344,7 +344,6 @@ static void commit_in_memory(struct world *world) {
         log_batch_abandon(batch);
         return;
     }
-    world->memory_batches++;
     commit(world, batch, pending);
 }
 
@@ -492,7 +491,6 @@ void world_leave(struct world *world) {
 int world_open(struct world *world) {
     struct error error = {0};
     world->fatal = world->stopping = world->stopped = world->refused = false;
-    world->memory_batches = world->memory_done = 0;
     world->checkpoints = 0;
     world->refused_once = false;
     for (unsigned i = 0; i < MODEL_OWNERS; i++)
@@ -591,5 +589,6 @@ void world_make(struct world *world, struct campaign *campaign, uint64_t seed) {
 }
 
 void world_free(struct world *world) {
+    campaign_hash(world->campaign, sim_hash(world->sim));
     sim_free(world->sim);
 }

@@ -55,9 +55,8 @@ struct world {
     bool fatal;   /* on_fatal was called */
     bool refused; /* a commit has failed */
     bool stopping, stopped; /* log_close was called, is done */
-    unsigned memory_batches, memory_done;
-    unsigned checkpoints; /* asked for and not yet told */
-    bool refused_once;    /* pushed back since the last wait */
+    unsigned checkpoints;   /* asked for and not yet told */
+    bool refused_once;      /* pushed back since the last wait */
 };
 
 /* Makes room, machine and options; the log is opened by world_recover. */
