@@ -95,31 +95,61 @@ unsigned bus_deliver_local(struct bus *bus, struct bus_match *match,
     return receivers;
 }
 
-/* The shard that the DRAW-th member beyond this shard's own lives on. */
-static unsigned remote_of(const struct match_group *group, uint32_t draw) {
-    for (uint32_t i = 0; i < group->remote_count; i++) {
-        if (draw < group->remotes[i].members)
-            return group->remotes[i].shard;
-        draw -= group->remotes[i].members;
-    }
-    check(false && "draw is below the weight");
-    return 0;
+static uint32_t draw_below(struct bus *bus, uint32_t bound) {
+    return bound == 1 ? 0 : (uint32_t)random_below(&bus->random, bound);
 }
 
-bool bus_deliver_group(struct bus *bus, const struct match_group *group,
-                       const struct bus_message *message, const void *origin, unsigned hops) {
-    check(group->weight > 0);
-    uint32_t draw = group->weight == 1 ? 0 : (uint32_t)random_below(&bus->random, group->weight);
-    if (draw >= group->member_count)
-        return bus_send_message(bus, remote_of(group, draw - group->member_count), message,
-                                group->name, hops);
+/* This shard's members, from the DRAW-th on, until one takes it. */
+static bool deliver_to_members(struct bus *bus, const struct match_group *group, uint32_t draw,
+                               const struct bus_message *message, const void *origin) {
     for (uint32_t i = 0; i < group->member_count; i++) {
         uint32_t at = draw + i < group->member_count ? draw + i : draw + i - group->member_count;
         if (hand_over(bus, group->members[at], message, origin))
             return true;
     }
-    return group->remote_count &&
-           bus_send_message(bus, group->remotes[0].shard, message, group->name, hops);
+    return false;
+}
+
+static bool counts(const struct match_remote *remote, uint64_t tried) {
+    return !(tried >> remote->shard & 1);
+}
+
+/* To the shard of a member drawn from those not yet TRIED. */
+static bool deliver_elsewhere(struct bus *bus, const struct match_group *group,
+                              const struct bus_message *message, uint64_t tried) {
+    uint32_t weight = 0;
+    for (uint32_t i = 0; i < group->remote_count; i++)
+        weight += counts(&group->remotes[i], tried) ? group->remotes[i].members : 0;
+    if (weight == 0)
+        return false;
+    uint32_t draw = draw_below(bus, weight);
+    for (uint32_t i = 0; i < group->remote_count; i++) {
+        const struct match_remote *remote = &group->remotes[i];
+        if (!counts(remote, tried))
+            continue;
+        if (draw < remote->members)
+            return bus_send_message(bus, remote->shard, message, group->name, tried);
+        draw -= remote->members;
+    }
+    check(false && "draw is below the weight");
+    return false;
+}
+
+static bool deliver_to_group(struct bus *bus, const struct match_group *group,
+                             const struct bus_message *message, const void *origin) {
+    check(group->weight > 0);
+    uint32_t draw = draw_below(bus, group->weight);
+    if (draw >= group->member_count)
+        return deliver_elsewhere(bus, group, message, 0);
+    return deliver_to_members(bus, group, draw, message, origin) ||
+           deliver_elsewhere(bus, group, message, 1ull << bus->shard);
+}
+
+bool bus_deliver_drawn(struct bus *bus, const struct match_group *group,
+                       const struct bus_message *message, uint64_t tried) {
+    uint32_t draw = group->member_count ? draw_below(bus, group->member_count) : 0;
+    return deliver_to_members(bus, group, draw, message, NULL) ||
+           deliver_elsewhere(bus, group, message, tried | 1ull << bus->shard);
 }
 
 static unsigned send_to_shards(struct bus *bus, uint64_t shards,
@@ -145,7 +175,7 @@ static inline unsigned publish(struct bus *bus, slice destination,
     if (match->shards)
         receivers += send_to_shards(bus, match->shards, message);
     for (uint32_t i = 0; i < match->group_count; i++)
-        receivers += bus_deliver_group(bus, &match->groups[i], message, origin, 0);
+        receivers += deliver_to_group(bus, &match->groups[i], message, origin);
     index_put(&bus->index, match);
     if (--bus->depth == 0 && unlikely(!list_empty(&bus->graveyard)))
         bus_bury(bus);

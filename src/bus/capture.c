@@ -256,7 +256,7 @@ static int add_changes(struct stream *s, struct log_batch *batch, const struct b
 }
 
 static int add_nothing(struct stream *s, struct log_batch *batch, struct streams_error *e) {
-    int failed = s->config.in_memory ? 0 : state_put_nothing(batch);
+    int failed = s->config.in_memory ? 0 : consumers_put_nothing(batch);
     if (failed)
         explain(failed, e);
     return failed;

@@ -8,7 +8,7 @@
 #include "bus/consumer.h"
 
 #include "base/mem.h"
-#include "bus/consumer_data.h"
+#include "bus/consumer_parts.h"
 #include "bus/stream_config.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ struct consumer *consumer_new(struct streams *streams, slice stream_name,
     list_init(&c->requests);
     list_node_init(&c->in_deliveries);
     list_node_init(&c->in_graveyard);
-    deliver_init(c);
+    consumer_deliver_init(c);
     int failed = consumer_set_config(c, config);
     if (!failed)
         failed = arena_copy(&c->arena, config->name, &c->name);
@@ -78,7 +78,7 @@ int consumer_set_config(struct consumer *c, const struct consumer_config *config
 }
 
 int consumer_attach(struct consumer *c, struct stream *stream) {
-    static const struct bus_receiver receiver = {ack_on_message};
+    static const struct bus_receiver receiver = {consumer_ack_on_message};
     int failed = map_add(&stream->consumers, c->name, c);
     if (failed)
         return failed;
@@ -97,11 +97,11 @@ int consumer_attach(struct consumer *c, struct stream *stream) {
 static void rest(struct consumer *c, const char *why) {
     struct io_loop *loop = consumer_loop(c);
     c->acks = bus_unsubscribe(c->streams->bus, c->acks);
-    deliver_cancel(c);
+    consumer_deliver_cancel(c);
     io_timer_stop(loop, &c->request_timer);
     io_timer_stop(loop, &c->redeliver_timer);
     io_timer_stop(loop, &c->idle_timer);
-    pull_end_all(c, why);
+    consumer_pull_end_all(c, why);
 }
 
 void consumer_end(struct consumer *c, const char *why) {
@@ -138,7 +138,7 @@ static void on_idle(struct io_timer *timer) {
     struct consumer *c = container_of(timer, struct consumer, idle_timer);
     uint64_t max = idle_max(c), now = io_loop_now_ns(consumer_loop(c));
     if (max && c->waiting) {
-        pull_settle(c, false); /* those whose clients have gone, go */
+        consumer_pull_settle(c, false); /* those whose clients have gone, go */
         if (c->gone)
             return;
         if (c->waiting)
@@ -273,22 +273,22 @@ static int commit(struct creation *creation, struct consumer *c,
 
 static int put_created(struct creation *creation, struct log_batch *batch, struct consumer *c) {
     (void)creation;
-    return state_put_created(batch, c);
+    return consumer_put_created(batch, c);
 }
 
 static int put_changed(struct creation *creation, struct log_batch *batch, struct consumer *c) {
-    return state_put_changed(batch, c, &creation->config);
+    return consumer_put_changed(batch, c, &creation->config);
 }
 
 static int put_removed(struct creation *creation, struct log_batch *batch, struct consumer *c) {
     (void)creation;
-    return state_put_removed(batch, c->id);
+    return consumer_put_removed(batch, c->id);
 }
 
 static int put_nothing(struct creation *creation, struct log_batch *batch, struct consumer *c) {
     (void)creation;
     (void)c;
-    return state_put_nothing(batch);
+    return consumers_put_nothing(batch);
 }
 
 /* --- changing ----------------------------------------------------------------------------- */
@@ -337,7 +337,7 @@ static int change(struct creation *creation, struct consumer *c, struct streams_
         return 0;
     io_timer_stop(consumer_loop(c), &c->idle_timer);
     consumer_alive(c);
-    ack_start(c);
+    consumer_ack_start(c);
     consumer_wake(c);
     return 0;
 }
@@ -372,7 +372,7 @@ static int make(struct creation *creation, struct stream *stream, uint64_t posit
     if (!failed)
         failed = consumer_attach(c, stream);
     if (!failed)
-        failed = start_find_lasts(c);
+        failed = consumer_start_find_lasts(c);
     if (!failed) {
         all->next_id++;
         creation->id = c->id;
@@ -425,7 +425,7 @@ static int try_create(struct creation *creation, struct streams_error *e) {
     int64_t max = stream->config.consumers_max;
     if (max > 0 && map_count(&stream->consumers) >= (uint64_t)max)
         return -ENOBUFS;
-    int failed = start_position(stream, &creation->config, &position);
+    int failed = consumer_start_position(stream, &creation->config, &position);
     if (failed == -EINPROGRESS) {
         creation_load(creation, stream, position);
         return 0;
@@ -512,7 +512,7 @@ const struct consumer_config *consumer_config(const struct consumer *c) {
 struct consumer_info consumer_info(const struct consumer *consumer) {
     /* Counting may carry its numbers along: a cache, not a change anyone can see. */
     struct consumer *c = (struct consumer *)(uintptr_t)consumer;
-    ack_forget_trimmed(c);
+    consumer_ack_forget_trimmed(c);
     const struct pending_entry *first = pending_first(&c->pending);
     struct consumer_info info = {
         .delivered = {c->consumer_sequence, c->position - 1, c->delivered_ns},
@@ -539,7 +539,7 @@ static int drop(struct consumer *c) {
     int failed = log_batch_begin(c->streams->log, &batch);
     if (failed)
         return failed;
-    failed = state_put_removed(batch, c->id);
+    failed = consumer_put_removed(batch, c->id);
     if (failed) {
         log_batch_abandon(batch);
         return failed;
@@ -558,9 +558,9 @@ static int start(struct consumer *c) {
         return drop(c);
     int failed = consumer_attach(c, stream);
     if (!failed)
-        failed = start_find_lasts(c);
+        failed = consumer_start_find_lasts(c);
     if (!failed)
-        ack_start(c);
+        consumer_ack_start(c);
     return failed;
 }
 
@@ -585,7 +585,7 @@ int consumers_remove_all(struct stream *stream, struct log_batch *batch) {
     for (size_t at = 0; !failed && (entry = map_next(&stream->consumers, &at));) {
         const struct consumer *c = entry->value;
         if (c->journalled)
-            failed = state_put_removed(batch, c->id);
+            failed = consumer_put_removed(batch, c->id);
     }
     return failed;
 }

@@ -21,7 +21,7 @@
  */
 #include "base/clocktext.h"
 #include "base/number.h"
-#include "bus/consumer_data.h"
+#include "bus/consumer_parts.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 
@@ -94,7 +94,7 @@ static void advise(struct consumer *c, const struct advisory *a, uint64_t sequen
 static int finish(struct consumer *c, struct pending_entry *entry) {
     bool was_full =
         c->config.ack_pending_max > 0 && c->pending.count >= (uint64_t)c->config.ack_pending_max;
-    int failed = state_note_done(c, entry->stream_sequence);
+    int failed = consumer_note_done(c, entry->stream_sequence);
     if (failed)
         return failed;
     pending_remove(&c->pending, entry);
@@ -134,7 +134,7 @@ static void set_timer(struct consumer *c, uint64_t at) {
     io_timer_start(consumer_loop(c), &c->redeliver_timer, at > now ? at - now : 0, on_deadline);
 }
 
-void ack_watch(struct consumer *c, uint64_t deadline_ns) {
+void consumer_ack_watch(struct consumer *c, uint64_t deadline_ns) {
     if (c->scan_from && deadline_ns < c->scan_next)
         c->scan_next = deadline_ns; /* a scan is under way, and may be past it */
     if (c->scan_from || deadline_ns >= c->redeliver_at)
@@ -177,24 +177,24 @@ static void on_deadline(struct io_timer *timer) {
         c->scan_next = CONSUMER_NEVER;
     }
     c->redeliver_at = CONSUMER_NEVER;
-    ack_forget_trimmed(c);
+    consumer_ack_forget_trimmed(c);
     c->scan_from = scan(c, c->scan_from, &c->scan_next);
     if (c->gone)
         return;
     if (c->scan_from)
         io_timer_start(consumer_loop(c), &c->redeliver_timer, 0, on_deadline);
     else if (c->scan_next != CONSUMER_NEVER)
-        ack_watch(c, c->scan_next);
+        consumer_ack_watch(c, c->scan_next);
     if (c->pending.due_count)
         consumer_wake(c);
 }
 
-void ack_start(struct consumer *c) {
+void consumer_ack_start(struct consumer *c) {
     if (c->pending.count && !c->scan_from)
         set_timer(c, io_loop_now_ns(consumer_loop(c)));
 }
 
-void ack_forget_trimmed(struct consumer *c) {
+void consumer_ack_forget_trimmed(struct consumer *c) {
     if (!c->pending.count)
         return;
     uint64_t first = log_stream_state(c->stream->log).first_sequence;
@@ -215,7 +215,7 @@ static bool acknowledge(struct consumer *c, uint64_t sequence) {
         if (entry && finish(c, entry))
             return false;
     } else if ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence) {
-        if (state_note_done_up_to(c, sequence))
+        if (consumer_note_done_up_to(c, sequence))
             return false;
         while ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence)
             pending_remove(&c->pending, entry);
@@ -255,7 +255,7 @@ static bool refuse(struct consumer *c, uint64_t sequence, slice argument) {
     if (delay_ns) {
         pending_not_due(&c->pending, entry);
         entry->deadline_ns = io_loop_now_ns(consumer_loop(c)) + delay_ns;
-        ack_watch(c, entry->deadline_ns);
+        consumer_ack_watch(c, entry->deadline_ns);
         return true;
     }
     if (expire(c, entry))
@@ -270,7 +270,7 @@ static void progress(struct consumer *c, uint64_t sequence) {
         return;
     pending_not_due(&c->pending, entry);
     entry->deadline_ns = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, entry->deliveries);
-    ack_watch(c, entry->deadline_ns);
+    consumer_ack_watch(c, entry->deadline_ns);
 }
 
 static bool terminate(struct consumer *c, uint64_t sequence) {
@@ -316,8 +316,8 @@ static bool handle(struct consumer *c, uint64_t sequence, const struct bus_messa
     return true;
 }
 
-void ack_on_message(void *owner, struct bus_subscription *subscription,
-                    const struct bus_message *message) {
+void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
+                             const struct bus_message *message) {
     (void)subscription;
     struct consumer *c = owner;
     uint64_t sequence;
@@ -326,5 +326,5 @@ void ack_on_message(void *owner, struct bus_subscription *subscription,
         return;
     consumer_alive(c);
     if (handle(c, sequence, message, &answer) && answer)
-        state_answer(c, message->reply);
+        consumer_note_answer(c, message->reply);
 }

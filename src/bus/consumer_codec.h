@@ -28,7 +28,7 @@ enum codec_kind {
 };
 
 /* Seven bits a byte, low first. Writes at most CODEC_NUMBER_MAX bytes; returns how many. */
-static inline size_t codec_put_number(char *out, uint64_t number) {
+static inline size_t consumer_codec_put_number(char *out, uint64_t number) {
     size_t len = 0;
     while (number >= 0x80) {
         out[len++] = (char)(number | 0x80);
@@ -38,10 +38,10 @@ static inline size_t codec_put_number(char *out, uint64_t number) {
     return len;
 }
 
-must_use int codec_add_number(struct buf *b, uint64_t number);
-must_use int codec_add_time(struct buf *b, int64_t time_ns); /* 8 bytes */
+must_use int consumer_codec_add_number(struct buf *b, uint64_t number);
+must_use int consumer_codec_add_time(struct buf *b, int64_t time_ns); /* 8 bytes */
 /* The facts a consumer begins with, in a delta and in a snapshot. */
-must_use int codec_add_birth(struct buf *b, const struct consumer *c);
+must_use int consumer_codec_add_birth(struct buf *b, const struct consumer *c);
 
 /* consumer_recover.c: the log owner's three functions; SELF is struct consumers. */
 int consumers_restore(void *self, slice snapshot);

@@ -10,7 +10,7 @@
  *     else                                 the log's count; QUICK asks for it at most every ASK_NS
  *                                          and meanwhile lives with the last number
  */
-#include "bus/consumer_data.h"
+#include "bus/consumer_parts.h"
 
 #include <errno.h>
 

@@ -9,7 +9,7 @@
  *     consumer_count.c    how many messages are still to come
  *     consumer_pull.c     requests that wait, and how they end
  *     consumer_ack.c      acknowledgements in; time over; given up
- *     consumer_pending.c  the messages in flight
+ *     pending.c  the messages in flight
  *
  * A consumer's life:
  *
@@ -20,6 +20,8 @@
  * looks at `gone` afterwards and then touches nothing but the struct itself, which stays until the
  * end of the turn.
  *
+ * What the files offer each other is in consumer_parts.h.
+ *
  * POSITION is the next stream sequence to look at: everything below it has been delivered once or
  * does not match. What was delivered and is not done is in `pending`; so all a crash may forget is
  * in two numbers and a list.
@@ -29,7 +31,7 @@
 
 #include "base/map64.h"
 #include "bus/consumer.h"
-#include "bus/consumer_pending.h"
+#include "bus/pending.h"
 #include "bus/stream.h"
 
 #define CONSUMER_CONFIG_ARENA_MAX (1u << 20)
@@ -46,7 +48,7 @@ struct consumer_request {
     uint64_t bytes_left;
     uint32_t batch_left, delivered;
     bool no_wait, bytes_limited;
-    const char *ending; /* while pull_settle tells it */
+    const char *ending; /* while consumer_pull_settle tells it */
     uint16_t reply_len;
     char reply[];
 };
@@ -132,67 +134,5 @@ must_use int consumer_attach(struct consumer *c, struct stream *stream);
 /* Leaves everything at once; requests end with WHY (a 409), NULL: without a word. */
 void consumer_end(struct consumer *c, const char *why);
 void consumer_alive(struct consumer *c); /* a sign of life */
-
-/* --- consumer_state.c: each 0, or -ENOBUFS / -ENOMEM and nothing is noted (then do not do it).  */
-must_use int state_note_delivered(struct consumer *c, uint64_t stream_sequence,
-                                  uint64_t consumer_sequence);
-must_use int state_note_redelivered(struct consumer *c, uint64_t stream_sequence,
-                                    uint64_t consumer_sequence, uint32_t deliveries);
-must_use int state_note_done(struct consumer *c, uint64_t stream_sequence);
-must_use int state_note_done_up_to(struct consumer *c, uint64_t stream_sequence);
-/* Publishes an empty message to REPLY once everything noted so far is on disk. */
-void state_answer(struct consumer *c, slice reply);
-/* Into BATCH: created, changed, removed. */
-must_use int state_put_created(struct log_batch *batch, struct consumer *c);
-must_use int state_put_changed(struct log_batch *batch, struct consumer *c,
-                               const struct consumer_config *config);
-must_use int state_put_removed(struct log_batch *batch, uint64_t id);
-
-/* --- consumer_start.c --------------------------------------------------------------------- */
-/* Where a new consumer begins. 0; -EINPROGRESS with *ret_position to be loaded first; or why not.
- */
-must_use int start_position(struct stream *stream, const struct consumer_config *config,
-                            uint64_t *ret_position);
-/* Fills `lasts`. 0, -ENOMEM, -E2BIG past CONSUMER_LAST_MAX. */
-must_use int start_find_lasts(struct consumer *c);
-
-/* --- consumer_deliver.c ------------------------------------------------------------------- */
-void deliver_init(struct consumer *c);
-void deliver_cancel(struct consumer *c);
-/* Something may have become deliverable. */
-void consumer_wake(struct consumer *c);
-/* As many in flight as may be. */
-bool deliver_is_stalled(const struct consumer *c);
-/* How long a delivery, the DELIVERIES-th of its message, may take. */
-uint64_t consumer_ack_wait(const struct consumer *c, uint32_t deliveries);
-
-/* --- consumer_count.c: messages not delivered yet; exact unless it says QUICK. ------------ */
-uint64_t consumer_count(struct consumer *c, bool quick);
-void consumer_count_delivered(struct consumer *c, uint64_t sequence);
-/* The position has moved over messages that do not count. */
-static inline void consumer_count_forget(struct consumer *c) {
-    c->counted.known = false;
-}
-
-/* --- consumer_pull.c ---------------------------------------------------------------------- */
-/* The next request that can take SIZE bytes, taken out of the list; or NULL. */
-struct consumer_request *pull_next(struct consumer *c, uint64_t size);
-/* It got nothing after all: back to where it was. */
-void pull_not_served(struct consumer *c, struct consumer_request *request, uint64_t size);
-/* The request got its message: it waits for the next one or is over. C may be gone. */
-void pull_served(struct consumer *c, struct consumer_request *request);
-/* Ends what has expired or lost its interest, sends heartbeats, sets the timer. END_OF_STREAM:
-   one-shot requests end too. */
-void pull_settle(struct consumer *c, bool end_of_stream);
-void pull_end_all(struct consumer *c, const char *why);
-
-/* --- consumer_ack.c ----------------------------------------------------------------------- */
-void ack_on_message(void *owner, struct bus_subscription *subscription,
-                    const struct bus_message *message);
-/* An entry is in flight until its deadline. */
-void ack_watch(struct consumer *c, uint64_t deadline_ns);
-void ack_start(struct consumer *c);
-/* Entries below the stream's first message are done. */
-void ack_forget_trimmed(struct consumer *c);
 
 #endif

@@ -14,7 +14,7 @@
  */
 #include "base/mem.h"
 #include "base/number.h"
-#include "bus/consumer_data.h"
+#include "bus/consumer_parts.h"
 #include "wire/nats_headers.h"
 
 #include <errno.h>
@@ -49,12 +49,12 @@ static void on_loaded(struct log_load *load, int failed) {
         step(c);
 }
 
-void deliver_init(struct consumer *c) {
+void consumer_deliver_init(struct consumer *c) {
     c->task.run = on_task;
     c->load.done = on_loaded;
 }
 
-void deliver_cancel(struct consumer *c) {
+void consumer_deliver_cancel(struct consumer *c) {
     io_defer_cancel(consumer_loop(c), &c->task);
     io_timer_stop(consumer_loop(c), &c->again_timer);
     if (c->loading && c->streams->log)
@@ -99,7 +99,7 @@ static enum outcome find_due(struct consumer *c, struct log_record *ret_record) 
     if (failed == -EINPROGRESS)
         return load(c, sequence);
     /* It is not in the stream any more, or cannot be read: nobody will ever have it. */
-    if (state_note_done(c, sequence))
+    if (consumer_note_done(c, sequence))
         return WAIT_LONG;
     pending_remove(&c->pending, entry);
     return PASSED;
@@ -161,7 +161,7 @@ static enum outcome find_new(struct consumer *c, struct log_record *ret_record) 
     }
 }
 
-bool deliver_is_stalled(const struct consumer *c) {
+bool consumer_is_stalled(const struct consumer *c) {
     uint64_t max = CONSUMER_IN_FLIGHT_MAX;
     if (c->config.ack == ACK_NONE)
         return false;
@@ -219,7 +219,7 @@ static int note(struct consumer *c, const struct delivery *d) {
     uint64_t deadline = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, d->deliveries);
     int failed;
     if (d->deliveries > 1) {
-        failed = state_note_redelivered(c, sequence, d->consumer_sequence, d->deliveries);
+        failed = consumer_note_redelivered(c, sequence, d->consumer_sequence, d->deliveries);
         if (failed)
             return failed;
         struct pending_entry *entry = pending_find(&c->pending, sequence);
@@ -229,7 +229,7 @@ static int note(struct consumer *c, const struct delivery *d) {
     } else {
         failed = c->config.ack == ACK_NONE ? 0 : pending_reserve(&c->pending);
         if (!failed)
-            failed = state_note_delivered(c, sequence, d->consumer_sequence);
+            failed = consumer_note_delivered(c, sequence, d->consumer_sequence);
         if (failed)
             return failed;
         if (c->config.ack != ACK_NONE)
@@ -249,12 +249,13 @@ static int note(struct consumer *c, const struct delivery *d) {
     if (c->config.ack == ACK_NONE)
         c->acknowledged_ns = c->delivered_ns;
     else
-        ack_watch(c, deadline);
+        consumer_ack_watch(c, deadline);
     consumer_alive(c);
     return 0;
 }
 
-static enum outcome send(struct consumer *c, const struct log_record *record, uint32_t deliveries) {
+static enum outcome hand_out(struct consumer *c, const struct log_record *record,
+                             uint32_t deliveries) {
     struct delivery d = {.record = record,
                          .deliveries = deliveries,
                          .consumer_sequence = c->consumer_sequence + 1,
@@ -269,15 +270,15 @@ static enum outcome send(struct consumer *c, const struct log_record *record, ui
     uint64_t size = m->subject.len + m->reply.len + m->headers.len + m->payload.len;
     struct streams *streams = c->streams;
     streams_hold(streams); /* from here on strangers are called, and the record must stay */
-    struct consumer_request *request = pull_next(c, size);
+    struct consumer_request *request = consumer_pull_next(c, size);
     enum outcome outcome = request ? SENT : c->gone ? GONE : NO_REQUEST;
     if (request && note(c, &d)) {
-        pull_not_served(c, request, size);
+        consumer_pull_not_served(c, request, size);
         outcome = WAIT_LONG;
     } else if (request) {
         bus_publish_to(streams->bus, slice_make(request->reply, request->reply_len), m,
                        &request->route);
-        pull_served(c, request);
+        consumer_pull_served(c, request);
         outcome = c->gone ? GONE : SENT;
     }
     streams_release(streams);
@@ -296,14 +297,14 @@ static enum outcome deliver_one(struct consumer *c, uint64_t *bytes) {
     enum outcome outcome = find_due(c, &record);
     if (outcome == SENT)
         deliveries = pending_find(&c->pending, record.sequence)->deliveries + 1;
-    if (outcome == NOTHING && deliver_is_stalled(c))
-        ack_forget_trimmed(c);
+    if (outcome == NOTHING && consumer_is_stalled(c))
+        consumer_ack_forget_trimmed(c);
     if (outcome == NOTHING)
-        outcome = deliver_is_stalled(c) ? STALLED : find_new(c, &record);
+        outcome = consumer_is_stalled(c) ? STALLED : find_new(c, &record);
     if (outcome != SENT)
         return outcome;
     *bytes += record.subject.len + record.headers.len + record.payload.len;
-    return send(c, &record, deliveries);
+    return hand_out(c, &record, deliveries);
 }
 
 static void step(struct consumer *c) {
@@ -330,7 +331,7 @@ static void step(struct consumer *c) {
         return;
     case NOTHING:
         if (c->one_shots)
-            pull_settle(c, true);
+            consumer_pull_settle(c, true);
         return;
     case STALLED:
     case NO_REQUEST:

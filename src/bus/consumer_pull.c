@@ -15,7 +15,7 @@
  */
 #include "base/mem.h"
 #include "base/number.h"
-#include "bus/consumer_data.h"
+#include "bus/consumer_parts.h"
 #include "wire/json.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static void take_out(struct consumer *c, struct consumer_request *request) {
 static void on_request_time(struct io_timer *timer) {
     struct consumer *c = container_of(timer, struct consumer, request_timer);
     c->requests_at = CONSUMER_NEVER;
-    pull_settle(c, false);
+    consumer_pull_settle(c, false);
 }
 
 static void watch(struct consumer *c, const struct consumer_request *request) {
@@ -116,7 +116,7 @@ static const char *ending(struct consumer *c, struct consumer_request *request, 
     return bus_has_interest(c->streams->bus, reply_of(request)) ? NULL : "";
 }
 
-void pull_settle(struct consumer *c, bool end_of_stream) {
+void consumer_pull_settle(struct consumer *c, bool end_of_stream) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
     struct list ended; /* told after the walk: telling calls strangers */
     list_init(&ended);
@@ -149,7 +149,7 @@ void pull_settle(struct consumer *c, bool end_of_stream) {
     }
 }
 
-void pull_end_all(struct consumer *c, const char *why) {
+void consumer_pull_end_all(struct consumer *c, const char *why) {
     struct list_node *at;
     while ((at = list_first(&c->requests))) {
         struct consumer_request *request = container_of(at, struct consumer_request, node);
@@ -162,7 +162,7 @@ void pull_end_all(struct consumer *c, const char *why) {
 
 /* --- serving ------------------------------------------------------------------------------ */
 
-struct consumer_request *pull_next(struct consumer *c, uint64_t size) {
+struct consumer_request *consumer_pull_next(struct consumer *c, uint64_t size) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
     struct list_node *at;
     while (!c->gone && (at = list_first(&c->requests))) {
@@ -186,13 +186,13 @@ struct consumer_request *pull_next(struct consumer *c, uint64_t size) {
     return NULL;
 }
 
-void pull_not_served(struct consumer *c, struct consumer_request *request, uint64_t size) {
+void consumer_pull_not_served(struct consumer *c, struct consumer_request *request, uint64_t size) {
     if (request->bytes_limited)
         request->bytes_left += size;
     line_up(c, request);
 }
 
-void pull_served(struct consumer *c, struct consumer_request *request) {
+void consumer_pull_served(struct consumer *c, struct consumer_request *request) {
     request->delivered++;
     request->batch_left--;
     bool full = request->bytes_limited && request->bytes_left == 0;
@@ -238,7 +238,7 @@ static bool judge_one_shot(struct consumer *c, const struct consumer_pull *pull)
     }
     if (there == 0)
         return true;
-    pull_settle(c, false);
+    consumer_pull_settle(c, false);
     if (c->gone)
         return false;
     if (there < c->wanted) {
@@ -253,7 +253,7 @@ static bool judge_waiting(struct consumer *c, const struct consumer_pull *pull) 
     if (c->config.waiting_max > 0 && (uint64_t)c->config.waiting_max < max)
         max = (uint64_t)c->config.waiting_max;
     if (c->waiting >= max)
-        pull_settle(c, false);
+        consumer_pull_settle(c, false);
     if (c->gone)
         return false;
     if (c->waiting < max)

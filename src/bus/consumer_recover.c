@@ -9,6 +9,7 @@
  */
 #include "base/mem.h"
 #include "bus/consumer_codec.h"
+#include "bus/consumer_parts.h"
 #include "bus/stream_config.h"
 
 #include <errno.h>
@@ -256,7 +257,7 @@ int consumers_replay(void *self, slice delta, uint64_t position) {
 static int add_pending(struct buf *out, const struct consumer *c) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
     uint64_t stream_sequence = 0, consumer_sequence = 0;
-    int failed = codec_add_number(out, c->pending.count);
+    int failed = consumer_codec_add_number(out, c->pending.count);
     struct pending_entry *entry = failed ? NULL : pending_first(&c->pending);
     for (; entry && !failed; entry = pending_from(&c->pending, stream_sequence + 1)) {
         uint64_t left_ms = entry->deadline_ns > now ? (entry->deadline_ns - now) / 1000000u : 0;
@@ -264,10 +265,10 @@ static int add_pending(struct buf *out, const struct consumer *c) {
         if (failed)
             break;
         char *at = out->ptr + out->len;
-        at += codec_put_number(at, entry->stream_sequence - stream_sequence);
-        at += codec_put_number(at, entry->consumer_sequence - consumer_sequence);
-        at += codec_put_number(at, entry->deliveries);
-        at += codec_put_number(at, entry->due ? 0 : left_ms);
+        at += consumer_codec_put_number(at, entry->stream_sequence - stream_sequence);
+        at += consumer_codec_put_number(at, entry->consumer_sequence - consumer_sequence);
+        at += consumer_codec_put_number(at, entry->deliveries);
+        at += consumer_codec_put_number(at, entry->due ? 0 : left_ms);
         out->len = (size_t)(at - out->ptr);
         stream_sequence = entry->stream_sequence;
         consumer_sequence = entry->consumer_sequence;
@@ -276,13 +277,13 @@ static int add_pending(struct buf *out, const struct consumer *c) {
 }
 
 static int add_consumer(struct buf *out, const struct consumer *c) {
-    int failed = codec_add_birth(out, c);
+    int failed = consumer_codec_add_birth(out, c);
     if (!failed)
-        failed = codec_add_number(out, c->consumer_sequence);
+        failed = consumer_codec_add_number(out, c->consumer_sequence);
     if (!failed)
-        failed = codec_add_time(out, c->delivered_ns);
+        failed = consumer_codec_add_time(out, c->delivered_ns);
     if (!failed)
-        failed = codec_add_time(out, c->acknowledged_ns);
+        failed = consumer_codec_add_time(out, c->acknowledged_ns);
     return failed ? failed : add_pending(out, c);
 }
 
@@ -294,11 +295,11 @@ int consumers_snapshot(void *self, struct buf *out) {
         count += ((struct consumer *)entry->value)->journalled;
     int failed = buf_append_byte(out, SNAPSHOT_VERSION);
     if (!failed)
-        failed = codec_add_time(out, io_loop_wall_ns(bus_loop(all->streams->bus)));
+        failed = consumer_codec_add_time(out, io_loop_wall_ns(bus_loop(all->streams->bus)));
     if (!failed)
-        failed = codec_add_number(out, all->next_id);
+        failed = consumer_codec_add_number(out, all->next_id);
     if (!failed)
-        failed = codec_add_number(out, count);
+        failed = consumer_codec_add_number(out, count);
     for (size_t at = 0; !failed && (entry = map64_next(&all->by_id, &at));) {
         const struct consumer *c = entry->value;
         if (c->journalled)

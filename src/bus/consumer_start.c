@@ -10,7 +10,7 @@
  * comes by that one.
  */
 #include "base/mem.h"
-#include "bus/consumer_data.h"
+#include "bus/consumer_parts.h"
 #include "wire/nats_subject.h"
 
 #include <errno.h>
@@ -35,8 +35,8 @@ static uint64_t last_of(struct stream *stream, slice filter) {
     return last;
 }
 
-int start_position(struct stream *stream, const struct consumer_config *config,
-                   uint64_t *ret_position) {
+int consumer_start_position(struct stream *stream, const struct consumer_config *config,
+                            uint64_t *ret_position) {
     struct log_stream_state state = log_stream_staged(stream->log);
     uint64_t end = state.last_sequence + 1, position = state.first_sequence;
     int failed;
@@ -104,7 +104,7 @@ static int by_sequence(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-int start_find_lasts(struct consumer *c) {
+int consumer_start_find_lasts(struct consumer *c) {
     struct finding f = {.from = c->position, .until = c->last_until};
     struct log_subject_state state;
     slice filter = c->config.filter;

@@ -31,6 +31,7 @@
  */
 #include "base/mem.h"
 #include "bus/consumer_codec.h"
+#include "bus/consumer_parts.h"
 #include "bus/stream_config.h"
 
 #include <errno.h>
@@ -40,12 +41,12 @@
 
 /* --- writing numbers ---------------------------------------------------------------------- */
 
-int codec_add_number(struct buf *b, uint64_t number) {
+int consumer_codec_add_number(struct buf *b, uint64_t number) {
     char bytes[CODEC_NUMBER_MAX];
-    return buf_append(b, slice_make(bytes, codec_put_number(bytes, number)));
+    return buf_append(b, slice_make(bytes, consumer_codec_put_number(bytes, number)));
 }
 
-int codec_add_time(struct buf *b, int64_t time_ns) {
+int consumer_codec_add_time(struct buf *b, int64_t time_ns) {
     char bytes[8];
     for (unsigned i = 0; i < 8; i++)
         bytes[i] = (char)((uint64_t)time_ns >> (8 * i));
@@ -53,7 +54,7 @@ int codec_add_time(struct buf *b, int64_t time_ns) {
 }
 
 static int add_text(struct buf *b, slice text) {
-    int failed = codec_add_number(b, text.len);
+    int failed = consumer_codec_add_number(b, text.len);
     return failed ? failed : buf_append(b, text);
 }
 
@@ -66,14 +67,14 @@ static int add_config(struct buf *b, const struct consumer_config *config) {
 }
 
 /* The facts a consumer begins with, in a delta and in a snapshot. */
-int codec_add_birth(struct buf *b, const struct consumer *c) {
-    int failed = codec_add_number(b, c->id);
+int consumer_codec_add_birth(struct buf *b, const struct consumer *c) {
+    int failed = consumer_codec_add_number(b, c->id);
     if (!failed)
-        failed = codec_add_number(b, c->position);
+        failed = consumer_codec_add_number(b, c->position);
     if (!failed)
-        failed = codec_add_number(b, c->last_until);
+        failed = consumer_codec_add_number(b, c->last_until);
     if (!failed)
-        failed = codec_add_time(b, c->created_ns);
+        failed = consumer_codec_add_time(b, c->created_ns);
     if (!failed)
         failed = add_text(b, c->stream_name);
     return failed ? failed : add_config(b, &c->config);
@@ -87,28 +88,28 @@ static int put_record(struct log_batch *batch, enum codec_kind kind, struct buf 
     return failed ? failed : log_batch_delta(batch, CODEC_OWNER_ID, bytes);
 }
 
-int state_put_created(struct log_batch *batch, struct consumer *c) {
+int consumer_put_created(struct log_batch *batch, struct consumer *c) {
     _cleanup_buf_ struct buf b = buf_make(2 * CODEC_CONFIG_MAX);
     int failed = buf_append_byte(&b, CODEC_CREATED);
-    return put_record(batch, CODEC_CREATED, &b, failed ? failed : codec_add_birth(&b, c));
+    return put_record(batch, CODEC_CREATED, &b, failed ? failed : consumer_codec_add_birth(&b, c));
 }
 
-int state_put_changed(struct log_batch *batch, struct consumer *c,
-                      const struct consumer_config *config) {
+int consumer_put_changed(struct log_batch *batch, struct consumer *c,
+                         const struct consumer_config *config) {
     _cleanup_buf_ struct buf b = buf_make(2 * CODEC_CONFIG_MAX);
     int failed = buf_append_byte(&b, CODEC_CHANGED);
     if (!failed)
-        failed = codec_add_number(&b, c->id);
+        failed = consumer_codec_add_number(&b, c->id);
     return put_record(batch, CODEC_CHANGED, &b, failed ? failed : add_config(&b, config));
 }
 
-int state_put_removed(struct log_batch *batch, uint64_t id) {
+int consumer_put_removed(struct log_batch *batch, uint64_t id) {
     char bytes[RECORD_MAX] = {CODEC_REMOVED};
     return log_batch_delta(batch, CODEC_OWNER_ID,
-                           slice_make(bytes, 1 + codec_put_number(bytes + 1, id)));
+                           slice_make(bytes, 1 + consumer_codec_put_number(bytes + 1, id)));
 }
 
-int state_put_nothing(struct log_batch *batch) {
+int consumers_put_nothing(struct log_batch *batch) {
     char byte = CODEC_NOTHING;
     return log_batch_delta(batch, CODEC_OWNER_ID, slice_make(&byte, 1));
 }
@@ -167,7 +168,7 @@ static struct consumers_answers *answers_open(struct consumers *all) {
     return answers;
 }
 
-void state_answer(struct consumer *c, slice reply) {
+void consumer_note_answer(struct consumer *c, slice reply) {
     struct consumers *all = c->streams->consumers;
     if (!c->journalled) {
         struct bus_message message = {.subject = reply};
@@ -192,11 +193,11 @@ static void close_run(struct consumers *all) {
     check(all->unsaved.cap - all->unsaved.len >= RECORD_MAX);
     char *at = all->unsaved.ptr + all->unsaved.len;
     *at++ = (char)run->kind;
-    at += codec_put_number(at, run->id);
-    at += codec_put_number(at, run->first);
+    at += consumer_codec_put_number(at, run->id);
+    at += consumer_codec_put_number(at, run->first);
     if (run->kind == CODEC_DELIVERED)
-        at += codec_put_number(at, run->consumer_sequence);
-    at += codec_put_number(at, run->count);
+        at += consumer_codec_put_number(at, run->consumer_sequence);
+    at += consumer_codec_put_number(at, run->count);
     all->unsaved.len = (size_t)(at - all->unsaved.ptr);
     run->kind = 0;
 }
@@ -217,7 +218,7 @@ static void note_time(struct consumers *all) {
         return;
     all->unsaved_time_ns = now_ns;
     all->unsaved.ptr[all->unsaved.len++] = CODEC_TIME;
-    check(codec_add_time(&all->unsaved, now_ns) == 0);
+    check(consumer_codec_add_time(&all->unsaved, now_ns) == 0);
 }
 
 static bool run_goes_on(struct consumers_run *run, enum codec_kind kind, const struct consumer *c,
@@ -243,16 +244,16 @@ static int note_run(struct consumer *c, enum codec_kind kind, uint64_t sequence,
     return 0;
 }
 
-int state_note_delivered(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence) {
+int consumer_note_delivered(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence) {
     return note_run(c, CODEC_DELIVERED, sequence, consumer_sequence);
 }
 
-int state_note_done(struct consumer *c, uint64_t sequence) {
+int consumer_note_done(struct consumer *c, uint64_t sequence) {
     return note_run(c, CODEC_DONE, sequence, 0);
 }
 
-int state_note_redelivered(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence,
-                           uint32_t deliveries) {
+int consumer_note_redelivered(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence,
+                              uint32_t deliveries) {
     struct consumers *all = c->streams->consumers;
     if (!c->journalled)
         return 0;
@@ -262,15 +263,15 @@ int state_note_redelivered(struct consumer *c, uint64_t sequence, uint64_t consu
     note_time(all);
     char *at = all->unsaved.ptr + all->unsaved.len;
     *at++ = CODEC_REDELIVERED;
-    at += codec_put_number(at, c->id);
-    at += codec_put_number(at, sequence);
-    at += codec_put_number(at, consumer_sequence);
-    at += codec_put_number(at, deliveries);
+    at += consumer_codec_put_number(at, c->id);
+    at += consumer_codec_put_number(at, sequence);
+    at += consumer_codec_put_number(at, consumer_sequence);
+    at += consumer_codec_put_number(at, deliveries);
     all->unsaved.len = (size_t)(at - all->unsaved.ptr);
     return 0;
 }
 
-int state_note_done_up_to(struct consumer *c, uint64_t sequence) {
+int consumer_note_done_up_to(struct consumer *c, uint64_t sequence) {
     struct consumers *all = c->streams->consumers;
     if (!c->journalled)
         return 0;
@@ -279,8 +280,8 @@ int state_note_done_up_to(struct consumer *c, uint64_t sequence) {
         return failed;
     char *at = all->unsaved.ptr + all->unsaved.len;
     *at++ = CODEC_DONE_UP_TO;
-    at += codec_put_number(at, c->id);
-    at += codec_put_number(at, sequence);
+    at += consumer_codec_put_number(at, c->id);
+    at += consumer_codec_put_number(at, sequence);
     all->unsaved.len = (size_t)(at - all->unsaved.ptr);
     return 0;
 }
@@ -291,7 +292,7 @@ static int flush(struct consumers *all) {
     if (failed)
         return failed;
     failed = all->unsaved.len ? log_batch_delta(batch, CODEC_OWNER_ID, buf_slice(&all->unsaved))
-                              : state_put_nothing(batch);
+                              : consumers_put_nothing(batch);
     if (failed) {
         log_batch_abandon(batch);
         return failed;

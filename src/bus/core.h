@@ -5,11 +5,13 @@
  * Messages between buses (io_send kinds; numbers in host order, both ends are one process):
  *
  *     INTEREST    {int32 change, u16 subject length, u16 queue length} subject queue
- *     MESSAGE     {lengths; u32 hops} queue route subject reply headers payload; with a queue name
- * it is for one member of that group, else for plain interest; with a route (by bus_publish_to) it
- * is looked up by that, else by its subject FENCE       u64 number: "say when you have applied what
- * I sent before" FENCE_DONE  u64 number FULL        u8: the stream shard's word that its log is
- * over the mark, or under it again
+ *     MESSAGE     {lengths; u64 tried} queue route subject reply headers payload;
+ *                 with a queue name it is for one member of that group, else for plain interest;
+ *                 with a route (by bus_publish_to) it is looked up by that, else by its subject;
+ *                 the shards tried have no member that takes it
+ *     FENCE       u64 number: "say when you have applied what I sent before"
+ *     FENCE_DONE  u64 number
+ *     FULL        u8: the stream shard's word that its log is over the mark, or under it again
  *
  * Interest is announced per subject when the first plain subscription comes and the last goes, and
  * per queue group with every member, since members are what the choice is weighted by.
@@ -31,8 +33,6 @@ enum bus_kind {
     BUS_AGAIN,
     BUS_RESET
 };
-
-#define BUS_HOPS_MAX 2 /* a queue message whose group has gone meanwhile is sent on so often */
 
 struct requests;
 
@@ -66,9 +66,10 @@ struct bus {
 /* bus.c */
 unsigned bus_deliver_local(struct bus *bus, struct bus_match *match,
                            const struct bus_message *message, const void *origin);
-/* One member of GROUP, on whatever shard; HOPS so far. True where somebody took it. */
-bool bus_deliver_group(struct bus *bus, const struct match_group *group,
-                       const struct bus_message *message, const void *origin, unsigned hops);
+/* A member of GROUP was drawn on this shard by another: one here, or, where none is left or takes
+   it, on a shard not yet TRIED (a bit each). True where somebody took it. */
+bool bus_deliver_drawn(struct bus *bus, const struct match_group *group,
+                       const struct bus_message *message, uint64_t tried);
 void bus_bury(struct bus *bus);
 
 /* remote.c */
@@ -79,7 +80,7 @@ must_use int bus_announce(struct bus *bus, slice subject, slice queue);
 void bus_withdraw(struct bus *bus, slice subject, slice queue);
 /* False where the message could not be sent (no memory). */
 bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message *message,
-                      slice queue, unsigned hops);
+                      slice queue, uint64_t tried);
 
 /* request.c */
 void bus_requests_close(struct bus *bus);

@@ -25,7 +25,7 @@ struct interest_head {
 struct message_head {
     uint32_t subject_len, reply_len, headers_len, payload_len;
     uint16_t queue_len, route_len;
-    uint32_t hops;
+    uint64_t tried;
 };
 
 #define AGAIN_NS 10000000u
@@ -77,14 +77,14 @@ void bus_withdraw(struct bus *bus, slice subject, slice queue) {
 }
 
 bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message *m, slice queue,
-                      unsigned hops) {
+                      uint64_t tried) {
     struct message_head head = {(uint32_t)m->subject.len,
                                 (uint32_t)m->reply.len,
                                 (uint32_t)m->headers.len,
                                 (uint32_t)m->payload.len,
                                 (uint16_t)queue.len,
                                 (uint16_t)m->route.len,
-                                hops};
+                                tried};
     slice parts[] = {slice_make(&head, sizeof head),
                      queue,
                      m->route,
@@ -147,20 +147,11 @@ static void tell_again(struct bus *bus, unsigned shard) {
 
 /* A message for one member of the group QUEUE, chosen when it was sent from another shard. */
 static void deliver_to_queue(struct bus *bus, struct bus_match *match,
-                             const struct bus_message *message, slice queue, unsigned hops) {
+                             const struct bus_message *message, slice queue, uint64_t tried) {
     for (uint32_t i = 0; i < match->group_count; i++) {
-        const struct match_group *group = &match->groups[i];
-        if (!slice_equal(group->name, queue))
+        if (!slice_equal(match->groups[i].name, queue))
             continue;
-        struct match_group here = *group, others = *group;
-        here.weight = group->member_count;
-        here.remote_count = 0;
-        if (here.weight && bus_deliver_group(bus, &here, message, NULL, hops + 1))
-            return; /* as the sender chose */
-        others.weight -= group->member_count;
-        others.member_count = 0;
-        if (others.weight && hops < BUS_HOPS_MAX)
-            bus_deliver_group(bus, &others, message, NULL, hops + 1);
+        bus_deliver_drawn(bus, &match->groups[i], message, tried);
         return;
     }
 }
@@ -181,7 +172,7 @@ static void on_message(struct bus *bus, slice body) {
         return;
     bus->depth++;
     if (queue.len)
-        deliver_to_queue(bus, match, &message, queue, head.hops);
+        deliver_to_queue(bus, match, &message, queue, head.tried);
     else
         bus_deliver_local(bus, match, &message, NULL);
     index_put(&bus->index, match);

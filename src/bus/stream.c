@@ -261,7 +261,7 @@ static int confirm(struct stream *stream, streams_done done, void *self) {
     struct log_batch *batch;
     int failed = change ? log_batch_begin(streams->log, &batch) : -ENOMEM;
     if (!failed) {
-        failed = state_put_nothing(batch);
+        failed = consumers_put_nothing(batch);
         if (failed)
             log_batch_abandon(batch);
     }

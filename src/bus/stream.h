@@ -93,7 +93,7 @@ void stream_stop(struct stream *stream);
 
 /* consumer_state.c: durable state of all consumers (owner "consumers"). Adds a delta that changes
    nothing: BATCH is then on disk only with everything before it (an empty batch has no place). */
-must_use int state_put_nothing(struct log_batch *batch);
+must_use int consumers_put_nothing(struct log_batch *batch);
 /* Hands what has gathered to the log. */
 void consumers_flush(struct streams *streams);
 must_use int consumers_open(struct streams *streams);

@@ -326,7 +326,7 @@ static void purge_step(struct purge *purge) {
         result = purge_some(purge, stream, batch);
         bool waits = result == -EAGAIN || result == -EINPROGRESS;
         if (result == 0 && !stream->config.in_memory)
-            result = state_put_nothing(batch); /* lest the last step has deleted nothing */
+            result = consumers_put_nothing(batch); /* lest the last step has deleted nothing */
         if (result && !waits) {
             log_batch_abandon(batch);
         } else {

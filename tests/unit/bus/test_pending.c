@@ -1,7 +1,7 @@
 #include "bus_kit.h"
 
 #include "base/random.h"
-#include "bus/consumer_pending.h"
+#include "bus/pending.h"
 
 /* The ring of messages in flight against a plain array that does the same. */
 

@@ -1,5 +1,5 @@
 /*
- * consumer_pending.h - the messages of one consumer that are in flight: delivered, not yet done.
+ * pending.h - the messages of one consumer that are in flight: delivered, not yet done.
  *
  *      entries   [ 17 | 18 | gone | 20 | gone | 25 | ... ]      a ring, by stream sequence
  *                  ^ first                             ^ the next one delivered goes behind
@@ -15,8 +15,8 @@
  *
  * Pointers to entries are valid until the next add, remove or tidy.
  */
-#ifndef NONET_BUS_CONSUMER_PENDING_H
-#define NONET_BUS_CONSUMER_PENDING_H
+#ifndef NONET_BUS_PENDING_H
+#define NONET_BUS_PENDING_H
 
 #include "base/check.h"
 

@@ -1,5 +1,12 @@
-/* consumer_pending.c - see consumer_pending.h. The head of the ring is always a living entry. */
-#include "bus/consumer_pending.h"
+/*
+ * pending.c - see pending.h.
+ *
+ * Places are counted from the beginning of time (head, tail) and masked to find the ring's entry,
+ * so none of the code cares about the wrap. The place at head is always a living entry's; gone ones
+ * behind it keep their sequence, by which the search still finds its way. Both rings are squeezed
+ * only when at least half of them is waste, so squeezing costs constant time an entry.
+ */
+#include "bus/pending.h"
 
 #include "base/mem.h"
 

@@ -1,0 +1,75 @@
+/*
+ * consumer_parts.h - what the files of the consumers' engine (consumer_data.h) offer each other.
+ *
+ * The order of things at a delivery or an acknowledgement is always: first it is noted (which may
+ * be refused, and then nothing has happened), then memory is changed (which cannot fail), then
+ * strangers are called.
+ */
+#ifndef NONET_BUS_CONSUMER_PARTS_H
+#define NONET_BUS_CONSUMER_PARTS_H
+
+#include "bus/consumer_data.h"
+
+/* --- consumer_state.c: each 0, or -ENOBUFS / -ENOMEM and nothing is noted (then do not do it).  */
+must_use int consumer_note_delivered(struct consumer *c, uint64_t stream_sequence,
+                                     uint64_t consumer_sequence);
+must_use int consumer_note_redelivered(struct consumer *c, uint64_t stream_sequence,
+                                       uint64_t consumer_sequence, uint32_t deliveries);
+must_use int consumer_note_done(struct consumer *c, uint64_t stream_sequence);
+must_use int consumer_note_done_up_to(struct consumer *c, uint64_t stream_sequence);
+/* Publishes an empty message to REPLY once everything noted so far is on disk. */
+void consumer_note_answer(struct consumer *c, slice reply);
+/* Into BATCH: created, changed, removed. */
+must_use int consumer_put_created(struct log_batch *batch, struct consumer *c);
+must_use int consumer_put_changed(struct log_batch *batch, struct consumer *c,
+                                  const struct consumer_config *config);
+must_use int consumer_put_removed(struct log_batch *batch, uint64_t id);
+
+/* --- consumer_start.c --------------------------------------------------------------------- */
+/* Where a new consumer begins. 0; -EINPROGRESS with *ret_position to be loaded first; or why not.
+ */
+must_use int consumer_start_position(struct stream *stream, const struct consumer_config *config,
+                                     uint64_t *ret_position);
+/* Fills `lasts`. 0, -ENOMEM, -E2BIG past CONSUMER_LAST_MAX. */
+must_use int consumer_start_find_lasts(struct consumer *c);
+
+/* --- consumer_deliver.c ------------------------------------------------------------------- */
+void consumer_deliver_init(struct consumer *c);
+void consumer_deliver_cancel(struct consumer *c);
+/* Something may have become deliverable. */
+void consumer_wake(struct consumer *c);
+/* As many in flight as may be. */
+bool consumer_is_stalled(const struct consumer *c);
+/* How long a delivery, the DELIVERIES-th of its message, may take. */
+uint64_t consumer_ack_wait(const struct consumer *c, uint32_t deliveries);
+
+/* --- consumer_count.c: messages not delivered yet; exact unless it says QUICK. ------------ */
+uint64_t consumer_count(struct consumer *c, bool quick);
+void consumer_count_delivered(struct consumer *c, uint64_t sequence);
+/* The position has moved over messages that do not count. */
+static inline void consumer_count_forget(struct consumer *c) {
+    c->counted.known = false;
+}
+
+/* --- consumer_pull.c ---------------------------------------------------------------------- */
+/* The next request that can take SIZE bytes, taken out of the list; or NULL. */
+struct consumer_request *consumer_pull_next(struct consumer *c, uint64_t size);
+/* It got nothing after all: back to where it was. */
+void consumer_pull_not_served(struct consumer *c, struct consumer_request *request, uint64_t size);
+/* The request got its message: it waits for the next one or is over. C may be gone. */
+void consumer_pull_served(struct consumer *c, struct consumer_request *request);
+/* Ends what has expired or lost its interest, sends heartbeats, sets the timer. END_OF_STREAM:
+   one-shot requests end too. */
+void consumer_pull_settle(struct consumer *c, bool end_of_stream);
+void consumer_pull_end_all(struct consumer *c, const char *why);
+
+/* --- consumer_ack.c ----------------------------------------------------------------------- */
+void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
+                             const struct bus_message *message);
+/* An entry is in flight until its deadline. */
+void consumer_ack_watch(struct consumer *c, uint64_t deadline_ns);
+void consumer_ack_start(struct consumer *c);
+/* Entries below the stream's first message are done. */
+void consumer_ack_forget_trimmed(struct consumer *c);
+
+#endif
