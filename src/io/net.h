@@ -48,9 +48,10 @@ struct io_stream_events {
 
 /* The open head of a stream, for the inline functions only. */
 struct io_stream_head {
-    struct buf out;   /* written in this turn or waiting for the socket; max = the bound */
-    size_t in_flight; /* bytes handed to the kernel's queue and not yet accepted */
-    bool dirty;       /* on the loop's flush list */
+    struct buf out;    /* written in this turn or waiting for the socket; max = the bound */
+    size_t in_flight;  /* bytes handed to the kernel's queue and not yet accepted */
+    uint64_t accepted; /* bytes that the kernel has ever taken, on the wire: who reads, moves it */
+    bool dirty;        /* on the loop's flush list */
     bool closing;
 };
 
@@ -96,6 +97,12 @@ must_use int io_stream_write(struct io_stream *stream, slice bytes);
 static inline size_t io_stream_pending(const struct io_stream *stream) {
     const struct io_stream_head *head = (const struct io_stream_head *)(const void *)stream;
     return head->out.len + head->in_flight;
+}
+
+/* Bytes on the wire (with TLS: encrypted) accepted by the kernel since the beginning: stands still
+   only while the peer does not read. */
+static inline uint64_t io_stream_accepted(const struct io_stream *stream) {
+    return ((const struct io_stream_head *)(const void *)stream)->accepted;
 }
 
 void io_stream_close(struct io_stream *stream); /* flush, then close */

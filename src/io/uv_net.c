@@ -345,6 +345,7 @@ static void send_current(struct io_stream *stream) {
         io_stream_fail(stream, -errno);
         return;
     }
+    stream->head.accepted += (size_t)sent;
     if ((size_t)sent == out->len) {
         stream->talkative = out->len > IO_SEGMENT_SMALL / 2;
         io_pool_give(&stream->loop->pool, stream->current);
@@ -376,6 +377,7 @@ static void send_wire(struct io_stream *stream) {
             io_stream_fail(stream, -errno);
             return;
         }
+        stream->head.accepted += (size_t)sent;
         io_segments_consume(&stream->wire, &stream->loop->pool, (size_t)sent);
         io_stream_recount(stream);
         if ((size_t)sent < offered) {

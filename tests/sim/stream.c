@@ -140,6 +140,7 @@ static void flush(struct io_stream *stream) {
     size_t len = out->len < room ? out->len : room;
     if (len > 0) {
         sim_end_send(stream->end, SIM_BYTES, slice_make(out->ptr, len));
+        stream->head.accepted += len;
         buf_consume(out, len);
     }
     stream->waiting = out->len > 0;

@@ -41,6 +41,8 @@ static void speak(struct slow *slow) {
     }
     assert_int_equal(failed, -ENOBUFS);
     assert_true(io_stream_pending(slow->stream) <= SLOW_OUT_MAX);
+    assert_int_equal(io_stream_accepted(slow->stream) + io_stream_pending(slow->stream),
+                     slow->said);
     slow->refused++;
 }
 
@@ -85,6 +87,7 @@ static void slow_bytes(void *owner, slice bytes) {
 static void slow_drain(void *owner) {
     struct slow *slow = owner;
     assert_int_equal(io_stream_pending(slow->stream), 0);
+    assert_int_equal(io_stream_accepted(slow->stream), slow->said);
     slow->drains++;
     io_stream_close(slow->stream);
 }
