@@ -5,6 +5,10 @@
  * at the end is copied into `rest`, and of the next bytes just what completes it, so the steady
  * state of a fast publisher copies one message per read and no more.
  *
+ * One read may hold thousands of messages, and one message may go to a hundred thousand receivers.
+ * So a client that has had its share of a turn is held: the rest of its input waits in `rest`
+ * until every other client has been served.
+ *
  * A connection that is CLOSING takes no more bytes; what it was still to send is flushed, and
  * on_close, the last call, frees everything. Nothing is freed on any other path.
  */
@@ -16,7 +20,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define REST_SLACK 256 /* beyond payload and line: verb, blanks, line ends */
+#define REST_SLACK 256          /* beyond payload and line: verb, blanks, line ends */
+#define TURN_NS_MAX 10000000ull /* what one client may take of a turn */
+#define TURN_LOOK_MESSAGES 16u  /* between two looks at the clock */
 
 static const char *const reason_texts[CLIENT_REASONS] = {
     [CLIENT_CLOSED_BY_PEER] = "Client Closed",
@@ -38,8 +44,12 @@ const char *client_reason_text(enum client_reason reason) {
 }
 
 void client_send(struct client *c, slice bytes) {
-    if (c->state != CLIENT_CLOSING && io_stream_write(c->stream, bytes))
+    if (c->state == CLIENT_CLOSING)
+        return;
+    if (io_stream_write(c->stream, bytes))
         client_close(c, CLIENT_SLOW_PENDING, NULL);
+    else
+        client_watch_output(c);
 }
 
 void client_error(struct client *c, const char *format, ...) {
@@ -124,12 +134,43 @@ static bool may_go_on(struct client *c, enum nats_kind kind) {
     return false;
 }
 
-/* Handles whole messages at the front of BYTES; returns how many bytes they were. */
+static void on_again(struct io_timer *timer) {
+    client_go_on(container_of(timer, struct client, again));
+}
+
+static uint64_t clock_ns(const struct client *c) {
+    return io_host_clock_ns(c->room->pubsub->node->host);
+}
+
+static void begin_turn(struct client *c) {
+    c->turn_messages = 0;
+    c->turn_ns = c->looked_ns = c->dear ? clock_ns(c) : 0;
+}
+
+/* The clock is looked at rarely, since that costs as much as a small message; but after each
+   message where the last ones were dear. */
+static void end_turn_if_long(struct client *c) {
+    if (likely(++c->turn_messages < TURN_LOOK_MESSAGES && !c->dear))
+        return;
+    uint64_t now_ns = clock_ns(c);
+    if (!c->turn_ns)
+        c->turn_ns = c->looked_ns = now_ns;
+    c->dear = now_ns - c->looked_ns > TURN_NS_MAX / 8;
+    c->looked_ns = now_ns;
+    c->turn_messages = 0;
+    if (now_ns - c->turn_ns < TURN_NS_MAX || c->held)
+        return;
+    client_hold(c);
+    io_timer_start(c->room->shard->loop, &c->again, 0, on_again);
+}
+
+/* Handles whole messages at the front of BYTES until the client is held; returns how many bytes
+   they were. */
 static size_t consume(struct client *c, slice bytes) {
     size_t used = 0;
     struct nats_event event;
     size_t consumed;
-    for (;;) {
+    while (likely(!c->held)) {
         int result = nats_parse(&c->parser, slice_skip(bytes, used), &event, &consumed);
         if (result == 0)
             return used;
@@ -143,7 +184,9 @@ static size_t consume(struct client *c, slice bytes) {
         handle(c, &event);
         if (unlikely(c->state == CLIENT_CLOSING))
             return used;
+        end_turn_if_long(c);
     }
+    return used;
 }
 
 /* How many of BYTES complete, or bring nearer, the message that `rest` has the start of. */
@@ -158,7 +201,7 @@ static size_t wanted(const struct client *c, slice bytes) {
 /* Feeds `rest` until its message is whole; returns the bytes used, or closes the client. */
 static size_t complete_rest(struct client *c, slice bytes) {
     size_t used = 0;
-    while (c->rest.len && used < bytes.len && c->state != CLIENT_CLOSING) {
+    while (c->rest.len && used < bytes.len && c->state != CLIENT_CLOSING && !c->held) {
         slice more = slice_skip(bytes, used);
         more = slice_take(more, wanted(c, more));
         int failed = buf_append(&c->rest, more);
@@ -219,6 +262,46 @@ static void start_tls(struct client *c, slice bytes) {
         client_close(c, CLIENT_TLS_FAILED, NULL);
 }
 
+/* What lay in `rest` when the client was held. */
+static void consume_rest(struct client *c) {
+    buf_consume(&c->rest, consume(c, buf_slice(&c->rest)));
+    if (c->rest.len == 0)
+        buf_free(&c->rest);
+    c->rest_is_whole = false;
+}
+
+static void take(struct client *c, slice bytes) {
+    uint64_t messages = c->messages_in;
+    c->published = false;
+    begin_turn(c);
+    if (c->rest_is_whole)
+        consume_rest(c);
+    size_t used = c->rest.len && !c->held ? complete_rest(c, bytes) : 0;
+    if (c->rest.len == 0 && c->state != CLIENT_CLOSING)
+        used += consume(c, slice_skip(bytes, used));
+    if (c->state != CLIENT_CLOSING && used < bytes.len)
+        keep_rest(c, slice_skip(bytes, used));
+    c->rest_is_whole |= c->held;
+    struct pubsub_metrics *m = &c->room->pubsub->metrics;
+    metrics_count(c->room->shard->metrics, m->messages_in, c->messages_in - messages);
+    push_back(c);
+}
+
+void client_hold(struct client *c) {
+    check(!c->held);
+    c->held = true;
+    io_stream_pause(c->stream);
+}
+
+/* Reading goes on last: what comes then stands behind `rest`. */
+void client_go_on(struct client *c) {
+    check(c->held);
+    c->held = false;
+    if (c->state != CLIENT_CLOSING)
+        take(c, (slice){0});
+    io_stream_resume(c->stream);
+}
+
 static void on_bytes(void *owner, slice bytes) {
     struct client *c = owner;
     if (unlikely(c->state == CLIENT_CLOSING))
@@ -226,21 +309,13 @@ static void on_bytes(void *owner, slice bytes) {
     c->bytes_in += bytes.len;
     c->active_ns = io_loop_wall_ns(c->room->shard->loop);
     c->pings_out = 0;
-    if (unlikely(c->tls_wanted)) {
+    metrics_count(c->room->shard->metrics, c->room->pubsub->metrics.bytes_in, bytes.len);
+    if (unlikely(c->tls_wanted))
         start_tls(c, bytes);
-        return;
-    }
-    uint64_t messages = c->messages_in;
-    c->published = false;
-    size_t used = c->rest.len ? complete_rest(c, bytes) : 0;
-    if (c->rest.len == 0 && c->state != CLIENT_CLOSING)
-        used += consume(c, slice_skip(bytes, used));
-    if (c->state != CLIENT_CLOSING && used < bytes.len)
-        keep_rest(c, slice_skip(bytes, used));
-    struct pubsub_metrics *m = &c->room->pubsub->metrics;
-    metrics_count(c->room->shard->metrics, m->messages_in, c->messages_in - messages);
-    metrics_count(c->room->shard->metrics, m->bytes_in, bytes.len);
-    push_back(c);
+    else if (unlikely(c->held))
+        keep_rest(c, bytes);
+    else
+        take(c, bytes);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -261,6 +336,7 @@ static void destroy(struct client *c) {
     struct pubsub *pubsub = room->pubsub;
     c->state = CLIENT_CLOSING;
     io_timer_stop(room->shard->loop, &c->timer);
+    io_timer_stop(room->shard->loop, &c->again);
     bus_wait_cancel(&c->waiter);
     free_subscriptions(c);
     bus_route_clear(&c->route);
@@ -332,7 +408,8 @@ static struct client *client_new(struct pubsub_shard *room, struct io_stream *st
     c->parser = nats_parser_make(NATS_CLIENT);
     c->parser.payload_max = limits->payload_bytes_max;
     c->parser.line_max = limits->line_bytes_max;
-    c->rest = buf_make((size_t)limits->payload_bytes_max + NATS_JSON_MAX + REST_SLACK);
+    c->rest = buf_make((size_t)limits->payload_bytes_max + NATS_JSON_MAX + REST_SLACK +
+                       2ul * IO_READ_BYTES);
     struct hash_key key;
     io_host_random(room->pubsub->node->host, &key, sizeof key);
     c->subscriptions = map_make(key, limits->subscriptions_max);

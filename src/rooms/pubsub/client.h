@@ -14,7 +14,8 @@
  * system.c ($SYS.REQ...), jetstream*.c ($JS.API...).
  *
  * A client's memory when idle: this struct, a map of its subscriptions, the stream. Input that
- * ends in the middle of a message is kept in `rest`, bounded by one message.
+ * ends in the middle of a message is kept in `rest`, bounded by one message and, while the client
+ * is HELD, by what one read brings: then nothing is taken from it, and its socket is not read.
  */
 #ifndef NONET_PUBSUB_CLIENT_H
 #define NONET_PUBSUB_CLIENT_H
@@ -65,16 +66,20 @@ struct client {
     struct list_node in_room, in_stalled;
     struct bus_waiter waiter;
     struct io_timer timer; /* auth deadline, then ping */
+    struct io_timer again; /* held until the others have had their turn */
     uint64_t id;
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t stalled_since_ns, stalled_pending;
+    uint64_t subscribed_tokens;  /* of all subscriptions' subjects */
+    uint64_t turn_ns, looked_ns; /* the clock, first and last seen in this turn; 0: not yet */
+    unsigned turn_messages;      /* since then */
     int64_t started_ns, active_ns;
     enum client_state state;
     enum client_reason reason;
     unsigned pings_out, pongs_owed;
     uint64_t round_trip_ns, ping_sent_ns;
     bool verbose, pedantic, echo, headers, no_responders, unlimited, tls, tls_wanted, waiting,
-        published, interest_changed;
+        published, interest_changed, held, dear, rest_is_whole;
     char nonce[AUTH_NONCE_SIZE + 1];
     char *name, *language, *version; /* of CONNECT; may be NULL */
 };
@@ -88,6 +93,9 @@ void client_drop(struct client *client);
 void client_send(struct client *client, slice bytes);
 void client_error(struct client *client, const char *format, ...) printf_like(2, 3);
 const char *client_reason_text(enum client_reason reason);
+/* Nothing more is taken from the client until client_go_on; its socket is not read meanwhile. */
+void client_hold(struct client *client);
+void client_go_on(struct client *client);
 
 /* client_connect.c */
 void client_send_info(struct client *client, bool lame_duck);
@@ -97,6 +105,8 @@ void client_arm_ping(struct client *client);
 
 /* client_deliver.c */
 extern const struct bus_receiver client_receiver;
+/* Output has been written: where much of it waits, the write deadline looks at it. */
+void client_watch_output(struct client *client);
 void client_check_stalled(struct pubsub_shard *room);
 
 /* client_verbs.c: what the client asked for. */

@@ -13,7 +13,9 @@
 
 #define STALL_WATCH_BYTES (64u << 10) /* output waiting before the tick looks at a client */
 
-static void watch_for_stall(struct client *c) {
+void client_watch_output(struct client *c) {
+    if (likely(io_stream_pending(c->stream) <= STALL_WATCH_BYTES) || c->in_stalled.next)
+        return;
     c->stalled_since_ns = io_loop_now_ns(c->room->shard->loop);
     c->stalled_pending = io_stream_pending(c->stream);
     list_push_back(&c->room->stalled, &c->in_stalled);
@@ -66,8 +68,7 @@ static void on_message(void *owner, struct bus_subscription *subscription,
     c->bytes_out += body;
     c->room->messages_out++;
     c->room->bytes_out += body;
-    if (unlikely(io_stream_pending(c->stream) > STALL_WATCH_BYTES) && !c->in_stalled.next)
-        watch_for_stall(c);
+    client_watch_output(c);
     if (unlikely(++cs->delivered == cs->delivered_max))
         client_end_subscription(cs);
 }

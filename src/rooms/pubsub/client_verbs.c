@@ -15,6 +15,11 @@
 #define OK_LINE "+OK\r\n"
 #define PONG_LINE "PONG\r\n"
 #define NO_RESPONDERS "NATS/1.0 503\r\n\r\n"
+
+/* Each token of a subject may cost a node of the index (index.h), so what a client may hold is
+   bounded by tokens, too: so many for each subscription, on average. */
+#define TOKENS_PER_SUBSCRIPTION 16u
+#define TOKENS_BASE (64u << 10)
 #define ACK_PREFIX "$JS.ACK."
 
 static void confirm(struct client *c) {
@@ -93,6 +98,7 @@ void client_end_subscription(struct client_subscription *cs) {
     struct client *c = cs->client;
     void *removed = map_remove(&c->subscriptions, slice_make(cs->sid, cs->sid_len));
     check(removed == cs);
+    c->subscribed_tokens -= nats_subject_tokens(bus_subscription_subject(cs->subscription));
     bus_unsubscribe(c->bus, cs->subscription);
     c->interest_changed = true;
     mem_free(cs);
@@ -121,6 +127,12 @@ static bool may_subscribe(struct client *c, const struct nats_event *event) {
     return false;
 }
 
+static bool has_tokens_left(const struct client *c, size_t tokens) {
+    uint64_t subscriptions_max = c->room->pubsub->node->limits.subscriptions_max;
+    return c->subscribed_tokens + tokens <=
+           TOKENS_BASE + TOKENS_PER_SUBSCRIPTION * subscriptions_max;
+}
+
 void client_subscribe(struct client *c, const struct nats_event *event) {
     if (!nats_subject_valid(event->subject) || is_private(event->subject)) {
         client_error(c, "Invalid Subject");
@@ -130,6 +142,11 @@ void client_subscribe(struct client *c, const struct nats_event *event) {
         return;
     if (map_find(&c->subscriptions, event->sid)) { /* a known sid is left as it is */
         confirm(c);
+        return;
+    }
+    size_t tokens = nats_subject_tokens(event->subject);
+    if (!has_tokens_left(c, tokens)) {
+        client_error(c, "maximum subscriptions exceeded");
         return;
     }
     struct client_subscription *cs = subscription_new(c, event->sid);
@@ -148,6 +165,7 @@ void client_subscribe(struct client *c, const struct nats_event *event) {
             client_close(c, CLIENT_NO_MEMORY, NULL);
         return;
     }
+    c->subscribed_tokens += tokens;
     cs->filtered = !c->unlimited && principal_filters(c->principal, event->subject);
     c->interest_changed = true;
     confirm(c);
