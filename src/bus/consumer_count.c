@@ -7,8 +7,9 @@
  *
  *     QUICK, nothing was deleted since     the last number, less what was delivered, more what came
  *     near the end (TAIL_MAX)              counted, by looking
- *     else                                 the log's count; QUICK asks for it at most every ASK_NS
- *                                          and meanwhile lives with the last number
+ *     else                                 the log's count, which estimates for blocks on disk
+ *                                          where a subject lies on both sides; QUICK asks for it at
+ * most every ASK_NS and meanwhile lives with the last number
  */
 #include "bus/consumer_parts.h"
 
@@ -17,7 +18,8 @@
 #define TAIL_MAX 512u
 #define ASK_NS 100000000u
 
-/* The matching messages in FROM..the end, by looking at each. False: too many, or not in memory. */
+/* The matching messages in FROM..the end, by looking at each. False: too many, or not in memory
+   (then it is brought there, so that the next answer can be exact). */
 static bool count_by_looking(struct consumer *c, uint64_t from, uint64_t *ret_count) {
     struct log_record record;
     uint64_t count = 0;
@@ -27,6 +29,8 @@ static bool count_by_looking(struct consumer *c, uint64_t from, uint64_t *ret_co
             *ret_count = count;
             return true;
         }
+        if (failed == -EINPROGRESS)
+            consumer_load(c, record.sequence);
         if (failed && failed != -EBADMSG)
             return false;
         count += failed == 0;
@@ -48,8 +52,10 @@ static bool count_new(struct consumer *c, const struct log_stream_state *state,
     return state->last_sequence - from < TAIL_MAX && count_by_looking(c, from, ret_count);
 }
 
-static uint64_t remember(struct consumer *c, uint64_t count, uint64_t last, uint64_t deleted) {
+static uint64_t remember(struct consumer *c, uint64_t count, uint64_t last, uint64_t deleted,
+                         bool exact) {
     c->counted.known = true;
+    c->counted.exact = exact;
     c->counted.count = count;
     c->counted.last = last;
     c->counted.deleted = deleted;
@@ -60,20 +66,22 @@ static uint64_t count_from(struct consumer *c, uint64_t from, const struct log_s
                            bool quick) {
     struct consumer_count *known = &c->counted;
     uint64_t count, now = io_loop_now_ns(consumer_loop(c)), last = state->last_sequence;
+    bool tail = last - from < TAIL_MAX;
     bool carried = quick && known->known && known->deleted == state->deleted &&
-                   state->first_sequence <= c->position;
+                   state->first_sequence <= c->position && (known->exact || !tail);
     if (carried && known->last >= last)
         return known->count;
     if (carried && count_new(c, state, &count))
-        return remember(c, known->count + count, last, state->deleted);
-    if (last - from < TAIL_MAX && count_by_looking(c, from, &count))
-        return remember(c, count, last, state->deleted);
+        return remember(c, known->count + count, last, state->deleted, known->exact);
+    if (tail && count_by_looking(c, from, &count))
+        return remember(c, count, last, state->deleted, true);
     if (quick && known->known && now - known->looked_ns < ASK_NS)
         return known->count;
     known->looked_ns = now;
     count = log_count(c->streams->log, c->stream->log, c->config.filter, from);
     /* The log counts what is staged, too. */
-    return remember(c, count, log_stream_staged(c->stream->log).last_sequence, state->deleted);
+    return remember(c, count, log_stream_staged(c->stream->log).last_sequence, state->deleted,
+                    from <= state->first_sequence);
 }
 
 uint64_t consumer_count(struct consumer *c, bool quick) {

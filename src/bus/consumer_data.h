@@ -56,7 +56,7 @@ struct consumer_request {
 /* What consumer_count.c knew last. */
 struct consumer_count {
     uint64_t count, last, deleted, looked_ns;
-    bool known;
+    bool known, exact;
 };
 
 struct consumer {

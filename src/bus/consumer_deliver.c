@@ -80,11 +80,14 @@ uint64_t consumer_ack_wait(const struct consumer *c, uint32_t deliveries) {
 
 /* --- finding the next one ----------------------------------------------------------------- */
 
+bool consumer_load(struct consumer *c, uint64_t sequence) {
+    if (!c->loading)
+        c->loading = log_load(c->streams->log, c->stream->log, sequence, &c->load) == 0;
+    return c->loading;
+}
+
 static enum outcome load(struct consumer *c, uint64_t sequence) {
-    if (log_load(c->streams->log, c->stream->log, sequence, &c->load))
-        return WAIT_SHORT;
-    c->loading = true;
-    return LOADING;
+    return consumer_load(c, sequence) ? LOADING : WAIT_SHORT;
 }
 
 /* The oldest message that is due again. SENT: *ret_record is it. */

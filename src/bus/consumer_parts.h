@@ -38,6 +38,8 @@ void consumer_deliver_init(struct consumer *c);
 void consumer_deliver_cancel(struct consumer *c);
 /* Something may have become deliverable. */
 void consumer_wake(struct consumer *c);
+/* Brings a message into memory; then there is a step. True where it is on its way. */
+bool consumer_load(struct consumer *c, uint64_t sequence);
 /* As many in flight as may be. */
 bool consumer_is_stalled(const struct consumer *c);
 /* How long a delivery, the DELIVERIES-th of its message, may take. */
