@@ -51,7 +51,8 @@ struct session {
     struct io_group *group;
     struct io_loop *loop;
     struct login login;
-    struct nats_client *client;
+    struct nats_client *client; /* NULL once the connection has ended */
+    struct nats_client_info info;
     bool ending;
     int code;
     uint64_t timeout_ns;
@@ -79,7 +80,7 @@ struct io_loop *session_loop(struct session *s) {
 }
 
 const struct nats_client_info *session_info(const struct session *s) {
-    return nats_client_info(s->client);
+    return &s->info;
 }
 
 const char *session_address(const struct session *s) {
@@ -164,7 +165,7 @@ void session_publish(struct session *s, const struct nats_client_message *m) {
 }
 
 size_t session_pending(const struct session *s) {
-    return nats_client_pending(s->client);
+    return s->client ? nats_client_pending(s->client) : 0;
 }
 
 unsigned session_subscribe(struct session *s, slice subject, slice queue, session_receiver receiver,
@@ -341,6 +342,7 @@ void session_api(struct session *s, const char *name, slice json, unsigned expec
 
 static void on_ready(void *self) {
     struct session *s = self;
+    s->info = *nats_client_info(s->client);
     s->begin(s, s->self);
 }
 
