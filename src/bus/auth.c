@@ -192,6 +192,17 @@ static bool is_user(const struct principal *p, const struct auth_login *login) {
            password_holds(p->password, login->password);
 }
 
+bool auth_is_slow(const struct auth *auth, const struct auth_login *login) {
+    for (unsigned i = 0; i < auth->count; i++) {
+        const struct principal *p = &auth->users[i];
+        if (p->token.len ? login->token.len && password_is_bcrypt(p->token)
+                         : p->user.len && slice_equal(p->user, login->user) &&
+                               password_is_bcrypt(p->password))
+            return true;
+    }
+    return false;
+}
+
 int auth_check(struct auth *auth, const struct auth_login *login,
                struct principal **ret_principal) {
     struct principal *found = auth->count ? NULL : &auth->anybody;

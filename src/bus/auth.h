@@ -49,8 +49,9 @@ struct auth_login {
     slice user, password, token, nkey, signature, jwt;
     slice nonce;
 };
-/* 0 with a counted principal, -EACCES, or -ENOMEM. Slow with bcrypt (tens of ms): callers bound how
-   many logins they check per second. */
+/* Judging this login means bcrypt, tens of milliseconds: not for a loop's own thread. */
+bool auth_is_slow(const struct auth *auth, const struct auth_login *login);
+/* 0 with a counted principal, -EACCES, or -ENOMEM. Any thread. */
 must_use int auth_check(struct auth *auth, const struct auth_login *login,
                         struct principal **ret_principal);
 struct principal *principal_ref(struct principal *principal);

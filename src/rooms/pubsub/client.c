@@ -74,6 +74,7 @@ void client_close(struct client *c, enum client_reason reason, const char *error
         return; /* sending the error overflowed and closed it */
     c->reason = reason;
     c->state = CLIENT_CLOSING;
+    client_login_forget(c);
     struct pubsub *pubsub = c->room->pubsub;
     bool slow = reason == CLIENT_SLOW_PENDING || reason == CLIENT_SLOW_WRITE;
     if (slow)
@@ -335,6 +336,7 @@ static void destroy(struct client *c) {
     struct pubsub_shard *room = c->room;
     struct pubsub *pubsub = room->pubsub;
     c->state = CLIENT_CLOSING;
+    client_login_forget(c);
     io_timer_stop(room->shard->loop, &c->timer);
     io_timer_stop(room->shard->loop, &c->again);
     bus_wait_cancel(&c->waiter);

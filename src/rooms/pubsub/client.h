@@ -9,9 +9,9 @@
  *   NEW is not seen by anyone: INFO goes out in on_accept. A node without users treats ANONYMOUS
  *   like OPEN, as nats-server does: a CONNECT is not required then.
  *
- * Files: client.c (life, bytes in, verbs), client_connect.c (INFO, CONNECT, auth), client_deliver.c
- * (messages out), pubsub.c (the room: listener, shards, drain, reload), monitor.c (/varz ...),
- * system.c ($SYS.REQ...), jetstream*.c ($JS.API...).
+ * Files: client.c (life, bytes in), client_connect.c (INFO, CONNECT), client_login.c (auth),
+ * client_verbs.c (PUB, SUB ...), client_deliver.c (messages out), pubsub.c (the room: listener,
+ * shards, drain, reload), monitor.c (/varz ...), system.c ($SYS.REQ...), jetstream*.c ($JS.API...).
  *
  * A client's memory when idle: this struct, a map of its subscriptions, the stream. Input that
  * ends in the middle of a message is kept in `rest`, bounded by one message and, while the client
@@ -58,6 +58,7 @@ struct client {
     struct pubsub_shard *room;
     struct io_stream *stream;
     struct principal *principal;
+    struct login_job *login; /* being judged on the worker's thread; NULL: none */
     struct bus *bus;
     struct nats_parser parser;
     struct buf rest;
@@ -100,8 +101,16 @@ void client_go_on(struct client *client);
 /* client_connect.c */
 void client_send_info(struct client *client, bool lame_duck);
 void client_connect(struct client *client, slice json);
+/* The login, where one is asked for, has been accepted. */
+void client_open(struct client *client);
 void client_arm_auth(struct client *client);
 void client_arm_ping(struct client *client);
+
+/* client_login.c: opens the client or closes it, in this call or, where that takes long, later;
+   until then the client is held. */
+void client_log_in(struct client *client, const struct auth_login *login);
+/* Nobody waits for the login any more. */
+void client_login_forget(struct client *client);
 
 /* client_deliver.c */
 extern const struct bus_receiver client_receiver;

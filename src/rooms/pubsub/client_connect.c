@@ -3,8 +3,7 @@
  *
  * One timer a client: first the deadline for a login that is required, then the PING interval.
  * INFO is sent once at the start, again after CONNECT only when something has changed (lame duck).
- * Logins with bcrypt cost tens of milliseconds each, so a shard checks a bounded number of them a
- * second; beyond that logins are refused, which leaves established clients their shard.
+ * Who the client is, client_login.c judges.
  */
 #include "base/base64.h"
 #include "base/mem.h"
@@ -146,16 +145,7 @@ static bool flag_of(json_value root, const char *key, bool fallback) {
     return json_bool(json_member(root, slice_str(key)), &flag) ? fallback : flag;
 }
 
-static void log_refusal(struct client *c, slice user) {
-    struct pubsub *pubsub = c->room->pubsub;
-    metrics_count(c->room->shard->metrics, pubsub->metrics.auth_failures, 1);
-    logger_write(pubsub->node->logger, LOG_LEVEL_WARN, "nats", "login refused",
-                 "cid=%llu peer=%s user=%.*s", (unsigned long long)c->id,
-                 io_stream_peer(c->stream), slice_fmt(user));
-}
-
-/* True where the client may go on; else it has been closed. */
-static bool log_in(struct client *c, json_value root) {
+static void log_in(struct client *c, json_value root) {
     struct auth_login login = {
         .user = text_of(root, "user"),
         .password = text_of(root, "pass"),
@@ -165,21 +155,14 @@ static bool log_in(struct client *c, json_value root) {
         .jwt = text_of(root, "jwt"),
         .nonce = slice_make(c->nonce, AUTH_NONCE_SIZE),
     };
-    struct principal *principal = NULL;
-    int failed = -EACCES;
-    if (c->room->logins_left > 0) {
-        c->room->logins_left--;
-        failed = auth_check(c->room->auth, &login, &principal);
-    }
-    if (failed) {
-        log_refusal(c, login.user.len ? login.user : login.nkey);
-        client_close(c, CLIENT_AUTH_FAILED, "Authorization Violation");
-        return false;
-    }
-    principal_unref(c->principal);
-    c->principal = principal;
-    c->unlimited = principal_unlimited(principal);
-    return true;
+    client_log_in(c, &login);
+}
+
+void client_open(struct client *c) {
+    c->state = CLIENT_OPEN;
+    client_arm_ping(c);
+    if (c->verbose)
+        client_send(c, slice_lit("+OK\r\n"));
 }
 
 static void remember(char **field, slice text) {
@@ -211,11 +194,10 @@ void client_connect(struct client *c, slice json) {
     apply_options(c, root);
     if (c->no_responders && !c->headers) {
         client_close(c, CLIENT_PROTOCOL_ERROR, "no responders requires headers support");
-    } else if (!auth_required(c->room->auth) || log_in(c, root)) {
-        c->state = CLIENT_OPEN;
-        client_arm_ping(c);
-        if (c->verbose)
-            client_send(c, slice_lit("+OK\r\n"));
+    } else if (auth_required(c->room->auth)) {
+        log_in(c, root);
+    } else {
+        client_open(c);
     }
     json_free(&doc);
 }

@@ -164,6 +164,7 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
 static void on_tick(struct io_timer *timer) {
     struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
     room->logins_left = LOGINS_PER_TICK;
+    room->refusals_told = 0;
     struct pubsub_metrics *m = &room->pubsub->metrics;
     metrics_count(room->shard->metrics, m->messages_out, room->messages_out);
     metrics_count(room->shard->metrics, m->bytes_out, room->bytes_out);
@@ -192,6 +193,7 @@ static void shard_close(void *shard_self) {
     struct pubsub_shard *room = shard_self;
     struct list_node *at, *following;
     list_each(&room->clients, at, following) client_drop(container_of(at, struct client, in_room));
+    room->login_worker = io_worker_free(room->login_worker); /* drop made its jobs idle */
     room->jetstream = jetstream_close(room->jetstream);
     monitor_shard_close(room);
     room->reload = bus_unsubscribe(room->shard->bus, room->reload);

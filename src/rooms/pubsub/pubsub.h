@@ -14,6 +14,7 @@
 
 #include "base/map64.h"
 #include "bus/room.h"
+#include "io/file.h"
 #include "io/tls.h"
 
 #include <stdatomic.h>
@@ -23,6 +24,7 @@
 #define PUBSUB_NATS_VERSION "2.9.25"
 /* Subjects beginning so belong to the node; clients neither see nor send them. */
 #define PUBSUB_PRIVATE_PREFIX "_NONET."
+#define PUBSUB_REFUSALS_TOLD_MAX 10u /* refused logins that a shard warns of in one second */
 
 extern const struct room pubsub_room;
 
@@ -52,13 +54,15 @@ struct pubsub_shard {
     uint64_t clients_ever;
     uint64_t messages_out, bytes_out; /* since the last tick, which adds them to the metrics */
     struct io_timer tick;             /* once a second: write deadlines, login budget */
-    unsigned logins_left;
+    unsigned logins_left, refusals_told;
+    struct io_worker *login_worker; /* client_login.c; NULL until a login needs it */
+    unsigned logins_waiting;
     bool draining;
     void (*drained)(void *argument);
     void *drained_argument;
-    struct monitor *monitor;                  /* monitor.c */
+    struct monitor *monitor; /* monitor.c */
     struct bus_subscription *reload;
-    struct jetstream *jetstream;              /* stream shard only */
+    struct jetstream *jetstream; /* stream shard only */
     struct buf scratch;
 };
 
