@@ -25,30 +25,39 @@ const json = async (server, ...args) => JSON.parse(await good(server, ...args, '
 
 // Starts a verb that goes on; READY is awaited on its stderr.
 async function begin(t, server, ready, ...args) {
-  const child = spawn(BINARY, [...args, '--server', server.url], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const words = [...args, '--ready', '--server', server.url];
+  const child = spawn(BINARY, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   const verb = { child, stdout: '', stderr: '' };
   child.stdout.on('data', (bytes) => (verb.stdout += bytes));
   child.stderr.on('data', (bytes) => (verb.stderr += bytes));
-  verb.ended = new Promise((resolve) => child.on('close', (status, signal) => resolve(status ?? signal)));
+  verb.ended = new Promise((resolve) => {
+    child.on('close', (status, signal) => resolve(status ?? signal));
+  });
   t.after(() => child.kill('SIGKILL'));
   await until(() => verb.stderr.includes(ready), ready);
   return verb;
 }
 
+const subscribe = (t, server, ...args) => begin(t, server, 'listening', 'sub', ...args);
+const answer = (t, server, ...args) => begin(t, server, 'answering', 'reply', ...args);
+
 onBoth('cli', {}, (it) => {
   it('what is published is printed by who subscribed', async (t, server) => {
-    const sub = await begin(t, server, 'listening', 'sub', 'a.>', '--count', '3', '--ready', '--headers');
-    assert.equal(await good(server, 'pub', 'a.b', 'hello', '--header', 'K: v'), 'published 5 bytes to a.b\n');
+    const sub = await subscribe(t, server, 'a.>', '--count', '3', '--headers');
+    const said = await good(server, 'pub', 'a.b', 'hello', '--header', 'K: v');
+    assert.equal(said, 'published 5 bytes to a.b\n');
     await good(server, 'pub', 'a.c', 'x', '--count', '2');
     assert.equal(await sub.ended, 0);
     assert.equal(sub.stdout, 'a.b hello\n  K: v\na.c x\na.c x\n');
   });
 
   it('--json gives one line a message', async (t, server) => {
-    const sub = await begin(t, server, 'listening', 'sub', 'j', '--count', '2', '--ready', '--json');
-    await good(server, 'pub', 'j', '{"x":1}', '--reply', 'r', '--header', 'K: v', '--header', 'K: w');
+    const sub = await subscribe(t, server, 'j', '--count', '2', '--json');
+    const headers = ['--header', 'K: v', '--header', 'K: w'];
+    await good(server, 'pub', 'j', '{"x":1}', '--reply', 'r', ...headers);
     const line = await json(server, 'pub', 'j', '');
-    assert.deepEqual({ ...line, elapsed_ms: 0 }, { subject: 'j', published: 1, bytes: 0, elapsed_ms: 0 });
+    const expected = { subject: 'j', published: 1, bytes: 0, elapsed_ms: 0 };
+    assert.deepEqual({ ...line, elapsed_ms: 0 }, expected);
     assert.equal(await sub.ended, 0);
     assert.deepEqual(sub.stdout.trim().split('\n').map((text) => JSON.parse(text)), [
       { subject: 'j', reply: 'r', headers: { K: ['v', 'w'] }, payload: '{"x":1}' },
@@ -57,7 +66,7 @@ onBoth('cli', {}, (it) => {
   });
 
   it('stdin is the payload, byte for byte', async (t, server) => {
-    const sub = await begin(t, server, 'listening', 'sub', 'raw', '--count', '1', '--ready', '--json');
+    const sub = await subscribe(t, server, 'raw', '--count', '1', '--json');
     const bytes = Buffer.from([0, 255, 13, 10, 7]);
     execFileSync(BINARY, ['pub', 'raw', '-', '--server', server.url], { input: bytes });
     assert.equal(await sub.ended, 0);
@@ -65,10 +74,10 @@ onBoth('cli', {}, (it) => {
   });
 
   it('sub ends by SIGINT with 0, and when nobody reads it any more', async (t, server) => {
-    const sub = await begin(t, server, 'listening', 'sub', 's', '--ready');
+    const sub = await subscribe(t, server, 's');
     sub.child.kill('SIGINT');
     assert.equal(await sub.ended, 0);
-    const cut = await begin(t, server, 'listening', 'sub', 's', '--ready');
+    const cut = await subscribe(t, server, 's');
     cut.child.stdout.destroy();
     await until(async () => {
       await good(server, 'pub', 's', 'x');
@@ -78,33 +87,33 @@ onBoth('cli', {}, (it) => {
   });
 
   it('requests are answered by a text, an echo, a command', async (t, server) => {
-    await begin(t, server, 'answering', 'reply', 'with', '--with', 'hi', '--header', 'A: b', '--ready');
-    await begin(t, server, 'answering', 'reply', 'echo', '--echo', '--ready');
+    await answer(t, server, 'with', '--with', 'hi', '--header', 'A: b');
+    await answer(t, server, 'echo', '--echo');
     const command = 'cat; echo "|$NONET_SUBJECT"; echo words >&2';
-    const reply = await begin(t, server, 'answering', 'reply', 'run.*', '--command', command, '--ready');
+    const reply = await answer(t, server, 'run.*', '--command', command);
     assert.equal(await good(server, 'req', 'with'), 'hi\n');
     assert.equal(await good(server, 'req', 'with', '--headers'), '  A: b\nhi\n');
     assert.equal(await good(server, 'req', 'echo', 'same', '--raw'), 'same');
     assert.equal(await good(server, 'req', 'run.it', 'in'), 'in|run.it\n');
-    const answer = await json(server, 'req', 'run.it', 'in');
-    assert.equal(answer.payload, 'in|run.it\n');
-    assert.ok(answer.elapsed_ms > 0);
+    const got = await json(server, 'req', 'run.it', 'in');
+    assert.equal(got.payload, 'in|run.it\n');
+    assert.ok(got.elapsed_ms > 0);
     await until(() => reply.stderr.includes('words'));
     reply.child.kill('SIGTERM');
     assert.equal(await reply.ended, 0);
   });
 
   it('a command that fails answers with an error', async (t, server) => {
-    await begin(t, server, 'answering', 'reply', 'fails', '--command', 'echo out; exit 3', '--ready');
+    await answer(t, server, 'fails', '--command', 'echo out; exit 3');
     const { status, stdout, stderr } = await run(['req', 'fails', '--server', server.url]);
     assert.deepEqual([status, stdout], [1, 'out\n']);
     assert.match(stderr, /500 the command exits with 3/);
   });
 
   it('commands run side by side, and what waits is answered', async (t, server) => {
-    await begin(t, server, 'answering', 'reply', 'slow', '--command', 'sleep 0.2; cat', '--concurrency', '2',
-      '--ready');
-    const answers = await Promise.all([1, 2, 3, 4, 5].map((i) => good(server, 'req', 'slow', `${i}`)));
+    await answer(t, server, 'slow', '--command', 'sleep 0.2; cat', '--concurrency', '2');
+    const asked = [1, 2, 3, 4, 5].map((i) => good(server, 'req', 'slow', `${i}`));
+    const answers = await Promise.all(asked);
     assert.deepEqual(answers, ['1\n', '2\n', '3\n', '4\n', '5\n']);
   });
 
@@ -120,10 +129,11 @@ onBoth('cli', {}, (it) => {
     t.after(() => listener.close());
     const through = { url: `nats://127.0.0.1:${listener.address().port}` };
     const mark = path.join(temporaryFolder(), 'started');
-    const reply = await begin(t, through, 'answering', 'reply', 'lost', '--command',
-      `echo $$ >${mark}; exec sleep 1000`, '--ready');
+    const reply = await answer(t, through, 'lost', '--command',
+      `echo $$ >${mark}; exec sleep 1000`);
     const asking = run(['req', 'lost', '--server', server.url, '--timeout', '300ms']);
-    const child = Number(await until(() => fs.existsSync(mark) && fs.readFileSync(mark, 'utf8').trim()));
+    const written = () => fs.existsSync(mark) && fs.readFileSync(mark, 'utf8').trim();
+    const child = Number(await until(written));
     cut();
     assert.equal(await reply.ended, 1);
     assert.match(reply.stderr, /closed the connection|Connection reset/);
@@ -133,13 +143,14 @@ onBoth('cli', {}, (it) => {
 
   it('one request, many answers', async (t, server) => {
     for (const name of ['one', 'two']) {
-      await begin(t, server, 'answering', 'reply', 'all', '--with', name, '--queue', name, '--ready');
+      await answer(t, server, 'all', '--with', name, '--queue', name);
     }
     const sorted = (text) => text.trim().split('\n').sort();
     assert.deepEqual(sorted(await good(server, 'req', 'all', '--replies', '2')), ['one', 'two']);
     const all = ['req', 'all', '--replies', '0', '--timeout', '300ms'];
     assert.deepEqual(sorted(await good(server, ...all)), ['one', 'two']);
-    assert.match(await bad(server, 'req', 'all', '--replies', '3', '--timeout', '300ms'), /2 of 3 answers/);
+    const three = ['req', 'all', '--replies', '3', '--timeout', '300ms'];
+    assert.match(await bad(server, ...three), /2 of 3 answers/);
   });
 
   it('where nobody listens a request fails at once', async (t, server) => {
@@ -147,15 +158,16 @@ onBoth('cli', {}, (it) => {
   });
 
   it('streams are made, filled, shown, purged and removed', async (t, server) => {
-    await good(server, 'stream', 'add', 'S', '--subjects', 's.>,t', '--max-age', '1h', '--max-msgs', '100');
+    const limits = ['--max-age', '1h', '--max-msgs', '100'];
+    await good(server, 'stream', 'add', 'S', '--subjects', 's.>,t', ...limits);
     assert.deepEqual((await json(server, 'stream', 'info', 'S')).config.subjects, ['s.>', 't']);
     assert.equal(await good(server, 'pub', 's.a', 'one', '--durable'), 'stored in S, seq 1\n');
     const twice = ['pub', 's.b', 'two', '--durable', '--header', 'Nats-Msg-Id: x'];
     assert.equal((await json(server, ...twice)).seq, 2);
     assert.match(await good(server, ...twice), /seq 2 \(it had been stored before\)/);
     const many = await json(server, 'pub', 't', 'many', '--durable', '--count', '50');
-    assert.deepEqual({ ...many, elapsed_ms: 0 }, { subject: 't', published: 50, bytes: 200, stream: 'S',
-      first_seq: 3, seq: 52, duplicates: 0, elapsed_ms: 0 });
+    assert.deepEqual({ ...many, elapsed_ms: 0 }, { subject: 't', published: 50, bytes: 200,
+      stream: 'S', first_seq: 3, seq: 52, duplicates: 0, elapsed_ms: 0 });
     const info = await good(server, 'stream', 'info', 'S');
     assert.match(info, /^messages +52$/m);
     assert.match(info, /^max age +1h$/m);
@@ -175,8 +187,10 @@ onBoth('cli', {}, (it) => {
   });
 
   it('what no stream captures is not stored, and a full stream says so', async (t, server) => {
-    assert.match(await bad(server, 'pub', 'nowhere', 'x', '--durable'), /no stream captures nowhere/);
-    await good(server, 'stream', 'add', 'F', '--max-msgs', '1', '--discard', 'new', '--storage', 'memory');
+    const lost = await bad(server, 'pub', 'nowhere', 'x', '--durable');
+    assert.match(lost, /no stream captures nowhere/);
+    const full = ['--max-msgs', '1', '--discard', 'new', '--storage', 'memory'];
+    await good(server, 'stream', 'add', 'F', ...full);
     await good(server, 'pub', 'F', '1', '--durable');
     assert.match(await bad(server, 'pub', 'F', '2', '--durable'), /maximum messages exceeded/);
     await good(server, 'stream', 'rm', 'F');
@@ -184,7 +198,8 @@ onBoth('cli', {}, (it) => {
 
   it('a message over the server\'s limit is refused here', async (t, server) => {
     const { status, stderr } = await new Promise((resolve) => {
-      const child = spawn(BINARY, ['pub', 'a', '--server', server.url], { stdio: ['pipe', 'ignore', 'pipe'] });
+      const stdio = ['pipe', 'ignore', 'pipe'];
+      const child = spawn(BINARY, ['pub', 'a', '--server', server.url], { stdio });
       let text = '';
       child.stderr.on('data', (bytes) => (text += bytes));
       child.on('close', (code) => resolve({ status: code, stderr: text }));
@@ -195,8 +210,9 @@ onBoth('cli', {}, (it) => {
   });
 
   it('bench measures without losing anything, and leaves nothing behind', async (t, server) => {
-    for (const args of [['core', '--subscribers', '2', '--threads', '2'], ['request', '--in-flight', '4'],
-      ['publish', '--publishers', '3'], ['consume', '--subscribers', '2']]) {
+    for (const args of [['core', '--subscribers', '2', '--threads', '2'],
+      ['request', '--in-flight', '4'], ['publish', '--publishers', '3'],
+      ['consume', '--subscribers', '2']]) {
       const got = await json(server, 'bench', ...args, '--count', '2000', '--size', '16');
       assert.equal(got.messages, args[0] === 'core' ? 4000 : 2000);
       assert.ok(got.rate > 0);
@@ -211,7 +227,10 @@ onBoth('cli with users', {
   users:
     - {user: ann, password: secret, publish: {allow: ["ok.>"]}}
 `,
-  nats: 'authorization { users: [{user: ann, password: secret, permissions: {publish: "ok.>"}}] }\n',
+  nats: `authorization {
+  users: [{user: ann, password: secret, permissions: {publish: "ok.>"}}]
+}
+`,
 }, (it) => {
   const url = (server, who) => ({ url: server.url.replace('://', `://${who}@`) });
 
@@ -235,8 +254,8 @@ onBoth('cli with users', {
 });
 
 const keys = temporaryFolder();
-execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-  '-days', '2', '-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1',
+execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+  '-nodes', '-days', '2', '-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1',
   '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: keys, stdio: 'ignore' });
 const pem = (name) => fs.readFileSync(path.join(keys, name), 'utf8');
 
@@ -271,7 +290,8 @@ onNonet('cli of a node', { config: 'streams: {S: {subjects: [s]}}\n' }, (it) => 
   });
 
   it('a node is found by its data folder', async (t, server) => {
-    const { status, stdout, stderr } = await run(['pub', 's', 'x', '--durable', '--data', server.data]);
+    const words = ['pub', 's', 'x', '--durable', '--data', server.data];
+    const { status, stdout, stderr } = await run(words);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^stored in S/);
   });
@@ -317,8 +337,9 @@ check('what is written wrongly is refused with 2, on stderr', async () => {
     ['bench', 'core', '--publishers', '0'], ['sub', 'a', '--raw', '--json'],
     ['pub', 'a', 'x', '--timeout', 'soon']]) {
     const { status, stdout, stderr } = await run(args);
-    assert.equal(status, 2, args.join(' '));
-    if (args.length) assert.deepEqual([stdout, /^nonet: /.test(stderr)], ['', true], args.join(' '));
+    const words = args.join(' ');
+    assert.equal(status, 2, words);
+    if (words) assert.deepEqual([stdout, /^nonet: /.test(stderr)], ['', true], words);
   }
 });
 
@@ -331,9 +352,10 @@ check('a server that is not there is told in words', async () => {
 check('version, help, schema and reference are printed', async () => {
   assert.match((await run(['version'])).stdout, /^nonet \d+\.\d+\.\d+\n$/);
   assert.match(JSON.parse((await run(['version', '--json'])).stdout).version, /^\d+\.\d+\.\d+$/);
-  assert.match((await run(['help', 'stream'])).stdout, /nonet stream info NAME[^]*nonet stream purge NAME/);
+  const family = (await run(['help', 'stream'])).stdout;
+  assert.match(family, /nonet stream info NAME[^]*nonet stream purge NAME/);
   assert.match((await run(['pub', '--help'])).stdout, /--durable/);
   const schema = JSON.parse((await run(['config', 'schema'])).stdout);
-  for (const key of ['node', 'listen', 'auth', 'streams', 'flows']) assert.ok(schema.properties[key], key);
+  for (const key of ['node', 'listen', 'auth', 'streams']) assert.ok(schema.properties[key], key);
   assert.match((await run(['config', 'reference'])).stdout, /^# Reference of nonet\.yaml/);
 });
