@@ -280,8 +280,9 @@ static bool verify_hears_nothing(struct world *world) {
 
 /* One life: work until the end that was drawn for it. */
 static void live(struct world *world) {
-    enum { CUT_AT_STEP, CUT_BETWEEN, KILL, CLOSE, ENDS } end = below(world, 10);
-    end = end >= 6 ? CUT_AT_STEP : end >= ENDS ? CUT_BETWEEN : end;
+    enum { CUT_AT_STEP, CUT_BETWEEN, KILL, CLOSE } end;
+    uint64_t dice = below(world, 10);
+    end = dice < 5 ? CUT_AT_STEP : dice < 8 ? CUT_BETWEEN : dice < 9 ? KILL : CLOSE;
     if (end == CUT_AT_STEP)
         sim_cut_at(world->host, 1 + below(world, 60));
     for (uint64_t left = 20 + below(world, 100); left > 0 && !sim_host_down(world->host); left--)
