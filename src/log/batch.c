@@ -120,7 +120,7 @@ int batch_journal_put(struct log_batch *batch, const struct record *record) {
 
 static bool plan_fits(struct log_stream *stream, struct stream_plan *plan, uint32_t size) {
     struct block *block = plan->block;
-    if (!block || block->bad || plan->length + size > BLOCK_BYTES)
+    if (!block || block->bad || block->map || plan->length + size > BLOCK_BYTES)
         return false;
     bool spare = plan->spare_count > 0;
     uint64_t last = spare ? plan->sequence - 1 : block->last + plan->messages;

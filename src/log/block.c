@@ -82,6 +82,7 @@ struct block *block_free(struct block *block) {
         segment_write_forget(block->write);
     mem_free(block->dead);
     mem_free(block->bad);
+    mem_free(block->map);
     return mem_free(block);
 }
 
@@ -162,22 +163,42 @@ void block_index(struct block *block) {
     block->count = count;
 }
 
-uint32_t block_bits_count(const struct block_bits *bits, const struct block *block, uint64_t from,
-                          uint64_t to) {
-    uint32_t set = 0;
-    for (uint64_t sequence = from; bits && sequence <= to;) {
-        uint64_t at = sequence - block->first;
-        if (at >= BLOCK_RECORDS_MAX)
-            break;
-        uint64_t word = bits->words[at / 64] >> (at % 64);
-        uint64_t left = to - sequence + 1;
-        uint64_t span = 64 - at % 64;
-        if (left < span)
-            word &= (UINT64_C(1) << left) - 1;
-        set += (uint32_t)__builtin_popcountll(word);
-        sequence += span;
+uint32_t block_map_find(const struct block_map *map, uint64_t delta) {
+    uint32_t low = 0;
+    uint32_t high = map->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (map->deltas[middle] < delta)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return set;
+    return low < map->count && map->deltas[low] == delta ? low : BLOCK_NONE;
+}
+
+uint64_t block_next(const struct block *block, uint64_t sequence) {
+    if (sequence < block->first)
+        sequence = block->first;
+    if (!block->map || sequence > block->last)
+        return sequence;
+    uint64_t delta = sequence - block->first;
+    uint32_t low = 0;
+    uint32_t high = block->map->count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (block->map->deltas[middle] < delta)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return block->first + block->map->deltas[low];
+}
+
+uint32_t block_count_from(const struct block *block, uint64_t from) {
+    uint32_t alive = 0;
+    for (uint64_t s = block_next(block, from); s <= block->last; s = block_next(block, s + 1))
+        alive += !block_dead(block, s);
+    return alive;
 }
 
 /* --- on disk -----------------------------------------------------------------------------------
@@ -222,24 +243,24 @@ uint32_t block_salvage(struct block *block, uint32_t id) {
         struct record record;
         slice rest = slice_make(block->bytes + at, block->length - at);
         if (record_decode(rest, true, &record) || record.kind != RECORD_MESSAGE ||
-            record.id != id || record.sequence < next || record.sequence > block->last) {
+            record.id != id || record.sequence < next || record.sequence > block->last ||
+            block_bit_of(block, record.sequence) == BLOCK_NONE) {
             at += 8; /* records start at multiples of 8: look for the next whole one */
             continue;
         }
         uint32_t size = (uint32_t)record_size(&record);
-        for (; next < record.sequence; next++)
-            block_bit_set(block->bad, block, next);
-        next = record.sequence + 1;
+        for (; next < record.sequence; next = block_next(block, next + 1))
+            block_mark(block->bad, block, next);
+        next = block_next(block, record.sequence + 1);
         memmove(block->bytes + kept, block->bytes + at, size);
         kept += size;
         at += size;
     }
-    for (; next <= block->last; next++)
-        block_bit_set(block->bad, block, next);
+    for (; next <= block->last; next = block_next(block, next + 1))
+        block_mark(block->bad, block, next);
     uint32_t lost = 0;
-    for (uint64_t sequence = block->first; sequence <= block->last; sequence++)
-        if (block_bit(block->bad, block, sequence) && !block_bit(block->dead, block, sequence))
-            lost++;
+    for (uint64_t s = block->first; s <= block->last; s = block_next(block, s + 1))
+        lost += block_lost(block, s) && !block_dead(block, s);
     block->length = kept;
     block_index(block);
     return lost;

@@ -4,13 +4,12 @@
  *      bytes    | record | record | record | ...        | room to grow |  marks |
  *      marks      ^ each 8th record's offset
  *
- *      on disk  | block header, 64 bytes | the records, byte for byte |
- *
  * The last block of a stream takes the appends; it starts small and doubles up to BLOCK_BYTES. A
  * record too large for that has a block alone. Sequences in a block have no gaps when it is
  * made; a compacted or damaged block has lost some records (count < last - first + 1), and their
  * bits in `dead` or `bad` stay set, so whether a sequence lives is known without its bytes.
- * Sequences below the stream's first are dead without a bit.
+ * Sequences below the stream's first are dead without a bit. What compaction leaves of several
+ * neighbours is merged into one block with a MAP, the sequences it holds; any other is dead.
  *
  *      bytes    length > saved_length        what it is
  *      there    yes                          dirty: the next checkpoint writes it
@@ -28,7 +27,6 @@
 
 #define BLOCK_BYTES (64u << 10)
 #define BLOCK_BYTES_FIRST 512u
-#define BLOCK_HEADER_SIZE 64u
 #define BLOCK_RECORD_MIN 56u                               /* the smallest message record */
 #define BLOCK_RECORDS_MAX (BLOCK_BYTES / BLOCK_RECORD_MIN) /* sequences from first to last */
 #define BLOCK_BITS_WORDS ((BLOCK_RECORDS_MAX + 63u) / 64u)
@@ -38,6 +36,12 @@
 struct block_bits {
     struct block_bits *next; /* in a pool */
     uint64_t words[BLOCK_BITS_WORDS];
+};
+
+/* Which sequences a merged block holds, less its first; the bits of others count from here. */
+struct block_map {
+    uint32_t count;
+    uint32_t deltas[];
 };
 
 struct segment;
@@ -57,6 +61,7 @@ struct block {
     uint32_t dying;                /* deleted, but the deletion is not on disk yet */
     bool changed;                  /* compacted: must be written even if saved_length says no */
     struct block_bits *dead, *bad; /* NULL: none */
+    struct block_map *map;         /* NULL: sequences are numbered without gaps */
     struct segment *segment;       /* where it is saved; NULL: nowhere */
     uint64_t offset;
     uint32_t crc;                /* of the saved bytes */
@@ -68,15 +73,6 @@ struct block {
     bool moving; /* compaction waits for its bytes */
     struct list_node lru;
     struct list_node queue; /* of compaction */
-};
-
-/* What stands before a block's records in its segment. */
-struct block_header {
-    uint32_t stream_id, count, length;
-    uint32_t data_crc;
-    uint64_t first, last;
-    int64_t first_time, last_time;
-    uint64_t offset; /* of the header in its file: a write gone astray is found */
 };
 
 /* An empty block with room for at least SIZE bytes, or NULL. FIRST is its first sequence. */
@@ -113,28 +109,34 @@ static inline uint32_t block_unsaved(const struct block *block) {
            : block->length > block->saved_length ? block->length - block->saved_length
                                                  : 0;
 }
-static inline bool block_bit(const struct block_bits *bits, const struct block *block,
-                             uint64_t sequence) {
+/* Which bit is SEQUENCE's, of a block with a map; BLOCK_NONE: it is not in the block. */
+uint32_t block_map_find(const struct block_map *map, uint64_t delta);
+static inline uint32_t block_bit_of(const struct block *block, uint64_t sequence) {
     uint64_t at = sequence - block->first;
-    return bits && at < BLOCK_RECORDS_MAX && (bits->words[at / 64] >> (at % 64) & 1);
+    if (unlikely(block->map != NULL))
+        return block_map_find(block->map, at);
+    return at < BLOCK_RECORDS_MAX ? (uint32_t)at : BLOCK_NONE;
 }
-static inline void block_bit_set(struct block_bits *bits, const struct block *block,
-                                 uint64_t sequence) {
-    uint64_t at = sequence - block->first;
-    check(at < BLOCK_RECORDS_MAX);
+static inline bool block_bit(const struct block_bits *bits, uint32_t at) {
+    return bits && at != BLOCK_NONE && (bits->words[at / 64] >> (at % 64) & 1);
+}
+/* Is SEQUENCE, between first and last, deleted? Unreadable? */
+static inline bool block_dead(const struct block *block, uint64_t sequence) {
+    uint32_t at = block_bit_of(block, sequence);
+    return (block->map && at == BLOCK_NONE) || block_bit(block->dead, at);
+}
+static inline bool block_lost(const struct block *block, uint64_t sequence) {
+    return block->bad && block_bit(block->bad, block_bit_of(block, sequence));
+}
+static inline void block_mark(struct block_bits *bits, const struct block *block,
+                              uint64_t sequence) {
+    uint32_t at = block_bit_of(block, sequence);
+    check(at != BLOCK_NONE);
     bits->words[at / 64] |= UINT64_C(1) << (at % 64);
 }
-/* How many of the bits FROM..TO (sequences in the block) are set. */
-uint32_t block_bits_count(const struct block_bits *bits, const struct block *block, uint64_t from,
-                          uint64_t to);
-
-void block_header_encode(const struct block_header *header, char *out);
-/* 0 or -EBADMSG. */
-must_use int block_header_decode(const char *bytes, struct block_header *ret_header);
-
-/* Rebuilds a block from LENGTH bytes read from disk that failed their checksum: keeps each record
-   that is whole, belongs to stream ID and comes in order; all others get a bit in `bad`, which the
-   caller has allocated. block->bytes holds them. Returns the number of records lost. */
-uint32_t block_salvage(struct block *block, uint32_t id);
+/* The first sequence at or above SEQUENCE that has a bit in the block, or last + 1. */
+uint64_t block_next(const struct block *block, uint64_t sequence);
+/* How many sequences at or above FROM are not dead. */
+uint32_t block_count_from(const struct block *block, uint64_t from);
 
 #endif

@@ -81,7 +81,7 @@ void stream_block_remove(struct log_stream *stream, uint32_t index) {
     }
     if (!stream->in_memory)
         log->unsaved_bytes -= block_unsaved(block);
-    block_free(block);
+    grave_add(&log->grave, block);
 }
 
 /* --- deaths ------------------------------------------------------------------------------------
@@ -118,20 +118,19 @@ bool stream_lives(const struct log_stream *stream, uint64_t sequence) {
     if (sequence < stream->staged.first || sequence > stream->staged.last)
         return false;
     const struct block *block = stream_block_of(stream, sequence);
-    return block && !block_bit(block->dead, block, sequence);
+    return block && !block_dead(block, sequence);
 }
 
 uint64_t stream_next_live(const struct log_stream *stream, uint64_t sequence) {
     uint32_t at = stream_block_index(stream, sequence);
     for (; at < stream->count; at++) {
         const struct block *block = stream_block(stream, at);
-        if (sequence < block->first)
-            sequence = block->first;
         if (!block->live)
             continue;
-        for (; sequence <= block->last; sequence++)
-            if (!block_bit(block->dead, block, sequence))
-                return sequence;
+        for (uint64_t s = block_next(block, sequence); s <= block->last;
+             s = block_next(block, s + 1))
+            if (!block_dead(block, s))
+                return s;
     }
     return stream->staged.last + 1;
 }

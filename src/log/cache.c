@@ -93,7 +93,7 @@ static uint32_t live_bytes_of(const struct block *block) {
     uint32_t bytes = 0;
     for (uint32_t at = 0; at < block->length; at += record_at_length(block->bytes + at)) {
         uint64_t sequence = record_at_sequence(block->bytes + at);
-        if (sequence >= block->stream->staged.first && !block_bit(block->dead, block, sequence))
+        if (sequence >= block->stream->staged.first && !block_dead(block, sequence))
             bytes += record_at_length(block->bytes + at);
     }
     return bytes;
@@ -101,8 +101,8 @@ static uint32_t live_bytes_of(const struct block *block) {
 
 static uint64_t first_lost(const struct block *block) {
     uint64_t sequence = block->first;
-    while (sequence < block->last && !block_bit(block->bad, block, sequence))
-        sequence++;
+    while (sequence < block->last && !block_lost(block, sequence))
+        sequence = block_next(block, sequence + 1);
     return sequence;
 }
 

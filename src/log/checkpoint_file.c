@@ -95,12 +95,15 @@ static int put_block(struct buf *out, const struct block *block) {
     record_put_u64(at + 48, segment->number);
     record_put_u64(at + 56, write ? write->header.offset : block->offset);
     record_put_u32(at + 64, write ? write->header.count : block->count);
-    record_put_u32(at + 68, block->dead != NULL);
+    record_put_u32(at + 68, (block->dead ? CHECKPOINT_BLOCK_DEAD : 0u) |
+                                (block->map ? CHECKPOINT_BLOCK_MAP : 0u));
     if (write)
         write->crc_at = (size_t)(at + 44 - out->ptr);
-    if (!block->dead)
-        return 0;
-    return buf_append(out, slice_make(block->dead->words, sizeof block->dead->words));
+    if (block->dead)
+        failed = buf_append(out, slice_make(block->dead->words, sizeof block->dead->words));
+    if (failed || !block->map)
+        return failed;
+    return put_text(out, slice_make(block->map->deltas, block->map->count * sizeof(uint32_t)));
 }
 
 static int put_blocks(struct buf *out, const struct log_stream *stream) {

@@ -16,6 +16,8 @@
 #define CHECKPOINT_BLOCK_SIZE 72u
 #define CHECKPOINT_END 0x21444e45u /* "END!" */
 
+#define CHECKPOINT_BLOCK_DEAD 1u /* its bitmap follows */
+#define CHECKPOINT_BLOCK_MAP 2u  /* its map follows: count, deltas */
 #define CHECKPOINT_SEALED 1u
 #define CHECKPOINT_DOUBTFUL 2u
 
@@ -57,6 +59,7 @@ struct checkpoint_block {
     int64_t first_time, last_time;
     uint32_t live, live_bytes, length, crc, count;
     slice dead; /* the words of the bitmap, or empty */
+    slice map;  /* the deltas, 32 bits each, or empty */
 };
 struct checkpoint_block checkpoint_read_block(struct checkpoint_reader *reader);
 

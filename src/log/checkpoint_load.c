@@ -70,6 +70,18 @@ struct checkpoint_stream checkpoint_read_stream(struct checkpoint_reader *r) {
     return s;
 }
 
+/* From 0 to last - first, increasing, one for each sequence. */
+static bool map_is_good(const struct checkpoint_block *b) {
+    size_t count = b->map.len / 4;
+    if (b->map.len % 4 || count > BLOCK_RECORDS_MAX || record_get_u32(b->map.ptr) != 0 ||
+        record_get_u32(b->map.ptr + 4 * (count - 1)) != b->last - b->first)
+        return false;
+    for (size_t i = 1; i < count; i++)
+        if (record_get_u32(b->map.ptr + 4 * i) <= record_get_u32(b->map.ptr + 4 * (i - 1)))
+            return false;
+    return true;
+}
+
 struct checkpoint_block checkpoint_read_block(struct checkpoint_reader *r) {
     struct checkpoint_block b = {0};
     const char *at = checkpoint_read_bytes(r, CHECKPOINT_BLOCK_SIZE).ptr;
@@ -86,9 +98,13 @@ struct checkpoint_block checkpoint_read_block(struct checkpoint_reader *r) {
                                   .segment = record_get_u64(at + 48),
                                   .offset = record_get_u64(at + 56),
                                   .count = record_get_u32(at + 64)};
-    if (record_get_u32(at + 68))
+    uint32_t flags = record_get_u32(at + 68);
+    if (flags & CHECKPOINT_BLOCK_DEAD)
         b.dead = checkpoint_read_bytes(r, sizeof(((struct block_bits *)0)->words));
-    r->bad |= b.first == 0 || b.first > b.last || b.last - b.first >= BLOCK_RECORDS_MAX;
+    if (flags & CHECKPOINT_BLOCK_MAP)
+        b.map = checkpoint_read_bytes(r, checkpoint_read_u32(r));
+    r->bad |= b.first == 0 || b.first > b.last ||
+              (b.map.len ? !map_is_good(&b) : b.last - b.first >= BLOCK_RECORDS_MAX);
     return b;
 }
 
@@ -116,6 +132,23 @@ static int load_segments(struct log *log, struct checkpoint_reader *r) {
     return r->bad ? -EBADMSG : 0;
 }
 
+static int load_bits(struct block *block, const struct checkpoint_block *b) {
+    if (b->dead.len) {
+        block->dead = mem_zalloc(1, sizeof(*block->dead));
+        if (!block->dead)
+            return -ENOMEM;
+        memcpy(block->dead->words, b->dead.ptr, b->dead.len);
+    }
+    if (b->map.len) {
+        block->map = mem_alloc(sizeof(*block->map) + b->map.len);
+        if (!block->map)
+            return -ENOMEM;
+        block->map->count = (uint32_t)(b->map.len / 4);
+        memcpy(block->map->deltas, b->map.ptr, b->map.len);
+    }
+    return 0;
+}
+
 static int load_block(struct log *log, struct log_stream *stream, struct checkpoint_reader *r) {
     struct checkpoint_block b = checkpoint_read_block(r);
     struct segment *segment = r->bad ? NULL : segments_find(&log->segments, b.segment);
@@ -126,13 +159,9 @@ static int load_block(struct log *log, struct log_stream *stream, struct checkpo
     struct block *block = block_new(stream, b.first, 0);
     if (!block)
         return -ENOMEM;
-    if (b.dead.len) {
-        block->dead = mem_zalloc(1, sizeof(*block->dead));
-        if (!block->dead) {
-            block_free(block);
-            return -ENOMEM;
-        }
-        memcpy(block->dead->words, b.dead.ptr, b.dead.len);
+    if (load_bits(block, &b)) {
+        block_free(block);
+        return -ENOMEM;
     }
     block->last = b.last;
     block->first_time = b.first_time;

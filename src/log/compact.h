@@ -30,4 +30,8 @@ bool compact_worthwhile(const struct block *block);
    cannot be (being written, damaged, deaths not on disk yet, nothing dead, no memory). */
 bool compact_block(struct block *block);
 
+/* Puts the living of BLOCK, the next behind INTO, into INTO, where both fit one block. INTO must be
+   unsaved already. BLOCK is then freed. */
+bool compact_merge(struct block *into, struct block *block);
+
 #endif

@@ -51,6 +51,7 @@ struct log *log_free(struct log *log) {
     log->journal = journal_free(log->journal);
     if (prepared) {
         free_streams(log);
+        grave_free(&log->grave);
         map_free(&log->by_name);
         map64_free(&log->by_id);
         segments_free(&log->segments);

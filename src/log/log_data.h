@@ -13,6 +13,7 @@
 #include "log/batch.h"
 #include "log/cache.h"
 #include "log/checkpoint.h"
+#include "log/grave.h"
 #include "log/journal.h"
 #include "log/retention.h"
 #include "log/visible.h"
@@ -39,6 +40,7 @@ struct log {
 
     struct segments segments;
     struct cache cache;
+    struct grave grave;
     struct checkpoint checkpoint;
     struct log_batch batch;
     struct effects effects, memory_effects;

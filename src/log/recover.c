@@ -110,7 +110,7 @@ struct count {
 };
 
 static bool counts(const struct block *block, uint64_t sequence) {
-    return sequence >= block->stream->staged.first && !block_bit(block->dead, block, sequence);
+    return sequence >= block->stream->staged.first && !block_dead(block, sequence);
 }
 
 static int count_records(struct block *block, const char *bytes, uint32_t length,
@@ -329,6 +329,7 @@ int recover_replay(void *self, uint64_t position, slice changes, uint32_t count,
     batch->replaying = false;
     visible_settle(log);
     cache_trim(&log->cache);
+    grave_free(&log->grave); /* there is no reader yet */
     if (failed == -EBADMSG)
         error_set(ret_error, failed,
                   "batch %" PRIu64 " does not continue what the checkpoint holds", position);

@@ -31,13 +31,13 @@ static void take_out(struct log_stream *stream, struct block *block, uint64_t se
     counts->bytes -= size;
     if (sequence == counts->first) {
         uint64_t next = sequence + 1;
-        bool near = block->live && next <= block->last && !block_bit(block->dead, block, next);
+        bool near = block->live && next <= block->last && !block_dead(block, next);
         counts->first = near ? next : stream_next_live(stream, next);
         return;
     }
     if (!block->dead)
         block->dead = log_take_bits(stream->log);
-    block_bit_set(block->dead, block, sequence);
+    block_mark(block->dead, block, sequence);
     block->dying++;
     stream->deaths[counts->deaths++ & (stream->death_room - 1)] = sequence;
 }

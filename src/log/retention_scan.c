@@ -12,7 +12,7 @@
 #include <errno.h>
 
 static bool alive(const struct log_stream *stream, const struct block *block, uint64_t sequence) {
-    return sequence >= stream->staged.first && !block_bit(block->dead, block, sequence);
+    return sequence >= stream->staged.first && !block_dead(block, sequence);
 }
 
 /* The first living message of TEXT in BLOCK at or after FROM, or 0. */

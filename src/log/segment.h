@@ -20,7 +20,7 @@
 #define NONET_LOG_SEGMENT_H
 
 #include "io/file.h"
-#include "log/block.h"
+#include "log/block_format.h"
 
 #define SEGMENT_HEADER_SIZE 4096u
 #define SEGMENT_OPEN_MAX 64u /* files kept open for reading */

@@ -11,8 +11,8 @@
 #include "wire/nats_subject.h"
 
 /* Living messages of BLOCK at or after FROM, by its bits. */
-static uint64_t block_count_from(const struct log_stream *stream, const struct block *block,
-                                 uint64_t from) {
+static uint64_t living_from(const struct log_stream *stream, const struct block *block,
+                            uint64_t from) {
     if (from <= block->first && block->first >= stream->staged.first)
         return block->live;
     if (from < block->first)
@@ -21,13 +21,13 @@ static uint64_t block_count_from(const struct log_stream *stream, const struct b
         from = stream->staged.first;
     if (from > block->last)
         return 0;
-    return block->last - from + 1 - block_bits_count(block->dead, block, from, block->last);
+    return block_count_from(block, from);
 }
 
 static uint64_t count_all(const struct log_stream *stream, uint64_t from) {
     uint64_t count = 0;
     for (uint32_t at = stream_block_index(stream, from); at < stream->count; at++)
-        count += block_count_from(stream, stream_block(stream, at), from);
+        count += living_from(stream, stream_block(stream, at), from);
     return count;
 }
 
@@ -64,7 +64,7 @@ static uint64_t scan_block(const struct tally *tally, const struct block *block)
     for (uint32_t at = block_find_from(block, tally->from); at < block->length;
          at += record_at_length(block->bytes + at)) {
         const char *record = block->bytes + at;
-        if (!block_bit(block->dead, block, record_at_sequence(record)) &&
+        if (!block_dead(block, record_at_sequence(record)) &&
             is_partial(tally, record_at_subject(record)))
             count++;
     }
@@ -79,7 +79,7 @@ static uint64_t scan_partial(const struct tally *tally) {
         if (block_in_memory(block))
             count += scan_block(tally, block);
         else
-            unread += block_count_from(stream, block, tally->from);
+            unread += living_from(stream, block, tally->from);
     }
     if (unread && stream->staged.messages)
         count +=

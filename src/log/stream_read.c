@@ -15,7 +15,7 @@
 
 /* Does a reader see SEQUENCE, which lies in BLOCK? */
 static bool shown(const struct log_stream *stream, const struct block *block, uint64_t sequence) {
-    if (likely(!block->dead) || !block_bit(block->dead, block, sequence))
+    if (likely(!block->dead && !block->map) || !block_dead(block, sequence))
         return true;
     return block->dying && stream_dying(stream, sequence);
 }
@@ -85,7 +85,7 @@ int log_read(struct log *log, struct log_stream *stream, uint64_t sequence,
         return -ENOENT;
     if (!block_in_memory(block))
         return -EINPROGRESS;
-    if (unlikely(block_bit(block->bad, block, sequence)))
+    if (unlikely(block_lost(block, sequence)))
         return -EBADMSG;
     uint32_t at = offset_from(stream, index, sequence);
     check(at < block->length && record_at_sequence(block->bytes + at) == sequence);
@@ -117,6 +117,19 @@ static bool seek_start(struct log_stream *stream, slice filter, uint64_t *from) 
     return *from <= stream->visible.last;
 }
 
+/* Is there a message between *FROM and BELOW that cannot be read? *FROM becomes it. */
+static bool find_lost(const struct log_stream *stream, const struct block *block, uint64_t *from,
+                      uint64_t below) {
+    uint64_t s = block_next(block, *from);
+    for (; s < below && s <= stream->visible.last; s = block_next(block, s + 1)) {
+        if (!block_lost(block, s) || !shown(stream, block, s))
+            continue;
+        *from = s;
+        return true;
+    }
+    return false;
+}
+
 /* The next record at or after *FROM in block INDEX that matches. -ENOENT: none in this block. */
 static int seek_block(struct log_stream *stream, uint32_t index, slice filter, uint64_t *from,
                       unsigned *looked, struct log_record *ret_record) {
@@ -125,12 +138,11 @@ static int seek_block(struct log_stream *stream, uint32_t index, slice filter, u
     for (;;) {
         bool end = at >= block->length;
         uint64_t sequence = end ? block->last + 1 : record_at_sequence(block->bytes + at);
-        for (; unlikely(*from < sequence); ++*from)
-            if (block->bad && *from <= block->last && block_bit(block->bad, block, *from) &&
-                shown(stream, block, *from) && *from <= stream->visible.last) {
-                ret_record->sequence = *from;
-                return -EBADMSG;
-            }
+        if (unlikely(block->bad != NULL) && find_lost(stream, block, from, sequence)) {
+            ret_record->sequence = *from;
+            return -EBADMSG;
+        }
+        *from = sequence > *from ? sequence : *from;
         if (end || sequence > stream->visible.last)
             return -ENOENT;
         slice subject = record_at_subject(block->bytes + at);

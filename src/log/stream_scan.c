@@ -13,7 +13,7 @@ bool log_sequence_deleted(const struct log_stream *stream, uint64_t sequence) {
     if (index == stream->count)
         return true;
     const struct block *block = stream_block(stream, index);
-    return sequence < block->first || block_bit(block->dead, block, sequence);
+    return sequence < block->first || block_dead(block, sequence);
 }
 
 static int scan_block(const struct log_stream *stream, const struct block *block, int64_t time_ns,
@@ -21,7 +21,7 @@ static int scan_block(const struct log_stream *stream, const struct block *block
     for (uint32_t at = 0; at < block->length; at += record_at_length(block->bytes + at)) {
         const char *bytes = block->bytes + at;
         uint64_t sequence = record_at_sequence(bytes);
-        if (sequence < stream->staged.first || block_bit(block->dead, block, sequence) ||
+        if (sequence < stream->staged.first || block_dead(block, sequence) ||
             record_at_time_ns(bytes) < time_ns)
             continue;
         struct log_record record;

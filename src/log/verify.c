@@ -76,8 +76,26 @@ static int read_all(struct verify *v, struct io_file *file, uint64_t offset, siz
 /* --- blocks ------------------------------------------------------------------------------------
  */
 
+/* Which bit is the sequence's, or that of the next one that the block has: see block.h. */
+static uint64_t reference_at(const struct reference *r, uint64_t sequence) {
+    uint64_t delta = sequence - r->block.first, at = 0;
+    if (!r->block.map.len)
+        return delta;
+    while (at < r->block.map.len / 4 && record_get_u32(r->block.map.ptr + 4 * at) < delta)
+        at++;
+    return at;
+}
+
+static uint64_t reference_next(const struct reference *r, uint64_t sequence) {
+    uint64_t at = reference_at(r, sequence);
+    if (!r->block.map.len)
+        return sequence;
+    return at == r->block.map.len / 4 ? r->block.last + 1
+                                      : r->block.first + record_get_u32(r->block.map.ptr + 4 * at);
+}
+
 static bool reference_dead(const struct reference *r, uint64_t sequence) {
-    uint64_t at = sequence - r->block.first;
+    uint64_t at = reference_at(r, sequence);
     if (sequence < r->first)
         return true;
     return r->block.dead.len && (r->block.dead.ptr[at / 8] >> (at % 8) & 1);
@@ -96,17 +114,17 @@ static void judge_records(struct verify *v, const char *path, const struct refer
             at += 8;
             continue;
         }
-        for (; next < record.sequence; next++)
+        for (; next < record.sequence; next = reference_next(r, next + 1))
             if (!reference_dead(r, next))
                 found(v, path, offset + at, "damaged message before here", r, next);
         if (!reference_dead(r, record.sequence)) {
             v->report.messages++;
             v->report.bytes += record_size(&record);
         }
-        next++;
+        next = reference_next(r, record.sequence + 1);
         at += (uint32_t)record_size(&record);
     }
-    for (; next <= r->block.last; next++)
+    for (; next <= r->block.last; next = reference_next(r, next + 1))
         if (!reference_dead(r, next))
             found(v, path, offset + r->block.length, "damaged message before here", r, next);
 }

@@ -109,22 +109,46 @@ static void test_bytes_being_written_are_left_to_the_writer(void **state) {
     mem_free((void *)(uintptr_t)write.bytes);
 }
 
-static void test_bits_are_counted_between_two_sequences(void **state) {
+static void test_the_dead_are_told_from_the_living(void **state) {
     (void)state;
     struct block *block = block_new(&owner, 100, 1);
-    struct block_bits *bits = mem_zalloc(1, sizeof *bits);
-    for (uint64_t s = 100; s < 100 + BLOCK_RECORDS_MAX; s += 3)
-        block_bit_set(bits, block, s);
-    for (uint64_t from = 100; from < 300; from += 7) {
-        for (uint64_t to = from; to < 400; to += 11) {
-            uint32_t expected = 0;
-            for (uint64_t s = from; s <= to; s++)
-                expected += block_bit(bits, block, s);
-            assert_int_equal(block_bits_count(bits, block, from, to), expected);
+    block->last = 99 + BLOCK_RECORDS_MAX;
+    assert_int_equal(block_count_from(block, 1), BLOCK_RECORDS_MAX);
+    block->dead = mem_zalloc(1, sizeof(struct block_bits));
+    for (uint64_t s = 100; s <= block->last; s += 3)
+        block_mark(block->dead, block, s);
+    for (uint64_t from = 90; from <= block->last + 1; from += 7) {
+        uint32_t expected = 0;
+        for (uint64_t s = from < 100 ? 100 : from; s <= block->last; s++) {
+            assert_int_equal(block_dead(block, s), (s - 100) % 3 == 0);
+            expected += (s - 100) % 3 != 0;
         }
+        assert_int_equal(block_count_from(block, from), expected);
     }
-    assert_int_equal(block_bits_count(NULL, block, 100, 200), 0);
-    mem_free(bits);
+    assert_false(block_lost(block, 100));
+    block_free(block);
+}
+
+static void test_a_map_says_which_sequences_a_block_holds(void **state) {
+    (void)state;
+    static const uint32_t deltas[] = {0, 3, 1000, 5000000, 5000001};
+    struct block *block = block_new(&owner, 100, 1);
+    block->map = mem_alloc(sizeof(struct block_map) + sizeof deltas);
+    block->map->count = array_count(deltas);
+    memcpy(block->map->deltas, deltas, sizeof deltas);
+    block->last = 5000101;
+    assert_int_equal(block_count_from(block, 1), 5);
+    assert_int_equal(block_count_from(block, 104), 3);
+    assert_int_equal(block_next(block, 1), 100);
+    assert_int_equal(block_next(block, 101), 103);
+    assert_int_equal(block_next(block, 103), 103);
+    assert_int_equal(block_next(block, 1101), 5000100);
+    assert_int_equal(block_next(block, 5000102), 5000102);
+    assert_true(block_dead(block, 101) && !block_dead(block, 103));
+    block->dead = mem_zalloc(1, sizeof(struct block_bits));
+    block_mark(block->dead, block, 1100);
+    assert_true(block_dead(block, 1100));
+    assert_int_equal(block_count_from(block, 104), 2);
     block_free(block);
 }
 
@@ -165,7 +189,7 @@ static void test_a_damaged_byte_costs_one_message(void **state) {
         assert_int_equal(block_salvage(block, STREAM_ID), 1);
         assert_int_equal(block->count, 19);
         uint64_t lost = 50;
-        while (!block_bit(block->bad, block, lost))
+        while (!block_lost(block, lost))
             lost++;
         uint32_t from = block_find(sound, lost);
         assert_true(at >= from && at < from + record_at_length(sound->bytes + from));
@@ -207,7 +231,8 @@ int main(void) {
         cmocka_unit_test(test_a_block_with_gaps_finds_what_it_has),
         cmocka_unit_test(test_growing_keeps_what_lies_behind_the_length),
         cmocka_unit_test(test_bytes_being_written_are_left_to_the_writer),
-        cmocka_unit_test(test_bits_are_counted_between_two_sequences),
+        cmocka_unit_test(test_the_dead_are_told_from_the_living),
+        cmocka_unit_test(test_a_map_says_which_sequences_a_block_holds),
         cmocka_unit_test(test_a_flipped_bit_of_a_header_is_found),
         cmocka_unit_test(test_a_damaged_byte_costs_one_message),
         cmocka_unit_test(test_records_of_another_stream_are_not_salvaged),

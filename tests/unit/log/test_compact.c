@@ -142,11 +142,120 @@ static void test_what_is_not_on_disk_yet_is_not_squeezed(void **state) {
     desk_free(desk);
 }
 
+static uint64_t read_all(struct desk *desk, struct log_stream *stream) {
+    struct log_record record;
+    uint64_t count = 0;
+    for (uint64_t from = 1; desk_seek(desk, stream, "", from, &record) == 0;
+         from = record.sequence + 1)
+        count++;
+    return count;
+}
+
+/* Every tenth key is written once, the others again and again: a few old messages in each block. */
+static void churn(struct desk *desk, struct log_stream *kv, unsigned from, unsigned to) {
+    char payload[400], subject[16];
+    memset(payload, 'c', sizeof payload);
+    struct log_batch *batch = NULL;
+    for (unsigned i = from; i < to; i++) {
+        if (!batch)
+            batch = desk_begin(desk);
+        snprintf(subject, sizeof subject, "k.%u", i % 50 == 0 ? i : i % 40);
+        struct log_message message = {.subject = slice_str(subject),
+                                      .payload = slice_make(payload, sizeof payload)};
+        uint64_t sequence = 0;
+        assert_int_equal(log_batch_append(batch, kv, &message, &sequence), 0);
+        if (i % 100 != 99 && i + 1 != to)
+            continue;
+        desk_commit(desk, batch);
+        desk_sync(desk);
+        batch = NULL;
+        if (i % 1000 == 999) {
+            assert_int_equal(desk_checkpoint(desk), 0);
+            sim_run_for(desk->sim, SIM_SECOND);
+        }
+    }
+}
+
+static void test_what_is_left_of_many_blocks_is_merged(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(4, NULL);
+    desk_open(desk);
+    struct log_stream *kv =
+        desk_put(desk, "KV", (struct log_limits){.messages_per_subject_max = 1}, false);
+    churn(desk, kv, 0, 20000); /* 9 MB in 140 blocks; 440 keys stay, 200 kB */
+    uint64_t expected = log_stream_state(kv).messages;
+    assert_in_range(expected, 430, 445);
+    for (int i = 0; i < 10; i++) {
+        desk_write(desk, kv, "k.1", "again");
+        assert_int_equal(desk_checkpoint(desk), 0);
+        sim_run_for(desk->sim, SIM_SECOND);
+    }
+    assert_true(kv->count < 20);
+    assert_true(log_stats(desk->log).segment_bytes < 1500000);
+    unsigned maps = 0;
+    for (uint32_t i = 0; i < kv->count; i++)
+        maps += stream_block(kv, i)->map != NULL;
+    assert_true(maps > 0);
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(log_stream_state(kv).messages, expected);
+        assert_int_equal(read_all(desk, kv), expected);
+        assert_int_equal(log_count(desk->log, kv, (slice){0}, 1), expected);
+        struct log_record record;
+        assert_int_equal(desk_read(desk, kv, 5001, &record), 0);
+        assert_true(slice_equal(record.subject, slice_lit("k.5000")));
+        assert_int_equal(desk_read(desk, kv, 5000, &record), -ENOENT);
+        if (round == 0) {
+            desk_reopen(desk);
+        } else {
+            desk_cut(desk);
+            desk_open(desk);
+        }
+        kv = desk_find(desk, "KV");
+    }
+    struct log_verify_report report;
+    desk_close(desk);
+    assert_int_equal(log_verify(desk->host, "log", NULL, NULL, &report, NULL), 0);
+    desk_open(desk);
+    kv = desk_find(desk, "KV");
+    /* Merged blocks lose messages like others, and the stream goes on behind them. */
+    desk_delete(desk, kv, 5001);
+    desk_delete(desk, kv, 5101);
+    desk_write(desk, kv, "k.5050", "moved");
+    assert_int_equal(log_stream_state(kv).messages, expected - 2);
+    churn(desk, kv, 20000, 26000);
+    expected = log_stream_state(kv).messages;
+    assert_int_equal(read_all(desk, kv), expected);
+    desk_cut(desk);
+    desk_open(desk);
+    assert_int_equal(read_all(desk, desk_find(desk, "KV")), expected);
+    desk_free(desk);
+}
+
+static void test_a_slice_lives_till_the_next_turn_whatever_happens(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(5, NULL);
+    desk_open(desk);
+    struct log_stream *a = desk_stream(desk, "A");
+    for (unsigned i = 1; i <= 20; i++)
+        desk_write(desk, a, "x", "some text that must not go away");
+    desk_delete(desk, a, 7);
+    struct log_record record;
+    assert_int_equal(log_read(desk->log, a, 8, &record), 0);
+    assert_true(compact_block(stream_block(a, 0)));
+    assert_true(slice_equal(record.payload, slice_lit("some text that must not go away")));
+    assert_int_equal(log_read(desk->log, a, 9, &record), 0);
+    stream_block_remove(a, 0);
+    assert_true(slice_equal(record.payload, slice_lit("some text that must not go away")));
+    desk_free(desk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segments_that_are_mostly_dead_are_emptied),
         cmocka_unit_test(test_a_squeezed_block_still_answers_for_its_holes),
         cmocka_unit_test(test_what_is_not_on_disk_yet_is_not_squeezed),
+        cmocka_unit_test(test_what_is_left_of_many_blocks_is_merged),
+        cmocka_unit_test(test_a_slice_lives_till_the_next_turn_whatever_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
