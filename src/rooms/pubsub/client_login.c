@@ -8,7 +8,8 @@
  * connection. So it is computed on a thread of its own, one a shard, made by the first login that
  * needs it; the client is held meanwhile, and its deadline runs on. The line in front of the worker
  * is short: who could not be judged before the deadline is better told at once. All other logins
- * are judged where they come in, a bounded number a second.
+ * cost less than the connection they come by, and are judged at once, however many there are: when
+ * a node comes back, so do its ten thousand clients.
  *
  * A job holds copies of what it needs and the client's id: the client may go away, and the users
  * may be reloaded, while it runs.
@@ -153,11 +154,7 @@ void client_log_in(struct client *c, const struct auth_login *login) {
         judge_slowly(c, login);
         return;
     }
-    int failed = -EACCES;
-    if (room->logins_left > 0) {
-        room->logins_left--;
-        failed = auth_check(room->auth, login, &principal);
-    }
+    int failed = auth_check(room->auth, login, &principal);
     finish(c, login, failed, principal);
 }
 

@@ -19,7 +19,6 @@
 
 #define TICK_NS 1000000000ull
 #define LAME_DUCK_NS 200000000ull /* between INFO and closing */
-#define LOGINS_PER_TICK 2000u
 #define RELOAD_SUBJECT PUBSUB_PRIVATE_PREFIX "pubsub.reload"
 
 static const struct metrics_family families[] = {
@@ -163,7 +162,6 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
 
 static void on_tick(struct io_timer *timer) {
     struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
-    room->logins_left = LOGINS_PER_TICK;
     room->refusals_told = 0;
     struct pubsub_metrics *m = &room->pubsub->metrics;
     metrics_count(room->shard->metrics, m->messages_out, room->messages_out);
@@ -217,7 +215,6 @@ static int shard_open(void *self, struct room_shard *shard, void **ret_shard_sel
     room->auth = auth_ref(pubsub->node->auth);
     room->by_id = map64_make(0, MAP64_MAX_ENTRIES);
     room->scratch = buf_make(1u << 20);
-    room->logins_left = LOGINS_PER_TICK;
     list_init(&room->clients);
     list_init(&room->stalled);
     pubsub->shards[shard->index] = room;

@@ -53,8 +53,8 @@ struct pubsub_shard {
     struct map64 by_id;
     uint64_t clients_ever;
     uint64_t messages_out, bytes_out; /* since the last tick, which adds them to the metrics */
-    struct io_timer tick;             /* once a second: write deadlines, login budget */
-    unsigned logins_left, refusals_told;
+    struct io_timer tick;             /* once a second: write deadlines, metrics */
+    unsigned refusals_told;
     struct io_worker *login_worker; /* client_login.c; NULL until a login needs it */
     unsigned logins_waiting;
     bool draining;
