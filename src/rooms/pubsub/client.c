@@ -65,6 +65,18 @@ void client_error(struct client *c, const char *format, ...) {
     client_send(c, slice_make(line, at + 3));
 }
 
+static void free_subscriptions(struct client *c) {
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&c->subscriptions, &at));) {
+        struct client_subscription *cs = entry->value;
+        bus_unsubscribe(c->bus, cs->subscription);
+        mem_free(cs);
+    }
+    map_free(&c->subscriptions);
+}
+
+/* Its subscriptions end here and not when the last output is flushed: till then they would take
+   their share of their queue groups. */
 void client_close(struct client *c, enum client_reason reason, const char *error_text) {
     if (c->state == CLIENT_CLOSING)
         return;
@@ -82,6 +94,7 @@ void client_close(struct client *c, enum client_reason reason, const char *error
     logger_write(pubsub->node->logger, slow ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "nats",
                  "closing client", "cid=%llu peer=%s reason=%s", (unsigned long long)c->id,
                  io_stream_peer(c->stream), client_reason_text(reason));
+    free_subscriptions(c);
     if (slow || reason == CLIENT_NO_MEMORY)
         io_stream_abort(c->stream);
     else
@@ -242,8 +255,13 @@ static void push_back(struct client *c) {
 
 static void on_tls_ready(void *owner, int failed, const char *why) {
     struct client *c = owner;
-    if (!failed || c->state == CLIENT_CLOSING)
+    if (c->state == CLIENT_CLOSING)
         return;
+    if (!failed) {
+        if (!auth_required(c->room->auth)) /* no login to wait for */
+            client_arm_ping(c);
+        return;
+    }
     logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "TLS handshake failed",
                  "cid=%llu why=%s", (unsigned long long)c->id, why);
     c->reason = CLIENT_TLS_FAILED;
@@ -320,16 +338,6 @@ static void on_bytes(void *owner, slice bytes) {
 }
 
 /* --- life --------------------------------------------------------------------------------- */
-
-static void free_subscriptions(struct client *c) {
-    const struct map_entry *entry;
-    for (size_t at = 0; (entry = map_next(&c->subscriptions, &at));) {
-        struct client_subscription *cs = entry->value;
-        bus_unsubscribe(c->bus, cs->subscription);
-        mem_free(cs);
-    }
-    map_free(&c->subscriptions);
-}
 
 /* Frees everything but the stream. */
 static void destroy(struct client *c) {

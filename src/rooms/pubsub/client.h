@@ -70,14 +70,15 @@ struct client {
     struct io_timer again; /* held until the others have had their turn */
     uint64_t id;
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
-    uint64_t stalled_since_ns, stalled_pending;
+    uint64_t stalled_since_ns, stalled_accepted;
     uint64_t subscribed_tokens;  /* of all subscriptions' subjects */
     uint64_t turn_ns, looked_ns; /* the clock, first and last seen in this turn; 0: not yet */
     unsigned turn_messages;      /* since then */
     int64_t started_ns, active_ns;
     enum client_state state;
     enum client_reason reason;
-    unsigned pings_out, pongs_owed;
+    unsigned pings_out;
+    unsigned pongs_owed, pongs_after; /* when the fence under way is done; when the next one is */
     uint64_t round_trip_ns, ping_sent_ns;
     bool verbose, pedantic, echo, headers, no_responders, unlimited, tls, tls_wanted, waiting,
         published, interest_changed, held, dear, rest_is_whole;
@@ -87,7 +88,7 @@ struct client {
 
 /* client.c */
 void client_accept(struct pubsub_shard *room, struct io_stream *stream);
-/* Sends -ERR (unless NULL), flushes, closes; later calls change nothing. */
+/* Sends -ERR (unless NULL), ends all subscriptions, flushes, closes; later calls change nothing. */
 void client_close(struct client *client, enum client_reason reason, const char *error_text);
 /* Aborts the stream and frees the client at once: the shard is going away. */
 void client_drop(struct client *client);

@@ -71,10 +71,10 @@ static void write_info(struct client *c, struct json_writer *w, bool lame_duck) 
         json_write_key(w, "nonce");
         json_write_text(w, c->nonce);
     }
-    if (pubsub->tls) {
+    if (c->room->tls) {
         json_write_key(w, "tls_required");
         json_write_bool(w, true);
-        if (room_listen(node, "nats")->verify) {
+        if (c->room->tls_verify) {
             json_write_key(w, "tls_verify");
             json_write_bool(w, true);
         }

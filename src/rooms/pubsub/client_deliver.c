@@ -5,6 +5,9 @@
  * turn has gathered in one system call. A client that does not read is a slow consumer: over its
  * pending bound it is closed at once; with output waiting and nothing accepted by the kernel for
  * write_deadline, by the tick. As with nats-server, a slow consumer is closed without an -ERR.
+ *
+ * What a client may not have it declines, so that it goes to another member of its queue group and
+ * the publisher of a request hears that nobody answers.
  */
 #include "base/mem.h"
 #include "rooms/pubsub/client.h"
@@ -17,7 +20,7 @@ void client_watch_output(struct client *c) {
     if (likely(io_stream_pending(c->stream) <= STALL_WATCH_BYTES) || c->in_stalled.next)
         return;
     c->stalled_since_ns = io_loop_now_ns(c->room->shard->loop);
-    c->stalled_pending = io_stream_pending(c->stream);
+    c->stalled_accepted = io_stream_accepted(c->stream);
     list_push_back(&c->room->stalled, &c->in_stalled);
 }
 
@@ -45,13 +48,13 @@ static inline slice visible_reply(const struct bus_message *m) {
 
 static void on_message(void *owner, struct bus_subscription *subscription,
                        const struct bus_message *m) {
-    (void)subscription;
     struct client_subscription *cs = owner;
     struct client *c = cs->client;
     slice headers = m->headers;
-    if (unlikely(c->state == CLIENT_CLOSING) || !may_receive(cs, m) ||
-        (unlikely(headers.len) && !strip_headers(c, m, &headers)))
+    if (!may_receive(cs, m) || (unlikely(headers.len) && !strip_headers(c, m, &headers))) {
+        bus_decline(subscription);
         return;
+    }
     slice sid = slice_make(cs->sid, cs->sid_len);
     slice reply = visible_reply(m);
     char *room;
@@ -59,6 +62,7 @@ static void on_message(void *owner, struct bus_subscription *subscription,
     if (unlikely(
             io_stream_reserve(c->stream, nats_message_room(m->subject, sid, reply, body), &room))) {
         client_close(c, CLIENT_SLOW_PENDING, NULL);
+        bus_decline(subscription);
         return;
     }
     char *end = headers.len ? nats_put_hmsg(room, m->subject, sid, reply, headers, m->payload)
@@ -80,17 +84,15 @@ void client_check_stalled(struct pubsub_shard *room) {
     struct list_node *at, *following;
     list_each(&room->stalled, at, following) {
         struct client *c = container_of(at, struct client, in_stalled);
-        size_t pending = io_stream_pending(c->stream);
-        if (pending <= STALL_WATCH_BYTES || c->state == CLIENT_CLOSING) {
+        uint64_t accepted = io_stream_accepted(c->stream);
+        if (io_stream_pending(c->stream) <= STALL_WATCH_BYTES || c->state == CLIENT_CLOSING) {
             list_remove(at);
             *at = (struct list_node){0};
-        } else if (pending < c->stalled_pending) {
+        } else if (accepted != c->stalled_accepted) {
             c->stalled_since_ns = now;
-            c->stalled_pending = pending;
+            c->stalled_accepted = accepted;
         } else if (now - c->stalled_since_ns > room->pubsub->node->limits.write_deadline_ns) {
             client_close(c, CLIENT_SLOW_WRITE, NULL);
-        } else {
-            c->stalled_pending = pending;
         }
     }
 }

@@ -96,7 +96,7 @@ void client_publish(struct client *c, const struct nats_event *event) {
 
 void client_end_subscription(struct client_subscription *cs) {
     struct client *c = cs->client;
-    void *removed = map_remove(&c->subscriptions, slice_make(cs->sid, cs->sid_len));
+    const void *removed = map_remove(&c->subscriptions, slice_make(cs->sid, cs->sid_len));
     check(removed == cs);
     c->subscribed_tokens -= nats_subject_tokens(bus_subscription_subject(cs->subscription));
     bus_unsubscribe(c->bus, cs->subscription);
@@ -182,26 +182,38 @@ void client_unsubscribe(struct client *c, const struct nats_event *event) {
 
 /* --- PING, PONG --------------------------------------------------------------------------- */
 
+static void begin_fence(struct client *c, unsigned pongs);
+
 static void on_fenced(void *self, uint64_t id) {
     struct pubsub_shard *room = self;
     struct client *c = map64_find(&room->by_id, id);
     if (!c)
         return;
     check(c->pongs_owed > 0);
-    c->pongs_owed--;
-    client_send(c, slice_lit(PONG_LINE));
+    for (; c->pongs_owed > 0; c->pongs_owed--)
+        client_send(c, slice_lit(PONG_LINE));
+    if (c->pongs_after > 0 && c->state != CLIENT_CLOSING)
+        begin_fence(c, c->pongs_after);
 }
 
-/* PONG says that everything before PING has taken effect, on all shards. */
-void client_ping(struct client *c) {
-    if (!c->interest_changed && c->pongs_owed == 0) {
-        client_send(c, slice_lit(PONG_LINE));
-        return;
-    }
+static void begin_fence(struct client *c, unsigned pongs) {
     c->interest_changed = false;
-    c->pongs_owed++;
+    c->pongs_owed = pongs;
+    c->pongs_after = 0;
     if (bus_fence(c->bus, on_fenced, c->room, c->id))
         client_close(c, CLIENT_NO_MEMORY, NULL);
+}
+
+/* PONG says that everything before PING has taken effect, on all shards. A client has one fence
+   under way at most; what it asks behind changes made since then waits for the next. */
+void client_ping(struct client *c) {
+    bool fresh = c->interest_changed || c->pongs_after > 0;
+    if (c->pongs_owed > 0)
+        ++*(fresh ? &c->pongs_after : &c->pongs_owed);
+    else if (fresh)
+        begin_fence(c, 1);
+    else
+        client_send(c, slice_lit(PONG_LINE));
 }
 
 void client_pong(struct client *c) {

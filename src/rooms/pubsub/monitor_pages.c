@@ -178,7 +178,7 @@ static void write_listener(struct pubsub_shard *room, struct json_writer *w) {
     json_write_key(w, "auth_required");
     json_write_bool(w, auth_required(room->auth));
     json_write_key(w, "tls_required");
-    json_write_bool(w, room->pubsub->tls);
+    json_write_bool(w, room->tls != NULL);
     number(w, "write_deadline", limits->write_deadline_ns);
 }
 

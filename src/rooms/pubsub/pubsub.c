@@ -82,8 +82,6 @@ static int open_room(struct room_node *node, const void *section, void **ret_sel
     if (!pubsub)
         return error_set(ret_error, -ENOMEM, "no memory for the NATS listener");
     pubsub->node = node;
-    const struct room_listen *listen = room_listen(node, "nats");
-    pubsub->tls = listen && listen->cert_file;
     int failed = add_metrics(pubsub);
     if (failed) {
         mem_free(pubsub);
@@ -102,16 +100,28 @@ static void close_room(void *self) {
 struct reload_message {
     struct auth *auth;
     struct io_tls *tls;
+    bool tls_verify;
 };
+
+/* Who is about to log in does so by the new users. */
+static bool keeps(struct pubsub_shard *room, struct client *c) {
+    bool required = auth_required(room->auth);
+    if (c->principal)
+        return principal_still_in(c->principal, room->auth);
+    if (required)
+        return !c->unlimited;
+    c->unlimited = true;
+    if (c->state == CLIENT_ANONYMOUS && !c->tls_wanted)
+        client_arm_ping(c);
+    return true;
+}
 
 static void close_revoked(struct pubsub_shard *room) {
     struct list_node *at, *following;
     list_each(&room->clients, at, following) {
         struct client *c = container_of(at, struct client, in_room);
-        bool keeps = c->principal ? principal_still_in(c->principal, room->auth)
-                                  : !auth_required(room->auth);
-        if (!keeps)
-            client_close(c, CLIENT_AUTH_CHANGED, "User Authentication Revoked");
+        if (c->state != CLIENT_CLOSING && !keeps(room, c))
+            client_close(c, CLIENT_AUTH_CHANGED, NULL); /* without a word, as nats-server */
     }
 }
 
@@ -126,6 +136,7 @@ static void on_reload(void *owner, struct bus_subscription *subscription,
     room->auth = reload.auth;
     io_tls_unref(room->tls);
     room->tls = reload.tls;
+    room->tls_verify = reload.tls_verify;
     close_revoked(room);
 }
 
@@ -141,7 +152,11 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
         if (tls)
             io_tls_ref(tls);
     }
-    struct reload_message reload = {pubsub->node->auth, tls};
+    struct reload_message reload;
+    memset(&reload, 0, sizeof reload); /* its padding travels, too */
+    reload.auth = pubsub->node->auth;
+    reload.tls = tls;
+    reload.tls_verify = tls && room_listen(pubsub->node, "nats")->verify;
     struct bus_message message = {
         .subject = slice_lit(RELOAD_SUBJECT),
         .payload = slice_make(&reload, sizeof reload),
@@ -151,7 +166,6 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
         auth_unref(pubsub->node->auth);
         io_tls_unref(tls);
     }
-    pubsub->tls = tls != NULL;
     io_tls_unref(tls);
     return receivers >= pubsub->node->shards /* clients may hear ">"; they are not handed this */
                ? 0
@@ -176,6 +190,7 @@ static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) 
     int failed = make_tls(room->pubsub->node, &room->tls, ret_error);
     if (failed)
         return failed;
+    room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->verify;
     failed = bus_subscribe(room->shard->bus, slice_lit(RELOAD_SUBJECT), (slice){0}, &receiver, room,
                            NULL, &room->reload);
     if (!failed)
@@ -192,6 +207,7 @@ static void shard_close(void *shard_self) {
     struct list_node *at, *following;
     list_each(&room->clients, at, following) client_drop(container_of(at, struct client, in_room));
     room->login_worker = io_worker_free(room->login_worker); /* drop made its jobs idle */
+    bus_fence_cancel(room->shard->bus, room);
     room->jetstream = jetstream_close(room->jetstream);
     monitor_shard_close(room);
     room->reload = bus_unsubscribe(room->shard->bus, room->reload);

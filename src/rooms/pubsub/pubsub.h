@@ -35,8 +35,7 @@ struct pubsub_metrics {
 
 struct pubsub {
     struct room_node *node;
-    struct io_listener *listener;
-    bool tls; /* the listener asks for TLS; each shard holds the context */
+    struct io_listener *listener; /* each shard holds the TLS context of its connections */
     _Atomic(uint32_t) connections;
     char host[64];
     unsigned port;
@@ -49,6 +48,7 @@ struct pubsub_shard {
     struct room_shard *shard;
     struct auth *auth;  /* this shard's own counts; a reload sends new ones by message */
     struct io_tls *tls; /* NULL: plain text */
+    bool tls_verify;    /* clients must show a certificate */
     struct list clients, stalled;
     struct map64 by_id;
     uint64_t clients_ever;
