@@ -294,7 +294,10 @@ static void checkpoint_over(struct checkpoint *c, int failed) {
         log->disk_full = false;
         journal_recycle(log->journal, c->position);
     }
-    tell_waiters(c, failed);
+    if (log->failed)
+        checkpoint_tell_rest(c, -EROFS);
+    else
+        tell_waiters(c, failed);
     if (log->closing) {
         log_close_step(log);
         return;
@@ -357,8 +360,8 @@ static void submit(struct checkpoint *c) {
 void checkpoint_now(struct checkpoint *c) {
     struct log *log = c->log;
     if (log->failed) {
-        take_waiters(c);
-        tell_waiters(c, -EROFS);
+        if (c->state == CHECKPOINT_IDLE) /* else the one under way tells all when it is over */
+            checkpoint_tell_rest(c, -EROFS);
         return;
     }
     if (c->state != CHECKPOINT_IDLE || log->batch.active) {
