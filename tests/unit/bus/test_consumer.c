@@ -373,6 +373,19 @@ static void test_removing_a_consumer_or_its_stream_ends_its_requests(void **stat
     house_close(house);
 }
 
+static void test_a_consumer_does_not_come_back_with_a_new_stream_of_that_name(void **state) {
+    (void)state;
+    struct house *house = open_house(1);
+    assert_non_null(kit_consumer(house, "S", "{'durable_name':'C'}"));
+    assert_true(kit_delete_stream(house, "S"));
+    assert_non_null(kit_stream(house, S));
+    house_kill(house); /* no checkpoint: all of it is replayed */
+    house_streams(house);
+    assert_non_null(kit_find(house, "S"));
+    assert_null(kit_find_consumer(house, "S", "C"));
+    house_close(house);
+}
+
 static void test_an_ephemeral_consumer_goes_when_nobody_asks_for_it(void **state) {
     (void)state;
     struct house *house = open_house(1);
@@ -534,6 +547,7 @@ int main(void) {
         cmocka_unit_test(test_a_stream_has_only_so_many_consumers),
         cmocka_unit_test(test_lists_are_in_order_of_names),
         cmocka_unit_test(test_removing_a_consumer_or_its_stream_ends_its_requests),
+        cmocka_unit_test(test_a_consumer_does_not_come_back_with_a_new_stream_of_that_name),
         cmocka_unit_test(test_an_ephemeral_consumer_goes_when_nobody_asks_for_it),
         cmocka_unit_test(test_a_waiting_request_keeps_an_ephemeral_consumer),
         cmocka_unit_test(test_names_of_ephemerals_are_made),
