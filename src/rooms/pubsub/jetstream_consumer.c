@@ -5,7 +5,6 @@
  * filter); whatever the subject names must be what the body says. MSG.NEXT is not answered here:
  * the consumer sends messages and statuses to the request's reply subject.
  */
-#include "base/number.h"
 #include "rooms/pubsub/jetstream.h"
 #include "wire/nats_subject.h"
 
@@ -200,54 +199,15 @@ void api_consumer_delete(const struct api_request *request) {
 
 /* --- MSG.NEXT ----------------------------------------------------------------------------- */
 
-/* Empty, a number (the batch), or {"batch":, "expires":, "no_wait":, "max_bytes":,
-   "idle_heartbeat":}. */
-static bool read_pull(const struct api_request *request, struct consumer_pull *pull,
-                      struct streams_error *e) {
-    uint64_t batch = 1;
-    slice text = slice_trim(request->payload);
-    if (text.len && number_parse_u64(text, &batch) == 0) {
-        pull->batch = batch < UINT32_MAX ? (unsigned)batch : UINT32_MAX;
-        return true;
-    }
-    if (!text.len)
-        return true;
-    if (json_parse(&request->js->doc, text))
-        return streams_fail(e, 400, 10025, "invalid JSON");
-    json_value json = json_root(&request->js->doc);
-    int64_t numbers[4] = {1, 0, 0, 0};
-    static const char *const keys[4] = {"batch", "expires", "max_bytes", "idle_heartbeat"};
-    for (size_t i = 0; i < array_count(keys); i++) {
-        json_value v = json_member(json, slice_str(keys[i]));
-        if (json_type_of(v) != JSON_ABSENT && !config_read_number(v, keys[i], &numbers[i], e))
-            return false;
-        if (numbers[i] < 0)
-            return streams_fail(e, 400, 10003, "bad request: \"%s\" is negative", keys[i]);
-    }
-    pull->batch = numbers[0] < UINT32_MAX ? (unsigned)numbers[0] : UINT32_MAX;
-    pull->expires_ns = (uint64_t)numbers[1];
-    pull->bytes_max = (uint64_t)numbers[2];
-    pull->heartbeat_ns = (uint64_t)numbers[3];
-    json_value no_wait = json_member(json, slice_lit("no_wait"));
-    return json_type_of(no_wait) == JSON_ABSENT ||
-           config_read_flag(no_wait, "no_wait", &pull->no_wait, e);
-}
-
 void api_consumer_next(const struct api_request *request) {
     struct stream *stream = stream_find(request->js->streams, request->tokens[0]);
     struct consumer *consumer = stream ? consumer_find(stream, request->tokens[1]) : NULL;
-    struct consumer_pull pull = {.reply = request->reply, .batch = 1};
-    struct streams_error e;
-    if (!consumer) {
-        /* nats-server has no subscription then: the client hears "no responders". */
-        struct bus_message status = {.subject = request->reply,
-                                     .headers = slice_lit("NATS/1.0 503\r\n\r\n")};
-        bus_publish(request->js->shard->bus, &status, NULL, NULL);
-    } else if (!read_pull(request, &pull, &e)) {
-        struct bus_message status = {.subject = request->reply,
-                                     .headers = slice_lit("NATS/1.0 400 Bad Request\r\n\r\n")};
-        bus_publish(request->js->shard->bus, &status, NULL, NULL);
-    } else {
-        consumer_pull(consumer, &pull);
+    if (consumer) {
+        consumer_pull_text(consumer, request->reply, request->payload);
+        return;
     }
+    /* nats-server has no subscription then: the client hears "no responders". */
+    struct bus_message status = {.subject = request->reply,
+                                 .headers = slice_lit("NATS/1.0 503\r\n\r\n")};
+    bus_publish(request->js->shard->bus, &status, NULL, NULL);
 }
