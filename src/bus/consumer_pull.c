@@ -22,6 +22,7 @@
 #include <stdio.h>
 
 #define STATUS_MAX 320u
+#define HEARTBEAT_MIN_NS 100000000ull /* asked for more often, they come so often */
 
 /* --- status messages ---------------------------------------------------------------------- */
 
@@ -281,8 +282,10 @@ void consumer_pull(struct consumer *c, const struct consumer_pull *pull) {
     request->no_wait = pull->no_wait;
     if (pull->expires_ns)
         request->expires_ns = now + pull->expires_ns;
-    request->heartbeat_ns = pull->heartbeat_ns;
-    request->heartbeat_at = now + pull->heartbeat_ns;
+    request->heartbeat_ns = pull->heartbeat_ns && pull->heartbeat_ns < HEARTBEAT_MIN_NS
+                                ? HEARTBEAT_MIN_NS
+                                : pull->heartbeat_ns;
+    request->heartbeat_at = now + request->heartbeat_ns;
     request->reply_len = (uint16_t)pull->reply.len;
     memcpy(request->reply, pull->reply.ptr, pull->reply.len);
     line_up(c, request);

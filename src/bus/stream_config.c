@@ -11,6 +11,8 @@
 
 #include <stdio.h>
 
+#define DESCRIPTION_MAX 4096u
+#define METADATA_MAX (128u << 10)
 #define DUPLICATE_WINDOW_DEFAULT_NS (120 * 1000000000ll)
 
 bool streams_fail(struct streams_error *e, int code, unsigned err_code, const char *format, ...) {
@@ -244,6 +246,12 @@ bool stream_config_judge(struct stream_config *c, struct streams_error *e) {
         return streams_fail(e, 400, 10052,
                             "stream name is empty, over 255 bytes, or holds a "
                             "blank, '.', '*', '>', '/' or '\\'");
+    if (c->description.len > DESCRIPTION_MAX)
+        return streams_fail(e, 400, 10052, "stream description is too long, maximum allowed is %u",
+                            DESCRIPTION_MAX);
+    if (c->metadata.len > METADATA_MAX)
+        return streams_fail(e, 400, 10052, "stream metadata exceeds maximum size of %u bytes",
+                            METADATA_MAX);
     normalise(&c->consumers_max);
     normalise(&c->messages_max);
     normalise(&c->bytes_max);
