@@ -89,6 +89,7 @@ int consumer_attach(struct consumer *c, struct stream *stream) {
         return failed;
     }
     c->stream = stream;
+    names_changed(&stream->consumer_names);
     consumer_alive(c);
     return 0;
 }
@@ -111,8 +112,10 @@ void consumer_end(struct consumer *c, const char *why) {
     c->gone = true;
     if (map64_find(&all->by_id, c->id) == c)
         map64_remove(&all->by_id, c->id);
-    if (c->stream)
+    if (c->stream) {
         map_remove(&c->stream->consumers, c->name);
+        names_changed(&c->stream->consumer_names);
+    }
     rest(c, why);
     free_memory(c);
     c->stream = NULL;
@@ -490,15 +493,8 @@ struct consumer *consumer_find(struct stream *stream, slice name) {
     return map_find(&stream->consumers, name);
 }
 
-/* Lists are asked for by people and clients now and then: a walk over all names is fine. */
 struct consumer *consumer_next(struct stream *stream, slice after) {
-    struct consumer *next = NULL;
-    const struct map_entry *entry;
-    for (size_t at = 0; (entry = map_next(&stream->consumers, &at));)
-        if (slice_compare(entry->key, after) > 0 &&
-            (!next || slice_compare(entry->key, next->name) < 0))
-            next = entry->value;
-    return next;
+    return names_next(&stream->consumer_names, &stream->consumers, after);
 }
 
 struct stream *consumer_stream(const struct consumer *c) {

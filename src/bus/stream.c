@@ -65,6 +65,7 @@ void stream_forget(struct stream *stream) {
     stop_capturing(stream, stream->captures);
     consumers_free_all(stream);
     map_free(&stream->consumers);
+    names_free(&stream->consumer_names);
     dedupe_close(&stream->dedupe);
     if (stream->log)
         log_stream_set_user(stream->log, NULL);
@@ -91,15 +92,21 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
     return stream;
 }
 
+static void forget_name(struct streams *streams, slice name) {
+    map_remove(&streams->by_name, name);
+    names_changed(&streams->names);
+}
+
 static int go_live(struct stream *stream) {
     struct streams *streams = stream->streams;
     slice name = slice_make(stream->name, stream->config.name.len);
     int failed = map_add(&streams->by_name, name, stream);
     if (failed)
         return failed;
+    names_changed(&streams->names);
     failed = start_capturing(stream, &stream->config, stream->captures);
     if (failed)
-        map_remove(&streams->by_name, name);
+        forget_name(streams, name);
     return failed;
 }
 
@@ -239,7 +246,7 @@ static int create(struct streams *streams, const struct stream_config *config, s
     if (failed) {
         if (stream) {
             if (stream_find(streams, config->name) == stream)
-                map_remove(&streams->by_name, config->name);
+                forget_name(streams, config->name);
             stream_forget(stream);
         }
         change_free(change);
@@ -383,7 +390,7 @@ static int remove_stream(struct stream *stream, streams_done done, void *self) {
     log_stream_set_user(stream->log, NULL);
     log_batch_commit(batch, &change->commit);
     stream->log = NULL;
-    map_remove(&streams->by_name, stream->config.name);
+    forget_name(streams, stream->config.name);
     stream_forget(stream);
     return 0;
 }

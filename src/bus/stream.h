@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "bus/dedupe.h"
+#include "bus/names.h"
 #include "bus/streams.h"
 
 #define STREAM_CONFIG_ARENA_MAX (1u << 20)
@@ -43,7 +44,8 @@ struct stream {
     struct stream_config config;
     int64_t created_ns;
     struct bus_subscription *captures[STREAMS_SUBJECTS_MAX];
-    struct map consumers;   /* name -> struct consumer */
+    struct map consumers; /* name -> struct consumer */
+    struct names consumer_names;
     struct list deliveries; /* consumers with requests that wait for messages */
     struct dedupe dedupe;
     slice last_id; /* the Nats-Msg-Id of the last message, for expected-last-msg-id */
@@ -60,6 +62,7 @@ struct streams {
     struct log *log;
     struct logger *logger;
     struct map by_name; /* name -> struct stream */
+    struct names names;
     struct hash_key hash_key;
     struct log_owner owner; /* the consumers' */
     struct consumers *consumers;

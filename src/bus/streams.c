@@ -145,6 +145,7 @@ struct streams *streams_free(struct streams *streams) {
         stream_forget(stream);
     }
     map_free(&streams->by_name);
+    names_free(&streams->names);
     consumers_close(streams);
     capture_close(streams);
     check(list_empty(&streams->ops));
@@ -160,15 +161,8 @@ struct stream *stream_find(struct streams *streams, slice name) {
     return map_find(&streams->by_name, name);
 }
 
-/* Lists are asked for by people and clients now and then: a walk over all names is fine. */
 struct stream *stream_next(struct streams *streams, slice after) {
-    struct stream *next = NULL;
-    const struct map_entry *entry;
-    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
-        if (slice_compare(entry->key, after) > 0 &&
-            (!next || slice_compare(entry->key, next->config.name) < 0))
-            next = entry->value;
-    return next;
+    return names_next(&streams->names, &streams->by_name, after);
 }
 
 const struct stream_config *stream_config(const struct stream *stream) {

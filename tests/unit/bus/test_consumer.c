@@ -342,6 +342,14 @@ static void test_lists_are_in_order_of_names(void **state) {
         assert_slice(consumer_config(c)->name, sorted[i]);
     }
     assert_null(consumer_next(kit_find(house, "S"), consumer_config(c)->name));
+    assert_true(kit_delete_consumer(house, kit_find_consumer(house, "S", "ab")));
+    c = consumer_next(kit_find(house, "S"), slice_lit("a"));
+    assert_slice(consumer_config(c)->name, "b");
+    assert_non_null(kit_consumer(house, "S", "{'durable_name':'aa'}"));
+    mem_fail_at(1, false); /* without memory for the order: the same */
+    c = consumer_next(kit_find(house, "S"), slice_lit("a"));
+    mem_fail_at(0, false);
+    assert_slice(consumer_config(c)->name, "aa");
     house_close(house);
 }
 

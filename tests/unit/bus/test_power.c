@@ -219,7 +219,7 @@ static void run_trial(uint64_t seed, const char *consumer, bool ack_all) {
 
 static void test_explicit_acknowledgements_hold_through_power_cuts(void **state) {
     (void)state;
-    for (uint64_t seed = 1; seed <= 60; seed++)
+    for (uint64_t seed = 1; seed <= 200; seed++)
         run_trial(seed,
                   "{'durable_name':'C','ack_policy':'explicit','ack_wait':1000000000,"
                   "'max_ack_pending':-1}",
@@ -228,7 +228,7 @@ static void test_explicit_acknowledgements_hold_through_power_cuts(void **state)
 
 static void test_acknowledgements_of_all_hold_through_power_cuts(void **state) {
     (void)state;
-    for (uint64_t seed = 100; seed < 130; seed++)
+    for (uint64_t seed = 100; seed < 200; seed++)
         run_trial(seed,
                   "{'durable_name':'C','ack_policy':'all','ack_wait':1000000000,"
                   "'max_ack_pending':-1}",
