@@ -21,7 +21,7 @@ struct flow {
     void *source_self, *sink_self;
     struct io_timer timer;
     enum flow_state state;
-    uint64_t next, written, failures, retry_ns, progress_ns;
+    uint64_t next, written, failures, attempt, retry_ns, progress_ns;
     bool source_ended;
     size_t name_len;
     char name[FLOW_NAME_MAX];
@@ -33,6 +33,10 @@ slice flow_name(const struct flow *flow) {
 
 struct bus *flow_bus(const struct flow *flow) {
     return flow->bus;
+}
+
+uint64_t flow_attempt(const struct flow *flow) {
+    return flow->attempt;
 }
 
 struct logger *flow_logger(const struct flow *flow) {
@@ -60,6 +64,7 @@ static void wake_in(struct flow *flow, uint64_t delay_ns) {
 void flow_resumed(struct flow *flow, uint64_t position) {
     check(flow->state == FLOW_RESUMING);
     flow->state = FLOW_RUNNING;
+    flow->attempt = 1;
     flow->next = flow->written = position;
     flow->progress_ns = now_ns(flow);
     flow->source->seek(flow->source_self, position, flow->progress_ns);
@@ -79,7 +84,7 @@ static void end_if_done(struct flow *flow) {
 
 void flow_written(struct flow *flow, uint64_t position) {
     if (flow->state != FLOW_RUNNING || position <= flow->written)
-        return; /* late word of what has been given up meanwhile */
+        return; /* given up meanwhile, or known */
     check(position <= flow->next);
     flow->written = position;
     flow->retry_ns = 0;
@@ -92,10 +97,9 @@ void flow_failed(struct flow *flow, const char *why) {
         return;
     flow->state = FLOW_PAUSED;
     flow->failures++;
-    if (!flow->retry_ns)
-        flow->retry_ns = RETRY_FIRST_NS;
-    else if (flow->retry_ns < RETRY_MAX_NS)
-        flow->retry_ns *= 2;
+    flow->retry_ns = flow->retry_ns ? flow->retry_ns * 2 : RETRY_FIRST_NS;
+    if (flow->retry_ns > RETRY_MAX_NS)
+        flow->retry_ns = RETRY_MAX_NS;
     logger_write(flow->logger, LOG_LEVEL_WARN, "flow", "paused, will try again",
                  "flow=%.*s position=%llu why=%s", slice_fmt(flow_name(flow)),
                  (unsigned long long)flow->written, why);
@@ -119,7 +123,9 @@ static bool move_one(struct flow *flow) {
         return false;
     }
     check(record.position == flow->next);
-    flow->next++; /* before the sink may say that it is written */
+    if (flow->next == flow->written)
+        flow->progress_ns = now_ns(flow); /* the sink owes a word from now on */
+    flow->next++;                         /* before the sink may say that it is written */
     failed = flow->sink->write(flow->sink_self, &record);
     if (failed == 0)
         return flow->state == FLOW_RUNNING;
@@ -149,12 +155,13 @@ static void on_timer(struct io_timer *timer) {
     struct flow *flow = container_of(timer, struct flow, timer);
     if (flow->state == FLOW_PAUSED) {
         flow->state = FLOW_RUNNING;
+        flow->attempt++;
         flow->source_ended = false;
         flow->next = flow->written;
         flow->progress_ns = now_ns(flow);
         flow->source->seek(flow->source_self, flow->next, now_ns(flow));
     }
-    if (flow->next > flow->written && now_ns(flow) - flow->progress_ns > STALL_NS) {
+    if (flow->next > flow->written && now_ns(flow) - flow->progress_ns >= STALL_NS) {
         flow_failed(flow, "the sink has confirmed nothing for 30 s");
         return;
     }
@@ -186,6 +193,7 @@ int flow_start(const struct flow_options *options, struct flow **ret_flow,
             flow->source->close(flow->source_self);
     }
     if (failed) {
+        io_timer_stop(bus_loop(flow->bus), &flow->timer);
         mem_free(flow);
         return failed;
     }

@@ -94,6 +94,9 @@ struct flow_stats flow_stats(const struct flow *flow);
 /* For sinks. */
 slice flow_name(const struct flow *flow);
 struct bus *flow_bus(const struct flow *flow);
+/* Which attempt this is, from 1: another after each failure. What a sink hears of an earlier one it
+   must not pass on, for records of that attempt may be missing below. */
+uint64_t flow_attempt(const struct flow *flow);
 struct logger *flow_logger(const struct flow *flow);
 const struct flow_source *flow_source_of(const struct flow *flow);
 /* The first record not yet known to be safe is the one at POSITION. */
