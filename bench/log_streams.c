@@ -86,7 +86,7 @@ static void append_one(void) {
     bench.sent++;
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static void bench_reads(void) {
     struct log_stream_state state = log_stream_state(bench.stream);
@@ -118,7 +118,7 @@ static void bench_reads(void) {
     printf("%-12s %12llu bytes\n", "read", (unsigned long long)bytes);
 }
 
-/* --- the phases ------------------------------------------------------------------------------- */
+/* --- the phases ------------------------------------------------------------------------------ */
 
 static void finished(void *self) {
     (void)self;

@@ -84,8 +84,7 @@ struct block_bits *log_take_bits(struct log *log) {
     return bits;
 }
 
-/* --- the journal's copy ------------------------------------------------------------------------
- */
+/* --- the journal's copy ---------------------------------------------------------------------- */
 
 static int journal_put(struct log_batch *batch, const struct record *record, const char *encoded,
                        bool reserve) {
@@ -115,8 +114,7 @@ int batch_journal_put(struct log_batch *batch, const struct record *record) {
     return journal_put(batch, record, NULL, false);
 }
 
-/* --- where the next record goes ------------------------------------------------------------------
- */
+/* --- where the next record goes -------------------------------------------------------------- */
 
 static bool plan_fits(struct log_stream *stream, struct stream_plan *plan, uint32_t size) {
     struct block *block = plan->block;
@@ -169,8 +167,7 @@ static int plan_place(struct log_stream *stream, struct stream_plan *plan, uint3
     return failed;
 }
 
-/* --- staging -------------------------------------------------------------------------------------
- */
+/* --- staging --------------------------------------------------------------------------------- */
 
 static int stage_reserve(struct log_batch *batch, struct log_stream *stream, slice subject,
                          uint64_t hash, uint32_t size) {
@@ -280,8 +277,7 @@ int batch_stage_remove(struct log_batch *batch, struct log_stream *stream) {
     return failed;
 }
 
-/* --- applying ------------------------------------------------------------------------------------
- */
+/* --- applying -------------------------------------------------------------------------------- */
 
 static void apply_message(struct log *log, const struct change *change) {
     struct log_stream *stream = change->stream;
@@ -378,8 +374,7 @@ void batch_forget(struct log_batch *batch) {
     batch_over(batch);
 }
 
-/* --- the calls of log.h
- * ---------------------------------------------------------------------------- */
+/* --- the calls of log.h ---------------------------------------------------------------------- */
 
 int log_batch_begin(struct log *log, struct log_batch **ret_batch) {
     struct log_batch *batch = &log->batch;

@@ -201,8 +201,7 @@ uint32_t block_count_from(const struct block *block, uint64_t from) {
     return alive;
 }
 
-/* --- on disk -----------------------------------------------------------------------------------
- */
+/* --- on disk --------------------------------------------------------------------------------- */
 
 void block_header_encode(const struct block_header *h, char *out) {
     record_put_u32(out, BLOCK_MAGIC);

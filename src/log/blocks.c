@@ -84,8 +84,7 @@ void stream_block_remove(struct log_stream *stream, uint32_t index) {
     grave_add(&log->grave, block);
 }
 
-/* --- deaths ------------------------------------------------------------------------------------
- */
+/* --- deaths ---------------------------------------------------------------------------------- */
 
 int stream_deaths_reserve(struct log_stream *stream, uint64_t count) {
     uint64_t held = stream->staged.deaths - stream->visible.deaths;
@@ -135,8 +134,7 @@ uint64_t stream_next_live(const struct log_stream *stream, uint64_t sequence) {
     return stream->staged.last + 1;
 }
 
-/* --- what readers see --------------------------------------------------------------------------
- */
+/* --- what readers see ------------------------------------------------------------------------ */
 
 static void block_leave_if_dead(struct log_stream *stream, uint32_t index) {
     const struct block *block = stream_block(stream, index);

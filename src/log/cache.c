@@ -31,8 +31,7 @@ static struct log_load *load_of(struct list_node *node) {
     return container_of((void **)(void *)waiter, struct log_load, internal);
 }
 
-/* --- the list of clean blocks -------------------------------------------------------------------
- */
+/* --- the list of clean blocks ---------------------------------------------------------------- */
 
 void cache_touch(struct cache *cache, struct block *block) {
     if (list_linked(&block->lru)) {
@@ -86,8 +85,7 @@ static void evict(struct io_task *task) {
         io_timer_start(cache->log->loop, &cache->later, CACHE_LATER_NS, evict_later);
 }
 
-/* --- filling
- * -------------------------------------------------------------------------------------- */
+/* --- filling --------------------------------------------------------------------------------- */
 
 static uint32_t live_bytes_of(const struct block *block) {
     uint32_t bytes = 0;
@@ -178,8 +176,7 @@ int cache_need(struct cache *cache, struct block *block) {
     return cache_fill(cache, block, bytes, capacity, failed);
 }
 
-/* --- loads
- * ------------------------------------------------------------------------------------------ */
+/* --- loads ----------------------------------------------------------------------------------- */
 
 static void deliver_all(struct cache *cache) {
     struct list_node *node;
@@ -318,8 +315,7 @@ void log_load_cancel(struct log *log, struct log_load *load) {
     list_remove(&waiter_of(load)->node);
 }
 
-/* --- the cache as a whole
- * ----------------------------------------------------------------------------- */
+/* --- the cache as a whole -------------------------------------------------------------------- */
 
 int cache_init(struct cache *cache, struct log *log, uint64_t bytes_max) {
     *cache = (struct cache){

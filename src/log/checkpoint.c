@@ -34,7 +34,7 @@ int checkpoint_init(struct checkpoint *c, struct log *log) {
     return io_worker_create(log->loop, "nonet-writer", &c->worker);
 }
 
-/* --- freezing --------------------------------------------------------------------------------- */
+/* --- freezing -------------------------------------------------------------------------------- */
 
 static uint64_t stream_unsaved(const struct log_stream *stream) {
     uint64_t bytes = 0;
@@ -187,8 +187,7 @@ static int freeze(struct checkpoint *c) {
     return failed;
 }
 
-/* --- after it: success and failure
- * ---------------------------------------------------------------- */
+/* --- after it: success and failure ----------------------------------------------------------- */
 
 static void move_block(struct log *log, const struct segment_write *write) {
     struct block *block = write->block;
@@ -315,8 +314,7 @@ static void checkpoint_over(struct checkpoint *c, int failed) {
     }
 }
 
-/* --- the writer
- * ------------------------------------------------------------------------------------- */
+/* --- the writer ------------------------------------------------------------------------------ */
 
 static void checkpoint_run(struct io_job *job) {
     struct checkpoint *c = container_of(job, struct checkpoint, job);
@@ -393,8 +391,7 @@ void checkpoint_synced(struct checkpoint *c, uint64_t position) {
         submit(c);
 }
 
-/* --- when
- * ---------------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------ */
 
 static void idle_fire(struct io_timer *timer) {
     struct checkpoint *c = container_of(timer, struct checkpoint, idle);

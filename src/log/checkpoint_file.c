@@ -27,7 +27,7 @@
 
 static const char checkpoint_magic[8] = {'N', 'O', 'N', 'E', 'T', 'C', 'K', 'P'};
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static int put_room(struct buf *out, size_t size, char **ret_at) {
     int failed = buf_reserve(out, size);

@@ -12,8 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* --- the reader --------------------------------------------------------------------------------
- */
+/* --- the reader ------------------------------------------------------------------------------ */
 
 slice checkpoint_read_bytes(struct checkpoint_reader *r, uint64_t size) {
     if (r->bad || r->rest.len < size) {
@@ -108,8 +107,7 @@ struct checkpoint_block checkpoint_read_block(struct checkpoint_reader *r) {
     return b;
 }
 
-/* --- filling the log
- * -------------------------------------------------------------------------------- */
+/* --- filling the log ------------------------------------------------------------------------- */
 
 static int load_segments(struct log *log, struct checkpoint_reader *r) {
     uint32_t count = checkpoint_read_u32(r);

@@ -102,8 +102,7 @@ bool compact_block(struct block *block) {
     return true;
 }
 
-/* --- merging -------------------------------------------------------------------------------------
- */
+/* --- merging --------------------------------------------------------------------------------- */
 
 static bool may_merge(const struct block *into, const struct block *block) {
     bool unsaved = into->changed || into->stream->in_memory;
@@ -173,8 +172,7 @@ bool compact_merge(struct block *into, struct block *block) {
     return merged;
 }
 
-/* --- streams in RAM
- * ------------------------------------------------------------------------------- */
+/* --- streams in RAM -------------------------------------------------------------------------- */
 
 bool compact_worthwhile(const struct block *block) {
     return block->length > BLOCK_BYTES / 8 && block->live_bytes < block->length / 2;
@@ -209,8 +207,7 @@ void compact_later(struct log_stream *stream) {
         io_timer_start(log->loop, &log->squeeze_timer, COMPACT_SQUEEZE_NS, squeeze_fire);
 }
 
-/* --- segments ------------------------------------------------------------------------------------
- */
+/* --- segments -------------------------------------------------------------------------------- */
 
 /* Worth emptying: mostly dead, and no longer (or not for long enough to matter) being filled. */
 static bool candidate(const struct log *log, const struct segment *segment) {

@@ -36,8 +36,8 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "io/logger.h"
 #include "io/file.h"
+#include "io/logger.h"
 
 #define LOG_FORMAT_VERSION 1u
 #define LOG_SUBJECT_MAX 4096u       /* bytes */
@@ -97,7 +97,7 @@ uint64_t log_position(const struct log *log);
 /* Over the high mark: stop taking in new messages until on_room. */
 bool log_full(const struct log *log);
 
-/* --- batches -------------------------------------------------------------------------------- */
+/* --- batches --------------------------------------------------------------------------------- */
 
 struct log_message {
     slice subject, headers, payload; /* copied; headers are a whole NATS/1.0 block or empty */

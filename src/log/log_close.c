@@ -67,8 +67,7 @@ struct log *log_abandon(struct log *log) {
     return log_free(log);
 }
 
-/* --- in order ----------------------------------------------------------------------------------
- */
+/* --- in order -------------------------------------------------------------------------------- */
 
 static void finish(struct log *log) {
     void (*done)(void *self) = log->close_done;

@@ -127,7 +127,7 @@ static int load(struct log *log, struct error *ret_error) {
     return fresh ? refuse(log, ret_error, -EBADMSG, "format", "is missing") : 0;
 }
 
-/* --- parts ------------------------------------------------------------------------------------ */
+/* --- parts ----------------------------------------------------------------------------------- */
 
 /* The names of the folders themselves, up to the root: any of them may have been made just now.
    Folders above ours that we may not read were not. */

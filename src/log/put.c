@@ -165,8 +165,7 @@ int batch_stage_put(struct log_batch *batch, const struct record *record,
     return 0;
 }
 
-/* --- applying ----------------------------------------------------------------------------------
- */
+/* --- applying -------------------------------------------------------------------------------- */
 
 static void list_stream(struct log *log, struct log_stream *stream) {
     list_push_back(&log->streams, &stream->node);

@@ -70,7 +70,7 @@ static uint64_t place_end(const struct place *place) {
     return place->offset + BLOCK_HEADER_SIZE + place->block->saved_length;
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* Sector by sector; what cannot be read is zeros. */
 static void read_pieces(struct io_file *file, char *out, size_t size, uint64_t offset) {
@@ -103,7 +103,7 @@ static int read_run(struct scan *scan, struct io_file *file, uint64_t offset, si
     return 0;
 }
 
-/* --- counting --------------------------------------------------------------------------------- */
+/* --- counting -------------------------------------------------------------------------------- */
 
 struct count {
     uint32_t live, live_bytes;
@@ -224,8 +224,7 @@ static int scan_run(struct scan *scan, size_t *at) {
     return failed;
 }
 
-/* --- left-overs ----------------------------------------------------------------------------------
- */
+/* --- left-overs ------------------------------------------------------------------------------ */
 
 static int remove_unnamed(void *owner, const char *name) {
     struct log *log = owner;
@@ -257,8 +256,7 @@ int recover_segments(struct log *log, struct error *ret_error) {
     return failed;
 }
 
-/* --- the journal's batches
- * -------------------------------------------------------------------------- */
+/* --- the journal's batches ------------------------------------------------------------------- */
 
 static int replay_stream_change(struct log *log, const struct record *record, slice raw) {
     struct log_batch *batch = &log->batch;

@@ -49,8 +49,7 @@ static void forget_subject(struct log_stream *stream, slice text, uint64_t seque
         subjects_remove(&stream->subjects, e, sequence);
 }
 
-/* --- the front -----------------------------------------------------------------------------------
- */
+/* --- the front ------------------------------------------------------------------------------- */
 
 static int scratch_reserve(struct log *log, uint32_t size) {
     if (log->scratch_size >= size)
@@ -211,8 +210,7 @@ int retention_prepare_trim(struct log_batch *batch, struct log_stream *stream,
     return 0;
 }
 
-/* --- the messages of a subject
- * --------------------------------------------------------------------- */
+/* --- the messages of a subject --------------------------------------------------------------- */
 
 /* The oldest message of E and its size; blocks it needs were loaded while staging. False: unknown.
  */
@@ -247,9 +245,9 @@ void retention_apply_subject(struct log_stream *stream, slice subject, uint64_t 
         uint32_t size = 0;
         if (!oldest_of(stream, e, &sequence, &size))
             return;
-        struct block *block = stream_block_of(stream, sequence);
-        check(block);
-        take_out(stream, block, sequence, size);
+        /* One that was deleted while it could not be read is still known to its subject. */
+        if (stream_lives(stream, sequence))
+            take_out(stream, stream_block_of(stream, sequence), sequence, size);
         bool gone = subject_messages(e) == 1;
         subjects_remove(&stream->subjects, e, sequence);
         if (gone)
@@ -285,8 +283,7 @@ int retention_prepare_append(struct log_batch *batch, struct log_stream *stream,
                          excess(stream->staged.bytes + plan->bytes + size, limits->bytes_max));
 }
 
-/* --- single messages
- * --------------------------------------------------------------------------------- */
+/* --- single messages ------------------------------------------------------------------------- */
 
 int retention_prepare_delete(struct log_batch *batch, struct log_stream *stream,
                              uint64_t sequence) {

@@ -95,8 +95,7 @@ int retention_resolve(struct log_stream *stream, struct subject *e, bool first) 
     return failed;
 }
 
-/* --- a lower limit per subject
- * ----------------------------------------------------------------------- */
+/* --- a lower limit per subject --------------------------------------------------------------- */
 
 struct over_pass {
     struct log_stream *stream;

@@ -82,8 +82,7 @@ void *log_stream_user(const struct log_stream *stream) {
     return stream->user;
 }
 
-/* --- numbers -------------------------------------------------------------------------------------
- */
+/* --- numbers --------------------------------------------------------------------------------- */
 
 /* The time of the first message; its block's first time where its bytes are not at hand. */
 static int64_t first_time(const struct log_stream *stream, uint64_t first) {
@@ -123,8 +122,7 @@ struct log_stream_state log_stream_staged(const struct log_stream *stream) {
     return state_of(stream, &stream->staged);
 }
 
-/* --- subjects
- * -------------------------------------------------------------------------------------- */
+/* --- subjects -------------------------------------------------------------------------------- */
 
 static struct log_subject_state subject_state(const struct log_stream *stream,
                                               const struct subject *e) {

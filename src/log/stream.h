@@ -32,9 +32,9 @@ struct log_stream_state {
     uint64_t messages, bytes;               /* visible, live; bytes as stored */
     uint64_t first_sequence, last_sequence; /* first > last: empty */
     int64_t first_time_ns, last_time_ns;
-    uint64_t deleted;                       /* holes between first and last */
+    uint64_t deleted; /* holes between first and last */
     uint64_t subjects;
-    uint64_t damaged;                       /* records found unreadable */
+    uint64_t damaged; /* records found unreadable */
 };
 
 struct log_subject_state {
@@ -70,7 +70,7 @@ must_use int log_seek(struct log *log, struct log_stream *stream, slice filter, 
                       struct log_record *ret_record);
 
 /* The first sequence whose time is at or after TIME_NS, or last + 1. 0, or -EINPROGRESS with
-   *ret_sequence = what to load. */
+ *ret_sequence = what to load. */
 must_use int log_seek_time(struct log *log, struct log_stream *stream, int64_t time_ns,
                            uint64_t *ret_sequence);
 

@@ -61,7 +61,6 @@ struct log_stream {
     bool in_memory;
     bool listed;  /* its creation is committed */
     bool removed; /* its removal is committed */
-    bool large;   /* used to fill segments of its own at the checkpoint being made */
     char *name;
     uint32_t name_len;
     slice config;

@@ -94,8 +94,7 @@ int log_read(struct log *log, struct log_stream *stream, uint64_t sequence,
     return 0;
 }
 
-/* --- seeking -----------------------------------------------------------------------------------
- */
+/* --- seeking --------------------------------------------------------------------------------- */
 
 /* Where to start and whether at all, by what the subject's entry says. */
 static bool seek_start(struct log_stream *stream, slice filter, uint64_t *from) {

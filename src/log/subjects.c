@@ -75,7 +75,7 @@ void subjects_clear(struct subjects *s) {
     s->count = s->live_bytes = s->dead_bytes = 0;
 }
 
-/* --- slots --------------------------------------------------------------------------------- */
+/* --- slots ----------------------------------------------------------------------------------- */
 
 static uint32_t slot_home(const struct subjects *s, uint32_t hash) {
     return hash >> (32 - s->bits);
@@ -161,7 +161,7 @@ struct subject *subjects_find(const struct subjects *s, slice text, uint64_t has
     return NULL;
 }
 
-/* --- chunks -------------------------------------------------------------------------------- */
+/* --- chunks ---------------------------------------------------------------------------------- */
 
 static int chunk_array_grow(struct subjects *s) {
     uint32_t room = s->chunk_room ? s->chunk_room * 2 : 1;

@@ -73,8 +73,7 @@ static int read_all(struct verify *v, struct io_file *file, uint64_t offset, siz
     return 0;
 }
 
-/* --- blocks ------------------------------------------------------------------------------------
- */
+/* --- blocks ---------------------------------------------------------------------------------- */
 
 /* Which bit is the sequence's, or that of the next one that the block has: see block.h. */
 static uint64_t reference_at(const struct reference *r, uint64_t sequence) {
@@ -147,8 +146,7 @@ static int judge_block(struct verify *v, const char *path, struct io_file *file,
     return 0;
 }
 
-/* --- what lies between them ----------------------------------------------------------------------
- */
+/* --- what lies between them ------------------------------------------------------------------ */
 
 /* A dead copy at *AT is judged and passed. *RET_PASSED false: there is none. */
 static int judge_dead(struct verify *v, const char *path, struct io_file *file, uint64_t end,
@@ -255,8 +253,7 @@ static int judge_segment(struct verify *v, const struct checkpoint_segment *segm
     return failed;
 }
 
-/* --- the checkpoint ------------------------------------------------------------------------------
- */
+/* --- the checkpoint -------------------------------------------------------------------------- */
 
 static int add_reference(struct verify *v, const struct reference *reference) {
     if (v->count == v->room) {
@@ -358,8 +355,7 @@ static int judge_checkpoints(struct verify *v) {
     return judge_state(v, slice_make(text, size), "checkpoint");
 }
 
-/* --- the rest
- * --------------------------------------------------------------------------------------- */
+/* --- the rest -------------------------------------------------------------------------------- */
 
 static int judge_format(struct verify *v) {
     char path[LOG_PATH_MAX];

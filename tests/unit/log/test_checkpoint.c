@@ -156,8 +156,7 @@ static void test_dead_segments_are_removed(void **state) {
     desk_free(desk);
 }
 
-/* --- when it fails ------------------------------------------------------------------------------
- */
+/* --- when it fails --------------------------------------------------------------------------- */
 
 static void test_a_failed_checkpoint_loses_nothing_and_is_tried_again(void **state) {
     (void)state;

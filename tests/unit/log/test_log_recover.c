@@ -2,8 +2,7 @@
 
 /* Owners' state, and a long random life against a naive model, with little memory. */
 
-/* --- owners
- * ---------------------------------------------------------------------------------------- */
+/* --- owners ---------------------------------------------------------------------------------- */
 
 struct counter {
     uint64_t value, replayed, restored;
@@ -83,8 +82,7 @@ static void test_owners_get_their_snapshot_and_then_every_delta(void **state) {
     desk_free(desk);
 }
 
-/* --- a long life
- * -------------------------------------------------------------------------------------- */
+/* --- a long life ----------------------------------------------------------------------------- */
 
 #define STREAMS 3u
 #define MESSAGES 6000u

@@ -38,8 +38,7 @@ static struct log_subject_state subject_of(struct log_stream *stream, const char
     return out;
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static void test_a_seek_finds_the_next_match_in_memory_and_on_disk(void **state) {
     (void)state;
@@ -192,8 +191,7 @@ static void test_subjects_are_visited_by_filter(void **state) {
     desk_free(desk);
 }
 
-/* --- deleting ------------------------------------------------------------------------------------
- */
+/* --- deleting -------------------------------------------------------------------------------- */
 
 static void test_a_deleted_message_is_shown_until_the_deletion_is_synced(void **state) {
     (void)state;
@@ -292,8 +290,7 @@ static void test_a_trim_past_the_end_empties_and_moves_the_next_sequence(void **
     desk_free(desk);
 }
 
-/* --- limits
- * ---------------------------------------------------------------------------------------- */
+/* --- limits ---------------------------------------------------------------------------------- */
 
 static void test_messages_max_drops_the_oldest(void **state) {
     (void)state;
