@@ -575,17 +575,6 @@ void consumers_on_visible(struct stream *stream) {
     }
 }
 
-int consumers_remove_all(struct stream *stream, struct log_batch *batch) {
-    const struct map_entry *entry;
-    int failed = 0;
-    for (size_t at = 0; !failed && (entry = map_next(&stream->consumers, &at));) {
-        const struct consumer *c = entry->value;
-        if (c->journalled)
-            failed = consumer_put_removed(batch, c->id);
-    }
-    return failed;
-}
-
 void consumers_free_all(struct stream *stream) {
     const struct map_entry *entry;
     const char *why = stream->streams->ended ? NULL : "Consumer Deleted";

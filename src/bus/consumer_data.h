@@ -55,7 +55,7 @@ struct consumer_request {
 
 /* What consumer_count.c knew last. */
 struct consumer_count {
-    uint64_t count, last, deleted, looked_ns;
+    uint64_t count, last, deleted, ask_at;
     bool known, exact;
 };
 

@@ -216,16 +216,19 @@ static int strip_payload(struct consumer *c, struct bus_message *m) {
     return failed;
 }
 
-/* Notes what follows from the delivery. Not 0: it must not happen now. */
+/* Notes what follows from the delivery. Not 0: it must not happen now; -ENOENT: not at all, for
+   somebody who was told that his request is over has seen to the message meanwhile. */
 static int note(struct consumer *c, const struct delivery *d) {
     uint64_t sequence = d->record->sequence;
     uint64_t deadline = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, d->deliveries);
     int failed;
     if (d->deliveries > 1) {
+        struct pending_entry *entry = pending_find(&c->pending, sequence);
+        if (!entry || !entry->due)
+            return -ENOENT;
         failed = consumer_note_redelivered(c, sequence, d->consumer_sequence, d->deliveries);
         if (failed)
             return failed;
-        struct pending_entry *entry = pending_find(&c->pending, sequence);
         pending_not_due(&c->pending, entry);
         pending_delivered_again(&c->pending, entry, d->deliveries);
         entry->deadline_ns = deadline;
@@ -275,9 +278,10 @@ static enum outcome hand_out(struct consumer *c, const struct log_record *record
     streams_hold(streams); /* from here on strangers are called, and the record must stay */
     struct consumer_request *request = consumer_pull_next(c, size);
     enum outcome outcome = request ? SENT : c->gone ? GONE : NO_REQUEST;
-    if (request && note(c, &d)) {
+    int failed = request ? note(c, &d) : 0;
+    if (failed) {
         consumer_pull_not_served(c, request, size);
-        outcome = WAIT_LONG;
+        outcome = failed == -ENOENT ? PASSED : WAIT_LONG;
     } else if (request) {
         bus_publish_to(streams->bus, slice_make(request->reply, request->reply_len), m,
                        &request->route);

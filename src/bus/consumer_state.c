@@ -109,6 +109,24 @@ int consumer_put_removed(struct log_batch *batch, uint64_t id) {
                            slice_make(bytes, 1 + consumer_codec_put_number(bytes + 1, id)));
 }
 
+/* One delta for all of them, for a batch has fewer changes than a stream may have consumers. */
+int consumers_remove_all(struct stream *stream, struct log_batch *batch) {
+    _cleanup_buf_ struct buf b = buf_make(CONSUMERS_PER_STREAM_MAX * (1ul + CODEC_NUMBER_MAX));
+    const struct map_entry *entry;
+    int failed = 0;
+    for (size_t at = 0; !failed && (entry = map_next(&stream->consumers, &at));) {
+        const struct consumer *c = entry->value;
+        if (!c->journalled)
+            continue;
+        failed = buf_append_byte(&b, CODEC_REMOVED);
+        if (!failed)
+            failed = consumer_codec_add_number(&b, c->id);
+    }
+    if (!failed && b.len)
+        failed = log_batch_delta(batch, CODEC_OWNER_ID, buf_slice(&b));
+    return failed;
+}
+
 int consumers_put_nothing(struct log_batch *batch) {
     char byte = CODEC_NOTHING;
     return log_batch_delta(batch, CODEC_OWNER_ID, slice_make(&byte, 1));

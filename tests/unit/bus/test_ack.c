@@ -295,6 +295,36 @@ static void test_a_message_that_was_deleted_is_not_delivered_again(void **state)
     shop_close(&shop);
 }
 
+/* Who hears that his request has expired acknowledges, from inside, just the message that was about
+   to be delivered again. */
+static void ack_the_first(struct catcher *catcher, const struct bus_message *message) {
+    if (message->headers.len && !message->reply.len && catcher->self)
+        kit_ack(catcher->self, 0, "+ACK", NULL);
+}
+
+static void test_a_message_may_be_acknowledged_just_before_it_comes_again(void **state) {
+    (void)state;
+    struct shop shop;
+    shop_open(&shop, 1, 1, WAIT_1S);
+    struct catcher other;
+    catcher_open(&other, shop.house->bus[0], "_INBOX.other", NULL);
+    other.also = ack_the_first;
+    other.self = &shop.inbox;
+    kit_pull(shop.c, "_INBOX.me", 1, 0);
+    expect_messages(&shop, 1);
+    struct consumer_pull small = {
+        .reply = slice_lit("_INBOX.other"), .batch = 1, .bytes_max = 1}; /* too small: a 409 */
+    consumer_pull(shop.c, &small);
+    kit_pull(shop.c, "_INBOX.me", 1, 0);
+    house_run(shop.house, 3 * SIM_SECOND);
+    assert_int_equal(other.count, 1);
+    assert_int_equal(shop.inbox.count, 1);
+    assert_int_equal(consumer_info(shop.c).ack_pending, 0);
+    assert_int_equal(consumer_info(shop.c).waiting, 1);
+    catcher_close(&other);
+    shop_close(&shop);
+}
+
 static void test_nonsense_is_ignored(void **state) {
     (void)state;
     struct shop shop;
@@ -339,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_after_max_deliver_a_message_is_left_behind_with_an_advisory),
         cmocka_unit_test(test_a_refusal_may_be_the_last_delivery),
         cmocka_unit_test(test_a_message_that_was_deleted_is_not_delivered_again),
+        cmocka_unit_test(test_a_message_may_be_acknowledged_just_before_it_comes_again),
         cmocka_unit_test(test_nonsense_is_ignored),
         cmocka_unit_test(test_consumers_in_memory_acknowledge_at_once),
     };
