@@ -72,8 +72,8 @@ struct config_auth {
 struct config_stream {
     struct conf_item item;
     slice description;
-    struct conf_array subjects;      /* of slice */
-    int discard, storage; /* enums of bus/streams.h; storage 1 = memory */
+    struct conf_array subjects; /* of slice */
+    int discard, storage;       /* enums of bus/streams.h; storage 1 = memory */
     uint64_t max_age_ns, max_bytes, max_msg_size, duplicate_window_ns; /* 0 = without limit */
     int64_t max_msgs, max_msgs_per_subject, max_consumers;             /* 0 = without limit */
     bool discard_new_per_subject, allow_direct, deny_delete, deny_purge, no_ack;

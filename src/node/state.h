@@ -110,11 +110,9 @@ _Noreturn void node_fatal(const struct error *error);
    streams follow in the background. */
 must_use int node_reload(struct node *node, struct error *ret_error);
 void reload_refused(struct node *node, const struct error *error);
-
-/* welcome.c: what `nonet run` prints on a terminal. */
+/* welcome.c */
 void node_welcome(struct node *node);
 void node_farewell(struct node *node);
-
 /* figures.c */
 must_use int figures_open(struct node *node, struct error *ret_error);
 void figures_start(struct node_shard *shard);

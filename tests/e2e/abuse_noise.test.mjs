@@ -1,5 +1,5 @@
-// Random bytes, and protocol lines with bytes changed, on every listener: no crash, no leak (where the
-// binary is built with the sanitizers), no flood of log lines, and the honest are served.
+// Random bytes, and protocol lines with bytes changed, on every listener: no crash, no leak (where
+// the binary is built with the sanitizers), no flood of log lines, and the honest are served.
 //
 // $ABUSE_SECONDS is how long (8), $ABUSE_SEED repeats a run.
 
@@ -55,13 +55,29 @@ const JSON_BODIES = [
   '',
 ];
 const JS_SUBJECTS = [
-  ...['INFO', 'STREAM.NAMES', 'STREAM.LIST', 'STREAM.CREATE.S', 'STREAM.CREATE.M', 'STREAM.INFO.S'],
+  ...[
+    'INFO',
+    'STREAM.NAMES',
+    'STREAM.LIST',
+    'STREAM.CREATE.S',
+    'STREAM.CREATE.M',
+    'STREAM.INFO.S',
+  ],
   ...['STREAM.UPDATE.S', 'STREAM.MSG.GET.S', 'STREAM.MSG.DELETE.S', 'STREAM.PURGE.S'],
   ...['STREAM.DELETE.S', 'DIRECT.GET.M', 'DIRECT.GET.M.m.1', 'CONSUMER.CREATE.S'],
   ...['CONSUMER.DURABLE.CREATE.S.C', 'CONSUMER.CREATE.S.C.s.1', 'CONSUMER.INFO.S.C'],
   ...['CONSUMER.NAMES.S', 'CONSUMER.LIST.S', 'CONSUMER.DELETE.S.C', 'CONSUMER.MSG.NEXT.S.C'],
 ];
-const ACKS = ['+ACK', '-NAK', '+WPI', '+TERM', '+NXT', '+NXT {"batch":2}', '-NAK {"delay":1000}', ''];
+const ACKS = [
+  '+ACK',
+  '-NAK',
+  '+WPI',
+  '+TERM',
+  '+NXT',
+  '+NXT {"batch":2}',
+  '-NAK {"delay":1000}',
+  '',
+];
 const HEADERS = [
   'NATS/1.0\r\nNats-Msg-Id: 7\r\n\r\n',
   'NATS/1.0\r\nNats-Expected-Last-Sequence: 3\r\n\r\n',
@@ -76,7 +92,12 @@ function mutate(random, text) {
     const at = random.below(bytes.length);
     const to = at + 1 + random.below(8);
     bytes = random.of([
-      () => Buffer.concat([bytes.subarray(0, at), random.bytes(1 + random.below(4)), bytes.subarray(at)]),
+      () =>
+        Buffer.concat([
+          bytes.subarray(0, at),
+          random.bytes(1 + random.below(4)),
+          bytes.subarray(at),
+        ]),
       () => Buffer.concat([bytes.subarray(0, at), bytes.subarray(to)]),
       () => Buffer.concat([bytes.subarray(0, to), bytes.subarray(at)]),
       () => {
@@ -89,7 +110,7 @@ function mutate(random, text) {
   return bytes;
 }
 
-// Mutated one time of SHARE: a line that is wrong ends the connection, a body that is wrong does not.
+// Mutated one time of SHARE: a wrong line ends the connection, a wrong body does not.
 const some = (random, share, text) =>
   random.below(share) ? text : mutate(random, text).toString('latin1');
 
@@ -108,15 +129,30 @@ const natsLines = (random) => {
     () => pub(`s.${number}`, 'in.1', 'x'.repeat(random.below(300))),
     () => pub(`m.${number}`, 'in.1', 'y'),
     () => hpub(`s.${number}`, some(random, 3, random.of(HEADERS)), 'z'),
-    () => pub(`$JS.API.${random.of(JS_SUBJECTS)}`, 'in.1', some(random, 3, random.of(JSON_BODIES))),
+    () =>
+      pub(`$JS.API.${random.of(JS_SUBJECTS)}`, 'in.1', some(random, 3, random.of(JSON_BODIES))),
     () => pub(`$JS.ACK.S.C.1.${number}.${number}.1.0`, 'in.1', some(random, 3, random.of(ACKS))),
-    () => pub(`$SYS.REQ.${random.of(['USER.INFO', 'SERVER.PING', 'SERVER.PING.CONNZ'])}`, 'in.1', some(random, 3, '{}')),
+    () =>
+      pub(
+        `$SYS.REQ.${random.of(['USER.INFO', 'SERVER.PING', 'SERVER.PING.CONNZ'])}`,
+        'in.1',
+        some(random, 3, '{}'),
+      ),
     () => pub(`$SRV.${random.of(['PING', 'INFO', 'STATS'])}`, 'in.1', ''),
   ])();
 };
 
 const httpLines = (host) => (random) => {
-  const path = random.of(['/healthz', '/varz', '/connz?subs=1', '/subsz?subs=1', '/jsz', '/metrics', '/v1/status', '/x']);
+  const path = random.of([
+    '/healthz',
+    '/varz',
+    '/connz?subs=1',
+    '/subsz?subs=1',
+    '/jsz',
+    '/metrics',
+    '/v1/status',
+    '/x',
+  ]);
   const head = (method, fields) => `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`;
   return random.of([
     () => head('GET', ''),
@@ -131,7 +167,10 @@ const httpLines = (host) => (random) => {
 // One connection after the other until DEADLINE, each told lines until the server has had enough.
 async function babble(random, port, lines, deadline) {
   while (Date.now() < deadline) {
-    const socket = net.connect(port, '127.0.0.1').on('error', () => {}).on('data', () => {});
+    const socket = net
+      .connect(port, '127.0.0.1')
+      .on('error', () => {})
+      .on('data', () => {});
     let open = true;
     socket.on('close', () => (open = false));
     const raw = random.below(8) === 0;
@@ -139,7 +178,10 @@ async function babble(random, port, lines, deadline) {
     for (let i = 0; i < 60 && open && Date.now() < deadline; i++) {
       const count = 1 + random.below(6);
       for (let j = 0; j < count; j++) {
-        const bytes = Buffer.from(raw ? random.bytes(1 + random.below(400)) : some(random, 16, lines(random)), 'latin1');
+        const bytes = Buffer.from(
+          raw ? random.bytes(1 + random.below(400)) : some(random, 16, lines(random)),
+          'latin1',
+        );
         const cut = random.below(bytes.length + 1);
         socket.write(bytes.subarray(0, cut));
         if (random.below(4) === 0) await sleep(1);
@@ -168,7 +210,9 @@ check(`abuse: noise for ${SECONDS} s (ABUSE_SEED=${SEED})`, async (t) => {
   assert.equal(server.exit, null, server.tail());
   const p99 = honest.p99();
   const resident = residentMib(server);
-  t.diagnostic(`p99 ${p99.toFixed(1)} ms, ${resident.toFixed(0)} MiB, ${server.log.length} bytes of log`);
+  t.diagnostic(
+    `p99 ${p99.toFixed(1)} ms, ${resident.toFixed(0)} MiB, ${server.log.length} bytes of log`,
+  );
   assert.ok(SANITIZED || resident < RESIDENT_MIB_MAX, `${resident} MiB`);
   await honest.stop();
   assert.ok(server.log.length < LOG_BYTES_MAX, `${server.log.length} bytes of log`);

@@ -16,7 +16,10 @@ function config(rate) {
   const changed = text
     .replace('rate: 10000/s', `rate: ${rate}/s, limit: ${EVENTS}`)
     .replace('command: node service.mjs', `command: node service.mjs\n    directory: ${example}`);
-  assert.ok(changed.includes('limit') && changed.includes('directory'), 'the example has changed');
+  assert.ok(
+    changed.includes('limit') && changed.includes('directory'),
+    'the example has changed',
+  );
   return changed;
 }
 
@@ -28,9 +31,12 @@ async function counts(jsm) {
   return found;
 }
 
-const complete = (jsm) => until(
-  async () => Object.values(await counts(jsm)).reduce((sum, count) => sum + count) >= EVENTS,
-  'all events', 30_000);
+const complete = (jsm) =>
+  until(
+    async () => Object.values(await counts(jsm)).reduce((sum, count) => sum + count) >= EVENTS,
+    'all events',
+    30_000,
+  );
 
 // Everything in STREAM, in order; sequences are dense and ids differ.
 async function readAll(js, stream, count) {
@@ -54,12 +60,17 @@ check('counts are exact, and the service answers what the streams hold', async (
   assert.deepEqual(await counts(jsm), EXPECTED);
   const auctions = await readAll(js, 'AUCTIONS', EXPECTED.AUCTIONS);
   const bids = await readAll(js, 'BIDS', EXPECTED.BIDS);
-  assert.deepEqual(auctions.map(({ id }) => id), auctions.map((_, i) => 1000 + i));
-  const ask = async (id) => (await nc.request(`auction.get.${id}`, '', { timeout: 5000 }));
+  assert.deepEqual(
+    auctions.map(({ id }) => id),
+    auctions.map((_, i) => 1000 + i),
+  );
+  const ask = async (id) => await nc.request(`auction.get.${id}`, '', { timeout: 5000 });
   const known = async () => {
     const answer = await ask(1007).catch(() => null);
     const found = answer?.data.length ? answer.json() : null;
-    return found?.complete && found.bids === bids.filter(({ auction }) => auction === 1007).length;
+    return (
+      found?.complete && found.bids === bids.filter(({ auction }) => auction === 1007).length
+    );
   };
   await until(known, 'the service to have read all', 20_000);
   for (const id of [1000, 1007, 1150, 1299]) {
@@ -67,9 +78,7 @@ check('counts are exact, and the service answers what the streams hold', async (
     const { extra, ...auction } = auctions[id - 1000];
     const price = Math.max(...own.map((bid) => bid.price));
     const best = own.find((bid) => bid.price === price);
-    const highest = own.length
-      ? { price, bidder: best.bidder, date_time: best.date_time }
-      : null;
+    const highest = own.length ? { price, bidder: best.bidder, date_time: best.date_time } : null;
     const expected = { ...auction, bids: own.length, highest, complete: true };
     assert.deepEqual((await ask(id)).json(), expected);
   }
@@ -96,17 +105,27 @@ check('killed again and again, it ends with every event exactly once', async (t)
   await complete(jsm);
   assert.deepEqual(await counts(jsm), EXPECTED);
   const auctions = await readAll(js, 'AUCTIONS', EXPECTED.AUCTIONS);
-  assert.deepEqual(auctions.map(({ id }) => id), auctions.map((_, i) => 1000 + i));
+  assert.deepEqual(
+    auctions.map(({ id }) => id),
+    auctions.map((_, i) => 1000 + i),
+  );
   await readAll(js, 'BIDS', EXPECTED.BIDS);
-  await until(async () => {
-    const answer = await nc.request('auction.get.1299', '', { timeout: 2000 }).catch(() => null);
-    return answer?.data.length && answer.json().complete;
-  }, 'the service, started again', 20_000);
+  await until(
+    async () => {
+      const answer = await nc
+        .request('auction.get.1299', '', { timeout: 2000 })
+        .catch(() => null);
+      return answer?.data.length && answer.json().complete;
+    },
+    'the service, started again',
+    20_000,
+  );
 });
 
 check('the service is started again when it is killed', async (t) => {
   const node = await startNonet(t, { config: config(10_000) });
-  const pids = () => [...node.log.matchAll(/service\s+started name=auctions pid=(\d+)/g)].map((m) => +m[1]);
+  const pids = () =>
+    [...node.log.matchAll(/service\s+started name=auctions pid=(\d+)/g)].map((m) => +m[1]);
   const nc = await node.connect(t);
   const served = async () => {
     const answer = await nc.request('auction.get.1000', '', { timeout: 2000 }).catch(() => null);

@@ -59,10 +59,16 @@ onBoth('cli', {}, (it) => {
     const expected = { subject: 'j', published: 1, bytes: 0, elapsed_ms: 0 };
     assert.deepEqual({ ...line, elapsed_ms: 0 }, expected);
     assert.equal(await sub.ended, 0);
-    assert.deepEqual(sub.stdout.trim().split('\n').map((text) => JSON.parse(text)), [
-      { subject: 'j', reply: 'r', headers: { K: ['v', 'w'] }, payload: '{"x":1}' },
-      { subject: 'j', payload: '' },
-    ]);
+    assert.deepEqual(
+      sub.stdout
+        .trim()
+        .split('\n')
+        .map((text) => JSON.parse(text)),
+      [
+        { subject: 'j', reply: 'r', headers: { K: ['v', 'w'] }, payload: '{"x":1}' },
+        { subject: 'j', payload: '' },
+      ],
+    );
   });
 
   it('stdin is the payload, byte for byte', async (t, server) => {
@@ -129,8 +135,13 @@ onBoth('cli', {}, (it) => {
     t.after(() => listener.close());
     const through = { url: `nats://127.0.0.1:${listener.address().port}` };
     const mark = path.join(temporaryFolder(), 'started');
-    const reply = await answer(t, through, 'lost', '--command',
-      `echo $$ >${mark}; exec sleep 1000`);
+    const reply = await answer(
+      t,
+      through,
+      'lost',
+      '--command',
+      `echo $$ >${mark}; exec sleep 1000`,
+    );
     const asking = run(['req', 'lost', '--server', server.url, '--timeout', '300ms']);
     const written = () => fs.existsSync(mark) && fs.readFileSync(mark, 'utf8').trim();
     const child = Number(await until(written));
@@ -166,20 +177,37 @@ onBoth('cli', {}, (it) => {
     assert.equal((await json(server, ...twice)).seq, 2);
     assert.match(await good(server, ...twice), /seq 2 \(it had been stored before\)/);
     const many = await json(server, 'pub', 't', 'many', '--durable', '--count', '50');
-    assert.deepEqual({ ...many, elapsed_ms: 0 }, { subject: 't', published: 50, bytes: 200,
-      stream: 'S', first_seq: 3, seq: 52, duplicates: 0, elapsed_ms: 0 });
+    assert.deepEqual(
+      { ...many, elapsed_ms: 0 },
+      {
+        subject: 't',
+        published: 50,
+        bytes: 200,
+        stream: 'S',
+        first_seq: 3,
+        seq: 52,
+        duplicates: 0,
+        elapsed_ms: 0,
+      },
+    );
     const info = await good(server, 'stream', 'info', 'S');
     assert.match(info, /^messages +52$/m);
     assert.match(info, /^max age +1h$/m);
     assert.match(await good(server, 'stream', 'ls'), /^NAME .*\nS +s\.>, t +52 /);
     assert.equal((await json(server, 'stream', 'ls')).streams[0].state.messages, 52);
-    assert.match(await good(server, 'stream', 'view', 'S', '--count', '2', '--headers'),
-      /^1 \d{4}-\S+Z s\.a one\n2 \S+ s\.b two\n {2}Nats-Msg-Id: x\n$/);
+    assert.match(
+      await good(server, 'stream', 'view', 'S', '--count', '2', '--headers'),
+      /^1 \d{4}-\S+Z s\.a one\n2 \S+ s\.b two\n {2}Nats-Msg-Id: x\n$/,
+    );
     assert.equal(await good(server, 'stream', 'view', 'S', '--from', '52', '--raw'), 'many\n');
     const found = await json(server, 'stream', 'view', 'S', '--subject', 's.b');
-    assert.deepEqual({ ...found, time: '' }, { seq: 2, time: '', subject: 's.b',
-      headers: { 'Nats-Msg-Id': ['x'] }, payload: 'two' });
-    assert.deepEqual(await json(server, 'stream', 'purge', 'S', '--subject', 't'), { purged: 50 });
+    assert.deepEqual(
+      { ...found, time: '' },
+      { seq: 2, time: '', subject: 's.b', headers: { 'Nats-Msg-Id': ['x'] }, payload: 'two' },
+    );
+    assert.deepEqual(await json(server, 'stream', 'purge', 'S', '--subject', 't'), {
+      purged: 50,
+    });
     assert.deepEqual(await json(server, 'stream', 'purge', 'S', '--before', '2'), { purged: 1 });
     assert.deepEqual(await json(server, 'stream', 'rm', 'S'), { deleted: 'S' });
     assert.match(await bad(server, 'stream', 'info', 'S'), /stream not found/);
@@ -196,7 +224,7 @@ onBoth('cli', {}, (it) => {
     await good(server, 'stream', 'rm', 'F');
   });
 
-  it('a message over the server\'s limit is refused here', async (t, server) => {
+  it("a message over the server's limit is refused here", async (t, server) => {
     const { status, stderr } = await new Promise((resolve) => {
       const stdio = ['pipe', 'ignore', 'pipe'];
       const child = spawn(BINARY, ['pub', 'a', '--server', server.url], { stdio });
@@ -210,9 +238,12 @@ onBoth('cli', {}, (it) => {
   });
 
   it('bench measures without losing anything, and leaves nothing behind', async (t, server) => {
-    for (const args of [['core', '--subscribers', '2', '--threads', '2'],
-      ['request', '--in-flight', '4'], ['publish', '--publishers', '3'],
-      ['consume', '--subscribers', '2']]) {
+    for (const args of [
+      ['core', '--subscribers', '2', '--threads', '2'],
+      ['request', '--in-flight', '4'],
+      ['publish', '--publishers', '3'],
+      ['consume', '--subscribers', '2'],
+    ]) {
       const got = await json(server, 'bench', ...args, '--count', '2000', '--size', '16');
       assert.equal(got.messages, args[0] === 'core' ? 4000 : 2000);
       assert.ok(got.rate > 0);
@@ -222,65 +253,99 @@ onBoth('cli', {}, (it) => {
   });
 });
 
-onBoth('cli with users', {
-  config: `auth:
+onBoth(
+  'cli with users',
+  {
+    config: `auth:
   users:
     - {user: ann, password: secret, publish: {allow: ["ok.>"]}}
 `,
-  nats: `authorization {
+    nats: `authorization {
   users: [{user: ann, password: secret, permissions: {publish: "ok.>"}}]
 }
 `,
-}, (it) => {
-  const url = (server, who) => ({ url: server.url.replace('://', `://${who}@`) });
+  },
+  (it) => {
+    const url = (server, who) => ({ url: server.url.replace('://', `://${who}@`) });
 
-  it('the right password is let in, from the URL and from options', async (t, server) => {
-    await good(url(server, 'ann:secret'), 'pub', 'ok.a', 'x');
-    await good(server, 'pub', 'ok.a', 'x', '--user', 'ann', '--password', 'secret');
-  });
+    it('the right password is let in, from the URL and from options', async (t, server) => {
+      await good(url(server, 'ann:secret'), 'pub', 'ok.a', 'x');
+      await good(server, 'pub', 'ok.a', 'x', '--user', 'ann', '--password', 'secret');
+    });
 
-  it('a wrong one is told, and never shown', async (t, server) => {
-    for (const who of ['ann:guess', 'bob:guess', 'guess']) {
-      const words = await bad(url(server, who), 'pub', 'ok.a', 'x');
-      assert.match(words, /refuses this login: Authorization Violation\n {2}hint: /);
-      assert.doesNotMatch(words, /guess/);
-    }
-    assert.match(await bad(server, 'pub', 'ok.a', 'x'), /refuses this login/);
-  });
+    it('a wrong one is told, and never shown', async (t, server) => {
+      for (const who of ['ann:guess', 'bob:guess', 'guess']) {
+        const words = await bad(url(server, who), 'pub', 'ok.a', 'x');
+        assert.match(words, /refuses this login: Authorization Violation\n {2}hint: /);
+        assert.doesNotMatch(words, /guess/);
+      }
+      assert.match(await bad(server, 'pub', 'ok.a', 'x'), /refuses this login/);
+    });
 
-  it('what is not permitted fails', async (t, server) => {
-    assert.match(await bad(url(server, 'ann:secret'), 'pub', 'no', 'x'), /Permissions Violation/);
-  });
-});
+    it('what is not permitted fails', async (t, server) => {
+      assert.match(
+        await bad(url(server, 'ann:secret'), 'pub', 'no', 'x'),
+        /Permissions Violation/,
+      );
+    });
+  },
+);
 
 const keys = temporaryFolder();
-execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
-  '-nodes', '-days', '2', '-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1',
-  '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: keys, stdio: 'ignore' });
+execFileSync(
+  'openssl',
+  [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=test',
+    '-addext',
+    'subjectAltName=IP:127.0.0.1',
+    '-keyout',
+    'key.pem',
+    '-out',
+    'cert.pem',
+  ],
+  { cwd: keys, stdio: 'ignore' },
+);
 const pem = (name) => fs.readFileSync(path.join(keys, name), 'utf8');
 
-onBoth('cli over tls', {
-  config: 'listen: {nats: {tls: {cert: cert.pem, key: key.pem}}}\n',
-  nats: 'tls { cert_file: cert.pem, key_file: key.pem }\n',
-  files: { 'cert.pem': pem('cert.pem'), 'key.pem': pem('key.pem') },
-}, (it) => {
-  const trust = ['--tls-ca', path.join(keys, 'cert.pem')];
+onBoth(
+  'cli over tls',
+  {
+    config: 'listen: {nats: {tls: {cert: cert.pem, key: key.pem}}}\n',
+    nats: 'tls { cert_file: cert.pem, key_file: key.pem }\n',
+    files: { 'cert.pem': pem('cert.pem'), 'key.pem': pem('key.pem') },
+  },
+  (it) => {
+    const trust = ['--tls-ca', path.join(keys, 'cert.pem')];
 
-  it('a server that nobody vouches for is not talked to', async (t, server) => {
-    assert.match(await bad(server, 'pub', 'a', 'x'), /TLS with .* failed: .*\n {2}hint: --tls-ca/);
-  });
+    it('a server that nobody vouches for is not talked to', async (t, server) => {
+      assert.match(
+        await bad(server, 'pub', 'a', 'x'),
+        /TLS with .* failed: .*\n {2}hint: --tls-ca/,
+      );
+    });
 
-  it('with its authority, or by saying that it does not matter, it is', async (t, server) => {
-    await good(server, 'pub', 'a', 'x', ...trust);
-    await good(server, 'pub', 'a', 'x', '--tls-insecure');
-    await good({ url: server.url.replace('nats:', 'tls:') }, 'pub', 'a', 'x', ...trust);
-  });
+    it('with its authority, or by saying that it does not matter, it is', async (t, server) => {
+      await good(server, 'pub', 'a', 'x', ...trust);
+      await good(server, 'pub', 'a', 'x', '--tls-insecure');
+      await good({ url: server.url.replace('nats:', 'tls:') }, 'pub', 'a', 'x', ...trust);
+    });
 
-  it('a certificate for another name is refused', async (t, server) => {
-    const other = { url: server.url.replace('127.0.0.1', 'localhost') };
-    assert.match(await bad(other, 'pub', 'a', 'x', ...trust), /TLS with localhost:\d+ failed/);
-  });
-});
+    it('a certificate for another name is refused', async (t, server) => {
+      const other = { url: server.url.replace('127.0.0.1', 'localhost') };
+      assert.match(await bad(other, 'pub', 'a', 'x', ...trust), /TLS with localhost:\d+ failed/);
+    });
+  },
+);
 
 onNonet('cli of a node', { config: 'streams: {S: {subjects: [s]}}\n' }, (it) => {
   it('status says what the node is and does', async (t, server) => {
@@ -307,7 +372,7 @@ onNonet('cli of a node', { config: 'streams: {S: {subjects: [s]}}\n' }, (it) => 
     assert.match(refused.stderr, /the node refuses \(409\): /);
   });
 
-  it('a stopped node\'s log is verified, and a flipped bit found', async (t, server) => {
+  it("a stopped node's log is verified, and a flipped bit found", async (t, server) => {
     await good(server, 'pub', 's', 'precious', '--durable', '--count', '100');
     const running = await run(['log', 'verify', server.data]);
     assert.match(running.stderr, /a node is running/);
@@ -316,7 +381,8 @@ onNonet('cli of a node', { config: 'streams: {S: {subjects: [s]}}\n' }, (it) => 
     assert.equal(fine.status, 0, fine.stderr);
     assert.equal(JSON.parse(fine.stdout).damaged, 0);
     const files = fs.readdirSync(server.data, { recursive: true, withFileTypes: true });
-    const found = files.filter((entry) => entry.isFile())
+    const found = files
+      .filter((entry) => entry.isFile())
       .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
       .find((name) => fs.readFileSync(name).includes('precious'));
     const bytes = fs.readFileSync(found);
@@ -331,11 +397,22 @@ onNonet('cli of a node', { config: 'streams: {S: {subjects: [s]}}\n' }, (it) => 
 });
 
 check('what is written wrongly is refused with 2, on stderr', async () => {
-  for (const args of [[], ['publish'], ['pub'], ['pub', 'a b', 'x'], ['sub', 'a', '--cuont', '1'],
-    ['stream'], ['stream', 'lss'], ['reply', 'a'], ['reply', 'a', '--echo', '--with', 'x'],
-    ['stream', 'add', 'a.b'], ['stream', 'purge', 'S', '--keep', '1', '--before', '2'],
-    ['bench', 'core', '--publishers', '0'], ['sub', 'a', '--raw', '--json'],
-    ['pub', 'a', 'x', '--timeout', 'soon']]) {
+  for (const args of [
+    [],
+    ['publish'],
+    ['pub'],
+    ['pub', 'a b', 'x'],
+    ['sub', 'a', '--cuont', '1'],
+    ['stream'],
+    ['stream', 'lss'],
+    ['reply', 'a'],
+    ['reply', 'a', '--echo', '--with', 'x'],
+    ['stream', 'add', 'a.b'],
+    ['stream', 'purge', 'S', '--keep', '1', '--before', '2'],
+    ['bench', 'core', '--publishers', '0'],
+    ['sub', 'a', '--raw', '--json'],
+    ['pub', 'a', 'x', '--timeout', 'soon'],
+  ]) {
     const { status, stdout, stderr } = await run(args);
     const words = args.join(' ');
     assert.equal(status, 2, words);

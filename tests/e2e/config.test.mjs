@@ -15,7 +15,9 @@ async function checkText(text, env = {}) {
 }
 
 check('a sound file is fine', async () => {
-  const { status, stdout, stderr } = await checkText('node: {name: one}\nstreams: {A: {subjects: [a]}}\n');
+  const { status, stdout, stderr } = await checkText(
+    'node: {name: one}\nstreams: {A: {subjects: [a]}}\n',
+  );
   assert.equal(status, 0, stderr);
   assert.match(stdout, /nonet\.yaml is fine/);
   assert.equal(stderr, '');
@@ -23,7 +25,10 @@ check('a sound file is fine', async () => {
 
 check('so is an empty one, and the example', async () => {
   assert.equal((await checkText('')).status, 0);
-  const { status, stderr } = await run(['check', new URL('../../examples/auction', import.meta.url).pathname]);
+  const { status, stderr } = await run([
+    'check',
+    new URL('../../examples/auction', import.meta.url).pathname,
+  ]);
   assert.equal(status, 0, stderr);
 });
 
@@ -62,7 +67,11 @@ for (const [title, text, expected] of [
   ['an open door', 'listen: {nats: {address: "0.0.0.0:4222"}}\n', /without authentication/],
   ['a user without a password', 'auth: {users: [{user: ann}]}\n', /no password/],
   ['a variable that is not set', 'auth: {users: [{token: "${NO_SUCH_ONE}"}]}\n', /NO_SUCH_ONE/],
-  ['a file that is not there', 'auth: {users: [{token: "file:/no/such/file"}]}\n', /no\/such\/file/],
+  [
+    'a file that is not there',
+    'auth: {users: [{token: "file:/no/such/file"}]}\n',
+    /no\/such\/file/,
+  ],
   ['half of a certificate', 'listen: {nats: {tls: {cert: a.pem}}}\n', /without its key/],
   ['a section of another version', 'gateway: {routes: []}\n', /cannot do that yet/],
   ['numbers out of range', 'limits: {max_connections: 0}\n', /max_connections/],
@@ -78,13 +87,16 @@ for (const [title, text, expected] of [
 check('values come from the environment and from files', async () => {
   const secret = path.join(temporaryFolder(), 'secret');
   fs.writeFileSync(secret, 's3cr3t\n');
-  const text = `auth: {users: [{token: "\${MY_TOKEN}"}, {user: ann, password: "file:${secret}"}]}\n`;
+  const ann = `{user: ann, password: "file:${secret}"}`;
+  const text = `auth: {users: [{token: "\${MY_TOKEN}"}, ${ann}]}\n`;
   const { status, stderr } = await checkText(text, { MY_TOKEN: 't' });
   assert.equal(status, 0, stderr);
 });
 
 check('a secret is not printed', async () => {
-  const { stderr } = await checkText('auth: {users: [{user: ann, passwort: hunter2, token: hunter2}]}\n');
+  const { stderr } = await checkText(
+    'auth: {users: [{user: ann, passwort: hunter2, token: hunter2}]}\n',
+  );
   assert.doesNotMatch(stderr, /hunter2/);
 });
 

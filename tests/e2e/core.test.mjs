@@ -45,7 +45,9 @@ onBoth('core', {}, (it) => {
       'a.*.c': ['a.b.c'],
       '*.*': ['a.b', 'x.b', 'A.b'],
     };
-    patterns.forEach((pattern, i) => assert.deepEqual(subjects(got[i]), expected[pattern], pattern));
+    patterns.forEach((pattern, i) =>
+      assert.deepEqual(subjects(got[i]), expected[pattern], pattern),
+    );
   });
 
   it('a token that holds * or > beside other bytes is literal', async (t, server) => {
@@ -72,15 +74,27 @@ onBoth('core', {}, (it) => {
     }
     const watcher = await collect(await server.connect(t), 'work.>');
     const other = await collect(await server.connect(t), 'work.*', { queue: 'auditors' });
-    const publishers = [await server.connect(t), await server.connect(t), await server.connect(t)];
+    const publishers = [
+      await server.connect(t),
+      await server.connect(t),
+      await server.connect(t),
+    ];
     const count = 900;
     for (let i = 0; i < count; i++) publishers[i % 3].publish('work.item', String(i));
     await Promise.all(publishers.map((nc) => nc.flush()));
     const taken = () => members.reduce((sum, member) => sum + member.length, 0);
-    await until(() => taken() >= count && other.length >= count && watcher.length >= count,
-      () => `${taken()} ${other.length} ${watcher.length}`);
-    const all = members.flatMap(texts).map(Number).sort((a, b) => a - b);
-    assert.deepEqual(all, Array.from({ length: count }, (_, i) => i));
+    await until(
+      () => taken() >= count && other.length >= count && watcher.length >= count,
+      () => `${taken()} ${other.length} ${watcher.length}`,
+    );
+    const all = members
+      .flatMap(texts)
+      .map(Number)
+      .sort((a, b) => a - b);
+    assert.deepEqual(
+      all,
+      Array.from({ length: count }, (_, i) => i),
+    );
     assert.equal(other.length, count);
     assert.equal(watcher.length, count);
     for (const member of members) assert.ok(member.length > count / 80, 'each member takes part');
@@ -112,9 +126,14 @@ onBoth('core', {}, (it) => {
     });
     await service.flush();
     const answers = await Promise.all(
-      Array.from({ length: 300 }, (_, i) => client.request('double', String(i), { timeout: 5000 })),
+      Array.from({ length: 300 }, (_, i) =>
+        client.request('double', String(i), { timeout: 5000 }),
+      ),
     );
-    assert.deepEqual(texts(answers).map(Number), Array.from({ length: 300 }, (_, i) => 2 * i));
+    assert.deepEqual(
+      texts(answers).map(Number),
+      Array.from({ length: 300 }, (_, i) => 2 * i),
+    );
   });
 
   it('a request with its own inbox gets every answer of several', async (t, server) => {
@@ -139,11 +158,14 @@ onBoth('core', {}, (it) => {
     const start = Date.now();
     const refused = (error) => /no responders/.test(error.message);
     await assert.rejects(nc.request('nobody.hears', '', { timeout: 10_000 }), refused);
-    await assert.rejects(nc.request('nobody.hears', '', { timeout: 10_000, noMux: true }), refused);
+    await assert.rejects(
+      nc.request('nobody.hears', '', { timeout: 10_000, noMux: true }),
+      refused,
+    );
     assert.ok(Date.now() - start < 3000);
   });
 
-  it('a subscription in another connection stands after its flush, every time', async (t, server) => {
+  it('a subscription of another connection stands after its flush, always', async (t, server) => {
     const publisher = await server.connect(t);
     const subscribers = [];
     for (let i = 0; i < 6; i++) subscribers.push(await server.connect(t));
@@ -233,13 +255,19 @@ onBoth('core', {}, (it) => {
     const got = await collect(subscriber, 'big');
     const sizes = [0, 1, 100, 4095, 4096, 65_535, 65_536, 65_537, 500_000, 1024 * 1024];
     for (const size of sizes) {
-      publisher.publish('big', Buffer.alloc(size).map((_, i) => (i * 31 + size) & 0xff));
+      publisher.publish(
+        'big',
+        Buffer.alloc(size).map((_, i) => (i * 31 + size) & 0xff),
+      );
     }
     await publisher.flush();
     await until(() => got.length === sizes.length, 'all payloads', 20_000);
     got.forEach(({ data }, n) => {
       assert.equal(data.length, sizes[n]);
-      assert.ok(data.every((byte, i) => byte === ((i * 31 + sizes[n]) & 0xff)), `${sizes[n]} bytes`);
+      assert.ok(
+        data.every((byte, i) => byte === ((i * 31 + sizes[n]) & 0xff)),
+        `${sizes[n]} bytes`,
+      );
     });
   });
 

@@ -22,7 +22,9 @@ function randomBytes(seed, length) {
 }
 
 function residentBytes(server) {
-  return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]) * 1024;
+  return (
+    Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]) * 1024
+  );
 }
 
 // Sends BYTES to a port, ends, and waits for the other side's end.
@@ -78,12 +80,30 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
   });
 
   it('verbs with random arguments', async (t, server) => {
-    const verbs = ['CONNECT', 'PUB', 'HPUB', 'SUB', 'UNSUB', 'PING', 'PONG', 'MSG', 'INFO', '+OK'];
+    const verbs = [
+      'CONNECT',
+      'PUB',
+      'HPUB',
+      'SUB',
+      'UNSUB',
+      'PING',
+      'PONG',
+      'MSG',
+      'INFO',
+      '+OK',
+    ];
     await honestMeanwhile(t, server, async () => {
       for (let seed = 0; seed < 150; seed++) {
-        const random = randomBytes(seed, 200).toString('latin1').replace(/[\r\n]/g, ' ');
-        await throwAt(server.port, Buffer.from(
-          `CONNECT {"verbose":false}\r\n${verbs[seed % verbs.length]} ${random}\r\n${random}`, 'latin1'));
+        const random = randomBytes(seed, 200)
+          .toString('latin1')
+          .replace(/[\r\n]/g, ' ');
+        await throwAt(
+          server.port,
+          Buffer.from(
+            `CONNECT {"verbose":false}\r\n${verbs[seed % verbs.length]} ${random}\r\n${random}`,
+            'latin1',
+          ),
+        );
       }
     });
   });
@@ -97,13 +117,21 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
       const admin = Number(server.ports.admin.split(':').pop());
       await throwAt(admin, line);
       await throwAt(admin, Buffer.concat([Buffer.from('GET /'), line]));
-      await throwAt(admin, Buffer.concat([Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nX: '), line]));
+      await throwAt(
+        admin,
+        Buffer.concat([Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nX: '), line]),
+      );
       const fields = Array.from({ length: 20_000 }, (_, i) => `X-${i}: y\r\n`).join('');
       await throwAt(admin, `GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
-      await throwAt(admin, Buffer.concat([
-        Buffer.from('POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n'),
-        line,
-      ]));
+      await throwAt(
+        admin,
+        Buffer.concat([
+          Buffer.from(
+            'POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n',
+          ),
+          line,
+        ]),
+      );
     });
   });
 
@@ -133,9 +161,19 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
       await jsm.consumers.add('H', { durable_name: 'c', ack_policy: 'explicit' });
       for (const text of texts) {
         const bytes = Buffer.from(text, 'latin1');
-        for (const subject of ['STREAM.CREATE.X', 'STREAM.UPDATE.H', 'STREAM.INFO.H', 'STREAM.PURGE.H',
-          'STREAM.MSG.GET.H', 'CONSUMER.CREATE.H', 'CONSUMER.DURABLE.CREATE.H.d', 'CONSUMER.LIST.H',
-          'CONSUMER.MSG.NEXT.H.c', 'STREAM.LIST', 'STREAM.NAMES']) {
+        for (const subject of [
+          'STREAM.CREATE.X',
+          'STREAM.UPDATE.H',
+          'STREAM.INFO.H',
+          'STREAM.PURGE.H',
+          'STREAM.MSG.GET.H',
+          'CONSUMER.CREATE.H',
+          'CONSUMER.DURABLE.CREATE.H.d',
+          'CONSUMER.LIST.H',
+          'CONSUMER.MSG.NEXT.H.c',
+          'STREAM.LIST',
+          'STREAM.NAMES',
+        ]) {
           const timeout = subject === 'CONSUMER.MSG.NEXT.H.c' ? 100 : 5000;
           await nc.request(`$JS.API.${subject}`, bytes, { timeout }).catch((error) => {
             assert.match(error.message, /timeout/, subject); // a pull may wait for messages
@@ -149,14 +187,35 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
 
   it('subjects and names that are none', async (t, server) => {
     const nc = await server.connect(t);
-    const names = ['', '.', '..', '*', '>', 'a b', 'x'.repeat(300), '../../etc/passwd', 'é', 'a/b',
-      'a\\b', '%00', 'CON', '$JS', '-', "'", '{}'];
+    const names = [
+      '',
+      '.',
+      '..',
+      '*',
+      '>',
+      'a b',
+      'x'.repeat(300),
+      '../../etc/passwd',
+      'é',
+      'a/b',
+      'a\\b',
+      '%00',
+      'CON',
+      '$JS',
+      '-',
+      "'",
+      '{}',
+    ];
     await honestMeanwhile(t, server, async () => {
       for (const name of names) {
-        const config = JSON.stringify({ name, subjects: [`names.${Buffer.from(name).toString('hex')}x`] });
+        const config = JSON.stringify({
+          name,
+          subjects: [`names.${Buffer.from(name).toString('hex')}x`],
+        });
         const token = /^[^\s.*>]+$/.test(name) ? name : 'X';
-        const answer = (await nc.request(`$JS.API.STREAM.CREATE.${token}`, config, { timeout: 3000 }))
-          .json();
+        const answer = (
+          await nc.request(`$JS.API.STREAM.CREATE.${token}`, config, { timeout: 3000 })
+        ).json();
         if (!answer.error) {
           assert.equal(answer.config.name, name === '' ? 'X' : name);
           await nc.request(`$JS.API.STREAM.DELETE.${token}`, '', { timeout: 3000 });
@@ -177,12 +236,31 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
     await jsm.consumers.add('FAKE', { durable_name: 'c', ack_policy: 'explicit' });
     await jetstream(nc).publish('fake', 'x');
     await honestMeanwhile(t, server, async () => {
-      const acks = ['$JS.ACK.FAKE.c.1.1.1.0.0', '$JS.ACK.FAKE.c.1.99.99.1.0', '$JS.ACK.FAKE.c',
-        '$JS.ACK.FAKE.c.-1.-1.-1.-1.-1', '$JS.ACK.NONE.c.1.1.1.1.1', '$JS.ACK.FAKE.none.1.1.1.1.1',
-        `$JS.ACK.FAKE.c.${'9'.repeat(30)}.1.1.1.1`, '$JS.ACK.FAKE.c.1.1.1.1.1.1.1.1.1.1.1'];
+      const acks = [
+        '$JS.ACK.FAKE.c.1.1.1.0.0',
+        '$JS.ACK.FAKE.c.1.99.99.1.0',
+        '$JS.ACK.FAKE.c',
+        '$JS.ACK.FAKE.c.-1.-1.-1.-1.-1',
+        '$JS.ACK.NONE.c.1.1.1.1.1',
+        '$JS.ACK.FAKE.none.1.1.1.1.1',
+        `$JS.ACK.FAKE.c.${'9'.repeat(30)}.1.1.1.1`,
+        '$JS.ACK.FAKE.c.1.1.1.1.1.1.1.1.1.1.1',
+      ];
       for (const subject of acks) {
-        for (const body of ['', '+ACK', '-NAK', '-NAK {"delay":-5}', '-NAK {', '+WPI', '+TERM', '+NXT',
-          '+NXT {', '+NXT 99999999999', 'what?', '\0'.repeat(1000)]) {
+        for (const body of [
+          '',
+          '+ACK',
+          '-NAK',
+          '-NAK {"delay":-5}',
+          '-NAK {',
+          '+WPI',
+          '+TERM',
+          '+NXT',
+          '+NXT {',
+          '+NXT 99999999999',
+          'what?',
+          '\0'.repeat(1000),
+        ]) {
           nc.publish(subject, body, { reply: '_INBOX.made.up' });
         }
       }
@@ -193,7 +271,10 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
       await sleep(200);
     });
     const { state } = await jsm.streams.info('FAKE');
-    assert.ok(state.messages < 10_000, `${state.messages} messages: a reply that captures itself`);
+    assert.ok(
+      state.messages < 10_000,
+      `${state.messages} messages: a reply that captures itself`,
+    );
     const consumer = await jetstream(nc).consumers.get('FAKE', 'c');
     assert.equal((await consumer.next({ expires: 2000 })).seq, 1);
   });
@@ -205,15 +286,27 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
     const nc = await server.connect(t);
     await (await jetstreamManager(nc)).streams.add({ name: 'HEADS', subjects: ['heads.kept'] });
     await honestMeanwhile(t, server, async () => {
-      const blocks = ['', 'NATS/1.0', 'NATS/1.0\r\n', 'NATS/9.9\r\n\r\n', 'HTTP/1.1\r\n\r\n',
-        'NATS/1.0\r\nno colon\r\n\r\n', 'NATS/1.0\r\n: v\r\n\r\n', 'NATS/1.0\r\nk:\xff\r\n\r\n',
-        'NATS/1.0\r\nNats-Msg-Id: \r\n\r\n', 'NATS/1.0\r\nNats-Expected-Last-Sequence: x\r\n\r\n',
+      const blocks = [
+        '',
+        'NATS/1.0',
+        'NATS/1.0\r\n',
+        'NATS/9.9\r\n\r\n',
+        'HTTP/1.1\r\n\r\n',
+        'NATS/1.0\r\nno colon\r\n\r\n',
+        'NATS/1.0\r\n: v\r\n\r\n',
+        'NATS/1.0\r\nk:\xff\r\n\r\n',
+        'NATS/1.0\r\nNats-Msg-Id: \r\n\r\n',
+        'NATS/1.0\r\nNats-Expected-Last-Sequence: x\r\n\r\n',
         `NATS/1.0\r\nNats-Msg-Id: ${'i'.repeat(60_000)}\r\n\r\n`,
-        `NATS/1.0\r\n${'k: v\r\n'.repeat(10_000)}\r\n`, '\0\0\0\0'];
+        `NATS/1.0\r\n${'k: v\r\n'.repeat(10_000)}\r\n`,
+        '\0\0\0\0',
+      ];
       for (const block of blocks) {
         for (const subject of ['heads', 'heads.kept']) {
           const raw = await open(t, server);
-          raw.send(`HPUB ${subject} ${block.length} ${block.length + 1}\r\n${block}x\r\nPING\r\n`);
+          raw.send(
+            `HPUB ${subject} ${block.length} ${block.length + 1}\r\n${block}x\r\nPING\r\n`,
+          );
           await until(() => raw.closed || raw.lines.includes('PONG'), 'an answer or an end');
           raw.socket.destroy();
         }
@@ -226,8 +319,10 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
     await honestMeanwhile(t, server, async () => {
       const sockets = [];
       for (let i = 0; i < 600; i++) {
-        const socket = net.connect([server.port, Number(server.ports.admin.split(':').pop())][i % 2],
-          '127.0.0.1');
+        const socket = net.connect(
+          [server.port, Number(server.ports.admin.split(':').pop())][i % 2],
+          '127.0.0.1',
+        );
         socket.on('error', () => {});
         if (i % 3 === 0) socket.write('CONNECT {"ver');
         if (i % 3 === 1) socket.write('GET /varz HT');
@@ -242,7 +337,9 @@ onNonet('hostile', { listen: { http: 0 } }, (it) => {
     await honestMeanwhile(t, server, async () => {
       const raw = await open(t, server);
       for (let i = 0; i < 100_001; i += 1000) {
-        raw.send(Array.from({ length: 1000 }, (_, j) => `SUB s.${i + j}.* ${i + j}\r\n`).join(''));
+        raw.send(
+          Array.from({ length: 1000 }, (_, j) => `SUB s.${i + j}.* ${i + j}\r\n`).join(''),
+        );
       }
       raw.send('PING\r\n');
       await raw.expect('PONG', 20_000);

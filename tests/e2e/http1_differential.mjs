@@ -78,7 +78,8 @@ function unescape(line) {
       parts.push(Buffer.from(line.slice(i + 1, i + 3), 'hex'));
       i += 2;
     } else if (c === '{') {
-      const blank = line.indexOf(' ', i), close = line.indexOf('}', i);
+      const blank = line.indexOf(' ', i),
+        close = line.indexOf('}', i);
       const piece = unescape(line.slice(blank + 1, close));
       for (let n = Number(line.slice(i + 1, blank)); n > 0; n--) parts.push(piece);
       i = close;
@@ -90,7 +91,9 @@ function unescape(line) {
 }
 
 function* casesOf(file) {
-  let title = '', codec = null, lines = [];
+  let title = '',
+    codec = null,
+    lines = [];
   for (const line of fs.readFileSync(file, 'latin1').split('\n')) {
     if (line.startsWith('## ')) title = line.slice(3);
     if (line === '```' && codec) {
@@ -220,7 +223,10 @@ function nodeClient(input, method) {
       };
       const timer = setTimeout(finish, 1500);
       const request = http.request({
-        host: '127.0.0.1', port: server.address().port, method, agent: false,
+        host: '127.0.0.1',
+        port: server.address().port,
+        method,
+        agent: false,
         path: method === 'CONNECT' ? 'a:80' : '/',
       });
       const tunnel = (response, socket) => {
@@ -255,7 +261,8 @@ function nodeClient(input, method) {
 function compare(mine, theirs, onlyFirst) {
   const count = Math.max(mine.messages.length, theirs.messages.length);
   for (let i = 0; i < count; i++) {
-    const a = mine.messages[i], b = theirs.messages[i];
+    const a = mine.messages[i],
+      b = theirs.messages[i];
     if (!a || !a.complete) {
       if (b?.complete) return { kind: 'stricter', text: `we: ${mine.refused}` };
       break;
@@ -281,7 +288,10 @@ if (!program || !folder) {
 }
 
 const counts = { same: 0, stricter: 0, onPurpose: 0, failed: 0 };
-for (const name of fs.readdirSync(folder).filter((n) => n.endsWith('.md')).sort()) {
+for (const name of fs
+  .readdirSync(folder)
+  .filter((n) => n.endsWith('.md'))
+  .sort()) {
   for (const { title, codec, input } of casesOf(path.join(folder, name))) {
     const method = SIDES[codec];
     const mine = ours(program, codec, input);
@@ -302,6 +312,8 @@ for (const name of fs.readdirSync(folder).filter((n) => n.endsWith('.md')).sort(
     }
   }
 }
-console.log(`node ${process.version}: ${counts.same} the same, ${counts.stricter} stricter, ` +
-  `${counts.onPurpose} different on purpose, ${counts.failed} failed`);
+console.log(
+  `node ${process.version}: ${counts.same} the same, ${counts.stricter} stricter, ` +
+    `${counts.onPurpose} different on purpose, ${counts.failed} failed`,
+);
 process.exit(counts.failed || counts.same === 0 ? 1 : 0);

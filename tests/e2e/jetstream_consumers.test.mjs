@@ -100,16 +100,24 @@ onBoth('consumers', {}, (it) => {
   it('consume gives all there is and all that comes', async (t, server) => {
     const { js, consumer, info } = await open(t, server, 'flow', 300);
     const got = [];
-    const messages = await (await consumer()).consume({
+    const messages = await (
+      await consumer()
+    ).consume({
       max_messages: 50,
       callback: (message) => {
         got.push(Number(message.string()));
         message.ack();
       },
     });
-    await until(() => got.length === 300, () => `300 messages, have ${got.length}`);
+    await until(
+      () => got.length === 300,
+      () => `300 messages, have ${got.length}`,
+    );
     await Promise.all(range(301, 600).map((i) => js.publish('flow.x', `${i}`)));
-    await until(() => got.length === 600, () => `600 messages, have ${got.length}`);
+    await until(
+      () => got.length === 600,
+      () => `600 messages, have ${got.length}`,
+    );
     assert.deepEqual(got, range(1, 600));
     await messages.close();
     await until(async () => (await info()).ack_floor.stream_seq === 600, 'the acknowledgements');
@@ -215,9 +223,15 @@ onBoth('consumers', {}, (it) => {
     for (let i = 1; i <= 30; i++) await js.publish(`filter.${['a', 'b', 'c.d'][i % 3]}`, `${i}`);
     const c = await consumer({ filter_subject: 'filter.b' });
     assert.equal((await info()).num_pending, 10);
-    assert.deepEqual(numbers(await fetch(c, 10)), range(1, 30).filter((i) => i % 3 === 1));
+    assert.deepEqual(
+      numbers(await fetch(c, 10)),
+      range(1, 30).filter((i) => i % 3 === 1),
+    );
     const d = await consumer({ durable_name: 'd', filter_subject: 'filter.c.>' });
-    assert.deepEqual(numbers(await fetch(d, 10)), range(1, 30).filter((i) => i % 3 === 2));
+    assert.deepEqual(
+      numbers(await fetch(d, 10)),
+      range(1, 30).filter((i) => i % 3 === 2),
+    );
   });
 
   it('each deliver policy starts where it says', async (t, server) => {
@@ -233,12 +247,19 @@ onBoth('consumers', {}, (it) => {
     };
     assert.deepEqual(await first('all', { deliver_policy: DeliverPolicy.All }), [1]);
     assert.deepEqual(await first('last', { deliver_policy: DeliverPolicy.Last }), [8]);
-    assert.deepEqual(await first('seq',
-      { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: 4 }), [4]);
-    assert.deepEqual(await first('time',
-      { deliver_policy: DeliverPolicy.StartTime, opt_start_time: middle }), [6]);
-    const c = await consumer({ durable_name: 'each',
-      deliver_policy: DeliverPolicy.LastPerSubject, filter_subject: 'start.>' });
+    assert.deepEqual(
+      await first('seq', { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: 4 }),
+      [4],
+    );
+    assert.deepEqual(
+      await first('time', { deliver_policy: DeliverPolicy.StartTime, opt_start_time: middle }),
+      [6],
+    );
+    const c = await consumer({
+      durable_name: 'each',
+      deliver_policy: DeliverPolicy.LastPerSubject,
+      filter_subject: 'start.>',
+    });
     assert.deepEqual(numbers(await fetch(c, 5, 1000)), [7, 8]);
     const fresh = await consumer({ durable_name: 'new', deliver_policy: DeliverPolicy.New });
     await js.publish('start.x', '9');
@@ -277,22 +298,37 @@ onBoth('consumers', {}, (it) => {
       });
     }
     await Promise.all(range(1, 1000).map((i) => js.publish('share.x', `${i}`)));
-    await until(() => got.length >= 1000, () => `1000 messages, have ${got.length}`);
-    assert.deepEqual(got.sort((a, b) => a - b), range(1, 1000));
+    await until(
+      () => got.length >= 1000,
+      () => `1000 messages, have ${got.length}`,
+    );
+    assert.deepEqual(
+      got.sort((a, b) => a - b),
+      range(1, 1000),
+    );
   });
 
   it('an ordered consumer reads everything in order, again and again', async (t, server) => {
     const { js } = await open(t, server, 'ordered', 100);
     const ordered = await js.consumers.get('ORDERED');
     const got = [];
-    const messages = await ordered.consume({ max_messages: 30, callback: (m) => got.push(m.seq) });
+    const messages = await ordered.consume({
+      max_messages: 30,
+      callback: (m) => got.push(m.seq),
+    });
     await until(() => got.length === 100, 'the first 100');
     await Promise.all(range(101, 300).map((i) => js.publish('ordered.x', `${i}`)));
     await until(() => got.length === 300, 'the next 200');
     assert.deepEqual(got, range(1, 300));
     await messages.close();
-    const from = await js.consumers.get('ORDERED', { opt_start_seq: 290, filter_subjects: 'ordered.x' });
-    assert.deepEqual((await fetch(from, 11)).map((m) => m.seq), range(290, 300));
+    const from = await js.consumers.get('ORDERED', {
+      opt_start_seq: 290,
+      filter_subjects: 'ordered.x',
+    });
+    assert.deepEqual(
+      (await fetch(from, 11)).map((m) => m.seq),
+      range(290, 300),
+    );
   });
 
   it('an ephemeral consumer goes when nobody uses it', async (t, server) => {
@@ -303,29 +339,38 @@ onBoth('consumers', {}, (it) => {
     });
     assert.equal((await jsm.consumers.info('SHORT', name)).name, name);
     await until(
-      () => jsm.consumers.info('SHORT', name).then(() => false, (error) => error.code === 10014),
+      () =>
+        jsm.consumers.info('SHORT', name).then(
+          () => false,
+          (error) => error.code === 10014,
+        ),
       'its end',
     );
   });
 
-  it('a durable consumer stays as it is; another one under its name is refused', async (t, server) => {
+  it('a durable consumer stays; another one under its name is refused', async (t, server) => {
     const { jsm, consumer, info } = await open(t, server, 'stay', 5);
     const c = await consumer({ ack_wait: nanos(5000) });
     await (await fetch(c, 1))[0].ackAck();
     await consumer({ ack_wait: nanos(5000) });
     assert.equal((await info()).ack_floor.stream_seq, 1);
-    await assert.rejects(jsm.consumers.add('STAY', {
-      durable_name: 'c',
-      ack_policy: AckPolicy.None,
-    }));
+    await assert.rejects(
+      jsm.consumers.add('STAY', {
+        durable_name: 'c',
+        ack_policy: AckPolicy.None,
+      }),
+    );
   });
 
   it('an update changes what may change', async (t, server) => {
     const { jsm, consumer, info } = await open(t, server, 'change', 3);
     const c = await consumer();
     await (await fetch(c, 1))[0].ackAck();
-    await jsm.consumers.update('CHANGE', 'c', { ack_wait: nanos(7000), max_deliver: 4,
-      description: 'new' });
+    await jsm.consumers.update('CHANGE', 'c', {
+      ack_wait: nanos(7000),
+      max_deliver: 4,
+      description: 'new',
+    });
     const { config, ack_floor } = await info();
     assert.deepEqual([config.ack_wait, config.max_deliver, config.description], [7e9, 4, 'new']);
     assert.equal(ack_floor.stream_seq, 1);
@@ -334,10 +379,14 @@ onBoth('consumers', {}, (it) => {
   it('names and lists come in pages', async (t, server) => {
     const { nc, jsm } = await open(t, server, 'paged');
     const names = range(0, 299).map((i) => `c${String(i).padStart(3, '0')}`);
-    await Promise.all(names.map((name) => jsm.consumers.add('PAGED', {
-      durable_name: name,
-      ack_policy: AckPolicy.Explicit,
-    })));
+    await Promise.all(
+      names.map((name) =>
+        jsm.consumers.add('PAGED', {
+          durable_name: name,
+          ack_policy: AckPolicy.Explicit,
+        }),
+      ),
+    );
     const listed = [];
     for await (const info of jsm.consumers.list('PAGED')) listed.push(info.name);
     assert.deepEqual(listed.sort(), names);
@@ -349,7 +398,10 @@ onBoth('consumers', {}, (it) => {
   it('a deleted consumer is gone, and who waits on it is told', async (t, server) => {
     const { jsm, consumer } = await open(t, server, 'del', 0);
     const c = await consumer();
-    const waiting = fetch(c, 1, 10_000).then(() => 'ended', (error) => error.message);
+    const waiting = fetch(c, 1, 10_000).then(
+      () => 'ended',
+      (error) => error.message,
+    );
     await sleep(100);
     assert.equal(await jsm.consumers.delete('DEL', 'c'), true);
     assert.match(await waiting, /consumer deleted/i);
@@ -366,7 +418,10 @@ onBoth('consumers', {}, (it) => {
         callback: (error, m) => lines.push(m.headers?.code ? m.headers.code : m.string()),
       });
       nc.publish('$JS.API.CONSUMER.MSG.NEXT.PULL.c', request, { reply: inbox.getSubject() });
-      await until(() => lines.length && typeof lines.at(-1) === 'number', () => `${request}: ${lines}`);
+      await until(
+        () => lines.length && typeof lines.at(-1) === 'number',
+        () => `${request}: ${lines}`,
+      );
       inbox.unsubscribe();
       return lines;
     };
@@ -416,13 +471,19 @@ onNonet('consumers over a restart', {}, (it) => {
     assert.equal(ack_floor.stream_seq, 3);
     assert.equal(num_pending, 4);
     const seen = new Set();
-    await until(async () => {
-      for (const message of await fetch(c, 10, 1000)) {
-        seen.add(message.seq);
-        await message.ackAck();
-      }
-      return seen.size >= 6;
-    }, () => `what was not acknowledged, have ${[...seen]}`);
-    assert.deepEqual([...seen].sort((a, b) => a - b), [4, 6, 7, 8, 9, 10]);
+    await until(
+      async () => {
+        for (const message of await fetch(c, 10, 1000)) {
+          seen.add(message.seq);
+          await message.ackAck();
+        }
+        return seen.size >= 6;
+      },
+      () => `what was not acknowledged, have ${[...seen]}`,
+    );
+    assert.deepEqual(
+      [...seen].sort((a, b) => a - b),
+      [4, 6, 7, 8, 9, 10],
+    );
   });
 });

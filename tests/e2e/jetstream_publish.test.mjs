@@ -81,14 +81,21 @@ onBoth('publish', {}, (it) => {
     const publishers = [];
     for (let i = 0; i < 8; i++) publishers.push(jetstream(await server.connect(t)));
     const each = 250;
-    await Promise.all(publishers.map((publisher, p) => Promise.all(
-      Array.from({ length: each }, (_, i) => publisher.publish(`mix.${p}`, `${i}`)),
-    )));
+    await Promise.all(
+      publishers.map((publisher, p) =>
+        Promise.all(
+          Array.from({ length: each }, (_, i) => publisher.publish(`mix.${p}`, `${i}`)),
+        ),
+      ),
+    );
     assert.equal((await state()).messages, 8 * each);
     const consumer = await js.consumers.get('MIX');
     const next = new Array(8).fill(0);
     let sequence = 0;
-    for await (const message of await consumer.fetch({ max_messages: 8 * each, expires: 10_000 })) {
+    for await (const message of await consumer.fetch({
+      max_messages: 8 * each,
+      expires: 10_000,
+    })) {
       assert.equal(message.seq, ++sequence);
       const p = Number(message.subject.split('.')[1]);
       assert.equal(Number(message.string()), next[p]++);
@@ -106,7 +113,9 @@ onBoth('publish', {}, (it) => {
     assert.deepEqual([other.seq, other.duplicate], [2, false]);
     assert.equal((await state()).messages, 2);
     const storm = await Promise.all(
-      Array.from({ length: 200 }, (_, i) => js.publish('dup.c', 'x', { msgID: `storm-${i % 20}` })),
+      Array.from({ length: 200 }, (_, i) =>
+        js.publish('dup.c', 'x', { msgID: `storm-${i % 20}` }),
+      ),
     );
     assert.equal(storm.filter((ack) => !ack.duplicate).length, 20);
     assert.equal((await state()).messages, 22);
@@ -126,8 +135,13 @@ onBoth('publish', {}, (it) => {
   it('expectations that hold', async (t, server) => {
     const { js } = await open(t, server, 'expect');
     await js.publish('expect.a', '1', { msgID: 'x', expect: { lastSequence: 0 } });
-    await js.publish('expect.a', '2', { msgID: 'y', expect: { lastSequence: 1, lastMsgID: 'x' } });
-    await js.publish('expect.b', '3', { expect: { streamName: 'EXPECT', lastSubjectSequence: 0 } });
+    await js.publish('expect.a', '2', {
+      msgID: 'y',
+      expect: { lastSequence: 1, lastMsgID: 'x' },
+    });
+    await js.publish('expect.b', '3', {
+      expect: { streamName: 'EXPECT', lastSubjectSequence: 0 },
+    });
     const ack = await js.publish('expect.a', '4', { expect: { lastSubjectSequence: 2 } });
     assert.equal(ack.seq, 4);
   });
@@ -151,8 +165,11 @@ onBoth('publish', {}, (it) => {
     const publishers = [];
     for (let i = 0; i < 6; i++) publishers.push(jetstream(await server.connect(t)));
     for (let round = 0; round < 20; round++) {
-      const outcomes = await Promise.allSettled(publishers.map((js, i) =>
-        js.publish('race.x', `${i}`, { expect: { lastSequence: round } })));
+      const outcomes = await Promise.allSettled(
+        publishers.map((js, i) =>
+          js.publish('race.x', `${i}`, { expect: { lastSequence: round } }),
+        ),
+      );
       const won = outcomes.filter((outcome) => outcome.status === 'fulfilled');
       assert.equal(won.length, 1);
       assert.equal(won[0].value.seq, round + 1);

@@ -35,15 +35,23 @@ onBoth('streams', {}, (it) => {
 
   it('a new stream has the defaults', async (t, server) => {
     const { jsm } = await open(t, server);
-    const { config, state, created } = await jsm.streams.add({ name: 'NEW', subjects: ['new.>'] });
+    const { config, state, created } = await jsm.streams.add({
+      name: 'NEW',
+      subjects: ['new.>'],
+    });
     assert.equal(config.name, 'NEW');
     assert.deepEqual(config.subjects, ['new.>']);
     assert.equal(config.retention, 'limits');
     assert.equal(config.discard, 'old');
     assert.equal(config.storage, 'file');
     assert.equal(config.num_replicas, 1);
-    for (const key of ['max_consumers', 'max_msgs', 'max_bytes', 'max_msgs_per_subject',
-      'max_msg_size']) {
+    for (const key of [
+      'max_consumers',
+      'max_msgs',
+      'max_bytes',
+      'max_msgs_per_subject',
+      'max_msg_size',
+    ]) {
       assert.equal(config[key], -1, key);
     }
     assert.equal(config.max_age, 0);
@@ -92,16 +100,21 @@ onBoth('streams', {}, (it) => {
     const { jsm } = await open(t, server);
     await jsm.streams.add({ name: 'SAME', subjects: ['same'] });
     await jsm.streams.add({ name: 'SAME', subjects: ['same'] });
-    assert.deepEqual(await refusal(jsm.streams.add({ name: 'SAME', subjects: ['other'] })),
-      { code: 400, err_code: 10058 });
+    assert.deepEqual(await refusal(jsm.streams.add({ name: 'SAME', subjects: ['other'] })), {
+      code: 400,
+      err_code: 10058,
+    });
   });
 
   it('subjects of two streams do not overlap', async (t, server) => {
     const { jsm } = await open(t, server);
     await jsm.streams.add({ name: 'ONE', subjects: ['over.*'] });
     for (const subject of ['over.a', 'over.>', 'over.*']) {
-      assert.deepEqual(await refusal(jsm.streams.add({ name: 'TWO', subjects: [subject] })),
-        { code: 400, err_code: 10065 }, subject);
+      assert.deepEqual(
+        await refusal(jsm.streams.add({ name: 'TWO', subjects: [subject] })),
+        { code: 400, err_code: 10065 },
+        subject,
+      );
     }
     await jsm.streams.add({ name: 'TWO', subjects: ['over.a.b'] });
   });
@@ -133,8 +146,10 @@ onBoth('streams', {}, (it) => {
     assert.equal(state.first_seq, 7);
     assert.equal((await js.publish('up.b', 'x')).seq, 11);
     await assert.rejects(jsm.streams.update('UP', { storage: 'memory' }));
-    assert.deepEqual(await refusal(jsm.streams.update('NONE', { max_msgs: 1 })),
-      { code: 404, err_code: 10059 });
+    assert.deepEqual(await refusal(jsm.streams.update('NONE', { max_msgs: 1 })), {
+      code: 404,
+      err_code: 10059,
+    });
   });
 
   it('a deleted stream is gone, and its subjects are free', async (t, server) => {
@@ -153,8 +168,9 @@ onBoth('streams', {}, (it) => {
     const { nc, jsm } = await open(t, server);
     const names = [];
     for (let i = 0; i < 300; i++) names.push(`page-${String(i).padStart(3, '0')}`);
-    await Promise.all(names.map((name) => jsm.streams.add({ name, subjects: [`${name}.x`],
-      storage: 'memory' })));
+    await Promise.all(
+      names.map((name) => jsm.streams.add({ name, subjects: [`${name}.x`], storage: 'memory' })),
+    );
     const listed = [];
     for await (const stream of jsm.streams.list()) listed.push(stream.config.name);
     assert.deepEqual(listed.filter((name) => name.startsWith('page-')).sort(), names);
@@ -186,7 +202,10 @@ onBoth('streams', {}, (it) => {
     assert.ok(Math.abs(first.time.getTime() - Date.now()) < 60_000);
     assert.equal((await jsm.streams.getMessage('READ', { last_by_subj: 'read.a' })).seq, 3);
     assert.equal((await jsm.streams.getMessage('READ', { last_by_subj: 'read.*' })).seq, 3);
-    assert.equal((await jsm.streams.getMessage('READ', { next_by_subj: 'read.a', seq: 2 })).seq, 3);
+    assert.equal(
+      (await jsm.streams.getMessage('READ', { next_by_subj: 'read.a', seq: 2 })).seq,
+      3,
+    );
     assert.equal(await jsm.streams.getMessage('READ', { seq: 9 }), null);
     assert.equal(await jsm.streams.getMessage('READ', { last_by_subj: 'read.z' }), null);
   });
@@ -206,7 +225,10 @@ onBoth('streams', {}, (it) => {
     assert.equal(first.header.get('Key'), 'value');
     assert.ok(Math.abs(first.time.getTime() - Date.now()) < 60_000);
     assert.equal((await jsm.direct.getMessage('DIRECT', { last_by_subj: 'direct.b' })).seq, 2);
-    assert.equal((await jsm.direct.getMessage('DIRECT', { next_by_subj: 'direct.a', seq: 2 })).seq, 3);
+    assert.equal(
+      (await jsm.direct.getMessage('DIRECT', { next_by_subj: 'direct.a', seq: 2 })).seq,
+      3,
+    );
     const raw = await nc.request('$JS.API.DIRECT.GET.DIRECT.direct.b', '');
     assert.equal(raw.string(), 'two');
     assert.equal(raw.headers.get('Nats-Sequence'), '2');
@@ -215,7 +237,9 @@ onBoth('streams', {}, (it) => {
     assert.equal(missing.headers.code, 404);
     await jsm.streams.add({ name: 'INDIRECT', subjects: ['indirect'] });
     await js.publish('indirect', 'x');
-    await assert.rejects(nc.request('$JS.API.DIRECT.GET.INDIRECT', '{"seq":1}', { timeout: 500 }));
+    await assert.rejects(
+      nc.request('$JS.API.DIRECT.GET.INDIRECT', '{"seq":1}', { timeout: 500 }),
+    );
   });
 
   it('purge: all, of a subject, up to a sequence, all but the newest', async (t, server) => {
@@ -281,12 +305,20 @@ onBoth('streams', {}, (it) => {
     await jsm.streams.add({ name: 'L3', subjects: ['l3.*'], max_msgs_per_subject: 2 });
     for (let i = 0; i < 4; i++) for (const s of ['a', 'b']) await js.publish(`l3.${s}`, `${i}`);
     assert.equal((await state('L3')).messages, 4);
-    assert.equal((await jsm.streams.getMessage('L3', { next_by_subj: 'l3.a', seq: 1 })).string(), '2');
+    assert.equal(
+      (await jsm.streams.getMessage('L3', { next_by_subj: 'l3.a', seq: 1 })).string(),
+      '2',
+    );
   });
 
   it('limits: age', async (t, server) => {
     const { jsm, js } = await open(t, server);
-    await jsm.streams.add({ name: 'AGE', subjects: ['age'], max_age: 500e6, duplicate_window: 500e6 });
+    await jsm.streams.add({
+      name: 'AGE',
+      subjects: ['age'],
+      max_age: 500e6,
+      duplicate_window: 500e6,
+    });
     await fill(js, 'age', 3);
     assert.equal((await jsm.streams.info('AGE')).state.messages, 3);
     await until(async () => (await jsm.streams.info('AGE')).state.messages === 0, 'their end');
@@ -300,8 +332,13 @@ onBoth('streams', {}, (it) => {
     await fill(js, 'full', 2);
     assert.equal((await refusal(js.publish('full', 'x'))).err_code, 10077);
     assert.equal((await jsm.streams.info('FULL')).state.last_seq, 2);
-    await jsm.streams.add({ name: 'FULLS', subjects: ['fulls.*'], max_msgs_per_subject: 1,
-      discard: 'new', discard_new_per_subject: true });
+    await jsm.streams.add({
+      name: 'FULLS',
+      subjects: ['fulls.*'],
+      max_msgs_per_subject: 1,
+      discard: 'new',
+      discard_new_per_subject: true,
+    });
     await js.publish('fulls.a', 'x');
     assert.equal((await refusal(js.publish('fulls.a', 'y'))).err_code, 10077);
     await js.publish('fulls.b', 'x');
@@ -312,7 +349,12 @@ onBoth('streams', {}, (it) => {
 
   it('what may not be deleted or purged stays', async (t, server) => {
     const { jsm, js } = await open(t, server);
-    await jsm.streams.add({ name: 'KEEP', subjects: ['keep'], deny_delete: true, deny_purge: true });
+    await jsm.streams.add({
+      name: 'KEEP',
+      subjects: ['keep'],
+      deny_delete: true,
+      deny_purge: true,
+    });
     await fill(js, 'keep', 2);
     await assert.rejects(jsm.streams.deleteMessage('KEEP', 1));
     await assert.rejects(jsm.streams.purge('KEEP'));
@@ -321,7 +363,12 @@ onBoth('streams', {}, (it) => {
 
   it('malformed requests get an answer', async (t, server) => {
     const { nc } = await open(t, server);
-    for (const subject of ['STREAM.CREATE.X', 'STREAM.INFO.X', 'CONSUMER.CREATE.X', 'STREAM.LIST']) {
+    for (const subject of [
+      'STREAM.CREATE.X',
+      'STREAM.INFO.X',
+      'CONSUMER.CREATE.X',
+      'STREAM.LIST',
+    ]) {
       for (const text of ['{', '[]', '"x"', '{"name":7}', 'null', '\0']) {
         const answer = await nc.request(`$JS.API.${subject}`, text, { timeout: 3000 });
         assert.equal(typeof answer.json().type, 'string', `${subject} ${text}`);

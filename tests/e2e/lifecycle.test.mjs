@@ -19,8 +19,15 @@ test('the ports file tells every listener, in DATA as well', async (t) => {
 
 test('a second node on the same data is refused', async (t) => {
   const node = await startNonet(t);
-  const { status, stderr } = await run(['run', '--data', node.data, '--listen', 'nats=0',
-    '--listen', 'admin=0']);
+  const { status, stderr } = await run([
+    'run',
+    '--data',
+    node.data,
+    '--listen',
+    'nats=0',
+    '--listen',
+    'admin=0',
+  ]);
   assert.equal(status, 1);
   assert.match(stderr, /in use by another node/);
   await (await node.connect(t)).flush();
@@ -29,8 +36,15 @@ test('a second node on the same data is refused', async (t) => {
 test('a port that is taken is refused', async (t) => {
   const node = await startNonet(t);
   const other = path.join(node.dir, 'other');
-  const { status, stderr } = await run(['run', '--data', other, '--listen',
-    `nats=${node.ports.nats}`, '--listen', 'admin=0']);
+  const { status, stderr } = await run([
+    'run',
+    '--data',
+    other,
+    '--listen',
+    `nats=${node.ports.nats}`,
+    '--listen',
+    'admin=0',
+  ]);
   assert.equal(status, 1);
   assert.match(stderr, /nats|address|use/i);
 });
@@ -40,8 +54,15 @@ test('data of a newer format is refused, and left as it is', async (t) => {
   await node.stop();
   const file = path.join(node.data, 'format');
   fs.writeFileSync(file, 'nonet data 99\n');
-  const { status, stderr } = await run(['run', '--data', node.data, '--listen', 'nats=0',
-    '--listen', 'admin=0']);
+  const { status, stderr } = await run([
+    'run',
+    '--data',
+    node.data,
+    '--listen',
+    'nats=0',
+    '--listen',
+    'admin=0',
+  ]);
   assert.equal(status, 1);
   assert.match(stderr, /format/);
   assert.match(stderr, /newer/);
@@ -69,31 +90,35 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   });
 }
 
-onBoth('lame duck', {
-  config: 'limits: {drain_timeout: 5s}\n',
-  nats: 'lame_duck_duration: "30s"\nlame_duck_grace_period: "100ms"\n',
-}, (it, kind) => {
-  it('SIGUSR2 tells clients, closes them, and ends the server', async (t, server) => {
-    const raw = await (await Raw.open(t, server)).hello();
-    raw.send('SUB a 1\r\n');
-    await raw.fence();
-    const nc = await server.connect(t);
-    const told = [];
-    (async () => {
-      for await (const status of nc.status()) told.push(status.type);
-    })();
-    server.signal('SIGUSR2');
-    const info = JSON.parse((await raw.expect(/^INFO /)).slice(5));
-    assert.equal(info.ldm, true);
-    await until(() => told.includes('ldm'), 'the official client to be told');
-    if (kind === 'nonet') {
-      nc.publish('a', 'the last words');
-      await raw.expect('the last words');
-    }
-    await raw.end(40_000);
-    assert.equal((await server.exited).status, 0);
-  });
-});
+onBoth(
+  'lame duck',
+  {
+    config: 'limits: {drain_timeout: 5s}\n',
+    nats: 'lame_duck_duration: "30s"\nlame_duck_grace_period: "100ms"\n',
+  },
+  (it, kind) => {
+    it('SIGUSR2 tells clients, closes them, and ends the server', async (t, server) => {
+      const raw = await (await Raw.open(t, server)).hello();
+      raw.send('SUB a 1\r\n');
+      await raw.fence();
+      const nc = await server.connect(t);
+      const told = [];
+      (async () => {
+        for await (const status of nc.status()) told.push(status.type);
+      })();
+      server.signal('SIGUSR2');
+      const info = JSON.parse((await raw.expect(/^INFO /)).slice(5));
+      assert.equal(info.ldm, true);
+      await until(() => told.includes('ldm'), 'the official client to be told');
+      if (kind === 'nonet') {
+        nc.publish('a', 'the last words');
+        await raw.expect('the last words');
+      }
+      await raw.end(40_000);
+      assert.equal((await server.exited).status, 0);
+    });
+  },
+);
 
 test('SIGTERM lets what was published arrive', async (t) => {
   const node = await startNonet(t);
@@ -104,7 +129,10 @@ test('SIGTERM lets what was published arrive', async (t) => {
   for (let i = 0; i < 500; i++) publisher.publish('last', Buffer.alloc(2000));
   await publisher.flush();
   assert.equal((await node.stop()).status, 0);
-  await until(() => got === 500, () => `500 messages, have ${got}`);
+  await until(
+    () => got === 500,
+    () => `500 messages, have ${got}`,
+  );
 });
 
 onNonet('declared streams', { config: 'streams: {A: {subjects: ["a.>"]}}\n' }, (it) => {
@@ -112,8 +140,12 @@ onNonet('declared streams', { config: 'streams: {A: {subjects: ["a.>"]}}\n' }, (
     const nc = await server.connect(t);
     const jsm = await jetstreamManager(nc);
     await jetstream(nc).publish('a.x', '1');
-    assert.match(await server.reload('streams: {A: {subjects: ["a.>", "aa"], max_msgs: 5}, ' +
-      'B: {subjects: [b]}}\n'), /reloaded/);
+    assert.match(
+      await server.reload(
+        'streams: {A: {subjects: ["a.>", "aa"], max_msgs: 5}, ' + 'B: {subjects: [b]}}\n',
+      ),
+      /reloaded/,
+    );
     const { config, state } = await jsm.streams.info('A');
     assert.deepEqual([config.subjects, config.max_msgs, state.messages], [['a.>', 'aa'], 5, 1]);
     assert.equal((await jetstream(nc).publish('b', 'x')).stream, 'B');
@@ -146,7 +178,10 @@ services:
   });
   const lines = (name) => {
     try {
-      return fs.readFileSync(path.join(node.dir, 'app', name), 'utf8').trim().split('\n');
+      return fs
+        .readFileSync(path.join(node.dir, 'app', name), 'utf8')
+        .trim()
+        .split('\n');
     } catch {
       return [];
     }
@@ -159,7 +194,8 @@ services:
 
 test('services end with the node, even with one that will not listen', async (t) => {
   const node = await startNonet(t, {
-    config: "services: {deaf: {command: 'trap \"\" TERM; echo $$ > pid; while :; do sleep 0.1; done'}}\n",
+    config:
+      'services: {deaf: {command: \'trap "" TERM; echo $$ > pid; while :; do sleep 0.1; done\'}}\n',
   });
   const pid = await until(() => {
     try {
@@ -182,7 +218,9 @@ test('kill -9: what was acknowledged is there, in its place, with its content', 
     const publish = async (p) => {
       for (let i = 0; running; i++) {
         const text = `${round} ${p} ${i}`;
-        const ack = await js.publish(`k.${p}`, text, { msgID: text, retries: 0 }).catch(() => null);
+        const ack = await js
+          .publish(`k.${p}`, text, { msgID: text, retries: 0 })
+          .catch(() => null);
         if (!ack) return;
         assert.ok(!acknowledged.has(ack.seq), `sequence ${ack.seq} twice`);
         acknowledged.set(ack.seq, text);
@@ -203,7 +241,10 @@ test('kill -9: what was acknowledged is there, in its place, with its content', 
   const ids = new Set();
   const { num_pending } = await consumer.info();
   assert.equal(num_pending, last_seq);
-  for await (const message of await consumer.fetch({ max_messages: num_pending, expires: 10_000 })) {
+  for await (const message of await consumer.fetch({
+    max_messages: num_pending,
+    expires: 10_000,
+  })) {
     seen.set(message.seq, message.string());
     ids.add(message.headers.get('Nats-Msg-Id'));
   }

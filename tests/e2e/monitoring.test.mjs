@@ -81,17 +81,24 @@ onNonet('monitoring', {}, (it) => {
     assert.equal(mine.subscriptions, 3);
     assert.deepEqual(mine.subscriptions_list.sort(), ['connz.0', 'connz.1', 'connz.2']);
     const { connections: most } = await page(server, '/connz?sort=subs&limit=1');
-    assert.deepEqual(most.map(({ name }) => name), ['client 2']);
+    assert.deepEqual(
+      most.map(({ name }) => name),
+      ['client 2'],
+    );
     const second = await page(server, '/connz?limit=2&offset=4');
     assert.equal(second.connections.length, 1);
     const one = await page(server, `/connz?cid=${mine.cid}`);
-    assert.deepEqual(one.connections.map(({ name }) => name), ['client 2']);
+    assert.deepEqual(
+      one.connections.map(({ name }) => name),
+      ['client 2'],
+    );
   });
 
   it('/subsz counts subscriptions and finds those of a subject', async (t, server) => {
     const nc = await server.connect(t);
     const before = await page(server, '/subsz');
-    for (const subject of ['subsz.a', 'subsz.*', 'other']) nc.subscribe(subject, { callback() {} });
+    for (const subject of ['subsz.a', 'subsz.*', 'other'])
+      nc.subscribe(subject, { callback() {} });
     await nc.flush();
     assert.equal((await page(server, '/subsz')).num_subscriptions, before.num_subscriptions + 3);
     const { subscriptions_list: list } = await page(server, '/subsz?subs=1&test=subsz.a');
@@ -128,18 +135,31 @@ onNonet('monitoring', {}, (it) => {
     assert.match(headers['content-type'], /^(text\/plain|application\/openmetrics-text)/);
     const text = await body.text();
     for (const line of text.trimEnd().split('\n')) {
-      assert.match(line, /^(# (HELP|TYPE|UNIT|EOF)|[a-z_:][a-z0-9_:]*(\{[^}]*\})? [-+0-9.eInNaf]+$)/i);
+      assert.match(
+        line,
+        /^(# (HELP|TYPE|UNIT|EOF)|[a-z_:][a-z0-9_:]*(\{[^}]*\})? [-+0-9.eInNaf]+$)/i,
+      );
     }
     for (const [, name] of text.matchAll(/^([a-z0-9_]+)(?:\{[^}]*\})? /gm)) {
-      assert.match(text, new RegExp(`^# HELP ${name.replace(/_(total|bucket|sum|count)$/, '')}`, 'm'));
+      assert.match(
+        text,
+        new RegExp(`^# HELP ${name.replace(/_(total|bucket|sum|count)$/, '')}`, 'm'),
+      );
     }
     const before = await metrics(server);
     const nc = await server.connect(t);
     for (let i = 0; i < 20; i++) nc.publish('metric', 'x');
     await nc.flush();
-    await until(async () => (await metrics(server)).nonet_nats_messages_in_total ===
-      before.nonet_nats_messages_in_total + 20, 'twenty more messages');
-    assert.equal((await metrics(server)).nonet_nats_connections, before.nonet_nats_connections + 1);
+    await until(
+      async () =>
+        (await metrics(server)).nonet_nats_messages_in_total ===
+        before.nonet_nats_messages_in_total + 20,
+      'twenty more messages',
+    );
+    assert.equal(
+      (await metrics(server)).nonet_nats_connections,
+      before.nonet_nats_connections + 1,
+    );
   });
 
   it('a slow consumer is counted', async (t, server) => {
@@ -150,11 +170,15 @@ onNonet('monitoring', {}, (it) => {
     slow.socket.pause();
     const nc = await server.connect(t);
     const payload = Buffer.alloc(1_000_000);
-    await until(async () => {
-      for (let i = 0; i < 10; i++) nc.publish('flood', payload);
-      await nc.flush();
-      return (await metrics(server)).nonet_nats_slow_consumers_total > before;
-    }, 'the count', 30_000);
+    await until(
+      async () => {
+        for (let i = 0; i < 10; i++) nc.publish('flood', payload);
+        await nc.flush();
+        return (await metrics(server)).nonet_nats_slow_consumers_total > before;
+      },
+      'the count',
+      30_000,
+    );
   });
 
   it('what is not there is 404, what is asked wrongly 400', async (t, server) => {
@@ -183,7 +207,7 @@ onNonet('monitoring: who may ask', {}, (it) => {
     assert.equal(await status('localhost.evil.example'), 403);
   });
 
-  it('changes need the token, and the page of another origin may not even with it', async (t, server) => {
+  it('changes need the token, and another origin may not even with it', async (t, server) => {
     const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8').trim();
     assert.equal(fs.statSync(path.join(server.data, 'admin.token')).mode & 0o777, 0o600);
     const own = new URL(server.admin).host;
@@ -199,22 +223,29 @@ onNonet('monitoring: who may ask', {}, (it) => {
   });
 });
 
-onNonet('monitoring: with users', {
-  config: 'auth: {users: [{user: ann, password: secret, publish: {allow: ["a.>"]}}]}\n',
-}, (it) => {
-  it('a user may change, a wrong password may not', async (t, server) => {
-    const basic = (text) => ({
-      host: new URL(server.admin).host,
-      authorization: `Basic ${Buffer.from(text).toString('base64')}`,
+onNonet(
+  'monitoring: with users',
+  {
+    config: 'auth: {users: [{user: ann, password: secret, publish: {allow: ["a.>"]}}]}\n',
+  },
+  (it) => {
+    it('a user may change, a wrong password may not', async (t, server) => {
+      const basic = (text) => ({
+        host: new URL(server.admin).host,
+        authorization: `Basic ${Buffer.from(text).toString('base64')}`,
+      });
+      assert.equal(await bare(server, 'POST', '/v1/reload', basic('ann:wrong')), 401);
+      assert.equal(await bare(server, 'POST', '/v1/reload', basic('ann:secret')), 204);
     });
-    assert.equal(await bare(server, 'POST', '/v1/reload', basic('ann:wrong')), 401);
-    assert.equal(await bare(server, 'POST', '/v1/reload', basic('ann:secret')), 204);
-  });
 
-  it('rights hold for system requests, too, and /connz tells who is there', async (t, server) => {
-    const nc = await server.connect(t, { user: 'ann', pass: 'secret' });
-    await assert.rejects(nc.request('$SYS.REQ.USER.INFO', '', { timeout: 1000 }));
-    const { connections } = await page(server, '/connz?auth=1');
-    assert.deepEqual(connections.map((connection) => connection.authorized_user), ['ann']);
-  });
-});
+    it('rights hold for system requests, too, and /connz tells who is there', async (t, server) => {
+      const nc = await server.connect(t, { user: 'ann', pass: 'secret' });
+      await assert.rejects(nc.request('$SYS.REQ.USER.INFO', '', { timeout: 1000 }));
+      const { connections } = await page(server, '/connz?auth=1');
+      assert.deepEqual(
+        connections.map((connection) => connection.authorized_user),
+        ['ann'],
+      );
+    });
+  },
+);

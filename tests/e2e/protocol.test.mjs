@@ -130,8 +130,14 @@ onBoth('protocol', {}, (it) => {
       raw.send(bytes);
       await raw.end();
       if (typeof text !== 'string') return; // words differ, the end does not
-      assert.ok(raw.lines.concat(raw.text).some((line) => line.toLowerCase()
-        .startsWith(isError(text).toLowerCase().slice(0, -1))), JSON.stringify(raw.lines));
+      assert.ok(
+        raw.lines
+          .concat(raw.text)
+          .some((line) =>
+            line.toLowerCase().startsWith(isError(text).toLowerCase().slice(0, -1)),
+          ),
+        JSON.stringify(raw.lines),
+      );
     });
   }
 
@@ -141,7 +147,7 @@ onBoth('protocol', {}, (it) => {
     await raw.end();
   });
 
-  it('UNSUB: at once, after a maximum, below what was delivered, and of nothing', async (t, server) => {
+  it('UNSUB: at once, after a maximum, below what came, and of nothing', async (t, server) => {
     const raw = await open(t, server);
     const pub = (count) => 'PUB u 1\r\nx\r\n'.repeat(count);
     raw.send(`SUB u 1\r\n${pub(2)}UNSUB 1 2\r\n${pub(1)}`);
@@ -166,7 +172,7 @@ onBoth('protocol', {}, (it) => {
     for (let i = 0; i < 3; i++) await raw.expect('PONG');
   });
 
-  it('a client that goes away in the middle of a message leaves nothing behind', async (t, server) => {
+  it('a client that goes in the middle of a message leaves nothing behind', async (t, server) => {
     const watcher = await open(t, server);
     watcher.send('SUB cut 1\r\n');
     await watcher.fence();
@@ -180,93 +186,109 @@ onBoth('protocol', {}, (it) => {
   });
 });
 
-onBoth('protocol: a client that is silent', {
-  config: 'limits: {ping_interval: 100ms, ping_max: 2, auth_timeout: 300ms}\n',
-  nats: 'ping_interval: "100ms"\nping_max: 2\n',
-}, (it) => {
-  it('is pinged, and given up when it does not answer', async (t, server) => {
-    const raw = await open(t, server);
-    await raw.expect('PING');
-    await raw.end();
-    assert.match(raw.lines.join(), /-ERR 'Stale Connection'/);
-  });
-
-  it('stays as long as it answers', async (t, server) => {
-    const raw = await open(t, server);
-    for (let i = 0; i < 8; i++) {
+onBoth(
+  'protocol: a client that is silent',
+  {
+    config: 'limits: {ping_interval: 100ms, ping_max: 2, auth_timeout: 300ms}\n',
+    nats: 'ping_interval: "100ms"\nping_max: 2\n',
+  },
+  (it) => {
+    it('is pinged, and given up when it does not answer', async (t, server) => {
+      const raw = await open(t, server);
       await raw.expect('PING');
-      raw.send('PONG\r\n');
-    }
-    assert.ok(!raw.closed);
-  });
-});
+      await raw.end();
+      assert.match(raw.lines.join(), /-ERR 'Stale Connection'/);
+    });
 
-onBoth('protocol: limits', {
-  config: 'limits: {max_payload: 1000, max_connections: 3, max_subscriptions: 2}\n',
-  nats: 'max_payload: 1000\nmax_connections: 3\nmax_subscriptions: 2\n',
-}, (it) => {
-  it('max_payload is told in INFO and kept', async (t, server) => {
-    const raw = await open(t, server);
-    assert.equal(raw.info.max_payload, 1000);
-    raw.send(`SUB p 1\r\nPUB p 1000\r\n${'x'.repeat(1000)}\r\n`);
-    assert.equal((await raw.fence()).length, 2);
-    raw.send('PUB p 1001\r\n');
-    await raw.expect(isError('Maximum Payload Violation'));
-    await raw.end();
-  });
+    it('stays as long as it answers', async (t, server) => {
+      const raw = await open(t, server);
+      for (let i = 0; i < 8; i++) {
+        await raw.expect('PING');
+        raw.send('PONG\r\n');
+      }
+      assert.ok(!raw.closed);
+    });
+  },
+);
 
-  it('headers count as payload', async (t, server) => {
-    const raw = await open(t, server);
-    raw.send('HPUB p 12 1001\r\n');
-    await raw.expect(isError('Maximum Payload Violation'));
-    await raw.end();
-  });
+onBoth(
+  'protocol: limits',
+  {
+    config: 'limits: {max_payload: 1000, max_connections: 3, max_subscriptions: 2}\n',
+    nats: 'max_payload: 1000\nmax_connections: 3\nmax_subscriptions: 2\n',
+  },
+  (it) => {
+    it('max_payload is told in INFO and kept', async (t, server) => {
+      const raw = await open(t, server);
+      assert.equal(raw.info.max_payload, 1000);
+      raw.send(`SUB p 1\r\nPUB p 1000\r\n${'x'.repeat(1000)}\r\n`);
+      assert.equal((await raw.fence()).length, 2);
+      raw.send('PUB p 1001\r\n');
+      await raw.expect(isError('Maximum Payload Violation'));
+      await raw.end();
+    });
 
-  it('one connection too many is told so and closed', async (t, server) => {
-    const clients = [];
-    for (let i = 0; i < 3; i++) clients.push(await open(t, server));
-    const extra = await Raw.open(t, server, { info: false });
-    await extra.end();
-    assert.match(extra.lines.join(), /-ERR 'maximum connections exceeded'/i);
-    clients[0].socket.destroy();
-    await until(async () => {
-      const again = await Raw.open(t, server, { info: false });
-      again.send('CONNECT {"verbose":false}\r\nPING\r\n');
-      return again.expect('PONG', 300).then(() => true, () => false);
-    }, 'a free place');
-  });
+    it('headers count as payload', async (t, server) => {
+      const raw = await open(t, server);
+      raw.send('HPUB p 12 1001\r\n');
+      await raw.expect(isError('Maximum Payload Violation'));
+      await raw.end();
+    });
 
-  it('one subscription too many is refused, and the others stay', async (t, server) => {
-    const raw = await open(t, server);
-    raw.send('SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n');
-    const lines = await raw.fence();
-    assert.match(lines.join(), /-ERR 'maximum subscriptions exceeded'/i);
-    raw.send('PUB a 1\r\nx\r\nPUB c 1\r\nx\r\n');
-    assert.deepEqual(await raw.fence(), ['MSG a 1 1', 'x']);
-  });
-});
+    it('one connection too many is told so and closed', async (t, server) => {
+      const clients = [];
+      for (let i = 0; i < 3; i++) clients.push(await open(t, server));
+      const extra = await Raw.open(t, server, { info: false });
+      await extra.end();
+      assert.match(extra.lines.join(), /-ERR 'maximum connections exceeded'/i);
+      clients[0].socket.destroy();
+      await until(async () => {
+        const again = await Raw.open(t, server, { info: false });
+        again.send('CONNECT {"verbose":false}\r\nPING\r\n');
+        return again.expect('PONG', 300).then(
+          () => true,
+          () => false,
+        );
+      }, 'a free place');
+    });
 
-onBoth('protocol: slow consumers', {
-  config: 'limits: {max_pending: 1MB, write_deadline: 1s}\n',
-  nats: 'max_pending: 1MB\nwrite_deadline: "1s"\n',
-}, (it) => {
-  it('who does not read is cut off, and the others get everything', async (t, server) => {
-    const [slow, fast] = [await open(t, server), await server.connect(t)];
-    slow.send('SUB flood 1\r\n');
-    await slow.fence();
-    slow.socket.pause();
-    let bytes = 0;
-    fast.subscribe('flood', { callback: (error, message) => (bytes += message.data.length) });
-    await fast.flush();
-    const publisher = await server.connect(t);
-    const payload = Buffer.alloc(32_768);
-    const count = 400; // 13 MB, more than the sockets between us hold
-    for (let i = 0; i < count; i++) {
-      publisher.publish('flood', payload);
-      if (i % 10 === 9) await until(() => bytes === (i + 1) * payload.length, 'the fast reader');
-    }
-    slow.socket.resume();
-    await slow.end();
-    await publisher.flush();
-  });
-});
+    it('one subscription too many is refused, and the others stay', async (t, server) => {
+      const raw = await open(t, server);
+      raw.send('SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n');
+      const lines = await raw.fence();
+      assert.match(lines.join(), /-ERR 'maximum subscriptions exceeded'/i);
+      raw.send('PUB a 1\r\nx\r\nPUB c 1\r\nx\r\n');
+      assert.deepEqual(await raw.fence(), ['MSG a 1 1', 'x']);
+    });
+  },
+);
+
+onBoth(
+  'protocol: slow consumers',
+  {
+    config: 'limits: {max_pending: 1MB, write_deadline: 1s}\n',
+    nats: 'max_pending: 1MB\nwrite_deadline: "1s"\n',
+  },
+  (it) => {
+    it('who does not read is cut off, and the others get everything', async (t, server) => {
+      const [slow, fast] = [await open(t, server), await server.connect(t)];
+      slow.send('SUB flood 1\r\n');
+      await slow.fence();
+      slow.socket.pause();
+      let bytes = 0;
+      fast.subscribe('flood', { callback: (error, message) => (bytes += message.data.length) });
+      await fast.flush();
+      const publisher = await server.connect(t);
+      const payload = Buffer.alloc(32_768);
+      const count = 400; // 13 MB, more than the sockets between us hold
+      for (let i = 0; i < count; i++) {
+        publisher.publish('flood', payload);
+        if (i % 10 === 9)
+          await until(() => bytes === (i + 1) * payload.length, 'the fast reader');
+      }
+      slow.socket.resume();
+      await slow.end();
+      await publisher.flush();
+    });
+  },
+);

@@ -34,24 +34,36 @@ onBoth('services', {}, (it) => {
     assert.deepEqual(names.filter((name) => name !== 'nonet').sort(), ['alpha', 'alpha', 'beta']);
     const [info] = await all(client.info('beta'));
     assert.equal(info.version, '1.2.3');
-    assert.deepEqual(info.endpoints.map(({ subject, queue_group }) => [subject, queue_group]),
-      [['beta.work', 'q']]);
+    assert.deepEqual(
+      info.endpoints.map(({ subject, queue_group }) => [subject, queue_group]),
+      [['beta.work', 'q']],
+    );
   });
 
   it('requests are shared by its instances and counted', async (t, server) => {
     const answer = (error, message) => message.respond('done');
     for (let i = 0; i < 3; i++) await serve(t, server, 'gamma', answer);
     const nc = await server.connect(t);
-    await Promise.all(Array.from({ length: 90 }, () => nc.request('gamma.work', '', { timeout: 5000 })));
+    await Promise.all(
+      Array.from({ length: 90 }, () => nc.request('gamma.work', '', { timeout: 5000 })),
+    );
     const stats = await all((await find(t, server)).stats('gamma'));
     assert.equal(stats.length, 3);
     const counts = stats.map(({ endpoints }) => endpoints[0].num_requests);
-    assert.equal(counts.reduce((sum, count) => sum + count, 0), 90);
-    assert.ok(counts.every((count) => count > 0), `${counts}`);
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      90,
+    );
+    assert.ok(
+      counts.every((count) => count > 0),
+      `${counts}`,
+    );
   });
 
   it('an error arrives as headers', async (t, server) => {
-    await serve(t, server, 'delta', (error, message) => message.respondError(422, 'not like this'));
+    await serve(t, server, 'delta', (error, message) =>
+      message.respondError(422, 'not like this'),
+    );
     const answer = await (await server.connect(t)).request('delta.work', '', { timeout: 5000 });
     assert.equal(answer.headers.get('Nats-Service-Error-Code'), '422');
     assert.equal(answer.headers.get('Nats-Service-Error'), 'not like this');

@@ -1,4 +1,4 @@
-// What the tests of abuse share: memory of the server, an honest client beside the bad ones, crowds.
+// What the tests of abuse share: the server's memory, an honest client beside the bad, crowds.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -18,13 +18,18 @@ export function residentMib(server) {
 
 // Processor seconds that SERVER has used.
 export function processorSeconds(server) {
-  const fields = fs.readFileSync(`/proc/${server.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = fs
+    .readFileSync(`/proc/${server.pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 // How many sockets this process may open, with some kept back.
 export function socketsMax() {
-  const line = /^Max open files\s+(\d+|unlimited)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'));
+  const line = /^Max open files\s+(\d+|unlimited)/m.exec(
+    fs.readFileSync('/proc/self/limits', 'utf8'),
+  );
   return line[1] === 'unlimited' ? Infinity : Number(line[1]) - 500;
 }
 
@@ -84,7 +89,10 @@ export class Stranger {
     this.heard = '';
     this.closed = false;
     this.socket = net.connect(port, '127.0.0.1');
-    this.socket.on('data', (bytes) => (this.heard = (this.heard + bytes.toString('latin1')).slice(-400)));
+    this.socket.on(
+      'data',
+      (bytes) => (this.heard = (this.heard + bytes.toString('latin1')).slice(-400)),
+    );
     this.socket.on('error', () => {});
     this.socket.on('close', () => (this.closed = true));
     this.connected = new Promise((resolve, reject) => {
@@ -102,7 +110,10 @@ export async function crowd(t, port, count, greet = () => {}) {
   const strangers = [];
   t.after(() => strangers.forEach((stranger) => stranger.socket.destroy()));
   while (strangers.length < count) {
-    const some = Array.from({ length: Math.min(250, count - strangers.length) }, () => new Stranger(port));
+    const some = Array.from(
+      { length: Math.min(250, count - strangers.length) },
+      () => new Stranger(port),
+    );
     strangers.push(...some);
     await Promise.all(some.map((stranger) => stranger.connected));
     await Promise.all(some.map(greet));

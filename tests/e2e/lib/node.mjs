@@ -4,8 +4,8 @@
 // The binary is $NONET_BINARY (build-test/nonet), its size $NONET_SHARDS (1). nats-server knows no
 // shards, so it is compared with once, at 1; $NATS_SERVER names another binary.
 //
-// A server lives in a folder of its own and listens on free ports. When a test fails, the last lines
-// of the server's log are added to what the failure says.
+// A server lives in a folder of its own and listens on free ports. When a test fails, the last
+// lines of the server's log are added to what the failure says.
 
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -36,7 +36,9 @@ export async function until(condition, what = condition, ms = 10_000) {
 }
 
 const folders = [];
-process.on('exit', () => folders.forEach((dir) => fs.rmSync(dir, { recursive: true, force: true })));
+process.on('exit', () =>
+  folders.forEach((dir) => fs.rmSync(dir, { recursive: true, force: true })),
+);
 
 export function temporaryFolder() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'nonet-e2e-'));
@@ -80,10 +82,12 @@ class Server {
       child.on('close', (status, signal) => resolve((this.exit = { status, signal })));
       child.on('error', (error) => resolve((this.exit = { status: -1, signal: error.message })));
     });
-    const ports = await until(() => this.exit || ready(), 'the start', START_MS_MAX).catch((e) => {
-      child.kill('SIGKILL');
-      throw e;
-    });
+    const ports = await until(() => this.exit || ready(), 'the start', START_MS_MAX).catch(
+      (e) => {
+        child.kill('SIGKILL');
+        throw e;
+      },
+    );
     if (this.exit) throw new Error(`${this.kind} did not start: ${this.tail()}`);
     this.ports = ports;
     this.url = `nats://${ports.nats}`;
@@ -131,7 +135,16 @@ class NonetServer extends Server {
     this.data = path.join(this.dir, 'data');
     const args = ['run'];
     if (options.config !== undefined) args.push(this.writeApp());
-    args.push('--data', this.data, '--ports-file', portsFile, '--shards', SHARDS, '--log', 'debug');
+    args.push(
+      '--data',
+      this.data,
+      '--ports-file',
+      portsFile,
+      '--shards',
+      SHARDS,
+      '--log',
+      'debug',
+    );
     for (const [name, address] of Object.entries({ nats: 0, admin: 0, ...options.listen })) {
       args.push('--listen', `${name}=${address}`);
     }
@@ -156,7 +169,10 @@ class NonetServer extends Server {
     this.writeApp(config);
     const from = this.log.length;
     this.signal('SIGHUP');
-    return until(() => /^.*\breload(ed|\b.*refused).*$/m.exec(this.log.slice(from))?.[0], 'a reload');
+    return until(
+      () => /^.*\breload(ed|\b.*refused).*$/m.exec(this.log.slice(from))?.[0],
+      'a reload',
+    );
   }
 }
 
@@ -192,7 +208,8 @@ function findNatsServer() {
   if (SHARDS !== '1') return null;
   for (const name of [process.env.NATS_SERVER, 'nats-server', '/usr/sbin/nats-server']) {
     try {
-      if (name && execFileSync(name, ['-v'], { stdio: ['ignore', 'pipe', 'ignore'] })) return name;
+      if (name && execFileSync(name, ['-v'], { stdio: ['ignore', 'pipe', 'ignore'] }))
+        return name;
     } catch {
       // not this one
     }

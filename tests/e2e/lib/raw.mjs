@@ -47,7 +47,8 @@ export class Raw {
 
   // Waits for a line that matches, drops it with all before it, and gives it.
   async expect(pattern, ms = 5_000) {
-    const matches = (line) => (typeof pattern === 'string' ? line === pattern : pattern.test(line));
+    const matches = (line) =>
+      typeof pattern === 'string' ? line === pattern : pattern.test(line);
     const found = () => this.lines.findIndex(matches);
     await until(() => found() >= 0 || this.closed, '', ms).catch(() => {});
     const at = found();
@@ -66,7 +67,11 @@ export class Raw {
   // Says CONNECT and PING, waits for PONG.
   async hello(options = {}) {
     const defaults = {
-      verbose: false, pedantic: false, protocol: 1, headers: true, no_responders: true,
+      verbose: false,
+      pedantic: false,
+      protocol: 1,
+      headers: true,
+      no_responders: true,
     };
     this.send(`CONNECT ${JSON.stringify({ ...defaults, ...options })}\r\nPING\r\n`);
     await this.expect('PONG');
