@@ -164,7 +164,8 @@ onBoth(
     config:
       'listen: {nats: {tls: ' +
       '{cert: server.pem, key: server.key, ca: authority.pem, verify: true}}}\n',
-    nats: 'tls { cert_file: server.pem, key_file: server.key, ca_file: authority.pem, verify: true}',
+    nats:
+      'tls { cert_file: server.pem, key_file: server.key, ca_file: authority.pem, verify: true }',
     files,
   },
   (it) => {
