@@ -337,7 +337,7 @@ static int open_sink(const void *config, struct flow *flow, void **ret_self,
     p->headers = buf_make(HEADERS_MAX);
     json_init(&p->doc);
     unsigned char random[INBOX_RANDOM];
-    char digits[INBOX_RANDOM * 2 + 1];
+    char digits[INBOX_RANDOM * 2 + 1] = "";
     io_host_random(io_loop_host(bus_loop(flow_bus(flow))), random, sizeof random);
     hex_encode(slice_make(random, sizeof random), digits);
     p->inbox_len = (size_t)snprintf(p->inbox, sizeof p->inbox, "_NONET.flow.%s.", digits);
