@@ -234,6 +234,23 @@ static void test_kinds_without_a_stream_wait_for_those_that_have_one(void **stat
     mill_close(&mill);
 }
 
+static void test_a_record_without_a_stream_is_not_safe_before_those_below_it(void **state) {
+    (void)state;
+    struct mill mill;
+    mill_open(&mill, 2, "{kind}.new", 4000);
+    kit_stream(mill.house, "{'name':'AUCTIONS','subjects':['auction.>']}");
+    sim_disk_slow(mill.house->host, 10000);
+    mill_flow(&mill);
+    house_run(mill.house, 100 * SIM_MILLISECOND);
+    struct flow_stats stats = flow_stats(mill.flow);
+    assert_true(stats.next > 100);
+    assert_true(stats.written <= 1); /* record 1 is the first auction */
+    sim_disk_slow(mill.house->host, 1);
+    mill_finish(&mill);
+    assert_stored(&mill, "AUCTIONS", 4000, auctions, 0);
+    mill_close(&mill);
+}
+
 static void test_without_any_stream_publishing_is_all_there_is(void **state) {
     (void)state;
     struct mill mill;
@@ -321,6 +338,7 @@ int main(void) {
         cmocka_unit_test(test_after_a_kill_it_goes_on_where_the_streams_end),
         cmocka_unit_test(test_strangers_at_the_end_of_the_stream_do_not_hide_where_it_was),
         cmocka_unit_test(test_kinds_without_a_stream_wait_for_those_that_have_one),
+        cmocka_unit_test(test_a_record_without_a_stream_is_not_safe_before_those_below_it),
         cmocka_unit_test(test_without_any_stream_publishing_is_all_there_is),
         cmocka_unit_test(test_a_stream_that_refuses_makes_it_wait_and_nothing_is_lost),
         cmocka_unit_test(test_a_stream_called_error_is_none),
