@@ -44,7 +44,10 @@ struct publish_headers {
     bool has_sequence, has_subject_sequence, malformed;
 };
 
+/* An empty value is none, for all of them, as with nats-server. */
 static void read_number(slice value, uint64_t *number, bool *has, bool *malformed) {
+    if (!value.len)
+        return;
     *has = number_parse_u64(value, number) == 0;
     *malformed |= !*has;
 }
@@ -171,7 +174,7 @@ static void on_committed(struct log_commit *commit, int failed) {
 
 static bool judge_expectations(struct stream *s, const struct bus_message *m,
                                const struct publish_headers *h, struct streams_error *e) {
-    if (h->expected_last_id.ptr && !slice_equal(h->expected_last_id, s->last_id))
+    if (h->expected_last_id.len && !slice_equal(h->expected_last_id, s->last_id))
         return streams_fail(e, 400, 10070, "wrong last msg ID: %.*s", slice_fmt(s->last_id));
     if (h->has_sequence) {
         uint64_t last = log_stream_staged(s->log).last_sequence;
@@ -219,9 +222,9 @@ static bool judge_form(struct stream *s, const struct bus_message *m,
         return streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
     if (h->malformed)
         return streams_fail(e, 400, 10003, "bad request: an expected sequence is not a number");
-    if (h->rollup.ptr)
+    if (h->rollup.len)
         return streams_fail(e, 500, 10111, "rollup not permitted");
-    if (h->expected_stream.ptr && !slice_equal(h->expected_stream, c->name))
+    if (h->expected_stream.len && !slice_equal(h->expected_stream, c->name))
         return streams_fail(e, 400, 10060, "expected stream does not match");
     return true;
 }
@@ -384,6 +387,13 @@ void stream_on_publish(void *owner, struct bus_subscription *subscription,
     (void)subscription;
     struct stream *s = owner;
     struct streams_error error;
+    struct bus_message routed; /* a stored message sent here: its subject is the one it came by */
+    if (unlikely(message->route.len)) {
+        routed = *message;
+        routed.subject = message->route;
+        routed.route = (slice){0};
+        message = &routed;
+    }
     if (likely(!s->streams->holding && !s->streams->draining)) {
         capture(s, message);
     } else if (!hold(s, message) && message->reply.len && !s->config.no_ack) {

@@ -13,12 +13,19 @@ void dedupe_open(struct dedupe *d, struct hash_key key, int64_t window_ns) {
     *d = (struct dedupe){.ids = map_make(key, STREAMS_DUPLICATES_MAX), .window_ns = window_ns};
 }
 
+static uint64_t size_of(const struct dedupe_entry *entry) {
+    return sizeof *entry + entry->id_len;
+}
+
 static void drop_oldest(struct dedupe *d) {
     struct dedupe_entry *entry = d->oldest;
-    map_remove(&d->ids, slice_make(entry->id, entry->id_len));
+    slice id = slice_make(entry->id, entry->id_len);
+    if (map_find(&d->ids, id) == entry)
+        map_remove(&d->ids, id);
     d->oldest = entry->next;
     if (!d->oldest)
         d->newest = NULL;
+    d->bytes -= size_of(entry);
     mem_free(entry);
 }
 
@@ -29,7 +36,7 @@ void dedupe_close(struct dedupe *d) {
 }
 
 static void expire(struct dedupe *d, int64_t now_ns) {
-    while (d->oldest && d->oldest->time_ns + d->window_ns < now_ns)
+    while (d->oldest && now_ns > d->oldest->time_ns && now_ns - d->oldest->time_ns > d->window_ns)
         drop_oldest(d);
 }
 
@@ -41,23 +48,25 @@ uint64_t dedupe_find(struct dedupe *d, slice id, int64_t now_ns) {
 
 void dedupe_add(struct dedupe *d, slice id, uint64_t sequence, int64_t time_ns) {
     struct dedupe_entry *entry = mem_alloc(sizeof *entry + id.len);
-    while (entry) {
+    if (entry) {
         *entry = (struct dedupe_entry){
             .time_ns = time_ns, .sequence = sequence, .id_len = (uint32_t)id.len};
         memcpy(entry->id, id.ptr, id.len);
-        if (map_add(&d->ids, slice_make(entry->id, id.len), entry) == 0)
-            break;
-        if (!d->oldest) {
+    }
+    while (entry && (d->bytes + size_of(entry) > DEDUPE_BYTES_MAX ||
+                     map_set(&d->ids, slice_make(entry->id, id.len), entry, NULL))) {
+        if (d->oldest) {
+            drop_oldest(d);
+            d->shortened++;
+        } else {
             entry = mem_free(entry);
-            break;
         }
-        drop_oldest(d);
-        d->shortened++;
     }
     if (!entry) {
         d->shortened++;
         return;
     }
+    d->bytes += size_of(entry);
     if (d->newest)
         d->newest->next = entry;
     else

@@ -3,13 +3,16 @@
  *
  * A queue in order of arrival (ids leave at its front as they grow old) and a map from id to the
  * queue's entry. Times come from the messages, which never go back within a stream, so the front is
- * always the oldest. At STREAMS_DUPLICATES_MAX ids, or without memory, the oldest leave early:
- * the window is then shorter than configured, which is counted, never an error for the publisher.
+ * always the oldest. At STREAMS_DUPLICATES_MAX ids, at DEDUPE_BYTES_MAX bytes of them, or without
+ * memory, the oldest leave early: the window is then shorter than configured, which is counted,
+ * never an error for the publisher. Of an id that came twice the later one counts.
  */
 #ifndef NONET_BUS_DEDUPE_H
 #define NONET_BUS_DEDUPE_H
 
 #include "base/map.h"
+
+#define DEDUPE_BYTES_MAX (512u << 20)
 
 struct dedupe_entry {
     struct dedupe_entry *next;
@@ -23,6 +26,7 @@ struct dedupe {
     struct map ids;
     struct dedupe_entry *oldest, *newest;
     int64_t window_ns;
+    uint64_t bytes;     /* of all entries */
     uint64_t shortened; /* ids that left before their time */
 };
 

@@ -99,6 +99,8 @@ static int look(struct reading *reading, struct stream *stream, struct log_recor
     if (reading->sequence)
         return log_seek(log, stream->log, reading->subject, reading->sequence, record);
     uint64_t newest = last_of(stream, reading->subject);
+    if (newest > log_stream_state(stream->log).last_sequence)
+        return -EAGAIN; /* on its way to the disk: the one before it is not the last any more */
     return newest ? log_read(log, stream->log, newest, record) : -ENOENT;
 }
 

@@ -67,8 +67,9 @@ int streams_set_log(struct streams *streams, struct log *log, struct error *ret_
                 log_scan(log, at, now_ns - stream->config.duplicate_window_ns, remember_id, stream);
         if (failed) {
             slice name = log_stream_name(at);
-            error_set(ret_error, failed, "stream %.*s cannot be taken up: %s", slice_fmt(name),
-                      error_name(failed));
+            if (!ret_error->code)
+                error_set(ret_error, failed, "stream %.*s cannot be taken up: %s", slice_fmt(name),
+                          error_name(failed));
             return failed;
         }
     }

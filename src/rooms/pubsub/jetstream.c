@@ -4,6 +4,11 @@
  * The table goes from subject to handler; the first row that fits by its words and its number of
  * tokens wins. A subject that no row fits is answered with an error and not with silence, so that a
  * newer client learns at once what this server does not do.
+ *
+ * One text, one document and one arena serve all requests, so a request is handled to its end, and
+ * its answer published to all receivers, before the next: what a receiver on this very shard asks
+ * from inside its callback is copied and taken a little later. A stored message that is
+ * delivered to the API's own subjects is no request.
  */
 #include "rooms/pubsub/jetstream.h"
 
@@ -32,11 +37,17 @@ struct json_writer api_begin(struct jetstream *js, const char *type) {
     return w;
 }
 
-static void send_answer(struct jetstream *js, slice reply) {
-    if (!reply.len)
+void api_publish(struct jetstream *js, const struct bus_message *answer) {
+    if (!answer->subject.len)
         return;
-    struct bus_message message = {.subject = reply, .payload = buf_slice(&js->text)};
-    bus_publish(js->shard->bus, &message, NULL, NULL);
+    bool busy = js->busy;
+    js->busy = true;
+    bus_publish(js->shard->bus, answer, NULL, NULL);
+    js->busy = busy;
+}
+
+static void send_answer(struct jetstream *js, slice reply) {
+    api_publish(js, &(struct bus_message){.subject = reply, .payload = buf_slice(&js->text)});
 }
 
 void api_end(struct jetstream *js, struct json_writer *w, slice reply) {
@@ -107,10 +118,19 @@ struct api_call *api_call_new(const struct api_request *request) {
     return call;
 }
 
+static void jetstream_free(struct jetstream *js) {
+    json_free(&js->doc);
+    arena_free(&js->arena);
+    buf_free(&js->text);
+    mem_free(js);
+}
+
 void api_call_free(struct api_call *call) {
-    check(call->js->calls > 0);
-    call->js->calls--;
+    struct jetstream *js = call->js;
     mem_free(call);
+    check(js->calls > 0);
+    if (--js->calls == 0 && js->closed)
+        jetstream_free(js);
 }
 
 slice api_call_reply(const struct api_call *call) {
@@ -252,10 +272,7 @@ static void refuse(struct jetstream *js, const char *type, slice reply, unsigned
     api_error(js, type, reply, &e);
 }
 
-static void on_request(void *owner, struct bus_subscription *subscription,
-                       const struct bus_message *message) {
-    (void)subscription;
-    struct jetstream *js = owner;
+static void serve(struct jetstream *js, const struct bus_message *message) {
     js->requests++;
     struct api_request request = {
         .js = js, .type = "error", .reply = message->reply, .payload = message->payload};
@@ -276,7 +293,75 @@ static void on_request(void *owner, struct bus_subscription *subscription,
     if (api->is_json && message->payload.len)
         request.json = json_root(&js->doc);
     api->handle(&request);
+}
+
+static void take(struct jetstream *js, const struct bus_message *message) {
+    js->busy = true;
+    serve(js, message);
     arena_reset(&js->arena);
+    js->busy = false;
+}
+
+/* --- requests from inside a callback ------------------------------------------------------ */
+
+struct held_request {
+    struct list_node node;
+    struct bus_message message;
+    char bytes[];
+};
+
+static slice put(char **at, slice part) {
+    if (part.len)
+        memcpy(*at, part.ptr, part.len);
+    *at += part.len;
+    return slice_make(*at - part.len, part.len);
+}
+
+/* Those that come of it wait for the next time. */
+static void take_held(struct io_timer *timer) {
+    struct jetstream *js = container_of(timer, struct jetstream, held_timer);
+    struct list_node *node;
+    for (unsigned left = js->held_count; left > 0 && (node = list_pop_front(&js->held)); left--) {
+        struct held_request *held = container_of(node, struct held_request, node);
+        js->held_count--;
+        take(js, &held->message);
+        mem_free(held);
+    }
+}
+
+static void hold(struct jetstream *js, const struct bus_message *m) {
+    struct held_request *held = NULL;
+    if (js->held_count < JETSTREAM_HELD_MAX)
+        held = mem_zalloc(1, sizeof *held + m->subject.len + m->reply.len + m->payload.len);
+    if (!held) { /* with a text of its own: that of the API is in use */
+        struct bus_message refusal = {
+            .subject = m->reply,
+            .payload = slice_lit("{\"error\":{\"code\":429,\"err_code\":10167,"
+                                 "\"description\":\"too many requests\"}}"),
+        };
+        js->errors++;
+        api_publish(js, &refusal);
+        return;
+    }
+    char *at = held->bytes;
+    held->message.subject = put(&at, m->subject);
+    held->message.reply = put(&at, m->reply);
+    held->message.payload = put(&at, m->payload);
+    list_push_back(&js->held, &held->node);
+    js->held_count++;
+    if (!io_timer_running(&js->held_timer))
+        io_timer_start(js->shard->loop, &js->held_timer, 0, take_held);
+}
+
+static void on_request(void *owner, struct bus_subscription *subscription,
+                       const struct bus_message *message) {
+    struct jetstream *js = owner;
+    if (message->route.len)
+        bus_decline(subscription);
+    else if (js->busy)
+        hold(js, message);
+    else
+        take(js, message);
 }
 
 int jetstream_open(struct room_shard *shard, struct jetstream **ret_jetstream) {
@@ -289,6 +374,7 @@ int jetstream_open(struct room_shard *shard, struct jetstream **ret_jetstream) {
     js->text = buf_make(JETSTREAM_ANSWER_MAX);
     js->arena = arena_make(0, REQUEST_ARENA_MAX);
     json_init(&js->doc);
+    list_init(&js->held);
     int failed =
         bus_subscribe(shard->bus, slice_lit(PREFIX ">"), (slice){0}, &receiver, js, NULL, &js->api);
     if (failed) {
@@ -302,9 +388,13 @@ int jetstream_open(struct room_shard *shard, struct jetstream **ret_jetstream) {
 struct jetstream *jetstream_close(struct jetstream *js) {
     if (!js)
         return NULL;
-    bus_unsubscribe(js->shard->bus, js->api);
-    json_free(&js->doc);
-    arena_free(&js->arena);
-    buf_free(&js->text);
-    return mem_free(js);
+    js->api = bus_unsubscribe(js->shard->bus, js->api);
+    io_timer_stop(js->shard->loop, &js->held_timer);
+    struct list_node *node;
+    while ((node = list_pop_front(&js->held)))
+        mem_free(container_of(node, struct held_request, node));
+    js->closed = true;
+    if (js->calls == 0) /* else the streams end them, which answers them */
+        jetstream_free(js);
+    return NULL;
 }

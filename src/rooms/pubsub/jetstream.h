@@ -27,6 +27,7 @@
 #define JETSTREAM_SUBJECTS_PAGE 100000u
 #define JETSTREAM_ANSWER_MAX (64u << 20)
 #define JETSTREAM_TOKENS_MAX 8u
+#define JETSTREAM_HELD_MAX 1024u
 
 struct jetstream {
     struct room_shard *shard;
@@ -36,6 +37,11 @@ struct jetstream {
     struct json_doc doc; /* the request being read */
     struct arena arena;  /* what its config is copied to; reset after each request */
     unsigned calls;
+    bool busy;        /* with a request, or with an answer being published */
+    bool closed;      /* goes with the last call */
+    struct list held; /* requests that came meanwhile */
+    unsigned held_count;
+    struct io_timer held_timer;
     uint64_t requests, errors;
 };
 
@@ -58,6 +64,7 @@ struct api_call {
     char reply[];
 };
 
+void api_publish(struct jetstream *js, const struct bus_message *answer);
 /* An answer: begin, write members, end (which sends it). */
 struct json_writer api_begin(struct jetstream *js, const char *type);
 void api_end(struct jetstream *js, struct json_writer *w, slice reply);

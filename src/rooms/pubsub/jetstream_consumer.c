@@ -209,5 +209,5 @@ void api_consumer_next(const struct api_request *request) {
     /* nats-server has no subscription then: the client hears "no responders". */
     struct bus_message status = {.subject = request->reply,
                                  .headers = slice_lit("NATS/1.0 503\r\n\r\n")};
-    bus_publish(request->js->shard->bus, &status, NULL, NULL);
+    api_publish(request->js, &status);
 }

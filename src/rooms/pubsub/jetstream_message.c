@@ -126,8 +126,7 @@ static void send_status(struct jetstream *js, slice reply, unsigned code, const 
     _cleanup_buf_ struct buf headers = buf_make(256);
     if (nats_headers_begin(&headers, code, slice_str(words)) || nats_headers_end(&headers))
         return;
-    struct bus_message message = {.subject = reply, .headers = buf_slice(&headers)};
-    bus_publish(js->shard->bus, &message, NULL, NULL);
+    api_publish(js, &(struct bus_message){.subject = reply, .headers = buf_slice(&headers)});
 }
 
 static int add_number(struct buf *headers, const char *key, uint64_t number) {
@@ -178,7 +177,7 @@ static void on_direct(void *self, const struct log_record *record,
     else {
         struct bus_message message = {
             .subject = reply, .headers = buf_slice(&headers), .payload = record->payload};
-        bus_publish(js->shard->bus, &message, NULL, NULL);
+        api_publish(js, &message);
     }
     api_call_free(direct->call);
     mem_free(direct);

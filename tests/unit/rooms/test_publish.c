@@ -23,8 +23,9 @@ struct mill {
 };
 
 static void mill_api(struct mill *mill) {
-    mill->shard =
-        (struct room_shard){.bus = house_last(mill->house), .streams = mill->house->streams};
+    mill->shard = (struct room_shard){.loop = bus_loop(house_last(mill->house)),
+                                      .bus = house_last(mill->house),
+                                      .streams = mill->house->streams};
     assert_int_equal(jetstream_open(&mill->shard, &mill->jetstream), 0);
 }
 
