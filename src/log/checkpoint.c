@@ -316,12 +316,29 @@ static void checkpoint_over(struct checkpoint *c, int failed) {
 
 /* --- the writer ------------------------------------------------------------------------------ */
 
+/* Files begun by this checkpoint are named by no other: on a full disk what they hold may be all
+   the room that a smaller one, after a purge, needs. */
+static void remove_begun(struct checkpoint *c) {
+    const struct segment *last = NULL;
+    for (size_t i = 0; i < c->write_count; i++) {
+        const struct segment *segment = c->writes[i].segment;
+        if (segment == last || !segment->fresh)
+            continue;
+        last = segment;
+        char path[LOG_PATH_MAX];
+        segment_path(&c->log->segments, segment->number, path);
+        (void)!io_unlink(c->log->host, path); /* it may not have come into being */
+    }
+}
+
 static void checkpoint_run(struct io_job *job) {
     struct checkpoint *c = container_of(job, struct checkpoint, job);
     struct log *log = c->log;
     c->failed = segments_write(&log->segments, c->writes, c->write_count);
-    if (c->failed)
+    if (c->failed) {
+        remove_begun(c);
         return;
+    }
     for (size_t i = 0; i < c->write_count; i++)
         record_put_u32(c->text.ptr + c->writes[i].crc_at, c->writes[i].header.data_crc);
     c->failed = checkpoint_replace(log->host, log->directory, &c->text);
