@@ -60,6 +60,7 @@ struct block {
     uint32_t live_bytes;           /* theirs */
     uint32_t dying;                /* deleted, but the deletion is not on disk yet */
     bool changed;                  /* compacted: must be written even if saved_length says no */
+    bool vague;                    /* live_bytes is too large: some went while it was unreadable */
     struct block_bits *dead, *bad; /* NULL: none */
     struct block_map *map;         /* NULL: sequences are numbered without gaps */
     struct segment *segment;       /* where it is saved; NULL: nowhere */

@@ -97,6 +97,18 @@ static uint32_t live_bytes_of(const struct block *block) {
     return bytes;
 }
 
+/* Takes off the bytes of messages that went while the block could not be read. */
+static void settle(struct block *block) {
+    struct log_stream *stream = block->stream;
+    uint32_t bytes = live_bytes_of(block);
+    uint32_t over = block->live_bytes > bytes ? block->live_bytes - bytes : 0;
+    block->vague = false;
+    block->live_bytes -= over;
+    stream->staged.bytes -= over;
+    stream->visible.bytes -= over < stream->visible.bytes ? over : stream->visible.bytes;
+    block->segment->live -= over < block->segment->live ? over : block->segment->live;
+}
+
 static uint64_t first_lost(const struct block *block) {
     uint64_t sequence = block->first;
     while (sequence < block->last && !block_lost(block, sequence))
@@ -141,6 +153,8 @@ int cache_fill(struct cache *cache, struct block *block, char *bytes, uint32_t c
         salvage(cache, block, known);
     else
         block_index(block);
+    if (block->vague)
+        settle(block);
     cache_touch(cache, block);
     return 0;
 }

@@ -163,6 +163,15 @@ static void check_header(struct scan *scan, struct block *block, const char *byt
                  slice_fmt(log_stream_name(block->stream)), block->first);
 }
 
+/* Messages that were deleted while their block could not be read were still weighed. */
+static void settle(struct block *block, uint32_t live_bytes) {
+    uint32_t over = block->live_bytes - live_bytes;
+    block->live_bytes -= over;
+    block->stream->staged.bytes -= over;
+    block->stream->visible.bytes -= over;
+    block->segment->live -= over < block->segment->live ? over : block->segment->live;
+}
+
 static int scan_block(struct scan *scan, struct block *block, const char *bytes) {
     check_header(scan, block, bytes);
     bytes += BLOCK_HEADER_SIZE;
@@ -172,8 +181,9 @@ static int scan_block(struct scan *scan, struct block *block, const char *bytes)
         int failed = count_records(block, bytes, length, &count);
         if (failed)
             return failed;
-        if (count.live != block->live || count.live_bytes != block->live_bytes)
+        if (count.live != block->live || count.live_bytes > block->live_bytes)
             return damaged(scan, block, "the checkpoint and the block disagree");
+        settle(block, count.live_bytes);
         return 0;
     }
     uint32_t capacity = 0;

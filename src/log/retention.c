@@ -22,6 +22,10 @@
 static void take_out(struct log_stream *stream, struct block *block, uint64_t sequence,
                      uint32_t size) {
     struct stream_counts *counts = &stream->staged;
+    if (block->vague && block->live == 1) {
+        size = block->live_bytes;
+        block->vague = false;
+    }
     check(block->live > 0 && block->live_bytes >= size && counts->messages > 0);
     block->live--;
     block->live_bytes -= size;
@@ -75,10 +79,16 @@ static const char *front_bytes(struct log *log, struct block *block) {
     return cache_need(&log->cache, block) ? NULL : block->bytes;
 }
 
+/* What a message of BLOCK whose record cannot be read weighs: nothing, till the block is read again
+   and put right, or all that is left goes with the last one. */
+static uint32_t unread_size(struct block *block) {
+    block->vague |= !block_in_memory(block);
+    return 0;
+}
+
 /* The first message whose record cannot be read: it counts no more, its subject stays as it is. */
 static void front_kill_unreadable(struct log_stream *stream, struct block *block) {
-    bool last = block->live == 1;
-    take_out(stream, block, stream->staged.first, last ? block->live_bytes : 0);
+    take_out(stream, block, stream->staged.first, unread_size(block));
 }
 
 /* Takes the front out while it lies in BLOCK and below FIRST. */
@@ -303,12 +313,12 @@ void retention_apply_delete(struct log_stream *stream, uint64_t sequence) {
         return; /* twice in one batch, or pushed out by an append before it */
     struct block *block = stream_block_of(stream, sequence);
     uint32_t at = block_in_memory(block) ? block_find(block, sequence) : BLOCK_NONE;
-    uint32_t size = 0;
-    if (at != BLOCK_NONE) {
-        size = record_at_length(block->bytes + at);
-        forget_subject(stream, record_at_subject(block->bytes + at), sequence);
+    if (at == BLOCK_NONE) {
+        take_out(stream, block, sequence, unread_size(block));
+        return;
     }
-    take_out(stream, block, sequence, size);
+    forget_subject(stream, record_at_subject(block->bytes + at), sequence);
+    take_out(stream, block, sequence, record_at_length(block->bytes + at));
 }
 
 void retention_apply_kills(struct log_stream *stream, const struct retention_kills *kills) {
