@@ -9,7 +9,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "io/process.h"
-#include "node/state.h"
+#include "node/parts.h"
 #include "wire/json_write.h"
 
 #include <errno.h>

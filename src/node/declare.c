@@ -6,7 +6,7 @@
  * updated. One after the other, in the order of the file; the first refusal ends it.
  */
 #include "base/mem.h"
-#include "node/state.h"
+#include "node/parts.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 
@@ -170,6 +170,12 @@ static void ask_next(struct declare *declare) {
         refuse(declare, failed, slice_str(error_name(failed)));
         finish(declare);
     }
+}
+
+void declare_forget(struct node *node) {
+    if (node->declare)
+        io_timer_stop(node->shards[0].room.loop, &node->declare->next);
+    node->declare = mem_free(node->declare);
 }
 
 int declare_streams(struct node *node, const struct config *config,

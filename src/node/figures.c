@@ -4,7 +4,7 @@
  * A bus counts in plain integers on its own thread; other threads may only read metrics. So each
  * shard adds what has been counted since its last tick.
  */
-#include "node/state.h"
+#include "node/parts.h"
 #include "wire/json_write.h"
 
 #define TICK_NS 1000000000ull

@@ -5,12 +5,13 @@
  *      |                             |                                             | signal
  *      '---- a failure ----> STOPPING <--------------------------------------------'
  *
- *   STOPPING: "drain" to every shard (bounded by limits.drain_timeout), then "close"; when the
- *   services have ended, too, all loops are stopped. A second signal skips the rest of the waits.
+ *   STOPPING: "drain" to every shard (bounded by limits.drain_timeout), then, once, "close"; when
+ *   the services have ended, too, all loops are stopped. A second signal skips the rest of the
+ *   waits. While shards are still opening there is nothing to drain: the loops end as they turn.
  *
  * The shards are reached by a scatter-gather request over the bus, like everything else.
  */
-#include "node/state.h"
+#include "node/parts.h"
 
 #include "base/clocktext.h"
 
@@ -40,7 +41,7 @@ void node_service_ended(struct node *node) {
 
 static void on_closed(void *owner, const struct bus_message *reply, int ended) {
     struct node *node = owner;
-    if (reply)
+    if (reply || ended == -ECANCELED) /* the loops have ended by other ways */
         return;
     if (ended)
         logger_write(node->room.logger, LOG_LEVEL_ERROR, "node", "not every shard has closed",
@@ -61,27 +62,38 @@ static void ask_shards(struct node *node, const char *what, uint64_t timeout_ns,
         end(node);
 }
 
+static void close_shards(struct node *node) {
+    if (node->closing)
+        return;
+    node->closing = true;
+    ask_shards(node, "close", CLOSE_TIMEOUT_NS, on_closed);
+}
+
 static void on_drained(void *owner, const struct bus_message *reply, int ended) {
     struct node *node = owner;
-    if (reply)
+    if (reply || ended == -ECANCELED || node->closing)
         return;
     if (ended)
         logger_write(node->room.logger, LOG_LEVEL_WARN, "node",
                      "drain ended before all clients had gone", NULL);
-    ask_shards(node, "close", CLOSE_TIMEOUT_NS, on_closed);
+    close_shards(node);
+}
+
+static bool all_open(struct node *node) {
+    return atomic_load(&node->opened) == node->room.shards && !atomic_load(&node->open_failed);
 }
 
 void node_stop(struct node *node) {
-    if (node->phase == NODE_STOPPING) {
-        services_stop(node);
-        ask_shards(node, "close", CLOSE_TIMEOUT_NS, on_closed);
-        return;
-    }
-    bool opened = node->phase != NODE_OPENING;
+    bool again = node->phase == NODE_STOPPING;
     node->phase = NODE_STOPPING;
     io_timer_stop(node->shards[0].room.loop, &node->timer);
-    if (!opened) { /* shards may lack a bus: nobody has been served */
+    if (!all_open(node)) { /* shards may lack a bus: nobody has been served */
         stop_loops(node);
+        return;
+    }
+    if (again) {
+        services_stop(node);
+        close_shards(node);
         return;
     }
     logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "stopping", NULL);
@@ -93,6 +105,7 @@ void node_stop(struct node *node) {
 }
 
 void node_fail(struct node *node, const struct error *error) {
+    check(error->code);
     node->fatal = *error;
     node->result = error->code;
     node_stop(node);
@@ -109,10 +122,13 @@ static void on_signal(void *owner, int signum) {
         reload_refused(node, &error);
 }
 
-static int watch_signals(struct node *node, struct error *ret_error) {
+/* Before the loops run, for opening may take long: a SIGHUP would end the process. What comes in
+   the meantime is told when loop 0 turns. */
+int node_watch_signals(struct node *node, struct error *ret_error) {
     static const int signums[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+    struct io_loop *loop = io_group_loop(node->room.group, 0);
     for (size_t i = 0; i < array_count(signums); i++) {
-        int failed = io_signal_watch(node->shards[0].room.loop, signums[i], on_signal, node);
+        int failed = io_signal_watch(loop, signums[i], on_signal, node);
         if (failed)
             return error_set(ret_error, failed, "cannot watch signal %d: %s", signums[i],
                              error_name(failed));
@@ -173,12 +189,12 @@ static void on_poll(struct io_timer *timer) {
         node_fail(node, &node->open_error);
         return;
     }
-    int failed = watch_signals(node, &error);
     node->phase = NODE_DECLARING;
+    int failed = declare_streams(node, node->config, on_declared);
     if (!failed)
-        failed = declare_streams(node, node->config, on_declared);
-    if (failed)
-        node_fail(node, &error);
+        return;
+    error_set(&error, failed, "the streams cannot be declared: %s", error_name(failed));
+    node_fail(node, &error);
 }
 
 void node_begin(struct node *node) {

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "io/file.h"
 #include "io/process.h"
-#include "node/state.h"
+#include "node/parts.h"
 #include "rooms/etl/etl.h"
 #include "rooms/pubsub/pubsub.h"
 #include "rooms/request/request.h"
@@ -81,7 +81,9 @@ static int prepare(struct node *node, struct error *ret_error) {
     if (failed)
         return error_set(ret_error, failed, "cannot make %u shards: %s", node->room.shards,
                          error_name(failed));
-    failed = figures_open(node, ret_error);
+    failed = node_watch_signals(node, ret_error);
+    if (!failed)
+        failed = figures_open(node, ret_error);
     if (!failed)
         failed = admin_open(node, ret_error);
     return failed ? failed : open_rooms(node, ret_error);
@@ -90,6 +92,7 @@ static int prepare(struct node *node, struct error *ret_error) {
 static void take_down(struct node *node) {
     for (unsigned i = 0; i < node->room.shards && node->room.group; i++)
         node_shard_free(&node->shards[i]);
+    declare_forget(node);
     for (unsigned i = node_room_count; i-- > 0;)
         if (node->room_open[i] && node_rooms[i]->close)
             node_rooms[i]->close(node->room_self[i]);

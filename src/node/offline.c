@@ -5,7 +5,7 @@
 #include "io/file.h"
 #include "log/stream.h"
 #include "node/config_load.h"
-#include "node/state.h"
+#include "node/parts.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@
  * is taken up.
  */
 #include "base/mem.h"
-#include "node/state.h"
+#include "node/parts.h"
 
 #include <errno.h>
 
@@ -112,6 +112,8 @@ static int take_up(struct node *node, struct config *config, struct error *ret_e
     node->room.auth = auth;
     renew_listens(node, config);
     failed = admin_renew(node, ret_error);
+    if (!failed)
+        failed = front_renew(node, ret_error);
     if (!failed)
         failed = reload_rooms(node, config, ret_error);
     if (failed) {

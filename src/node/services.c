@@ -11,7 +11,7 @@
  */
 #include "base/mem.h"
 #include "io/process.h"
-#include "node/state.h"
+#include "node/parts.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +21,8 @@
 #define BACKOFF_MAX_NS (10 * 1000000000ull)
 #define STEADY_NS (10 * 1000000000ull)
 #define KILL_AFTER_NS (5 * 1000000000ull)
-#define VARIABLES_MAX 64u
+#define ENVIRONMENT_MAX (8u << 20)
+#define VARIABLES_MAX 258u /* the config's 256, and two of ours */
 
 struct service {
     struct node *node;
@@ -56,10 +57,10 @@ static bool wants_restart(const struct service *s, int status) {
 
 static void plan_restart(struct service *s) {
     struct io_loop *loop = s->node->shards[0].room.loop;
-    if (io_loop_now_ns(loop) - s->started_ns > STEADY_NS || !s->backoff_ns)
-        s->backoff_ns = BACKOFF_FIRST_NS;
-    else if (s->backoff_ns < BACKOFF_MAX_NS)
-        s->backoff_ns *= 2;
+    bool steady = io_loop_now_ns(loop) - s->started_ns > STEADY_NS;
+    s->backoff_ns = steady || !s->backoff_ns ? BACKOFF_FIRST_NS : s->backoff_ns * 2;
+    if (s->backoff_ns > BACKOFF_MAX_NS)
+        s->backoff_ns = BACKOFF_MAX_NS;
     io_timer_start(loop, &s->timer, s->backoff_ns, on_restart_time);
 }
 
@@ -77,29 +78,39 @@ static void on_exit_of(void *owner, int status, slice output) {
         node_service_ended(s->node);
 }
 
-/* Fills TEXT and POINTERS with the child's own variables. */
-static void make_environment(const struct service *s, struct arena *arena,
-                             const char *pointers[VARIABLES_MAX + 1]) {
+/* Fills POINTERS with the child's own variables. 0 or -ENOMEM. */
+static int make_environment(const struct service *s, struct arena *arena,
+                            const char *pointers[VARIABLES_MAX + 1]) {
     size_t count = 0;
+    int failed = 0;
     slice text;
-    for (unsigned i = 0; i < s->node->port_count; i++)
-        if (strcmp(s->node->ports[i].name, "nats") == 0 &&
-            arena_printf(arena, &text, "NATS_URL=nats://%s", s->node->ports[i].address) == 0)
+    for (unsigned i = 0; i < s->node->port_count && !failed; i++) {
+        if (strcmp(s->node->ports[i].name, "nats") != 0)
+            continue;
+        failed = arena_printf(arena, &text, "NATS_URL=nats://%s", s->node->ports[i].address);
+        if (!failed)
             pointers[count++] = text.ptr;
-    if (arena_printf(arena, &text, "NONET_DATA=%s", s->node->data) == 0)
+    }
+    if (!failed)
+        failed = arena_printf(arena, &text, "NONET_DATA=%s", s->node->data);
+    if (!failed)
         pointers[count++] = text.ptr;
     const struct conf_pair *pairs = s->config->env.items;
-    for (size_t i = 0; i < s->config->env.count && count < VARIABLES_MAX; i++)
-        if (arena_printf(arena, &text, "%.*s=%.*s", slice_fmt(pairs[i].item.name),
-                         slice_fmt(pairs[i].text)) == 0)
+    for (size_t i = 0; i < s->config->env.count && !failed; i++) {
+        check(count < VARIABLES_MAX);
+        failed = arena_printf(arena, &text, "%.*s=%.*s", slice_fmt(pairs[i].item.name),
+                              slice_fmt(pairs[i].text));
+        if (!failed)
             pointers[count++] = text.ptr;
+    }
     pointers[count] = NULL;
+    return failed;
 }
 
 static void start_service(struct service *s) {
-    _cleanup_arena_ struct arena arena = arena_make(0, 1u << 20);
+    _cleanup_arena_ struct arena arena = arena_make(0, ENVIRONMENT_MAX);
     const char *variables[VARIABLES_MAX + 1];
-    make_environment(s, &arena, variables);
+    int failed = make_environment(s, &arena, variables);
     struct io_process_options options = {
         .command = s->config->command.ptr,
         .directory = s->config->directory.len ? s->config->directory.ptr : NULL,
@@ -110,7 +121,8 @@ static void start_service(struct service *s) {
     };
     struct io_loop *loop = s->node->shards[0].room.loop;
     s->started_ns = io_loop_now_ns(loop);
-    int failed = io_process_start(loop, &options, &s->process);
+    if (!failed)
+        failed = io_process_start(loop, &options, &s->process);
     if (failed) {
         logger_write(s->node->room.logger, LOG_LEVEL_ERROR, "service", "cannot be started",
                      "name=%.*s error=%s", slice_fmt(s->config->item.name), error_name(failed));

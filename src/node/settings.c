@@ -9,7 +9,7 @@
 #include "bus/auth.h"
 #include "io/process.h"
 #include "log/log.h"
-#include "node/state.h"
+#include "node/parts.h"
 #include "wire/json_write.h"
 
 #include <errno.h>
@@ -113,7 +113,8 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
     if (failed) {
         if (print && errors && print_mistakes(errors) == 0)
             error_set(ret_error, failed, "%zu mistake%s in %s", errors->count + errors->more,
-                      errors->count + errors->more == 1 ? "" : "s", node->config_path);
+                      errors->count + errors->more == 1 ? "" : "s",
+                      node->options->app ? node->config_path : "the options");
         else
             error_set(ret_error, failed, "the config cannot be used: %s",
                       errors && errors->count ? errors->items[0].message : error_name(failed));
@@ -245,8 +246,12 @@ static int check_format(struct node *node, struct error *ret_error) {
     char *text;
     size_t size;
     int failed = io_file_load(node->room.host, path, 256, &text, &size);
-    if (failed == -ENOENT)
-        return io_file_replace(node->room.host, path, slice_lit(FORMAT_FILE_TEXT), 0600);
+    if (failed == -ENOENT) {
+        failed = io_file_replace(node->room.host, path, slice_lit(FORMAT_FILE_TEXT), 0600);
+        return failed
+                   ? error_set(ret_error, failed, "cannot write %s: %s", path, error_name(failed))
+                   : 0;
+    }
     if (failed)
         return error_set(ret_error, failed, "cannot read %s: %s", path, error_name(failed));
     bool ours = slice_equal(slice_make(text, size), slice_lit(FORMAT_FILE_TEXT));

@@ -7,16 +7,19 @@
  * Closing comes by message from loop 0 (lifecycle.c) in two rounds, drain and close; each is
  * answered when this loop has done its part, for the stream loop when the log is closed.
  */
-#include "node/state.h"
+#include "node/parts.h"
 
 #include "log/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-static void fail_open(struct node *node, const struct error *error) {
-    if (!atomic_exchange(&node->open_failed, true))
-        node->open_error = *error;
+static void fail_open(struct node *node, const struct error *error, int failed) {
+    if (atomic_exchange(&node->open_failed, true))
+        return;
+    node->open_error = *error;
+    if (!error->code)
+        error_set(&node->open_error, failed, "cannot start: %s", error_name(failed));
 }
 
 /* --- log ---------------------------------------------------------------------------------- */
@@ -72,7 +75,7 @@ static void answer(struct node_shard *shard) {
 static void one_drained(void *argument) {
     struct node_shard *shard = argument;
     check(shard->draining > 0);
-    if (--shard->draining == 0)
+    if (--shard->draining == 0 && !shard->closed) /* else closing has ended the drain */
         answer(shard);
 }
 
@@ -121,6 +124,8 @@ static void on_control(void *owner, struct bus_subscription *subscription,
                        const struct bus_message *message) {
     (void)subscription;
     struct node_shard *shard = owner;
+    if (shard->closed)
+        return;
     check(message->reply.len <= sizeof shard->reply);
     memcpy(shard->reply, message->reply.ptr, message->reply.len);
     shard->reply_len = message->reply.len;
@@ -159,6 +164,8 @@ static int open_shard(struct node_shard *shard, struct error *ret_error) {
     if (!failed)
         failed = bus_subscribe(shard->room.bus, slice_lit(NODE_CONTROL_SUBJECT), (slice){0},
                                &receiver, shard, NULL, &shard->control);
+    if (!failed)
+        failed = front_shard_open(shard);
     if (failed)
         return error_set(ret_error, failed, "no memory for the bus of shard %u", shard->room.index);
     if (shard->room.index == node->stream_shard) {
@@ -182,8 +189,9 @@ void node_shard_start(void *owner, struct io_loop *loop) {
     };
     io_loop_set_owner(loop, shard);
     struct error error = {0};
-    if (open_shard(shard, &error))
-        fail_open(node, &error);
+    int failed = open_shard(shard, &error);
+    if (failed)
+        fail_open(node, &error, failed);
     else
         figures_start(shard);
     atomic_fetch_add(&node->opened, 1);

@@ -2,7 +2,7 @@
  * welcome.c - what `nonet run` shows a person: where everything listens, what to try, and a line of
  * rates that renews itself once a second. Only on a terminal; a pipe gets the log alone.
  */
-#include "node/state.h"
+#include "node/parts.h"
 
 #include <stdio.h>
 
