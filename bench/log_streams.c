@@ -128,12 +128,14 @@ static void finished(void *self) {
 static void closed(void *self) {
     (void)self;
     bench.log = NULL;
-    uint64_t start = now();
+    uint64_t start = now(), cpu = spent();
     open_log(0);
     uint64_t ns = now() - start;
+    cpu = spent() - cpu;
     bench.stream = log_stream_find(bench.log, slice_lit("BENCH"));
     struct log_stream_state state = log_stream_state(bench.stream);
     line("recover", state.messages, ns);
+    line("recover, CPU", state.messages, cpu);
     printf("%-12s %12llu bytes, %.2f GB/s, %llu subjects\n", "recovered",
            (unsigned long long)state.bytes, (double)state.bytes / (double)ns,
            (unsigned long long)state.subjects);

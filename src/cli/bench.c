@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 #define TICK_NS 1000000ull
-#define TIMEOUT_NS (10 * 1000000000ull)
+#define TIMEOUT_DEFAULT_NS (10 * 1000000000ull)
 #define STALL_NS (30 * 1000000000ull)
 #define COUNT_DEFAULT 1000000u
 #define SIZE_DEFAULT 128u
@@ -161,7 +161,8 @@ static void open_members(struct bench_loop *l) {
         struct bench_member *m = &r->members[i];
         if (m->loop != l->loop)
             continue;
-        if (nats_client_open(l->loop, &r->login, TIMEOUT_NS, &events, m, &m->client, &error)) {
+        if (nats_client_open(l->loop, &r->login, r->bench->timeout_ns, &events, m, &m->client,
+                             &error)) {
             fail(r, &error);
             return;
         }
@@ -293,7 +294,7 @@ static void open_control(struct bench_running *r, struct io_loop *loop) {
     struct error error;
     r->asked = true; /* until it is ready */
     r->asked_ns = io_host_clock_ns(r->host);
-    if (nats_client_open(loop, &r->login, TIMEOUT_NS, &events, r, &r->control, &error))
+    if (nats_client_open(loop, &r->login, r->bench->timeout_ns, &events, r, &r->control, &error))
         fail(r, &error);
     else
         r->loops[0].live++;
@@ -310,7 +311,7 @@ static void control(struct bench_running *r) {
         r->moved = moved;
         r->moved_ns = now_ns;
     }
-    if (!r->control || (r->asked && now_ns - r->asked_ns > TIMEOUT_NS)) {
+    if (!r->control || (r->asked && now_ns - r->asked_ns > r->bench->timeout_ns)) {
         error_set(&error, -1, "the server does not answer");
         atomic_store(&r->phase, ENDING);
         fail(r, &error);
@@ -551,7 +552,8 @@ int bench_read(const struct cli_call *call, const char *name, uint64_t in_flight
         !cli_number_within(call, "publishers", 1, 1, BENCH_MEMBERS_MAX, &publishers) ||
         !cli_number_within(call, "subscribers", 1, 1, BENCH_MEMBERS_MAX, &subscribers) ||
         !cli_number_within(call, "in-flight", in_flight, 1, BENCH_IN_FLIGHT_MAX, &b->in_flight) ||
-        !cli_number_within(call, "threads", 1, 1, BENCH_THREADS_MAX, &threads))
+        !cli_number_within(call, "threads", 1, 1, BENCH_THREADS_MAX, &threads) ||
+        !cli_duration(call, "timeout", TIMEOUT_DEFAULT_NS, &b->timeout_ns))
         return CLI_USAGE;
     b->roles[0].count = (unsigned)publishers;
     b->roles[1].count = (unsigned)subscribers;

@@ -53,6 +53,7 @@ struct bench {
     const struct cli_call *call;
     const char *name, *unit;                   /* "core"; what a count counts: "delivery" */
     uint64_t size, in_flight, messages, total; /* total: units until the run is done */
+    uint64_t timeout_ns;                       /* for logins, and for answers to setups */
     unsigned threads;
     bool quiet; /* no report: this run only prepares another */
     char subject[BENCH_NAME_MAX], stream[BENCH_NAME_MAX];

@@ -55,8 +55,8 @@ static int print_json(struct verify *v, const struct node_log_report *r) {
 
 static void print_human(const char *directory, const struct node_log_report *r) {
     char streams[32], messages[32], groups[32], segments[32], damaged[32];
-    printf("%s: %s streams with %s messages in %s segments, %s groups in the journal: ", directory,
-           output_count(r->streams, streams), output_count(r->messages, messages),
+    printf("%s: %s messages of %s streams, %s segments and %s groups of the journal read: ",
+           directory, output_count(r->messages, messages), output_count(r->streams, streams),
            output_count(r->segments, segments), output_count(r->journal_groups, groups));
     if (r->damaged)
         printf("%s damaged\n", output_count(r->damaged, damaged));

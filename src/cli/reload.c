@@ -10,6 +10,7 @@
 #include "cli/login.h"
 #include "wire/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define DATA_DEFAULT ".nonet"
@@ -21,7 +22,7 @@ static int read_token(struct io_host *host, const char *data, char **ret_token,
     char path[1024];
     size_t size;
     if (snprintf(path, sizeof path, "%s/admin.token", data) >= (int)sizeof path)
-        return error_set(ret_error, -1, "the name of the data folder is too long");
+        return error_set(ret_error, -ENAMETOOLONG, "the name of the data folder is too long");
     int failed = io_file_load(host, path, TOKEN_FILE_MAX, ret_token, &size);
     if (failed)
         error_set(ret_error, failed, "cannot read %s: %s", path, error_name(failed));

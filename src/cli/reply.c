@@ -257,6 +257,8 @@ int cli_reply(const struct cli_call *call) {
         return CLI_USAGE;
     if ((r.command != NULL) + (text != NULL) + r.echo != 1)
         return cli_misused(call, "answer with what? one of --with TEXT, --echo, --command CMD");
+    if (cli_flag(call, "json"))
+        return cli_misused(call, "reply prints nothing, so there is nothing to print as JSON");
     if (!cli_number_within(call, "count", 0, 1, UINT64_MAX, &r.count) ||
         !cli_number_within(call, "concurrency", CONCURRENCY_DEFAULT, 1, CONCURRENCY_MAX,
                            &r.concurrency))

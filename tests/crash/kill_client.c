@@ -46,17 +46,18 @@ static bool fill(struct kill_client *c, int timeout_ms) {
 }
 
 static bool next_event(struct kill_client *c, int timeout_ms, struct nats_event *ret_event) {
-    buf_consume(&c->in, c->used);
-    c->used = 0;
     for (;;) {
         size_t consumed;
-        int result = nats_parse(&c->parser, buf_slice(&c->in), ret_event, &consumed);
+        int result =
+            nats_parse(&c->parser, slice_skip(buf_slice(&c->in), c->used), ret_event, &consumed);
         if (result < 0)
             return lost(c);
         if (result == 1) {
-            c->used = consumed;
+            c->used += consumed;
             return true;
         }
+        buf_consume(&c->in, c->used);
+        c->used = 0;
         if (!fill(c, timeout_ms))
             return false;
     }
@@ -70,6 +71,15 @@ bool kill_client_next(struct kill_client *c, int timeout_ms, struct nats_event *
             must(nats_write_pong(&c->out));
     }
     return false;
+}
+
+void kill_client_wait(struct kill_client *clients, unsigned count, int timeout_ms) {
+    struct pollfd pollers[KILL_CLIENTS_MAX];
+    unsigned open = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (!clients[i].gone)
+            pollers[open++] = (struct pollfd){.fd = clients[i].socket, .events = POLLIN};
+    (void)poll(pollers, open, timeout_ms); /* what happened shows when it is read */
 }
 
 bool kill_client_flush(struct kill_client *c) {

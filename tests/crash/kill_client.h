@@ -11,12 +11,14 @@
 #include "base/buf.h"
 #include "wire/nats.h"
 
+#define KILL_CLIENTS_MAX 16u
+
 struct kill_client {
     int socket;
     bool gone;
     struct nats_parser parser;
     struct buf in, out;
-    size_t used; /* of in, by the last event */
+    size_t used; /* of in, by the events so far */
 };
 
 /* Connects and logs in; false where nobody answers within TIMEOUT_MS. */
@@ -30,6 +32,8 @@ bool kill_client_flush(struct kill_client *client);
 /* The next MSG or HMSG, waiting at most TIMEOUT_MS. False: none came, or gone. The event's slices
    are valid until the next call. */
 bool kill_client_next(struct kill_client *client, int timeout_ms, struct nats_event *ret_event);
+/* Waits until one of COUNT clients has something to read. */
+void kill_client_wait(struct kill_client *clients, unsigned count, int timeout_ms);
 /* Asks SUBJECT and waits for the answer on the client's own inbox subscription ("ask", sid 99). */
 bool kill_client_ask(struct kill_client *client, const char *subject, slice payload, int timeout_ms,
                      struct nats_event *ret_event);

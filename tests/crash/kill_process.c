@@ -81,12 +81,14 @@ void kill_process_pause(struct kill_process *p, unsigned pause_ms) {
     kill(p->pid, SIGCONT);
 }
 
-void kill_process_kill(struct kill_process *p) {
+bool kill_process_kill(struct kill_process *p) {
+    int status = 0;
     if (p->pid <= 0)
-        return;
+        return true;
     kill(p->pid, SIGKILL);
-    waitpid(p->pid, NULL, 0);
+    pid_t ended = waitpid(p->pid, &status, 0);
     p->pid = 0;
+    return ended > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 bool kill_process_stop(struct kill_process *p, int timeout_ms) {

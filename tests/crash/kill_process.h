@@ -20,8 +20,10 @@ struct kill_process {
 void kill_process_start(struct kill_process *process);
 /* The port of NATS once the node is ready; 0 after TIMEOUT_MS or where the process has ended. */
 unsigned kill_process_port(struct kill_process *process, int timeout_ms);
-void kill_process_pause(struct kill_process *process, unsigned pause_ms); /* SIGSTOP, SIGCONT */
-void kill_process_kill(struct kill_process *process);                     /* -9, and waits */
+/* SIGSTOP, and SIGCONT after PAUSE_MS. */
+void kill_process_pause(struct kill_process *process, unsigned pause_ms);
+/* SIGKILL, and waits for its end. False where it had ended by itself before. */
+bool kill_process_kill(struct kill_process *process);
 /* SIGTERM; true where it ended with status 0 in time. */
 bool kill_process_stop(struct kill_process *process, int timeout_ms);
 void kill_sleep_us(unsigned us);

@@ -5,6 +5,9 @@ import { onBoth, until } from './lib/node.mjs';
 import { Raw } from './lib/raw.mjs';
 
 const open = async (t, server, options) => (await Raw.open(t, server)).hello(options);
+// The same under a limit of connections: a server may still count one that has just been closed.
+const openOnceFree = (t, server) =>
+  until(() => open(t, server).catch(() => null), 'a free place');
 const isError = (text) => `-ERR '${text}'`;
 
 onBoth('protocol', {}, (it) => {
@@ -237,23 +240,16 @@ onBoth(
 
     it('one connection too many is told so and closed', async (t, server) => {
       const clients = [];
-      for (let i = 0; i < 3; i++) clients.push(await open(t, server));
+      for (let i = 0; i < 3; i++) clients.push(await openOnceFree(t, server));
       const extra = await Raw.open(t, server, { info: false });
       await extra.end();
       assert.match(extra.lines.join(), /-ERR 'maximum connections exceeded'/i);
       clients[0].socket.destroy();
-      await until(async () => {
-        const again = await Raw.open(t, server, { info: false });
-        again.send('CONNECT {"verbose":false}\r\nPING\r\n');
-        return again.expect('PONG', 300).then(
-          () => true,
-          () => false,
-        );
-      }, 'a free place');
+      await openOnceFree(t, server);
     });
 
     it('one subscription too many is refused, and the others stay', async (t, server) => {
-      const raw = await open(t, server);
+      const raw = await openOnceFree(t, server);
       raw.send('SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n');
       const lines = await raw.fence();
       assert.match(lines.join(), /-ERR 'maximum subscriptions exceeded'/i);

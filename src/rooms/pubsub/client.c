@@ -22,7 +22,8 @@
 
 #define REST_SLACK 256          /* beyond payload and line: verb, blanks, line ends */
 #define TURN_NS_MAX 10000000ull /* what one client may take of a turn */
-#define TURN_LOOK_MESSAGES 16u  /* between two looks at the clock */
+#define TURN_FIRST_LOOK 2u      /* messages before the first look at the clock */
+#define TURN_STEP_MAX 16u       /* and at most between two looks */
 
 static const char *const reason_texts[CLIENT_REASONS] = {
     [CLIENT_CLOSED_BY_PEER] = "Client Closed",
@@ -158,20 +159,22 @@ static uint64_t clock_ns(const struct client *c) {
 
 static void begin_turn(struct client *c) {
     c->turn_messages = 0;
+    c->next_look = c->dear ? 1 : TURN_FIRST_LOOK;
     c->turn_ns = c->looked_ns = c->dear ? clock_ns(c) : 0;
 }
 
-/* The clock is looked at rarely, since that costs as much as a small message; but after each
-   message where the last ones were dear. */
+/* The clock is looked at seldom, and the longer a turn the more seldom, since that costs as much as
+   a small message; but after each message where the last ones were dear. */
 static void end_turn_if_long(struct client *c) {
-    if (likely(++c->turn_messages < TURN_LOOK_MESSAGES && !c->dear))
+    if (likely(++c->turn_messages < c->next_look))
         return;
     uint64_t now_ns = clock_ns(c);
     if (!c->turn_ns)
         c->turn_ns = c->looked_ns = now_ns;
     c->dear = now_ns - c->looked_ns > TURN_NS_MAX / 8;
     c->looked_ns = now_ns;
-    c->turn_messages = 0;
+    unsigned step = c->turn_messages < TURN_STEP_MAX ? c->turn_messages : TURN_STEP_MAX;
+    c->next_look = c->turn_messages + (c->dear ? 1 : step);
     if (now_ns - c->turn_ns < TURN_NS_MAX || c->held)
         return;
     client_hold(c);

@@ -73,7 +73,7 @@ struct client {
     uint64_t stalled_since_ns, stalled_accepted;
     uint64_t subscribed_tokens;  /* of all subscriptions' subjects */
     uint64_t turn_ns, looked_ns; /* the clock, first and last seen in this turn; 0: not yet */
-    unsigned turn_messages;      /* since then */
+    unsigned turn_messages, next_look;
     int64_t started_ns, active_ns;
     enum client_state state;
     enum client_reason reason;

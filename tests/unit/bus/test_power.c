@@ -1,9 +1,8 @@
 #include "bus_kit.h"
 
+#include "base/number.h"
 #include "base/random.h"
 #include "wire/json.h"
-
-#include <stdlib.h>
 
 /* Consumers through power cuts, kills and stops: whatever was confirmed holds, over many seeds. The
    oracle knows of each message whether its publish was confirmed, and what became of it:
@@ -76,7 +75,8 @@ static void hear_stored(struct trial *t, const struct bus_message *m) {
 }
 
 static void hear_answer(struct trial *t, const struct bus_message *m) {
-    unsigned number = (unsigned)strtoul(m->subject.ptr + strlen("_INBOX.acks."), NULL, 10);
+    uint64_t number;
+    assert_int_equal(number_parse_u64(slice_skip(m->subject, strlen("_INBOX.acks.")), &number), 0);
     assert_true(number < t->asked_count);
     uint64_t sequence = t->asked[number];
     for (uint64_t s = t->ack_all ? 1 : sequence; s <= sequence; s++)
