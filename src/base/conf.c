@@ -193,6 +193,12 @@ static int apply_item(const struct scope *s, const struct conf_key *key,
 static int apply_items(const struct scope *s, const struct conf_key *key,
                        const struct conf_node *node, struct conf_array *into) {
     bool list = key->type == CONF_LIST;
+    struct conf_entry alone = {.place = node->place, .value = node};
+    struct conf_node around = {CONF_NODE_LIST, false, node->place, {0}, &alone, 1};
+    if ((key->flags & CONF_ALONE) && !is_null(node) &&
+        node->type == (key->of == CONF_SECTION ? CONF_NODE_MAP : CONF_NODE_SCALAR)) {
+        node = &around;
+    }
     size_t count = is_null(node) ? 0 : node->count;
     if (!is_null(node) && node->type != (list ? CONF_NODE_LIST : CONF_NODE_MAP)) {
         note_shape(s, node->place, key, key->type);
@@ -268,6 +274,46 @@ static void note_unknown(const struct scope *s, const struct conf_entry *entry) 
     s->item->faulty = true;
 }
 
+/* Writes NAMES, at most COUNT of them or up to NULL, with commas between them. */
+static void join_names(const struct conf_key *keys, const char *const *names, size_t count,
+                       char out[LABEL_SIZE]) {
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < count && (keys || names[i]); i++) {
+        int n = snprintf(out + len, LABEL_SIZE - len, "%s%s", i ? ", " : "",
+                         keys ? keys[i].name : names[i]);
+        len = n > 0 && len + (size_t)n < LABEL_SIZE ? len + (size_t)n : len;
+    }
+}
+
+static void note_choice(const struct scope *s, const char *label) {
+    char names[LABEL_SIZE];
+    join_names(s->table->keys, NULL, s->table->one_of, names);
+    conf_errors_note(s->reader->errors, s->item->place, NULL, "%s needs exactly one of: %s", label,
+                     names);
+    s->item->faulty = true;
+}
+
+/* Whether one of the keys that KEY goes with was SEEN. */
+static bool has_company(const struct conf_table *table, const struct conf_key *key, uint64_t seen) {
+    for (size_t w = 0; key->with && key->with[w]; w++) {
+        for (size_t i = 0; i < table->count; i++) {
+            if ((seen >> i & 1) && strcmp(table->keys[i].name, key->with[w]) == 0) {
+                return true;
+            }
+        }
+    }
+    return !key->with;
+}
+
+static void note_lonely(const struct scope *s, const char *label, const struct conf_key *key) {
+    char names[LABEL_SIZE];
+    join_names(NULL, key->with, SIZE_MAX, names);
+    conf_errors_note(s->reader->errors, s->item->place, "take it out, or write it there",
+                     "'%s' in %s goes only with: %s", key->name, label, names);
+    s->item->faulty = true;
+}
+
 static void note_missing(const struct scope *s, uint64_t seen) {
     char label[LABEL_SIZE];
     label_of(s, label);
@@ -279,17 +325,14 @@ static void note_missing(const struct scope *s, uint64_t seen) {
             s->item->faulty = true;
         }
     }
-    if (s->table->one_of && __builtin_popcountll(seen) != 1) {
-        char names[LABEL_SIZE] = "";
-        size_t len = 0;
-        for (size_t i = 0; i < s->table->count; i++) {
-            int n = snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
-                             s->table->keys[i].name);
-            len = n > 0 && len + (size_t)n < sizeof(names) ? len + (size_t)n : len;
+    uint64_t choices = (1ull << s->table->one_of) - 1;
+    if (s->table->one_of && __builtin_popcountll(seen & choices) != 1) {
+        note_choice(s, label);
+    }
+    for (size_t i = 0; i < s->table->count; i++) {
+        if ((seen >> i & 1) && !has_company(s->table, &s->table->keys[i], seen)) {
+            note_lonely(s, label, &s->table->keys[i]);
         }
-        conf_errors_note(s->reader->errors, s->item->place, NULL, "%s needs exactly one of: %s",
-                         label, names);
-        s->item->faulty = true;
     }
 }
 

@@ -100,6 +100,7 @@ enum conf_flags {
     CONF_REQUIRED = 1,
     CONF_SECRET = 2,     /* never shown; may be file:PATH */
     CONF_MAY_BE_OFF = 4, /* of a section: the word `off` is allowed in its place */
+    CONF_ALONE = 8,      /* of a list: an element may stand alone, without brackets around it */
 };
 
 struct conf_table;
@@ -117,6 +118,9 @@ struct conf_key {
     uint64_t max; /* 0 = no bound but the type's; rates and addresses have none */
     const char *const *words;       /* of an enum, ended by NULL */
     const struct conf_table *table; /* of a section, or of the sections in a list or map */
+    const char *const
+        *with;           /* it goes only with one of these keys, ended by NULL; NULL: with any */
+    const char *example; /* as it may stand in a file, one line; for the reference */
     /* Judges a scalar further: 0, or negative with message and hint in *E. Pure; must not repeat
        the value of a secret. */
     int (*judge)(slice text, struct error *e);
@@ -127,8 +131,8 @@ struct conf_table {
     const char *doc;
     const struct conf_key *keys;
     size_t count;
-    size_t size; /* of the section's struct */
-    bool one_of; /* exactly one key must be given */
+    size_t size;     /* of the section's struct */
+    unsigned one_of; /* exactly one of the first so many keys must be given; 0: as it may be */
     /* A hint about a key that the table does not know, or NULL; may itself be NULL. */
     const char *(*unknown)(slice key);
 };

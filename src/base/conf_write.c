@@ -126,10 +126,16 @@ static void schema_value(struct page *p, const struct conf_key *key, enum conf_t
         }
         break;
     case CONF_LIST:
+        if (key->flags & CONF_ALONE) {
+            put(p, "\"anyOf\":[{");
+            schema_value(p, key, key->of, depth);
+            put(p, "},{");
+        }
         put(p, "\"type\":[\"array\",\"null\"],\"items\":{");
         schema_value(p, key, key->of, depth);
         put(p, "}");
         schema_bounds(p, key, "minItems", "maxItems", CONF_ITEMS_MAX);
+        put(p, key->flags & CONF_ALONE ? "}]" : "");
         break;
     case CONF_MAP:
         put(p, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{");
@@ -171,6 +177,36 @@ static void schema_key(struct page *p, const struct conf_key *key, unsigned dept
     put(p, "}");
 }
 
+static void schema_choice(struct page *p, const struct conf_table *table) {
+    for (unsigned i = 0; i < table->one_of; i++) {
+        put(p, i ? ",{\"required\":[" : ",\"oneOf\":[{\"required\":[");
+        put_quoted(p, table->keys[i].name);
+        put(p, "]}");
+    }
+    put(p, table->one_of ? "]" : "");
+}
+
+static void schema_company(struct page *p, const struct conf_table *table) {
+    bool any = false;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct conf_key *key = &table->keys[i];
+        if (!key->with) {
+            continue;
+        }
+        put(p, any ? "," : ",\"dependentSchemas\":{");
+        put_quoted(p, key->name);
+        put(p, ":{\"anyOf\":[");
+        for (size_t w = 0; key->with[w]; w++) {
+            put(p, w ? ",{\"required\":[" : "{\"required\":[");
+            put_quoted(p, key->with[w]);
+            put(p, "]}");
+        }
+        put(p, "]}");
+        any = true;
+    }
+    put(p, any ? "}" : "");
+}
+
 static void schema_section(struct page *p, const struct conf_table *table, unsigned depth) {
     check(depth < CONF_DEPTH_MAX);
     bool required = false;
@@ -188,9 +224,8 @@ static void schema_section(struct page *p, const struct conf_table *table, unsig
         }
     }
     put(p, required ? "]" : "");
-    if (table->one_of) {
-        put(p, ",\"minProperties\":1,\"maxProperties\":1");
-    }
+    schema_choice(p, table);
+    schema_company(p, table);
 }
 
 int conf_write_schema(const struct conf_table *table, struct buf *out) {
@@ -257,15 +292,30 @@ static void reference_row(struct page *p, const struct conf_key *key) {
     conf_range_text(key, range, sizeof(range));
     put(p, " | %s | ", range);
     put_cell(p, key->doc);
-    put(p, key->flags & CONF_SECRET ? " (secret) |\n" : " |\n");
+    put(p, key->flags & CONF_SECRET ? " (secret)" : "");
+    for (size_t w = 0; key->with && key->with[w]; w++) {
+        put(p, "%s`%s`", w ? ", " : "; with ", key->with[w]);
+    }
+    put(p, " | ");
+    if (key->example) {
+        put(p, "`");
+        put_cell(p, key->example);
+        put(p, "`");
+    }
+    put(p, " |\n");
 }
 
 static void reference_section(struct page *p, const char *title, const struct conf_table *table,
                               unsigned depth) {
     check(depth < CONF_DEPTH_MAX);
-    put(p, "\n## %s\n\n%s.%s\n\n", title, table->doc,
-        table->one_of ? " Exactly one of these keys." : "");
-    put(p, "| Key | Type | Unit | Default | Range | Meaning |\n|---|---|---|---|---|---|\n");
+    put(p, "\n## %s\n\n%s.", title, table->doc);
+    if (table->one_of == table->count) {
+        put(p, " Exactly one of these keys.");
+    } else if (table->one_of) {
+        put(p, " Exactly one of the first %u keys.", table->one_of);
+    }
+    put(p, "\n\n| Key | Type | Unit | Default | Range | Meaning | Example |\n"
+           "|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < table->count; i++) {
         reference_row(p, &table->keys[i]);
     }

@@ -83,7 +83,7 @@ static const struct conf_table from_table = {
     .keys = from_keys,
     .count = array_count(from_keys),
     .size = sizeof(struct etl_from),
-    .one_of = true,
+    .one_of = 1,
 };
 
 static const struct conf_key to_keys[] = {
@@ -101,7 +101,7 @@ static const struct conf_table to_table = {
     .keys = to_keys,
     .count = array_count(to_keys),
     .size = sizeof(struct etl_to),
-    .one_of = true,
+    .one_of = 1,
 };
 
 static const char *unknown_flow_key(slice key) {

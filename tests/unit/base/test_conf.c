@@ -15,6 +15,7 @@ struct inner {
 struct choice {
     struct conf_item item;
     slice a, b;
+    struct conf_array c, d;
 };
 
 struct all {
@@ -59,17 +60,33 @@ static const struct conf_table inner_table = {
     .size = sizeof(struct inner),
 };
 
+static const char *const with_b[] = {"b", NULL};
 static const struct conf_key choice_keys[] = {
     {.name = "a", .type = CONF_STRING, .offset = offsetof(struct choice, a), .doc = "one"},
     {.name = "b", .type = CONF_STRING, .offset = offsetof(struct choice, b), .doc = "other"},
+    {.name = "c",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     .offset = offsetof(struct choice, c),
+     .flags = CONF_ALONE,
+     .with = with_b,
+     .example = "c: x",
+     .doc = "more of b"},
+    {.name = "d",
+     .type = CONF_LIST,
+     .of = CONF_SECTION,
+     .offset = offsetof(struct choice, d),
+     .flags = CONF_ALONE,
+     .table = &inner_table,
+     .doc = "sections"},
 };
 static const struct conf_table choice_table = {
     .name = "choice",
     .doc = "A choice",
     .keys = choice_keys,
-    .count = 2,
+    .count = array_count(choice_keys),
     .size = sizeof(struct choice),
-    .one_of = true,
+    .one_of = 2,
 };
 
 #define ALL(member) .offset = offsetof(struct all, member)
@@ -371,6 +388,28 @@ static void keys_are_held_against_the_table(void **state) {
         "f:1:8: inner X needs the key 'must'\n  hint: what it must have\n"
         "f:1:10: unknown key 'mst' in inner X\n  hint: did you mean 'must'?\n"
         "f:1:11: choice needs exactly one of: a, b\n");
+    assert_refused(
+        MAP(1, KEY(2, "choice", MAP(3, KEY(4, "a", SCALAR(1, "1")), KEY(5, "c", SCALAR(1, "2"))))),
+        "f:1:2: 'c' in choice goes only with: b\n  hint: take it out, or write it "
+        "there\n");
+}
+
+static void an_element_may_stand_alone(void **state) {
+    (void)state;
+    static struct run run;
+    start_run(&run, MAP(1, KEY(2, "choice",
+                               MAP(3, KEY(4, "b", SCALAR(1, "1")), KEY(5, "c", SCALAR(1, "x")),
+                                   KEY(6, "d", MAP(7, KEY(8, "must", SCALAR(9, "y"))))))));
+    assert_int_equal(run.result, 0);
+    assert_int_equal(run.all.choice.c.count, 1);
+    assert_slice(((slice *)run.all.choice.c.items)[0], "x");
+    assert_int_equal(run.all.choice.d.count, 1);
+    assert_slice(((struct inner *)run.all.choice.d.items)[0].must, "y");
+    end_run(&run);
+    assert_refused(MAP(1, KEY(2, "choice",
+                              MAP(3, KEY(4, "b", SCALAR(1, "1")),
+                                  KEY(5, "c", MAP(6, KEY(7, "z", SCALAR(8, "x"))))))),
+                   "f:1:6: 'c' in choice must be a list\n  hint: write [a, b]\n");
 }
 
 static void references_are_replaced(void **state) {
@@ -500,6 +539,9 @@ static void a_table_writes_its_schema(void **state) {
         "\"number\"]},{\"$ref\":\"#/$defs/reference\"}]}},\"required\":[\"must\"]}\n"));
     out.len = 0;
     assert_int_equal(conf_write_schema(&all_table, &out), 0);
+    assert_non_null(strstr(buf_text(&out),
+                           "\"oneOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"]}],"
+                           "\"dependentSchemas\":{\"c\":{\"anyOf\":[{\"required\":[\"b\"]}]}}"));
     struct buf small _cleanup_buf_ = buf_make(out.len - 1);
     assert_int_equal(conf_write_schema(&all_table, &small), -ENOBUFS);
 }
@@ -516,7 +558,8 @@ static void a_table_writes_its_reference(void **state) {
     assert_non_null(strstr(text, "| `secret` | text |  |  | at most 20 | d (secret) |"));
     assert_non_null(strstr(text, "| `word` | `red`, `green` |  | `green` |  | d |"));
     assert_non_null(strstr(text, "\n## named.NAME\n\nAn inner.\n"));
-    assert_non_null(strstr(text, "\n## choice\n\nA choice. Exactly one of these keys.\n"));
+    assert_non_null(strstr(text, "| `c` | list of text |  |  |  | more of b; with `b` | `c: x` |"));
+    assert_non_null(strstr(text, "\n## choice\n\nA choice. Exactly one of the first 2 keys.\n"));
 }
 
 static bool apply_once(void) {
@@ -544,6 +587,7 @@ int main(void) {
         cmocka_unit_test(values_are_held_against_their_type_and_range),
         cmocka_unit_test(shapes_are_checked),
         cmocka_unit_test(keys_are_held_against_the_table),
+        cmocka_unit_test(an_element_may_stand_alone),
         cmocka_unit_test(references_are_replaced),
         cmocka_unit_test(what_a_variable_holds_is_not_followed),
         cmocka_unit_test(bad_references_are_refused),
