@@ -26,7 +26,7 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "http/guard.h"
-#include "http/request.h"
+#include "http/reply.h"
 #include "http/routes.h"
 #include "io/logger.h"
 #include "io/net.h"
@@ -50,7 +50,7 @@ struct http_server_options {
     const char *name;    /* of the listener, in log lines and metrics: "admin" */
     const char *address; /* as io_listen's */
     unsigned loop_first, loop_count;
-    struct http_routes *routes;     /* sealed by opening; outlives the server */
+    struct http_routes *routes;     /* sealed by opening, counted by the server */
     struct io_tls *tls;             /* counted by the server; NULL: plain text */
     const struct http_guard *guard; /* outlives the server; NULL: everybody may ask anything */
     struct http_limits limits;
@@ -68,6 +68,10 @@ void http_server_stop(struct http_server *server);
 /* On each loop: TLS of the connections to come (a reload), counted by the server. Only a server
    that was opened with TLS takes another. */
 void http_server_set_tls(struct http_server *server, struct io_loop *loop, struct io_tls *tls);
+/* On each loop: routes of the requests to come (a reload), sealed, counted by the server. Requests
+   under way keep those that they were chosen by. */
+void http_server_set_routes(struct http_server *server, struct io_loop *loop,
+                            struct http_routes *routes);
 /* On each loop, after http_server_stop: idle connections close, others after their answers. DONE
    once none is left on this loop, perhaps in this call. Streamed answers are their owners' to end.
  */
