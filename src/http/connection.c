@@ -140,9 +140,12 @@ static void refuse_request(struct http_request *r, struct http_refusal refusal) 
 static struct http_refusal judge(struct http_request *r, const struct http1_head *head) {
     struct http_shard *shard = r->connection->shard;
     struct http_server *server = shard->server;
+    const struct http_asked asked = {r->method, r->path,   r->host,
+                                     r->query,  r->fields, r->field_count};
+    r->routes = shard->routes;
     r->match.route = NULL;
     if (r->path.len)
-        http_routes_find(server->routes, r->method, r->path, &r->match);
+        http_routes_find(r->routes, &asked, &r->match);
     const struct http_route *route = r->match.route;
     if (server->guard) {
         struct http_refusal refusal =
@@ -227,6 +230,7 @@ static bool read_head(struct http_connection *c) {
         return false;
     if (c->reading == HTTP_READ_IDLE) {
         c->reading = HTTP_READ_HEAD;
+        c->head_began_ns = io_loop_now_ns(c->shard->loop);
         c->clock_restart = true;
     }
     size_t used = 0;

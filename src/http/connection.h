@@ -36,6 +36,7 @@ struct http_shard {
     struct http_server *server;
     struct io_loop *loop;
     struct io_tls *tls;            /* NULL: plain text */
+    struct http_routes *routes;    /* of the requests to come */
     struct metrics_shard *metrics; /* NULL: none */
     struct list waiting, working;  /* no request under way (longest first); at least one */
     struct list closing;           /* closed by us, output not yet all gone */
@@ -55,7 +56,6 @@ struct http_shard {
 
 struct http_server {
     char *name;
-    const struct http_routes *routes;
     const struct http_guard *guard;
     struct http_limits limits;
     struct logger *logger;
@@ -82,7 +82,7 @@ struct http_connection {
     struct http1_parser parser;
     struct http1_body body;
     struct io_timer clock, write_clock, room; /* room: a turn has flushed since */
-    uint64_t requests_seen, body_mark;
+    uint64_t requests_seen, body_mark, head_began_ns;
     uint64_t written, taken; /* bytes given to the stream; as the write clock last saw them gone */
     size_t waiting_bytes;    /* in `out` of requests whose turn has not come */
     unsigned in_flight;
@@ -103,14 +103,17 @@ struct http_request {
     struct http_connection *connection;
     struct arena arena;
     enum http_request_state state;
-    slice method, path, query, user;
+    slice method, path, target, query, host, upgrade, user;
     struct http1_field *fields;
     size_t field_count;
+    uint64_t began_ns, body_length; /* body_length: as announced, UINT64_MAX where it is chunked */
+    struct http_routes *routes;     /* what it was chosen by */
     struct http_match match;
     struct buf body, out; /* out: what is to be sent when the turn comes */
     struct http_request_events events;
     void *self;
-    bool head_only, http_1_0, keep_alive, wants_continue;
+    bool counted; /* holds a count of its routes, since the loop has others by now */
+    bool has_body, head_only, http_1_0, keep_alive, wants_continue;
     bool begun, chunked, wants_room; /* streamed answer */
     bool closes;                     /* the connection ends with this answer */
     bool broken;                     /* the answer cannot be completed */
@@ -135,6 +138,8 @@ must_use int http_request_take_head(struct http_request *r, const struct http1_h
                                     slice text);
 /* Takes it off its connection. */
 void http_request_free(struct http_request *r);
+/* The loop is about to have other routes: R, under way, counts its own. */
+void http_request_keep_routes(struct http_request *r);
 /* Appends within the loop's budget. 0, -ENOBUFS or -ENOMEM. */
 must_use int http_hold(struct http_shard *shard, struct buf *b, slice bytes);
 void http_let_go(struct http_shard *shard, struct buf *b, size_t bytes); /* from its front */

@@ -64,6 +64,8 @@ void http_request_free(struct http_request *r) {
     c->waiting_bytes -= r->out.len;
     if (c->body_of == r)
         c->body_of = NULL;
+    if (r->counted)
+        http_routes_unref(r->routes);
     http_let_go(shard, &r->body, r->body.len);
     http_let_go(shard, &r->out, r->out.len);
     if (shard->spare_count == HTTP_SPARE_REQUESTS_MAX) {
@@ -77,17 +79,32 @@ void http_request_free(struct http_request *r) {
     shard->spare_count++;
 }
 
+void http_request_keep_routes(struct http_request *r) {
+    if (!r->routes || r->counted)
+        return;
+    http_routes_ref(r->routes);
+    r->counted = true;
+}
+
+/* --- the head ------------------------------------------------------------------------------------
+ */
+
 static slice moved(slice s, slice from, slice to) {
     return s.len ? slice_make(to.ptr + (s.ptr - from.ptr), s.len) : (slice){0};
 }
 
-static int take_path(struct http_request *r, const struct http1_head *head) {
-    slice query;
-    slice path = url_cut_query(head->path, &query);
-    char *room = arena_alloc(&r->arena, path.len + 1);
-    if (!room || arena_copy(&r->arena, query, &r->query))
-        return -ENOMEM;
+/* The target of "GET http://host HTTP/1.1" has no path in the text: it is a constant "/". */
+static slice moved_target(const struct http1_head *head, slice from, slice to) {
+    bool sent = head->form == HTTP1_ORIGIN || head->path.len > 1;
+    return sent ? moved(head->path, from, to) : head->path;
+}
+
+static int take_path(struct http_request *r) {
+    slice path = url_cut_query(r->target, &r->query);
     size_t len;
+    char *room = arena_alloc(&r->arena, path.len + 1);
+    if (!room)
+        return -ENOMEM;
     if (url_path_normalize(path, room, &len) == 0)
         r->path = slice_make(room, len); /* else it stays empty, and is refused */
     return 0;
@@ -95,8 +112,8 @@ static int take_path(struct http_request *r, const struct http1_head *head) {
 
 int http_request_take_head(struct http_request *r, const struct http1_head *head, slice text) {
     slice copy;
-    struct http1_field *fields = arena_zalloc(&r->arena, head->fields_count + 1, sizeof *fields);
-    if (!fields || arena_copy(&r->arena, text, &copy) || take_path(r, head))
+    struct http1_field *fields = arena_alloc(&r->arena, head->fields_count * sizeof *fields);
+    if (!fields || arena_copy(&r->arena, text, &copy))
         return -ENOMEM;
     for (size_t i = 0; i < head->fields_count; i++)
         fields[i] = (struct http1_field){moved(head->fields[i].name, text, copy),
@@ -104,10 +121,16 @@ int http_request_take_head(struct http_request *r, const struct http1_head *head
     r->fields = fields;
     r->field_count = head->fields_count;
     r->method = moved(head->method, text, copy);
+    r->target = moved_target(head, text, copy);
+    r->host = moved(head->authority, text, copy);
+    r->upgrade = moved(head->upgrade, text, copy);
     r->head_only = slice_equal(r->method, slice_lit("HEAD"));
     r->http_1_0 = head->version_minor == 0;
     r->keep_alive = head->keep_alive;
-    return 0;
+    r->has_body = head->has_content_length || head->framing == HTTP1_CHUNKED;
+    r->body_length = head->framing == HTTP1_CHUNKED ? UINT64_MAX : head->content_length;
+    r->began_ns = r->connection->head_began_ns;
+    return take_path(r);
 }
 
 /* --- what was asked ------------------------------------------------------------------------------
@@ -121,16 +144,51 @@ slice http_request_path(const struct http_request *r) {
     return r->path;
 }
 
+slice http_request_target(const struct http_request *r) {
+    return r->target;
+}
+
 slice http_request_query(const struct http_request *r) {
     return r->query;
+}
+
+slice http_request_host(const struct http_request *r) {
+    return r->host;
 }
 
 slice http_request_body(const struct http_request *r) {
     return buf_slice(&r->body);
 }
 
+unsigned http_request_version_minor(const struct http_request *r) {
+    return r->http_1_0 ? 0 : 1;
+}
+
 bool http_request_is_tls(const struct http_request *r) {
     return r->connection->tls;
+}
+
+const struct io_stream *http_request_stream(const struct http_request *r) {
+    return r->connection->stream;
+}
+
+bool http_request_has_body(const struct http_request *r, uint64_t *ret_length) {
+    if (r->has_body)
+        *ret_length = r->body_length;
+    return r->has_body;
+}
+
+const struct http1_field *http_request_fields(const struct http_request *r, size_t *ret_count) {
+    *ret_count = r->field_count;
+    return r->fields;
+}
+
+slice http_request_upgrade(const struct http_request *r) {
+    return r->upgrade;
+}
+
+uint64_t http_request_began_ns(const struct http_request *r) {
+    return r->began_ns;
 }
 
 slice http_request_user(const struct http_request *r) {

@@ -46,9 +46,9 @@ struct http_condition {
 };
 
 struct http_route {
-    const char *method;  /* "GET"; NULL: any */
-    const char *pattern; /* texts are copied, these and all below */
-    const char *host;    /* NULL: any */
+    const char *method;                      /* "GET"; NULL: any */
+    const char *pattern;                     /* texts are copied, these and all below */
+    const char *host;                        /* NULL: any */
     const struct http_condition *conditions; /* all must hold */
     unsigned condition_count;                /* at most HTTP_CONDITIONS_MAX */
     /* Answers at once, or says that it will later (request.h). */

@@ -74,6 +74,7 @@ static void shard_open(struct http_server *server, unsigned index, struct io_loo
     shard->server = server;
     shard->loop = loop;
     shard->tls = options->tls ? io_tls_ref(options->tls) : NULL;
+    shard->routes = http_routes_ref(options->routes);
     if (options->metrics)
         shard->metrics = metrics_shard(options->metrics, io_loop_index(loop));
     shard->connections_max =
@@ -122,17 +123,17 @@ int http_server_open(struct io_loop *loop, const struct http_server_options *opt
         return error_set(ret_error, -ENOMEM, "no memory for the listener %s", options->name);
     }
     server->name = name;
-    server->routes = options->routes;
     server->guard = options->guard;
     server->limits = limits_with_defaults(options->limits);
     server->logger = options->logger;
     server->loop_first = options->loop_first;
     server->loop_count = options->loop_count;
-    http_routes_seal(options->routes);
     for (unsigned i = 0; i < options->loop_count; i++)
         shard_open(server, i, io_group_loop(io_loop_group(loop), options->loop_first + i), options);
-    int failed = options->metrics ? add_metrics(server, options->metrics) : 0;
+    int failed = http_routes_seal(options->routes);
     if (failed)
+        error_set(ret_error, failed, "no memory for the routes of the listener %s", options->name);
+    else if (options->metrics && (failed = add_metrics(server, options->metrics)))
         error_set(ret_error, failed, "no room for the metrics of the listener %s", options->name);
     else
         failed = listen_on(server, loop, options, ret_error);
@@ -157,6 +158,26 @@ void http_server_set_tls(struct http_server *server, struct io_loop *loop, struc
     io_tls_ref(tls);
     io_tls_unref(shard->tls);
     shard->tls = tls;
+}
+
+static void keep_routes(const struct list *connections) {
+    struct list_node *at, *request, *following, *next;
+    list_each(connections, at, following) {
+        struct http_connection *c = container_of(at, struct http_connection, in_shard);
+        list_each(&c->requests, request, next)
+            http_request_keep_routes(container_of(request, struct http_request, node));
+    }
+}
+
+/* A walk over the connections at each reload is what saves counting at each request. */
+void http_server_set_routes(struct http_server *server, struct io_loop *loop,
+                            struct http_routes *routes) {
+    struct http_shard *shard = shard_of(server, loop);
+    keep_routes(&shard->waiting); /* one that is just being served has not moved yet */
+    keep_routes(&shard->working);
+    http_routes_ref(routes);
+    http_routes_unref(shard->routes);
+    shard->routes = routes;
 }
 
 void http_server_drain(struct http_server *server, struct io_loop *loop,
@@ -201,6 +222,7 @@ static void shard_free(struct http_shard *shard) {
     }
     buf_free(&shard->scratch);
     io_tls_unref(shard->tls);
+    http_routes_unref(shard->routes);
 }
 
 struct http_server *http_server_free(struct http_server *server) {

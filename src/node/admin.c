@@ -199,6 +199,6 @@ void admin_close(struct node *node) {
     if (!node->admin)
         return;
     http_server_free(node->admin->server);
-    node->room.admin = http_routes_free(node->room.admin);
+    node->room.admin = http_routes_unref(node->room.admin);
     node->admin = mem_free(node->admin);
 }

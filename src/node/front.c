@@ -101,5 +101,5 @@ void front_shard_close(struct node_shard *shard) {
 
 void front_free(struct node *node) {
     node->front = http_server_free(node->front);
-    node->front_routes = http_routes_free(node->front_routes);
+    node->front_routes = http_routes_unref(node->front_routes);
 }

@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
-#include "http/request.h"
+#include "http/reply.h"
 #include "http/routes.h"
 
 #include <errno.h>

@@ -93,6 +93,29 @@ static void bad_field(void *owner, struct http_request *request) {
     http_reply(request, &answer, slice_lit("never"));
 }
 
+static void asked(void *owner, struct http_request *request) {
+    struct desk *desk = owner;
+    char text[2048];
+    uint64_t length = 0;
+    size_t count;
+    const struct http1_field *fields = http_request_fields(request, &count);
+    bool has_body = http_request_has_body(request, &length);
+    desk->calls++;
+    int len = snprintf(
+        text, sizeof text,
+        "target %.*s\npath %.*s\nquery %.*s\nhost %.*s\nversion 1.%u\n"
+        "upgrade %.*s\nbody %d %lld\npeer %s\nstream %s\nbegan %llu\n",
+        slice_fmt(http_request_target(request)), slice_fmt(http_request_path(request)),
+        slice_fmt(http_request_query(request)), slice_fmt(http_request_host(request)),
+        http_request_version_minor(request), slice_fmt(http_request_upgrade(request)), has_body,
+        (long long)length, http_request_peer(request), io_stream_peer(http_request_stream(request)),
+        (unsigned long long)(http_request_began_ns(request) / SIM_MILLISECOND));
+    for (size_t i = 0; i < count; i++)
+        len += snprintf(text + len, sizeof text - (size_t)len, "%.*s=%.*s\n",
+                        slice_fmt(fields[i].name), slice_fmt(fields[i].value));
+    http_reply(request, &plain, slice_make(text, (size_t)len));
+}
+
 /* --- the desk ------------------------------------------------------------------------------------
  */
 
@@ -118,6 +141,7 @@ static void add_routes(struct desk *desk) {
     add(desk, "GET", "/stream", stream);
     add(desk, "GET", "/close", closing);
     add(desk, "GET", "/bad-field", bad_field);
+    add(desk, NULL, "/asked/*", asked);
 }
 
 struct desk *desk_open(uint64_t seed, const struct http_server_options *given) {
@@ -159,7 +183,7 @@ void desk_close(struct desk *desk) {
     http_server_close(desk->server, io_group_loop(desk->group[1], 0));
     desk->server = http_server_free(desk->server);
     desk_run(desk, SIM_SECOND);
-    http_routes_free(desk->routes);
+    http_routes_unref(desk->routes);
     for (int i = 0; i < 2; i++)
         io_group_free(desk->group[i]);
     assert_int_equal(sim_open_handles(desk->sim), 0);

@@ -17,6 +17,7 @@
  *     GET  /stream          desk->stream_bytes bytes, written 10,000 at a time with push-back
  *     GET  /close           an answer that ends the connection
  *     GET  /bad-field       an answer with a field that would split it
+ *     any  /asked/ and more what the request's functions say, a line each
  */
 #ifndef NONET_TESTS_HTTP_DESK_H
 #define NONET_TESTS_HTTP_DESK_H

@@ -1,6 +1,7 @@
 #include "desk.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What a well-behaved client sees, however its bytes are cut. */
 
@@ -261,6 +262,151 @@ static void test_a_field_that_would_split_the_answer_is_a_500(void **state) {
     desk_close(desk);
 }
 
+static void test_a_handler_sees_what_was_asked(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    desk_run(desk, SIM_SECOND);
+    stranger_drawls(s, slice_lit("POST /asked/./%61?b=%63 HTTP/1.1\r\nHost: Name:80\r\n"
+                                 "Connection: upgrade\r\nUpgrade: chat/1\r\n"
+                                 "Content-Length: 0\r\n\r\n"));
+    desk_run(desk, SIM_SECOND);
+    assert_true(got_contains(s, "target /asked/./%61?b=%63\npath /asked/a\nquery b=%63\n"
+                                "host Name:80\nversion 1.1\nupgrade chat/1\nbody 1 0\n"));
+    assert_true(got_contains(s, "Host=Name:80\nConnection=upgrade\nUpgrade=chat/1\n"
+                                "Content-Length=0\n"));
+    ptrdiff_t peer = slice_find_slice(stranger_got(s), slice_lit("peer "));
+    ptrdiff_t stream = slice_find_slice(stranger_got(s), slice_lit("stream "));
+    assert_memory_equal(stranger_got(s).ptr + peer + 5, stranger_got(s).ptr + stream + 7, 5);
+    /* The first byte came a second after the connection, the last more than 100 ms later. */
+    ptrdiff_t began = slice_find_slice(stranger_got(s), slice_lit("began "));
+    long began_ms = strtol(stranger_got(s).ptr + began + 6, NULL, 10);
+    uint64_t now_ms = io_host_clock_ns(desk->host[1]) / SIM_MILLISECOND;
+    assert_in_range(now_ms - (uint64_t)began_ms, 1100, 1300);
+    desk_close(desk);
+}
+
+static void test_a_body_is_announced(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"\r\n", "body 0 0\n"},
+        {"Content-Length: 3\r\n\r\nabc", "body 1 3\n"},
+        {"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "body 1 -1\n"},
+    };
+    for (size_t i = 0; i < array_count(cases); i++) {
+        struct desk *desk = desk_open(i, NULL);
+        struct stranger *s = desk_stranger(desk);
+        stranger_says(s, "POST http://localhost/asked/ HTTP/1.1\r\nHost: localhost\r\n");
+        stranger_says(s, cases[i][0]);
+        desk_run(desk, SIM_SECOND);
+        assert_true(got_contains(s, cases[i][1]));
+        assert_true(got_contains(s, "target /asked/\n"));
+        desk_close(desk);
+    }
+}
+
+static void test_an_absolute_target_without_a_path_is_the_root(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("http://localhost") "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "404"), 1);
+    assert_int_equal(answers(s, "400"), 1); /* "*" is no path; this server serves paths only */
+    desk_close(desk);
+}
+
+/* --- other routes --------------------------------------------------------------------------------
+ */
+
+static void count_free(void *owner) {
+    ++*(unsigned *)owner;
+}
+
+static void fresh(void *owner, struct http_request *request) {
+    struct desk *desk = owner;
+    desk->calls++;
+    http_reply(request, &(struct http_answer){.status = 200}, slice_lit("fresh"));
+}
+
+static struct http_routes *fresh_routes(struct desk *desk, unsigned *freed) {
+    struct http_routes *routes;
+    struct http_route route = {.pattern = "/fresh", .handle = fresh, .owner = desk};
+    assert_int_equal(http_routes_create(&routes), 0);
+    assert_int_equal(http_routes_add(routes, &route), 0);
+    assert_int_equal(http_routes_seal(routes), 0);
+    http_routes_on_free(routes, count_free, freed);
+    return routes;
+}
+
+static void set_routes(struct desk *desk, struct http_routes *routes) {
+    http_server_set_routes(desk->server, io_group_loop(desk->group[1], 0), routes);
+}
+
+static void test_requests_under_way_keep_their_routes(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk), *other = desk_stranger(desk);
+    const struct http_answer answer = {.status = 200};
+    unsigned old_freed = 0, freed = 0;
+    http_routes_on_free(desk->routes, count_free, &old_freed);
+    stranger_says(s, GET("/later"));
+    stranger_says(other, GET("/later"));
+    desk_run(desk, SIM_SECOND);
+    struct http_routes *routes = fresh_routes(desk, &freed);
+    set_routes(desk, routes);
+    set_routes(desk, desk->routes); /* there and back: nothing is counted twice */
+    set_routes(desk, routes);
+    desk->routes = http_routes_unref(desk->routes);
+    assert_int_equal(old_freed, 0);
+    stranger_says(s, GET("/fresh") GET("/hello"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(desk->calls, 3); /* two later, one fresh */
+    http_reply(desk->later[0].request, &answer, slice_lit("old"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 2);
+    assert_int_equal(answers(s, "404"), 1);
+    assert_int_equal(old_freed, 0);
+    stranger_leaves(other); /* the last one that was chosen by the old ones */
+    desk_run(desk, DESK_PATIENCE);
+    assert_int_equal(old_freed, 1);
+    http_routes_unref(routes);
+    assert_int_equal(freed, 0);
+    desk_close(desk);
+    assert_int_equal(freed, 1);
+}
+
+static struct http_routes *next_routes;
+
+static void reloading(void *owner, struct http_request *request) {
+    struct desk *desk = owner;
+    set_routes(desk, next_routes);
+    http_reply(request, &(struct http_answer){.status = 200}, http_request_path(request));
+}
+
+static void test_a_handler_may_change_the_routes(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    struct http_routes *routes;
+    unsigned freed = 0, next_freed = 0;
+    struct http_route route = {.pattern = "/reload", .handle = reloading, .owner = desk};
+    assert_int_equal(http_routes_create(&routes), 0);
+    assert_int_equal(http_routes_add(routes, &route), 0);
+    assert_int_equal(http_routes_seal(routes), 0);
+    http_routes_on_free(routes, count_free, &freed);
+    next_routes = fresh_routes(desk, &next_freed);
+    set_routes(desk, routes);
+    http_routes_unref(routes);
+    stranger_says(s, GET("/reload") GET("/fresh"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 2);
+    assert_int_equal(freed, 1);
+    http_routes_unref(next_routes);
+    desk_close(desk);
+    assert_int_equal(next_freed, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_request_is_answered_and_the_connection_kept),
@@ -280,6 +426,11 @@ int main(void) {
         cmocka_unit_test(test_unknown_paths_and_methods_keep_the_connection),
         cmocka_unit_test(test_paths_are_compared_in_their_one_form),
         cmocka_unit_test(test_a_field_that_would_split_the_answer_is_a_500),
+        cmocka_unit_test(test_a_handler_sees_what_was_asked),
+        cmocka_unit_test(test_a_body_is_announced),
+        cmocka_unit_test(test_an_absolute_target_without_a_path_is_the_root),
+        cmocka_unit_test(test_requests_under_way_keep_their_routes),
+        cmocka_unit_test(test_a_handler_may_change_the_routes),
     };
     return cmocka_run_group_tests_name("http/server", tests, NULL, NULL);
 }

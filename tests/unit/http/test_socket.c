@@ -126,7 +126,7 @@ static void scene_play(struct scene *scene, void (*act)(struct scene *scene)) {
     assert_int_equal(http_routes_add(scene->routes, &route), 0);
     stage_play_each(&scene->stage, SERVING + 1, each, begin, NULL);
     http_server_free(scene->server);
-    http_routes_free(scene->routes);
+    http_routes_unref(scene->routes);
 }
 
 /* --- cases ---------------------------------------------------------------------------------------

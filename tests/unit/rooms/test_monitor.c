@@ -129,7 +129,7 @@ static void town_close(struct town *town) {
         pubsub_room.shard_close(town->shard_selves[i]);
     house_run(town->house, SIM_SECOND);
     pubsub_room.close(town->self);
-    http_routes_free(town->node.admin);
+    http_routes_unref(town->node.admin);
     auth_unref(town->node.auth);
     io_group_free(town->group);
     metrics_free(town->node.metrics);
