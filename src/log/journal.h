@@ -125,13 +125,15 @@ struct journal_stats journal_stats(const struct journal *journal);
 /* --- checking --------------------------------------------------------------------------------- */
 
 struct journal_report {
-    uint64_t files, groups, batches, records, messages, bytes, damaged;
+    uint64_t files, groups, batches, records, bytes, damaged;
+    uint64_t messages, message_bytes;       /* of batches above the position asked for */
     uint64_t first_position, last_position; /* 0, 0 where there is no batch */
     bool sealed;                            /* the last group is a seal: nothing can be missing */
 };
-/* Reads DIRECTORY's journal while nobody has it open, to the end, whatever it finds. DAMAGE(self,
-   error) for each finding. 0, -EBADMSG (there was damage), -ENOTSUP, -ENOMEM or a read error. */
-must_use int journal_verify(struct io_host *host, const char *directory,
+/* Reads DIRECTORY's journal while nobody has it open, to the end, whatever it finds. Messages up to
+   the position SAVED are elsewhere, too, and not counted. DAMAGE(self, error) for each finding. 0,
+   -EBADMSG (there was damage), -ENOTSUP, -ENOMEM or a read error. */
+must_use int journal_verify(struct io_host *host, const char *directory, uint64_t saved,
                             void (*damage)(void *self, const struct error *error), void *self,
                             struct journal_report *ret_report, struct error *ret_error);
 

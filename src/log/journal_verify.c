@@ -14,6 +14,7 @@
 struct verify {
     void (*damage)(void *self, const struct error *error);
     void *self;
+    uint64_t saved;
     struct journal_report report;
 };
 
@@ -35,7 +36,10 @@ static int judge_batch(struct verify *verify, const struct journal_batch *batch)
         if (failed)
             return failed;
         rest = slice_skip(rest, record_size(&record));
-        verify->report.messages += record.kind == RECORD_MESSAGE;
+        if (record.kind == RECORD_MESSAGE && batch->position > verify->saved) {
+            verify->report.messages++;
+            verify->report.message_bytes += record_size(&record);
+        }
         changes++;
     }
     verify->report.records += changes;
@@ -71,10 +75,10 @@ static int on_group(void *self, const struct journal_group *group, slice bytes,
     return 0;
 }
 
-int journal_verify(struct io_host *host, const char *directory,
+int journal_verify(struct io_host *host, const char *directory, uint64_t saved,
                    void (*damage)(void *self, const struct error *error), void *self,
                    struct journal_report *ret_report, struct error *ret_error) {
-    struct verify verify = {.damage = damage, .self = self};
+    struct verify verify = {.damage = damage, .self = self, .saved = saved};
     struct journal_scan scan = {
         .host = host,
         .directory = directory,

@@ -106,6 +106,8 @@ uint64_t log_count(struct log *log, struct log_stream *stream, slice filter, uin
 
 /* --- checking -------------------------------------------------------------------------------- */
 
+/* MESSAGES, BYTES: of the checkpoint's streams, and what the journal holds beyond it; a removal
+   that only the journal tells of is not taken off. After a clean stop they are exact. */
 struct log_verify_report {
     uint64_t streams, messages, bytes, journal_groups, segments, damaged;
 };

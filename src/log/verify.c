@@ -34,6 +34,7 @@ struct verify {
     struct log_verify_report report;
     struct error *error;
     struct segments segments; /* for paths and the log's id */
+    uint64_t position;        /* of the checkpoint: what the journal holds up to it is saved */
     struct reference *references;
     size_t count, room;
     char *bytes;
@@ -318,7 +319,8 @@ static int judge_state(struct verify *v, slice text, const char *path) {
 }
 
 /* NAME is read and judged; *RET_TEXT is empty where it is missing or damaged. */
-static int judge_checkpoint(struct verify *v, const char *name, char **ret_text, size_t *ret_size) {
+static int judge_checkpoint(struct verify *v, const char *name, char **ret_text, size_t *ret_size,
+                            uint64_t *ret_position) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", v->directory, name);
     int failed = io_file_load(v->host, path, CHECKPOINT_BYTES_MAX, ret_text, ret_size);
@@ -333,6 +335,7 @@ static int judge_checkpoint(struct verify *v, const char *name, char **ret_text,
         return 0;
     }
     memcpy(v->segments.log_id, header.log_id, LOG_ID_SIZE);
+    *ret_position = header.position;
     return failed;
 }
 
@@ -340,12 +343,15 @@ static int judge_checkpoints(struct verify *v) {
     _cleanup_mem_ char *old = NULL;
     _cleanup_mem_ char *text = NULL;
     size_t old_size = 0, size = 0;
-    int failed = judge_checkpoint(v, "checkpoint.old", &old, &old_size);
+    uint64_t old_position = 0;
+    int failed = judge_checkpoint(v, "checkpoint.old", &old, &old_size, &old_position);
     if (failed && failed != -ENOENT)
         return failed;
-    failed = judge_checkpoint(v, "checkpoint", &text, &size);
-    if (failed == -ENOENT && old) /* a power cut between two renames */
+    failed = judge_checkpoint(v, "checkpoint", &text, &size, &v->position);
+    if (failed == -ENOENT && old) { /* a power cut between two renames */
+        v->position = old_position;
         return judge_state(v, slice_make(old, old_size), "checkpoint.old");
+    }
     if (failed == -ENOENT) {
         found(v, v->directory, 0, "the checkpoint is missing", NULL, 0);
         return 0;
@@ -378,10 +384,12 @@ static int judge_format(struct verify *v) {
 
 static int judge_journal(struct verify *v) {
     struct journal_report journal = {0};
-    int failed = journal_verify(v->host, v->directory, v->damage, v->self, &journal, v->error);
+    int failed =
+        journal_verify(v->host, v->directory, v->position, v->damage, v->self, &journal, v->error);
     v->report.journal_groups = journal.groups;
     v->report.damaged += journal.damaged;
     v->report.messages += journal.messages;
+    v->report.bytes += journal.message_bytes;
     if (failed && failed != -EBADMSG)
         return failed;
     return 0;

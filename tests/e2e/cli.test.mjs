@@ -376,9 +376,12 @@ onNonet('cli of a node', { config: 'streams: {S: {subjects: [s]}}\n' }, (it) => 
     await good(server, 'pub', 's', 'precious', '--durable', '--count', '100');
     const running = await run(['log', 'verify', server.data]);
     assert.match(running.stderr, /a node is running/);
+    const { streams } = await json(server, 'stream', 'ls');
     await server.stop();
     const fine = await run(['log', 'verify', server.data, '--json']);
     assert.equal(fine.status, 0, fine.stderr);
+    const counted = streams.reduce((sum, { state }) => sum + state.messages, 0);
+    assert.equal(JSON.parse(fine.stdout).messages, counted);
     assert.equal(JSON.parse(fine.stdout).damaged, 0);
     const files = fs.readdirSync(server.data, { recursive: true, withFileTypes: true });
     const found = files

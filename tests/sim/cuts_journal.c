@@ -274,7 +274,7 @@ static void work(struct world *world) {
 static bool verify_hears_nothing(struct world *world) {
     struct journal_report report;
     struct error error = {0};
-    int failed = journal_verify(world->host, DIRECTORY, NULL, NULL, &report, &error);
+    int failed = journal_verify(world->host, DIRECTORY, 0, NULL, NULL, &report, &error);
     return failed == 0;
 }
 

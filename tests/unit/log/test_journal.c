@@ -167,7 +167,7 @@ static void test_close_writes_what_has_formed(void **state) {
     assert_int_equal(desk->synced, 2);
     struct journal_report report;
     struct error error;
-    assert_int_equal(journal_verify(desk->host, "log", NULL, NULL, &report, &error), 0);
+    assert_int_equal(journal_verify(desk->host, "log", 0, NULL, NULL, &report, &error), 0);
     assert_true(report.sealed);
     assert_int_equal(report.groups, 2);
     assert_int_equal(report.batches, 2);
@@ -419,7 +419,7 @@ static void test_the_reserve_ends_before_the_seal(void **state) {
     assert_false(journal_has_room(desk->journal, 10, true));
     desk_close(desk);
     struct journal_report report;
-    assert_int_equal(journal_verify(desk->host, "log", NULL, NULL, &report, NULL), 0);
+    assert_int_equal(journal_verify(desk->host, "log", 0, NULL, NULL, &report, NULL), 0);
     assert_true(report.sealed);
     desk_free(desk);
 }

@@ -20,7 +20,7 @@ static void note(void *self, const struct error *error) {
 static int verify(struct desk *desk, struct findings *findings, struct journal_report *report) {
     *findings = (struct findings){0};
     *report = (struct journal_report){0};
-    return journal_verify(desk->host, "log", note, findings, report, NULL);
+    return journal_verify(desk->host, "log", 0, note, findings, report, NULL);
 }
 
 /* Opens, expecting a refusal that names FILE and OFFSET. */
@@ -242,7 +242,7 @@ static void test_a_newer_format_is_refused_as_such(void **state) {
     assert_refused(desk, -ENOTSUP, 2, 0, "newer version");
     struct error error = {0};
     struct journal_report report;
-    assert_int_equal(journal_verify(desk->host, "log", NULL, NULL, &report, &error), -ENOTSUP);
+    assert_int_equal(journal_verify(desk->host, "log", 0, NULL, NULL, &report, &error), -ENOTSUP);
     desk_free(desk);
 }
 

@@ -40,7 +40,7 @@ static void judge(struct desk *desk, bool cut) {
     desk_write(desk, 1, 10);
     desk_close(desk);
     struct journal_report report;
-    assert_int_equal(journal_verify(desk->host, "log", NULL, NULL, &report, NULL), 0);
+    assert_int_equal(journal_verify(desk->host, "log", 0, NULL, NULL, &report, NULL), 0);
     assert_true(report.sealed);
     desk_free(desk);
 }

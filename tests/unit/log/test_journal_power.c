@@ -110,7 +110,7 @@ static void run(uint64_t seed, struct tally *tally) {
     desk_close(desk);
     struct journal_report report;
     struct error error = {0};
-    assert_int_equal(journal_verify(desk->host, "log", NULL, NULL, &report, &error), 0);
+    assert_int_equal(journal_verify(desk->host, "log", 0, NULL, NULL, &report, &error), 0);
     assert_true(report.sealed);
     desk_free(desk);
 }

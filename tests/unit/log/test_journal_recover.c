@@ -34,7 +34,7 @@ static void test_a_tail_torn_at_any_sector_is_dropped(void **state) {
         assert_int_equal(journal_position(desk->journal), BEFORE);
         assert_int_equal(desk->replayed, BEFORE);
         struct journal_report report;
-        assert_int_equal(journal_verify(desk->host, "log", NULL, NULL, &report, NULL), 0);
+        assert_int_equal(journal_verify(desk->host, "log", 0, NULL, NULL, &report, NULL), 0);
         assert_false(report.sealed);
         assert_int_equal(report.groups, BEFORE);
         /* What is written over it is found, what is left of it is not. */
@@ -267,7 +267,7 @@ static bool cut_at_step(uint64_t seed, uint64_t step, bool second_cut) {
     desk_write(desk, 1, 10);
     desk_close(desk);
     struct journal_report report;
-    assert_int_equal(journal_verify(desk->host, "log", NULL, NULL, &report, NULL), 0);
+    assert_int_equal(journal_verify(desk->host, "log", 0, NULL, NULL, &report, NULL), 0);
     desk_free(desk);
     return went;
 }
