@@ -30,9 +30,11 @@ struct log_stats log_stats(const struct log *log) {
         .groups = journal.groups,
         .batches = journal.batches,
         .journal_bytes = journal.bytes,
+        .syncs = journal.groups + journal.seals,
         .sync_ns = journal.sync_ns,
         .journal_files = journal.files,
         .journal_used_bytes = journal_used_bytes(log->journal),
+        .journal_capacity_bytes = journal_capacity(log->journal),
         .unsaved_bytes = log->unsaved_bytes,
         .checkpoints = log->checkpoint.done_count,
         .checkpoints_failed = log->checkpoint.failed_count,
@@ -43,6 +45,7 @@ struct log_stats log_stats(const struct log *log) {
         .cache_hits = log->cache.hits,
         .cache_misses = log->cache.misses,
         .blocking_reads = log->cache.blocking,
+        .full = log_full(log),
         .disk_full = log->disk_full,
     };
     count_streams(log, &out);

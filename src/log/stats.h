@@ -10,9 +10,11 @@
 
 #include "log/log.h"
 
-/* Since the log was opened, unless it is about now. */
+/* Since the log was opened, unless it is about now. All are whole numbers, so that a table can name
+   them by their place. */
 struct log_stats {
-    uint64_t groups, batches, journal_bytes, sync_ns; /* written to the journal; one sync a group */
+    uint64_t groups, batches, journal_bytes; /* written to the journal; seals count as bytes only */
+    uint64_t syncs, sync_ns; /* one a group or seal; time of the write and the sync */
     uint64_t checkpoints, checkpoints_failed, checkpoint_ns,
         checkpoint_bytes;              /* blocks and state */
     uint64_t checkpoint_stall_ns_max;  /* how long the loop stood still to freeze one */
@@ -20,8 +22,8 @@ struct log_stats {
     uint64_t blocking_reads;           /* blocks that retention had to read at once */
     uint64_t damaged;                  /* now: messages that cannot be read */
     uint64_t streams, segments, segment_bytes, segment_live_bytes, cache_bytes, unsaved_bytes;
-    uint64_t journal_files, journal_used_bytes;
-    bool disk_full;
+    uint64_t journal_files, journal_used_bytes, journal_capacity_bytes;
+    uint64_t full, disk_full; /* now: 1 where log_full(), 1 where the disk has no space left */
 };
 struct log_stats log_stats(const struct log *log);
 

@@ -7,6 +7,8 @@
 #include "node/parts.h"
 #include "wire/json_write.h"
 
+#include <errno.h>
+
 #define TICK_NS 1000000000ull
 
 static const struct metrics_family families[NODE_FIGURES] = {
@@ -33,6 +35,8 @@ int figures_open(struct node *node, struct error *ret_error) {
         if (failed)
             return error_set(ret_error, failed, "no memory for the node's metrics");
     }
+    if (log_figures_open(node))
+        return error_set(ret_error, -ENOMEM, "no memory for the log's metrics");
     return 0;
 }
 
@@ -54,10 +58,12 @@ static void tick(struct io_timer *timer) {
 
 void figures_start(struct node_shard *shard) {
     io_timer_start(shard->room.loop, &shard->figures_timer, TICK_NS, tick);
+    log_figures_start(shard);
 }
 
 void figures_stop(struct node_shard *shard) {
     io_timer_stop(shard->room.loop, &shard->figures_timer);
+    log_figures_stop(shard);
 }
 
 void node_write_figures(struct node *node, struct json_writer *w) {

@@ -43,10 +43,13 @@ void reload_refused(struct node *node, const struct error *error);
 void node_welcome(struct node *node);
 void node_farewell(struct node *node);
 
-/* figures.c: what the buses have counted, as metrics. */
+/* figures.c: what the buses have counted, as metrics; log_figures.c: what the log has. */
 must_use int figures_open(struct node *node, struct error *ret_error);
 void figures_start(struct node_shard *shard);
 void figures_stop(struct node_shard *shard);
+must_use int log_figures_open(struct node *node); /* 0, -ENOBUFS or -ENOMEM */
+void log_figures_start(struct node_shard *shard);
+void log_figures_stop(struct node_shard *shard);
 struct json_writer;
 void node_write_figures(struct node *node, struct json_writer *w);
 

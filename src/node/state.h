@@ -11,6 +11,7 @@
 #include "bus/request.h"
 #include "bus/room.h"
 #include "http/server.h"
+#include "log/stats.h"
 #include "node/config_load.h"
 #include "node/node.h"
 
@@ -33,9 +34,10 @@ struct node_shard {
     bool room_open[NODE_ROOMS_MAX];
     bool closed;
     struct bus_subscription *control, *front_tls;
-    struct io_timer figures_timer;
-    struct bus_stats counted; /* what has gone into the metrics */
-    unsigned draining;        /* rooms whose drain is under way, and 1 while they are being asked */
+    struct io_timer figures_timer, log_timer;
+    struct bus_stats counted;     /* what has gone into the metrics */
+    struct log_stats log_counted; /* likewise */
+    unsigned draining; /* rooms whose drain is under way, and 1 while they are being asked */
     char reply[BUS_SUBJECT_MAX];
     size_t reply_len;
 };
@@ -48,6 +50,8 @@ enum node_figure {
     NODE_SUBSCRIPTIONS,
     NODE_FIGURES
 };
+
+#define NODE_LOG_FIGURES 25u
 
 enum node_phase { NODE_OPENING, NODE_DECLARING, NODE_RUNNING, NODE_STOPPING };
 
@@ -79,7 +83,7 @@ struct node {
         char address[80];
     } ports[NODE_LISTENS_MAX];
     unsigned port_count;
-    struct metric figures[NODE_FIGURES];
+    struct metric figures[NODE_FIGURES], log_figures[NODE_LOG_FIGURES];
     struct io_timer rate_timer; /* welcome.c */
     uint64_t rate_published, rate_delivered;
     struct error fatal;

@@ -162,6 +162,35 @@ onNonet('monitoring', {}, (it) => {
     );
   });
 
+  it('/metrics tells what the log does', async (t, server) => {
+    const before = await metrics(server); // may be older than what earlier tests have stored
+    const nc = await server.connect(t);
+    await (await jetstreamManager(nc)).streams.add({ name: 'LOG', subjects: ['logged'] });
+    for (let i = 0; i < 5; i++) await jetstream(nc).publish('logged', 'x'.repeat(1000));
+    await until(
+      async () => {
+        const now = await metrics(server);
+        return now.nonet_log_batches_total >= before.nonet_log_batches_total + 6;
+      },
+      'the figures of the log, which are gathered every five seconds',
+      10_000,
+    );
+    const after = await metrics(server);
+    const grown = (name) => after[`nonet_log_${name}`] - before[`nonet_log_${name}`];
+    assert.ok(grown('groups_total') >= 6 && after.nonet_log_streams >= 1);
+    assert.ok(grown('syncs_total') >= grown('groups_total'));
+    assert.ok(grown('sync_seconds_total') > 0 && grown('sync_seconds_total') < 10);
+    assert.ok(grown('journal_written_bytes_total') >= 6 * 4096);
+    assert.ok(after.nonet_log_unsaved_bytes > 5000);
+    assert.ok(after.nonet_log_journal_bytes <= after.nonet_log_journal_capacity_bytes);
+    assert.ok(after.nonet_log_journal_bytes > 0);
+    for (const name of ['full', 'disk_full', 'damaged_messages', 'checkpoints_failed_total']) {
+      assert.equal(after[`nonet_log_${name}`], 0, name);
+    }
+    const { body } = await request(`${server.admin}/metrics`);
+    assert.match(await body.text(), /^# HELP nonet_log_checkpoint_stall_seconds_max \w/m);
+  });
+
   it('a slow consumer is counted', async (t, server) => {
     const before = (await metrics(server)).nonet_nats_slow_consumers_total;
     const slow = await (await Raw.open(t, server)).hello();

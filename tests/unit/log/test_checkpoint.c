@@ -39,6 +39,29 @@ static void test_a_checkpoint_empties_the_journal_and_memory(void **state) {
     desk_free(desk);
 }
 
+static void test_the_figures_tell_of_each_sync(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(9, NULL);
+    desk_open(desk);
+    struct log_stream *a = desk_stream(desk, "A");
+    struct log_stats before = log_stats(desk->log);
+    write_many(desk, a, 10, 100);
+    sim_run_for(desk->sim, SIM_SECOND); /* idle: a seal */
+    struct log_stats after = log_stats(desk->log);
+    assert_int_equal(after.groups - before.groups, 10);
+    assert_int_equal(after.batches - before.batches, 10);
+    assert_true(after.syncs - before.syncs > 10);
+    assert_int_equal(after.journal_bytes - before.journal_bytes,
+                     (after.syncs - before.syncs) * 4096);
+    assert_true(after.sync_ns > before.sync_ns);
+    assert_int_equal(after.journal_capacity_bytes,
+                     desk->options.journal_file_bytes * desk->options.journal_files);
+    assert_true(after.journal_used_bytes > 0 && after.journal_files >= 1);
+    assert_int_equal(after.streams, 1);
+    assert_int_equal(after.full + after.disk_full + after.damaged, 0);
+    desk_free(desk);
+}
+
 static void test_a_change_is_saved_after_the_idle_time_at_the_latest(void **state) {
     (void)state;
     struct desk *desk = desk_new(2, NULL);
@@ -294,6 +317,7 @@ static void test_a_failed_sync_of_the_journal_is_fatal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_checkpoint_empties_the_journal_and_memory),
+        cmocka_unit_test(test_the_figures_tell_of_each_sync),
         cmocka_unit_test(test_a_change_is_saved_after_the_idle_time_at_the_latest),
         cmocka_unit_test(test_a_filling_journal_is_emptied_by_itself),
         cmocka_unit_test(test_commits_go_on_while_a_checkpoint_is_written),
