@@ -20,6 +20,7 @@
 
 #define CONFIG_SECTIONS_MAX 16u   /* of rooms */
 #define CONFIG_SUBJECTS_MAX 4096u /* over all declared streams: each is compared with each */
+#define CONFIG_VARIABLES_MAX 256u /* of one service's environment */
 #define CONFIG_MEMORY_MAX ((size_t)256 << 20)
 
 enum config_restart { CONFIG_RESTART_ALWAYS, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_NEVER };

@@ -382,7 +382,7 @@ static const struct conf_key service_keys[] = {
      .of = CONF_STRING,
      AT(struct config_service, env),
      .flags = CONF_SECRET,
-     .max = 256,
+     .max = CONFIG_VARIABLES_MAX,
      .doc = "variables added to its environment"},
     {.name = "directory",
      .type = CONF_PATH,

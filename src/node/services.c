@@ -22,7 +22,7 @@
 #define STEADY_NS (10 * 1000000000ull)
 #define KILL_AFTER_NS (5 * 1000000000ull)
 #define ENVIRONMENT_MAX (8u << 20)
-#define VARIABLES_MAX 258u /* the config's 256, and two of ours */
+#define VARIABLES_MAX (CONFIG_VARIABLES_MAX + 2) /* and two of ours */
 
 struct service {
     struct node *node;

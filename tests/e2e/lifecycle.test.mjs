@@ -192,6 +192,20 @@ services:
   assert.deepEqual(lines('ones'), ['once']);
 });
 
+test('a service gets all of its 256 variables; more are refused', async (t) => {
+  const variables = (count) =>
+    Array.from({ length: count }, (_, i) => `V${i}: "value ${i}"`).join(', ');
+  const service = (count) =>
+    `services: {many: {command: 'env > all', restart: never, env: {${variables(count)}}}}\n`;
+  const node = await startNonet(t, { config: service(256) });
+  await until(() => /service.*has ended.*name=many status=0/.test(node.log), 'its end');
+  const all = fs.readFileSync(path.join(node.dir, 'app', 'all'), 'utf8').split('\n');
+  for (let i = 0; i < 256; i++) assert.ok(all.includes(`V${i}=value ${i}`), `V${i}`);
+  assert.ok(all.includes(`NATS_URL=nats://${node.ports.nats}`));
+  assert.match(await node.reload(service(257)), /refused/);
+  assert.match(node.log, /'env' in service many holds 257 items/);
+});
+
 test('services end with the node, even with one that will not listen', async (t) => {
   const node = await startNonet(t, {
     config:
