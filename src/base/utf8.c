@@ -65,6 +65,17 @@ bool utf8_valid(slice text) {
     return utf8_valid_prefix(text) == text.len;
 }
 
+bool utf8_incomplete(slice text) {
+    const unsigned char *at = (const unsigned char *)text.ptr;
+    unsigned char low;
+    unsigned char high;
+    int len = text.len ? sequence_len(at[0], &low, &high) : 0;
+    if (len <= 1 || text.len >= (size_t)len)
+        return false;
+    return text.len < 2 ||
+           (at[1] >= low && at[1] <= high && (text.len < 3 || is_continuation(at[2])));
+}
+
 int utf8_decode(slice text, uint32_t *ret_code_point) {
     if (text.len == 0)
         return 0;

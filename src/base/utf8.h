@@ -19,6 +19,10 @@ bool utf8_valid(slice text);
 /* Bytes of the longest valid beginning of TEXT: text.len where all of it is valid. */
 size_t utf8_valid_prefix(slice text);
 
+/* TEXT is the beginning of one sequence whose other bytes have not come: what a valid text that was
+   cut somewhere may leave behind its valid prefix. */
+bool utf8_incomplete(slice text);
+
 /* Decodes the first code point. Returns its bytes (1..4), 0 where TEXT is empty, or -EILSEQ. */
 must_use int utf8_decode(slice text, uint32_t *ret_code_point);
 

@@ -53,6 +53,10 @@ int io_ed25519_public(const unsigned char seed[32], unsigned char ret_public_key
     return 0;
 }
 
+void io_sha1(slice bytes, unsigned char ret_digest[20]) {
+    check(SHA1(bytes_of(bytes), bytes.len, ret_digest) != NULL);
+}
+
 void io_sha256(slice bytes, unsigned char ret_digest[32]) {
     check(SHA256(bytes_of(bytes), bytes.len, ret_digest) != NULL);
 }

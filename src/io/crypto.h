@@ -1,5 +1,5 @@
 /*
- * crypto.h - the few primitives of OpenSSL that rooms need: Ed25519, SHA-256, HMAC.
+ * crypto.h - the few primitives of OpenSSL that are needed above: Ed25519, SHA-256, HMAC, SHA-1.
  *
  * Pure functions of their arguments, usable on any thread. They stand in io/ because it is the one
  * folder that includes OpenSSL, and the simulation links the same code. Nothing here compares
@@ -17,6 +17,8 @@ bool io_ed25519_verify(const unsigned char public_key[32], slice message, slice 
 must_use int io_ed25519_sign(const unsigned char seed[32], slice message,
                              unsigned char ret_signature[64]);
 must_use int io_ed25519_public(const unsigned char seed[32], unsigned char ret_public_key[32]);
+/* SHA-1 is broken as a promise of anything; WebSocket's handshake echoes with it (RFC 6455). */
+void io_sha1(slice bytes, unsigned char ret_digest[20]);
 void io_sha256(slice bytes, unsigned char ret_digest[32]);
 void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]);
 

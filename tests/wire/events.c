@@ -279,3 +279,47 @@ void events_http1(struct http1_parser parser, slice input, struct cuts cuts, str
     buf_free(&s->data);
     mem_free(s);
 }
+
+static void print_websocket(struct buf *out, const struct websocket_event *e) {
+    print(out, "%s ", websocket_kind_name(e->kind));
+    if (e->kind == WEBSOCKET_CLOSE)
+        print(out, "%u ", e->code);
+    events_quote(out, e->payload);
+    print(out, "\n");
+}
+
+/* Parses BYTES, in memory of exactly their size. False: the connection would be closed now. */
+static bool feed_websocket(struct websocket_parser *p, slice bytes, struct buf *out) {
+    struct held held = {NULL, 0};
+    slice rest = hold(&held, bytes);
+    struct websocket_event event;
+    size_t consumed = 0;
+    int r;
+    while ((r = websocket_parse(p, rest, &event, &consumed)) == 1) {
+        check(consumed <= rest.len);
+        print_websocket(out, &event);
+        rest = slice_skip(rest, consumed);
+    }
+    if (r == 0) {
+        check(consumed == rest.len);
+        websocket_parser_trim(p); /* as a connection does at the end of a read */
+    } else {
+        const enum websocket_error error = (enum websocket_error)p->error;
+        check(error && websocket_parse(p, rest, &event, &consumed) == r);
+        print(out, "refused %s %u\n", websocket_error_name(error), websocket_error_code(error));
+    }
+    mem_free(held.bytes);
+    return r == 0;
+}
+
+void events_websocket(struct websocket_parser *parser, slice input, struct cuts cuts,
+                      struct buf *out) {
+    bool open = true;
+    for (size_t at = 0, take = cuts.first; open && at < input.len; at += take, take = cuts.step) {
+        check(take > 0);
+        open = feed_websocket(parser, slice_take(slice_skip(input, at), take), out);
+    }
+    if (open && !websocket_parser_idle(parser))
+        print(out, "cut short\n");
+    websocket_parser_free(parser);
+}

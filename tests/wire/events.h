@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "wire/http1.h"
 #include "wire/nats.h"
+#include "wire/websocket.h"
 
 enum { EVENTS_MAX = 8 * 1024 * 1024 }; /* bytes of text */
 
@@ -33,6 +34,10 @@ void events_nats(struct nats_parser parser, slice input, struct cuts cuts, struc
 
 /* The same for HTTP/1; after the input the connection ends. */
 void events_http1(struct http1_parser parser, slice input, struct cuts cuts, struct buf *out);
+
+/* The same for WebSocket frames. PARSER is used up. */
+void events_websocket(struct websocket_parser *parser, slice input, struct cuts cuts,
+                      struct buf *out);
 
 /* TEXT in quotes with \r \n \t \" \\ \xNN; long text is cut and its length told. */
 void events_quote(struct buf *out, slice text);

@@ -57,6 +57,20 @@ static int run_http1(const struct page_case *c, enum http1_side side, struct cut
     return 0;
 }
 
+static int run_websocket(const struct page_case *c, struct cuts cuts, struct buf *out) {
+    bool server = slice_equal(c->codec, slice_lit("websocket-server"));
+    uint32_t message_bytes_max = WEBSOCKET_MESSAGE_MAX;
+    for (size_t i = 0; i < c->settings_count; i++) {
+        if (!slice_equal(c->settings[i].name, slice_lit("message_bytes_max")))
+            return -1;
+        message_bytes_max = c->settings[i].value;
+    }
+    struct websocket_parser p =
+        websocket_parser_make(server ? WEBSOCKET_SERVER : WEBSOCKET_CLIENT, message_bytes_max);
+    events_websocket(&p, buf_slice(&c->input), cuts, out);
+    return 0;
+}
+
 static int run_case(const struct page_case *c, struct cuts cuts, struct buf *out) {
     static const struct {
         slice codec;
@@ -69,6 +83,8 @@ static int run_case(const struct page_case *c, struct cuts cuts, struct buf *out
     };
     if (is_nats(c))
         return run_nats(c, cuts, out);
+    if (slice_starts_with(c->codec, slice_lit("websocket-")))
+        return run_websocket(c, cuts, out);
     for (size_t i = 0; i < array_count(sides); i++) {
         if (slice_equal(c->codec, sides[i].codec))
             return run_http1(c, sides[i].side, cuts, out);

@@ -79,6 +79,43 @@ static void code_points_are_counted(void **state) {
                      6);
 }
 
+/* By the definition: some bytes behind it make one whole sequence of it. */
+static bool can_be_completed(const char *beginning, size_t len) {
+    char text[UTF8_MAX];
+    memcpy(text, beginning, len);
+    for (size_t whole = len + 1; whole <= UTF8_MAX; whole++) {
+        memset(text + len, 0xbf, whole - len);
+        for (int second = 0x80; second <= 0xbf; second++) {
+            uint32_t c;
+            if (len == 1)
+                text[1] = (char)second;
+            if (utf8_decode(slice_make(text, whole), &c) == (int)whole)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void what_is_incomplete_can_be_completed(void **state) {
+    (void)state;
+    char text[UTF8_MAX];
+    assert_false(utf8_incomplete(slice_lit("")));
+    for (unsigned first = 0; first < 256; first++) {
+        text[0] = (char)first;
+        assert_int_equal(utf8_incomplete(slice_make(text, 1)), can_be_completed(text, 1));
+        for (unsigned second = 0; second < 256; second++) {
+            text[1] = (char)second;
+            assert_int_equal(utf8_incomplete(slice_make(text, 2)), can_be_completed(text, 2));
+            for (unsigned third = 0x7f; third < 0xc1; third++) {
+                text[2] = (char)third;
+                assert_int_equal(utf8_incomplete(slice_make(text, 3)), can_be_completed(text, 3));
+                text[3] = (char)0x80;
+                assert_false(utf8_incomplete(slice_make(text, 4)));
+            }
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(valid_text_is_accepted),
@@ -86,6 +123,7 @@ int main(void) {
         cmocka_unit_test(every_code_point_goes_there_and_back),
         cmocka_unit_test(decode_says_empty_and_broken),
         cmocka_unit_test(code_points_are_counted),
+        cmocka_unit_test(what_is_incomplete_can_be_completed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,17 @@ static void sha256_is_fips_180(void **state) {
     assert_memory_equal(digest, expected, 32);
 }
 
+static void sha1_is_fips_180(void **state) {
+    (void)state;
+    unsigned char digest[20], expected[20];
+    from_hex("a9993e364706816aba3e25717850c26c9cd0d89d", expected);
+    io_sha1(slice_lit("abc"), digest);
+    assert_memory_equal(digest, expected, 20);
+    from_hex("da39a3ee5e6b4b0d3255bfef95601890afd80709", expected);
+    io_sha1(slice_make(NULL, 0), digest);
+    assert_memory_equal(digest, expected, 20);
+}
+
 static void hmac_is_rfc_4231(void **state) {
     (void)state;
     unsigned char digest[32], expected[32];
@@ -77,9 +88,8 @@ static void hmac_is_rfc_4231(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ed25519_is_rfc_8032),
-        cmocka_unit_test(ed25519_signs_nothing_too),
-        cmocka_unit_test(sha256_is_fips_180),
+        cmocka_unit_test(ed25519_is_rfc_8032), cmocka_unit_test(ed25519_signs_nothing_too),
+        cmocka_unit_test(sha256_is_fips_180),  cmocka_unit_test(sha1_is_fips_180),
         cmocka_unit_test(hmac_is_rfc_4231),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
