@@ -1,9 +1,9 @@
 /*
  * request.c - requests from inside the node: one inbox a bus, deadlines, scatter-gather.
  *
- * All answers come to `_INBOX.<22 random letters>.<id>`, one wildcard subscription a bus, made at
- * the first request. The id is slot and use count of a table, so an answer that comes late finds
- * its slot in another use and is dropped.
+ * All answers come to `_NONET._INBOX.<22 random letters>.<id>` (private.h), one wildcard
+ * subscription a bus, made at the first request. The id is slot and use count of a table, so an
+ * answer that comes late finds its slot in another use and is dropped.
  *
  *     UNDER WAY --answer, wanted more--> UNDER WAY        (stall timer starts again)
  *     UNDER WAY --enough answers, deadline, stall, no responders--> on_reply(NULL, why), free
@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "bus/core.h"
+#include "bus/private.h"
 #include "wire/nats_headers.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ struct requests {
     struct slot *slots;
     uint32_t slot_count, slot_cap, first_free, under_way;
     size_t prefix_len;
-    char prefix[sizeof "_INBOX." + INBOX_RANDOM + 1];
+    char prefix[sizeof BUS_INBOX_PREFIX + INBOX_RANDOM + 1];
 };
 
 static void finish(struct bus_request *request) {
@@ -188,11 +189,12 @@ static int requests_open(struct bus *bus) {
         return -ENOMEM;
     unsigned char random[INBOX_RANDOM];
     io_host_random(bus->host, random, sizeof random);
-    memcpy(all->prefix, "_INBOX.", 7);
+    size_t len = sizeof BUS_INBOX_PREFIX - 1;
+    memcpy(all->prefix, BUS_INBOX_PREFIX, len);
     for (size_t i = 0; i < INBOX_RANDOM; i++)
-        all->prefix[7 + i] = letters[random[i] % 64];
-    all->prefix[7 + INBOX_RANDOM] = '.';
-    all->prefix_len = 7 + INBOX_RANDOM + 1;
+        all->prefix[len++] = letters[random[i] % 64];
+    all->prefix[len++] = '.';
+    all->prefix_len = len;
     all->first_free = UINT32_MAX;
     char pattern[sizeof all->prefix + 1];
     memcpy(pattern, all->prefix, all->prefix_len);

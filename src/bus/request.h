@@ -1,7 +1,8 @@
 /*
  * request.h - requests from inside the node: one answer by a deadline, or many.
  *
- * A request is a publish whose reply subject is the bus's own inbox. It ends exactly once, by
+ * A request is a publish whose reply subject is the bus's own inbox, which only the node hears
+ * (private.h). It ends exactly once, by
  * enough answers, by its deadline, by a stall between answers (scatter-gather), or at once where
  * nobody is interested in the subject. Requests under way are bounded per shard.
  */

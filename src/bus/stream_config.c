@@ -7,6 +7,7 @@
  */
 #include "bus/stream_config.h"
 
+#include "bus/private.h"
 #include "wire/nats_subject.h"
 
 #include <stdio.h>
@@ -225,7 +226,7 @@ static bool judge_subjects(struct stream_config *c, struct streams_error *e) {
             return streams_fail(e, 400, 10052, "invalid subject \"%.*s\"", slice_fmt(subject));
         if (nats_subject_overlap(subject, slice_lit("$JS.API.>")) ||
             nats_subject_overlap(subject, slice_lit("$SYS.>")) ||
-            nats_subject_overlap(subject, slice_lit("_NONET.>")))
+            nats_subject_overlap(subject, slice_lit(BUS_PRIVATE_PREFIX ">")))
             return streams_fail(e, 400, 10052, "subjects that overlap with \"%.*s\" %s",
                                 slice_fmt(subject), "are the server's own and cannot be captured");
         for (unsigned j = 0; j < i; j++)

@@ -6,6 +6,7 @@
  */
 #include "base/base32.h"
 #include "base/crc16.h"
+#include "bus/private.h"
 #include "node/config_tables.h"
 #include "wire/nats_subject.h"
 
@@ -46,7 +47,8 @@ static bool is_stream_name(slice name) {
 }
 
 static void check_reserved(const struct checker *c, const struct config_stream *s, slice subject) {
-    static const char *const reserved[] = {"$JS.API.>", "$JS.ACK.>", "$SYS.>", "_NONET.>"};
+    static const char *const reserved[] = {"$JS.API.>", "$JS.ACK.>", "$SYS.>",
+                                           BUS_PRIVATE_PREFIX ">"};
     if (slice_equal(subject, slice_lit(">")) && !s->no_ack) {
         conf_errors_note(c->errors, s->item.place, "name narrower subjects, or set no_ack: true",
                          "stream %.*s captures '>', the node's own subjects too",

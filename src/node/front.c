@@ -43,7 +43,7 @@ int front_listen(struct node *node, struct error *ret_error) {
 
 /* --- reload ------------------------------------------------------------------------------- */
 
-#define TLS_SUBJECT "_NONET.node.front.tls"
+#define TLS_SUBJECT BUS_PRIVATE_PREFIX "node.front.tls"
 
 static void on_tls(void *owner, struct bus_subscription *subscription,
                    const struct bus_message *message) {

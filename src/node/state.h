@@ -8,6 +8,7 @@
 #ifndef NONET_NODE_STATE_H
 #define NONET_NODE_STATE_H
 
+#include "bus/private.h"
 #include "bus/request.h"
 #include "bus/room.h"
 #include "http/server.h"
@@ -19,7 +20,7 @@
 
 #define NODE_ROOMS_MAX 16u
 /* Loop 0 asks all shards to drain and to close here; clients never see it (rooms/pubsub). */
-#define NODE_CONTROL_SUBJECT "_NONET.node.control"
+#define NODE_CONTROL_SUBJECT BUS_PRIVATE_PREFIX "node.control"
 
 extern const struct room *const node_rooms[];
 extern const unsigned node_room_count;

@@ -17,6 +17,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/private.h"
 #include "bus/request.h"
 #include "rooms/etl/etl_config.h"
 #include "wire/json.h"
@@ -340,7 +341,8 @@ static int open_sink(const void *config, struct flow *flow, void **ret_self,
     char digits[INBOX_RANDOM * 2 + 1] = "";
     io_host_random(io_loop_host(bus_loop(flow_bus(flow))), random, sizeof random);
     hex_encode(slice_make(random, sizeof random), digits);
-    p->inbox_len = (size_t)snprintf(p->inbox, sizeof p->inbox, "_NONET.flow.%s.", digits);
+    p->inbox_len =
+        (size_t)snprintf(p->inbox, sizeof p->inbox, BUS_PRIVATE_PREFIX "flow.%s.", digits);
     char pattern[sizeof p->inbox + 1];
     int len = snprintf(pattern, sizeof pattern, "%s>", p->inbox);
     int failed = bus_subscribe(flow_bus(flow), slice_make(pattern, (size_t)len), (slice){0},

@@ -10,6 +10,7 @@
  * the publisher of a request hears that nobody answers.
  */
 #include "base/mem.h"
+#include "bus/private.h"
 #include "rooms/pubsub/client.h"
 #include "wire/nats_headers.h"
 #include "wire/nats_write.h"
@@ -32,17 +33,15 @@ static bool strip_headers(const struct client *c, const struct bus_message *m, s
 }
 
 static bool may_receive(const struct client_subscription *cs, const struct bus_message *m) {
-    if (unlikely(m->subject.ptr[0] == '_') &&
-        slice_starts_with(m->subject, slice_lit(PUBSUB_PRIVATE_PREFIX)))
+    slice route = bus_message_route(m);
+    if (unlikely(bus_subject_private(route)))
         return false;
-    return likely(!cs->filtered) ||
-           principal_may_receive(cs->client->principal, bus_message_route(m));
+    return likely(!cs->filtered) || principal_may_receive(cs->client->principal, route);
 }
 
-/* Clients do not see where the node itself waits for an answer. */
+/* Clients do not see where the node hears itself; where it asks others they do, to answer. */
 static inline slice visible_reply(const struct bus_message *m) {
-    bool hidden =
-        m->reply.len && unlikely(slice_starts_with(m->reply, slice_lit(PUBSUB_PRIVATE_PREFIX)));
+    bool hidden = unlikely(bus_subject_private(m->reply)) && !bus_subject_inbox(m->reply);
     return hidden ? (slice){0} : m->reply;
 }
 

@@ -5,6 +5,7 @@
  * 2.9.10): permissions and bad subjects leave it open, protocol breaches close it.
  */
 #include "base/mem.h"
+#include "bus/private.h"
 #include "rooms/pubsub/client.h"
 #include "wire/nats_headers.h"
 #include "wire/nats_subject.h"
@@ -27,28 +28,28 @@ static void confirm(struct client *c) {
         client_send(c, slice_lit(OK_LINE));
 }
 
-static bool is_private(slice subject) {
-    return subject.len && subject.ptr[0] == '_' &&
-           slice_starts_with(subject, slice_lit(PUBSUB_PRIVATE_PREFIX));
-}
-
 /* --- PUB ---------------------------------------------------------------------------------- */
 
-/* Whoever answers a request, the node included, publishes to its reply with rights of his own. So
-   what a user may neither publish nor hear must not be named there, and a subject of the node
-   itself never: its receivers trust what they get. */
-static bool may_be_answered(const struct client *c, slice reply) {
-    if (is_private(reply) || slice_starts_with(reply, slice_lit(ACK_PREFIX)))
+/* The node's own subjects never, but for those it waits for answers at (bus/private.h). */
+static bool may_publish_to(const struct client *c, slice subject) {
+    if (bus_subject_private(subject) && !bus_subject_inbox(subject))
         return false;
-    return c->unlimited || principal_may_publish(c->principal, reply) ||
-           principal_may_subscribe(c->principal, reply, (slice){0});
+    return c->unlimited || principal_may_publish(c->principal, bus_subject_public(subject));
+}
+
+/* Whoever answers a request, the node included, publishes to its reply with rights of his own. So
+   what a user may neither publish nor hear must not be named there. */
+static bool may_be_answered(const struct client *c, slice reply) {
+    if (slice_starts_with(reply, slice_lit(ACK_PREFIX)))
+        return false;
+    return may_publish_to(c, reply) || (!bus_subject_private(reply) &&
+                                        principal_may_subscribe(c->principal, reply, (slice){0}));
 }
 
 static bool may_publish(struct client *c, const struct nats_event *event) {
     if (c->pedantic && !nats_subject_literal(event->subject))
         client_error(c, "Invalid Publish Subject"); /* a remark: it is published all the same */
-    if (is_private(event->subject) ||
-        (!c->unlimited && !principal_may_publish(c->principal, event->subject))) {
+    if (!may_publish_to(c, event->subject)) {
         client_error(c, "Permissions Violation for Publish to \"%.*s\"", slice_fmt(event->subject));
         return false;
     }
@@ -134,7 +135,7 @@ static bool has_tokens_left(const struct client *c, size_t tokens) {
 }
 
 void client_subscribe(struct client *c, const struct nats_event *event) {
-    if (!nats_subject_valid(event->subject) || is_private(event->subject)) {
+    if (!nats_subject_valid(event->subject) || bus_subject_private(event->subject)) {
         client_error(c, "Invalid Subject");
         return;
     }

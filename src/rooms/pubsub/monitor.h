@@ -19,10 +19,11 @@
 #ifndef NONET_PUBSUB_MONITOR_H
 #define NONET_PUBSUB_MONITOR_H
 
+#include "bus/private.h"
 #include "rooms/pubsub/pubsub.h"
 #include "wire/json_write.h"
 
-#define MONITOR_SUBJECT PUBSUB_PRIVATE_PREFIX "monitor"
+#define MONITOR_SUBJECT BUS_PRIVATE_PREFIX "monitor"
 #define MONITOR_WAIT_NS 2000000000ull
 #define MONITOR_PAGES_MAX 64u /* being gathered, per shard; then 503 */
 #define MONITOR_LIMIT_DEFAULT 1024u

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/private.h"
 #include "rooms/pubsub/client.h"
 
 #include <assert.h>
@@ -19,7 +20,7 @@
 
 #define TICK_NS 1000000000ull
 #define LAME_DUCK_NS 200000000ull /* between INFO and closing */
-#define RELOAD_SUBJECT PUBSUB_PRIVATE_PREFIX "pubsub.reload"
+#define RELOAD_SUBJECT BUS_PRIVATE_PREFIX "pubsub.reload"
 
 static const struct metrics_family families[] = {
     {.name = "nonet_nats_connections", .kind = METRICS_GAUGE, .help = "Open NATS connections."},

@@ -22,8 +22,6 @@
 /* What INFO says of the server: clients gate their features on it, so it names the level that is
    truly served (docs/architecture.md, "NATS level"). */
 #define PUBSUB_NATS_VERSION "2.9.25"
-/* Subjects beginning so belong to the node; clients neither see nor send them. */
-#define PUBSUB_PRIVATE_PREFIX "_NONET."
 #define PUBSUB_REFUSALS_TOLD_MAX 10u /* refused logins that a shard warns of in one second */
 
 extern const struct room pubsub_room;

@@ -1,6 +1,7 @@
 #include "bus_kit.h"
 
 #include "base/number.h"
+#include "bus/request.h"
 #include "http/server.h"
 #include "rooms/pubsub/monitor.h"
 #include "wire/json.h"
@@ -392,6 +393,64 @@ static void test_clients_do_not_overhear_the_gathering(void **state) {
     town_close(town);
 }
 
+/* --- the node asks a client ----------------------------------------------------------------------
+ */
+
+static void on_asked(void *owner, const struct bus_message *reply, int ended) {
+    char *answer = owner;
+    if (reply)
+        snprintf(answer, 16, "%.*s", slice_fmt(reply->payload));
+    else if (ended)
+        snprintf(answer, 16, "ended %d", ended);
+}
+
+/* The reply subject that GUEST was shown, as PUB of TEXT to it. */
+static void answers(struct town *town, struct guest *guest, const char *text) {
+    char line[256];
+    slice got = buf_slice(&guest->got);
+    ptrdiff_t at = slice_find_slice(got, slice_lit("_NONET._INBOX."));
+    assert_true(at > 0);
+    slice reply = slice_skip(got, (size_t)at);
+    reply = slice_take(reply, (size_t)slice_find(reply, ' '));
+    snprintf(line, sizeof line, "PUB %.*s %zu\r\n%s\r\n", slice_fmt(reply), strlen(text), text);
+    says(town, guest, line);
+}
+
+static void test_a_service_answers_the_node_and_nobody_else_hears_or_says_it(void **state) {
+    (void)state;
+    const slice inboxes[] = {slice_lit("_INBOX.>")}, others[] = {slice_lit("mine.>")};
+    const struct auth_user users[] = {{.user = slice_lit("service"),
+                                       .password = slice_lit("pw"),
+                                       .publish_allow = {inboxes, 1},
+                                       .limits_publish = true},
+                                      {.user = slice_lit("ear"),
+                                       .password = slice_lit("pw"),
+                                       .publish_allow = {others, 1},
+                                       .limits_publish = true}};
+    struct town *town = town_with_users(2, users, 2);
+    struct guest *service = client(town, "\"user\":\"service\",\"pass\":\"pw\"", 0);
+    struct guest *ear = client(town, "\"user\":\"ear\",\"pass\":\"pw\"", 0);
+    char answer[16] = "";
+    struct bus_request_options options = {.message = {.subject = slice_lit("ask")},
+                                          .timeout_ns = 60 * SIM_SECOND,
+                                          .on_reply = on_asked,
+                                          .owner = answer};
+    says(town, service, "SUB ask 1\r\n");
+    says(town, ear, "SUB > 1\r\nSUB _INBOX.> 2\r\nSUB _NONET._INBOX.> 3\r\nSUB *.*.*.* 4\r\n");
+    assert_true(slice_find_slice(buf_slice(&ear->got), slice_lit("'Invalid Subject'")) > 0);
+    buf_clear(&ear->got);
+    assert_int_equal(bus_request(town->house->bus[0], &options, NULL), 0);
+    house_run(town->house, SIM_SECOND);
+    answers(town, ear, "a lie");
+    assert_true(slice_find_slice(buf_slice(&ear->got), slice_lit("Permissions Violation")) > 0);
+    assert_string_equal(answer, "");
+    buf_clear(&ear->got);
+    answers(town, service, "the truth");
+    assert_string_equal(answer, "the truth");
+    assert_int_equal(ear->got.len, 0);
+    town_close(town);
+}
+
 /* --- $SYS.REQ ------------------------------------------------------------------------------------
  */
 
@@ -500,6 +559,7 @@ int main(void) {
         cmocka_unit_test(test_a_page_without_a_shard_is_no_page),
         cmocka_unit_test(test_the_asker_may_go_while_the_page_is_gathered),
         cmocka_unit_test(test_clients_do_not_overhear_the_gathering),
+        cmocka_unit_test(test_a_service_answers_the_node_and_nobody_else_hears_or_says_it),
         cmocka_unit_test(test_user_info_tells_user_and_rights),
         cmocka_unit_test(test_who_may_not_publish_there_gets_no_answer),
         cmocka_unit_test(test_server_ping_and_its_pages),
