@@ -92,6 +92,7 @@ static uint64_t last_of(const struct stream *stream, slice subject) {
     return newest.sequence;
 }
 
+/* RECORD's sequence is what to load where it answers -EINPROGRESS. */
 static int look(struct reading *reading, struct stream *stream, struct log_record *record) {
     struct log *log = reading->op.streams->log;
     if (reading->sequence && !reading->subject.len)
@@ -101,6 +102,7 @@ static int look(struct reading *reading, struct stream *stream, struct log_recor
     uint64_t newest = last_of(stream, reading->subject);
     if (newest > log_stream_state(stream->log).last_sequence)
         return -EAGAIN; /* on its way to the disk: the one before it is not the last any more */
+    record->sequence = newest;
     return newest ? log_read(log, stream->log, newest, record) : -ENOENT;
 }
 

@@ -11,13 +11,17 @@ struct office {
     struct jetstream *jetstream;
 };
 
-static void office_open(struct office *office, unsigned shards) {
-    *office = (struct office){.house = house_open(1, shards)};
+static void office_serve(struct office *office) {
     house_streams(office->house);
     office->shard = (struct room_shard){.loop = bus_loop(house_last(office->house)),
                                         .bus = house_last(office->house),
                                         .streams = office->house->streams};
     assert_int_equal(jetstream_open(&office->shard, &office->jetstream), 0);
+}
+
+static void office_open(struct office *office, unsigned shards) {
+    *office = (struct office){.house = house_open(1, shards)};
+    office_serve(office);
 }
 
 static void office_close(struct office *office) {
@@ -111,6 +115,28 @@ static void test_the_last_message_of_a_subject_is_waited_for_while_it_is_written
     office_close(&office);
 }
 
+static void test_the_last_message_of_a_subject_is_read_from_disk(void **state) {
+    (void)state;
+    struct office office;
+    struct catcher hears;
+    office_open(&office, 1);
+    kit_stream(office.house, "{'name':'A','subjects':['a.>'],'allow_direct':true}");
+    kit_fill(office.house, "a.x", 3);
+    kit_fill(office.house, "a.y", 3);
+    office.jetstream = jetstream_close(office.jetstream);
+    house_stop(office.house); /* what was written is in memory no more */
+    office_serve(&office);
+    catcher_open(&hears, office.house->bus[0], "r", NULL);
+    ask(office.house->bus[0], "$JS.API.STREAM.MSG.GET.A", "r", "{\"last_by_subj\":\"a.x\"}");
+    catcher_wait(office.house, &hears, 1);
+    assert_true(holds(catcher_at(&hears, 0), "\"seq\":3"));
+    ask(office.house->bus[0], "$JS.API.DIRECT.GET.A.a.y", "r", "");
+    catcher_wait(office.house, &hears, 2);
+    assert_slice(catcher_at(&hears, 1)->payload, "3");
+    catcher_close(&hears);
+    office_close(&office);
+}
+
 static void test_calls_under_way_are_answered_when_the_node_stops(void **state) {
     (void)state;
     for (uint64_t us = 0; us < 2000; us += 100) {
@@ -147,6 +173,7 @@ int main(void) {
         cmocka_unit_test(test_an_answer_sent_to_the_api_itself_does_no_harm),
         cmocka_unit_test(test_a_stored_message_delivered_to_the_api_is_no_request),
         cmocka_unit_test(test_the_last_message_of_a_subject_is_waited_for_while_it_is_written),
+        cmocka_unit_test(test_the_last_message_of_a_subject_is_read_from_disk),
         cmocka_unit_test(test_calls_under_way_are_answered_when_the_node_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
