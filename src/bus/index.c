@@ -257,14 +257,19 @@ void index_remove(struct index *index, struct bus_subscription *s) {
     index_changed(index, subscription_subject(s));
 }
 
+/* The entry of SHARD, or NULL. */
+static struct match_remote *group_remote(const struct index_group *group, unsigned shard) {
+    for (uint32_t i = 0; i < group->remote_count; i++)
+        if (group->remotes[i].shard == shard)
+            return &group->remotes[i];
+    return NULL;
+}
+
 static int group_change_shard(struct index_group *group, unsigned shard, int change) {
-    struct match_remote *remote = group->remotes;
-    struct match_remote *end = remote + group->remote_count;
-    while (remote < end && remote->shard != shard)
-        remote++;
-    if (change < 0 && (remote == end || remote->members < (uint32_t)-change))
+    struct match_remote *remote = group_remote(group, shard);
+    if (change < 0 && (!remote || remote->members < (uint32_t)-change))
         return -ENOENT; /* the news that it came was lost for lack of memory */
-    if (remote == end) {
+    if (!remote) {
         struct match_remote *grown =
             mem_realloc(group->remotes, (group->remote_count + 1) * sizeof *grown);
         if (!grown)
@@ -303,11 +308,9 @@ int index_set_shard(struct index *index, slice subject, slice queue, unsigned sh
 }
 
 static void group_clear_shard(struct index_group *group, unsigned shard) {
-    for (uint32_t i = 0; i < group->remote_count; i++)
-        if (group->remotes[i].shard == shard) {
-            group->remotes[i] = group->remotes[--group->remote_count];
-            return;
-        }
+    struct match_remote *remote = group_remote(group, shard);
+    if (remote)
+        *remote = group->remotes[--group->remote_count];
 }
 
 static void node_clear_shard(struct index_node *node, unsigned shard) {

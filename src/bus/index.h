@@ -99,7 +99,7 @@ void index_clear_shard(struct index *index, unsigned shard);
 uint32_t index_local_count(struct index *index, slice subject, slice queue);
 
 /* The match of a published subject with one count for the caller, who gives it back by index_put.
-   NULL: nobody, or no memory. */
+   NULL: no memory. */
 struct bus_match *index_find(struct index *index, slice subject, struct bus_route *route);
 void index_put(struct index *index, struct bus_match *match);
 
