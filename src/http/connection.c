@@ -1,26 +1,22 @@
 /*
- * connection.c - a connection's life: bytes in, requests out of them, clocks, the end.
+ * connection.c - a connection's life: bytes in, clocks, the end.
  *
- * The states are drawn in connection.h. Three rules keep it simple:
+ * The states are drawn in connection.h. Two rules keep it simple:
  *
- *   - Input is parsed where it lies. What is left (a head cut in two, or requests that must wait
- *     because the client does not take its answers) is kept in `rest`, charged to the loop's
- *     budget, and reading pauses, which pushes back on the client through TCP.
- *   - A request that is refused before its body was read ends the connection, so that no byte of
- *     a body can ever be taken for a request. Our end of the connection is closed first and the
- *     client's awaited (io/net.h), so the refusal reaches it.
+ *   - Input is parsed where it lies. What is left (a head cut in two, requests that must wait
+ *     because the client does not take its answers, a body that nobody wants yet) is kept in
+ *     `rest`, charged to the loop's budget, and reading pauses, which pushes back on the client
+ *     through TCP. Our end of a connection that is over is closed first and the client's awaited
+ *     (io/net.h), so what was said last reaches it.
  *   - One clock runs for what is read, one for what is written. The first has one meaning at a
  *     time: an idle client, a head, 64 KiB of a body, or the last answers to a client that has
  *     half-closed. The second cuts a client that takes nothing for write_ns.
  */
-#include "http/connection.h"
+#include "http/request_inside.h"
 
 #include "base/mem.h"
 
-#include <errno.h>
-
-#define BODY_STEP (64u << 10) /* the body clock starts again with so many bytes */
-#define CLOSING_MAX 1024u     /* over the bound, while their last words leave */
+#define CLOSING_MAX 1024u /* over the bound, while their last words leave */
 #define ROOM_DELAY_NS UINT64_C(1000000)
 
 static void settle(struct http_connection *c);
@@ -39,24 +35,24 @@ static void drop_requests(struct http_connection *c) {
     }
 }
 
-static void stop(struct http_connection *c) {
+static void stop_clocks(struct http_connection *c) {
     struct io_loop *loop = c->shard->loop;
-    c->closed = true;
-    c->shard->open--;
     io_timer_stop(loop, &c->clock);
     io_timer_stop(loop, &c->write_clock);
     io_timer_stop(loop, &c->room);
+    io_defer_cancel(loop, &c->wake);
+}
+
+static void stop(struct http_connection *c) {
+    c->closed = true;
+    c->shard->open--;
+    stop_clocks(c);
     http_let_go(c->shard, &c->rest, c->rest.len);
     drop_requests(c);
     list_remove(&c->in_shard);
 }
 
-static void destroy(struct http_connection *c) {
-    struct http_shard *shard = c->shard;
-    if (!c->closed)
-        stop(c);
-    list_remove(&c->in_shard);
-    mem_free(c);
+void http_shard_forget(struct http_shard *shard) {
     shard->connections--;
     if (shard->metrics)
         metrics_gauge_add(shard->metrics, shard->server->connections, -1);
@@ -65,6 +61,29 @@ static void destroy(struct http_connection *c) {
         shard->drained = NULL;
         done(shard->drained_argument);
     }
+}
+
+static void destroy(struct http_connection *c) {
+    struct http_shard *shard = c->shard;
+    if (!c->closed)
+        stop(c);
+    list_remove(&c->in_shard);
+    mem_free(c);
+    http_shard_forget(shard);
+}
+
+void http_connection_leave(struct http_connection *c) {
+    struct http_shard *shard = c->shard;
+    check(c->reading == HTTP_READ_GIVEN && c->in_flight == 0);
+    c->closed = true;
+    shard->open--;
+    shard->held_bytes -= c->rest.len; /* the bytes stay for the next owner */
+    stop_clocks(c);
+    list_remove(&c->in_shard);
+    http_hand_over(c);
+    if (c->lost) /* they did not fit: the next owner is told that the stream has gone */
+        io_stream_abort(c->stream);
+    http_shard_forget(shard);
 }
 
 /* What was written still leaves. */
@@ -94,222 +113,8 @@ void http_connection_drop(struct http_connection *c) {
     destroy(c);
 }
 
-/* --- refusing ----------------------------------------------------------------------------------
+/* --- feeding -----------------------------------------------------------------------------------
  */
-
-/* Answers what cannot be read with a problem, in its turn, and reads no further. */
-static void refuse(struct http_connection *c, unsigned status, const char *detail) {
-    struct http_request *r = c->body_of ? c->body_of : http_request_new(c);
-    c->shard->refused++;
-    c->body_of = NULL;
-    c->reading = HTTP_READ_DONE;
-    c->input = (slice){0};
-    if (!r) {
-        c->lost = true;
-        return;
-    }
-    logger_write(c->shard->server->logger, LOG_LEVEL_DEBUG, "http", "request refused",
-                 "listener=%s peer=%s status=%u reason=\"%s\"", c->shard->server->name,
-                 io_stream_peer(c->stream), status, detail);
-    r->state = REQUEST_CALLED;
-    r->keep_alive = false;
-    http_reply_problem(r, status, "%s", detail);
-}
-
-static void refuse_error(struct http_connection *c, enum http1_error error) {
-    refuse(c, http1_error_status(error), http1_error_text(error));
-}
-
-/* Answers a request that was read well but is not served. */
-static void refuse_request(struct http_request *r, struct http_refusal refusal) {
-    struct http1_field fields[2];
-    size_t count = 0;
-    r->connection->shard->refused++;
-    if (refusal.status == 401)
-        fields[count++] = (struct http1_field){slice_lit("WWW-Authenticate"),
-                                               slice_lit("Bearer realm=\"nonet\", Basic "
-                                                         "realm=\"nonet\", charset=\"UTF-8\"")};
-    if (refusal.status == 405)
-        fields[count++] = (struct http1_field){slice_lit("Allow"), slice_str(r->match.allow)};
-    http_reply_problem_with(r, refusal.status, fields, count, refusal.detail);
-}
-
-/* --- requests ----------------------------------------------------------------------------------
- */
-
-static struct http_refusal judge(struct http_request *r, const struct http1_head *head) {
-    struct http_shard *shard = r->connection->shard;
-    struct http_server *server = shard->server;
-    const struct http_asked asked = {r->method, r->path,   r->host,
-                                     r->query,  r->fields, r->field_count};
-    r->routes = shard->routes;
-    r->match.route = NULL;
-    if (r->path.len)
-        http_routes_find(r->routes, &asked, &r->match);
-    const struct http_route *route = r->match.route;
-    if (server->guard) {
-        struct http_refusal refusal =
-            http_guard_judge(server->guard, head, r->connection->tls, route && route->without_login,
-                             &shard->logins, io_loop_now_ns(shard->loop), &r->arena, &r->user);
-        if (refusal.status)
-            return refusal;
-    }
-    if (!r->path.len)
-        return (struct http_refusal){400, "the target is not a path that has one meaning"};
-    if (head->authority_differs)
-        return (struct http_refusal){400, "the target names another host than Host does"};
-    if (!route && r->match.path_known)
-        return (struct http_refusal){405, "this path has other methods, see Allow"};
-    if (!route)
-        return (struct http_refusal){404, "there is nothing at this path"};
-    if (head->framing == HTTP1_LENGTH && head->content_length > route->body_bytes_max)
-        return (struct http_refusal){413, "the body is larger than this path takes"};
-    return (struct http_refusal){0, NULL};
-}
-
-/* The body is whole. R may be answered and still stands, since we are busy. */
-static void call_handler(struct http_request *r) {
-    struct http_connection *c = r->connection;
-    c->body_of = NULL;
-    c->reading = r->keep_alive ? HTTP_READ_IDLE : HTTP_READ_DONE;
-    r->state = REQUEST_CALLED;
-    r->match.route->handle(r->match.route->owner, r);
-    check(r->state != REQUEST_CALLED); /* answered, or http_request_later */
-}
-
-static void begin_body(struct http_request *r, const struct http1_head *head) {
-    struct http_connection *c = r->connection;
-    r->body = buf_make(r->match.route->body_bytes_max);
-    r->wants_continue = head->expect_continue;
-    c->body = http1_body_make(head);
-    c->body_of = r;
-    c->body_mark = 0;
-    c->reading = HTTP_READ_BODY;
-    c->clock_restart = true;
-}
-
-static void begin_request(struct http_connection *c, const struct http1_head *head, slice text) {
-    struct http_request *r = http_request_new(c);
-    if (!r || http_request_take_head(r, head, text)) {
-        if (r)
-            http_request_free(r);
-        refuse(c, 503, "no memory for the request");
-        return;
-    }
-    uint64_t requests_max = c->shard->server->limits.requests_per_connection_max;
-    c->shard->requests++;
-    c->requests_seen++;
-    if (requests_max && c->requests_seen >= requests_max)
-        r->keep_alive = false;
-    struct http_refusal refusal = judge(r, head);
-    if (refusal.status) {
-        if (head->framing != HTTP1_NO_BODY)
-            r->keep_alive = false;
-        c->reading = r->keep_alive ? HTTP_READ_IDLE : HTTP_READ_DONE;
-        r->state = REQUEST_CALLED;
-        refuse_request(r, refusal);
-    } else if (head->framing == HTTP1_NO_BODY) {
-        call_handler(r);
-    } else {
-        begin_body(r, head);
-    }
-}
-
-/* --- reading -----------------------------------------------------------------------------------
- */
-
-/* A next request may be read while the ones before it get somewhere. */
-static bool may_begin(const struct http_connection *c) {
-    return c->in_flight < c->shard->server->limits.in_flight_max &&
-           c->waiting_bytes < HTTP_STREAM_HIGH_BYTES &&
-           io_stream_pending(c->stream) < HTTP_STREAM_HIGH_BYTES;
-}
-
-static bool read_head(struct http_connection *c) {
-    if (c->input.len == 0 || !may_begin(c))
-        return false;
-    if (c->reading == HTTP_READ_IDLE) {
-        c->reading = HTTP_READ_HEAD;
-        c->head_began_ns = io_loop_now_ns(c->shard->loop);
-        c->clock_restart = true;
-    }
-    size_t used = 0;
-    struct http1_head *head = &c->shard->head;
-    int whole = http1_parse(&c->parser, c->input, head, &used);
-    if (whole == 0)
-        return false;
-    slice text = slice_take(c->input, used);
-    c->input = slice_skip(c->input, used);
-    if (whole < 0)
-        refuse_error(c, (enum http1_error)c->parser.error);
-    else
-        begin_request(c, head, text);
-    return true;
-}
-
-static void take_body(struct http_connection *c, slice bytes) {
-    struct http_request *r = c->body_of;
-    r->wants_continue = false;
-    if (bytes.len > r->body.max - r->body.len) {
-        refuse(c, 413, "the body is larger than this path takes");
-        return;
-    }
-    if (http_hold(c->shard, &r->body, bytes)) {
-        refuse(c, 503, "no memory for the body");
-        return;
-    }
-    if (r->body.len - c->body_mark >= BODY_STEP) {
-        c->body_mark = r->body.len;
-        c->clock_restart = true;
-    }
-}
-
-static bool read_body(struct http_connection *c) {
-    struct http1_part part;
-    size_t used = 0;
-    int got = http1_body_next(&c->body, c->input, &part, &used);
-    if (got < 0) {
-        refuse_error(c, (enum http1_error)c->body.error);
-        return true;
-    }
-    c->input = slice_skip(c->input, used);
-    if (got == 0)
-        return false;
-    if (part.kind == HTTP1_DATA)
-        take_body(c, part.bytes);
-    else
-        call_handler(c->body_of);
-    return true;
-}
-
-static bool read_next(struct http_connection *c) {
-    if (c->lost || c->last)
-        return false;
-    switch (c->reading) {
-    case HTTP_READ_IDLE:
-    case HTTP_READ_HEAD:
-        return read_head(c);
-    case HTTP_READ_BODY:
-        return read_body(c);
-    case HTTP_READ_DONE:
-        c->input = (slice){0};
-        return false;
-    }
-    return false;
-}
-
-/* All input is read as far as it goes, and no more will come. */
-static bool meet_end(struct http_connection *c) {
-    if (!c->ended || c->lost || c->reading == HTTP_READ_DONE)
-        return false;
-    if (c->reading != HTTP_READ_BODY && !may_begin(c))
-        return false;
-    if (c->reading == HTTP_READ_IDLE)
-        c->reading = HTTP_READ_DONE;
-    else
-        refuse_error(c, HTTP1_ERROR_TRUNCATED);
-    return true;
-}
 
 /* Keeps what is not read: it lies in the caller's bytes, or already in `rest`. */
 static void keep_input(struct http_connection *c, bool from_rest) {
@@ -334,13 +139,25 @@ void http_connection_feed(struct http_connection *c, slice bytes) {
     bool moved;
     do {
         moved = http_reply_flush(c);
-        while (read_next(c))
+        moved |= http_tell_ends(c);
+        while (http_read_next(c))
             moved = true;
-        moved |= meet_end(c);
+        moved |= http_meet_end(c);
     } while (moved && !c->lost && !c->last);
     c->busy = false;
     keep_input(c, from_rest);
     settle(c);
+}
+
+static void on_wake(struct io_task *task) {
+    http_connection_feed(container_of(task, struct http_connection, wake), (slice){0});
+}
+
+void http_connection_wake(struct http_connection *c) {
+    if (c->busy || c->closed)
+        return;
+    c->wake.run = on_wake;
+    io_defer(c->shard->loop, &c->wake);
 }
 
 /* --- clocks ------------------------------------------------------------------------------------
@@ -350,23 +167,30 @@ static void on_clock(struct io_timer *timer) {
     struct http_connection *c = container_of(timer, struct http_connection, clock);
     enum http_clock what = c->clock_of;
     c->clock_of = CLOCK_NONE;
+    c->busy = true; /* what handlers do when they hear of it waits for the feed */
     if (what == CLOCK_HEAD)
-        refuse(c, 408, "the head did not come in time");
+        http_refuse(c, 408, "the head did not come in time");
     else if (what == CLOCK_BODY)
-        refuse(c, 408, "the body did not come in time");
+        http_refuse(c, 408, "the body did not come in time");
     else if (what == CLOCK_IDLE)
         c->reading = HTTP_READ_DONE;
     else
         c->lost = true;
+    c->busy = false;
     http_connection_feed(c, (slice){0});
+}
+
+/* Who waits to be told to send a body is not slow. */
+static bool body_is_awaited(const struct http_connection *c) {
+    return http_body_flows(c->body_of) && !c->body_of->wants_continue;
 }
 
 static enum http_clock wanted_clock(const struct http_connection *c) {
     if (c->ended)
         return CLOCK_END;
     if (c->reading == HTTP_READ_BODY)
-        return CLOCK_BODY;
-    if (c->reading == HTTP_READ_HEAD && may_begin(c))
+        return body_is_awaited(c) ? CLOCK_BODY : CLOCK_NONE;
+    if (c->reading == HTTP_READ_HEAD && http_may_begin(c))
         return CLOCK_HEAD;
     if (c->reading == HTTP_READ_IDLE && c->in_flight == 0)
         return CLOCK_IDLE;
@@ -406,13 +230,33 @@ static void on_write_clock(struct io_timer *timer) {
     io_timer_start(c->shard->loop, timer, c->shard->server->limits.write_ns, on_write_clock);
 }
 
-void http_connection_wrote(struct http_connection *c, size_t n) {
+static void wrote(struct http_connection *c, size_t n) {
     c->written += n;
     if (io_timer_running(&c->write_clock))
         return;
     c->taken = c->written - io_stream_pending(c->stream);
     io_timer_start(c->shard->loop, &c->write_clock, c->shard->server->limits.write_ns,
                    on_write_clock);
+}
+
+int http_connection_write(struct http_connection *c, const slice *parts, size_t part_count) {
+    size_t size = 0;
+    for (size_t i = 0; i < part_count; i++)
+        size += parts[i].len;
+    if (size == 0)
+        return 0;
+    char *room;
+    int failed = io_stream_reserve(c->stream, size, &room);
+    if (failed)
+        return failed;
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i].len)
+            memcpy(room, parts[i].ptr, parts[i].len);
+        room += parts[i].len;
+    }
+    io_stream_advance(c->stream, size);
+    wrote(c, size);
+    return 0;
 }
 
 /* The turn that wrote has been flushed: either the socket took it all, and on_drain is not called
@@ -440,8 +284,17 @@ static void place(struct http_connection *c) {
     list_push_back(waiting ? &c->shard->waiting : &c->shard->working, &c->in_shard);
 }
 
+/* What is not wanted yet stops the reading at once where someone has asked for that or a bound is
+   reached; else once something is held, so that we hear meanwhile of a client that goes. */
+static bool holds_back(const struct http_connection *c) {
+    if (http_wants_input(c))
+        return false;
+    bool at_once = c->reading == HTTP_READ_BODY ? c->body_of->paused : !c->upgrade_of;
+    return at_once || c->rest.len > 0;
+}
+
 static void set_paused(struct http_connection *c) {
-    bool paused = (c->reading == HTTP_READ_IDLE || c->reading == HTTP_READ_HEAD) && !may_begin(c);
+    bool paused = holds_back(c);
     if (paused == c->paused)
         return;
     c->paused = paused;
@@ -452,6 +305,10 @@ static void set_paused(struct http_connection *c) {
 }
 
 static void settle(struct http_connection *c) {
+    if (c->reading == HTTP_READ_GIVEN) {
+        http_connection_leave(c);
+        return;
+    }
     if (c->lost) {
         cut(c);
         return;
@@ -473,7 +330,11 @@ static void settle(struct http_connection *c) {
  */
 
 static void on_bytes(void *owner, slice bytes) {
-    http_connection_feed(owner, bytes);
+    struct http_connection *c = owner;
+    if (c->reading == HTTP_READ_GIVEN)
+        http_keep_for_next(c, bytes);
+    else
+        http_connection_feed(c, bytes);
 }
 
 static void on_end(void *owner) {
@@ -487,8 +348,11 @@ static void on_drain(void *owner) {
 }
 
 static void on_close(void *owner, int reason) {
-    (void)reason;
-    destroy(owner);
+    struct http_connection *c = owner;
+    if (c->reading == HTTP_READ_GIVEN)
+        http_tell_next(c, reason);
+    else
+        destroy(c);
 }
 
 static const struct io_stream_events events = {on_bytes, on_end, on_drain, on_close};
@@ -554,7 +418,7 @@ void http_connection_accept(struct http_shard *shard, struct io_stream *stream) 
     }
     c->tls = shard->tls != NULL;
     if (!room) {
-        refuse(c, 503, "too many connections");
+        http_refuse(c, 503, "too many connections");
         http_connection_feed(c, (slice){0});
         return;
     }

@@ -2,14 +2,18 @@
  * reply.c - answers: heads, whole and streamed bodies, problems, and the order they leave in.
  *
  *     whole      head with Content-Length, body                     one call
- *     streamed   head with Transfer-Encoding: chunked, chunks       HTTP/1.1
+ *     streamed   head with Content-Length, that many bytes          has_length
+ *                head with Transfer-Encoding: chunked, chunks       HTTP/1.1
  *                head with Connection: close, bytes until the end   HTTP/1.0
  *
  * Only the first request of a connection writes to its stream. An answer given out of turn is put
  * together in `out` and leaves when its turn comes; a streamed one gets no further than its head
  * until then (-EAGAIN). HEAD gets the head of what GET would get.
+ *
+ * An answer that is complete before its request's body has come to its end is the connection's
+ * last: the rest of the body is not worth reading, and nothing else may be read in its place.
  */
-#include "http/connection.h"
+#include "http/request_inside.h"
 
 #include "base/clocktext.h"
 #include "base/number.h"
@@ -23,7 +27,7 @@
 #define PROBLEM_MAX 8192
 #define HEAD_MAX (64u << 10) /* of an answer */
 #define CRLF "\r\n"
-#define STREAMED UINT64_MAX
+#define DATE_LINE_LEN (sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT" CRLF - 1)
 
 static bool is_first(const struct http_request *r) {
     return r->connection->requests.head.next == &r->node;
@@ -36,107 +40,98 @@ static bool is_last(const struct http_request *r) {
 /* --- heads --------------------------------------------------------------------------------------
  */
 
-static const char *date(struct http_shard *shard) {
+slice http_date_line(struct http_shard *shard) {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     int64_t now_ns = io_loop_wall_ns(shard->loop);
     int64_t second = now_ns / NUMBER_NS_PER_SECOND;
-    if (second == shard->date_second && shard->date[0])
-        return shard->date;
+    if (second == shard->date_second && shard->date_line[0])
+        return slice_make(shard->date_line, DATE_LINE_LEN);
     struct clocktext_civil at = clocktext_civil(now_ns);
     unsigned day = clocktext_weekday(clocktext_days(at.year, at.month, at.day));
     shard->date_second = second;
-    snprintf(shard->date, sizeof shard->date, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
-             days + day * 3, at.day % 100, months + (at.month - 1) * 3, (unsigned)at.year % 10000,
-             at.hour % 100, at.minute % 100, at.second % 100);
-    return shard->date;
+    snprintf(shard->date_line, sizeof shard->date_line,
+             "Date: %.3s, %02u %.3s %04u %02u:%02u:%02u GMT" CRLF, days + day * 3, at.day % 100,
+             months + (at.month - 1) * 3, (unsigned)at.year % 10000, at.hour % 100, at.minute % 100,
+             at.second % 100);
+    return slice_make(shard->date_line, DATE_LINE_LEN);
 }
 
-/* Fields that say how the message is framed, which only this file knows. */
-static bool is_ours(slice name) {
-    return slice_equal_nocase(name, slice_lit("Content-Length")) ||
-           slice_equal_nocase(name, slice_lit("Transfer-Encoding")) ||
-           slice_equal_nocase(name, slice_lit("Connection")) ||
-           slice_equal_nocase(name, slice_lit("Date"));
+/* Fields that say how the message is framed, which only the server knows. */
+bool http_is_framing(slice name) {
+    switch (name.len) {
+    case sizeof "Connection" - 1:
+        return slice_equal_nocase(name, slice_lit("Connection"));
+    case sizeof "Content-Length" - 1:
+        return slice_equal_nocase(name, slice_lit("Content-Length"));
+    case sizeof "Transfer-Encoding" - 1:
+        return slice_equal_nocase(name, slice_lit("Transfer-Encoding"));
+    default:
+        return false;
+    }
+}
+
+static bool has_date(const struct http_answer *answer) {
+    for (size_t i = 0; i < answer->field_count; i++)
+        if (slice_equal_nocase(answer->fields[i].name, slice_lit("Date")))
+            return true;
+    return false;
 }
 
 static bool has_no_body(unsigned status) {
     return status == 204 || status == 304;
 }
 
-static int write_framing(struct http_request *r, struct buf *b, unsigned status, uint64_t length) {
+static int write_fields(struct buf *b, const struct http1_field *fields, size_t count) {
     int failed = 0;
-    if (length != STREAMED && !has_no_body(status))
-        failed = http1_write_field_u64(b, slice_lit("Content-Length"), length);
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = http_is_framing(fields[i].name)
+                     ? -EINVAL
+                     : http1_write_field(b, fields[i].name, fields[i].value);
+    return failed ? failed : http1_write_end(b);
+}
+
+static int write_framing(const struct http_request *r, struct buf *b, const uint64_t *length) {
+    int failed = 0;
+    if (length)
+        failed = http1_write_field_u64(b, slice_lit("Content-Length"), *length);
     else if (r->chunked)
-        failed = http1_write_field(b, slice_lit("Transfer-Encoding"), slice_lit("chunked"));
+        failed = buf_append(b, slice_lit("Transfer-Encoding: chunked" CRLF));
     if (!failed && r->closes)
-        failed = http1_write_field(b, slice_lit("Connection"), slice_lit("close"));
+        failed = buf_append(b, slice_lit("Connection: close" CRLF));
     else if (!failed && r->http_1_0)
-        failed = http1_write_field(b, slice_lit("Connection"), slice_lit("keep-alive"));
+        failed = buf_append(b, slice_lit("Connection: keep-alive" CRLF));
     return failed;
 }
 
-/* Makes the head in the loop's scratch. LENGTH of the body, or STREAMED. 0, -EINVAL (a field that
-   cannot be sent), -ENOMEM. */
-static int make_head(struct http_request *r, const struct http_answer *answer, uint64_t length) {
-    struct http_connection *c = r->connection;
-    struct buf *b = &c->shard->scratch;
+/* Makes the head in the loop's scratch, with the LENGTH that is announced; NULL: none is. 0,
+   -EINVAL (a field that cannot be sent), -ENOMEM. */
+static int make_head(struct http_request *r, const struct http_answer *answer,
+                     const uint64_t *length) {
+    struct buf *b = &r->connection->shard->scratch;
     b->max = HEAD_MAX;
     buf_clear(b);
-    if (answer->status < 200)
-        return -EINVAL;
-    bool ends = c->reading == HTTP_READ_DONE || c->shard->draining;
-    r->closes = !r->keep_alive || answer->close || (ends && is_last(r));
-    r->chunked = length == STREAMED && !r->http_1_0 && !has_no_body(answer->status);
-    if (length == STREAMED && r->http_1_0)
-        r->closes = true;
-    int failed = http1_write_status(b, answer->status, (slice){0});
-    if (!failed)
-        failed = http1_write_field(b, slice_lit("Date"), slice_str(date(c->shard)));
+    int failed = answer->status < 200 ? -EINVAL : http1_write_status(b, answer->status, (slice){0});
+    if (!failed && !has_date(answer))
+        failed = buf_append(b, http_date_line(r->connection->shard));
     if (!failed && answer->type)
         failed = http1_write_field(b, slice_lit("Content-Type"), slice_str(answer->type));
     if (!failed)
-        failed = write_framing(r, b, answer->status, length);
-    for (size_t i = 0; i < answer->field_count && !failed; i++)
-        failed = is_ours(answer->fields[i].name)
-                     ? -EINVAL
-                     : http1_write_field(b, answer->fields[i].name, answer->fields[i].value);
+        failed = write_framing(r, b, length);
     if (!failed)
-        failed = http1_write_end(b);
+        failed = write_fields(b, answer->fields, answer->field_count);
     return failed == -ENOBUFS ? -EINVAL : failed;
 }
 
-static void count(struct http_request *r, unsigned status) {
-    struct http_shard *shard = r->connection->shard;
-    if (shard->metrics)
-        metrics_count(shard->metrics, shard->server->answers[status / 100 - 2], 1);
+/* Whether the connection ends with this answer, as far as is known when its head is made. */
+static bool will_close(const struct http_request *r, const struct http_answer *answer) {
+    const struct http_connection *c = r->connection;
+    bool ends = c->reading == HTTP_READ_DONE || c->shard->draining;
+    return !r->keep_alive || answer->close || (ends && is_last(r));
 }
 
 /* --- bytes out -----------------------------------------------------------------------------------
  */
-
-/* Writes the parts to the stream, all or none. -EPIPE: the client has gone, on_close will follow.
- */
-static int write_now(struct http_connection *c, const slice *parts, size_t part_count) {
-    size_t size = 0;
-    for (size_t i = 0; i < part_count; i++)
-        size += parts[i].len;
-    if (size == 0)
-        return 0;
-    char *room;
-    int failed = io_stream_reserve(c->stream, size, &room);
-    if (failed)
-        return failed;
-    for (size_t i = 0; i < part_count; i++) {
-        if (parts[i].len)
-            memcpy(room, parts[i].ptr, parts[i].len);
-        room += parts[i].len;
-    }
-    io_stream_advance(c->stream, size);
-    http_connection_wrote(c, size);
-    return 0;
-}
 
 /* Keeps the parts until R's turn comes. */
 static int write_later(struct http_request *r, const slice *parts, size_t part_count) {
@@ -156,16 +151,24 @@ static bool may_write(const struct http_request *r) {
 }
 
 static int emit(struct http_request *r, const slice *parts, size_t part_count) {
-    return may_write(r) ? write_now(r->connection, parts, part_count)
+    return may_write(r) ? http_connection_write(r->connection, parts, part_count)
                         : write_later(r, parts, part_count);
 }
 
 /* --- whole answers -------------------------------------------------------------------------------
  */
 
-static void finish(struct http_request *r) {
+void http_reply_finish(struct http_request *r) {
     struct http_connection *c = r->connection;
     r->state = REQUEST_ANSWERED;
+    if (c->upgrade_of == r)
+        c->upgrade_of = NULL;
+    if (c->body_of == r) {
+        c->body_of = NULL;
+        c->reading = HTTP_READ_DONE;
+        c->input = (slice){0};
+        r->closes = true;
+    }
     http_connection_feed(c, (slice){0});
 }
 
@@ -174,7 +177,7 @@ static void break_off(struct http_request *r) {
     r->connection->waiting_bytes -= r->out.len;
     http_let_go(r->connection->shard, &r->out, r->out.len);
     r->broken = true;
-    finish(r);
+    http_reply_finish(r);
 }
 
 void http_reply(struct http_request *r, const struct http_answer *answer, slice body) {
@@ -183,7 +186,9 @@ void http_reply(struct http_request *r, const struct http_answer *answer, slice 
         http_reply_problem(r, 500, "the answer is larger than an answer may be");
         return;
     }
-    int failed = make_head(r, answer, body.len);
+    uint64_t length = body.len;
+    r->closes = will_close(r, answer) || r->connection->body_of == r;
+    int failed = make_head(r, answer, has_no_body(answer->status) ? NULL : &length);
     if (failed == -EINVAL) {
         http_reply_problem(r, 500, "the answer has a field that cannot be sent");
         return;
@@ -196,8 +201,8 @@ void http_reply(struct http_request *r, const struct http_answer *answer, slice 
         break_off(r);
         return;
     }
-    count(r, answer->status);
-    finish(r);
+    http_count_answer(r->connection->shard, answer->status);
+    http_reply_finish(r);
 }
 
 void http_reply_json(struct http_request *r, unsigned status, slice json) {
@@ -242,9 +247,33 @@ void http_reply_problem(struct http_request *r, unsigned status, const char *for
 /* --- streamed answers ----------------------------------------------------------------------------
  */
 
+void http_reply_interim(struct http_request *r, unsigned status, const struct http1_field *fields,
+                        size_t field_count) {
+    check(r->state == REQUEST_CALLED || r->state == REQUEST_LATER);
+    struct buf *b = &r->connection->shard->scratch;
+    if (status <= 101 || status > 199 || r->begun || r->http_1_0 || !may_write(r))
+        return;
+    b->max = HEAD_MAX;
+    buf_clear(b);
+    int failed = http1_write_status(b, status, (slice){0});
+    if (!failed)
+        failed = write_fields(b, fields, field_count);
+    slice head = buf_slice(b);
+    if (!failed)
+        failed = http_connection_write(r->connection, &head, 1);
+    (void)failed; /* it is only a hint: the answer does without */
+}
+
 int http_reply_begin(struct http_request *r, const struct http_answer *answer) {
     check((r->state == REQUEST_CALLED || r->state == REQUEST_LATER) && !r->begun);
-    int failed = make_head(r, answer, STREAMED);
+    bool bare = has_no_body(answer->status);
+    r->has_length = answer->has_length;
+    r->length_left = answer->length;
+    r->bodiless = r->head_only || bare;
+    r->chunked = !r->has_length && !r->http_1_0 && !bare;
+    r->closes = will_close(r, answer) || (!r->has_length && r->http_1_0);
+    bool announced = r->has_length && answer->status != 204; /* RFC 9110 8.6: never with that */
+    int failed = make_head(r, answer, announced ? &answer->length : NULL);
     if (failed)
         return failed;
     slice head = buf_slice(&r->connection->shard->scratch);
@@ -252,7 +281,8 @@ int http_reply_begin(struct http_request *r, const struct http_answer *answer) {
     if (failed && failed != -EPIPE)
         return -ENOMEM;
     r->begun = true;
-    count(r, answer->status);
+    r->wants_continue = false; /* it would come too late */
+    http_count_answer(r->connection->shard, answer->status);
     return 0;
 }
 
@@ -260,8 +290,10 @@ int http_reply_write(struct http_request *r, slice bytes) {
     check(r->begun && r->state != REQUEST_ANSWERED);
     if (bytes.len > HTTP_ANSWER_BYTES_MAX)
         return -E2BIG;
-    if (bytes.len == 0 || r->head_only || r->connection->closed)
+    if (bytes.len == 0 || r->bodiless || r->connection->closed)
         return 0;
+    if (r->has_length && bytes.len > r->length_left)
+        return -E2BIG;
     if (!may_write(r)) {
         r->wants_room = true;
         if (is_first(r))
@@ -271,17 +303,44 @@ int http_reply_write(struct http_request *r, slice bytes) {
     char line[HTTP1_CHUNK_HEAD_ROOM];
     slice head = slice_make(line, r->chunked ? http1_put_chunk_head(line, bytes.len) : 0);
     const slice parts[] = {head, bytes, r->chunked ? slice_lit(CRLF) : (slice){0}};
-    int failed = write_now(r->connection, parts, array_count(parts));
-    return failed == -EPIPE ? 0 : failed;
+    int failed = http_connection_write(r->connection, parts, array_count(parts));
+    if (failed && failed != -EPIPE)
+        return failed;
+    if (r->has_length)
+        r->length_left -= bytes.len;
+    return 0;
+}
+
+/* The last chunk and those of the trailers that can be sent, in the loop's scratch. */
+static int make_end(struct http_shard *shard, const struct http1_field *trailers, size_t count) {
+    struct buf *b = &shard->scratch;
+    b->max = HTTP1_TRAILERS_MAX;
+    buf_clear(b);
+    int failed = http1_write_last_chunk(b);
+    for (size_t i = 0; i < count && !failed; i++)
+        if (http1_may_trail(trailers[i].name))
+            failed =
+                http1_write_field(b, trailers[i].name, trailers[i].value) == -ENOMEM ? -ENOMEM : 0;
+    b->max += 2;
+    return failed ? failed : http1_write_end(b);
+}
+
+void http_reply_end_with(struct http_request *r, const struct http1_field *trailers, size_t count) {
+    check(r->begun && r->state != REQUEST_ANSWERED);
+    bool chunked = r->chunked && !r->bodiless;
+    bool short_of = r->has_length && !r->bodiless && r->length_left > 0;
+    slice end = {0};
+    int failed = chunked ? make_end(r->connection->shard, trailers, count) : 0;
+    if (!failed && chunked)
+        end = buf_slice(&r->connection->shard->scratch);
+    if (failed || short_of || emit(r, &end, 1))
+        break_off(r);
+    else
+        http_reply_finish(r);
 }
 
 void http_reply_end(struct http_request *r) {
-    check(r->begun && r->state != REQUEST_ANSWERED);
-    slice end = r->chunked && !r->head_only ? slice_lit("0" CRLF CRLF) : (slice){0};
-    if (emit(r, &end, 1))
-        break_off(r);
-    else
-        finish(r);
+    http_reply_end_with(r, NULL, 0);
 }
 
 void http_reply_break(struct http_request *r) {
@@ -295,10 +354,10 @@ void http_reply_break(struct http_request *r) {
 /* The client waits for a word before it sends the body; it must not come before earlier answers. */
 static bool say_continue(struct http_request *r) {
     slice line = slice_lit("HTTP/1.1 100 Continue" CRLF CRLF);
-    if (!r->wants_continue)
+    if (!r->wants_continue || r->connection->body_of != r || !http_body_flows(r))
         return false;
     r->wants_continue = false;
-    if (write_now(r->connection, &line, 1))
+    if (http_connection_write(r->connection, &line, 1))
         r->connection->lost = true;
     return true;
 }
@@ -308,17 +367,17 @@ static bool send_waiting(struct http_request *r) {
     if (io_stream_pending(c->stream) >= HTTP_STREAM_HIGH_BYTES)
         return false;
     slice out = buf_slice(&r->out);
-    if (write_now(c, &out, 1))
+    if (http_connection_write(c, &out, 1))
         c->lost = true;
     c->waiting_bytes -= out.len;
     http_let_go(c->shard, &r->out, out.len);
     return true;
 }
 
-/* Earlier answers still leave. A chunked answer without its last chunk is seen to be short; one
-   that ends with the connection only if that breaks. */
+/* Earlier answers still leave. An answer without its last chunk, or short of its length, is seen to
+   be short; one that ends with the connection only if that breaks. */
 static void end_short(struct http_request *r) {
-    if (r->begun && !r->chunked)
+    if (r->begun && !r->chunked && !r->has_length)
         r->connection->lost = true;
     else
         r->connection->last = true;
@@ -327,8 +386,8 @@ static void end_short(struct http_request *r) {
 /* One step of the first request. */
 static bool step(struct http_request *r) {
     struct http_connection *c = r->connection;
-    if (r->state == REQUEST_READING)
-        return say_continue(r);
+    if (say_continue(r))
+        return true;
     if (r->out.len)
         return send_waiting(r);
     if (r->broken) {

@@ -25,8 +25,9 @@ struct http_answer {
        Date unless it is among these. */
     const struct http1_field *fields;
     size_t field_count;
-    /* http_reply_begin: the length is known, so the body is not chunked. For HEAD, 204 and 304 the
-       length that is announced. Writing less or more breaks the answer. */
+    /* http_reply_begin: the length is known, so the body is not chunked. For HEAD and 304 it is
+       only announced, for 204 (RFC 9110 8.6) not even that; what is written for these is dropped.
+     */
     bool has_length;
     uint64_t length;
     bool close; /* end the connection after this answer */

@@ -6,7 +6,7 @@
  * start. Requests that have ended are kept, a few a loop, with the first chunk of their arena: the
  * usual request allocates nothing.
  */
-#include "http/connection.h"
+#include "http/request_inside.h"
 
 #include "base/mem.h"
 #include "wire/url.h"
@@ -42,7 +42,9 @@ struct http_request *http_request_new(struct http_connection *c) {
         shard->spare = (struct http_request *)(void *)r->node.next;
         shard->spare_count--;
         struct arena arena = r->arena;
-        *r = (struct http_request){.arena = arena};
+        memset(r, 0, offsetof(struct http_request, match));
+        r->arena = arena;
+        r->match.route = NULL;
     } else {
         r = mem_zalloc(1, sizeof *r);
         if (!r)
@@ -64,6 +66,8 @@ void http_request_free(struct http_request *r) {
     c->waiting_bytes -= r->out.len;
     if (c->body_of == r)
         c->body_of = NULL;
+    if (c->upgrade_of == r)
+        c->upgrade_of = NULL;
     if (r->counted)
         http_routes_unref(r->routes);
     http_let_go(shard, &r->body, r->body.len);
@@ -243,10 +247,37 @@ int http_request_argument(struct http_request *r, slice key, slice *ret_value) {
     return -ENOENT;
 }
 
+/* What is wanted of the body has changed: seen when nobody stands on the connection. */
+static void look_again(struct http_request *r) {
+    struct http_connection *c = r->connection;
+    if (!r->streams)
+        return;
+    if (c->body_of != r && !r->end_told && http_body_flows(r))
+        c->ends_due = true;
+    http_connection_wake(c);
+}
+
 void http_request_later(struct http_request *r, const struct http_request_events *events,
                         void *self) {
     check(r->state == REQUEST_CALLED || r->state == REQUEST_LATER);
+    check(!events->on_body || events->on_body_end);
+    check(!events->on_body_end || r->streams);
     r->state = REQUEST_LATER;
     r->events = *events;
     r->self = self;
+    look_again(r);
+}
+
+unsigned http_request_refusal(const struct http_request *r) {
+    return r->refusal;
+}
+
+void http_request_pause(struct http_request *r) {
+    r->paused = true;
+    look_again(r);
+}
+
+void http_request_resume(struct http_request *r) {
+    r->paused = false;
+    look_again(r);
 }

@@ -15,9 +15,9 @@
  * the handler has returned:
  *
  *     on_body, on_body_end      each part as it comes, valid during the call; then the trailers
- *     on_body_end alone         the body is gathered, within the route's bound, for
+ *     on_body_end alone         the body is gathered, within the route's bound and the loop's, for
  *                               http_request_body
- *     neither                   the body is left where it is
+ *     neither                   the body is left where it is (and 100 Continue unsaid)
  *
  * http_request_pause stops the parts, and the client behind them. Whoever answers before the body
  * has come to its end ends the connection with the answer, so that no byte of a body is ever taken
@@ -86,12 +86,13 @@ struct http_request_events {
     /* http_reply_write has said -EAGAIN before and takes bytes again. NULL where nothing streams.
      */
     void (*on_room)(void *self);
-    /* See the head of this file. Both NULL on routes that do not stream. */
+    /* See the head of this file. Both NULL on routes that do not stream. on_body_end comes once,
+       also where there is no body; TRAILERS are for http1_next_field. */
     void (*on_body)(void *self, slice bytes);
-    void (*on_body_end)(void *self, slice trailers); /* for http1_next_field */
+    void (*on_body_end)(void *self, slice trailers);
 };
 /* The answer comes later (or is streamed beyond the handler's call). May be called again, to set
-   other events. */
+   other events. None comes from inside this call, or from inside pause or resume. */
 void http_request_later(struct http_request *request, const struct http_request_events *events,
                         void *self);
 /* During on_gone only. */

@@ -4,7 +4,7 @@
  * Everything a loop needs lies in its share (struct http_shard), made before the listener opens;
  * after that only the loop itself touches it. The listener belongs to the loop that opened it.
  */
-#include "http/connection.h"
+#include "http/request_inside.h"
 
 #include "base/mem.h"
 
@@ -54,8 +54,8 @@ static struct http_limits limits_with_defaults(struct http_limits limits) {
 }
 
 static int add_metrics(struct http_server *server, struct metrics *metrics) {
-    const slice classes[HTTP_CLASSES] = {slice_lit("2xx"), slice_lit("3xx"), slice_lit("4xx"),
-                                         slice_lit("5xx")};
+    const slice classes[HTTP_CLASSES] = {slice_lit("1xx"), slice_lit("2xx"), slice_lit("3xx"),
+                                         slice_lit("4xx"), slice_lit("5xx")};
     slice labels[2] = {slice_str(server->name)};
     int failed = metrics_add_series(metrics, &connections_family, labels, &server->connections);
     if (!failed)

@@ -139,8 +139,7 @@ static int read_chunk_line(struct http1_body *body, slice input, size_t *ret_len
     return 1;
 }
 
-/* Fields that were needed before the body and must not change behind it. */
-static bool is_forbidden_trailer(slice name) {
+bool http1_may_trail(slice name) {
     static const slice forbidden[] = {
         slice_lit("transfer-encoding"),
         slice_lit("content-length"),
@@ -157,9 +156,9 @@ static bool is_forbidden_trailer(slice name) {
     };
     for (size_t i = 0; i < array_count(forbidden); i++) {
         if (slice_equal_nocase(name, forbidden[i]))
-            return true;
+            return false;
     }
-    return false;
+    return true;
 }
 
 static int read_trailers(struct http1_body *body, slice input, struct http1_part *ret_part,
@@ -175,7 +174,7 @@ static int read_trailers(struct http1_body *body, slice input, struct http1_part
     for (slice rest = trailers; rest.len > 0;) {
         struct http1_field field;
         error = http1_parse_field(http1_next_line(&rest), &field);
-        if (error == HTTP1_ERROR_NONE && is_forbidden_trailer(field.name))
+        if (error == HTTP1_ERROR_NONE && !http1_may_trail(field.name))
             error = HTTP1_ERROR_TRAILER_FORBIDDEN;
         if (error != HTTP1_ERROR_NONE)
             return refuse(body, error);

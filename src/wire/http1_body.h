@@ -55,6 +55,10 @@ struct http1_body {
 /* Before the body of HEAD. */
 struct http1_body http1_body_make(const struct http1_head *head);
 
+/* False for a field that was needed before the body (framing, routing) and may not stand behind it:
+   refused when it is read, left out when trailers are sent. */
+bool http1_may_trail(slice name);
+
 /* Takes the next part from the start of INPUT. *ret_consumed bytes were used, also where the answer
    is 0: more input is needed. 1: *ret_part (END may need no byte). -EPROTO: body->error says why.
    After END it must not be asked again. */

@@ -170,8 +170,20 @@ void desk_run(struct desk *desk, uint64_t span_ns) {
     sim_run_for(desk->sim, span_ns);
 }
 
+struct io_loop *desk_loop(struct desk *desk) {
+    return io_group_loop(desk->group[1], 0);
+}
+
+void desk_serve_only(struct desk *desk, const struct http_route *route) {
+    http_routes_unref(desk->routes);
+    assert_int_equal(http_routes_create(&desk->routes), 0);
+    assert_int_equal(http_routes_add(desk->routes, route), 0);
+    assert_int_equal(http_routes_seal(desk->routes), 0);
+    http_server_set_routes(desk->server, desk_loop(desk), desk->routes);
+}
+
 struct http_server_stats desk_stats(struct desk *desk) {
-    return http_server_stats(desk->server, io_group_loop(desk->group[1], 0));
+    return http_server_stats(desk->server, desk_loop(desk));
 }
 
 void desk_close(struct desk *desk) {
@@ -180,7 +192,7 @@ void desk_close(struct desk *desk) {
     desk_run(desk, DESK_PATIENCE);
     assert_int_equal(desk_stats(desk).connections, 0);
     assert_int_equal(desk_stats(desk).held_bytes, 0);
-    http_server_close(desk->server, io_group_loop(desk->group[1], 0));
+    http_server_close(desk->server, desk_loop(desk));
     desk->server = http_server_free(desk->server);
     desk_run(desk, SIM_SECOND);
     http_routes_unref(desk->routes);

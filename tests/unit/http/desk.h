@@ -74,6 +74,9 @@ struct desk *desk_open(uint64_t seed, const struct http_server_options *options)
 /* Everything that was opened must have been closed by now; strangers are sent away. */
 void desk_close(struct desk *desk);
 void desk_run(struct desk *desk, uint64_t span_ns);
+struct io_loop *desk_loop(struct desk *desk); /* the server's */
+/* Takes the desk's paths away and puts ROUTE in their place. */
+void desk_serve_only(struct desk *desk, const struct http_route *route);
 struct http_server_stats desk_stats(struct desk *desk);
 
 struct stranger *desk_stranger(struct desk *desk); /* connected */

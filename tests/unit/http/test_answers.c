@@ -1,5 +1,7 @@
 #include "desk.h"
 
+#include <errno.h>
+
 /* Answers that come later, in pieces, to clients that do not read, or not any more. */
 
 static const struct http_answer plain = {.status = 200, .type = "text/plain"};
@@ -229,6 +231,186 @@ static void test_a_large_answer_is_sent_whole_and_too_large_a_one_is_a_500(void 
     desk_close(desk);
 }
 
+/* --- lengths, dates, trailers, words before the answer ------------------------------------------
+ */
+
+/* The request of a GET /later by S. */
+static struct http_request *asked_for(struct desk *desk, struct stranger *s, const char *text) {
+    unsigned before = desk->later_count;
+    stranger_says(s, text);
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(desk->later_count, before + 1);
+    return desk->later[before].request;
+}
+
+static void test_a_streamed_answer_may_have_a_length(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    struct http_request *request = asked_for(desk, s, GET("/later"));
+    struct http_answer answer = plain;
+    answer.has_length = true;
+    answer.length = 8;
+    assert_int_equal(http_reply_begin(request, &answer), 0);
+    assert_int_equal(http_reply_write(request, slice_lit("four")), 0);
+    assert_int_equal(http_reply_write(request, slice_lit("fives")), -E2BIG);
+    assert_int_equal(http_reply_write(request, slice_lit("more")), 0);
+    http_reply_end(request);
+    desk_run(desk, SIM_SECOND);
+    assert_got(s, "Content-Type: text/plain\r\nContent-Length: 8\r\n\r\nfourmore");
+    assert_false(s->ended);
+    desk_close(desk);
+}
+
+static void test_an_answer_short_of_its_length_is_broken_off(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    struct http_request *request = asked_for(desk, s, GET("/later") GET("/hello"));
+    struct http_answer answer = plain;
+    answer.has_length = true;
+    answer.length = 8;
+    assert_int_equal(http_reply_begin(request, &answer), 0);
+    assert_int_equal(http_reply_write(request, slice_lit("four")), 0);
+    http_reply_end(request);
+    desk_run(desk, SIM_SECOND);
+    assert_got(s, "Content-Type: text/plain\r\nContent-Length: 8\r\n\r\nfour");
+    assert_true(s->ended);
+    desk_close(desk);
+}
+
+static void test_a_length_may_only_be_announced(void **state) {
+    (void)state;
+    static const struct {
+        const char *method;
+        unsigned status;
+        const char *length;
+    } cases[] = {
+        {"HEAD", 200, "Content-Length: 8\r\n\r\n"},
+        {"GET", 304, "Content-Length: 8\r\n\r\n"},
+        {"GET", 204, " GMT\r\n\r\n"}, /* which must not have one */
+    };
+    for (size_t i = 0; i < array_count(cases); i++) {
+        struct desk *desk = desk_open(i, NULL);
+        struct stranger *s = desk_stranger(desk);
+        stranger_says(s, cases[i].method);
+        struct http_request *request =
+            asked_for(desk, s, " /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        struct http_answer answer = {.status = cases[i].status, .has_length = true, .length = 8};
+        assert_int_equal(http_reply_begin(request, &answer), 0);
+        assert_int_equal(http_reply_write(request, slice_lit("never sent, however long")), 0);
+        http_reply_end(request);
+        desk_run(desk, SIM_SECOND);
+        assert_true(slice_ends_with(stranger_got(s), slice_str(cases[i].length)));
+        assert_false(got_contains(s, "chunked"));
+        assert_false(s->ended);
+        stranger_says(s, GET("/hello"));
+        desk_run(desk, SIM_SECOND);
+        assert_true(slice_ends_with(stranger_got(s), slice_lit("\r\n\r\nhello")));
+        desk_close(desk);
+    }
+}
+
+static void test_an_answer_may_bring_its_own_date(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    struct http_request *request = asked_for(desk, s, GET("/later"));
+    const struct http1_field field = {slice_lit("date"), slice_lit("yesterday")};
+    http_reply(request, &(struct http_answer){.status = 200, .fields = &field, .field_count = 1},
+               slice_lit("x"));
+    desk_run(desk, SIM_SECOND);
+    assert_true(slice_equal(stranger_got(s), slice_lit("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+                                                       "date: yesterday\r\n\r\nx")));
+    desk_close(desk);
+}
+
+static void test_framing_is_not_for_fields(void **state) {
+    (void)state;
+    static const char *const names[] = {"content-length", "Transfer-Encoding", "CONNECTION"};
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    struct http_request *request = asked_for(desk, s, GET("/later"));
+    for (size_t i = 0; i < array_count(names); i++) {
+        const struct http1_field field = {slice_str(names[i]), slice_lit("1")};
+        const struct http_answer answer = {.status = 200, .fields = &field, .field_count = 1};
+        assert_int_equal(http_reply_begin(request, &answer), -EINVAL);
+    }
+    assert_int_equal(http_reply_begin(request, &(struct http_answer){.status = 199}), -EINVAL);
+    http_reply(request, &plain, slice_lit("x"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 1);
+    desk_close(desk);
+}
+
+static void test_trailers_stand_behind_the_last_chunk(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    static char large[9000];
+    memset(large, 'l', sizeof large);
+    const struct http1_field trailers[] = {
+        {slice_lit("X-Sum"), slice_lit("5")},
+        {slice_lit("Content-Length"), slice_lit("5")}, /* those that cannot stand there */
+        {slice_lit("Host"), slice_lit("x")},
+        {slice_lit("X-Split"), slice_lit("a\r\nb")},
+        {slice_lit("X Y"), slice_lit("z")},
+        {slice_lit("X-Large"), slice_make(large, sizeof large)},
+        {slice_lit("X-Last"), slice_lit("6")},
+    };
+    struct http_request *request = asked_for(desk, s, GET("/later"));
+    assert_int_equal(http_reply_begin(request, &plain), 0);
+    assert_int_equal(http_reply_write(request, slice_lit("hello")), 0);
+    http_reply_end_with(request, trailers, array_count(trailers));
+    desk_run(desk, SIM_SECOND);
+    assert_true(slice_ends_with(stranger_got(s),
+                                slice_lit("\r\n5\r\nhello\r\n0\r\nX-Sum: 5\r\nX-Last: 6\r\n\r\n")));
+    request = asked_for(desk, s, "GET /later HTTP/1.0\r\n\r\n");
+    assert_int_equal(http_reply_begin(request, &plain), 0);
+    assert_int_equal(http_reply_write(request, slice_lit("old")), 0);
+    http_reply_end_with(request, trailers, array_count(trailers));
+    desk_run(desk, SIM_SECOND);
+    assert_true(slice_ends_with(stranger_got(s), slice_lit("\r\n\r\nold")));
+    assert_true(s->ended);
+    desk_close(desk);
+}
+
+static void test_words_before_the_answer(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    const struct http1_field link = {slice_lit("Link"), slice_lit("</style.css>; rel=preload")},
+                             split = {slice_lit("X"), slice_lit("a\r\nb")},
+                             framing = {slice_lit("Content-Length"), slice_lit("1")};
+    struct http_request *request = asked_for(desk, s, GET("/later"));
+    http_reply_interim(request, 103, &link, 1);
+    http_reply_interim(request, 103, &split, 1); /* these say nothing */
+    http_reply_interim(request, 103, &framing, 1);
+    http_reply_interim(request, 100, NULL, 0);
+    http_reply_interim(request, 101, NULL, 0);
+    http_reply_interim(request, 200, NULL, 0);
+    desk_run(desk, SIM_SECOND);
+    assert_true(slice_equal(stranger_got(s), slice_lit("HTTP/1.1 103 Early Hints\r\n"
+                                                       "Link: </style.css>; rel=preload\r\n\r\n")));
+    size_t said = stranger_got(s).len;
+    struct http_request *second = asked_for(desk, s, GET("/later"));
+    http_reply_interim(second, 103, &link, 1); /* not its turn */
+    assert_int_equal(http_reply_begin(request, &plain), 0);
+    http_reply_interim(request, 103, &link, 1); /* too late */
+    http_reply_end(request);
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "103"), 1);
+    assert_true(stranger_got(s).len > said);
+    http_reply(second, &plain, slice_lit("x"));
+    request = asked_for(desk, s, "GET /later HTTP/1.0\r\n\r\n");
+    http_reply_interim(request, 103, &link, 1); /* would not be understood */
+    http_reply(request, &plain, slice_lit("x"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "103"), 1);
+    assert_int_equal(answers(s, "200"), 3);
+    desk_close(desk);
+}
+
 static void drained(void *argument) {
     *(bool *)argument = true;
 }
@@ -282,6 +464,13 @@ int main(void) {
         cmocka_unit_test(test_a_stream_out_of_turn_waits),
         cmocka_unit_test(test_events_leave_as_they_are_written),
         cmocka_unit_test(test_a_large_answer_is_sent_whole_and_too_large_a_one_is_a_500),
+        cmocka_unit_test(test_a_streamed_answer_may_have_a_length),
+        cmocka_unit_test(test_an_answer_short_of_its_length_is_broken_off),
+        cmocka_unit_test(test_a_length_may_only_be_announced),
+        cmocka_unit_test(test_an_answer_may_bring_its_own_date),
+        cmocka_unit_test(test_framing_is_not_for_fields),
+        cmocka_unit_test(test_trailers_stand_behind_the_last_chunk),
+        cmocka_unit_test(test_words_before_the_answer),
         cmocka_unit_test(test_drain_lets_answers_finish_and_closes),
         cmocka_unit_test(test_close_tells_handlers_that_wait),
     };
