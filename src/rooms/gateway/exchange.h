@@ -1,0 +1,121 @@
+/*
+ * exchange.h - one request on its way through the gateway, and all that is said to its client.
+ *
+ *     BEGUN --steps--> TARGET --exchange_reply, or begin, write*, end--> gone
+ *       '--a step answers------------------------------------------------^
+ *       '--exchange_hold ... exchange_go_on | the client goes: on_gone --^
+ *
+ * An exchange lives in its request's arena and goes with the request: after a call that completes
+ * the answer (reply, problem, end, break) and after on_gone the pointer must not be used. Steps and
+ * targets keep what they need in memory of their own or in the arena, and give it back in on_gone
+ * (the client went, or the body was refused), which is called in place of everything else, exactly
+ * once, while the exchange is held or with its target and not yet answered.
+ */
+#ifndef NONET_GATEWAY_EXCHANGE_H
+#define NONET_GATEWAY_EXCHANGE_H
+
+#include "bus/auth.h"
+#include "rooms/gateway/gateway.h"
+
+#define EXCHANGE_FIELDS_MAX 32u /* that steps add to the answer */
+#define EXCHANGE_ID_LEN 32      /* hex digits of a trace id */
+#define EXCHANGE_PHASES 6
+
+struct exchange;
+struct gateway_route;
+
+/* What is told to whoever holds the exchange; any may be NULL. */
+struct exchange_events {
+    void (*on_gone)(struct exchange *x);
+    void (*on_room)(struct exchange *x); /* exchange_write said -EAGAIN before */
+    /* As http/request.h: parts, or (on_body NULL) the end with the body gathered. */
+    void (*on_body)(struct exchange *x, slice bytes);
+    void (*on_body_end)(struct exchange *x, slice trailers);
+};
+
+/* Moments in loop time, ns; 0: did not come. For the access log. */
+enum exchange_moment {
+    EXCHANGE_BEGAN,     /* first byte of the head */
+    EXCHANGE_ADMITTED,  /* all steps have let it go on */
+    EXCHANGE_CONNECTED, /* http: a connection was there */
+    EXCHANGE_SENT,      /* the target has the whole request */
+    EXCHANGE_ANSWERED,  /* the answer began */
+    EXCHANGE_ENDED,
+};
+
+struct exchange {
+    struct list_node node; /* of the shard's exchanges */
+    struct gateway_shard *shard;
+    const struct gateway_route *route;
+    struct http_request *request;
+    slice client;             /* address without port, as trusted_proxies allow to know it */
+    slice principal;          /* who asks; empty: nobody in particular */
+    slice way;                /* name of the way that let it in; empty: none was asked */
+    struct principal *rights; /* counted: on subjects; NULL: no limit beside the route's */
+    char trace[EXCHANGE_ID_LEN + 1], span[17], parent[17]; /* W3C trace context */
+    bool sampled;
+    slice request_id;   /* X-Request-Id as sent, or the trace id */
+    slice upstream;     /* who answered: "http://10.0.0.1:80", "bid.new" */
+    const char *reason; /* why it failed: for the access log, not for the client */
+    struct http1_field fields[EXCHANGE_FIELDS_MAX];
+    unsigned field_count;
+    /* Fields that are set in what goes on to an HTTP service (forward auth), in the arena. */
+    struct http1_field *onward;
+    unsigned onward_count;
+    uint64_t moments[EXCHANGE_PHASES];
+    uint64_t bytes_in, bytes_out; /* of bodies */
+    unsigned status;              /* 0: not answered yet */
+    unsigned step;                /* which one is next */
+    unsigned retries;
+    bool held, counted, streaming; /* counted: in the route's concurrency */
+    struct exchange_events events;
+    void *state; /* of whoever holds it */
+};
+
+/* Handler of every route (http/routes.h); OWNER is the struct gateway_route. */
+void exchange_begin_request(void *owner, struct http_request *request);
+
+/* --- for steps and targets ---------------------------------------------------------------------
+ */
+
+/* From now on EVENTS tell what happens, STATE is the holder's; the request is answered later. With
+   body events the body is read from the end of the present call on. */
+void exchange_hold(struct exchange *x, const struct exchange_events *events, void *state);
+/* A step that held it lets it go on to the next one. */
+void exchange_go_on(struct exchange *x);
+
+/* A field of the answer to come, put beside the target's own. Texts must live as long as X (arena,
+   table or literals). Dropped, and logged, beyond EXCHANGE_FIELDS_MAX. */
+void exchange_add_field(struct exchange *x, slice name, slice value);
+/* The same printed into the arena. */
+void exchange_print_field(struct exchange *x, const char *name, const char *format, ...)
+    printf_like(3, 4);
+
+/* Whole answers. The route's response_headers and the fields added are applied. */
+void exchange_reply(struct exchange *x, const struct http_answer *answer, slice body);
+/* RFC 9457 problem: DETAIL for the client, names no internals; REASON (static) for the log. */
+void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *format,
+                      ...) printf_like(4, 5);
+
+/* Streamed answers, as http/reply.h. 0, -EINVAL or -ENOMEM: nothing was begun. */
+must_use int exchange_begin(struct exchange *x, const struct http_answer *answer);
+must_use int exchange_write(struct exchange *x, slice bytes);
+void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count);
+/* REASON (static): for the log. */
+void exchange_break(struct exchange *x, const char *reason);
+/* http_reply_upgrade or http_websocket_accept has just taken the request, in this turn: the
+   exchange is over, and the shard counts one more stream until exchange_stream_over. */
+void exchange_upgraded(struct exchange *x);
+void exchange_stream_over(struct gateway_shard *shard);
+
+static inline struct io_loop *exchange_loop(const struct exchange *x) {
+    return x->shard->shard->loop;
+}
+static inline struct arena *exchange_arena(struct exchange *x) {
+    return http_request_arena(x->request);
+}
+static inline void exchange_note(struct exchange *x, enum exchange_moment moment) {
+    x->moments[moment] = io_host_clock_ns(io_loop_host(exchange_loop(x)));
+}
+
+#endif
