@@ -88,10 +88,18 @@ struct room_shard {
     unsigned index;
 };
 
+/* What of the rest of the config a room's judgement may need. */
+struct room_setting {
+    bool http_exposed;  /* the http listener is reached from other machines, without --insecure */
+    bool http_verifies; /* it asks its clients for certificates */
+    bool has_users;     /* section auth has users with passwords */
+};
+
 struct room {
     const char *name;              /* the folder, and the area in log lines */
     const struct conf_key *config; /* its section of nonet.yaml (offset unused); NULL none */
-    void (*judge)(const void *section, struct conf_errors *errors);
+    void (*judge)(const void *section, const struct room_setting *setting,
+                  struct conf_errors *errors);
     must_use int (*open)(struct room_node *node, const void *section, void **ret_self,
                          struct error *ret_error);
     must_use int (*shard_open)(void *self, struct room_shard *shard, void **ret_shard_self,

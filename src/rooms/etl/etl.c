@@ -45,7 +45,9 @@ static const struct metrics_family failures_family = {
     .help = "Times a flow had to pause and try again.",
 };
 
-static void judge(const void *section, struct conf_errors *errors) {
+static void judge(const void *section, const struct room_setting *setting,
+                  struct conf_errors *errors) {
+    (void)setting;
     const struct conf_array *flows = section;
     const struct etl_flow *items = flows->items;
     for (size_t i = 0; i < flows->count; i++)

@@ -16,6 +16,7 @@
 
 #include "bus/auth.h"
 #include "rooms/gateway/gateway.h"
+#include "rooms/gateway/template.h"
 
 #define EXCHANGE_FIELDS_MAX 32u /* that steps add to the answer */
 #define EXCHANGE_ID_LEN 32      /* hex digits of a trace id */
@@ -31,6 +32,8 @@ struct exchange_events {
     /* As http/request.h: parts, or (on_body NULL) the end with the body gathered. */
     void (*on_body)(struct exchange *x, slice bytes);
     void (*on_body_end)(struct exchange *x, slice trailers);
+    /* The loop drains: an answer without an end of its own (SSE) is to end. */
+    void (*on_drain)(struct exchange *x);
 };
 
 /* Moments in loop time, ns; 0: did not come. For the access log. */
@@ -57,7 +60,6 @@ struct exchange {
     slice request_id;   /* X-Request-Id as sent, or the trace id */
     slice upstream;     /* who answered: "http://10.0.0.1:80", "bid.new" */
     const char *reason; /* why it failed: for the access log, not for the client */
-    struct http1_field fields[EXCHANGE_FIELDS_MAX];
     unsigned field_count;
     /* Fields that are set in what goes on to an HTTP service (forward auth), in the arena. */
     struct http1_field *onward;
@@ -67,9 +69,10 @@ struct exchange {
     unsigned status;              /* 0: not answered yet */
     unsigned step;                /* which one is next */
     unsigned retries;
-    bool held, counted, streaming; /* counted: in the route's concurrency */
+    bool held, counted; /* counted: in the route's concurrency */
     struct exchange_events events;
-    void *state; /* of whoever holds it */
+    void *state;                                    /* of whoever holds it */
+    struct http1_field fields[EXCHANGE_FIELDS_MAX]; /* last: not zeroed */
 };
 
 /* Handler of every route (http/routes.h); OWNER is the struct gateway_route. */
@@ -91,6 +94,10 @@ void exchange_add_field(struct exchange *x, slice name, slice value);
 void exchange_print_field(struct exchange *x, const char *name, const char *format, ...)
     printf_like(3, 4);
 
+/* TEXT with what stands for {name} in this request's path: as template_expand. */
+must_use int exchange_expand(struct exchange *x, slice text, enum template_kind kind,
+                             slice *ret_text);
+
 /* Whole answers. The route's response_headers and the fields added are applied. */
 void exchange_reply(struct exchange *x, const struct http_answer *answer, slice body);
 /* RFC 9457 problem: DETAIL for the client, names no internals; REASON (static) for the log. */
@@ -104,9 +111,8 @@ void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t
 /* REASON (static): for the log. */
 void exchange_break(struct exchange *x, const char *reason);
 /* http_reply_upgrade or http_websocket_accept has just taken the request, in this turn: the
-   exchange is over, and the shard counts one more stream until exchange_stream_over. */
-void exchange_upgraded(struct exchange *x);
-void exchange_stream_over(struct gateway_shard *shard);
+   exchange is over, and STREAM stands for what goes on until gateway_stream_over. */
+void exchange_upgraded(struct exchange *x, struct gateway_stream *stream);
 
 static inline struct io_loop *exchange_loop(const struct exchange *x) {
     return x->shard->shard->loop;
@@ -115,7 +121,7 @@ static inline struct arena *exchange_arena(struct exchange *x) {
     return http_request_arena(x->request);
 }
 static inline void exchange_note(struct exchange *x, enum exchange_moment moment) {
-    x->moments[moment] = io_host_clock_ns(io_loop_host(exchange_loop(x)));
+    x->moments[moment] = io_loop_now_ns(exchange_loop(x));
 }
 
 #endif

@@ -24,6 +24,7 @@
 #ifndef NONET_GATEWAY_GATEWAY_H
 #define NONET_GATEWAY_GATEWAY_H
 
+#include "base/random.h"
 #include "bus/room.h"
 #include "http/server.h"
 
@@ -36,6 +37,7 @@ struct gateway_access_log;
 struct gateway {
     struct room_node *node;
     struct http_server *server; /* NULL: closed */
+    struct http_limits limits;
     struct gateway_table *table;
     struct gateway_shard *shards[ROOM_SHARDS_MAX]; /* set on each loop's thread while opening */
 };
@@ -50,12 +52,22 @@ struct gateway_shard {
     struct gateway_auth_shard *ways;
     struct gateway_access_log *access_log; /* NULL: none */
     struct bus_subscription *reload;
-    struct list exchanges; /* that wait or stream: for the end of the loop */
-    unsigned streams;      /* exchanges without an end of their own: SSE, WebSocket, tunnels */
-    bool draining;
+    struct random random;  /* for ids and choices, not for secrets */
+    struct list exchanges; /* under way: for the end of the loop */
+    struct list streams;   /* of struct gateway_stream */
+    bool draining, http_drained;
     void (*drained)(void *argument);
     void *drained_argument;
 };
+
+/* What has been made of a request by an upgrade: a WebSocket, a tunnel. Lies in its owner. */
+struct gateway_stream {
+    struct list_node node; /* of the shard's streams */
+    /* The loop drains: end it soon. AT_ONCE: it must be over (gateway_stream_over) in this call. */
+    void (*on_drain)(struct gateway_stream *stream, bool at_once);
+};
+/* It has ended; a drain may be over with it. */
+void gateway_stream_over(struct gateway_shard *shard, struct gateway_stream *stream);
 
 extern const struct room gateway_room;
 

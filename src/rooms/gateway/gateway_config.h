@@ -14,6 +14,7 @@
 #ifndef NONET_GATEWAY_GATEWAY_CONFIG_H
 #define NONET_GATEWAY_GATEWAY_CONFIG_H
 
+#include "bus/room.h"
 #include "rooms/gateway/access_config.h"
 #include "rooms/gateway/target_config.h"
 
@@ -72,6 +73,7 @@ struct gateway_config {
 /* The section, a CONF_SECTION of struct gateway_config. */
 extern const struct conf_key gateway_key;
 /* Adds what is wrong between keys. Pure. SECTION: struct gateway_config. */
-void gateway_judge(const void *section, struct conf_errors *errors);
+void gateway_judge(const void *section, const struct room_setting *setting,
+                   struct conf_errors *errors);
 
 #endif

@@ -68,6 +68,15 @@ struct gateway_table {
     struct arena arena;
 };
 
+extern const struct metrics_family gateway_seconds_family;
+
+/* Whether a field NAME is neither removed nor set by CHANGES. */
+bool gateway_field_stays(const struct gateway_fields *changes, slice name);
+
+/* A config's list of texts, copied. 0 or -ENOMEM. */
+must_use int gateway_copy_slices(struct arena *arena, const struct conf_array *list,
+                                 const slice **ret_slices, unsigned *ret_count);
+
 /* 0, or negative with words; CONFIG is not needed afterwards. The table has one count. */
 must_use int gateway_table_create(struct gateway *gateway, const struct gateway_config *config,
                                   struct gateway_table **ret_table, struct error *ret_error);

@@ -1,0 +1,85 @@
+/*
+ * route_match.c - rows of http's table from `match` (route_match.h).
+ */
+#include "rooms/gateway/route_match.h"
+
+#include <errno.h>
+
+static int text_of(struct arena *scratch, slice text, const char **ret_text) {
+    slice copy;
+    int failed = arena_copy(scratch, text, &copy);
+    if (!failed)
+        *ret_text = copy.ptr;
+    return failed;
+}
+
+static int take_conditions(const struct conf_array *pairs, enum http_condition_on on,
+                           struct arena *scratch, struct http_condition *conditions,
+                           unsigned *count) {
+    const struct conf_pair *items = pairs->items;
+    for (size_t i = 0; i < pairs->count; i++) {
+        if (*count == HTTP_CONDITIONS_MAX)
+            return -ENOBUFS;
+        struct http_condition *condition = &conditions[*count];
+        *condition = (struct http_condition){.on = on};
+        int failed = text_of(scratch, items[i].item.name, &condition->name);
+        if (!failed && !slice_equal(items[i].text, slice_lit("*")))
+            failed = text_of(scratch, items[i].text, &condition->value);
+        if (failed)
+            return failed;
+        (*count)++;
+    }
+    return 0;
+}
+
+static int prepare(const struct gateway_match *match, struct arena *scratch,
+                   struct http_condition *conditions, struct http_route *route) {
+    int failed = text_of(scratch, match->path, &route->pattern);
+    if (!failed && match->host.len)
+        failed = text_of(scratch, match->host, &route->host);
+    if (!failed)
+        failed = take_conditions(&match->headers, HTTP_ON_FIELD, scratch, conditions,
+                                 &route->condition_count);
+    if (!failed)
+        failed = take_conditions(&match->query, HTTP_ON_ARGUMENT, scratch, conditions,
+                                 &route->condition_count);
+    route->conditions = conditions;
+    return failed;
+}
+
+int route_match_add(struct http_routes *routes, const struct gateway_match *match,
+                    void (*handle)(void *owner, struct http_request *request), void *owner,
+                    uint64_t body_max, struct arena *scratch) {
+    struct http_condition conditions[HTTP_CONDITIONS_MAX];
+    struct http_route route = {
+        .handle = handle, .owner = owner, .body_bytes_max = body_max, .streams = true};
+    const slice *methods = match->method.items;
+    int failed = prepare(match, scratch, conditions, &route);
+    if (!failed && match->method.count == 0)
+        failed = http_routes_add(routes, &route);
+    for (size_t i = 0; i < match->method.count && !failed; i++) {
+        failed = text_of(scratch, methods[i], &route.method);
+        if (!failed)
+            failed = http_routes_add(routes, &route);
+    }
+    return failed;
+}
+
+int route_match_add_method(struct http_routes *routes, const struct gateway_match *match,
+                           slice method, void (*handle)(void *owner, struct http_request *request),
+                           void *owner, struct arena *scratch) {
+    struct http_condition conditions[HTTP_CONDITIONS_MAX];
+    struct http_route route = {.handle = handle, .owner = owner, .streams = true};
+    int failed = prepare(match, scratch, conditions, &route);
+    if (!failed)
+        failed = text_of(scratch, method, &route.method);
+    return failed ? failed : http_routes_add(routes, &route);
+}
+
+int route_match_name(const struct gateway_match *match, struct arena *arena, slice *ret_name) {
+    const slice *methods = match->method.items;
+    slice method = match->method.count ? methods[0] : slice_lit("*");
+    return arena_printf(arena, ret_name, "%.*s%s %.*s%.*s", slice_fmt(method),
+                        match->method.count > 1 ? "," : "", slice_fmt(match->host),
+                        slice_fmt(match->path));
+}

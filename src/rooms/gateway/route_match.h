@@ -1,0 +1,30 @@
+/*
+ * route_match.h - `match` of a route as rows of http's table, one for each method: the same for the
+ * check of a config and for the table that serves.
+ */
+#ifndef NONET_GATEWAY_ROUTE_MATCH_H
+#define NONET_GATEWAY_ROUTE_MATCH_H
+
+#include "base/arena.h"
+#include "http/routes.h"
+#include "rooms/gateway/gateway_config.h"
+
+/* Adds MATCH to ROUTES, streamed, with bodies of at most BODY_MAX bytes (0: the default). Whatever
+   SCRATCH holds afterwards is not needed any more. As http_routes_add; some rows may be in after a
+   failure. */
+must_use int route_match_add(struct http_routes *routes, const struct gateway_match *match,
+                             void (*handle)(void *owner, struct http_request *request), void *owner,
+                             uint64_t body_max, struct arena *scratch);
+
+/* The same for one more METHOD: OPTIONS of a route that answers preflights. -EEXIST where the route
+   has it. */
+must_use int route_match_add_method(struct http_routes *routes, const struct gateway_match *match,
+                                    slice method,
+                                    void (*handle)(void *owner, struct http_request *request),
+                                    void *owner, struct arena *scratch);
+
+/* "POST shop.example/bids": how a route without a name is called. In ARENA. 0 or -ENOMEM. */
+must_use int route_match_name(const struct gateway_match *match, struct arena *arena,
+                              slice *ret_name);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * steps.c - the table of steps, and the one that counts who is under way.
+ */
+#include "rooms/gateway/steps.h"
+
+#include "rooms/gateway/table.h"
+
+/* CORS comes before auth, for a preflight carries no credentials (Fetch 4.8); a limit comes after
+   it, for it may go by who asks; the crowd is counted last, by those that are let in. */
+static const gateway_step steps[] = {step_trace, step_cors, step_auth, step_limit, step_crowd};
+
+gateway_step gateway_step_at(unsigned index) {
+    return index < array_count(steps) ? steps[index] : NULL;
+}
+
+enum step_result step_crowd(struct exchange *x) {
+    uint32_t *under_way = &x->route->under_way[x->shard->shard->index];
+    if (x->route->concurrency && *under_way >= x->route->concurrency) {
+        exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
+        exchange_problem(x, 503, "concurrency", "too many requests of this kind are under way");
+        return STEP_TAKEN;
+    }
+    (*under_way)++;
+    x->counted = true;
+    return STEP_ON;
+}
