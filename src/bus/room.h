@@ -37,6 +37,7 @@ struct http_routes; /* http/server.h: the admin listener's table, which `started
 struct room_listen {
     const char *name, *address, *cert_file, *key_file, *ca_file;
     bool off, verify;
+    bool given; /* the file or the command line names it */
 };
 
 /* Section `limits`: bounds that several rooms share. Defaults in node/config.c. */

@@ -211,6 +211,12 @@ struct arena *http_request_arena(struct http_request *r) {
     return &r->arena;
 }
 
+const struct http_parameter *http_request_parameters(const struct http_request *r,
+                                                     unsigned *ret_count) {
+    *ret_count = r->match.parameter_count;
+    return r->match.parameters;
+}
+
 slice http_request_parameter(const struct http_request *r, const char *name) {
     for (unsigned i = 0; i < r->match.parameter_count; i++)
         if (slice_equal(r->match.parameters[i].name, slice_str(name)))

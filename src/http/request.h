@@ -35,6 +35,7 @@
 #include "wire/http1_fields.h"
 
 struct http_request;
+struct http_parameter; /* routes.h */
 struct io_stream;
 struct io_tls_info;
 
@@ -56,6 +57,9 @@ const struct io_stream *http_request_stream(const struct http_request *request);
 bool http_request_has_body(const struct http_request *request, uint64_t *ret_length);
 /* A parameter of the route's pattern; the empty slice where the pattern has no such one. */
 slice http_request_parameter(const struct http_request *request, const char *name);
+/* All of them, those of the pattern's star as "*". */
+const struct http_parameter *http_request_parameters(const struct http_request *request,
+                                                     unsigned *ret_count);
 /* The first field NAME (case does not matter). */
 bool http_request_field(const struct http_request *request, slice name, slice *ret_value);
 /* All fields, in order. */

@@ -21,6 +21,7 @@ enum io_file_flag {
     IO_FILE_CREATE = 2,    /* make it where it is missing, mode 0600 */
     IO_FILE_EXCLUSIVE = 4, /* with CREATE: -EEXIST where it is there */
     IO_FILE_TRUNCATE = 8,
+    IO_FILE_APPEND = 16, /* writes go to the end, whatever their offset: many may write one file */
 };
 
 /* 0 or a negative errno (-ENOENT, -EACCES, -ENOSPC, -EMFILE ...). */
@@ -38,6 +39,12 @@ must_use int io_file_sync(struct io_file *file);
    and sync fast. Does not sync. */
 must_use int io_file_allocate(struct io_file *file, uint64_t size);
 must_use int io_file_size(struct io_file *file, uint64_t *ret_size);
+struct io_file_info {
+    uint64_t size;
+    int64_t modified_ns; /* since 1970-01-01 UTC; the simulated disk keeps none: 0 */
+    bool is_folder;
+};
+must_use int io_file_info(struct io_file *file, struct io_file_info *ret_info);
 must_use int io_file_truncate(struct io_file *file, uint64_t size);
 /* Takes an exclusive lock for the life of the handle: 0 or -EWOULDBLOCK where another has it. */
 must_use int io_file_lock(struct io_file *file);

@@ -40,6 +40,7 @@ int io_file_open(struct io_host *host, const char *path, unsigned flags,
     native |= (flags & IO_FILE_CREATE) ? O_CREAT : 0;
     native |= (flags & IO_FILE_EXCLUSIVE) ? O_EXCL : 0;
     native |= (flags & IO_FILE_TRUNCATE) ? O_TRUNC : 0;
+    native |= (flags & IO_FILE_APPEND) ? O_APPEND : 0; /* Linux: pwrite appends, too */
     struct io_file *file = mem_alloc(sizeof *file);
     if (!file)
         return -ENOMEM;
@@ -101,6 +102,19 @@ int io_file_size(struct io_file *file, uint64_t *ret_size) {
     if (fstat(file->fd, &status) != 0)
         return -errno;
     *ret_size = (uint64_t)status.st_size;
+    return 0;
+}
+
+int io_file_info(struct io_file *file, struct io_file_info *ret_info) {
+    struct stat status;
+    if (fstat(file->fd, &status) != 0)
+        return -errno;
+    *ret_info = (struct io_file_info){
+        .size = (uint64_t)status.st_size,
+        .modified_ns =
+            (int64_t)status.st_mtim.tv_sec * 1000000000 + (int64_t)status.st_mtim.tv_nsec,
+        .is_folder = S_ISDIR(status.st_mode),
+    };
     return 0;
 }
 

@@ -225,8 +225,9 @@ static void check_listener(const struct checker *c, const struct config_listener
         return;
     }
     check_tls(c, l);
-    if (!insecure && !l->item.faulty && !config_is_loopback(l->address) &&
-        c->config->auth.users.count == 0) {
+    /* Behind http each route says for itself who may use it (rooms/gateway). */
+    if (!insecure && l != &c->config->listen.http && !l->item.faulty &&
+        !config_is_loopback(l->address) && c->config->auth.users.count == 0) {
         conf_errors_note(c->errors, l->item.place,
                          "add auth.users, or listen on 127.0.0.1, or start with --insecure",
                          "listener %.*s on %.*s is open to the network without authentication",

@@ -89,6 +89,7 @@ static int apply_overrides(const struct config_source *source, struct config *co
         }
         listener->item.off = slice_equal(o->address, slice_lit("off"));
         listener->item.place = place;
+        listener->item.given = true;
         int r = listener->item.off ? 0 : conf_parse_address(arena, o->address, &listener->address);
         if (r == -ENOMEM) {
             return r;
@@ -135,7 +136,7 @@ static int load(const struct config_source *source, struct arena *arena, struct 
     config->section_keys = keys + CONFIG_OWN_SECTIONS;
     config->section_count = source->section_count;
     if (source->judge_sections) {
-        source->judge_sections(config, errors);
+        source->judge_sections(config, source->insecure, errors);
     }
     *ret_config = config;
     return errors->count ? -EINVAL : 0;

@@ -24,7 +24,7 @@ struct config_source {
     const struct conf_key *const *sections; /* of rooms, at most CONFIG_SECTIONS_MAX */
     size_t section_count;
     /* Adds what rooms find wrong in their sections to ERRORS, in the same pass; may be NULL. */
-    void (*judge_sections)(const struct config *config, struct conf_errors *errors);
+    void (*judge_sections)(const struct config *config, bool insecure, struct conf_errors *errors);
     const struct config_override *overrides;
     size_t override_count;
     bool insecure; /* listeners off loopback may be without users */

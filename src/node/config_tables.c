@@ -133,7 +133,7 @@ static const struct conf_table tls_table =
     }
 
 static const struct conf_key nats_keys[] = LISTENER_KEYS("127.0.0.1:4222");
-static const struct conf_key http_keys[] = LISTENER_KEYS(NULL);
+static const struct conf_key http_keys[] = LISTENER_KEYS("127.0.0.1:8080");
 static const struct conf_key admin_keys[] = LISTENER_KEYS("127.0.0.1:8222");
 static const struct conf_table nats_table =
     TABLE(nats_keys, "listener", "Where NATS clients connect", struct config_listener);
@@ -154,7 +154,7 @@ static const struct conf_key listen_keys[] = {
      AT(struct config_listen, http),
      .flags = CONF_MAY_BE_OFF,
      .table = &http_table,
-     .doc = "the gateway; off closes it"},
+     .doc = "the gateway; open where it is given or the gateway has routes; off closes it"},
     {.name = "admin",
      .type = CONF_SECTION,
      AT(struct config_listen, admin),
@@ -512,7 +512,7 @@ static const struct conf_key own_keys[] = {
 static_assert(array_count(own_keys) == CONFIG_OWN_SECTIONS, "the root table has room for all");
 
 static const char *unknown_section(slice key) {
-    static const char *const later[] = {"gateway", "schedules", "workflows", "peers", "engine"};
+    static const char *const later[] = {"schedules", "workflows", "peers", "engine"};
     for (size_t i = 0; i < array_count(later); i++) {
         if (slice_equal(key, slice_str(later[i]))) {
             return "this version of nonet cannot do that yet; take the section out";

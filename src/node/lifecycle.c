@@ -100,7 +100,6 @@ void node_stop(struct node *node) {
     node_farewell(node);
     services_stop(node);
     admin_stop(node);
-    front_stop(node);
     ask_shards(node, "drain", node->room.limits.drain_ns, on_drained);
 }
 
@@ -155,9 +154,7 @@ static int open_doors(struct node *node, struct error *ret_error) {
         if (failed)
             return failed;
     }
-    int failed = front_listen(node, ret_error);
-    if (!failed)
-        failed = admin_listen(node, ret_error);
+    int failed = admin_listen(node, ret_error);
     if (!failed)
         failed = node_write_ports(node, ret_error);
     return failed ? failed : services_start(node, ret_error);

@@ -8,6 +8,7 @@
 #include "io/process.h"
 #include "node/parts.h"
 #include "rooms/etl/etl.h"
+#include "rooms/gateway/gateway.h"
 #include "rooms/pubsub/pubsub.h"
 #include "rooms/request/request.h"
 
@@ -19,6 +20,7 @@ const struct room *const node_rooms[] = {
     &pubsub_room,
     &request_room,
     &etl_room,
+    &gateway_room,
 };
 const unsigned node_room_count = array_count(node_rooms);
 
@@ -97,7 +99,6 @@ static void take_down(struct node *node) {
         if (node->room_open[i] && node_rooms[i]->close)
             node_rooms[i]->close(node->room_self[i]);
     admin_close(node);
-    front_free(node);
     node->services = mem_free(node->services);
     node->room.group = io_group_free(node->room.group);
     node->room.metrics = metrics_free(node->room.metrics);

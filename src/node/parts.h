@@ -76,13 +76,4 @@ must_use int admin_renew(struct node *node, struct error *ret_error);
 void admin_stop(struct node *node);  /* on loop 0 */
 void admin_close(struct node *node); /* after the loops */
 
-/* front.c: the http listener. */
-must_use int front_shard_open(struct node_shard *shard); /* on each loop: 0 or -ENOMEM */
-must_use int front_listen(struct node *node, struct error *ret_error);
-/* Its TLS from the files as they are now; every loop takes it up a little later. */
-must_use int front_renew(struct node *node, struct error *ret_error);
-void front_stop(struct node *node);               /* on loop 0: no new connections */
-void front_shard_close(struct node_shard *shard); /* on each loop */
-void front_free(struct node *node);               /* after the loops */
-
 #endif

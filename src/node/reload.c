@@ -113,8 +113,6 @@ static int take_up(struct node *node, struct config *config, struct error *ret_e
     renew_listens(node, config);
     failed = admin_renew(node, ret_error);
     if (!failed)
-        failed = front_renew(node, ret_error);
-    if (!failed)
         failed = reload_rooms(node, config, ret_error);
     if (failed) {
         memcpy(node->listens, old_listens, sizeof old_listens);

@@ -59,10 +59,25 @@ static size_t room_sections(const struct conf_key *sections[NODE_ROOMS_MAX]) {
     return count;
 }
 
-static void check_rooms(const struct config *config, struct conf_errors *errors) {
+static bool has_passwords(const struct config *config) {
+    const struct config_user *users = config->auth.users.items;
+    for (size_t i = 0; i < config->auth.users.count; i++)
+        if (users[i].password.len)
+            return true;
+    return false;
+}
+
+static void check_rooms(const struct config *config, bool insecure, struct conf_errors *errors) {
+    const struct config_listener *http = &config->listen.http;
+    struct room_setting setting = {
+        .http_exposed = !insecure && !http->item.off && !config_is_loopback(http->address),
+        .http_verifies = http->tls.verify,
+        .has_users = has_passwords(config),
+    };
     for (unsigned i = 0; i < node_room_count; i++)
         if (node_rooms[i]->judge && node_rooms[i]->config)
-            node_rooms[i]->judge(config_section(config, node_rooms[i]->config->name), errors);
+            node_rooms[i]->judge(config_section(config, node_rooms[i]->config->name), &setting,
+                                 errors);
 }
 
 /* Loads the text of nonet.yaml; an APP without the file is a mistake, no APP at all is not. */
@@ -144,6 +159,7 @@ static void set_listen(struct node *node, const char *name, const struct config_
         .ca_file = text_or_null(from->tls.ca),
         .verify = from->tls.verify,
         .off = from->item.off || !from->address.text.len,
+        .given = from->item.given,
     };
 }
 

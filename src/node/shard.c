@@ -107,7 +107,6 @@ static void on_log_closed(void *self) {
 static void close_shard(struct node_shard *shard) {
     shard->closed = true;
     figures_stop(shard);
-    front_shard_close(shard);
     close_rooms(shard);
     if (!shard->log) {
         shard->room.streams = streams_free(shard->room.streams);
@@ -164,8 +163,6 @@ static int open_shard(struct node_shard *shard, struct error *ret_error) {
     if (!failed)
         failed = bus_subscribe(shard->room.bus, slice_lit(NODE_CONTROL_SUBJECT), (slice){0},
                                &receiver, shard, NULL, &shard->control);
-    if (!failed)
-        failed = front_shard_open(shard);
     if (failed)
         return error_set(ret_error, failed, "no memory for the bus of shard %u", shard->room.index);
     if (shard->room.index == node->stream_shard) {
@@ -204,8 +201,6 @@ void node_shard_free(struct node_shard *shard) {
     if (!shard->node)
         return;
     figures_stop(shard);
-    if (!shard->closed)
-        front_shard_close(shard);
     close_rooms(shard);
     shard->log = log_abandon(shard->log);
     shard->room.streams = streams_free(shard->room.streams);

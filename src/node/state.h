@@ -34,7 +34,7 @@ struct node_shard {
     void *room_self[NODE_ROOMS_MAX];
     bool room_open[NODE_ROOMS_MAX];
     bool closed;
-    struct bus_subscription *control, *front_tls;
+    struct bus_subscription *control;
     struct io_timer figures_timer, log_timer;
     struct bus_stats counted;     /* what has gone into the metrics */
     struct log_stats log_counted; /* likewise */
@@ -77,8 +77,6 @@ struct node {
     struct declare *declare;
     struct services *services;
     struct admin *admin;
-    struct http_server *front; /* front.c */
-    struct http_routes *front_routes;
     struct {
         const char *name;
         char address[80];

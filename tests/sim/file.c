@@ -13,7 +13,7 @@
 struct io_file {
     struct io_host *host;
     struct sim_inode *inode;
-    bool writable;
+    bool writable, appends;
 };
 
 static struct sim_disk *disk_of(struct io_host *host) {
@@ -95,6 +95,7 @@ int io_file_open(struct io_host *host, const char *path, unsigned flags,
     file->host = host;
     file->inode = inode;
     file->writable = flags & IO_FILE_WRITE;
+    file->appends = flags & IO_FILE_APPEND;
     host->sim->handles++;
     *ret_file = file;
     return 0;
@@ -146,6 +147,8 @@ int io_file_write(struct io_file *file, const void *bytes, size_t size, uint64_t
     struct io_host *host = file->host;
     if (!file->writable)
         return -EBADF;
+    if (file->appends)
+        offset = file->inode->size;
     bool grows = offset + size > file->inode->size;
     int failed = enter(host, SIM_WRITE, grows ? -ENOSPC : -EIO);
     if (host->down || sim_disk_step(host))
@@ -212,6 +215,14 @@ int io_file_size(struct io_file *file, uint64_t *ret_size) {
         return failed;
     *ret_size = file->inode->size;
     return 0;
+}
+
+int io_file_info(struct io_file *file, struct io_file_info *ret_info) {
+    uint64_t size;
+    int failed = io_file_size(file, &size);
+    if (!failed)
+        *ret_info = (struct io_file_info){.size = size};
+    return failed;
 }
 
 /* --- names ---------------------------------------------------------------------------------- */

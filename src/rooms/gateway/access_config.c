@@ -37,9 +37,9 @@ static int judge_url(slice text, struct error *e) {
 /* --- ways to say who asks ----------------------------------------------------------------------
  */
 
-#define AS_KEY(type)                                                                               \
+#define AS_KEY(section)                                                                            \
     {                                                                                              \
-        .name = "as", .type = CONF_STRING, AT(type, as), .max = NAME_MAX_BYTES,                    \
+        .name = "as", .type = CONF_STRING, AT(section, as), .max = NAME_MAX_BYTES,                 \
         .doc = "user of section auth whose rights on subjects it has; left out: those of the "     \
                "route alone",                                                                      \
         .example = "as: shop"                                                                      \

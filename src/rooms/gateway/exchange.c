@@ -11,6 +11,7 @@
 #include "rooms/gateway/access_log.h"
 #include "rooms/gateway/steps.h"
 #include "rooms/gateway/table.h"
+#include "wire/http1_write.h"
 #include "wire/json_write.h"
 
 #include <errno.h>

@@ -12,6 +12,7 @@
 #include "rooms/gateway/gateway.h"
 
 #include "base/mem.h"
+#include "io/file.h"
 #include "rooms/gateway/access_log.h"
 #include "rooms/gateway/auth.h"
 #include "rooms/gateway/limit.h"
@@ -151,6 +152,7 @@ static void shard_close(void *shard_self) {
         return;
     close_exchanges(shard);
     shard->reload = bus_unsubscribe(shard->shard->bus, shard->reload);
+    shard->files_worker = io_worker_free(shard->files_worker); /* all its readers have gone */
     if (shard->table)
         gateway_table_shard_close(shard->table, shard);
     gateway_limits_shard_close(shard);
@@ -214,8 +216,8 @@ static int started(void *self, struct error *ret_error) {
     struct room_node *node = gateway->node;
     const struct room_listen *listen = room_listen(node, "http");
     struct io_tls *tls;
-    if (!listen || listen->off)
-        return 0;
+    if (!listen || listen->off || (!listen->given && !gateway->table->route_count))
+        return 0; /* a front door that leads nowhere is no reason to take a port */
     int failed = make_tls(node, &tls, ret_error);
     if (failed)
         return failed;

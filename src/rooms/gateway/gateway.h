@@ -51,6 +51,7 @@ struct gateway_shard {
     struct gateway_limits *limits;
     struct gateway_auth_shard *ways;
     struct gateway_access_log *access_log; /* NULL: none */
+    struct io_worker *files_worker;        /* files.c; NULL: no route has needed it */
     struct bus_subscription *reload;
     struct random random;  /* for ids and choices, not for secrets */
     struct list exchanges; /* under way: for the end of the loop */

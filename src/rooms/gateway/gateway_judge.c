@@ -9,6 +9,7 @@
 #include "rooms/gateway/template.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* One judgement at work. */
 struct judge {
@@ -124,8 +125,8 @@ static void judge_route_auth(const struct judge *j, const struct gateway_route_c
 static void judge_jwt(const struct judge *j, const struct gateway_jwt *jwt) {
     static const char *const known[] = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
                                         "ES256", "ES384", "EdDSA", "HS256", "HS384", "HS512"};
-    unsigned sources = (jwt->jwks_url.len > 0) + (jwt->jwks_file.len > 0) +
-                       (jwt->public_key.len > 0) + (jwt->secret.len > 0);
+    int sources = (jwt->jwks_url.len > 0) + (jwt->jwks_file.len > 0) + (jwt->public_key.len > 0) +
+                  (jwt->secret.len > 0);
     if (!jwt->item.given || jwt->item.faulty)
         return;
     if (sources != 1)

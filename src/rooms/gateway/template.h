@@ -1,8 +1,8 @@
 /*
  * template.h - texts with {name} in them: subjects, paths and URLs made from a request's path.
  *
- *     path "/rooms/{room}/*"     subject "chat.{room}.{*}"     /rooms/9/a/b -> chat.9.a.b
- *                                rewrite "/v2/{*}"             /rooms/9/a/b -> /v2/a/b
+ *     path   rooms, {room}, star     subject "chat.{room}.{*}"    /rooms/9/a/b -> chat.9.a.b
+ *                                    rewrite "/v2/{*}"            /rooms/9/a/b -> /v2/a/b
  *
  * What stands for {name} is a parameter of the route's path, decoded; {*} is what its star stands
  * for. In a subject it is one token, so it may not be empty and may hold no dot, wildcard, blank or

@@ -384,7 +384,8 @@ static void other_checks_across_keys(void **state) {
                    "  hint: tokens joined by dots, without wildcards, such as {kind}.new\n");
 }
 
-static void judge_room(const struct config *config, struct conf_errors *errors) {
+static void judge_room(const struct config *config, bool insecure, struct conf_errors *errors) {
+    (void)insecure;
     const struct room_section *room = config_section(config, "room");
     if (room->window_ns > 10000000000) {
         conf_errors_note(errors, room->item.place, NULL, "the window is too long");
