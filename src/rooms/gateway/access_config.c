@@ -1,5 +1,8 @@
 /*
  * access_config.c - the tables of gateway.auth, limit and cors (access_config.h).
+ *
+ * A new way to say who asks is one key of the table `auth`, with a table of its own; exactly one
+ * must be given. Secrets are marked, so that no message and no page repeats them.
  */
 #include "rooms/gateway/access_config.h"
 

@@ -1,6 +1,9 @@
 /*
- * access_config.h - who may ask, how often, and from which pages: the structs of gateway.auth.NAME,
- * of a route's limit, and of its cors. The tables are in access_config.c.
+ * access_config.h - who may ask, how often, and from which pages.
+ *
+ * The structs of gateway.auth.NAME, of a route's limit, and of its cors, as their tables in
+ * access_config.c fill them. They live as long as the config; what serves requests is made of them
+ * once (auth.h, table.h).
  */
 #ifndef NONET_GATEWAY_ACCESS_CONFIG_H
 #define NONET_GATEWAY_ACCESS_CONFIG_H

@@ -1,5 +1,8 @@
 /*
  * auth.h - ways to say who asks: made with the table, asked by step_auth.
+ *
+ * The ways of a config are immutable and part of its table. What is learnt while serving (key sets
+ * that were fetched, tokens and logins found good) belongs to a loop and outlives tables.
  */
 #ifndef NONET_GATEWAY_AUTH_H
 #define NONET_GATEWAY_AUTH_H

@@ -1,5 +1,8 @@
 /*
- * files_answer.c - the decisions of files_answer.h; nothing here touches a disk or a socket.
+ * files_answer.c - the decisions of files_answer.h.
+ *
+ * Nothing here touches a disk or a socket: a file that was found, and a request's fields, make a
+ * plan. Whatever is malformed in a condition or range is as if it were not there, as RFC 9110 asks.
  */
 #include "rooms/gateway/files_answer.h"
 

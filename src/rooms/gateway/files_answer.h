@@ -1,5 +1,9 @@
 /*
  * files_answer.h - which answer a file gets: conditions, ranges, types (RFC 9110 8.3, 13, 14).
+ *
+ *     found on the disk + fields of the request -> status, fields, which bytes of the file
+ *
+ * One range at most; several are answered with the whole file, as the RFC allows.
  */
 #ifndef NONET_GATEWAY_FILES_ANSWER_H
 #define NONET_GATEWAY_FILES_ANSWER_H

@@ -1,6 +1,8 @@
 /*
- * gateway_config.c - the tables of section `gateway` and of its routes, and what must agree between
- * keys (gateway_config.h).
+ * gateway_config.c - the tables of section `gateway` and of its routes (gateway_config.h).
+ *
+ * Checks of one value are here, as the key's `judge`; what must agree between keys is in
+ * gateway_judge.c. Docs and examples of the keys make docs/gateway.md.
  */
 #include "rooms/gateway/gateway_config.h"
 

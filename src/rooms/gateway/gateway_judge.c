@@ -1,6 +1,8 @@
 /*
- * gateway_judge.c - mistakes between the keys of section `gateway`: each value is fine, together
- * they are not. Routes are put into a real table, so that what clashes there is found here.
+ * gateway_judge.c - mistakes between the keys of section `gateway`.
+ *
+ * Each value is fine, together they are not. Routes are put into a real table, so that what would
+ * clash when the node starts is found by the check. Pure: no file is looked at.
  */
 #include "base/ip.h"
 #include "http/routes.h"

@@ -1,5 +1,8 @@
 /*
  * route_match.c - rows of http's table from `match` (route_match.h).
+ *
+ * http's table copies every text it is given, so what is made here for it lives in scratch memory:
+ * NUL-terminated copies of the config's slices.
  */
 #include "rooms/gateway/route_match.h"
 

@@ -1,6 +1,8 @@
 /*
- * route_match.h - `match` of a route as rows of http's table, one for each method: the same for the
- * check of a config and for the table that serves.
+ * route_match.h - `match` of a route as rows of http's table.
+ *
+ * One row for each method of the route. The check of a config and the table that serves both come
+ * here, so that what passes the check is what can be served.
  */
 #ifndef NONET_GATEWAY_ROUTE_MATCH_H
 #define NONET_GATEWAY_ROUTE_MATCH_H

@@ -1,5 +1,8 @@
 /*
  * steps.c - the table of steps, and the one that counts who is under way.
+ *
+ * The order is part of what users can rely on: who may not pass an earlier step costs nothing of a
+ * later one.
  */
 #include "rooms/gateway/steps.h"
 

@@ -1,6 +1,8 @@
 /*
- * target_config.c - the table of `to` (target_config.h): which target a route has, and what belongs
- * to it. A new target is one key among the first ones, and a row in targets.c.
+ * target_config.c - the table of `to` (target_config.h).
+ *
+ * The first keys are the targets, of which exactly one must be given; every other key names those
+ * that it goes with. A new target is one key among the first ones, and a row in targets.c.
  */
 #include "rooms/gateway/target_config.h"
 

@@ -1,6 +1,8 @@
 /*
- * target_config.h - `to` of a route: one target, and what belongs to it. The tables are in
- * target_config.c; a key that belongs to another target than the one given is refused.
+ * target_config.h - `to` of a route: one target, and what belongs to it.
+ *
+ * The structs as the tables of target_config.c fill them. A key that belongs to another target than
+ * the one given is refused. Keys that were left out are 0, and the target knows what they then mean.
  */
 #ifndef NONET_GATEWAY_TARGET_CONFIG_H
 #define NONET_GATEWAY_TARGET_CONFIG_H

@@ -1,6 +1,8 @@
 /*
- * template.c - reading and expanding templates (template.h). A template is walked as it stands: it
- * is a few dozen bytes, so nothing is made of it beforehand.
+ * template.c - reading and expanding templates (template.h).
+ *
+ * A template is walked as it stands each time: it is a few dozen bytes, so nothing is made of it
+ * beforehand. The check expands it with samples, so that both read it the same way.
  */
 #include "rooms/gateway/template.h"
 
