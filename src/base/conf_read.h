@@ -71,7 +71,9 @@ must_use int conf_parse_address(struct arena *arena, slice text, struct conf_add
 /* JSON Schema 2020-12 of a file that TABLE reads, for editors. 0, -ENOBUFS or -ENOMEM. */
 must_use int conf_write_schema(const struct conf_table *table, struct buf *out);
 
-/* The reference page in Markdown: a heading and a table of keys for every section. */
-must_use int conf_write_reference(const struct conf_table *table, struct buf *out);
+/* The reference page in Markdown: a heading and a table of keys for every section, or for the
+   section ONLY of TABLE and those in it. As above, or -ENOENT. */
+must_use int conf_write_reference(const struct conf_table *table, const char *only,
+                                  struct buf *out);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/conf_read.h"
 #include "base/conf_value.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define RANGE_SIZE 160u
@@ -334,9 +335,19 @@ static void reference_section(struct page *p, const char *title, const struct co
     }
 }
 
-int conf_write_reference(const struct conf_table *table, struct buf *out) {
+int conf_write_reference(const struct conf_table *table, const char *only, struct buf *out) {
     struct page p = {out, 0};
-    put(&p, "# Reference of %s\n\nMade from the tables that read the file.\n", table->name);
-    reference_section(&p, table->name, table, 0);
-    return p.error;
+    if (!only) {
+        put(&p, "# Reference of %s\n\nMade from the tables that read the file.\n", table->name);
+        reference_section(&p, table->name, table, 0);
+        return p.error;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        const struct conf_key *key = &table->keys[i];
+        if (key->table && strcmp(key->name, only) == 0) {
+            reference_section(&p, key->name, key->table, 1);
+            return p.error;
+        }
+    }
+    return -ENOENT;
 }

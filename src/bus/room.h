@@ -31,6 +31,7 @@
 
 #define ROOM_SHARDS_MAX BUS_SHARDS_MAX
 
+struct json_writer; /* wire/json_write.h */
 struct http_routes; /* http/server.h: the admin listener's table, which `started` may add to */
 
 /* A listener of section `listen`. Files are paths as the process sees them; NULL = none. */
@@ -101,6 +102,8 @@ struct room {
     const struct conf_key *config; /* its section of nonet.yaml (offset unused); NULL none */
     void (*judge)(const void *section, const struct room_setting *setting,
                   struct conf_errors *errors);
+    /* What the section comes to, one JSON value, for `nonet check --routes`. Pure. */
+    void (*explain)(const void *section, struct json_writer *w);
     must_use int (*open)(struct room_node *node, const void *section, void **ret_self,
                          struct error *ret_error);
     must_use int (*shard_open)(void *self, struct room_shard *shard, void **ret_shard_self,

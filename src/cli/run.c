@@ -1,10 +1,14 @@
 /* run.c - nonet run [APP], nonet check [APP]. */
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "io/process.h"
 #include "node/node.h"
+#include "wire/json.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define ROUTES_JSON_MAX (4u << 20)
 
 /* "NAME=ADDRESS" is cut in place in TEXT; false where there is no "=". */
 static bool cut_listen(char *text, struct node_listen_option *ret_option) {
@@ -44,11 +48,45 @@ int cli_run(const struct cli_call *call) {
     return node_run(&options, &error) ? cli_fail(&error) : CLI_OK;
 }
 
+static void add_cell(struct output_table *table, json_value route, const char *name) {
+    slice text = {0};
+    (void)!json_string(json_member(route, slice_str(name)), &text);
+    output_cell(table, text);
+}
+
+/* One row a route, as node_check gives them. */
+static int print_routes(slice json) {
+    static const char *const columns[] = {"host", "path", "method", "when", "to", "name"};
+    struct output_table table = output_table_make();
+    struct json_doc doc;
+    for (size_t i = 0; i < array_count(columns); i++)
+        output_column(&table, columns[i], false);
+    json_init(&doc);
+    int failed = json_parse(&doc, json);
+    struct json_iterator routes = json_each(failed ? (json_value){0} : json_root(&doc));
+    while (json_next(&routes))
+        for (size_t i = 0; i < array_count(columns); i++)
+            add_cell(&table, routes.value, columns[i]);
+    json_free(&doc);
+    return failed ? failed : output_table_print(&table);
+}
+
 int cli_check(const struct cli_call *call) {
     const char *app = call->word_count ? call->words[0] : ".";
+    _cleanup_buf_ struct buf routes = buf_make(ROUTES_JSON_MAX);
+    bool lists = cli_flag(call, "routes");
     struct error error = {0};
-    if (node_check(app, cli_flag(call, "insecure"), &error))
+    if (cli_flag(call, "json") && !lists)
+        return cli_misused(call, "check prints JSON only with --routes");
+    if (node_check(app, cli_flag(call, "insecure"), lists ? &routes : NULL, &error))
         return cli_fail(&error);
+    if (lists && cli_flag(call, "json")) {
+        fwrite(routes.ptr, 1, routes.len, stdout);
+        putchar('\n');
+        return CLI_OK;
+    }
+    if (lists)
+        return print_routes(buf_slice(&routes)) ? cli_failed("no memory for the list") : CLI_OK;
     printf("%s/nonet.yaml is fine\n", app);
     return CLI_OK;
 }

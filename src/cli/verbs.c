@@ -69,7 +69,11 @@ static const struct cli_verb verbs[] = {
         .help = "find every mistake in APP's nonet.yaml",
         .words_max = 1,
         .run = cli_check,
-        .options = {INSECURE},
+        .options = {INSECURE,
+                    {.name = "routes",
+                     .help = "list the gateway's routes, in the order in which they are tried"},
+                    JSON},
+        .examples = "  nonet check myapp --routes",
     },
     {
         .name = "reload",
@@ -284,8 +288,9 @@ static const struct cli_verb verbs[] = {
     },
     {
         .name = "config reference",
-        .words = "",
-        .help = "every key of nonet.yaml, as Markdown",
+        .words = "[SECTION]",
+        .help = "every key of nonet.yaml, or of one section, as Markdown",
+        .words_max = 1,
         .run = cli_config_reference,
     },
     {

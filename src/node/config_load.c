@@ -191,9 +191,10 @@ int config_write_schema(const struct conf_key *const *sections, size_t count, st
     return conf_write_schema(&table, out);
 }
 
-int config_write_reference(const struct conf_key *const *sections, size_t count, struct buf *out) {
+int config_write_reference(const struct conf_key *const *sections, size_t count, const char *only,
+                           struct buf *out) {
     struct conf_key keys[CONFIG_KEYS_MAX];
     struct conf_table table;
     config_root_table(sections, count, keys, &table);
-    return conf_write_reference(&table, out);
+    return conf_write_reference(&table, only, out);
 }

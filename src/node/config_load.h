@@ -51,6 +51,6 @@ bool config_is_loopback(struct conf_address address);
 must_use int config_write_schema(const struct conf_key *const *sections, size_t count,
                                  struct buf *out);
 must_use int config_write_reference(const struct conf_key *const *sections, size_t count,
-                                    struct buf *out);
+                                    const char *only, struct buf *out);
 
 #endif

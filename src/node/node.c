@@ -11,6 +11,7 @@
 #include "rooms/gateway/gateway.h"
 #include "rooms/pubsub/pubsub.h"
 #include "rooms/request/request.h"
+#include "wire/json_write.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -131,7 +132,15 @@ int node_run(const struct node_options *options, struct error *ret_error) {
     return failed;
 }
 
-int node_check(const char *app, bool insecure, struct error *ret_error) {
+static int explain(const struct node *node, const char *name, struct buf *text) {
+    struct json_writer w = json_writer_make(text, true);
+    for (unsigned i = 0; i < node_room_count; i++)
+        if (strcmp(node_rooms[i]->name, name) == 0)
+            node_rooms[i]->explain(config_section(node->config, node_rooms[i]->config->name), &w);
+    return json_write_finish(&w);
+}
+
+int node_check(const char *app, bool insecure, struct buf *routes, struct error *ret_error) {
     struct node_options options = {.app = app, .insecure = insecure};
     struct node *node = mem_zalloc(1, sizeof *node);
     if (!node)
@@ -142,6 +151,11 @@ int node_check(const char *app, bool insecure, struct error *ret_error) {
         error_set(ret_error, failed, "cannot start: %s", error_name(failed));
     else
         failed = node_load_config(node, &node->config, true, ret_error);
+    if (!failed && routes) {
+        failed = explain(node, "gateway", routes);
+        if (failed)
+            error_set(ret_error, failed, "no memory to list the routes");
+    }
     config_free(node->config);
     io_host_free(node->room.host);
     mem_free(node);

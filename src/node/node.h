@@ -39,8 +39,10 @@ struct node_options {
    config have been printed to stderr by then. */
 must_use int node_run(const struct node_options *options, struct error *ret_error);
 
-/* Checks APP's config, printing every mistake to stderr. 0, -EINVAL, or why it cannot be read. */
-must_use int node_check(const char *app, bool insecure, struct error *ret_error);
+/* Checks APP's config, printing every mistake to stderr. ROUTES, unless NULL, gets the gateway's
+   routes in the order in which they are tried, as JSON. 0, -EINVAL, or why it cannot be read. */
+must_use int node_check(const char *app, bool insecure, struct buf *routes,
+                        struct error *ret_error);
 
 /* Reads all of the log in the data folder DATA of a node that does not run, and checks every CRC
    and every order. DAMAGE(self, error) for each finding. 0 when clean; -EBADMSG when not; else it
@@ -52,9 +54,9 @@ must_use int node_log_verify(const char *data,
                              void (*damage)(void *self, const struct error *error), void *self,
                              struct node_log_report *ret_report, struct error *ret_error);
 
-/* What nonet.yaml may hold, rooms' sections included: JSON Schema, or a page in Markdown. 0,
-   -ENOBUFS or -ENOMEM. */
+/* What nonet.yaml may hold, rooms' sections included: JSON Schema, or a page in Markdown, of one
+   SECTION or (NULL) of all. 0, -ENOENT (no such section), -ENOBUFS or -ENOMEM. */
 must_use int node_config_schema(struct buf *out);
-must_use int node_config_reference(struct buf *out);
+must_use int node_config_reference(const char *section, struct buf *out);
 
 #endif

@@ -25,10 +25,10 @@ int node_config_schema(struct buf *out) {
     return config_write_schema(sections, count, out);
 }
 
-int node_config_reference(struct buf *out) {
+int node_config_reference(const char *section, struct buf *out) {
     const struct conf_key *sections[NODE_ROOMS_MAX];
     size_t count = sections_of_rooms(sections);
-    return config_write_reference(sections, count, out);
+    return config_write_reference(sections, count, section, out);
 }
 
 /* A running node holds the lock; there is nothing to lock in a folder that never was a node's. */

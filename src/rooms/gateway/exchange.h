@@ -36,7 +36,7 @@ struct exchange_events {
     void (*on_drain)(struct exchange *x);
 };
 
-/* Moments in loop time, ns; 0: did not come. For the access log. */
+/* Moments in loop time, ns (the end: by the clock); 0: did not come. For the access log. */
 enum exchange_moment {
     EXCHANGE_BEGAN,     /* first byte of the head */
     EXCHANGE_ADMITTED,  /* all steps have let it go on */

@@ -15,6 +15,7 @@
 #include "io/file.h"
 #include "rooms/gateway/access_log.h"
 #include "rooms/gateway/auth.h"
+#include "rooms/gateway/gateway_config.h"
 #include "rooms/gateway/limit.h"
 #include "rooms/gateway/table.h"
 
@@ -324,6 +325,7 @@ const struct room gateway_room = {
     .name = "gateway",
     .config = &gateway_key,
     .judge = gateway_judge,
+    .explain = gateway_explain,
     .open = open_room,
     .shard_open = shard_open,
     .started = started,

@@ -76,4 +76,8 @@ extern const struct conf_key gateway_key;
 void gateway_judge(const void *section, const struct room_setting *setting,
                    struct conf_errors *errors);
 
+/* The routes in the order in which they are tried: [{"method", "host", "path", "when", "to",
+   "name"}], texts for people. Pure; of a section that was judged fine. */
+void gateway_explain(const void *section, struct json_writer *w);
+
 #endif

@@ -2,7 +2,7 @@
  * target_config.h - `to` of a route: one target, and what belongs to it.
  *
  * The structs as the tables of target_config.c fill them. A key that belongs to another target than
- * the one given is refused. Keys that were left out are 0, and the target knows what they then mean.
+ * the one given is refused. Keys that were left out are 0; the target knows what they then mean.
  */
 #ifndef NONET_GATEWAY_TARGET_CONFIG_H
 #define NONET_GATEWAY_TARGET_CONFIG_H

@@ -1,8 +1,8 @@
 /*
  * targets.c - the table of targets, and the two that need nothing: respond and redirect.
  *
- * The first target that finds itself chosen by a route's `to` is the route's; the config's table has
- * seen to it that there is exactly one.
+ * The first target that finds itself chosen by a route's `to` is the route's; the config's table
+ * has seen to it that there is exactly one.
  */
 #include "rooms/gateway/table.h"
 #include "rooms/gateway/target.h"

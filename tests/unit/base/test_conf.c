@@ -549,7 +549,7 @@ static void a_table_writes_its_schema(void **state) {
 static void a_table_writes_its_reference(void **state) {
     (void)state;
     struct buf out _cleanup_buf_ = buf_make(1 << 20);
-    assert_int_equal(conf_write_reference(&all_table, &out), 0);
+    assert_int_equal(conf_write_reference(&all_table, NULL, &out), 0);
     const char *text = buf_text(&out);
     assert_non_null(
         strstr(text, "| `threads` | whole number |  | `auto` | 1 to 64, or auto | d |"));
@@ -560,6 +560,11 @@ static void a_table_writes_its_reference(void **state) {
     assert_non_null(strstr(text, "\n## named.NAME\n\nAn inner.\n"));
     assert_non_null(strstr(text, "| `c` | list of text |  |  |  | more of b; with `b` | `c: x` |"));
     assert_non_null(strstr(text, "\n## choice\n\nA choice. Exactly one of the first 2 keys.\n"));
+    buf_clear(&out);
+    assert_int_equal(conf_write_reference(&all_table, "named", &out), 0);
+    assert_true(slice_starts_with(buf_slice(&out), slice_lit("\n## named\n\nAn inner.\n")));
+    assert_null(strstr(buf_text(&out), "threads"));
+    assert_int_equal(conf_write_reference(&all_table, "number", &out), -ENOENT);
 }
 
 static bool apply_once(void) {

@@ -405,7 +405,7 @@ static void the_tables_describe_themselves(void **state) {
     struct buf schema _cleanup_buf_ = buf_make(1 << 20);
     struct buf page _cleanup_buf_ = buf_make(1 << 20);
     assert_int_equal(config_write_schema(sections, array_count(sections), &schema), 0);
-    assert_int_equal(config_write_reference(sections, array_count(sections), &page), 0);
+    assert_int_equal(config_write_reference(sections, array_count(sections), NULL, &page), 0);
     assert_non_null(strstr(buf_text(&schema), "\"max_age\":{"));
     assert_non_null(strstr(buf_text(&schema), "\"window\":{"));
     assert_non_null(strstr(buf_text(&page), "\n## streams.NAME\n"));
