@@ -95,7 +95,8 @@ static void without_a_file_the_defaults_run(void **state) {
     assert_int_equal(c->node.shards, 0);
     assert_int_equal(c->node.log.level, 2);
     assert_slice(c->listen.nats.address.text, "127.0.0.1:4222");
-    assert_int_equal(c->listen.http.address.text.len, 0);
+    assert_slice(c->listen.http.address.text, "127.0.0.1:8080");
+    assert_false(c->listen.http.item.given);
     assert_slice(c->listen.admin.address.text, "127.0.0.1:8222");
     assert_ptr_equal(config_listener(c, "admin"), &c->listen.admin);
     assert_null(config_listener(c, "sql"));
@@ -208,8 +209,8 @@ static void bad_yaml_is_one_mistake(void **state) {
 
 static void what_comes_later_is_refused_not_ignored(void **state) {
     (void)state;
-    assert_refused("gateway: {routes: []}\n",
-                   "myapp/nonet.yaml:1:1: unknown key 'gateway' in nonet.yaml\n"
+    assert_refused("workflows: {settle: {}}\n",
+                   "myapp/nonet.yaml:1:1: unknown key 'workflows' in nonet.yaml\n"
                    "  hint: this version of nonet cannot do that yet; take the section out\n");
     assert_refused("listen: {sql: {address: 5433}}\n",
                    "myapp/nonet.yaml:1:10: unknown key 'sql' in listen\n"

@@ -1,0 +1,228 @@
+#include "node/config_load.h"
+#include "rooms/gateway/gateway_config.h"
+#include "rooms/gateway/template.h"
+#include "wire/json_write.h"
+
+#include "../base/base_test.h"
+
+#include <string.h>
+
+/* Section `gateway`: what the check says, and in which order routes are tried. */
+
+static const struct conf_key *const sections[] = {&gateway_key};
+static struct room_setting setting;
+
+static void judge(const struct config *config, bool insecure, struct conf_errors *errors) {
+    (void)insecure;
+    gateway_judge(config_section(config, "gateway"), &setting, errors);
+}
+
+/* The config of TEXT, or NULL with everything wrong in OUT. */
+static struct config *load(const char *text, struct buf *out) {
+    struct config_source source = {
+        .text = slice_str(text),
+        .file = slice_lit("f"),
+        .sections = sections,
+        .section_count = 1,
+        .judge_sections = judge,
+    };
+    struct conf_errors *errors = mem_zalloc(1, sizeof *errors);
+    struct config *config = NULL;
+    assert_non_null(errors);
+    if (config_load(&source, &config, errors))
+        assert_int_equal(conf_errors_text(errors, out), 0);
+    mem_free(errors);
+    return config;
+}
+
+static void assert_refused(const char *text, const char *expected) {
+    struct buf out _cleanup_buf_ = buf_make(1 << 20);
+    assert_null(load(text, &out));
+    assert_string_equal(buf_text(&out), expected);
+}
+
+#define ROUTE(text) "gateway: {routes: [{" text "}]}\n"
+
+static void a_route_has_one_target(void **state) {
+    (void)state;
+    assert_refused(ROUTE("to: {}"), "f:1:21: to needs exactly one of: http, request, publish, sse, "
+                                    "websocket, files, redirect, respond, node\n");
+    assert_refused(ROUTE("to: {request: a, publish: b}"),
+                   "f:1:21: to needs exactly one of: http, request, publish, sse, websocket, "
+                   "files, redirect, respond, node\n");
+}
+
+static void keys_of_other_targets_are_refused(void **state) {
+    (void)state;
+    assert_refused(ROUTE("to: {request: a, durable: true}"),
+                   "f:1:21: 'durable' in to goes only with: publish\n"
+                   "  hint: take it out, or write it there\n");
+    assert_refused(ROUTE("to: {files: p}, rewrite: /x"),
+                   "f:1:20: rewrite has nothing to do here\n"
+                   "  hint: only http and node are asked for a path\n");
+}
+
+static void templates_name_what_the_path_has(void **state) {
+    (void)state;
+    assert_refused(ROUTE("match: {path: \"/a/{id}\"}, to: {request: \"a.{ie}\"}"),
+                   "f:1:47: 'request' names {ie}, which the path '/a/{id}' does not have\n"
+                   "  hint: parameters of the path are written {name}, its last star {*}\n");
+    assert_refused(ROUTE("to: {publish: \"a.*\"}"),
+                   "f:1:21: 'publish' is not a subject to publish to: 'a.*'\n");
+    assert_refused(ROUTE("to: {sse: [\"a.>\", \"b..c\"]}"),
+                   "f:1:21: 'sse' is not a subject: 'b..c'\n");
+}
+
+static void routes_that_clash_are_found(void **state) {
+    (void)state;
+    assert_refused("gateway:\n"
+                   "  routes:\n"
+                   "    - {match: {path: \"/a/{x}\", method: [GET, POST]}, to: {respond: {}}}\n"
+                   "    - {match: {path: \"/a/{y}\", method: POST}, to: {respond: {}}}\n",
+                   "f:4:8: another route is for the same requests\n"
+                   "  hint: make one of them more specific\n");
+    assert_refused(ROUTE("match: {path: a}, to: {respond: {}}"),
+                   "f:1:21: the path 'a', the host or a condition makes no sense\n"
+                   "  hint: /word, /{name}, or /* at the end; at most 8 conditions\n");
+}
+
+static void ways_are_declared(void **state) {
+    (void)state;
+    assert_refused(ROUTE("to: {respond: {}}, auth: shop"),
+                   "f:1:20: auth names 'shop', which gateway.auth does not have\n"
+                   "  hint: ways are declared in gateway.auth\n");
+    assert_refused("gateway: {auth: {a: {basic: {}}}, routes: [{to: {respond: {}}, auth: [a, "
+                   "none]}]}\n",
+                   "f:1:18: basic has no users to let in\n"
+                   "  hint: add auth.users with user and password\n"
+                   "f:1:44: auth names none beside a way: anybody would be let in\n"
+                   "  hint: write none alone, or take it out\n");
+}
+
+static void off_loopback_every_route_says_who_may(void **state) {
+    (void)state;
+    setting = (struct room_setting){.http_exposed = true};
+    assert_refused(ROUTE("to: {respond: {}}"),
+                   "f:1:20: a route of a listener off loopback does not say who may use it\n"
+                   "  hint: auth: none is a statement; --insecure asks for none\n");
+    struct buf out _cleanup_buf_ = buf_make(1 << 20);
+    struct config *config = load(ROUTE("to: {respond: {}}, auth: none"), &out);
+    setting = (struct room_setting){0};
+    assert_non_null(config);
+    config_free(config);
+}
+
+static void a_token_is_checked_by_one_key(void **state) {
+    (void)state;
+    assert_refused("gateway: {auth: {a: {jwt: {}}}}\n",
+                   "f:1:22: jwt needs exactly one of: jwks_url, jwks_file, public_key, secret\n");
+    assert_refused("gateway: {auth: {a: {jwt: {secret: 0123456789abcdef, algorithms: [RS256, "
+                   "XS1]}}}}\n",
+                   "f:1:22: 'RS256' does not go with this key\n"
+                   "  hint: HS algorithms go with a secret, the others with public keys\n"
+                   "f:1:22: 'XS1' is not an algorithm\n"
+                   "  hint: RS256, PS256, ES256, EdDSA, HS256 and their longer kin\n");
+}
+
+static void weights_go_with_services(void **state) {
+    (void)state;
+    assert_refused(ROUTE("to: {http: \"http://a:1\", weights: [1, 2]}"),
+                   "f:1:21: there are 2 weights for 1 services\n"
+                   "  hint: one for each service, in the same order\n");
+    assert_refused(ROUTE("to: {http: \"http://a:1/x\"}"),
+                   "f:1:32: 'http' in to is not the address of an HTTP service: 'http://a:1/x'\n"
+                   "  hint: http://host:port or https://host:port, without a path (see rewrite)\n");
+}
+
+static void networks_are_whole(void **state) {
+    (void)state;
+    assert_refused("gateway: {trusted_proxies: [10.0.0.1/8]}\n",
+                   "f:1:1: '10.0.0.1/8' in trusted_proxies is not a network\n"
+                   "  hint: an address, or network/bits with zeroes behind the bits\n");
+}
+
+static void routes_are_listed_in_the_order_they_are_tried(void **state) {
+    (void)state;
+    struct buf out _cleanup_buf_ = buf_make(1 << 20);
+    struct config *config = load("gateway:\n"
+                                 "  routes:\n"
+                                 "    - {to: {files: p}}\n"
+                                 "    - {match: {path: \"/a/{id}\"}, to: {request: \"a.{id}\"}}\n"
+                                 "    - {match: {path: /a/b, method: POST}, to: {publish: b}}\n"
+                                 "    - {match: {host: h, path: \"/*\"}, to: {respond: {}}}\n",
+                                 &out);
+    assert_non_null(config);
+    struct json_writer w = json_writer_make(&out, false);
+    gateway_explain(config_section(config, "gateway"), &w);
+    assert_int_equal(json_write_finish(&w), 0);
+    assert_string_equal(
+        buf_text(&out),
+        "[{\"host\":\"h\",\"path\":\"/*\",\"method\":\"*\",\"when\":\"\",\"to\":\"respond 200\","
+        "\"name\":\"* h/*\"},"
+        "{\"host\":\"*\",\"path\":\"/a/b\",\"method\":\"POST\",\"when\":\"\",\"to\":\"publish b\","
+        "\"name\":\"POST /a/b\"},"
+        "{\"host\":\"*\",\"path\":\"/a/{id}\",\"method\":\"*\",\"when\":\"\","
+        "\"to\":\"request a.{id}\",\"name\":\"* /a/{id}\"},"
+        "{\"host\":\"*\",\"path\":\"/*\",\"method\":\"*\",\"when\":\"\",\"to\":\"files p\","
+        "\"name\":\"* /*\"}]");
+    config_free(config);
+}
+
+/* --- templates ---------------------------------------------------------------------------------
+ */
+
+static const struct http_parameter parameters[] = {
+    {{"id", 2}, {"a b/ä", 6}},
+    {{"t", 1}, {"x-9", 3}},
+    {{"dot", 3}, {"a.b", 3}},
+    {{"*", 1}, {"p/q", 3}},
+};
+
+static int expand(const char *text, enum template_kind kind, struct arena *arena, slice *ret) {
+    return template_expand(slice_str(text), kind, parameters, array_count(parameters), arena, ret);
+}
+
+static void assert_expands(const char *text, enum template_kind kind, const char *expected) {
+    struct arena arena _cleanup_arena_ = arena_make(0, 1 << 20);
+    slice got;
+    assert_int_equal(expand(text, kind, &arena, &got), 0);
+    assert_true(slice_equal(got, slice_str(expected)));
+}
+
+static void values_are_tokens_in_subjects(void **state) {
+    (void)state;
+    struct arena arena _cleanup_arena_ = arena_make(0, 1 << 20);
+    slice got;
+    assert_expands("plain.subject", TEMPLATE_SUBJECT, "plain.subject");
+    assert_expands("a.{t}.b", TEMPLATE_SUBJECT, "a.x-9.b");
+    assert_expands("a.{*}", TEMPLATE_SUBJECT, "a.p.q");
+    assert_expands("{t}.>", TEMPLATE_FILTER, "x-9.>");
+    assert_int_equal(expand("a.{id}", TEMPLATE_SUBJECT, &arena, &got), -EINVAL);
+    assert_int_equal(expand("a.{dot}", TEMPLATE_SUBJECT, &arena, &got), -EINVAL);
+    assert_int_equal(expand("a.{none}", TEMPLATE_SUBJECT, &arena, &got), -EINVAL);
+}
+
+static void values_are_encoded_in_paths(void **state) {
+    (void)state;
+    assert_expands("/v2/{id}", TEMPLATE_PATH, "/v2/a%20b%2F%C3%A4");
+    assert_expands("/v2/{*}", TEMPLATE_PATH, "/v2/p/q");
+    assert_expands("https://x/{t}", TEMPLATE_URL, "https://x/x-9");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_route_has_one_target),
+        cmocka_unit_test(keys_of_other_targets_are_refused),
+        cmocka_unit_test(templates_name_what_the_path_has),
+        cmocka_unit_test(routes_that_clash_are_found),
+        cmocka_unit_test(ways_are_declared),
+        cmocka_unit_test(off_loopback_every_route_says_who_may),
+        cmocka_unit_test(a_token_is_checked_by_one_key),
+        cmocka_unit_test(weights_go_with_services),
+        cmocka_unit_test(networks_are_whole),
+        cmocka_unit_test(routes_are_listed_in_the_order_they_are_tried),
+        cmocka_unit_test(values_are_tokens_in_subjects),
+        cmocka_unit_test(values_are_encoded_in_paths),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
