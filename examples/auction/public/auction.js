@@ -33,7 +33,8 @@ function take(event) {
 
 function draw() {
   const body = element('live').tBodies[0];
-  body.replaceChildren(...newest.map((b) => row([b.auction, b.bidder, b.price, b.channel])).reverse());
+  const rows = newest.map((b) => row([b.auction, b.bidder, b.price, b.channel]));
+  body.replaceChildren(...rows.reverse());
   element('total').textContent = total.toLocaleString('en');
   element('sequence').textContent = sequence.toLocaleString('en');
   requestAnimationFrame(draw);
