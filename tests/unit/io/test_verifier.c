@@ -10,6 +10,7 @@
 #include "signatures.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 
 /* Whether a signature holds, and which keys are not taken at all. */
@@ -204,6 +205,33 @@ static void test_pss_wants_a_salt_as_long_as_the_hash(void **state) {
     struct io_verifier *key = signature_key(e);
     assert_int_equal(check_example(key, &other, IO_PS256), -EBADMSG);
     io_verifier_free(key);
+}
+
+static void *check_often(void *argument) {
+    struct io_verifier *const *keys = argument;
+    unsigned long held = 0;
+    for (unsigned round = 0; round < 20; round++)
+        for (unsigned i = 0; i < SIGNATURE_EXAMPLES; i++)
+            held += check_example(keys[i], &signature_examples[i],
+                                  signature_examples[i].algorithm) == 0;
+    return (void *)held;
+}
+
+static void test_threads_share_a_key(void **state) {
+    (void)state;
+    struct io_verifier *keys[SIGNATURE_EXAMPLES];
+    pthread_t threads[4];
+    for (unsigned i = 0; i < SIGNATURE_EXAMPLES; i++)
+        keys[i] = signature_key(&signature_examples[i]);
+    for (unsigned i = 0; i < array_count(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, check_often, keys), 0);
+    for (unsigned i = 0; i < array_count(threads); i++) {
+        void *held = NULL;
+        assert_int_equal(pthread_join(threads[i], &held), 0);
+        assert_int_equal((unsigned long)held, 20 * SIGNATURE_EXAMPLES);
+    }
+    for (unsigned i = 0; i < SIGNATURE_EXAMPLES; i++)
+        io_verifier_free(keys[i]);
 }
 
 /* --- keys ----------------------------------------------------------------------------------- */
@@ -406,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_another_key_of_the_same_kind_has_not_signed),
         cmocka_unit_test(test_ecdsa_numbers_out_of_range_do_not_hold),
         cmocka_unit_test(test_pss_wants_a_salt_as_long_as_the_hash),
+        cmocka_unit_test(test_threads_share_a_key),
         cmocka_unit_test(test_rsa_keys_must_be_large_enough_and_odd),
         cmocka_unit_test(test_a_zero_before_the_modulus_does_no_harm),
         cmocka_unit_test(test_points_must_lie_on_their_curve),

@@ -72,7 +72,7 @@ static void test_nothing_else_is_a_key(void **state) {
          .expires_ns = API_KEY_NEVER},
     };
     static const char *const others[] = {
-        "", "ann", "ann-key ", "Ann-key", "ann-ke", "sha256:" SHA256_OF_ABC, SHA256_OF_ABC, "ab",
+        "", "ann", "ann-key ", "Ann-key", "ann-ke", ("sha256:" SHA256_OF_ABC), SHA256_OF_ABC, "ab",
     };
     struct api_keys *set = make(given, 2), *empty = make(NULL, 0);
     const struct api_key *key;
