@@ -7,6 +7,7 @@
  */
 #include "bus/stream_config.h"
 
+#include "base/utf8.h"
 #include "bus/private.h"
 #include "wire/nats_subject.h"
 
@@ -75,8 +76,10 @@ bool config_refuse(json_value v, slice key, struct streams_error *e) {
                         slice_fmt(key));
 }
 
+/* A name may come from the subject of a request, which may hold any bytes; what is no text would
+   come back from the stored configuration as another name. */
 bool config_name_valid(slice name) {
-    if (!name.len || name.len > STREAMS_NAME_MAX)
+    if (!name.len || name.len > STREAMS_NAME_MAX || !utf8_valid(name))
         return false;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
@@ -245,7 +248,7 @@ static void normalise(int64_t *limit) {
 bool stream_config_judge(struct stream_config *c, struct streams_error *e) {
     if (!config_name_valid(c->name))
         return streams_fail(e, 400, 10052,
-                            "stream name is empty, over 255 bytes, or holds a "
+                            "stream name is empty, over 255 bytes, no UTF-8, or holds a "
                             "blank, '.', '*', '>', '/' or '\\'");
     if (c->description.len > DESCRIPTION_MAX)
         return streams_fail(e, 400, 10052, "stream description is too long, maximum allowed is %u",

@@ -43,7 +43,7 @@ bool config_read_flag(json_value v, const char *key, bool *into, struct streams_
 bool config_read_number(json_value v, const char *key, int64_t *into, struct streams_error *e);
 /* Refuses the field unless it holds nothing. */
 bool config_refuse(json_value v, slice key, struct streams_error *e);
-/* A stream's or consumer's name: 1-255 bytes, no blank, '.', '*', '>', path separator. */
+/* A stream's or consumer's name: 1-255 bytes of UTF-8, no blank, '.', '*', '>', path separator. */
 bool config_name_valid(slice name);
 
 #endif

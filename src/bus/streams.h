@@ -99,8 +99,8 @@ must_use int streams_set_log(struct streams *streams, struct log *log, struct er
 void streams_on_visible(struct streams *streams, struct log_stream *stream);
 void streams_on_room(struct streams *streams);
 /* Before log_close: ends captures and pull requests (409 Server Shutdown), hands the log what has
-   gathered, and answers everybody who still waits with 503 (10008). What consumers are stays, for
-   the log asks for it once more while it closes. */
+   gathered, and answers calls that still wait with 503 (10008); a publish under way gets no answer,
+   stored or not. What consumers are stays, for the log asks for it once more while it closes. */
 void streams_stop(struct streams *streams);
 /* After the log has been closed, or abandoned (then without streams_stop). NULL allowed. */
 struct streams *streams_free(struct streams *streams);

@@ -1,3 +1,7 @@
+/* The streaming calls of SHA-256 are called deprecated since OpenSSL 3.0, but the one-shot call
+   looks the algorithm up and makes a context each time: 1.1 us for the 800 bytes of a usual token
+   instead of 0.75, on the path of every request that brings one. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "io/crypto.h"
 
 #include <errno.h>
@@ -58,7 +62,10 @@ void io_sha1(slice bytes, unsigned char ret_digest[20]) {
 }
 
 void io_sha256(slice bytes, unsigned char ret_digest[32]) {
-    check(SHA256(bytes_of(bytes), bytes.len, ret_digest) != NULL);
+    SHA256_CTX context;
+    check(SHA256_Init(&context) == 1);
+    check(SHA256_Update(&context, bytes_of(bytes), bytes.len) == 1);
+    check(SHA256_Final(ret_digest, &context) == 1);
 }
 
 void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]) {

@@ -38,6 +38,9 @@ must_use int io_file_sync(struct io_file *file);
 /* Grows the file to SIZE with zeros really written, so that later overwrites change no metadata
    and sync fast. Does not sync. */
 must_use int io_file_allocate(struct io_file *file, uint64_t size);
+/* What is on disk of the file need not stay in memory, for the same end: a small write into one of
+   the large pages that large writes leave behind, and its sync, cost half as much again. */
+void io_file_uncache(struct io_file *file);
 must_use int io_file_size(struct io_file *file, uint64_t *ret_size);
 struct io_file_info {
     uint64_t size;

@@ -142,6 +142,11 @@ int io_file_allocate(struct io_file *file, uint64_t size) {
     return failed;
 }
 
+void io_file_uncache(struct io_file *file) {
+    int refused = posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
+    (void)refused; /* a hint */
+}
+
 int io_file_truncate(struct io_file *file, uint64_t size) {
     int failed;
     retry_interrupted(failed, ftruncate(file->fd, (off_t)size));

@@ -84,7 +84,11 @@ static int write_header(struct journal_file *file) {
     struct journal_header header = {file->journal->log_id, file->number, file->bytes};
     journal_header_encode(&header, sector);
     int failed = io_file_write(file->file, sector, sizeof sector, 0);
-    return failed ? failed : io_file_sync(file->file);
+    if (!failed)
+        failed = io_file_sync(file->file);
+    if (!failed)
+        io_file_uncache(file->file); /* what comes next are groups, most of them small */
+    return failed;
 }
 
 static void throw_away(struct journal_file *file, uint64_t number) {

@@ -202,6 +202,7 @@ static int go_on(struct journal *journal, struct journal_scan *scan, struct erro
     if (failed)
         return journal_damage(ret_error, failed, scan->torn_group.file, scan->torn_group.offset,
                               "cannot wipe a torn group: %s", error_name(failed));
+    io_file_uncache(journal->tail->file); /* reading it has filled large pages: journal_file.c */
     if (scan->torn)
         logger_write(journal->options.logger, LOG_LEVEL_WARN, "log",
                      "the last write was cut off before it was acknowledged; dropped",

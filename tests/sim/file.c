@@ -195,6 +195,10 @@ int io_file_allocate(struct io_file *file, uint64_t size) {
     return failed ? failed : pass_time(host, host->sim->options.write_ns);
 }
 
+void io_file_uncache(struct io_file *file) {
+    (void)file;
+}
+
 int io_file_truncate(struct io_file *file, uint64_t size) {
     struct io_host *host = file->host;
     if (!file->writable)

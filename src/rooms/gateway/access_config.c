@@ -134,9 +134,11 @@ static const struct conf_key jwt_keys[] = {
      .type = CONF_STRING,
      AT(struct gateway_jwt, secret),
      .flags = CONF_SECRET,
-     .min = 16,
+     .min = 32,
      .max = 1024,
-     .doc = "the shared secret of HS256, HS384, HS512",
+     .doc =
+         "the shared secret of HS256, HS384, HS512: as long as their hash at least, 32, 48 or 64 "
+         "bytes (RFC 7518 3.2)",
      .example = "secret: \"${JWT_SECRET}\""},
     {.name = "algorithms",
      .type = CONF_LIST,

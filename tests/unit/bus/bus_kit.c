@@ -124,7 +124,7 @@ static bool is_closed(void *self) {
     return ((struct house *)self)->log_closed;
 }
 
-static void stop_streams(struct house *house) {
+void house_rest(struct house *house) {
     if (!house->log)
         return;
     streams_stop(house->streams);
@@ -135,13 +135,13 @@ static void stop_streams(struct house *house) {
 }
 
 void house_stop(struct house *house) {
-    stop_streams(house);
+    house_rest(house);
     free_buses(house);
     house_rise(house);
 }
 
 void house_close(struct house *house) {
-    stop_streams(house);
+    house_rest(house);
     free_buses(house);
     assert_int_equal(sim_open_handles(house->sim), 0);
     sim_free(house->sim);

@@ -49,6 +49,8 @@ void house_close(struct house *house);                    /* in order; nothing m
 void house_cut(struct house *house);
 void house_kill(struct house *house);
 void house_stop(struct house *house);
+/* Streams and log end in order, buses stay and hear their last answers. Before one of the above. */
+void house_rest(struct house *house);
 /* Frees the process's memory as after a kill, the machine stays up. */
 void house_leave(struct house *house);
 void house_rise(struct house *house);        /* group and buses again */

@@ -17,6 +17,9 @@
 #define GET_HELLO "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define CLOSE_MESSAGE 1
 #define SERVING 2
+#define ASKS_FOR_UPGRADE                                                                           \
+    "GET /upgrade HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+#define EARLY_BYTES 400000
 #define IDLE_CONNECTIONS 300
 #define IDLE_BYTES_MAX 4096
 
@@ -32,6 +35,8 @@ struct scene {
     atomic_uint closed, served[SERVING + 1]; /* requests by loop */
     char address[64], got[4096];
     size_t got_len;
+    struct io_stream *upgraded;
+    size_t early; /* bytes that the upgraded stream has got */
 };
 
 static void hello(void *owner, struct http_request *request) {
@@ -39,6 +44,25 @@ static void hello(void *owner, struct http_request *request) {
     atomic_fetch_add(&scene->served[io_loop_index(http_request_loop(request))], 1);
     http_reply(request, &plain,
                http_request_is_tls(request) ? slice_lit("hello over TLS") : slice_lit("hello"));
+}
+
+/* The client sends EARLY_BYTES with its request, more than one TLS record and than one read. */
+static void on_early(void *owner, slice bytes) {
+    struct scene *scene = owner;
+    scene->early += bytes.len;
+    for (size_t i = 0; i < bytes.len; i++)
+        check(bytes.ptr[i] == 'e');
+    if (scene->early < EARLY_BYTES)
+        return;
+    check(io_stream_write(scene->upgraded, slice_lit("all is here")) == 0);
+    io_stream_close(scene->upgraded);
+}
+
+static void upgrade(void *owner, struct http_request *request) {
+    static const struct io_stream_events events = {.on_bytes = on_early};
+    static const struct http1_field field = {slice_lit("Upgrade"), slice_lit("x")};
+    struct scene *scene = owner;
+    check(http_reply_upgrade(request, &field, 1, &events, scene, &scene->upgraded) == 0);
 }
 
 /* --- the serving loops --------------------------------------------------------------------------
@@ -119,11 +143,14 @@ static void begin(struct stage *stage) {
 }
 
 static void scene_play(struct scene *scene, void (*act)(struct scene *scene)) {
-    struct http_route route = {
-        .method = "GET", .pattern = "/hello", .handle = hello, .owner = scene};
+    const struct http_route routes[] = {
+        {.method = "GET", .pattern = "/hello", .handle = hello, .owner = scene},
+        {.method = "GET", .pattern = "/upgrade", .handle = upgrade, .owner = scene},
+    };
     scene->play = act;
     assert_int_equal(http_routes_create(&scene->routes), 0);
-    assert_int_equal(http_routes_add(scene->routes, &route), 0);
+    for (size_t i = 0; i < array_count(routes); i++)
+        assert_int_equal(http_routes_add(scene->routes, &routes[i]), 0);
     stage_play_each(&scene->stage, SERVING + 1, each, begin, NULL);
     http_server_free(scene->server);
     http_routes_unref(scene->routes);
@@ -243,14 +270,14 @@ static void on_close(void *owner, int reason) {
 }
 
 static struct io_stream *tls_stream;
+static slice tls_request;
 
 static void on_ready(void *owner, int failed, const char *why) {
     (void)owner;
     if (failed)
         print_message("handshake: %s\n", why);
     else
-        check(io_stream_write(tls_stream, slice_lit("GET /hello HTTP/1.1\r\nHost: localhost\r\n"
-                                                    "Connection: close\r\n\r\n")) == 0);
+        check(io_stream_write(tls_stream, tls_request) == 0);
 }
 
 static void on_connect(void *owner, struct io_stream *stream, int failed) {
@@ -278,9 +305,7 @@ static struct io_tls *make_tls(const struct io_tls_options *options) {
     return tls;
 }
 
-static void test_a_request_over_tls_is_answered(void **state) {
-    (void)state;
-    struct scene scene = {0};
+static void play_tls(struct scene *scene, slice request) {
     char folder[] = "nonet-http-XXXXXX", path[4][64];
     static const char *const names[4] = {"ca.pem", "ca.key", "server.pem", "server.key"};
     check(mkdtemp(folder) != NULL);
@@ -292,15 +317,64 @@ static void test_a_request_over_tls_is_answered(void **state) {
     struct io_tls_options server = {.cert_file = path[2], .key_file = path[3], .server = true};
     struct io_tls_options client = {
         .ca_file = path[0], .verify_peer = true, .server_name = "localhost"};
-    scene.server_tls = make_tls(&server);
-    scene.client_tls = make_tls(&client);
-    scene_play(&scene, act_tls);
-    io_tls_unref(scene.server_tls);
-    io_tls_unref(scene.client_tls);
+    scene->server_tls = make_tls(&server);
+    scene->client_tls = make_tls(&client);
+    tls_request = request;
+    scene_play(scene, act_tls);
+    io_tls_unref(scene->server_tls);
+    io_tls_unref(scene->client_tls);
     for (unsigned i = 0; i < 4; i++)
         check(unlink(path[i]) == 0);
     check(rmdir(folder) == 0);
+}
+
+static void test_a_request_over_tls_is_answered(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    play_tls(&scene, slice_lit("GET /hello HTTP/1.1\r\nHost: localhost\r\n"
+                               "Connection: close\r\n\r\n"));
     assert_true(slice_ends_with(slice_make(scene.got, scene.got_len), slice_lit("hello over TLS")));
+}
+
+/* --- upgraded -----------------------------------------------------------------------------------
+ */
+
+static char early_request[sizeof ASKS_FOR_UPGRADE - 1 + EARLY_BYTES];
+
+static slice make_early(void) {
+    memset(early_request, 'e', sizeof early_request);
+    memcpy(early_request, ASKS_FOR_UPGRADE, sizeof ASKS_FOR_UPGRADE - 1);
+    return slice_make(early_request, sizeof early_request);
+}
+
+static void act_upgrade(struct scene *scene) {
+    int fd = stage_raw_connect(scene->address);
+    slice request = make_early();
+    stage_raw_send(fd, request.ptr, request.len);
+    scene->got_len = stage_raw_receive(fd, scene->got, sizeof scene->got - 1);
+    close(fd);
+    finish(scene);
+}
+
+static void assert_upgraded(const struct scene *scene) {
+    slice got = slice_make(scene->got, scene->got_len);
+    assert_true(slice_starts_with(got, slice_lit("HTTP/1.1 101 ")));
+    assert_true(slice_ends_with(got, slice_lit("\r\n\r\nall is here")));
+    assert_int_equal(scene->early, EARLY_BYTES);
+}
+
+static void test_an_upgraded_stream_gets_what_was_read_and_what_follows(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    scene_play(&scene, act_upgrade);
+    assert_upgraded(&scene);
+}
+
+static void test_so_does_one_over_tls(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    play_tls(&scene, make_early());
+    assert_upgraded(&scene);
 }
 
 int main(void) {
@@ -310,6 +384,8 @@ int main(void) {
         cmocka_unit_test(test_half_a_request_and_the_end_is_a_400),
         cmocka_unit_test(test_an_idle_connection_is_small),
         cmocka_unit_test(test_a_request_over_tls_is_answered),
+        cmocka_unit_test(test_an_upgraded_stream_gets_what_was_read_and_what_follows),
+        cmocka_unit_test(test_so_does_one_over_tls),
     };
     mallopt(M_ARENA_MAX, 1); /* so that one count sees the memory of all threads */
     return cmocka_run_group_tests_name("http/socket", tests, NULL, NULL);

@@ -4,12 +4,16 @@
 #include "io/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* A folder of its own for each case. */
@@ -127,6 +131,44 @@ static void allocate_really_writes_zeros(void **state) {
     struct stat status;
     assert_int_equal(stat(in(place, "a"), &status), 0);
     assert_true((uint64_t)status.st_blocks * 512 >= size);
+    io_file_close(file);
+}
+
+/* Pages of the file that are in memory. */
+static unsigned pages_cached(const char *path, size_t size) {
+    unsigned char resident[256];
+    unsigned count = 0;
+    int fd = open(path, O_RDONLY);
+    void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    assert_true(fd >= 0 && map != MAP_FAILED && size == sizeof resident * 4096);
+    assert_int_equal(mincore(map, size, resident), 0);
+    for (size_t i = 0; i < sizeof resident; i++)
+        count += resident[i] & 1;
+    munmap(map, size);
+    close(fd);
+    return count;
+}
+
+static void what_is_on_disk_leaves_the_cache_and_nothing_else_does(void **state) {
+    struct place *place = *state;
+    struct io_file *file = open_new(place, "a");
+    struct statfs fs;
+    size_t size = 1u << 20, got_size;
+    char got[8];
+    assert_int_equal(io_file_allocate(file, size), 0);
+    assert_int_equal(io_file_sync(file), 0);
+    assert_int_equal(pages_cached(in(place, "a"), size), 256);
+    assert_int_equal(io_file_write(file, "unsynced", 8, 8192), 0);
+    io_file_uncache(file);
+    assert_int_equal(io_file_read(file, got, 8, 8192, &got_size), 0);
+    assert_memory_equal(got, "unsynced", 8);
+    assert_int_equal(io_file_sync(file), 0);
+    io_file_uncache(file);
+    assert_int_equal(statfs(in(place, "a"), &fs), 0);
+    if (fs.f_type != TMPFS_MAGIC) /* which is nothing but cache */
+        assert_int_equal(pages_cached(in(place, "a"), size), 0);
+    assert_int_equal(io_file_read(file, got, 8, 8192, &got_size), 0);
+    assert_memory_equal(got, "unsynced", 8);
     io_file_close(file);
 }
 
@@ -270,6 +312,7 @@ int main(void) {
         case_in_place(what_is_written_is_read),
         case_in_place(flags_decide_what_open_does),
         case_in_place(allocate_really_writes_zeros),
+        case_in_place(what_is_on_disk_leaves_the_cache_and_nothing_else_does),
         case_in_place(a_file_that_may_not_grow_says_so),
         case_in_place(a_lock_is_had_by_one_handle),
         case_in_place(folders_are_made_listed_and_synced),

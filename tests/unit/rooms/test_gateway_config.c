@@ -116,12 +116,13 @@ static void a_token_is_checked_by_one_key(void **state) {
     (void)state;
     assert_refused("gateway: {auth: {a: {jwt: {}}}}\n",
                    "f:1:22: jwt needs exactly one of: jwks_url, jwks_file, public_key, secret\n");
-    assert_refused("gateway: {auth: {a: {jwt: {secret: 0123456789abcdef, algorithms: [RS256, "
-                   "XS1]}}}}\n",
-                   "f:1:22: 'RS256' does not go with this key\n"
-                   "  hint: HS algorithms go with a secret, the others with public keys\n"
-                   "f:1:22: 'XS1' is not an algorithm\n"
-                   "  hint: RS256, PS256, ES256, EdDSA, HS256 and their longer kin\n");
+    assert_refused(
+        "gateway: {auth: {a: {jwt: {secret: 0123456789abcdef0123456789abcdef, algorithms: [RS256, "
+        "XS1]}}}}\n",
+        "f:1:22: 'RS256' does not go with this key\n"
+        "  hint: HS algorithms go with a secret, the others with public keys\n"
+        "f:1:22: 'XS1' is not an algorithm\n"
+        "  hint: RS256, PS256, ES256, EdDSA, HS256 and their longer kin\n");
 }
 
 static void weights_go_with_services(void **state) {

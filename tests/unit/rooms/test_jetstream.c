@@ -137,6 +137,22 @@ static void test_the_last_message_of_a_subject_is_read_from_disk(void **state) {
     office_close(&office);
 }
 
+static void test_a_name_that_is_no_text_is_refused(void **state) {
+    (void)state;
+    struct office office;
+    struct catcher hears;
+    office_open(&office, 1);
+    kit_stream(office.house, "{'name':'A','subjects':['a.>']}");
+    catcher_open(&hears, office.house->bus[0], "r", NULL);
+    ask(office.house->bus[0], "$JS.API.STREAM.CREATE.B\xff", "r", "{\"subjects\":[\"b\"]}");
+    ask(office.house->bus[0], "$JS.API.CONSUMER.CREATE.A.c\xff", "r", "{\"config\":{}}");
+    catcher_wait(office.house, &hears, 2);
+    assert_true(holds(catcher_at(&hears, 0), "\"err_code\":10052"));
+    assert_true(holds(catcher_at(&hears, 1), "\"err_code\":10103"));
+    catcher_close(&hears);
+    office_close(&office);
+}
+
 static void test_calls_under_way_are_answered_when_the_node_stops(void **state) {
     (void)state;
     for (uint64_t us = 0; us < 2000; us += 100) {
@@ -174,6 +190,7 @@ int main(void) {
         cmocka_unit_test(test_a_stored_message_delivered_to_the_api_is_no_request),
         cmocka_unit_test(test_the_last_message_of_a_subject_is_waited_for_while_it_is_written),
         cmocka_unit_test(test_the_last_message_of_a_subject_is_read_from_disk),
+        cmocka_unit_test(test_a_name_that_is_no_text_is_refused),
         cmocka_unit_test(test_calls_under_way_are_answered_when_the_node_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
