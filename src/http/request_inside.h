@@ -62,9 +62,6 @@ void http_request_free(struct http_request *r);
 void http_request_keep_routes(struct http_request *r);
 
 /* reply.c */
-void http_reply_problem_with(struct http_request *r, unsigned status,
-                             const struct http1_field *fields, size_t field_count,
-                             const char *detail);
 /* The answer is complete, as far as it ever will be. */
 void http_reply_finish(struct http_request *r);
 /* Fields that say how a message is framed, which only the server knows. */
