@@ -91,9 +91,20 @@ static struct http_refusal refuse_login(const char *detail) {
     return (struct http_refusal){401, detail};
 }
 
+struct http_refusal http_guard_refusal(int result) {
+    if (result == 0)
+        return let_in;
+    if (result == -ENOMEM)
+        return (struct http_refusal){503, "no memory for the login"};
+    if (result == -EAGAIN)
+        return (struct http_refusal){429, "too many logins at once"};
+    return refuse_login("user or password is wrong");
+}
+
 static struct http_refusal judge_basic(const struct http_guard *guard, slice encoded,
                                        struct http_login_budget *budget, uint64_t now_ns,
-                                       struct arena *arena, slice *ret_user) {
+                                       struct arena *arena, struct http_login *login,
+                                       slice *ret_user) {
     if (!guard->check_user)
         return refuse_login("this listener knows no users, only its token");
     size_t room = base64_decoded_max(encoded.len), len;
@@ -108,13 +119,11 @@ static struct http_refusal judge_basic(const struct http_guard *guard, slice enc
         return refuse_login("the credentials have no password");
     if (!may_ask(budget, now_ns))
         return (struct http_refusal){429, "too many logins a second"};
-    int failed = guard->check_user(guard->owner, user, password);
-    if (failed == -ENOMEM)
-        return (struct http_refusal){503, "no memory for the login"};
-    if (failed)
-        return refuse_login("user or password is wrong");
-    *ret_user = user;
-    return let_in;
+    int result = guard->check_user(guard->owner, user, password, login);
+    login->asked = result == -EINPROGRESS;
+    if (login->asked || result == 0)
+        *ret_user = user;
+    return login->asked ? let_in : http_guard_refusal(result);
 }
 
 /* Takes "SCHEME " off *TEXT. */
@@ -129,7 +138,8 @@ static bool cut_scheme(slice *text, slice scheme) {
 static struct http_refusal judge_login(const struct http_guard *guard,
                                        const struct http1_head *head,
                                        struct http_login_budget *budget, uint64_t now_ns,
-                                       struct arena *arena, slice *ret_user) {
+                                       struct arena *arena, struct http_login *login,
+                                       slice *ret_user) {
     slice text;
     if (!http1_get(head, slice_lit("Authorization"), &text))
         return refuse_login("this call needs credentials: the token of the node, or a user");
@@ -140,14 +150,15 @@ static struct http_refusal judge_login(const struct http_guard *guard,
         return let_in;
     }
     if (cut_scheme(&text, slice_lit("Basic")))
-        return judge_basic(guard, text, budget, now_ns, arena, ret_user);
+        return judge_basic(guard, text, budget, now_ns, arena, login, ret_user);
     return refuse_login("the credentials are neither Bearer nor Basic");
 }
 
 struct http_refusal http_guard_judge(const struct http_guard *guard, const struct http1_head *head,
                                      bool is_tls, bool without_login,
                                      struct http_login_budget *budget, uint64_t now_ns,
-                                     struct arena *arena, slice *ret_user) {
+                                     struct arena *arena, struct http_login *login,
+                                     slice *ret_user) {
     *ret_user = (slice){0};
     if (!host_is_ours(guard, head->authority))
         return (struct http_refusal){403, "Host is neither an address, localhost nor a name "
@@ -157,5 +168,5 @@ struct http_refusal http_guard_judge(const struct http_guard *guard, const struc
         return (struct http_refusal){403, "a page of another origin may not change anything here"};
     if (without_login || (reading && !guard->reading_too))
         return let_in;
-    return judge_login(guard, head, budget, now_ns, arena, ret_user);
+    return judge_login(guard, head, budget, now_ns, arena, login, ret_user);
 }

@@ -11,8 +11,10 @@
  *     credentials   on changing methods, with `reading_too` on all: `Authorization: Bearer TOKEN`,
  *                   or Basic with a user that `check_user` knows; else 401
  *
- * The token is compared in constant time. Users may cost tens of milliseconds (bcrypt), so at most
- * HTTP_LOGINS_PER_SECOND are asked about a second and loop, then 429.
+ * The token is compared in constant time. Users are guessed at, so at most HTTP_LOGINS_PER_SECOND
+ * are asked about a second and loop, then 429. A user may cost tens of milliseconds (bcrypt): then
+ * check_user answers later, from wherever it has that computed, and the request waits; its body is
+ * read meanwhile, its handler not called.
  *
  * A guard is immutable, shared by all loops, and outlives its server. What changes in its place is
  * behind check_user, which runs on the connection's loop.
@@ -27,11 +29,22 @@
 
 #define HTTP_LOGINS_PER_SECOND 20u
 
+/* A user who is being asked about; a part of the request. */
+struct http_login {
+    bool asked;     /* the guard's owner holds it */
+    bool waited_on; /* nothing is left to do but to wait for the word */
+    int result;     /* the word, as check_user's */
+};
+/* The word about LOGIN, on the request's loop, not from inside check_user. */
+void http_login_decide(struct http_login *login, int result);
+
 struct http_guard {
     const char *const *hosts; /* NULL-terminated, without ports; NULL: none */
     slice token;              /* empty: no token lets anybody in */
-    /* 0, -EACCES, or -ENOMEM. NULL: there are no users. */
-    int (*check_user)(void *owner, slice user, slice password);
+    /* 0, -EACCES, -EAGAIN (too many at once), or -ENOMEM; -EINPROGRESS: http_login_decide follows,
+       unless forget_user comes first. NULL: there are no users. */
+    int (*check_user)(void *owner, slice user, slice password, struct http_login *login);
+    void (*forget_user)(void *owner, struct http_login *login); /* NULL: it never answers later */
     void *owner;
     bool reading_too; /* off loopback: reading wants credentials, too */
 };
@@ -47,10 +60,13 @@ struct http_refusal {
     const char *detail;
 };
 /* Judges a request from its head. WITHOUT_LOGIN: the route asks for no credentials. *RET_USER
-   points into ARENA or is empty. */
+   points into ARENA or is empty. LOGIN->asked afterwards: let in as far as is known yet. */
 struct http_refusal http_guard_judge(const struct http_guard *guard, const struct http1_head *head,
                                      bool is_tls, bool without_login,
                                      struct http_login_budget *budget, uint64_t now_ns,
-                                     struct arena *arena, slice *ret_user);
+                                     struct arena *arena, struct http_login *login,
+                                     slice *ret_user);
+/* What a user is told after RESULT, the word of check_user; status 0 where he is let in. */
+struct http_refusal http_guard_refusal(int result);
 
 #endif

@@ -81,9 +81,9 @@ static struct http_refusal judge(struct http_request *r, const struct http1_head
         http_routes_find(r->routes, &asked, &r->match);
     const struct http_route *route = r->match.route;
     if (server->guard) {
-        struct http_refusal refusal =
-            http_guard_judge(server->guard, head, r->connection->tls, route && route->without_login,
-                             &shard->logins, io_loop_now_ns(shard->loop), &r->arena, &r->user);
+        struct http_refusal refusal = http_guard_judge(
+            server->guard, head, r->connection->tls, route && route->without_login, &shard->logins,
+            io_loop_now_ns(shard->loop), &r->arena, &r->login, &r->user);
         if (refusal.status)
             return refusal;
     }
@@ -104,11 +104,41 @@ static void read_on_behind(struct http_connection *c, const struct http_request 
     c->reading = r->keep_alive ? HTTP_READ_IDLE : HTTP_READ_DONE;
 }
 
-/* R may be answered and still stands, since we are busy. */
+/* --- the handler, once it is known who asks -----------------------------------------------------
+ */
+
+/* Calls R's handler, or refuses it, when it is known who asks; until then R waits, as if a handler
+   had put it off. It may be answered and still stands, since we are busy. */
 static void call_handler(struct http_request *r) {
+    if (r->login.asked) {
+        r->login.waited_on = true;
+        r->state = REQUEST_LATER;
+        return;
+    }
+    struct http_refusal refusal = http_guard_refusal(r->login.result);
+    if (!refusal.status)
+        refusal = r->refusal_behind;
     r->state = REQUEST_CALLED;
+    if (refusal.status) {
+        refuse_request(r, refusal);
+        return;
+    }
     r->match.route->handle(r->match.route->owner, r);
     check(r->state != REQUEST_CALLED); /* answered, or http_request_later */
+}
+
+void http_login_decide(struct http_login *login, int result) {
+    struct http_request *r = container_of(login, struct http_request, login);
+    struct http_connection *c = r->connection;
+    check(login->asked && !c->busy);
+    login->asked = false;
+    login->result = result;
+    if (!login->waited_on || r->state != REQUEST_LATER)
+        return;     /* the body is not whole yet, or it has been refused meanwhile */
+    c->busy = true; /* what comes of it waits for the feed */
+    call_handler(r);
+    c->busy = false;
+    http_connection_feed(c, (slice){0});
 }
 
 /* The body of a route that streams has come to its end, or there is none; told once. */
@@ -178,8 +208,8 @@ static void begin_request(struct http_connection *c, const struct http1_head *he
     if (head->framing != HTTP1_NO_BODY)
         r->keep_alive = false;
     read_on_behind(c, r);
-    r->state = REQUEST_CALLED;
-    refuse_request(r, refusal);
+    r->refusal_behind = refusal; /* who may not ask is told only that */
+    call_handler(r);
 }
 
 /* --- input -------------------------------------------------------------------------------------

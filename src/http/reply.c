@@ -19,6 +19,7 @@
 #include "base/number.h"
 #include "wire/http1_write.h"
 #include "wire/json_write.h"
+#include "wire/put.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,10 +92,20 @@ static int write_fields(struct buf *b, const struct http1_field *fields, size_t 
     return failed ? failed : http1_write_end(b);
 }
 
+static int write_length(struct buf *b, uint64_t length) {
+    slice name = slice_lit("Content-Length: ");
+    int failed = buf_reserve(b, name.len + PUT_U64_ROOM + 2);
+    if (failed)
+        return failed;
+    char *end = put_crlf(put_u64(put_bytes(b->ptr + b->len, name), length));
+    b->len = (size_t)(end - b->ptr);
+    return 0;
+}
+
 static int write_framing(const struct http_request *r, struct buf *b, const uint64_t *length) {
     int failed = 0;
     if (length)
-        failed = http1_write_field_u64(b, slice_lit("Content-Length"), *length);
+        failed = write_length(b, *length);
     else if (r->chunked)
         failed = buf_append(b, slice_lit("Transfer-Encoding: chunked" CRLF));
     if (!failed && r->closes)

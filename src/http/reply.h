@@ -40,6 +40,10 @@ void http_reply_json(struct http_request *request, unsigned status, slice json);
 /* RFC 9457: {"type":"about:blank","title":"Not Found","status":404,"detail":"..."}. */
 void http_reply_problem(struct http_request *request, unsigned status, const char *format, ...)
     printf_like(3, 4);
+/* The same with more fields: "Retry-After", "Allow". */
+void http_reply_problem_with(struct http_request *request, unsigned status,
+                             const struct http1_field *fields, size_t field_count,
+                             const char *detail);
 
 /* 1xx before the answer (103 Early Hints; 100 is the server's own). Left out where it is not the
    request's turn, where the answer is begun, and for HTTP/1.0. */

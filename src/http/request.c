@@ -61,6 +61,8 @@ struct http_request *http_request_new(struct http_connection *c) {
 void http_request_free(struct http_request *r) {
     struct http_connection *c = r->connection;
     struct http_shard *shard = c->shard;
+    if (r->login.asked)
+        shard->server->guard->forget_user(shard->server->guard->owner, &r->login);
     list_remove(&r->node);
     c->in_flight--;
     c->waiting_bytes -= r->out.len;

@@ -33,7 +33,9 @@ struct http_request {
     void *self;
     uint64_t length_left; /* has_length: of the streamed answer's body */
     unsigned refusal;     /* during on_gone: the status, where it is not the client that went */
-    bool counted;         /* holds a count of its routes, since the loop has others by now */
+    struct http_login login;
+    struct http_refusal refusal_behind; /* what an allowed one is told; 0: the handler is called */
+    bool counted; /* holds a count of its routes, since the loop has others by now */
     bool has_body, head_only, http_1_0, keep_alive, wants_continue;
     bool streams, paused, end_told; /* the route's kind; its body's parts are not wanted; told */
     bool begun, wants_room;         /* streamed answer */
@@ -60,9 +62,6 @@ void http_request_free(struct http_request *r);
 void http_request_keep_routes(struct http_request *r);
 
 /* reply.c */
-void http_reply_problem_with(struct http_request *r, unsigned status,
-                             const struct http1_field *fields, size_t field_count,
-                             const char *detail);
 /* The answer is complete, as far as it ever will be. */
 void http_reply_finish(struct http_request *r);
 /* Fields that say how a message is framed, which only the server knows. */

@@ -21,19 +21,9 @@ struct admin {
     struct node *node;
     struct http_server *server;
     struct http_guard guard;
+    struct admin_logins *logins;
     char token[TOKEN_BYTES * 2 + 1];
 };
-
-static int check_user(void *owner, slice user, slice password) {
-    struct node *node = owner;
-    struct auth_login login = {.user = user, .password = password};
-    struct principal *principal;
-    int failed =
-        auth_required(node->room.auth) ? auth_check(node->room.auth, &login, &principal) : -EACCES;
-    if (!failed)
-        principal_unref(principal);
-    return failed;
-}
 
 static void write_status(struct node *node, struct json_writer *w) {
     struct io_usage usage = io_usage_now();
@@ -123,6 +113,8 @@ int admin_open(struct node *node, struct error *ret_error) {
     int failed = http_routes_create(&node->room.admin);
     if (!failed)
         failed = add_routes(node);
+    if (!failed)
+        failed = admin_logins_open(node, &admin->logins);
     if (failed)
         return error_set(ret_error, failed, "no memory for the admin listener");
     return make_token(admin, ret_error);
@@ -148,8 +140,9 @@ int admin_listen(struct node *node, struct error *ret_error) {
     bool local = config_is_loopback(node->config->listen.admin.address);
     admin->guard = (struct http_guard){
         .token = slice_str(admin->token),
-        .check_user = check_user,
-        .owner = node,
+        .check_user = admin_check_user,
+        .forget_user = admin_forget_user,
+        .owner = admin->logins,
         .reading_too = !local,
     };
     struct io_tls *tls = NULL;
@@ -199,6 +192,7 @@ void admin_close(struct node *node) {
     if (!node->admin)
         return;
     http_server_free(node->admin->server);
+    admin_logins_free(node->admin->logins); /* behind the server, whose requests it may know */
     node->room.admin = http_routes_unref(node->room.admin);
     node->admin = mem_free(node->admin);
 }

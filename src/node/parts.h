@@ -76,4 +76,11 @@ must_use int admin_renew(struct node *node, struct error *ret_error);
 void admin_stop(struct node *node);  /* on loop 0 */
 void admin_close(struct node *node); /* after the loops */
 
+/* admin_login.c: the admin listener's users, as its guard asks for them (http/guard.h). */
+struct admin_logins;
+must_use int admin_logins_open(struct node *node, struct admin_logins **ret_logins);
+int admin_check_user(void *logins, slice user, slice password, struct http_login *login);
+void admin_forget_user(void *logins, struct http_login *login);
+struct admin_logins *admin_logins_free(struct admin_logins *logins); /* after the loops; NULL: ok */
+
 #endif

@@ -32,7 +32,23 @@ bool http1_is_token_byte(char c) {
     return token_bytes[(unsigned char)c];
 }
 
+/* Whether the eight bytes are letters and dashes, as in most names. */
+static bool is_usual(const char *at) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    const uint64_t lower = word | ones * 0x20; /* '-' stays what it is */
+    const uint64_t letters = (lower + ones * (0x80 - 'a')) & ~(lower + ones * (0x7f - 'z'));
+    const uint64_t dashes = ~((word ^ ones * '-') + ones * 0x7f);
+    return ((letters | dashes) & ~word & tops) == tops;
+}
+
 bool http1_is_token(slice s) {
+    bool usual = s.len >= 8;
+    for (size_t i = 0; usual && i + 8 <= s.len; i += 8)
+        usual = is_usual(s.ptr + i);
+    if (usual && is_usual(s.ptr + s.len - 8))
+        return true;
     for (size_t i = 0; i < s.len; i++) {
         if (!token_bytes[(unsigned char)s.ptr[i]])
             return false;

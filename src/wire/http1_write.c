@@ -1,9 +1,9 @@
 /*
  * http1_write.c - heads and chunks, checked before a byte of them is written.
  *
- * Every writer first judges its arguments, then reserves room for all it will write, then puts
- * it: so it fails with nothing appended, or not at all. What it judges is only what could end a
- * line early; whether the message makes sense is the caller's knowledge.
+ * Every writer reserves room for all it will write, judges its arguments, then puts them: so it
+ * fails with nothing appended, or not at all. What it judges is only what could end a line early;
+ * whether the message makes sense is the caller's knowledge.
  */
 #include "wire/http1_write.h"
 #include "wire/http1_fields.h"
@@ -11,79 +11,90 @@
 
 #include <errno.h>
 
-static const struct {
-    uint16_t status;
-    const char *reason;
-} reasons[] = {
-    {100, "Continue"},
-    {101, "Switching Protocols"},
-    {103, "Early Hints"},
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {203, "Non-Authoritative Information"},
-    {204, "No Content"},
-    {205, "Reset Content"},
-    {206, "Partial Content"},
-    {207, "Multi-Status"},
-    {300, "Multiple Choices"},
-    {301, "Moved Permanently"},
-    {302, "Found"},
-    {303, "See Other"},
-    {304, "Not Modified"},
-    {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {402, "Payment Required"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
-    {407, "Proxy Authentication Required"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {410, "Gone"},
-    {411, "Length Required"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {416, "Range Not Satisfiable"},
-    {417, "Expectation Failed"},
-    {421, "Misdirected Request"},
-    {422, "Unprocessable Content"},
-    {425, "Too Early"},
-    {426, "Upgrade Required"},
-    {428, "Precondition Required"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {451, "Unavailable For Legal Reasons"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-    {505, "HTTP Version Not Supported"},
-    {507, "Insufficient Storage"},
-    {511, "Network Authentication Required"},
+static const char *const reasons[] = {
+    [100] = "Continue",
+    [101] = "Switching Protocols",
+    [103] = "Early Hints",
+    [200] = "OK",
+    [201] = "Created",
+    [202] = "Accepted",
+    [203] = "Non-Authoritative Information",
+    [204] = "No Content",
+    [205] = "Reset Content",
+    [206] = "Partial Content",
+    [207] = "Multi-Status",
+    [300] = "Multiple Choices",
+    [301] = "Moved Permanently",
+    [302] = "Found",
+    [303] = "See Other",
+    [304] = "Not Modified",
+    [307] = "Temporary Redirect",
+    [308] = "Permanent Redirect",
+    [400] = "Bad Request",
+    [401] = "Unauthorized",
+    [402] = "Payment Required",
+    [403] = "Forbidden",
+    [404] = "Not Found",
+    [405] = "Method Not Allowed",
+    [406] = "Not Acceptable",
+    [407] = "Proxy Authentication Required",
+    [408] = "Request Timeout",
+    [409] = "Conflict",
+    [410] = "Gone",
+    [411] = "Length Required",
+    [412] = "Precondition Failed",
+    [413] = "Content Too Large",
+    [414] = "URI Too Long",
+    [415] = "Unsupported Media Type",
+    [416] = "Range Not Satisfiable",
+    [417] = "Expectation Failed",
+    [421] = "Misdirected Request",
+    [422] = "Unprocessable Content",
+    [425] = "Too Early",
+    [426] = "Upgrade Required",
+    [428] = "Precondition Required",
+    [429] = "Too Many Requests",
+    [431] = "Request Header Fields Too Large",
+    [451] = "Unavailable For Legal Reasons",
+    [500] = "Internal Server Error",
+    [501] = "Not Implemented",
+    [502] = "Bad Gateway",
+    [503] = "Service Unavailable",
+    [504] = "Gateway Timeout",
+    [505] = "HTTP Version Not Supported",
+    [507] = "Insufficient Storage",
+    [511] = "Network Authentication Required",
 };
 
 const char *http1_reason(unsigned status) {
-    for (size_t i = 0; i < array_count(reasons); i++) {
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    }
-    return "";
+    const char *reason = status < array_count(reasons) ? reasons[status] : NULL;
+    return reason ? reason : "";
+}
+
+static bool is_line_byte(char c) {
+    return ((unsigned char)c >= ' ' && c != 0x7f) || c == '\t';
+}
+
+/* Whether one of the eight bytes may be a control byte: none is missed, and only neighbours of one
+   are suspected for nothing. */
+static bool may_hold_control(const char *at) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word, del;
+    memcpy(&word, at, sizeof word);
+    del = word ^ ones * 0x7f;
+    return (((word - ones * ' ') & ~word) | ((del - ones) & ~del)) & tops;
 }
 
 /* What may stand in a value or reason: anything but control bytes other than tab. */
 static bool is_line_text(slice text) {
-    for (size_t i = 0; i < text.len; i++) {
-        const unsigned char c = (unsigned char)text.ptr[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f)
+    bool clean = text.len >= 8;
+    for (size_t i = 0; clean && i + 8 <= text.len; i += 8)
+        clean = !may_hold_control(text.ptr + i);
+    if (clean && !may_hold_control(text.ptr + text.len - 8))
+        return true;
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_line_byte(text.ptr[i]))
             return false;
-    }
     return true;
 }
 
@@ -122,16 +133,44 @@ int http1_write_status(struct buf *b, unsigned status, slice reason) {
     return write_parts(b, slice_str(line), reason, slice_lit("\r\n"), (slice){NULL, 0});
 }
 
-int http1_write_request(struct buf *b, slice method, slice target) {
+char *http1_put_request(char *out, slice method, slice target) {
     if (!http1_is_token(method) || !is_target_text(target))
+        return NULL;
+    out = put_bytes(out, method);
+    *out++ = ' ';
+    out = put_bytes(out, target);
+    return put_bytes(out, slice_lit(" HTTP/1.1\r\n"));
+}
+
+char *http1_put_field(char *out, slice name, slice value) {
+    if (!http1_is_token(name) || !is_line_text(value))
+        return NULL;
+    out = put_bytes(out, name);
+    out = put_bytes(out, slice_lit(": "));
+    out = put_bytes(out, value);
+    return put_crlf(out);
+}
+
+int http1_write_request(struct buf *b, slice method, slice target) {
+    int r = buf_reserve(b, method.len + target.len + HTTP1_REQUEST_ROOM);
+    if (r < 0)
+        return r;
+    const char *end = http1_put_request(b->ptr + b->len, method, target);
+    if (!end)
         return -EINVAL;
-    return write_parts(b, method, slice_lit(" "), target, slice_lit(" HTTP/1.1\r\n"));
+    b->len = (size_t)(end - b->ptr);
+    return 0;
 }
 
 int http1_write_field(struct buf *b, slice name, slice value) {
-    if (!http1_is_token(name) || !is_line_text(value))
+    int r = buf_reserve(b, name.len + value.len + HTTP1_FIELD_ROOM);
+    if (r < 0)
+        return r;
+    const char *end = http1_put_field(b->ptr + b->len, name, value);
+    if (!end)
         return -EINVAL;
-    return write_parts(b, name, slice_lit(": "), value, slice_lit("\r\n"));
+    b->len = (size_t)(end - b->ptr);
+    return 0;
 }
 
 int http1_write_field_u64(struct buf *b, slice name, uint64_t value) {

@@ -206,9 +206,28 @@ static bool is_trap(slice segment) {
            slice_starts_with(segment, slice_lit(".;"));
 }
 
+/* Most paths are in their one form already: no escape, no segment that is empty or begins with a
+   dot, no byte that could be a trap. */
+static bool is_normal(slice path) {
+    char before = 'a';
+    for (size_t i = 0; i < path.len; i++) {
+        const char c = path.ptr[i];
+        if (!(is_letter(c) || is_digit(c) || c == '-' || c == '_') &&
+            (before == '/' || (c != '/' && c != '.')))
+            return false;
+        before = c;
+    }
+    return true;
+}
+
 int url_path_normalize(slice path, char *out, size_t *ret_len) {
     if (path.len == 0 || path.ptr[0] != '/')
         return -EINVAL;
+    if (is_normal(path)) {
+        memmove(out, path.ptr, path.len);
+        *ret_len = path.len;
+        return 0;
+    }
     size_t len = 0;    /* what is done is "/a/b", a slash before each segment */
     bool open = false; /* the path ends in a slash */
     bool after_empty = false;

@@ -102,19 +102,17 @@ enum websocket_refusal websocket_judge(slice method, slice upgrade,
     return WEBSOCKET_REFUSED_NONE;
 }
 
-bool websocket_choose_protocol(const struct http1_field *fields, size_t count, const slice *ours,
-                               size_t ours_count, slice *ret_protocol) {
+ptrdiff_t websocket_choose_protocol(const struct http1_field *fields, size_t count,
+                                    const slice *ours, size_t ours_count) {
     struct protocols walk = {.fields = fields, .left = count};
     slice protocol;
     while (next_protocol(&walk, &protocol)) {
         for (size_t i = 0; i < ours_count; i++) {
-            if (slice_equal(protocol, ours[i])) {
-                *ret_protocol = ours[i];
-                return true;
-            }
+            if (slice_equal(protocol, ours[i]))
+                return (ptrdiff_t)i;
         }
     }
-    return false;
+    return -1;
 }
 
 void websocket_accept_source(slice key, char out[WEBSOCKET_ACCEPT_SOURCE_LEN]) {

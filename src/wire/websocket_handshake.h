@@ -59,11 +59,11 @@ must_use enum websocket_refusal websocket_judge(slice method, slice upgrade,
                                                 const struct http1_field *fields, size_t count,
                                                 slice *ret_key);
 
-/* The first protocol of the client's list, which is in its order of preference, that is among OURS;
-   *ret_protocol is of OURS. False: none is, and the answer goes without the field. Letters count
+/* The index in OURS of the first protocol of the client's list, which is in its order of
+   preference, that is among them. -1: none is, and the answer goes without the field. Letters count
    with their case. */
-bool websocket_choose_protocol(const struct http1_field *fields, size_t count, const slice *ours,
-                               size_t ours_count, slice *ret_protocol);
+ptrdiff_t websocket_choose_protocol(const struct http1_field *fields, size_t count,
+                                    const slice *ours, size_t ours_count);
 
 /* KEY as websocket_judge gave it. */
 void websocket_accept_source(slice key, char out[WEBSOCKET_ACCEPT_SOURCE_LEN]);

@@ -252,19 +252,53 @@ onNonet('monitoring: who may ask', {}, (it) => {
   });
 });
 
+// bcrypt of "brisk", cost 10, and of "slow", cost 13: more than half a second of work.
+const BRISK = '$2b$10$KBCwKxOzLha2MUDgW0PjXeg6X.Xw8NO1zzzj7VBxNV9nyKfGvTa4u';
+const SLOW = '$2b$13$KBCwKxOzLha2MUDgW0PjXe7Y.V131etGSV8C4Xfghjwt5gPLpNRYy';
+
 onNonet(
   'monitoring: with users',
   {
-    config: 'auth: {users: [{user: ann, password: secret, publish: {allow: ["a.>"]}}]}\n',
+    config: `
+auth:
+  users:
+    - {user: ann, password: secret, publish: {allow: ["a.>"]}}
+    - {user: tim, password: "${BRISK}"}
+    - {user: sam, password: "${SLOW}"}
+`,
   },
   (it) => {
+    const basic = (server, text) => ({
+      host: new URL(server.admin).host,
+      authorization: `Basic ${Buffer.from(text).toString('base64')}`,
+    });
+    const reload = (server, text) => bare(server, 'POST', '/v1/reload', basic(server, text));
+
     it('a user may change, a wrong password may not', async (t, server) => {
-      const basic = (text) => ({
-        host: new URL(server.admin).host,
-        authorization: `Basic ${Buffer.from(text).toString('base64')}`,
+      assert.equal(await reload(server, 'ann:wrong'), 401);
+      assert.equal(await reload(server, 'ann:secret'), 204);
+      assert.equal(await reload(server, 'tim:wrong'), 401);
+      assert.equal(await reload(server, 'tim:brisk'), 204);
+    });
+
+    it('while a hash is computed everybody else is served', async (t, server) => {
+      let judged = 0;
+      const guesses = Array.from({ length: 3 }, async () => {
+        assert.equal(await reload(server, 'sam:guess'), 401);
+        judged += 1;
       });
-      assert.equal(await bare(server, 'POST', '/v1/reload', basic('ann:wrong')), 401);
-      assert.equal(await bare(server, 'POST', '/v1/reload', basic('ann:secret')), 204);
+      const nc = await server.connect(t, { user: 'ann', pass: 'secret' });
+      for (let i = 0; i < 20; i++) {
+        await nc.flush();
+        assert.equal(await bare(server, 'GET', '/healthz', basic(server, ':')), 200);
+      }
+      assert.ok(judged < 3, 'twenty rounds took longer than three hashes');
+      await Promise.all(guesses);
+    });
+
+    it('more than a few such logins at once are told to come again', async (t, server) => {
+      const all = await Promise.all(Array.from({ length: 18 }, () => reload(server, 'tim:guess')));
+      assert.ok(all.includes(429) && all.every((status) => [401, 429].includes(status)), `${all}`);
     });
 
     it('rights hold for system requests, too, and /connz tells who is there', async (t, server) => {

@@ -7,8 +7,9 @@
 
 static unsigned asked; /* how often check_user was called */
 
-static int check_user(void *owner, slice user, slice password) {
+static int check_user(void *owner, slice user, slice password, struct http_login *login) {
     (void)owner;
+    (void)login;
     asked++;
     bool known = slice_equal(user, slice_lit("ann")) && slice_equal(password, slice_lit("s:ecret"));
     return known ? 0 : -EACCES;
@@ -164,6 +165,139 @@ static void test_logins_a_second_are_bounded(void **state) {
     desk_close(desk);
 }
 
+/* --- users who are judged later ------------------------------------------------------------------
+ */
+
+#define LATER_MAX 8u
+
+struct judge {
+    struct http_login *asked[LATER_MAX];
+    unsigned count, forgotten;
+};
+
+static int check_later(void *owner, slice user, slice password, struct http_login *login) {
+    struct judge *judge = owner;
+    (void)user;
+    (void)password;
+    if (judge->count == LATER_MAX)
+        return -EAGAIN;
+    judge->asked[judge->count++] = login;
+    return -EINPROGRESS;
+}
+
+static void forget(void *owner, struct http_login *login) {
+    struct judge *judge = owner;
+    unsigned found = 0;
+    for (unsigned i = 0; i < judge->count; i++) {
+        if (judge->asked[i] != login)
+            continue;
+        judge->asked[i] = NULL;
+        found++;
+    }
+    assert_int_equal(found, 1);
+    judge->forgotten++;
+}
+
+/* The word about the INDEX-th who was asked about. */
+static void decide(struct desk *desk, struct judge *judge, unsigned index, int result) {
+    struct http_login *login = judge->asked[index];
+    assert_true(index < judge->count && login != NULL);
+    judge->asked[index] = NULL;
+    http_login_decide(login, result);
+    desk_run(desk, SIM_SECOND);
+}
+
+static struct desk *desk_of_judge(struct judge *judge) {
+    static struct http_guard later;
+    struct http_server_options options = {.guard = &later};
+    *judge = (struct judge){0};
+    later = (struct http_guard){
+        .check_user = check_later, .forget_user = forget, .owner = judge, .reading_too = true};
+    return desk_open(1, &options);
+}
+
+#define ANN LOCAL "Authorization: Basic YW5uOnM6ZWNyZXQ=\r\n"
+
+static void test_a_request_waits_for_the_word_about_its_user(void **state) {
+    (void)state;
+    struct judge judge;
+    struct desk *desk = desk_of_judge(&judge);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, "GET /hello HTTP/1.1\r\n" ANN "\r\n"
+                     "POST /echo HTTP/1.1\r\n" ANN "Content-Length: 4\r\n\r\nbo");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(judge.count, 2);
+    assert_int_equal(desk->calls, 0);
+    decide(desk, &judge, 1, 0); /* before the body is whole, and before the first one's */
+    assert_int_equal(desk->calls, 0);
+    stranger_says(s, "dy");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(desk->calls, 1);
+    assert_int_equal(s->got.len, 0); /* answers keep their order */
+    decide(desk, &judge, 0, 0);
+    assert_int_equal(desk->calls, 2);
+    assert_int_equal(answers(s, "200"), 2);
+    assert_true(got_contains(s, "hello") && got_contains(s, "body"));
+    desk_close(desk);
+    assert_int_equal(judge.forgotten, 0);
+}
+
+static void test_who_is_refused_later_hears_of_nothing_else(void **state) {
+    (void)state;
+    struct judge judge;
+    struct desk *desk = desk_of_judge(&judge);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, "GET /hello HTTP/1.1\r\n" ANN "\r\n"
+                     "GET /nothing HTTP/1.1\r\n" ANN "\r\n"
+                     "GET /nothing HTTP/1.1\r\n" ANN "\r\n"
+                     "POST /echo HTTP/1.1\r\n" ANN "Content-Length: 4\r\n\r\nbody");
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(judge.count, 4);
+    assert_int_equal(s->got.len, 0);
+    decide(desk, &judge, 0, -EACCES);
+    assert_int_equal(answers(s, "401"), 1);
+    assert_true(got_contains(s, "\r\nWWW-Authenticate: Bearer realm=\"nonet\""));
+    decide(desk, &judge, 1, -EACCES);
+    assert_int_equal(answers(s, "401"), 2);
+    decide(desk, &judge, 2, 0);
+    assert_int_equal(answers(s, "404"), 1);
+    decide(desk, &judge, 3, -ENOMEM);
+    assert_int_equal(answers(s, "503"), 1);
+    assert_int_equal(desk->calls, 0);
+    stranger_says(s, "GET /hello HTTP/1.1\r\n" ANN "\r\n"); /* the connection goes on */
+    desk_run(desk, SIM_SECOND);
+    decide(desk, &judge, 4, 0);
+    assert_int_equal(answers(s, "200"), 1);
+    desk_close(desk);
+}
+
+static void test_a_user_who_goes_away_is_forgotten(void **state) {
+    (void)state;
+    struct judge judge;
+    struct desk *desk = desk_of_judge(&judge);
+    struct stranger *gone = desk_stranger(desk), *stays = desk_stranger(desk);
+    stranger_says(gone, "GET /hello HTTP/1.1\r\n" ANN "\r\n"
+                        "POST /echo HTTP/1.1\r\n" ANN "Content-Length: 4\r\n\r\nbo");
+    stranger_says(stays, "POST /echo HTTP/1.1\r\n" ANN "Transfer-Encoding: chunked\r\n\r\n");
+    desk_run(desk, SIM_SECOND);
+    stranger_leaves(gone);
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(judge.forgotten, 2);
+    stranger_says(stays, "what is this?\r\n"); /* refused while the word is out */
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(stays, "400"), 1);
+    assert_int_equal(judge.forgotten, 3);
+    for (unsigned i = 0; i < LATER_MAX; i++) {
+        struct stranger *s = desk_stranger(desk);
+        stranger_says(s, "GET /hello HTTP/1.1\r\n" ANN "\r\n");
+        desk_run(desk, SIM_SECOND);
+        assert_int_equal(answers(s, "429"), i + 3 >= LATER_MAX);
+    }
+    assert_int_equal(desk->calls, 0);
+    desk_close(desk); /* with five who still wait */
+    assert_int_equal(judge.forgotten, LATER_MAX);
+}
+
 /* A stranger learns nothing of the paths there are. */
 static void test_the_guard_speaks_before_the_routes(void **state) {
     (void)state;
@@ -186,6 +320,9 @@ int main(void) {
         cmocka_unit_test(test_without_a_token_and_users_nobody_changes_anything),
         cmocka_unit_test(test_off_loopback_reading_needs_credentials_too),
         cmocka_unit_test(test_logins_a_second_are_bounded),
+        cmocka_unit_test(test_a_request_waits_for_the_word_about_its_user),
+        cmocka_unit_test(test_who_is_refused_later_hears_of_nothing_else),
+        cmocka_unit_test(test_a_user_who_goes_away_is_forgotten),
         cmocka_unit_test(test_the_guard_speaks_before_the_routes),
     };
     return cmocka_run_group_tests_name("http/guard", tests, NULL, NULL);

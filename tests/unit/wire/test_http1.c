@@ -269,6 +269,25 @@ static void a_refused_write_leaves_the_buffer_as_it_was(void **state) {
     assert_int_equal(empty.len, 0);
 }
 
+/* Names and values are judged eight bytes at a time where they are usual. */
+static void every_byte_is_judged_wherever_it_stands(void **state) {
+    (void)state;
+    char text[26];
+    struct buf b = buf_make(4096);
+    for (size_t len = 1; len <= sizeof text; len++)
+        for (size_t at = 0; at < len; at++)
+            for (unsigned c = 0; c < 256; c++) {
+                memset(text, 'a', sizeof text);
+                text[at] = (char)c;
+                bool tells = (c >= ' ' && c != 0x7f) || c == '\t';
+                slice s = slice_make(text, len);
+                assert_int_equal(http1_is_token(s), http1_is_token_byte((char)c));
+                assert_int_equal(http1_write_field(&b, slice_lit("X"), s), tells ? 0 : -EINVAL);
+                buf_clear(&b);
+            }
+    buf_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_consumed_before_the_head_is_whole),
@@ -286,6 +305,7 @@ int main(void) {
         cmocka_unit_test(a_body_that_failed_stays_failed),
         cmocka_unit_test(a_head_and_chunks_are_written),
         cmocka_unit_test(what_would_become_another_line_is_not_written),
+        cmocka_unit_test(every_byte_is_judged_wherever_it_stands),
         cmocka_unit_test(chunk_heads_of_all_sizes),
         cmocka_unit_test(a_refused_write_leaves_the_buffer_as_it_was),
     };

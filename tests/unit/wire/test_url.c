@@ -163,6 +163,27 @@ static void paths_that_are_traps(void **state) {
     assert_int_equal(len, 77);
 }
 
+/* All short paths of the bytes that matter, with and without an escape that changes nothing. */
+static void paths_without_an_escape_mean_the_same(void **state) {
+    (void)state;
+    static const char bytes[] = "/.a;";
+    char plain[16], escaped[16], out[2][16];
+    for (unsigned length = 0; length <= 6; length++)
+        for (unsigned number = 0; number < 1u << (2 * length); number++) {
+            for (unsigned i = 0; i < length; i++)
+                plain[1 + i] = escaped[1 + i] = bytes[number >> (2 * i) & 3];
+            plain[0] = escaped[0] = '/';
+            plain[1 + length] = 'a';
+            memcpy(escaped + 1 + length, "%61", 3);
+            size_t len[2] = {0, 0};
+            int failed = url_path_normalize(slice_make(plain, length + 2), out[0], &len[0]);
+            assert_int_equal(url_path_normalize(slice_make(escaped, length + 4), out[1], &len[1]),
+                             failed);
+            assert_int_equal(len[0], len[1]);
+            assert_memory_equal(out[0], out[1], len[0]);
+        }
+}
+
 static void queries_pair_by_pair(void **state) {
     (void)state;
     slice key, value, query = slice_lit("a=1&&b&c=&=d&e=f=g");
@@ -198,6 +219,7 @@ int main(void) {
         cmocka_unit_test(escapes),
         cmocka_unit_test(paths_have_one_form),
         cmocka_unit_test(paths_that_are_traps),
+        cmocka_unit_test(paths_without_an_escape_mean_the_same),
         cmocka_unit_test(queries_pair_by_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
