@@ -36,7 +36,8 @@ static int end(void **state) {
 
 static struct bucket_ask ask(uint64_t limit, uint64_t who, uint64_t count, uint64_t period_ns,
                              uint64_t burst) {
-    return (struct bucket_ask){.key = {limit, {who, 0}}, .rate = {count, period_ns}, .burst = burst};
+    return (struct bucket_ask){
+        .key = {limit, {who, 0}}, .rate = {count, period_ns}, .burst = burst};
 }
 
 /* Takes one; is it let in? */
@@ -168,7 +169,8 @@ static void where_none_is_full_the_longest_unused_one_goes(void **state) {
     open_with(10);
     for (uint64_t who = 0; who < 10; who++)
         assert_true(take(ask(1, who, 1, 3600 * SECOND, 1), START + who, NULL));
-    assert_false(take(ask(1, 0, 1, 3600 * SECOND, 1), START + 20, NULL)); /* used again: 1 is oldest */
+    assert_false(
+        take(ask(1, 0, 1, 3600 * SECOND, 1), START + 20, NULL)); /* used again: 1 is oldest */
     assert_true(take(ask(1, 50, 1, 3600 * SECOND, 1), START + 30, NULL));
     assert_int_equal(buckets_stats(buckets).count, 10);
     assert_int_equal(buckets_stats(buckets).evicted, 1);
