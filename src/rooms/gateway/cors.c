@@ -1,5 +1,5 @@
 /*
- * cors.c - the step that speaks CORS with browsers (cors.h).
+ * cors.c - the step that speaks CORS with browsers (Fetch standard, "CORS protocol").
  *
  *     OPTIONS with Origin and Access-Control-Request-Method: a preflight. It ends here with 204,
  *         before anybody is asked who he is: it bears no credentials (Fetch 4.8)
@@ -14,51 +14,19 @@
  * Answers that depend on the Origin say so (Vary), those to requests without one too: a cache must
  * not give a page the answer that was meant for another.
  */
-#include "rooms/gateway/cors.h"
-
+#include "rooms/gateway/origin.h"
 #include "rooms/gateway/steps.h"
+#include "rooms/gateway/table.h"
 
 /* Where the config names none and the route takes any. */
 #define USUAL_METHODS slice_lit("GET, HEAD, POST, PUT, PATCH, DELETE")
 
-/* --- origins -----------------------------------------------------------------------------------
- */
-
-static bool is_host_byte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-}
-
-/* "https://" and a star and ".shop.example" is "https://a.b.shop.example", but neither
-   "https://shop.example" nor "https://evil.example/.shop.example". */
-static bool fits_wildcard(slice pattern, size_t star, slice origin) {
-    slice before = slice_take(pattern, star), behind = slice_skip(pattern, star + 1);
-    if (origin.len <= before.len + behind.len)
-        return false;
-    slice middle = slice_take(slice_skip(origin, before.len), origin.len - before.len - behind.len);
-    for (size_t i = 0; i < middle.len; i++)
-        if (!is_host_byte(middle.ptr[i]))
-            return false;
-    return middle.ptr[0] != '.' && middle.ptr[middle.len - 1] != '.' &&
-           slice_equal_nocase(slice_take(origin, before.len), before) &&
-           slice_equal_nocase(slice_skip(origin, before.len + middle.len), behind);
-}
-
-bool gateway_cors_allows(const struct gateway_cors *cors, slice origin) {
-    if (cors->any_origin)
-        return true;
-    for (unsigned i = 0; i < cors->origin_count; i++) {
-        slice pattern = cors->origins[i];
-        ptrdiff_t star = slice_find(pattern, '*');
-        if (star < 0 ? slice_equal_nocase(pattern, origin)
-                     : fits_wildcard(pattern, (size_t)star, origin))
+static bool allows(const struct gateway_cors *cors, slice origin) {
+    for (unsigned i = 0; i < cors->origin_count; i++)
+        if (origin_fits(cors->origins[i], origin))
             return true;
-    }
     return false;
 }
-
-/* --- the step ----------------------------------------------------------------------------------
- */
 
 static void add(struct exchange *x, const char *name, slice value) {
     if (value.len)
@@ -83,7 +51,7 @@ static slice asked_headers(const struct exchange *x) {
 }
 
 static void answer_preflight(struct exchange *x, const struct gateway_cors *cors, slice origin) {
-    if (gateway_cors_allows(cors, origin)) {
+    if (allows(cors, origin)) {
         add_origin(x, cors, origin);
         add(x, "Access-Control-Allow-Methods", cors->methods.len ? cors->methods : USUAL_METHODS);
         add(x, "Access-Control-Allow-Headers",
@@ -108,7 +76,7 @@ enum step_result step_cors(struct exchange *x) {
     }
     if (!cors->any_origin)
         add(x, "Vary", slice_lit("Origin"));
-    if (from_page && gateway_cors_allows(cors, origin)) {
+    if (from_page && allows(cors, origin)) {
         add_origin(x, cors, origin);
         add(x, "Access-Control-Expose-Headers", cors->expose);
     }

@@ -41,6 +41,7 @@ struct gateway {
     struct http_limits limits;
     struct gateway_table *table;
     struct hash_key secrets[2]; /* random: for hashes of what strangers choose, on all loops */
+    uint32_t realms;            /* numbers given to rules of tokens so far (way_jwt.c) */
     struct gateway_shard *shards[ROOM_SHARDS_MAX]; /* set on each loop's thread while opening */
 };
 
