@@ -5,8 +5,8 @@
  * Any one way that lets it in does; the ways are asked in the order of the config. Where none does,
  * the answer is the most telling word that was said: another service's own answer, else 503 (what
  * was sent could not be judged now), 403 (it is good, but not enough), else 401, with a challenge
- * for each way that has one. Where no way has one, as with certificates, it is 403: there is nothing
- * that the client could send in its next request.
+ * for each way that has one. Where no way has one, as with certificates, it is 403: there is
+ * nothing that the client could send in its next request.
  *
  * What a gateway believes must come from the gateway. So the fields that a deciding service may
  * set, and those that carry API keys, are taken out of what goes on where they come from the

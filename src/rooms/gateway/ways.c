@@ -17,9 +17,9 @@
 
 static int print_address(struct way_remote *remote, const struct url *url, struct arena *arena) {
     const struct url_authority *a = &url->authority;
-    unsigned port = a->has_port                                              ? a->port
+    unsigned port = a->has_port                                           ? a->port
                     : slice_equal_nocase(url->scheme, slice_lit("https")) ? PORT_HTTPS
-                                                                              : PORT_HTTP;
+                                                                          : PORT_HTTP;
     slice address;
     int failed = arena_printf(arena, &address, a->is_ipv6 ? "[%.*s]:%u" : "%.*s:%u",
                               slice_fmt(a->host), port);
@@ -49,9 +49,9 @@ int way_remote_open(struct way_remote *remote, slice text, const struct way_open
     remote->host = url.authority_text;
     int failed = print_address(remote, &url, opening->arena);
     if (!failed)
-        failed = arena_printf(opening->arena, &remote->target, "%s%.*s%s%.*s",
-                              url.path.len ? "" : "/", slice_fmt(url.path),
-                              url.query.ptr ? "?" : "", slice_fmt(url.query));
+        failed =
+            arena_printf(opening->arena, &remote->target, "%s%.*s%s%.*s", url.path.len ? "" : "/",
+                         slice_fmt(url.path), url.query.ptr ? "?" : "", slice_fmt(url.query));
     if (failed)
         return error_set(ret_error, failed, "no memory for a URL");
     return slice_equal_nocase(url.scheme, slice_lit("https"))
