@@ -236,11 +236,9 @@ static int make_route(struct gateway_table *table, const struct gateway_route_co
     if (!failed)
         failed = route_match_add(table->http, &config->match, exchange_begin_request, route,
                                  config->max_body, &scratch);
-    if (!failed && route->cors) {
-        failed = route_match_add_method(table->http, &config->match, slice_lit("OPTIONS"),
-                                        exchange_begin_request, route, &scratch);
-        failed = failed == -EEXIST ? 0 : failed; /* routes of one path share their preflights */
-    }
+    if (!failed && route->cors)
+        failed = route_match_add_preflights(table->http, &config->match, exchange_begin_request,
+                                            route, &scratch);
     if (failed)
         return error_set(ret_error, failed, "cannot make the route %.*s: %s",
                          slice_fmt(slice_take(route->name, 128)), error_name(failed));
