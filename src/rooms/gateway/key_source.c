@@ -106,7 +106,7 @@ static void take_set(struct key_source *source, struct jwks *set) {
 }
 
 /* False where nobody is there to hear it. */
-static bool send(struct key_desk *desk, unsigned loop, const struct message *message) {
+static bool post(struct key_desk *desk, unsigned loop, const struct message *message) {
     char subject[SUBJECT_MAX];
     int len = snprintf(subject, sizeof subject, SUBJECT_PREFIX "%u", loop);
     struct bus_message sent = {.subject = slice_make(subject, (size_t)len),
@@ -122,7 +122,7 @@ static void tell(const struct key_source *source, unsigned loop) {
     message.failing = key_fetch_failing(source->fetch);
     message.not_before_ns = key_fetch_not_before_ns(source->fetch);
     message.set = source->set ? jwks_ref(source->set) : NULL;
-    if (!send(source->desk, loop, &message))
+    if (!post(source->desk, loop, &message))
         jwks_unref(message.set);
 }
 
@@ -198,7 +198,7 @@ static bool ask_loop_0(struct key_source *source, bool unknown) {
     message.from = source->desk->shard->shard->index;
     memcpy(message.id, source->id, sizeof message.id);
     message.unknown = unknown;
-    source->wanted = send(source->desk, 0, &message);
+    source->wanted = post(source->desk, 0, &message);
     return source->wanted;
 }
 

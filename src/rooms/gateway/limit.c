@@ -264,7 +264,7 @@ static int take_place(struct gateway_limits *limits, struct question *question) 
 }
 
 /* False where nobody is there to hear it (a loop that has closed), or no memory. */
-static bool send(struct gateway_limits *limits, unsigned loop, const struct message *message) {
+static bool post(struct gateway_limits *limits, unsigned loop, const struct message *message) {
     char subject[SUBJECT_MAX];
     int len = snprintf(subject, sizeof subject, SUBJECT_PREFIX "%u", loop);
     struct bus_message sent = {.subject = slice_make(subject, (size_t)len),
@@ -292,7 +292,7 @@ static int ask(struct exchange *x, unsigned loop, const struct bucket_ask *asks)
     message.use = limits->places[question->place].use;
     message.count = x->route->limit_count;
     memcpy(message.asks, asks, message.count * sizeof *asks);
-    if (!send(limits, loop, &message)) {
+    if (!post(limits, loop, &message)) {
         forget(question);
         return -EHOSTUNREACH;
     }
@@ -322,7 +322,7 @@ static void answer(struct gateway_limits *limits, const struct message *question
     message.use = question->use;
     message.count = question->count;
     message.refused = take(limits, question->asks, question->count, message.states);
-    (void)send(limits, question->from, &message); /* who has gone waits for nothing */
+    (void)post(limits, question->from, &message); /* who has gone waits for nothing */
 }
 
 static void on_answer(struct gateway_limits *limits, const struct message *message) {

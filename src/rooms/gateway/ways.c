@@ -1,6 +1,11 @@
 /*
- * ways.c - the ways of a table, made from the config on loop 0 and closed with the table's last
- * count; the two smallest kinds, API keys and certificates.
+ * ways.c - the ways of a table, made from the config; the two smallest kinds of them (ways.h).
+ *
+ * All is made on loop 0 while the table is, so that what is wrong with it (a file that is not
+ * there, a user that nobody has declared) refuses the start or the reload with words. It is closed
+ * with the table's last count, on any thread.
+ *
+ * API keys and certificates are judged on the spot: a look-up, and a comparison of names.
  */
 #include "rooms/gateway/ways.h"
 
