@@ -192,7 +192,7 @@ bool key_fetch_failing(const struct key_fetch *fetch) {
 }
 
 uint64_t key_fetch_not_before_ns(const struct key_fetch *fetch) {
-    return fetch->policy.fetching ? 0 : jwks_policy_due(&fetch->policy);
+    return jwks_policy_unknown_from(&fetch->policy);
 }
 
 static int open_parts(struct key_fetch *fetch, const struct way_remote *remote) {

@@ -5,7 +5,7 @@
  * handed over with a count of its own. Loop 0 tells all loops of every fetch that ends, so that it
  * asks the issuer once for the whole node; a loop that has opened later asks for what is there.
  *
- *     WANTED   a loop to loop 0: the set you have, or (unknown) a newer one
+ *     WANTED   a loop to loop 0: the set you have, or (unknown) a newer one than mine
  *     NEWS     loop 0 to a loop: the set, or none; whether fetches fail; when to ask again
  */
 #include "rooms/gateway/key_source.h"
@@ -51,7 +51,7 @@ struct message {
     bool unknown; /* WANTED */
     bool failing; /* NEWS and below */
     uint64_t not_before_ns;
-    struct jwks *set;
+    struct jwks *set; /* NEWS: counted; WANTED: to compare */
 };
 
 static struct io_loop *loop_of(const struct key_desk *desk) {
@@ -150,8 +150,9 @@ static void on_wanted(struct key_desk *desk, const struct message *wanted) {
     struct key_source *source = find_id(desk, wanted->id);
     if (!source)
         return; /* its patience will tell */
-    bool comes = wanted->unknown ? key_fetch_unknown(source->fetch)
-                                 : !source->set && key_fetch_under_way(source->fetch);
+    bool comes =
+        source->set == wanted->set && /* else there is a newer one already */
+        (wanted->unknown ? key_fetch_unknown(source->fetch) : key_fetch_under_way(source->fetch));
     if (!comes)
         tell(source, wanted->from);
 }
@@ -198,6 +199,7 @@ static bool ask_loop_0(struct key_source *source, bool unknown) {
     message.from = source->desk->shard->shard->index;
     memcpy(message.id, source->id, sizeof message.id);
     message.unknown = unknown;
+    message.set = source->set;
     source->wanted = post(source->desk, 0, &message);
     return source->wanted;
 }
