@@ -37,7 +37,7 @@ async function serve(t, handle, port = 0) {
   return { port: server.address().port, close };
 }
 
-// ---- API keys ------------------------------------------------------------------------------------
+// ---- API keys -----------------------------------------------------------------------------------
 
 const KEYS = `
 gateway:
@@ -101,7 +101,7 @@ onNonet('gateway: API keys', { config: KEYS, listen }, (it) => {
   });
 });
 
-// ---- user and password ---------------------------------------------------------------------------
+// ---- user and password --------------------------------------------------------------------------
 
 // bcrypt of "hidden" at cost 11: a hundred milliseconds or more
 const BCRYPT = '$2b$11$abcdefghijklmnopqrstuuKvFUuu7xtBBcDgvYEHU47vBuq6zOx/6';
@@ -165,10 +165,11 @@ onNonet('gateway: user and password', { config: users('secret'), listen }, (it) 
   it('a flood of wrong passwords is turned away, and known users pass', async (t, server) => {
     const agent = new Agent({ connections: 100, pipelining: 1 });
     t.after(() => agent.destroy());
-    assert.equal(await status(server, '/staff', basic('bob', 'hidden'), { dispatcher: agent }), 200);
+    const over = { dispatcher: agent };
+    assert.equal(await status(server, '/staff', basic('bob', 'hidden'), over), 200);
     const flood = Promise.all(
       Array.from({ length: 100 }, async (_, n) => {
-        const answer = await ask(server, '/staff', basic('bob', `wrong ${n}`), { dispatcher: agent });
+        const answer = await ask(server, '/staff', basic('bob', `wrong ${n}`), over);
         if (answer.status === 503) assert.equal(answer.headers['retry-after'], '1');
         return answer.status;
       }),
@@ -177,8 +178,7 @@ onNonet('gateway: user and password', { config: users('secret'), listen }, (it) 
     assert.ok(seen.includes(503), 'the line in front of the worker is short');
     assert.deepEqual(new Set(seen), new Set([401, 503]));
     for (let n = 0; n < 50; n++) {
-      const headers = basic('bob', 'hidden');
-      assert.equal(await status(server, '/staff', headers, { dispatcher: agent }), 200);
+      assert.equal(await status(server, '/staff', basic('bob', 'hidden'), over), 200);
     }
   });
 
@@ -194,7 +194,7 @@ onNonet('gateway: user and password', { config: users('secret'), listen }, (it) 
   });
 });
 
-// ---- tokens --------------------------------------------------------------------------------------
+// ---- tokens -------------------------------------------------------------------------------------
 
 const SECRET = 'a secret that is shared and long enough for HS256';
 const pairs = {};
@@ -395,7 +395,7 @@ onNonet('gateway: tokens', { config: tokens(), files: tokenFiles, listen }, (it)
   });
 });
 
-// ---- keys from a URL -----------------------------------------------------------------------------
+// ---- keys from a URL ----------------------------------------------------------------------------
 
 // An issuer whose keys can be changed, who can be slow, fail, die and come back.
 class Issuer {
@@ -547,7 +547,7 @@ check('gateway: a reload brings another issuer', async (t) => {
   all(await crowd(server, 20, bearer(await one.token())), 401);
 });
 
-// ---- another service decides ---------------------------------------------------------------------
+// ---- another service decides --------------------------------------------------------------------
 
 const forward = (url, timeout = '5s') => `
 gateway:
@@ -560,7 +560,10 @@ gateway:
         request_headers: [Authorization, X-Tenant]
         principal: X-User
   routes:
-    - {match: {path: "/asked/*"}, to: {respond: {body: in}}, auth: asked, limit: {per: key, rate: 1/h, burst: 3}}
+    - match: {path: "/asked/*"}
+      to: {respond: {body: in}}
+      auth: asked
+      limit: {per: key, rate: 1/h, burst: 3}
     - {match: {path: "/either/*"}, to: {respond: {body: in}}, auth: [keys, asked]}
 `;
 
@@ -602,7 +605,8 @@ check('gateway: another service decides', async (t) => {
   assert.match(asked.headers.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
 
   // its body goes to nobody but the target
-  const posted = await ask(server, '/asked/x', bearer('user-joe'), { method: 'POST', body: 'hello' });
+  const post = { method: 'POST', body: 'hello' };
+  const posted = await ask(server, '/asked/x', bearer('user-joe'), post);
   assert.equal(posted.text, 'in');
   assert.equal(heard[1].method, 'GET');
   assert.equal(heard[1].headers['x-forwarded-method'], 'POST');
@@ -664,7 +668,7 @@ check('gateway: a service that does not decide is 503', async (t) => {
   assert.equal(await status(server, '/either/x', { 'x-api-key': 'key-of-ann' }), 200);
 });
 
-// ---- the config ----------------------------------------------------------------------------------
+// ---- the config ---------------------------------------------------------------------------------
 
 check('gateway: ways that make no sense refuse the start', async (t) => {
   const start = (auth) =>

@@ -46,7 +46,10 @@ gateway:
     billing: {client_certificate: {names: [Billing.internal, other.internal]}}
     keys: {api_keys: {keys: [{name: ann, key: "key-of-ann"}]}}
   routes:
-    - {match: {path: /anybody}, to: {respond: {body: in}}, auth: anybody, limit: {per: key, rate: 1/h, burst: 2}}
+    - match: {path: /anybody}
+      to: {respond: {body: in}}
+      auth: anybody
+      limit: {per: key, rate: 1/h, burst: 2}
     - {match: {path: /billing}, to: {respond: {body: in}}, auth: billing}
     - {match: {path: /either}, to: {respond: {body: in}}, auth: [billing, keys]}
 `;
@@ -87,7 +90,7 @@ onNonet(
   },
 );
 
-// ---- asking over https ---------------------------------------------------------------------------
+// ---- asking over https --------------------------------------------------------------------------
 
 const pair = await jose.generateKeyPair('EdDSA');
 const set = { keys: [{ ...(await jose.exportJWK(pair.publicKey)), kid: 'a' }] };
@@ -101,7 +104,8 @@ async function serveKeys(t, host) {
   const server = https.createServer(made.own('server'), (asked, response) =>
     response.end(JSON.stringify(set)),
   );
-  await new Promise((resolve) => server.listen(0, host === 'localhost' ? '127.0.0.1' : host, resolve));
+  const address = host === 'localhost' ? '127.0.0.1' : host;
+  await new Promise((resolve) => server.listen(0, address, resolve));
   t.after(() => {
     server.close();
     server.closeAllConnections();
@@ -134,6 +138,6 @@ gateway:
 check('gateway: keys and decisions come from who has the right certificate', async (t) => {
   assert.deepEqual(await judged(t, 'localhost', 'authority'), [200, 200]);
   assert.deepEqual(await judged(t, '127.0.0.1', 'authority'), [200, 200]);
-  assert.deepEqual(await judged(t, '127.0.0.2', 'authority'), [503, 503]); // another's name
+  assert.deepEqual(await judged(t, '127.0.0.2', 'authority'), [503, 503]); // not its name
   assert.deepEqual(await judged(t, 'localhost', 'stranger'), [503, 503]);
 });

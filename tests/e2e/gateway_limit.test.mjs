@@ -39,7 +39,10 @@ gateway:
   routes:
     - {match: {path: /client}, to: {respond: {body: x}}, limit: {per: client, rate: 1/h, burst: 50}}
     - {match: {path: /route}, to: {respond: {body: x}}, limit: {per: route, rate: 1/h, burst: 50}}
-    - {match: {path: /key}, to: {respond: {body: x}}, auth: keys, limit: {per: key, rate: 1/h, burst: 50}}
+    - match: {path: /key}
+      to: {respond: {body: x}}
+      auth: keys
+      limit: {per: key, rate: 1/h, burst: 50}
     - {match: {path: /anybody}, to: {respond: {body: x}}, limit: {per: key, rate: 1/h, burst: 3}}
     - {match: {path: /few}, to: {respond: {body: x}}, limit: {rate: 1/10s, burst: 2}}
     - {match: {path: /usual}, to: {respond: {body: x}}, limit: {rate: 100/s}}

@@ -31,7 +31,7 @@ export class Certificates {
     this.openssl('req', '-x509', ...NEW_KEY, ...DAYS, '-subj', `/CN=${name}`, ...files);
   }
 
-  // NAME.pem and NAME.key, signed by AUTHORITY, with EXTENSION as openssl's files of them are written.
+  // NAME.pem and NAME.key, signed by AUTHORITY, with EXTENSION as openssl's files write them.
   signed(name, authority, extension) {
     const request = ['-keyout', `${name}.key`, '-out', `${name}.csr`];
     this.openssl('req', ...NEW_KEY, '-subj', `/CN=${name}`, ...request);
