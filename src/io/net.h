@@ -134,6 +134,9 @@ struct io_listener *io_listener_close(struct io_listener *listener);
 must_use int io_connect(struct io_loop *loop, const char *address, uint64_t timeout_ns,
                         void (*on_connect)(void *owner, struct io_stream *stream, int failed),
                         void *owner);
+/* Takes back what OWNER has begun by io_connect and not yet heard of: ON_CONNECT does not come.
+   No-op where there is none. */
+void io_connect_cancel(struct io_loop *loop, const void *owner);
 
 /* --- datagrams ----------------------------------------------------------------------------------
  */

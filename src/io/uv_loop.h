@@ -73,6 +73,7 @@ struct io_loop {
     unsigned sent_count;
 
     struct list workers, signals;
+    struct list connects; /* under way */
     size_t open_count; /* streams, listeners, connects, processes: 0 when the group is freed */
     bool stopping;
 

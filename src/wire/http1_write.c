@@ -1,9 +1,9 @@
 /*
  * http1_write.c - heads and chunks, checked before a byte of them is written.
  *
- * Every writer first judges its arguments, then reserves room for all it will write, then puts
- * it: so it fails with nothing appended, or not at all. What it judges is only what could end a
- * line early; whether the message makes sense is the caller's knowledge.
+ * Every writer reserves room for all it will write, judges its arguments, then puts them: so it
+ * fails with nothing appended, or not at all. What it judges is only what could end a line early;
+ * whether the message makes sense is the caller's knowledge.
  */
 #include "wire/http1_write.h"
 #include "wire/http1_fields.h"
@@ -122,16 +122,44 @@ int http1_write_status(struct buf *b, unsigned status, slice reason) {
     return write_parts(b, slice_str(line), reason, slice_lit("\r\n"), (slice){NULL, 0});
 }
 
-int http1_write_request(struct buf *b, slice method, slice target) {
+char *http1_put_request(char *out, slice method, slice target) {
     if (!http1_is_token(method) || !is_target_text(target))
+        return NULL;
+    out = put_bytes(out, method);
+    *out++ = ' ';
+    out = put_bytes(out, target);
+    return put_bytes(out, slice_lit(" HTTP/1.1\r\n"));
+}
+
+char *http1_put_field(char *out, slice name, slice value) {
+    if (!http1_is_token(name) || !is_line_text(value))
+        return NULL;
+    out = put_bytes(out, name);
+    out = put_bytes(out, slice_lit(": "));
+    out = put_bytes(out, value);
+    return put_crlf(out);
+}
+
+int http1_write_request(struct buf *b, slice method, slice target) {
+    int r = buf_reserve(b, method.len + target.len + HTTP1_REQUEST_ROOM);
+    if (r < 0)
+        return r;
+    const char *end = http1_put_request(b->ptr + b->len, method, target);
+    if (!end)
         return -EINVAL;
-    return write_parts(b, method, slice_lit(" "), target, slice_lit(" HTTP/1.1\r\n"));
+    b->len = (size_t)(end - b->ptr);
+    return 0;
 }
 
 int http1_write_field(struct buf *b, slice name, slice value) {
-    if (!http1_is_token(name) || !is_line_text(value))
+    int r = buf_reserve(b, name.len + value.len + HTTP1_FIELD_ROOM);
+    if (r < 0)
+        return r;
+    const char *end = http1_put_field(b->ptr + b->len, name, value);
+    if (!end)
         return -EINVAL;
-    return write_parts(b, name, slice_lit(": "), value, slice_lit("\r\n"));
+    b->len = (size_t)(end - b->ptr);
+    return 0;
 }
 
 int http1_write_field_u64(struct buf *b, slice name, uint64_t value) {

@@ -11,7 +11,11 @@
 
 #include "base/buf.h"
 
-enum { HTTP1_CHUNK_HEAD_ROOM = 18 }; /* 16 digits and CR LF */
+enum {
+    HTTP1_CHUNK_HEAD_ROOM = 18, /* 16 digits and CR LF */
+    HTTP1_REQUEST_ROOM = 12,    /* a request line is so much longer than its method and target */
+    HTTP1_FIELD_ROOM = 4,       /* and a field's than its name and value */
+};
 
 /* "HTTP/1.1 404 Not Found\r\n"; STATUS 100 to 599. An empty REASON gives the usual one. */
 must_use int http1_write_status(struct buf *b, unsigned status, slice reason);
@@ -22,6 +26,11 @@ must_use int http1_write_request(struct buf *b, slice method, slice target);
 /* "Name: value\r\n" */
 must_use int http1_write_field(struct buf *b, slice name, slice value);
 must_use int http1_write_field_u64(struct buf *b, slice name, uint64_t value);
+
+/* The same two at OUT, where there is room. The new end; NULL where it may not be sent, and what
+   was written at OUT means nothing. */
+must_use char *http1_put_request(char *out, slice method, slice target);
+must_use char *http1_put_field(char *out, slice name, slice value);
 
 /* The empty line. */
 must_use int http1_write_end(struct buf *b);
