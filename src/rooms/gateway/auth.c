@@ -107,8 +107,18 @@ enum way_verdict way_refuse(struct way_try *t, enum way_verdict verdict, const c
     return verdict;
 }
 
+/* Names go to logs, and in fields to services. */
+static bool is_plain(slice name) {
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
+            return false;
+    return true;
+}
+
 enum way_verdict way_let_in(struct way_try *t, slice principal, slice as) {
     struct exchange *x = t->x;
+    if (!is_plain(principal))
+        return way_refuse(t, WAY_FORBIDDEN, "your name has bytes in it that no name may have");
     if (arena_copy(exchange_arena(x), principal, &x->principal))
         return way_refuse(t, WAY_UNAVAILABLE, "there is no memory to let you in");
     if (as.len) {
