@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #define NKEY_LEN 56   /* characters of an encoded key */
 #define NKEY_BYTES 35 /* prefix, 32 of key, crc16 */
@@ -42,6 +43,8 @@ struct auth {
     unsigned count;
     bool uses_nkeys;
     struct principal anybody;
+    struct principal **by_name; /* those that have one, in its order */
+    unsigned named_count;
     struct principal users[];
 };
 
@@ -118,6 +121,22 @@ static void free_user(struct principal *p) {
     free_rights(&p->subscribe_deny);
 }
 
+static int compare_names(const void *a, const void *b) {
+    return slice_compare(principal_name(*(struct principal *const *)a),
+                         principal_name(*(struct principal *const *)b));
+}
+
+static int sort_names(struct auth *auth, struct error *ret_error) {
+    auth->by_name = mem_zalloc(auth->count, sizeof *auth->by_name);
+    if (!auth->by_name)
+        return error_set(ret_error, -ENOMEM, "no memory for the names of users");
+    for (unsigned i = 0; i < auth->count; i++)
+        if (principal_name(&auth->users[i]).len)
+            auth->by_name[auth->named_count++] = &auth->users[i];
+    qsort(auth->by_name, auth->named_count, sizeof *auth->by_name, compare_names);
+    return 0;
+}
+
 int auth_create(const struct auth_user *users, unsigned count, struct auth **ret_auth,
                 struct error *ret_error) {
     if (count > AUTH_USERS_MAX)
@@ -138,8 +157,12 @@ int auth_create(const struct auth_user *users, unsigned count, struct auth **ret
         }
         auth->uses_nkeys |= p->nkey.len > 0;
     }
-    *ret_auth = auth;
-    return 0;
+    int failed = sort_names(auth, ret_error);
+    if (failed)
+        auth_unref(auth);
+    else
+        *ret_auth = auth;
+    return failed;
 }
 
 struct auth *auth_ref(struct auth *auth) {
@@ -152,6 +175,7 @@ struct auth *auth_unref(struct auth *auth) {
         return NULL;
     for (unsigned i = 0; i < auth->count; i++)
         free_user(&auth->users[i]);
+    mem_free(auth->by_name);
     return mem_free(auth);
 }
 
@@ -213,6 +237,21 @@ int auth_check(struct auth *auth, const struct auth_login *login,
         return -EACCES;
     *ret_principal = principal_ref(found);
     return 0;
+}
+
+struct principal *auth_principal_of(struct auth *auth, slice name) {
+    unsigned from = 0, end = auth->named_count;
+    while (from < end) {
+        unsigned middle = from + (end - from) / 2;
+        int order = slice_compare(name, principal_name(auth->by_name[middle]));
+        if (order == 0)
+            return principal_ref(auth->by_name[middle]);
+        if (order < 0)
+            end = middle;
+        else
+            from = middle + 1;
+    }
+    return NULL;
 }
 
 struct principal *principal_ref(struct principal *p) {

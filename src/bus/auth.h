@@ -54,6 +54,9 @@ bool auth_is_slow(const struct auth *auth, const struct auth_login *login);
 /* 0 with a counted principal, -EACCES, or -ENOMEM. Any thread. */
 must_use int auth_check(struct auth *auth, const struct auth_login *login,
                         struct principal **ret_principal);
+/* The user of this name (or nkey), counted, without a login: for who is known in another way. NULL
+   where there is none. Any thread; some compares, however many users there are. */
+must_use struct principal *auth_principal_of(struct auth *auth, slice name);
 struct principal *principal_ref(struct principal *principal);
 struct principal *principal_unref(struct principal *principal); /* NULL allowed, returns NULL */
 slice principal_name(const struct principal *principal);        /* user, nkey, or "" */

@@ -38,10 +38,11 @@ must_use int io_stream_start_tls(struct io_stream *stream, struct io_tls *tls, s
                                  uint64_t timeout_ns,
                                  void (*on_ready)(void *owner, int failed, const char *why));
 /* "TLSv1.3", the cipher, the ALPN protocol chosen, the peer certificate's subject (RFC 2253) and
-   its first SAN; "" where there is none. Valid as long as the stream. RESUMED: an earlier session
-   went on, no certificate was sent. */
+   SANs, one a line, at most IO_TLS_SANS_MAX bytes of them; "" where there is none. Valid as long as
+   the stream. RESUMED: an earlier session went on, no certificate was sent. */
+#define IO_TLS_SANS_MAX 16384
 struct io_tls_info {
-    const char *version, *cipher, *alpn, *peer_subject, *peer_san;
+    const char *version, *cipher, *alpn, *peer_subject, *peer_sans;
     bool resumed;
 };
 struct io_tls_info io_stream_tls(const struct io_stream *stream);

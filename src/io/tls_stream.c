@@ -44,7 +44,8 @@ struct io_session {
     struct io_timer timeout;
     struct io_task step;
     void (*on_ready)(void *owner, int failed, const char *why);
-    char *alpn, *peer_subject, *peer_san; /* NULL: none */
+    char *alpn, *peer_subject; /* NULL: none */
+    struct buf peer_sans;
 };
 
 /* --- the wire as OpenSSL sees it -------------------------------------------------------------- */
@@ -113,7 +114,8 @@ static char *name_text(const GENERAL_NAME *name) {
                                                         : NULL;
     if (text) {
         slice bytes = slice_make(ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
-        return slice_find(bytes, '\0') < 0 ? copy_cut(bytes.ptr, bytes.len) : NULL;
+        bool whole = slice_find(bytes, '\0') < 0 && bytes.len <= SUBJECT_MAX;
+        return whole ? copy_cut(bytes.ptr, bytes.len) : NULL;
     }
     if (name->type != GEN_IPADD)
         return NULL;
@@ -138,13 +140,23 @@ static char *name_text(const GENERAL_NAME *name) {
     return number;
 }
 
-static char *first_san_of(X509 *certificate) {
+/* A name with a line break in it would be two; what does not fit whole is left out. */
+static int add_san(struct buf *sans, const char *name) {
+    if (strchr(name, '\n') || sans->len + strlen(name) + 2 > sans->max)
+        return 0;
+    return buf_printf(sans, "%s%s", sans->len ? "\n" : "", name);
+}
+
+/* Without memory for all of them there are fewer names to be let in by. */
+static void learn_sans(struct io_session *session, X509 *certificate) {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-    char *copy = NULL;
-    for (int i = 0; names && i < sk_GENERAL_NAME_num(names) && !copy; i++)
-        copy = name_text(sk_GENERAL_NAME_value(names, i));
+    int failed = 0;
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names) && !failed; i++) {
+        char *name = name_text(sk_GENERAL_NAME_value(names, i));
+        failed = name ? add_san(&session->peer_sans, name) : 0;
+        mem_free(name);
+    }
     GENERAL_NAMES_free(names);
-    return copy;
 }
 
 static void learn_peer(struct io_session *session) {
@@ -155,7 +167,7 @@ static void learn_peer(struct io_session *session) {
     X509 *certificate = SSL_get1_peer_certificate(session->ssl);
     if (certificate) {
         session->peer_subject = subject_of(certificate);
-        session->peer_san = first_san_of(certificate);
+        learn_sans(session, certificate);
         X509_free(certificate);
     }
 }
@@ -165,7 +177,7 @@ static const char *or_empty(const char *text) {
 }
 
 struct io_tls_info io_stream_tls(const struct io_stream *stream) {
-    const struct io_session *session = stream->session;
+    struct io_session *session = stream->session;
     if (!session || !session->answered)
         return (struct io_tls_info){"", "", "", "", "", false};
     return (struct io_tls_info){
@@ -173,7 +185,7 @@ struct io_tls_info io_stream_tls(const struct io_stream *stream) {
         .cipher = or_empty(SSL_get_cipher_name(session->ssl)),
         .alpn = or_empty(session->alpn),
         .peer_subject = or_empty(session->peer_subject),
-        .peer_san = or_empty(session->peer_san),
+        .peer_sans = session->peer_sans.len ? or_empty(buf_text(&session->peer_sans)) : "",
         .resumed = SSL_session_reused(session->ssl) == 1,
     };
 }
@@ -378,7 +390,7 @@ static void session_free(struct io_session *session) {
     mem_free(session->early);
     mem_free(session->alpn);
     mem_free(session->peer_subject);
-    mem_free(session->peer_san);
+    buf_free(&session->peer_sans);
     mem_free(session);
 }
 
@@ -443,6 +455,7 @@ int io_stream_start_tls(struct io_stream *stream, struct io_tls *tls, slice alre
     }
     session->stream = stream;
     session->tls = io_tls_ref(tls);
+    session->peer_sans = buf_make(IO_TLS_SANS_MAX);
     session->on_ready = on_ready;
     session->early = mem_copy(already.ptr, already.len);
     session->early_size = already.len;

@@ -1,89 +1,23 @@
 // TLS, with certificates made here: encryption, whose certificate, client certificates.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import path from 'node:path';
-import { onBoth, onNonet, temporaryFolder, until } from './lib/node.mjs';
+import { Certificates } from './lib/certificates.mjs';
+import { onBoth, onNonet, until } from './lib/node.mjs';
 import { Raw } from './lib/raw.mjs';
 
-const dir = temporaryFolder();
-const file = (name) => path.join(dir, name);
-const read = (name) => fs.readFileSync(file(name), 'utf8');
-
-function openssl(...args) {
-  execFileSync('openssl', args, { cwd: dir, stdio: 'ignore' });
-}
-
-function makeAuthority(name) {
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.pem`,
-  );
-}
-
-function makeCertificate(name, authority, extension) {
-  openssl(
-    'req',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-  );
-  fs.writeFileSync(file(`${name}.ext`), extension);
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    '-CA',
-    `${authority}.pem`,
-    '-CAkey',
-    `${authority}.key`,
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    `${name}.ext`,
-    '-out',
-    `${name}.pem`,
-  );
-}
-
-makeAuthority('authority');
-makeAuthority('stranger');
+const made = new Certificates();
+made.authority('authority');
+made.authority('stranger');
 const forServers = 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n';
-makeCertificate('server', 'authority', forServers);
-makeCertificate('renewed', 'authority', forServers);
-makeCertificate('client', 'authority', 'extendedKeyUsage=clientAuth\n');
-makeCertificate('intruder', 'stranger', 'extendedKeyUsage=clientAuth\n');
+made.signed('server', 'authority', forServers);
+made.signed('renewed', 'authority', forServers);
+made.signed('client', 'authority', 'extendedKeyUsage=clientAuth\n');
+made.signed('intruder', 'stranger', 'extendedKeyUsage=clientAuth\n');
 
-const names = ['server', 'authority', 'renewed'];
-const files = Object.fromEntries(
-  names.flatMap((name) => [`${name}.pem`, `${name}.key`]).map((name) => [name, read(name)]),
-);
+const read = (name) => made.read(name);
+const files = made.files('server', 'authority', 'renewed');
 const ca = read('authority.pem');
-const own = (name) => ({ ca, cert: read(`${name}.pem`), key: read(`${name}.key`) });
+const own = (name) => ({ ca, ...made.own(name) });
 
 onBoth(
   'tls',

@@ -41,7 +41,7 @@ int io_stream_start_tls(struct io_stream *stream, struct io_tls *tls, slice alre
 struct io_tls_info io_stream_tls(const struct io_stream *stream) {
     (void)stream;
     return (struct io_tls_info){
-        .version = "", .cipher = "", .alpn = "", .peer_subject = "", .peer_san = ""};
+        .version = "", .cipher = "", .alpn = "", .peer_subject = "", .peer_sans = ""};
 }
 
 int io_process_start(struct io_loop *loop, const struct io_process_options *options,

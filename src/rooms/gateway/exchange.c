@@ -167,6 +167,12 @@ bool gateway_field_stays(const struct gateway_fields *changes, slice name) {
     return changes->set_count == 0 || !is_set(changes, name);
 }
 
+/* What a target says of CORS, on a route that says it itself: twice is to a browser like never. */
+static bool is_said_by_cors(const struct exchange *x, slice name) {
+    static const slice prefix = {"Access-Control-", sizeof "Access-Control-" - 1};
+    return x->route->cors && slice_equal_nocase(slice_take(name, prefix.len), prefix);
+}
+
 /* The target's fields, those that steps have added, and the route's changes to both. OUT has room
    for ANSWER_FIELDS_MAX; what does not fit is left out. */
 static size_t merge(const struct exchange *x, const struct http_answer *answer,
@@ -177,7 +183,8 @@ static size_t merge(const struct exchange *x, const struct http_answer *answer,
     size_t count = 0;
     for (unsigned list = 0; list < array_count(lists); list++)
         for (size_t i = 0; i < counts[list] && count < ANSWER_FIELDS_MAX; i++)
-            if (list >= 2 || gateway_field_stays(changes, lists[list][i].name))
+            if (list >= 2 || (gateway_field_stays(changes, lists[list][i].name) &&
+                              !(list == 0 && is_said_by_cors(x, lists[list][i].name))))
                 out[count++] = lists[list][i];
     return count;
 }

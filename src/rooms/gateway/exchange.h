@@ -61,7 +61,8 @@ struct exchange {
     slice upstream;     /* who answered: "http://10.0.0.1:80", "bid.new" */
     const char *reason; /* why it failed: for the access log, not for the client */
     unsigned field_count;
-    /* Fields that are set in what goes on to an HTTP service (forward auth), in the arena. */
+    /* Fields that are set in what goes on to an HTTP service, or, where the value's ptr is NULL,
+       taken out of it (auth.c), in the arena. */
     struct http1_field *onward;
     unsigned onward_count;
     uint64_t moments[EXCHANGE_PHASES];

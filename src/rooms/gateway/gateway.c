@@ -53,6 +53,7 @@ static int open_room(struct room_node *node, const void *section, void **ret_sel
         return error_set(ret_error, -ENOMEM, "no memory for the gateway");
     const struct gateway_limits_config *limits = &config_of(section)->limits;
     gateway->node = node;
+    io_host_random(node->host, gateway->secrets, sizeof gateway->secrets);
     gateway->limits = (struct http_limits){
         .connections_max = (unsigned)limits->connections,
         .head_ns = limits->head_timeout_ns,

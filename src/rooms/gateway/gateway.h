@@ -24,6 +24,7 @@
 #ifndef NONET_GATEWAY_GATEWAY_H
 #define NONET_GATEWAY_GATEWAY_H
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "bus/room.h"
 #include "http/server.h"
@@ -39,6 +40,8 @@ struct gateway {
     struct http_server *server; /* NULL: closed */
     struct http_limits limits;
     struct gateway_table *table;
+    struct hash_key secrets[2]; /* random: for hashes of what strangers choose, on all loops */
+    uint32_t realms;            /* numbers given to rules of tokens so far (way_jwt.c) */
     struct gateway_shard *shards[ROOM_SHARDS_MAX]; /* set on each loop's thread while opening */
 };
 

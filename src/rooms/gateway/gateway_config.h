@@ -18,6 +18,9 @@
 #include "rooms/gateway/access_config.h"
 #include "rooms/gateway/target_config.h"
 
+struct json_writer;  /* wire/json_write.h */
+struct room_setting; /* bus/room.h */
+
 #define GATEWAY_ROUTES_MAX 2000u
 #define GATEWAY_TARGETS_MAX 64u /* of one route */
 #define GATEWAY_LIMITS_MAX 4u   /* of one route */

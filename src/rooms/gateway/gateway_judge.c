@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "http/routes.h"
 #include "rooms/gateway/gateway_config.h"
+#include "rooms/gateway/origin.h"
 #include "rooms/gateway/route_match.h"
 #include "rooms/gateway/template.h"
 
@@ -178,7 +179,7 @@ static void judge_cors(const struct judge *j, const struct gateway_route_config 
         bool any = slice_equal(origins[i], slice_lit("*"));
         if (any && cors->credentials)
             note(j, &cors->item, "name the origins", "credentials do not go with every origin");
-        if (!any && slice_find_slice(origins[i], slice_lit("://")) < 0)
+        if (origin_pattern_check(origins[i]))
             note(j, &cors->item, "scheme://host[:port], without a path", "'%.*s' is not an origin",
                  slice_fmt(slice_take(origins[i], 64)));
     }

@@ -2,8 +2,9 @@
  * jwks_policy.c - the times of fetching keys (jwks_policy.h).
  *
  * One number, due_ns, says when the next fetch starts; each event moves it. An unknown kid can
- * only bring it forward, and never before the interval since the last start is over, nor while
- * failures are being waited out.
+ * only bring it forward, and never before the fetches of late allow it, nor while failures are
+ * being waited out. What they allow is a bucket of `burst` tokens, one of which comes back in each
+ * interval.
  */
 #include "rooms/gateway/jwks_policy.h"
 
@@ -27,6 +28,7 @@ void jwks_policy_init(struct jwks_policy *p, const struct jwks_policy_options *o
         .options =
             {
                 .min_interval_ns = or_default(options->min_interval_ns, 10 * SECOND),
+                .burst = options->burst ? options->burst : 4,
                 .max_age_ns = or_default(options->max_age_ns, 600 * SECOND),
                 .age_limit_ns = or_default(options->age_limit_ns, 86400 * SECOND),
                 .backoff_min_ns = or_default(options->backoff_min_ns, SECOND),
@@ -40,26 +42,32 @@ uint64_t jwks_policy_due(const struct jwks_policy *p) {
     return p->fetching ? JWKS_POLICY_NEVER : p->due_ns;
 }
 
-/* Brings the next fetch forward to the earliest moment an unknown kid may have it. */
-static void hasten(struct jwks_policy *p, uint64_t now_ns) {
-    uint64_t allowed_ns = later(p->started_ns, p->options.min_interval_ns);
-    uint64_t soonest_ns = allowed_ns > now_ns ? allowed_ns : now_ns;
-    if (soonest_ns < p->due_ns)
-        p->due_ns = soonest_ns;
+uint64_t jwks_policy_unknown_from(const struct jwks_policy *p) {
+    if (p->fetching)
+        return 0;
+    if (p->failures)
+        return p->due_ns;
+    uint64_t saved_ns;
+    if (__builtin_mul_overflow(p->options.burst - 1, p->options.min_interval_ns, &saved_ns))
+        saved_ns = UINT64_MAX;
+    uint64_t allowed_ns = p->spent_ns > saved_ns ? p->spent_ns - saved_ns : 0;
+    return allowed_ns < p->due_ns ? allowed_ns : p->due_ns;
 }
 
 bool jwks_policy_unknown(struct jwks_policy *p, uint64_t now_ns) {
     if (p->fetching)
         return true;
-    if (!p->failures)
-        hasten(p, now_ns);
+    uint64_t from_ns = jwks_policy_unknown_from(p);
+    uint64_t soonest_ns = from_ns > now_ns ? from_ns : now_ns;
+    if (soonest_ns < p->due_ns)
+        p->due_ns = soonest_ns; /* it is brought forward, never put off */
     return p->due_ns <= now_ns;
 }
 
 void jwks_policy_started(struct jwks_policy *p, uint64_t now_ns) {
     check(!p->fetching);
     p->fetching = true;
-    p->started_ns = now_ns;
+    p->spent_ns = later(p->spent_ns > now_ns ? p->spent_ns : now_ns, p->options.min_interval_ns);
 }
 
 /* How long an answer is good: max-age of its Cache-Control, nothing where it must not be kept. */

@@ -8,8 +8,9 @@
  *
  * Issuers rotate keys: tokens bear a new kid minutes or seconds before anybody's timer expires, and
  * a gateway that waits for the timer refuses every login until then. So an unknown kid asks for a
- * fetch at once. Kids are chosen by strangers, so that is granted at most once in min_interval; a
- * kid that comes sooner has its fetch when the interval is over.
+ * fetch at once. Kids are chosen by strangers, so that is granted `burst` times in a row, and then
+ * once in min_interval (each fetch, whatever its cause, counts as one of these); a kid that comes
+ * sooner has its fetch when the interval is over.
  *
  * A fetch that fails is repeated after backoff_min, then twice as long each time up to
  * backoff_max, and unknown kids do not hasten that. The set that was there stays in use: what
@@ -27,7 +28,8 @@
 
 /* 0 in a field: the default in brackets. */
 struct jwks_policy_options {
-    uint64_t min_interval_ns; /* [10 s] between fetches that unknown kids cause */
+    uint64_t min_interval_ns; /* [10 s] between fetches that unknown kids cause, in the long run */
+    unsigned burst;           /* [4] so many of them may come at once */
     uint64_t max_age_ns;      /* [10 min] of a set whose answer does not say how long it is good */
     uint64_t age_limit_ns;    /* [24 h] whatever the answer says: a key that is withdrawn goes */
     uint64_t backoff_min_ns;  /* [1 s] */
@@ -38,9 +40,9 @@ struct jwks_policy_options {
 struct jwks_policy {
     struct jwks_policy_options options;
     bool fetching;
-    unsigned failures;   /* in a row */
-    uint64_t started_ns; /* of the last fetch, or 0 before the first */
-    uint64_t due_ns;     /* of the next; see jwks_policy_due */
+    unsigned failures; /* in a row */
+    uint64_t spent_ns; /* when all of the burst will be there again */
+    uint64_t due_ns;   /* of the next; see jwks_policy_due */
 };
 
 /* The first fetch is due at once. */
@@ -54,6 +56,8 @@ uint64_t jwks_policy_due(const struct jwks_policy *p);
 /* A token bears a kid that the set does not hold. May its request wait for a fetch (one that is
    under way, or that is due now and that the caller is to start now)? Else refuse it. */
 bool jwks_policy_unknown(struct jwks_policy *p, uint64_t now_ns);
+/* From when on it may, or might have, as far as is known now: 0 while a fetch is under way. */
+uint64_t jwks_policy_unknown_from(const struct jwks_policy *p);
 
 void jwks_policy_started(struct jwks_policy *p, uint64_t now_ns);
 /* The fetch has brought a set. CACHE_CONTROL is the field's value in the answer, or "". */

@@ -68,15 +68,46 @@ int route_match_add(struct http_routes *routes, const struct gateway_match *matc
     return failed;
 }
 
-int route_match_add_method(struct http_routes *routes, const struct gateway_match *match,
-                           slice method, void (*handle)(void *owner, struct http_request *request),
-                           void *owner, struct arena *scratch) {
-    struct http_condition conditions[HTTP_CONDITIONS_MAX];
-    struct http_route route = {.handle = handle, .owner = owner, .streams = true};
-    int failed = prepare(match, scratch, conditions, &route);
+/* A preflight comes for the same URL, without the fields that the request will bear. */
+static int add_preflight(struct http_routes *routes, const struct gateway_match *match,
+                         const char *method, const struct http_route *like, struct arena *scratch) {
+    struct http_condition conditions[HTTP_CONDITIONS_MAX] = {
+        {HTTP_ON_FIELD, "Origin", NULL},
+        {HTTP_ON_FIELD, "Access-Control-Request-Method", method},
+    };
+    struct http_route route = *like;
+    struct gateway_match fewer = *match;
+    if (fewer.query.count > HTTP_CONDITIONS_MAX - 2)
+        fewer.query.count = HTTP_CONDITIONS_MAX - 2;
+    route.method = "OPTIONS";
+    route.conditions = conditions;
+    route.condition_count = 2;
+    int failed = take_conditions(&fewer.query, HTTP_ON_ARGUMENT, scratch, conditions,
+                                 &route.condition_count);
     if (!failed)
-        failed = text_of(scratch, method, &route.method);
-    return failed ? failed : http_routes_add(routes, &route);
+        failed = http_routes_add(routes, &route);
+    return failed == -EEXIST ? 0 : failed; /* of two routes that differ in fields the first says */
+}
+
+int route_match_add_preflights(struct http_routes *routes, const struct gateway_match *match,
+                               void (*handle)(void *owner, struct http_request *request),
+                               void *owner, struct arena *scratch) {
+    struct http_route route = {.handle = handle, .owner = owner, .streams = true};
+    const slice *methods = match->method.items;
+    int failed = text_of(scratch, match->path, &route.pattern);
+    if (!failed && match->host.len)
+        failed = text_of(scratch, match->host, &route.host);
+    if (!failed && match->method.count == 0 && match->headers.count)
+        failed = add_preflight(routes, match, NULL, &route, scratch);
+    for (size_t i = 0; i < match->method.count && !failed; i++) {
+        const char *method;
+        failed = text_of(scratch, methods[i], &method);
+        if (!failed)
+            failed = add_preflight(routes, match, method, &route, scratch);
+        if (!failed && slice_equal(methods[i], slice_lit("GET")))
+            failed = add_preflight(routes, match, "HEAD", &route, scratch);
+    }
+    return failed;
 }
 
 int route_match_name(const struct gateway_match *match, struct arena *arena, slice *ret_name) {

@@ -18,12 +18,13 @@ must_use int route_match_add(struct http_routes *routes, const struct gateway_ma
                              void (*handle)(void *owner, struct http_request *request), void *owner,
                              uint64_t body_max, struct arena *scratch);
 
-/* The same for one more METHOD: OPTIONS of a route that answers preflights. -EEXIST where the route
-   has it. */
-must_use int route_match_add_method(struct http_routes *routes, const struct gateway_match *match,
-                                    slice method,
-                                    void (*handle)(void *owner, struct http_request *request),
-                                    void *owner, struct arena *scratch);
+/* Rows for the preflights (cors.c) of MATCH's methods, which come as OPTIONS and without the fields
+   that MATCH may ask for; none where MATCH fits them as it is. Routes of one path each get the
+   preflights for their own methods. As http_routes_add. */
+must_use int route_match_add_preflights(struct http_routes *routes,
+                                        const struct gateway_match *match,
+                                        void (*handle)(void *owner, struct http_request *request),
+                                        void *owner, struct arena *scratch);
 
 /* "POST shop.example/bids": how a route without a name is called. In ARENA. 0 or -ENOMEM. */
 must_use int route_match_name(const struct gateway_match *match, struct arena *arena,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "rooms/gateway/auth.h"
+#include "rooms/gateway/limit.h"
 #include "rooms/gateway/route_match.h"
 
 #include <errno.h>
@@ -120,7 +121,8 @@ static int copy_cors(struct arena *arena, const struct gateway_route_config *con
     return failed;
 }
 
-static void take_limits(struct gateway_route *route, const struct gateway_route_config *config) {
+static int take_limits(struct gateway_route *route, const struct gateway_route_config *config,
+                       struct arena *arena) {
     static const struct hash_key unkeyed; /* ids are not chosen by strangers */
     const struct gateway_limit_config *items = config->limit.items;
     for (size_t i = 0; i < config->limit.count; i++) {
@@ -141,6 +143,7 @@ static void take_limits(struct gateway_route *route, const struct gateway_route_
                    i};
         limit->id = hash_slice(&unkeyed, slice_make(&parts, sizeof parts));
     }
+    return gateway_limits_describe(route, arena);
 }
 
 /* --- a route -----------------------------------------------------------------------------------
@@ -220,7 +223,7 @@ static int copy_route(struct gateway_table *table, struct gateway_route *route,
     if (!failed)
         failed = add_metrics(table->gateway, route);
     if (!failed)
-        take_limits(route, config);
+        failed = take_limits(route, config, arena);
     return failed;
 }
 
@@ -233,11 +236,9 @@ static int make_route(struct gateway_table *table, const struct gateway_route_co
     if (!failed)
         failed = route_match_add(table->http, &config->match, exchange_begin_request, route,
                                  config->max_body, &scratch);
-    if (!failed && route->cors) {
-        failed = route_match_add_method(table->http, &config->match, slice_lit("OPTIONS"),
-                                        exchange_begin_request, route, &scratch);
-        failed = failed == -EEXIST ? 0 : failed; /* routes of one path share their preflights */
-    }
+    if (!failed && route->cors)
+        failed = route_match_add_preflights(table->http, &config->match, exchange_begin_request,
+                                            route, &scratch);
     if (failed)
         return error_set(ret_error, failed, "cannot make the route %.*s: %s",
                          slice_fmt(slice_take(route->name, 128)), error_name(failed));

@@ -23,6 +23,7 @@ struct gateway_limit {
     enum gateway_limit_per per;
     struct number_rate rate;
     uint64_t burst;
+    slice name; /* in fields and problems; see limit.h */
 };
 
 struct gateway_cors {
@@ -47,6 +48,7 @@ struct gateway_route {
     unsigned way_count;
     struct gateway_limit limits[GATEWAY_LIMITS_MAX];
     unsigned limit_count;
+    slice limit_policy;   /* the field RateLimit-Policy */
     uint64_t concurrency; /* 0: without limit */
     uint64_t body_max;
     slice rewrite, pattern; /* pattern: of match.path */

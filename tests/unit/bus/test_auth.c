@@ -40,6 +40,31 @@ static void test_without_users_everybody_comes_in_with_all_rights(void **state) 
     auth_unref(auth);
 }
 
+static void test_users_are_found_by_name_without_a_login(void **state) {
+    (void)state;
+    struct auth_user users[] = {
+        {.user = slice_lit("zoe"), .password = slice_lit("1")},
+        {.user = slice_lit("ann"), .password = slice_lit("2")},
+        {.token = slice_lit("nameless")},
+        {.user = slice_lit("bob"), .password = slice_lit("3")},
+    };
+    struct auth *auth = make(users, array_count(users));
+    static const char *const names[] = {"ann", "bob", "zoe"};
+    for (unsigned i = 0; i < array_count(names); i++) {
+        struct principal *p = auth_principal_of(auth, slice_str(names[i]));
+        assert_non_null(p);
+        assert_true(slice_equal(principal_name(p), slice_str(names[i])));
+        principal_unref(p);
+    }
+    static const char *const others[] = {"", "an", "annn", "nameless", "0", "zz"};
+    for (unsigned i = 0; i < array_count(others); i++)
+        assert_null(auth_principal_of(auth, slice_str(others[i])));
+    auth_unref(auth);
+    auth = make(NULL, 0);
+    assert_null(auth_principal_of(auth, slice_lit("ann")));
+    auth_unref(auth);
+}
+
 static void test_passwords_and_tokens_must_be_right(void **state) {
     (void)state;
     char hash[PASSWORD_HASH_SIZE];
@@ -267,6 +292,7 @@ static void test_each_failed_allocation_is_an_answer(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_users_everybody_comes_in_with_all_rights),
+        cmocka_unit_test(test_users_are_found_by_name_without_a_login),
         cmocka_unit_test(test_passwords_and_tokens_must_be_right),
         cmocka_unit_test(test_nkeys_sign_the_nonce),
         cmocka_unit_test(test_what_is_no_nkey_is_refused_with_words),

@@ -18,7 +18,7 @@ static struct jwks_policy policy;
 
 static int set_up(void **state) {
     (void)state;
-    jwks_policy_init(&policy, &(struct jwks_policy_options){0}, START);
+    jwks_policy_init(&policy, &(struct jwks_policy_options){.burst = 1}, START);
     return 0;
 }
 
@@ -113,6 +113,43 @@ static void test_a_kid_that_comes_too_soon_has_its_fetch_later(void **state) {
     assert_true(jwks_policy_unknown(&policy, START + 10 * SECOND));
 }
 
+/* A key that is rotated right after a start, or twice in a row, must not wait. */
+static void test_a_few_fetches_may_come_in_a_row(void **state) {
+    (void)state;
+    jwks_policy_init(&policy, &(struct jwks_policy_options){.burst = 3}, START);
+    fetch(START, slice_lit(""));
+    assert_true(jwks_policy_unknown(&policy, START + 2 * SECOND));
+    fetch(START + 2 * SECOND, slice_lit(""));
+    assert_true(jwks_policy_unknown(&policy, START + 4 * SECOND));
+    fetch(START + 4 * SECOND, slice_lit(""));
+    assert_false(jwks_policy_unknown(&policy, START + 6 * SECOND));
+    assert_int_equal(jwks_policy_due(&policy), START + 10 * SECOND);
+    fetch(START + 10 * SECOND, slice_lit(""));
+    assert_false(jwks_policy_unknown(&policy, START + 12 * SECOND));
+    assert_int_equal(jwks_policy_due(&policy), START + 20 * SECOND);
+    /* Quiet times bring all of them back, and no more. */
+    uint64_t at = START + 5 * MINUTE;
+    for (unsigned i = 0; i < 3; i++, at += 2 * SECOND) {
+        assert_true(jwks_policy_unknown(&policy, at));
+        fetch(at, slice_lit(""));
+    }
+    assert_false(jwks_policy_unknown(&policy, at));
+}
+
+static void test_it_tells_from_when_on_a_kid_may_wait(void **state) {
+    (void)state;
+    assert_true(jwks_policy_unknown_from(&policy) <= START);
+    fetch(START, slice_lit(""));
+    assert_int_equal(jwks_policy_unknown_from(&policy), START + 10 * SECOND);
+    jwks_policy_started(&policy, START + 20 * SECOND);
+    assert_int_equal(jwks_policy_unknown_from(&policy), 0);
+    jwks_policy_failed(&policy, START + 20 * SECOND);
+    assert_int_equal(jwks_policy_unknown_from(&policy), START + 21 * SECOND);
+    jwks_policy_init(&policy, &(struct jwks_policy_options){.burst = 3}, START);
+    fetch(START, slice_lit(""));
+    assert_true(jwks_policy_unknown_from(&policy) <= START);
+}
+
 static void test_failures_are_waited_out_longer_and_longer(void **state) {
     (void)state;
     static const unsigned delays[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
@@ -134,6 +171,7 @@ static void test_times_may_be_configured(void **state) {
     (void)state;
     static const struct jwks_policy_options options = {
         .min_interval_ns = 2 * SECOND,
+        .burst = 1,
         .max_age_ns = 30 * SECOND,
         .age_limit_ns = 40 * SECOND,
         .backoff_min_ns = 3 * SECOND,
@@ -154,7 +192,8 @@ static void test_times_may_be_configured(void **state) {
 
 static void test_the_end_of_time_is_no_fetch_now(void **state) {
     (void)state;
-    static const struct jwks_policy_options options = {.min_interval_ns = UINT64_MAX,
+    static const struct jwks_policy_options options = {.burst = 1,
+                                                       .min_interval_ns = UINT64_MAX,
                                                        .max_age_ns = UINT64_MAX,
                                                        .age_limit_ns = UINT64_MAX,
                                                        .backoff_min_ns = UINT64_MAX,
@@ -175,6 +214,8 @@ int main(void) {
         cmocka_unit_test_setup(test_an_unknown_kid_is_fetched_for_at_once, set_up),
         cmocka_unit_test_setup(test_strangers_cause_one_fetch_in_an_interval, set_up),
         cmocka_unit_test_setup(test_a_kid_that_comes_too_soon_has_its_fetch_later, set_up),
+        cmocka_unit_test_setup(test_a_few_fetches_may_come_in_a_row, set_up),
+        cmocka_unit_test_setup(test_it_tells_from_when_on_a_kid_may_wait, set_up),
         cmocka_unit_test_setup(test_failures_are_waited_out_longer_and_longer, set_up),
         cmocka_unit_test_setup(test_times_may_be_configured, set_up),
         cmocka_unit_test_setup(test_the_end_of_time_is_no_fetch_now, set_up),
