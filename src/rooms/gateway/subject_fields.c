@@ -22,6 +22,7 @@
     { "" literal, sizeof(literal) - 1 }
 #define R (1u << SUBJECT_REQUEST)
 #define P (1u << SUBJECT_PUBLISH)
+#define W (1u << SUBJECT_WEBSOCKET)
 
 /* --- to a subject ------------------------------------------------------------------------------
  */
@@ -40,7 +41,7 @@ static const struct {
     {NAME("If-Modified-Since"), R},
     {NAME("If-Unmodified-Since"), R},
     {NAME("Idempotency-Key"), R},
-    {NAME("tracestate"), R | P},
+    {NAME("tracestate"), R | P | W},
     {NAME("Nats-Expected-Stream"), P},
     {NAME("Nats-Expected-Last-Sequence"), P},
     {NAME("Nats-Expected-Last-Subject-Sequence"), P},
@@ -136,7 +137,7 @@ int subject_fields_write(struct exchange *x, enum subject_verb verb, slice *ret_
     int failed = 0;
     if (verb == SUBJECT_REQUEST)
         add_request(&out, x);
-    else
+    if (verb == SUBJECT_PUBLISH)
         failed = add_message_id(&out, x);
     add_taken(&out, x, verb);
     return failed ? failed : write_block(exchange_arena(x), &out, ret_headers);

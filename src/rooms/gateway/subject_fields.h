@@ -2,25 +2,25 @@
  * subject_fields.h - an HTTP head as NATS headers, and the headers of a reply as an HTTP head.
  *
  * WHAT A SUBJECT IS TOLD of a request. R: to: {request}. P: to: {publish}, where the headers are
- * stored with the message, so only what belongs to it goes on.
+ * stored with the message, so only what belongs to it goes on. W: each message of a WebSocket.
  *
- *     R P  Content-Type, Content-Encoding            as the client sent them
- *     R    Accept, Accept-Language, Prefer,
- *          If-Match, If-None-Match,
- *          If-Modified-Since, If-Unmodified-Since,
- *          Idempotency-Key                           the same
- *       P  Nats-Expected-Stream,
- *          Nats-Expected-Last-Sequence,
- *          Nats-Expected-Last-Subject-Sequence,
- *          Nats-Expected-Last-Msg-Id                 the same: what the stream must be like
- *       P  Nats-Msg-Id                               Idempotency-Key, behind "PRINCIPAL:" where
+ *     R P    Content-Type, Content-Encoding          as the client sent them
+ *     R      Accept, Accept-Language, Prefer,
+ *            If-Match, If-None-Match,
+ *            If-Modified-Since, If-Unmodified-Since,
+ *            Idempotency-Key                         the same
+ *       P    Nats-Expected-Stream,
+ *            Nats-Expected-Last-Sequence,
+ *            Nats-Expected-Last-Subject-Sequence,
+ *            Nats-Expected-Last-Msg-Id               the same: what the stream must be like
+ *       P    Nats-Msg-Id                             Idempotency-Key, behind "PRINCIPAL:" where
  *                                                    somebody in particular asks
- *     R P  traceparent, tracestate                   W3C trace context, of the gateway's span
- *     R P  X-Request-Id                              as the answer has it
- *     R P  Nonet-Principal                           who asks; left out: nobody in particular
- *     R P  Nonet-Query                               the query as sent, where there is one
- *     R    Nonet-Method, Nonet-Path                  GET, and the path as sent
- *     R    Nonet-Client                              the client's address without a port
+ *     R P W  traceparent, tracestate                 W3C trace context, of the gateway's span
+ *     R P W  X-Request-Id                            as the answer has it
+ *     R P W  Nonet-Principal                         who asks; left out: nobody in particular
+ *     R P W  Nonet-Query                             the query as sent, where there is one
+ *     R      Nonet-Method, Nonet-Path                GET, and the path as sent
+ *     R      Nonet-Client                            the client's address without a port
  *
  * Nothing else goes on: no cookies, no credentials. A client cannot say any of Nonet-* itself.
  *
@@ -43,7 +43,7 @@
 #define SUBJECT_KEY_BYTES_MAX 255u   /* of an Idempotency-Key */
 #define SUBJECT_ERROR_BYTES_MAX 512u /* of a service's words that are passed on */
 
-enum subject_verb { SUBJECT_REQUEST, SUBJECT_PUBLISH };
+enum subject_verb { SUBJECT_REQUEST, SUBJECT_PUBLISH, SUBJECT_WEBSOCKET };
 
 /* The headers for X, in its arena. 0; -EINVAL: the key or the name of who asks cannot be said;
    -ENOMEM. */
