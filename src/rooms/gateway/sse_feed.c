@@ -279,6 +279,7 @@ static json_value answer_of(struct sse_feed *feed, const struct bus_message *rep
     return json_root(doc);
 }
 
+/* Does the stream with SUBJECTS have all of SUBJECT? */
 static bool covers(json_value subjects, slice subject) {
     struct json_iterator i = json_each(subjects);
     slice one;
@@ -286,6 +287,20 @@ static bool covers(json_value subjects, slice subject) {
         if (json_string(i.value, &one) == 0 && nats_subject_is_subset(subject, one))
             return true;
     return false;
+}
+
+static bool is_whole(const struct sse_feed *feed, json_value subjects) {
+    struct json_iterator i = json_each(subjects);
+    slice one;
+    while (json_next(&i)) {
+        bool ours = false;
+        for (unsigned k = 0; k < feed->subject_count && !ours; k++)
+            ours =
+                json_string(i.value, &one) == 0 && nats_subject_is_subset(one, feed->subjects[k]);
+        if (!ours)
+            return false;
+    }
+    return true;
 }
 
 static void on_info(void *owner, const struct bus_message *reply, int ended) {
@@ -296,11 +311,13 @@ static void on_info(void *owner, const struct bus_message *reply, int ended) {
         look_failed(feed);
         return;
     }
+    json_value subjects = json_path(answer, "config.subjects");
     for (unsigned i = 0; i < feed->subject_count; i++)
-        if (!covers(json_path(answer, "config.subjects"), feed->subjects[i])) {
+        if (!covers(subjects, feed->subjects[i])) {
             none(feed);
             return;
         }
+    feed->whole = is_whole(feed, subjects);
     conclude(feed);
 }
 

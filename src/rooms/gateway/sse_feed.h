@@ -49,6 +49,8 @@ struct sse_feed {
     struct sse_look look;
     char stream[SSE_STREAM_ROOM]; /* empty: PLAIN */
     slice filter;                 /* of the stream's readers; empty: all of it */
+    bool
+        whole; /* our subjects are all that the stream has: a sequence that does not come is gone */
     struct bus_subscription *subscriptions[SSE_SUBJECTS_MAX];
     struct sse_source tail;
     struct list catch_ups;

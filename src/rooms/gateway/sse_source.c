@@ -21,6 +21,7 @@
 #define PUMP_CLIENTS_MAX 256u /* a turn */
 #define WRITE_BYTES_MAX (64u << 10)
 #define CROWDED_NS 50000000ull
+#define SETTLE_NS 2000000ull
 #define INFO_TIMEOUT_NS 3000000000ull
 
 static struct io_loop *loop_of(const struct sse_feed *feed) {
@@ -189,17 +190,27 @@ static size_t keep_bytes(const struct sse_feed *feed) {
     return wanted < SSE_KEEP_BYTES_MAX ? wanted : SSE_KEEP_BYTES_MAX;
 }
 
-static void tail_add(struct sse_feed *feed, uint64_t sequence, const struct bus_message *message) {
+/* A message of the stream. What is missing before it may be another subject's, unless the feed is
+   the whole stream: then it has gone, before it was read. */
+static void add(struct sse_source *source, uint64_t sequence, const struct bus_message *message,
+                size_t keep) {
+    struct sse_window *w = &source->window;
     struct sse_event event = {.subject = message->subject,
                               .payload = message->payload,
                               .sequence = sequence,
-                              .has_id = feed->state == SSE_STREAM};
-    sse_window_add(&feed->tail.window, &event, keep_bytes(feed));
-    wake_rest(&feed->tail);
+                              .has_id = true,
+                              .has_gap = source->feed->whole && sequence > w->next,
+                              .gap_after = w->next - 1};
+    if (sequence >= w->next && sse_feed_has(source->feed, message->subject))
+        sse_window_add(w, &event, keep);
 }
 
 void sse_tail_take(struct sse_feed *feed, const struct bus_message *message) {
-    tail_add(feed, feed->tail.window.next, message);
+    struct sse_window *w = &feed->tail.window;
+    struct sse_event event = {
+        .subject = message->subject, .payload = message->payload, .sequence = w->next};
+    sse_window_add(w, &event, keep_bytes(feed));
+    wake_rest(&feed->tail);
 }
 
 void sse_tail_rest(struct sse_feed *feed) {
@@ -221,13 +232,66 @@ static struct sse_source *source_of(struct stream_reader *reader) {
     return container_of(reader, struct sse_source, reader);
 }
 
+static int ask_for_info(struct sse_source *source,
+                        void (*on_reply)(void *, const struct bus_message *, int)) {
+    char subject[SSE_STREAM_ROOM + 32];
+    int len = snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", source->feed->stream);
+    struct bus_request_options options = {
+        .message = {.subject = slice_make(subject, (size_t)len)},
+        .timeout_ns = INFO_TIMEOUT_NS,
+        .on_reply = on_reply,
+        .owner = source,
+    };
+    return bus_request(source->feed->shard->inbox.bus, &options, &source->asking);
+}
+
+/* A number of the answer's state. 0, or it has none. */
+static int read_info(struct sse_source *source, const struct bus_message *reply, const char *path,
+                     uint64_t *ret_number) {
+    struct stream_inbox *inbox = &source->feed->shard->inbox;
+    if (reply)
+        bus_request_cancel(inbox->bus, source->asking);
+    source->asking = NULL;
+    int failed = reply ? json_parse(&inbox->doc, reply->payload) : -ENOENT;
+    return failed ? failed : json_u64(json_path(json_root(&inbox->doc), path), ret_number);
+}
+
+static void tail_settle(struct sse_source *tail);
+
+static void on_settle_again(struct io_timer *timer) {
+    tail_settle(&container_of(timer, struct sse_feed, pump_again)->tail);
+}
+
+static void on_settle_info(void *owner, const struct bus_message *reply, int ended) {
+    struct sse_source *tail = owner;
+    struct sse_feed *feed = tail->feed;
+    const struct sse_window *w = &tail->window;
+    uint64_t last;
+    (void)ended;
+    if (read_info(tail, reply, "state.last_seq", &last))
+        sse_feed_over(feed, "stream lost");
+    else if (last + 1 >= w->base || w->next > w->base)
+        sse_feed_opened(feed, SSE_STREAM);
+    else
+        io_timer_start(loop_of(feed), &feed->pump_again, SETTLE_NS, on_settle_again);
+}
+
+/* The tail begins behind all that the stream has taken, of which the last may not be on disk yet,
+   and so not for a catch-up to read. Once it is, whoever comes to the end of the stream before the
+   tail's base has all that there is before it. */
+static void tail_settle(struct sse_source *tail) {
+    if (!tail->asking && ask_for_info(tail, on_settle_info))
+        sse_feed_over(tail->feed, "no memory");
+}
+
 static void tail_on_open(struct stream_reader *reader, uint64_t first) {
     struct sse_source *tail = source_of(reader);
     struct sse_feed *feed = tail->feed;
     if (feed->state == SSE_LOOKING) {
+        sse_window_free(&tail->window);
         tail->window = sse_window_make(first);
         stream_reader_follow(reader);
-        sse_feed_opened(feed, SSE_STREAM);
+        tail_settle(tail);
         return;
     }
     if (first < tail->window.next) {
@@ -244,8 +308,8 @@ static void tail_on_open(struct stream_reader *reader, uint64_t first) {
 static void tail_on_message(struct stream_reader *reader, uint64_t sequence,
                             const struct bus_message *message) {
     struct sse_feed *feed = source_of(reader)->feed;
-    if (sequence >= feed->tail.window.next && sse_feed_has(feed, message->subject))
-        tail_add(feed, sequence, message);
+    add(&feed->tail, sequence, message, keep_bytes(feed));
+    wake_rest(&feed->tail);
 }
 
 static void tail_on_lost(struct stream_reader *reader) {
@@ -333,13 +397,7 @@ static void catch_up_on_open(struct stream_reader *reader, uint64_t first) {
 
 static void catch_up_on_message(struct stream_reader *reader, uint64_t sequence,
                                 const struct bus_message *message) {
-    struct sse_source *source = source_of(reader);
-    struct sse_event event = {.subject = message->subject,
-                              .payload = message->payload,
-                              .sequence = sequence,
-                              .has_id = true};
-    if (sequence >= source->window.next && sse_feed_has(source->feed, message->subject))
-        sse_window_add(&source->window, &event, SIZE_MAX);
+    add(source_of(reader), sequence, message, SIZE_MAX);
 }
 
 static void fill(struct sse_source *source) {
@@ -347,44 +405,25 @@ static void fill(struct sse_source *source) {
     pump_soon(source->feed);
 }
 
-static void on_info(void *owner, const struct bus_message *reply, int ended) {
+static void on_gap_info(void *owner, const struct bus_message *reply, int ended) {
     struct sse_source *source = owner;
-    struct stream_inbox *inbox = &source->feed->shard->inbox;
     uint64_t first;
     (void)ended;
-    if (reply)
-        bus_request_cancel(inbox->bus, source->asking);
-    source->asking = NULL;
-    if (!reply || json_parse(&inbox->doc, reply->payload) ||
-        json_u64(json_path(json_root(&inbox->doc), "state.first_seq"), &first))
+    if (read_info(source, reply, "state.first_seq", &first))
         source->lost = true;
     else if (first > source->window.base)
         note_gap(source, source->window.entries[source->window.first].sequence);
     fill(source);
 }
 
-/* Between what was read before and this batch sequences are missing: other subjects', removed ones,
-   or such as have been trimmed away before we came to them. */
-static int ask_for_gap(struct sse_source *source) {
-    char subject[SSE_STREAM_ROOM + 32];
-    int len = snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", source->feed->stream);
-    struct bus_request_options options = {
-        .message = {.subject = slice_make(subject, (size_t)len)},
-        .timeout_ns = INFO_TIMEOUT_NS,
-        .on_reply = on_info,
-        .owner = source,
-    };
-    return bus_request(source->feed->shard->inbox.bus, &options, &source->asking);
-}
-
 static void catch_up_on_batch(struct stream_reader *reader, bool end) {
     struct sse_source *source = source_of(reader);
-    const struct sse_window *w = &source->window;
-    const struct sse_window *tail = &source->feed->tail.window;
+    const struct sse_window *w = &source->window, *tail = &source->feed->tail.window;
     source->reached = end && tail->next > w->next ? tail->next : w->next;
-    if (!sse_window_empty(w) && w->entries[w->first].sequence > w->base && ask_for_gap(source) == 0)
-        return;
-    fill(source);
+    bool leap = !sse_window_empty(w) && w->entries[w->first].sequence > w->base;
+    /* What was leapt over may be other subjects' messages, or such as went before we came. */
+    if (!leap || source->feed->whole || ask_for_info(source, on_gap_info))
+        fill(source);
 }
 
 static void catch_up_on_lost(struct stream_reader *reader) {

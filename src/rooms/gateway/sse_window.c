@@ -99,6 +99,8 @@ static char *put_subject(char *out, slice subject) {
 }
 
 static char *put_head(char *out, const struct sse_event *event) {
+    if (event->has_gap)
+        out += sse_gap(out, event->gap_after, event->sequence).len;
     if (event->has_id) {
         out = put(out, slice_lit("id: "));
         out += number_format_u64(event->sequence, out);
@@ -109,7 +111,7 @@ static char *put_head(char *out, const struct sse_event *event) {
 
 int sse_event_write(struct buf *b, const struct sse_event *event) {
     slice payload = event->payload;
-    size_t frame = FRAME_ROOM + event->subject.len * 3, room = SIZE_MAX;
+    size_t frame = FRAME_ROOM + SSE_NOTICE_BYTES_MAX + event->subject.len * 3, room = SIZE_MAX;
     bool text = utf8_valid(payload);
     if (text)
         room = frame + text_room(payload);
@@ -208,8 +210,10 @@ static int entry_reserve(struct sse_window *w) {
 static struct sse_entry entry_of(const struct sse_window *w, const struct sse_event *event,
                                  size_t at) {
     slice text = slice_skip(buf_slice(&w->bytes), at), key = slice_lit("event: "), head = text;
+    if (event->has_gap)
+        head = slice_skip(head, (size_t)slice_find_slice(head, slice_lit("\n\n")) + 2);
     if (event->has_id)
-        head = slice_skip(text, (size_t)slice_find(text, '\n') + 1);
+        head = slice_skip(head, (size_t)slice_find(head, '\n') + 1);
     slice subject = slice_take(slice_skip(head, key.len), event->subject.len);
     bool same = slice_equal(subject, event->subject) && head.len > key.len + subject.len &&
                 head.ptr[key.len + subject.len] == '\n';

@@ -39,6 +39,8 @@ struct sse_event {
     slice subject, payload;
     uint64_t sequence;
     bool has_id;
+    bool has_gap; /* before it: what is above GAP_AFTER and below it may be missing */
+    uint64_t gap_after;
 };
 
 /* Appends EVENT, or the notice that it is too large. 0, -ENOBUFS, -ENOMEM: nothing was. */

@@ -26,7 +26,9 @@
 #define PULL_HEARTBEAT_NS (5 * SECOND_NS)
 #define WATCH_NS (4 * SECOND_NS)
 #define SILENCE_MAX_NS (12 * SECOND_NS) /* of a consumer that beats */
-#define INACTIVE_NS (30 * SECOND_NS)    /* after which the engine removes a consumer */
+/* After which the engine removes a consumer: longer than a pull waits, for the two may end at once.
+ */
+#define INACTIVE_NS (2 * PULL_EXPIRES_NS)
 #define LOW_WATER (STREAM_READER_BATCH / 4)
 #define INBOX_RANDOM 10u
 #define SUBJECT_ROOM 400u
