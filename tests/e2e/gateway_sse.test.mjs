@@ -144,7 +144,7 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
     await bad.body.dump();
   });
 
-  it('a client that stops reading gets all of it later, and others meanwhile', async (t, server) => {
+  it('who stops reading gets all of it later, and others meanwhile', async (t, server) => {
     const [host, port] = server.ports.http.split(':');
     const slow = net.connect(Number(port), host);
     t.after(() => slow.destroy());
@@ -174,7 +174,7 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
     assert.ok(!text.includes('nonet.'));
   });
 
-  it('without a stream a client that stops reading is told how much it missed', async (t, server) => {
+  it('without a stream who stops reading is told what it missed', async (t, server) => {
     const [host, port] = server.ports.http.split(':');
     const slow = net.connect(Number(port), host);
     t.after(() => slow.destroy());

@@ -18,8 +18,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define PUMP_CLIENTS_MAX 256u /* a turn */
-#define WRITE_BYTES_MAX (64u << 10)
+#define PUMP_CLIENTS_MAX 256u /* a turn, of the tail and of catch-ups each */
 #define CROWDED_NS 50000000ull
 #define SETTLE_NS 2000000ull
 #define INFO_TIMEOUT_NS 3000000000ull
@@ -54,88 +53,8 @@ static void wait_for_source(struct sse_client *client) {
                    &client->node);
 }
 
-/* --- writing to a client -----------------------------------------------------------------------
+/* --- clients -----------------------------------------------------------------------------------
  */
-
-enum took { TOOK_ALL, TOOK_SOME, TOOK_NOTHING, FELL_OUT, FAILED };
-
-static bool may_see(const struct sse_client *client, uint32_t index) {
-    slice subject = sse_window_subject(&client->source->window, index);
-    return subject.len && principal_may_receive(client->x->rights, subject);
-}
-
-/* The next events for CLIENT from *INDEX on, which moves behind what it may not see. Empty: there
-   are none for it. */
-static slice next_run(const struct sse_client *client, uint32_t *index, uint32_t *ret_end) {
-    const struct sse_window *w = &client->source->window;
-    while (client->filtered && *index < w->count && !may_see(client, *index))
-        ++*index;
-    *ret_end = *index;
-    if (*index == w->count)
-        return (slice){0};
-    slice run = sse_window_run(w, *index, WRITE_BYTES_MAX, ret_end);
-    for (uint32_t i = *index + 1; client->filtered && i < *ret_end; i++)
-        if (!may_see(client, i)) {
-            *ret_end = i;
-            return slice_take(run, w->entries[i].at - w->entries[*index].at);
-        }
-    return run;
-}
-
-static enum took say(struct sse_client *client, slice bytes) {
-    int failed = exchange_write(client->x, bytes);
-    if (failed)
-        return failed == -EAGAIN ? TOOK_NOTHING : FAILED;
-    client->wrote_ns = io_loop_now_ns(loop_of(client->feed));
-    return TOOK_ALL;
-}
-
-static enum took tell_gap(struct sse_client *client) {
-    char text[SSE_NOTICE_BYTES_MAX];
-    uint64_t after = client->astray ? client->after : client->next - 1;
-    enum took took = say(client, sse_gap(text, after, client->gap_to));
-    if (took == TOOK_ALL) {
-        client->next = client->gap_to > client->next ? client->gap_to : client->next;
-        client->gap_to = 0;
-        client->astray = false;
-    }
-    return took;
-}
-
-static enum took tell_dropped(struct sse_client *client, uint64_t base) {
-    char text[SSE_NOTICE_BYTES_MAX];
-    struct sse_shard *shard = client->feed->shard;
-    enum took took = say(client, sse_dropped(text, base - client->next));
-    if (took == TOOK_ALL) {
-        metrics_count(shard->gateway->shard->metrics, shard->dropped, base - client->next);
-        client->next = base;
-    }
-    return took;
-}
-
-static enum took step(struct sse_client *client) {
-    const struct sse_window *w = &client->source->window;
-    enum took took = client->gap_to ? tell_gap(client) : TOOK_ALL;
-    if (took == TOOK_ALL && client->next < w->base) {
-        if (client->feed->state == SSE_STREAM)
-            return FELL_OUT;
-        took = tell_dropped(client, w->base);
-    }
-    if (took != TOOK_ALL)
-        return took;
-    uint32_t index = sse_window_find(w, client->next), end;
-    if (index == w->count)
-        return TOOK_ALL;
-    slice run = next_run(client, &index, &end);
-    if (run.len)
-        took = say(client, run);
-    if (took != TOOK_ALL)
-        return took;
-    client->next = end == w->count ? w->next : w->entries[end].sequence;
-    struct sse_shard *shard = client->feed->shard;
-    metrics_count(shard->gateway->shard->metrics, shard->events, end - index);
-    return end == w->count ? TOOK_ALL : TOOK_SOME;
-}
 
 static void cut(struct sse_client *client) {
     struct exchange *x = client->x;
@@ -144,23 +63,23 @@ static void cut(struct sse_client *client) {
 }
 
 /* CLIENT is in no list, but counted by its source. */
-static void file(struct sse_client *client, enum took took) {
+static void file(struct sse_client *client, enum sse_took took) {
     struct sse_source *source = client->source;
     switch (took) {
-    case TOOK_ALL:
+    case SSE_TOOK_ALL:
         list_push_back(&source->rest, &client->node);
         return;
-    case TOOK_SOME:
+    case SSE_TOOK_SOME:
         list_push_back(&source->ready, &client->node);
         return;
-    case TOOK_NOTHING:
+    case SSE_TOOK_NOTHING:
         client->blocked = true;
         list_push_back(&source->blocked, &client->node);
         return;
-    case FELL_OUT:
+    case SSE_FELL_OUT:
         wait_for_source(client);
         return;
-    case FAILED:
+    case SSE_FAILED:
         cut(client);
         return;
     }
@@ -534,7 +453,7 @@ static void pump_source(struct sse_source *source, unsigned *left) {
     while (*left > 0 && (at = list_pop_front(&source->ready))) {
         struct sse_client *client = container_of(at, struct sse_client, node);
         --*left;
-        file(client, step(client));
+        file(client, sse_write(client));
     }
 }
 
@@ -603,7 +522,7 @@ static bool has_work(const struct sse_feed *feed) {
 
 void sse_pump(struct io_task *task) {
     struct sse_feed *feed = container_of(task, struct sse_feed, pump);
-    unsigned left = PUMP_CLIENTS_MAX;
+    unsigned left = PUMP_CLIENTS_MAX, tail_left = PUMP_CLIENTS_MAX;
     struct list_node *at, *following;
     io_timer_stop(loop_of(feed), &feed->pump_again);
     if (feed->state == SSE_LOOKING || feed->state == SSE_OVER)
@@ -614,7 +533,7 @@ void sse_pump(struct io_task *task) {
             pump_source(source, &left);
         settle(source);
     }
-    pump_source(&feed->tail, &left);
+    pump_source(&feed->tail, &tail_left);
     place_waiting(feed);
     if (has_work(feed))
         io_timer_start(loop_of(feed), &feed->pump_again, 0, on_pump_again);

@@ -70,6 +70,11 @@ struct sse_client {
     struct io_timer beat;
 };
 
+/* sse_write.c: what a client took of its source: all there is, a part, nothing since it does not
+   read; or it is behind the source's window; or it cannot be written to. */
+enum sse_took { SSE_TOOK_ALL, SSE_TOOK_SOME, SSE_TOOK_NOTHING, SSE_FELL_OUT, SSE_FAILED };
+enum sse_took sse_write(struct sse_client *client);
+
 void sse_source_init(struct sse_source *source, struct sse_feed *feed, bool tail);
 /* Closes all sources of FEED, from which no client reads. */
 void sse_sources_close(struct sse_feed *feed);

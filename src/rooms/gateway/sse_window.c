@@ -1,6 +1,9 @@
 /*
  * sse_window.c - see sse_window.h. The size of an event is known before it is written, so that one
- * too large is never begun.
+ * that is too large, or that there is no memory for, is never begun.
+ *
+ * Dropped events stay in front of the buffer until they are half of it; then what is kept moves
+ * down. So a byte is moved once at most for each time that it is written.
  */
 #include "rooms/gateway/sse_window.h"
 

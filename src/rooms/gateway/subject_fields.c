@@ -12,11 +12,10 @@
 #include "wire/nats_headers.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define BLOCK_FRAME 32u /* bytes around the fields */
 #define FIELD_FRAME 4u  /* ": " and CR LF */
-#define TRACEPARENT_ROOM 56u
+#define TRACEPARENT_ROOM 55
 
 #define NAME(literal)                                                                              \
     { "" literal, sizeof(literal) - 1 }
@@ -124,13 +123,21 @@ static int write_block(struct arena *arena, const struct outgoing *out, slice *r
     return failed;
 }
 
+/* "00-TRACE-SPAN-01" */
+static slice write_traceparent(const struct exchange *x, char out[TRACEPARENT_ROOM]) {
+    memcpy(out, "00-", 3);
+    memcpy(out + 3, x->trace, 32);
+    out[35] = '-';
+    memcpy(out + 36, x->span, 16);
+    memcpy(out + 52, x->sampled ? "-01" : "-00", 3);
+    return slice_make(out, TRACEPARENT_ROOM);
+}
+
 int subject_fields_write(struct exchange *x, enum subject_verb verb, slice *ret_headers) {
     struct outgoing out;
     char traceparent[TRACEPARENT_ROOM];
     out.count = 0;
-    int len = snprintf(traceparent, sizeof traceparent, "00-%s-%s-%02x", x->trace, x->span,
-                       x->sampled ? 1u : 0u);
-    add(&out, slice_lit("traceparent"), slice_make(traceparent, (size_t)len));
+    add(&out, slice_lit("traceparent"), write_traceparent(x, traceparent));
     add(&out, slice_lit("X-Request-Id"), x->request_id);
     add(&out, slice_lit("Nonet-Principal"), x->principal);
     add(&out, slice_lit("Nonet-Query"), http_request_query(x->request));

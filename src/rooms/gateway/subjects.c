@@ -1,5 +1,8 @@
 /*
- * subjects.c - see subjects.h.
+ * subjects.c - opens and closes a loop's share of the targets that end at subjects (subjects.h).
+ *
+ * Each part belongs to its own file: the reader of acknowledgements to subject_call.c, the feeds of
+ * events to sse_feed.c. What was opened in part is closed like the whole.
  */
 #include "rooms/gateway/subjects.h"
 

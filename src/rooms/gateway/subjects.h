@@ -1,5 +1,8 @@
 /*
  * subjects.h - what the targets that end at subjects keep on a loop, beyond tables and requests.
+ *
+ * It hangs on struct gateway_shard from the loop's opening to its end, so that clients of events
+ * outlive reloads. Used on that loop alone.
  */
 #ifndef NONET_GATEWAY_SUBJECTS_H
 #define NONET_GATEWAY_SUBJECTS_H

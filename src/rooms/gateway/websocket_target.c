@@ -312,7 +312,7 @@ static int subscribe(struct session *s, const struct wanted *wanted) {
     return 0;
 }
 
-static void accept(struct session *s) {
+static void shake_hands(struct session *s) {
     static const struct http_websocket_events events = {.on_message = on_message,
                                                         .on_close = on_close};
     uint32_t payload_max = s->shard->gateway->node->limits.payload_bytes_max;
@@ -336,7 +336,7 @@ static void accept(struct session *s) {
 /* Every shard knows by now what the socket is subscribed to: who sees the 101 may rely on it. */
 static void on_fence(void *self, uint64_t id) {
     (void)id;
-    accept(self);
+    shake_hands(self);
 }
 
 static void on_gone(struct exchange *x) {

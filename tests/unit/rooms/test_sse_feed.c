@@ -578,6 +578,48 @@ static void test_a_word_every_while_keeps_the_connection_alive(void **state) {
     hall_close(h);
 }
 
+static struct auth *users(const char *name) {
+    static const slice deny[] = {{"n.secret", 8}, {"n.*.secret", 10}};
+    struct auth_user user = {
+        .user = slice_str(name), .password = slice_lit("pw"), .subscribe_deny = {deny, 2}};
+    struct auth *auth;
+    struct error error = {0};
+    assert_int_equal(auth_create(&user, 1, &auth, &error), 0);
+    return auth;
+}
+
+static void test_rights_are_kept_to_event_by_event(void **state) {
+    (void)state;
+    struct hall *h = hall_open(2, STREAM);
+    struct auth_login login = {.user = slice_lit("ann"), .password = slice_lit("pw")};
+    struct principal *ann;
+    h->gateway_shard.auth = users("ann");
+    assert_int_equal(auth_check(h->gateway_shard.auth, &login, &ann), 0);
+    struct reader *all = join(h, "n.>", NO_ID), *some = join(h, "n.>", NO_ID);
+    some->x.rights = ann;
+    some->client.filtered = principal_filters(ann, slice_lit("n.>"));
+    some->text = calloc(1, TEXT_MAX);
+    run(h, 500);
+    publish(h, "n.secret", 2);
+    publish(h, "n.a", 1);
+    publish(h, "n.b.secret", 1);
+    publish(h, "n.b", 2);
+    publish(h, "n.secret", 1);
+    run(h, 500);
+    assert_has_all(all, 7);
+    assert_int_equal(some->events, 3);
+    assert_null(strstr(some->text, "secret"));
+    struct auth *before = h->gateway_shard.auth;
+    h->gateway_shard.auth = users("bob"); /* a reload */
+    run(h, 16000);
+    assert_true(some->over && !some->broken);
+    assert_false(all->over);
+    principal_unref(ann);
+    auth_unref(before);
+    auth_unref(h->gateway_shard.auth);
+    hall_close(h);
+}
+
 /* --- without -----------------------------------------------------------------------------------
  */
 
@@ -732,6 +774,7 @@ int main(void) {
         cmocka_unit_test(test_a_stream_that_comes_ends_the_answers_in_time),
         cmocka_unit_test(test_no_word_of_streams_is_503),
         cmocka_unit_test(test_a_word_every_while_keeps_the_connection_alive),
+        cmocka_unit_test(test_rights_are_kept_to_event_by_event),
         cmocka_unit_test(test_without_a_stream_there_are_no_ids),
         cmocka_unit_test(test_over_two_streams_there_are_no_ids_either),
         cmocka_unit_test(test_without_a_stream_the_slow_are_told_how_much_they_missed),
