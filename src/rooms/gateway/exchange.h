@@ -111,8 +111,9 @@ must_use int exchange_write(struct exchange *x, slice bytes);
 void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count);
 /* REASON (static): for the log. */
 void exchange_break(struct exchange *x, const char *reason);
-/* http_reply_upgrade or http_websocket_accept has just taken the request, in this turn: the
-   exchange is over, and STREAM stands for what goes on until gateway_stream_over. */
+/* Just before http_reply_upgrade or http_websocket_accept takes the request, with which X goes: the
+   exchange is over, and STREAM stands for what goes on until gateway_stream_over. Where the call
+   fails the request is answered by http/reply.h, for X is gone all the same. */
 void exchange_upgraded(struct exchange *x, struct gateway_stream *stream);
 
 static inline struct io_loop *exchange_loop(const struct exchange *x) {

@@ -17,6 +17,7 @@
 #include "rooms/gateway/auth.h"
 #include "rooms/gateway/gateway_config.h"
 #include "rooms/gateway/limit.h"
+#include "rooms/gateway/subjects.h"
 #include "rooms/gateway/table.h"
 
 #include <errno.h>
@@ -159,6 +160,7 @@ static void shard_close(void *shard_self) {
         gateway_table_shard_close(shard->table, shard);
     gateway_limits_shard_close(shard);
     gateway_auth_shard_close(shard);
+    gateway_subjects_shard_close(shard);
     access_log_close(shard->access_log);
     gateway_table_unref(shard->table);
     auth_unref(shard->auth);
@@ -175,6 +177,8 @@ static int shard_parts_open(struct gateway_shard *shard, struct error *ret_error
         failed = gateway_limits_shard_open(shard);
     if (!failed)
         failed = gateway_auth_shard_open(shard);
+    if (!failed)
+        failed = gateway_subjects_shard_open(shard);
     if (!failed)
         failed = gateway_table_shard_open(gateway->table, shard);
     if (failed)

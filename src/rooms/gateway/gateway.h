@@ -34,6 +34,7 @@ struct gateway_limits;
 struct gateway_upstreams;
 struct gateway_auth_shard;
 struct gateway_access_log;
+struct gateway_subjects;
 
 struct gateway {
     struct room_node *node;
@@ -55,6 +56,7 @@ struct gateway_shard {
     struct gateway_auth_shard *ways;
     struct gateway_access_log *access_log; /* NULL: none */
     struct io_worker *files_worker;        /* files.c; NULL: no route has needed it */
+    struct gateway_subjects *subjects;
     struct bus_subscription *reload;
     struct random random;  /* for ids and choices, not for secrets */
     struct list exchanges; /* under way: for the end of the loop */
