@@ -50,8 +50,7 @@ struct io_stream_head {
     struct buf out;    /* written in this turn or waiting for the socket; max = the bound */
     size_t in_flight;  /* bytes handed to the kernel's queue and not yet accepted */
     uint64_t accepted; /* bytes that the kernel has ever taken, on the wire: who reads, moves it */
-    bool dirty;        /* on the loop's flush list */
-    bool closing;      /* takes no more: shut or closed */
+    bool dirty, closing; /* on the loop's flush list; takes no more */
 };
 
 void io_stream_set_events(struct io_stream *stream, const struct io_stream_events *events,
@@ -103,8 +102,7 @@ static inline uint64_t io_stream_accepted(const struct io_stream *stream) {
     return ((const struct io_stream_head *)(const void *)stream)->accepted;
 }
 
-/* Our last word: what was written leaves, then the peer sees our end, and may go on talking.
-   Writing answers -EPIPE. */
+/* Our last word: the peer sees our end behind what was written, and may talk on. */
 void io_stream_shut(struct io_stream *stream);
 void io_stream_close(struct io_stream *stream); /* flush, then close */
 void io_stream_abort(struct io_stream *stream); /* drop output, close at once */
@@ -112,8 +110,8 @@ void io_stream_abort(struct io_stream *stream); /* drop output, close at once */
 /* --- listening and connecting ----------------------------------------------------------------- */
 /* ADDRESS is an IP or a name with :port ("127.0.0.1:0", "[::1]:80"); port 0 takes a free one.
    New streams are dealt to the group's loops FIRST..FIRST+COUNT-1 in turn; ON_ACCEPT runs on the
-   thread of the loop that owns the stream and must set its events. Call on any loop before or
-   while the group runs. 0, or a negative errno with words (address in use, no permission). */
+   thread of the loop that owns the stream and must set its events. On any loop before or while the
+   group runs. 0, or a negative errno with words (address in use, no permission). */
 struct io_listen_options {
     const char *address;
     unsigned loop_first, loop_count;
