@@ -58,7 +58,7 @@ static void fail(struct io_stream *stream, int reason) {
         return;
     if (stream->state == STREAM_OPEN)
         stream->reason = reason;
-    bool said_goodbye = stream->state == STREAM_FINISHED || stream->shut;
+    bool said_goodbye = stream->shut;
     stream->state = STREAM_DEAD;
     stream->head.closing = true;
     buf_free(&stream->head.out);
@@ -123,14 +123,15 @@ void io_stream_mark_dirty(struct io_stream *stream) {
     sim_loop_poke(stream->loop, 0);
 }
 
+/* All has been sent and our end behind it; whoever has heard the peer's, too, is done. */
 static void finish(struct io_stream *stream) {
-    if (stream->end->fin_arrived) {
-        fail(stream, 0);
-        return;
-    }
     if (!stream->shut)
         sim_end_send(stream->end, SIM_FIN, (slice){0});
-    stream->state = STREAM_FINISHED;
+    stream->shut = true;
+    if (stream->end->fin_arrived)
+        fail(stream, 0);
+    else
+        stream->state = STREAM_FINISHED;
 }
 
 void io_stream_shut(struct io_stream *stream) {
