@@ -153,20 +153,6 @@ void exchange_print_field(struct exchange *x, const char *name, const char *form
         exchange_add_field(x, slice_str(name), text);
 }
 
-static bool is_set(const struct gateway_fields *changes, slice name) {
-    for (unsigned i = 0; i < changes->set_count; i++)
-        if (slice_equal_nocase(changes->set[i].name, name))
-            return true;
-    return false;
-}
-
-bool gateway_field_stays(const struct gateway_fields *changes, slice name) {
-    for (unsigned i = 0; i < changes->remove_count; i++)
-        if (slice_equal_nocase(changes->remove[i], name))
-            return false;
-    return changes->set_count == 0 || !is_set(changes, name);
-}
-
 /* The target's fields, those that steps have added, and the route's changes to both. OUT has room
    for ANSWER_FIELDS_MAX; what does not fit is left out. */
 static size_t merge(const struct exchange *x, const struct http_answer *answer,
