@@ -238,6 +238,10 @@ int exchange_write(struct exchange *x, slice bytes) {
     return failed;
 }
 
+bool exchange_full(struct exchange *x) {
+    return http_reply_full(x->request);
+}
+
 void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count) {
     struct http_request *request = x->request;
     finish(x, x->status);

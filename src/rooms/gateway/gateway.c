@@ -18,6 +18,7 @@
 #include "rooms/gateway/gateway_config.h"
 #include "rooms/gateway/limit.h"
 #include "rooms/gateway/table.h"
+#include "rooms/gateway/upstream.h"
 
 #include <errno.h>
 
@@ -156,6 +157,7 @@ static void shard_close(void *shard_self) {
     shard->files_worker = io_worker_free(shard->files_worker); /* all its readers have gone */
     if (shard->table)
         gateway_table_shard_close(shard->table, shard);
+    gateway_upstreams_close(shard);
     gateway_limits_shard_close(shard);
     gateway_auth_shard_close(shard);
     access_log_close(shard->access_log);
