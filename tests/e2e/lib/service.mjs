@@ -108,7 +108,7 @@ export class Client {
     Object.assign(client, { heard: '', closed: false, ended: false });
     client.socket = net.connect({ port: Number(port), host, allowHalfOpen: true });
     client.socket.on('data', (bytes) => (client.heard += bytes.toString('latin1')));
-    client.socket.on('end', () => (client.ended = true));
+    client.socket.on('end', () => (client.ended = true) && client.socket.end());
     client.socket.on('error', () => {});
     client.socket.on('close', () => (client.closed = true));
     t.after(() => client.socket.destroy());
