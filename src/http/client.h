@@ -108,6 +108,9 @@ must_use int http_call_begin(struct http_pool *pool, const struct http_call_opti
 /* 0: all of BYTES is taken. -EAGAIN: none is; on_room tells when. -E2BIG: more than body_length.
    -ENOMEM. Bytes for a connection that has just gone are taken and lost; on_fail follows. */
 must_use int http_call_write(struct http_call *call, slice bytes);
+/* Whether http_call_write would say -EAGAIN now, as it does before there is a connection; then
+   on_room tells when it would not. */
+bool http_call_full(struct http_call *call);
 /* The body is whole (it must be), with trailers where it is chunked. What cannot be sent of them,
    as above, fails the call. */
 void http_call_end(struct http_call *call, const struct http1_field *trailers, size_t count);

@@ -45,6 +45,16 @@ static int put_chunks(struct http_link *link, slice bytes) {
     return 0;
 }
 
+bool http_call_full(struct http_call *call) {
+    struct http_link *link = linked(call);
+    bool full = !link || io_stream_pending(link->stream) >= HTTP_CALL_HIGH_BYTES;
+    if (full && link)
+        http_link_want_room(link);
+    else if (full)
+        call->wants_room = true;
+    return full;
+}
+
 int http_call_write(struct http_call *call, slice bytes) {
     struct http_link *link = linked(call);
     check(call->has_body && !call->whole);

@@ -297,6 +297,15 @@ int http_reply_begin(struct http_request *r, const struct http_answer *answer) {
     return 0;
 }
 
+bool http_reply_full(struct http_request *r) {
+    if (may_write(r) || r->bodiless || r->connection->closed)
+        return false;
+    r->wants_room = true;
+    if (is_first(r))
+        http_connection_want_room(r->connection);
+    return true;
+}
+
 int http_reply_write(struct http_request *r, slice bytes) {
     check(r->begun && r->state != REQUEST_ANSWERED);
     if (bytes.len > HTTP_ANSWER_BYTES_MAX)
@@ -305,12 +314,8 @@ int http_reply_write(struct http_request *r, slice bytes) {
         return 0;
     if (r->has_length && bytes.len > r->length_left)
         return -E2BIG;
-    if (!may_write(r)) {
-        r->wants_room = true;
-        if (is_first(r))
-            http_connection_want_room(r->connection);
+    if (http_reply_full(r))
         return -EAGAIN;
-    }
     char line[HTTP1_CHUNK_HEAD_ROOM];
     slice head = slice_make(line, r->chunked ? http1_put_chunk_head(line, bytes.len) : 0);
     const slice parts[] = {head, bytes, r->chunked ? slice_lit(CRLF) : (slice){0}};

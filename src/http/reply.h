@@ -59,6 +59,9 @@ must_use int http_reply_begin(struct http_request *request, const struct http_an
    more than HTTP_ANSWER_BYTES_MAX in one call, or more than the length announced. Bytes for a
    client that has just gone are taken and lost; on_gone follows. */
 must_use int http_reply_write(struct http_request *request, slice bytes);
+/* Whether http_reply_write would say -EAGAIN now; then on_room tells when it would not. Who asks
+   this behind each write, and stops whatever brings the bytes, never has any left over. */
+bool http_reply_full(struct http_request *request);
 /* The answer is complete. One that is short of its length is broken off instead. */
 void http_reply_end(struct http_request *request);
 /* The same with trailers, which only a chunked answer has room for; else they are left out, and so
@@ -70,8 +73,8 @@ void http_reply_break(struct http_request *request);
 
 /* Answers 101 with FIELDS (Upgrade is the caller's, Connection the server's) and takes the stream
    away from HTTP: EVENTS and OWNER are the stream's from the end of this turn on, what the client
-   has sent behind the request comes by on_bytes first, and the request is gone. *RET_STREAM may be
-   written to at once, behind the 101. The server's drain and close do not know the stream any more.
+   has sent behind the request comes by on_bytes first. The request goes with this turn. *RET_STREAM
+   may be written to at once, behind the 101. The server's drain and close do not know the stream.
    0, or nothing was done: -EBUSY (earlier requests are not answered, a body is not read, others
    follow), -EINVAL, -ENOMEM. */
 must_use int http_reply_upgrade(struct http_request *request, const struct http1_field *fields,

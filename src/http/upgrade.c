@@ -2,8 +2,8 @@
  * upgrade.c - the end of HTTP on a connection: 101, and the stream goes to its next owner.
  *
  *     http_reply_upgrade     101 is written, nothing more is read                     GIVEN
- *     http_connection_leave  off the server's lists and counts, at the latest when the feed that
- *                            called the handler has gone through
+ *     http_connection_leave  off the server's lists and counts, when the feed that called the
+ *                            handler has gone through, or later in this turn
  *     the end of the turn    the stream's events are the next owner's; what had been read of it is
  *                            delivered; what is left of the connection is freed
  *
@@ -67,7 +67,7 @@ int http_reply_upgrade(struct http_request *r, const struct http1_field *fields,
     c->next_owner = owner;
     *ret_stream = c->stream;
     r->state = REQUEST_ANSWERED;
-    http_connection_feed(c, (slice){0});
+    http_connection_wake(c); /* not at once: whoever has called still looks at the request */
     return 0;
 }
 

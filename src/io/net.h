@@ -7,12 +7,11 @@
  *     if (io_stream_reserve(stream, n, &room) == 0) { ...write up to n bytes...; }
  *     io_stream_advance(stream, written);
  *
- * Nothing is sent at once: the loop flushes every stream written to in a turn at the turn's end,
- * so a thousand small messages cost one system call. Output waiting for the socket is bounded by
- * the stream's out_max; at the bound reserve answers -ENOBUFS and the owner decides (NATS closes
- * a slow consumer, HTTP stops reading the other side). on_drain tells when output went to zero
- * after it had waited. An idle stream holds no buffer of its own: input is read into the loop's
- * shared buffer, and output buffers go back to the loop's pool when drained.
+ * Nothing is sent at once: the loop flushes every stream written to in a turn at the turn's end, so
+ * a thousand small messages cost one system call. Output waiting for the socket is bounded by the
+ * stream's out_max; at the bound reserve answers -ENOBUFS and the owner decides (NATS closes a slow
+ * consumer, HTTP stops reading the other side). An idle stream holds no buffer of its own: input is
+ * read into the loop's shared buffer, and output buffers go back to the loop's pool when drained.
  *
  *     OPEN --io_stream_close--> CLOSING (output flushed, at most linger_ms) --> on_close, freed
  *     OPEN --peer closed, error, io_stream_abort------------------------------> on_close, freed
@@ -51,8 +50,7 @@ struct io_stream_head {
     struct buf out;    /* written in this turn or waiting for the socket; max = the bound */
     size_t in_flight;  /* bytes handed to the kernel's queue and not yet accepted */
     uint64_t accepted; /* bytes that the kernel has ever taken, on the wire: who reads, moves it */
-    bool dirty;        /* on the loop's flush list */
-    bool closing;
+    bool dirty, closing; /* on the loop's flush list; takes no more */
 };
 
 void io_stream_set_events(struct io_stream *stream, const struct io_stream_events *events,
@@ -61,14 +59,13 @@ struct io_loop *io_stream_loop(const struct io_stream *stream);
 /* "127.0.0.1:41234", "[::1]:80"; valid as long as the stream. */
 const char *io_stream_peer(const struct io_stream *stream);
 void io_stream_set_out_max(struct io_stream *stream, size_t bytes);
-/* Stops and starts reading: this is how push-back reaches the peer. Counted, so pairs nest. */
+/* Stops and starts reading: how push-back reaches the peer. Counted, so pairs nest. */
 void io_stream_pause(struct io_stream *stream);
 void io_stream_resume(struct io_stream *stream);
 
-/* Slow half of io_stream_reserve. */
+/* Slow halves of io_stream_reserve and io_stream_advance. */
 must_use int io_stream_grow(struct io_stream *stream, size_t room);
 void io_stream_mark_dirty(struct io_stream *stream);
-
 /* Room for ROOM bytes behind the output. 0, -ENOBUFS (bound), -ENOMEM, -EPIPE (closing). */
 must_use static inline int io_stream_reserve(struct io_stream *stream, size_t room,
                                              char **ret_room) {
@@ -105,14 +102,16 @@ static inline uint64_t io_stream_accepted(const struct io_stream *stream) {
     return ((const struct io_stream_head *)(const void *)stream)->accepted;
 }
 
+/* Our last word: the peer sees our end behind what was written, and may talk on. */
+void io_stream_shut(struct io_stream *stream);
 void io_stream_close(struct io_stream *stream); /* flush, then close */
 void io_stream_abort(struct io_stream *stream); /* drop output, close at once */
 
 /* --- listening and connecting ----------------------------------------------------------------- */
 /* ADDRESS is an IP or a name with :port ("127.0.0.1:0", "[::1]:80"); port 0 takes a free one.
    New streams are dealt to the group's loops FIRST..FIRST+COUNT-1 in turn; ON_ACCEPT runs on the
-   thread of the loop that owns the stream and must set its events. Call on any loop before or
-   while the group runs. 0, or a negative errno with words (address in use, no permission). */
+   thread of the loop that owns the stream and must set its events. On any loop before or while the
+   group runs. 0, or a negative errno with words (address in use, no permission). */
 struct io_listen_options {
     const char *address;
     unsigned loop_first, loop_count;

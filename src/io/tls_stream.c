@@ -37,6 +37,7 @@ struct io_session {
     enum session_state state;
     bool answered; /* on_ready was called */
     bool end_held; /* the peer has said goodbye while the stream was paused */
+    bool goodbye;  /* said by us */
     slice input;   /* being fed */
     char *early;   /* bytes read before the upgrade, until the first step */
     size_t early_size;
@@ -365,13 +366,19 @@ int io_session_encrypt(struct io_stream *stream) {
             return failed;
         io_segments_consume(&session->plain, &stream->loop->pool, bytes.len);
     }
-    if (stream->state == STREAM_FLUSHING) {
-        session->state = SESSION_OVER;
+    if (!session->goodbye && (stream->state == STREAM_FLUSHING || stream->shutting)) {
+        session->goodbye = true;
         ERR_clear_error();
         (void)SSL_shutdown(session->ssl); /* close_notify to the wire; the answer is not awaited */
     }
+    if (stream->state == STREAM_FLUSHING)
+        session->state = SESSION_OVER;
     io_stream_recount(stream);
     return 0;
+}
+
+bool io_session_said_goodbye(const struct io_session *session) {
+    return session->goodbye;
 }
 
 struct io_segments *io_session_plain(struct io_session *session) {

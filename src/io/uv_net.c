@@ -101,10 +101,28 @@ void io_stream_close(struct io_stream *stream) {
 /* FLUSHING and nothing left to flush. */
 static void finish(struct io_stream *stream) {
     check(stream->state == STREAM_FLUSHING);
-    if (stream->peer_done || shutdown(stream->fd, SHUT_WR) != 0)
+    if (stream->peer_done || (!stream->shut && shutdown(stream->fd, SHUT_WR) != 0))
         io_stream_fail(stream, 0);
     else
         stream->state = STREAM_FINISHED;
+}
+
+void io_stream_shut(struct io_stream *stream) {
+    if (stream->state != STREAM_OPEN || stream->shutting)
+        return;
+    stream->shutting = true;
+    stream->head.closing = true;
+    if (!stream->head.dirty)
+        io_stream_mark_dirty(stream);
+}
+
+/* Shut and nothing left to send. */
+static void shut(struct io_stream *stream) {
+    if (stream->session && !io_session_said_goodbye(stream->session))
+        return; /* the handshake is not over */
+    stream->shut = true;
+    if (shutdown(stream->fd, SHUT_WR) != 0)
+        io_stream_fail(stream, -errno);
 }
 
 int io_stream_create(struct io_loop *loop, int fd, const struct io_address *peer,
@@ -411,8 +429,12 @@ static void flush(struct io_stream *stream) {
             io_stream_seal(stream, &stream->wire);
         send_wire(stream);
     }
-    if (stream->state == STREAM_FLUSHING && io_stream_pending(stream) == 0)
+    if (io_stream_pending(stream) > 0)
+        return;
+    if (stream->state == STREAM_FLUSHING)
         finish(stream);
+    else if (stream->state == STREAM_OPEN && stream->shutting && !stream->shut)
+        shut(stream);
 }
 
 void io_streams_flush(struct io_loop *loop) {

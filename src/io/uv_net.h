@@ -15,7 +15,7 @@
  *      | abort, error                         | error, linger over    | error, linger over  ^
  *      +--------------------------------------+-----------------------+---------------------+
  *
- *     OPEN      bytes come and go
+ *     OPEN      bytes come and go; shut: they only come
  *     FLUSHING  input is thrown away, output still leaves
  *     FINISHED  our side is shut (FIN sent); the peer's end is awaited, because closing a socket
  *               with unread input sends a reset that may overtake our last words
@@ -47,6 +47,8 @@ struct io_stream {
     int reason;      /* for on_close */
     unsigned pauses; /* > 0: not reading */
     enum io_stream_state state;
+    bool shutting;  /* OPEN, but our side ends with the output there is */
+    bool shut;      /* FIN sent */
     bool waiting;   /* the socket is full; poll tells when it is not */
     bool peer_done; /* the peer's end has been read */
     bool talkative; /* said more than a small segment lately: gets a large one */
@@ -77,9 +79,11 @@ void io_session_resumed(struct io_stream *stream);
 /* The wire has ended. Clean only where the peer has said so inside TLS. */
 void io_session_wire_ended(struct io_stream *stream);
 /* Encrypts all output there is to the wire, if the handshake is over; where the stream is FLUSHING
-   also says goodbye. 0, or a negative errno upon which the stream is lost. */
+   or shut also says goodbye. 0, or a negative errno upon which the stream is lost. */
 must_use int io_session_encrypt(struct io_stream *stream);
 struct io_segments *io_session_plain(struct io_session *session);
+/* Goodbye is on the wire. */
+bool io_session_said_goodbye(const struct io_session *session);
 /* The stream has died: where the handshake was not over and we did not end it, on_ready says so. */
 void io_session_lost(struct io_stream *stream);
 void io_session_free(struct io_stream *stream);

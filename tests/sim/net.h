@@ -90,7 +90,7 @@ struct io_stream {
     enum stream_state state;
     int reason;
     unsigned pauses;
-    bool ready, waiting, room, end_told;
+    bool ready, waiting, room, end_told, shutting, shut;
     struct io_listener *accepted_by; /* not yet told to its owner */
     struct io_timer linger;
     struct io_task die;

@@ -58,7 +58,7 @@ static void fail(struct io_stream *stream, int reason) {
         return;
     if (stream->state == STREAM_OPEN)
         stream->reason = reason;
-    bool said_goodbye = stream->state == STREAM_FINISHED;
+    bool said_goodbye = stream->shut;
     stream->state = STREAM_DEAD;
     stream->head.closing = true;
     buf_free(&stream->head.out);
@@ -123,13 +123,24 @@ void io_stream_mark_dirty(struct io_stream *stream) {
     sim_loop_poke(stream->loop, 0);
 }
 
+/* All has been sent and our end behind it; whoever has heard the peer's, too, is done. */
 static void finish(struct io_stream *stream) {
-    if (stream->end->fin_arrived) {
+    if (!stream->shut)
+        sim_end_send(stream->end, SIM_FIN, (slice){0});
+    stream->shut = true;
+    if (stream->end->fin_arrived)
         fail(stream, 0);
+    else
+        stream->state = STREAM_FINISHED;
+}
+
+void io_stream_shut(struct io_stream *stream) {
+    if (stream->state != STREAM_OPEN || stream->shutting)
         return;
-    }
-    sim_end_send(stream->end, SIM_FIN, (slice){0});
-    stream->state = STREAM_FINISHED;
+    stream->shutting = true;
+    stream->head.closing = true;
+    if (!stream->head.dirty)
+        io_stream_mark_dirty(stream);
 }
 
 static void flush(struct io_stream *stream) {
@@ -149,6 +160,10 @@ static void flush(struct io_stream *stream) {
     buf_free(out); /* an idle stream holds no buffer */
     if (stream->state == STREAM_FLUSHING)
         finish(stream);
+    if (stream->state != STREAM_OPEN || !stream->shutting || stream->shut)
+        return;
+    stream->shut = true;
+    sim_end_send(stream->end, SIM_FIN, (slice){0});
 }
 
 void sim_net_flush(struct io_loop *loop) {

@@ -257,6 +257,27 @@ static void test_a_half_closed_stream_can_still_be_written_to(void **state) {
     town_close(town);
 }
 
+static void test_a_shut_stream_still_hears_its_peer(void **state) {
+    (void)state;
+    struct town *town = town_joined(1);
+    town->server.keep_open = true;
+    assert_int_equal(io_stream_write(town->client.stream, slice_lit("hello")), 0);
+    io_stream_shut(town->client.stream);
+    assert_int_equal(io_stream_write(town->client.stream, slice_lit("more")), -EPIPE);
+    sim_run_for(town->sim, 100 * SIM_MILLISECOND);
+    assert_int_equal(town->server.len, 5);
+    assert_int_equal(town->server.ends, 1);
+    assert_int_equal(io_stream_write(town->server.stream, slice_lit("bye")), 0);
+    io_stream_close(town->server.stream);
+    sim_run_for(town->sim, SIM_SECOND);
+    assert_int_equal(town->client.len, 3);
+    assert_int_equal(town->client.ends, 1);
+    assert_int_equal(town->client.closes, 1);
+    assert_int_equal(town->client.reason, 0);
+    assert_int_equal(town->server.closes, 1);
+    town_close(town);
+}
+
 static void test_an_abort_is_a_reset_or_an_end_to_the_peer(void **state) {
     (void)state;
     unsigned resets = 0, ends = 0;
@@ -548,6 +569,7 @@ int main(void) {
         cmocka_unit_test(test_close_flushes_first_and_both_sides_hear_of_it),
         cmocka_unit_test(test_close_gives_up_after_its_linger),
         cmocka_unit_test(test_a_half_closed_stream_can_still_be_written_to),
+        cmocka_unit_test(test_a_shut_stream_still_hears_its_peer),
         cmocka_unit_test(test_an_abort_is_a_reset_or_an_end_to_the_peer),
         cmocka_unit_test(test_writing_to_a_stream_the_peer_has_closed_breaks_it),
         cmocka_unit_test(test_connecting_where_nobody_listens_is_refused),

@@ -153,20 +153,6 @@ void exchange_print_field(struct exchange *x, const char *name, const char *form
         exchange_add_field(x, slice_str(name), text);
 }
 
-static bool is_set(const struct gateway_fields *changes, slice name) {
-    for (unsigned i = 0; i < changes->set_count; i++)
-        if (slice_equal_nocase(changes->set[i].name, name))
-            return true;
-    return false;
-}
-
-bool gateway_field_stays(const struct gateway_fields *changes, slice name) {
-    for (unsigned i = 0; i < changes->remove_count; i++)
-        if (slice_equal_nocase(changes->remove[i], name))
-            return false;
-    return changes->set_count == 0 || !is_set(changes, name);
-}
-
 /* What a target says of CORS, on a route that says it itself: twice is to a browser like never. */
 static bool is_said_by_cors(const struct exchange *x, slice name) {
     static const slice prefix = {"Access-Control-", sizeof "Access-Control-" - 1};
@@ -257,6 +243,10 @@ int exchange_write(struct exchange *x, slice bytes) {
     if (!failed)
         x->bytes_out += bytes.len;
     return failed;
+}
+
+bool exchange_full(struct exchange *x) {
+    return http_reply_full(x->request);
 }
 
 void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count) {

@@ -51,9 +51,10 @@ struct exchange {
     struct gateway_shard *shard;
     const struct gateway_route *route;
     struct http_request *request;
-    slice client;             /* address without port, as trusted_proxies allow to know it */
-    slice principal;          /* who asks; empty: nobody in particular */
-    slice way;                /* name of the way that let it in; empty: none was asked */
+    slice peer, client; /* addresses without port; client: as trusted_proxies let us know it */
+    bool trusted;       /* the peer is one of trusted_proxies */
+    slice principal;    /* who asks; empty: nobody in particular */
+    slice way;          /* name of the way that let it in; empty: none was asked */
     struct principal *rights; /* counted: on subjects; NULL: no limit beside the route's */
     char trace[EXCHANGE_ID_LEN + 1], span[17], parent[17]; /* W3C trace context */
     bool sampled;
@@ -108,6 +109,7 @@ void exchange_problem(struct exchange *x, unsigned status, const char *reason, c
 /* Streamed answers, as http/reply.h. 0, -EINVAL or -ENOMEM: nothing was begun. */
 must_use int exchange_begin(struct exchange *x, const struct http_answer *answer);
 must_use int exchange_write(struct exchange *x, slice bytes);
+bool exchange_full(struct exchange *x);
 void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count);
 /* REASON (static): for the log. */
 void exchange_break(struct exchange *x, const char *reason);

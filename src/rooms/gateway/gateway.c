@@ -19,6 +19,7 @@
 #include "rooms/gateway/limit.h"
 #include "rooms/gateway/subjects.h"
 #include "rooms/gateway/table.h"
+#include "rooms/gateway/upstream.h"
 
 #include <errno.h>
 
@@ -158,6 +159,7 @@ static void shard_close(void *shard_self) {
     shard->files_worker = io_worker_free(shard->files_worker); /* all its readers have gone */
     if (shard->table)
         gateway_table_shard_close(shard->table, shard);
+    gateway_upstreams_close(shard);
     gateway_limits_shard_close(shard);
     gateway_auth_shard_close(shard);
     gateway_subjects_shard_close(shard);

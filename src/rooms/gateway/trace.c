@@ -148,12 +148,12 @@ static slice client_behind_proxies(const struct exchange *x, slice peer) {
 
 enum step_result step_trace(struct exchange *x) {
     struct ip ip;
-    slice peer = host_of(slice_str(http_request_peer(x->request))), id;
+    slice id;
     begin_trace(x);
-    x->client = peer;
-    if (x->route->table->trusted_count && ip_parse(peer, &ip) == 0 &&
-        is_trusted(x->route->table, &ip))
-        x->client = client_behind_proxies(x, peer);
+    x->peer = host_of(slice_str(http_request_peer(x->request)));
+    x->trusted = x->route->table->trusted_count && ip_parse(x->peer, &ip) == 0 &&
+                 is_trusted(x->route->table, &ip);
+    x->client = x->trusted ? client_behind_proxies(x, x->peer) : x->peer;
     x->request_id = slice_make(x->trace, EXCHANGE_ID_LEN);
     if (http_request_field(x->request, slice_lit("X-Request-Id"), &id) && is_plain_id(id))
         x->request_id = id;

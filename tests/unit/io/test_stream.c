@@ -247,6 +247,39 @@ static void a_half_closed_peer_still_gets_its_answer(void **state) {
     assert_memory_equal(one.got, "last words", 10);
 }
 
+/* The stranger hears our end, talks on, and is still heard. */
+static void talk_on_after_our_end(struct stage *stage) {
+    struct one *one = stage->state;
+    char got[8];
+    assert_int_equal(stage_raw_receive(one->raw, got, sizeof got), 3);
+    assert_memory_equal(got, "bye", 3);
+    stage_raw_send(one->raw, "last words", 10);
+    shutdown(one->raw, SHUT_WR);
+    stage_when(one->stage, got_end, close_stream);
+}
+
+static bool is_shut(struct stage *stage) {
+    return ((struct one *)stage->state)->stream->shut;
+}
+
+static void shut_after_a_word(struct one *one) {
+    assert_int_equal(io_stream_write(one->stream, slice_lit("bye")), 0);
+    io_stream_shut(one->stream);
+    io_stream_shut(one->stream); /* twice is once */
+    assert_int_equal(io_stream_write(one->stream, slice_lit("more")), -EPIPE);
+    stage_when(one->stage, is_shut, talk_on_after_our_end);
+}
+
+static void a_shut_stream_still_hears_its_peer(void **state) {
+    (void)state;
+    struct one one = {0};
+    play_one(&one, &half_events, shut_after_a_word);
+    assert_int_equal(one.got_size, 10);
+    assert_memory_equal(one.got, "last words", 10);
+    assert_int_equal(one.ends, 1);
+    assert_int_equal(one.reason, 0);
+}
+
 static void write_and_peer_ends(struct one *one) {
     assert_int_equal(io_stream_write(one->stream, slice_lit("bye")), 0);
     shutdown(one->raw, SHUT_WR);
@@ -500,6 +533,7 @@ int main(void) {
         cmocka_unit_test(output_is_refused_at_its_bound_and_after_close),
         cmocka_unit_test(a_paused_stream_gives_no_bytes),
         cmocka_unit_test(a_half_closed_peer_still_gets_its_answer),
+        cmocka_unit_test(a_shut_stream_still_hears_its_peer),
         cmocka_unit_test(without_on_end_the_stream_closes_after_its_output),
         cmocka_unit_test(a_reset_is_a_reason),
         cmocka_unit_test(what_came_before_a_failed_write_is_delivered),

@@ -391,6 +391,34 @@ static void bulk_both_ready(struct talk *talk) {
     speak_bulk(talk);
 }
 
+/* The client says its last word; the server answers what it has heard after that. */
+static void hears_the_end(void *owner) {
+    struct end *end = owner;
+    end->ends++;
+    if (end == &end->talk->server)
+        assert_int_equal(io_stream_write(end->stream, slice_lit("world")), 0);
+    io_stream_close(end->stream);
+}
+
+static void shut_when_ready(struct talk *talk) {
+    static const struct io_stream_events events = {
+        .on_bytes = client_bytes, .on_end = hears_the_end, .on_close = end_closed};
+    io_stream_set_events(talk->server.stream, &events, &talk->server);
+    io_stream_set_events(talk->client.stream, &events, &talk->client);
+    io_stream_shut(talk->client.stream);
+    assert_int_equal(io_stream_write(talk->client.stream, slice_lit("more")), -EPIPE);
+}
+
+static void a_shut_side_still_hears_the_other(void **state) {
+    (void)state;
+    struct talk talk = usual_talk();
+    talk.on_both_ready = shut_when_ready;
+    play_talk(&talk);
+    assert_talked(&talk);
+    assert_int_equal(talk.client.ends, 1);
+    assert_int_equal(talk.server.ends, 1);
+}
+
 static void much_goes_through_with_pauses(void **state) {
     (void)state;
     struct talk talk = usual_talk();
@@ -629,6 +657,7 @@ int main(void) {
         cmocka_unit_test(without_or_with_a_wrong_client_certificate_it_ends),
         cmocka_unit_test(sni_chooses_the_certificate),
         cmocka_unit_test(alpn_takes_the_first_of_the_servers_that_both_know),
+        cmocka_unit_test(a_shut_side_still_hears_the_other),
         cmocka_unit_test(much_goes_through_with_pauses),
         cmocka_unit_test(a_stream_is_upgraded_with_bytes_already_read),
         cmocka_unit_test(a_stranger_who_speaks_no_tls_is_told_so),

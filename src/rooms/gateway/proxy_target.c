@@ -1,0 +1,294 @@
+/*
+ * proxy_target.c - what a route with `to.http` needs, made with the table: services under the keys
+ * by which loops know them again, TLS contexts, and each loop's share.
+ *
+ * A KEY is every option that makes a difference to connections or health, in one text. Files of TLS
+ * are in it by what they hold, so that a renewed certificate makes new connections at a reload, and
+ * an unchanged one keeps the old.
+ */
+#include "rooms/gateway/proxy.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "io/file.h"
+#include "rooms/gateway/proxy_fields.h"
+#include "wire/url.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define SECOND UINT64_C(1000000000)
+#define TIMEOUT_NS (60 * SECOND)
+#define CONNECT_NS (2 * SECOND)
+#define IDLE_NS (4 * SECOND)
+#define CONNECTIONS 256u
+#define FILE_MAX (4u << 20) /* of TLS */
+
+static bool chosen(const struct gateway_to *to) {
+    return to->http.count > 0;
+}
+
+/* --- TLS ---------------------------------------------------------------------------------------
+ */
+
+/* A number that stands for what FILE holds. */
+static int digest(struct gateway *gateway, slice file, uint64_t *ret_digest,
+                  struct error *ret_error) {
+    static const struct hash_key unkeyed;
+    char *bytes;
+    size_t size;
+    *ret_digest = 0;
+    if (file.len == 0)
+        return 0;
+    int failed = io_file_load(gateway->node->host, file.ptr, FILE_MAX, &bytes, &size);
+    if (failed)
+        return error_set(ret_error, failed, "%s cannot be read: %s", file.ptr, error_name(failed));
+    *ret_digest = hash_slice(&unkeyed, slice_make(bytes, size));
+    mem_free(bytes);
+    return 0;
+}
+
+/* The part of a key that says how TLS is spoken. */
+static int describe_tls(struct gateway *gateway, const struct gateway_upstream_tls *config,
+                        struct arena *arena, slice *ret_text, struct error *ret_error) {
+    uint64_t ca, cert, key;
+    int failed = digest(gateway, config->ca, &ca, ret_error);
+    if (!failed)
+        failed = digest(gateway, config->cert, &cert, ret_error);
+    if (!failed)
+        failed = digest(gateway, config->key, &key, ret_error);
+    if (failed)
+        return failed;
+    failed =
+        arena_printf(arena, ret_text, "tls %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %d %.*s",
+                     ca, cert, key, config->verify, slice_fmt(config->server_name));
+    return failed ? error_set(ret_error, failed, "no memory for a service") : 0;
+}
+
+static const char *text_or_null(slice text) {
+    return text.len ? text.ptr : NULL;
+}
+
+static int make_tls(struct gateway *gateway, const struct gateway_upstream_tls *config,
+                    struct arena *arena, const struct url *url, struct io_tls **ret_tls,
+                    struct error *ret_error) {
+    static const char *const protocols[] = {"http/1.1", NULL};
+    slice name;
+    if (arena_copy(arena, config->server_name.len ? config->server_name : url->authority.host,
+                   &name))
+        return error_set(ret_error, -ENOMEM, "no memory for a service");
+    const struct io_tls_options options = {
+        .cert_file = text_or_null(config->cert),
+        .key_file = text_or_null(config->key),
+        .ca_file = text_or_null(config->ca),
+        .verify_peer = config->verify,
+        .server_name = name.ptr,
+        .alpn = protocols,
+    };
+    return io_tls_create(gateway->node->host, &options, ret_tls, ret_error);
+}
+
+/* --- services ----------------------------------------------------------------------------------
+ */
+
+static void take_options(const struct gateway_to *to, struct upstream_options *o) {
+    o->connections = to->connections ? (unsigned)to->connections : CONNECTIONS;
+    o->connect_ns = to->connect_timeout_ns ? to->connect_timeout_ns : CONNECT_NS;
+    o->idle_ns = to->idle_timeout_ns ? to->idle_timeout_ns : IDLE_NS;
+    o->checked = to->health.item.given;
+    if (o->checked) {
+        o->health_path = to->health.path;
+        o->health_every_ns = to->health.every_ns;
+        o->health_timeout_ns = to->health.timeout_ns;
+        o->rise = (unsigned)to->health.rise;
+        o->fall = (unsigned)to->health.fall;
+    }
+    o->ejects = !to->eject.item.off;
+    o->eject_failures = (unsigned)to->eject.failures;
+    o->eject_ns = to->eject.time_ns;
+}
+
+static int name_service(struct arena *arena, slice text, const struct url *url, bool https,
+                        struct upstream_options *o) {
+    const struct url_authority *authority = &url->authority;
+    unsigned port = authority->has_port ? authority->port : https ? 443 : 80;
+    slice address, trimmed = text;
+    if (slice_ends_with(trimmed, slice_lit("/")))
+        trimmed.len--;
+    int failed = arena_copy(arena, trimmed, &o->url);
+    if (!failed)
+        failed = arena_copy(arena, url->authority_text, &o->host);
+    if (!failed)
+        failed = arena_printf(arena, &address, authority->is_ipv6 ? "[%.*s]:%u" : "%.*s:%u",
+                              slice_fmt(authority->host), port);
+    if (!failed)
+        o->address = address.ptr;
+    return failed;
+}
+
+static int make_key(struct arena *arena, slice tls, struct upstream_options *o) {
+    return arena_printf(arena, &o->key,
+                        "%.*s %.*s | %u %" PRIu64 " %" PRIu64 " | %d %.*s %" PRIu64 " %" PRIu64
+                        " %u %u | %d %u %" PRIu64,
+                        slice_fmt(o->url), slice_fmt(o->tls ? tls : (slice){0}), o->connections,
+                        o->connect_ns, o->idle_ns, o->checked, slice_fmt(o->health_path),
+                        o->health_every_ns, o->health_timeout_ns, o->rise, o->fall, o->ejects,
+                        o->eject_failures, o->eject_ns);
+}
+
+/* What the services of one route are made with. */
+struct making {
+    struct gateway *gateway;
+    const struct gateway_to *to;
+    struct arena *arena;
+    struct proxy_target *target;
+    slice tls; /* as in keys; empty: not yet described */
+};
+
+static int make_service(struct making *m, slice text, bool mirror, struct upstream_options *o,
+                        struct error *ret_error) {
+    struct url url;
+    check(url_parse(text, &url) == 0); /* judged with the config */
+    bool https = slice_equal_nocase(url.scheme, slice_lit("https"));
+    take_options(m->to, o);
+    if (mirror)
+        o->checked = o->ejects = false; /* whatever its state, nobody waits for it */
+    int failed = 0;
+    if (https && m->tls.len == 0)
+        failed = describe_tls(m->gateway, &m->to->tls, m->arena, &m->tls, ret_error);
+    if (!failed && https)
+        failed = make_tls(m->gateway, &m->to->tls, m->arena, &url, &o->tls, ret_error);
+    if (failed)
+        return failed;
+    if (o->tls)
+        m->target->tls[m->target->tls_count++] = o->tls;
+    failed = name_service(m->arena, text, &url, https, o);
+    if (!failed && o->checked)
+        failed = arena_copy(m->arena, o->health_path, &o->health_path);
+    if (!failed)
+        failed = make_key(m->arena, m->tls, o);
+    return failed ? error_set(ret_error, failed, "no memory for a service") : 0;
+}
+
+static int make_services(struct making *m, struct error *ret_error) {
+    struct proxy_target *t = m->target;
+    const slice *urls = m->to->http.items;
+    const int64_t *given = m->to->weights.items;
+    unsigned count = (unsigned)m->to->http.count;
+    struct upstream_options *services = arena_zalloc(m->arena, count + 1, sizeof *services);
+    uint32_t *weights = arena_zalloc(m->arena, count, sizeof *weights);
+    t->tls = arena_zalloc(m->arena, count + 1, sizeof *t->tls);
+    if (!services || !weights || !t->tls)
+        return error_set(ret_error, -ENOMEM, "no memory for a route's services");
+    int failed = 0;
+    for (unsigned i = 0; i < count && !failed; i++) {
+        weights[i] = m->to->weights.count ? (uint32_t)given[i] : 1;
+        failed = make_service(m, urls[i], false, &services[i], ret_error);
+    }
+    if (!failed && m->to->mirror.len) {
+        failed = make_service(m, m->to->mirror, true, &services[count], ret_error);
+        t->mirror = &services[count];
+    }
+    t->services = services;
+    t->weights = weights;
+    t->count = count;
+    return failed;
+}
+
+/* --- the target --------------------------------------------------------------------------------
+ */
+
+static void target_close(void *self) {
+    struct proxy_target *t = self;
+    for (unsigned i = 0; i < t->tls_count; i++)
+        io_tls_unref(t->tls[i]);
+}
+
+static int target_open(struct gateway *gateway, const struct gateway_route_config *config,
+                       struct arena *arena, void **ret_self, struct error *ret_error) {
+    const struct gateway_to *to = &config->to;
+    struct proxy_target *t = arena_zalloc(arena, 1, sizeof *t);
+    if (!t || arena_copy(arena, to->hash_header, &t->hash_header) ||
+        arena_copy(arena, to->hash_cookie, &t->hash_cookie))
+        return error_set(ret_error, -ENOMEM, "no memory for a route's services");
+    t->balance = to->balance == GATEWAY_HASH          ? BALANCE_HASH
+                 : to->balance == GATEWAY_ROUND_ROBIN ? BALANCE_ROUND_ROBIN
+                                                      : BALANCE_LEAST_REQUESTS;
+    t->keep_host = to->keep_host;
+    t->timeout_ns = to->timeout_ns ? to->timeout_ns : TIMEOUT_NS;
+    t->attempts = to->retry.item.off ? 0 : (unsigned)to->retry.attempts;
+    t->budget_percent = (unsigned)to->retry.budget_percent;
+    struct making making = {.gateway = gateway, .to = to, .arena = arena, .target = t};
+    int failed = make_services(&making, ret_error);
+    if (failed)
+        target_close(t);
+    else
+        *ret_self = t;
+    return failed;
+}
+
+/* --- shares ------------------------------------------------------------------------------------
+ */
+
+static void share_free(struct proxy_share *share) {
+    for (unsigned i = 0; i < share->balance.count; i++)
+        upstream_drop(share->upstreams[i]);
+    if (share->mirror)
+        upstream_drop(share->mirror);
+    mem_free(share);
+}
+
+struct proxy_share *proxy_share_unref(struct proxy_share *share) {
+    if (share && --share->count == 0)
+        share_free(share);
+    return NULL;
+}
+
+static int take_upstreams(struct proxy_share *share, struct gateway_shard *shard) {
+    const struct proxy_target *t = share->target;
+    for (unsigned i = 0; i < t->count; i++) {
+        int failed = upstream_take(shard, &t->services[i], &share->upstreams[i]);
+        if (failed)
+            return failed;
+        share->members[i] = (struct balance_member){
+            .load = &share->upstreams[i]->load,
+            .seed = balance_seed(t->services[i].url),
+            .weight = t->weights[i],
+        };
+        share->balance.count++;
+    }
+    return t->mirror ? upstream_take(shard, t->mirror, &share->mirror) : 0;
+}
+
+static int target_shard_open(void *self, struct gateway_shard *shard) {
+    struct proxy_target *t = self;
+    struct proxy_share *share = mem_zalloc(1, sizeof *share);
+    if (!share)
+        return -ENOMEM;
+    share->target = t;
+    share->count = 1;
+    share->balance = (struct balance){.kind = t->balance, .members = share->members};
+    share->budget = retry_budget_make(t->budget_percent, io_loop_now_ns(shard->shard->loop));
+    if (take_upstreams(share, shard)) {
+        share_free(share);
+        return -ENOMEM;
+    }
+    t->shares[shard->shard->index] = share;
+    return 0;
+}
+
+static void target_shard_close(void *self, struct gateway_shard *shard) {
+    struct proxy_target *t = self;
+    struct proxy_share **share = &t->shares[shard->shard->index];
+    *share = proxy_share_unref(*share);
+}
+
+const struct gateway_target http_target = {
+    .name = "http",
+    .chosen = chosen,
+    .open = target_open,
+    .close = target_close,
+    .shard_open = target_shard_open,
+    .shard_close = target_shard_close,
+    .start = proxy_start,
+};

@@ -1,0 +1,191 @@
+/*
+ * tunnel.c - the two ends of a tunnel, and what passes between them (tunnel.h).
+ *
+ *     end of the client                      end of the service
+ *       OPEN --bytes------------------------> written
+ *       OPEN --its end, heard --------------> shut (still talks)
+ *       OPEN --lost, or both have ended ----> both close; the last on_close frees the tunnel
+ *
+ * An end is paused while the other one's output is high. on_drain does not come for output that the
+ * socket took at once, so a pause also sets a timer that looks after the turn's flush.
+ */
+#include "rooms/gateway/tunnel.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+#define LOOK_NS UINT64_C(1000000)
+
+struct tunnel;
+
+struct tunnel_end {
+    struct tunnel *tunnel;
+    struct io_stream *stream; /* NULL: closed */
+    struct tunnel_end *other;
+    bool ended;  /* its peer has */
+    bool paused; /* by us */
+};
+
+struct tunnel {
+    struct gateway_stream stream;
+    struct gateway_shard *shard;
+    struct tunnel_end client, service;
+    struct io_timer idle, room;
+    uint64_t moved_ns; /* when bytes last came */
+    uint64_t accepted; /* by both kernels, when last looked at */
+};
+
+static struct io_loop *loop_of(const struct tunnel *t) {
+    return t->shard->shard->loop;
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static void tunnel_free(struct tunnel *t) {
+    struct gateway_shard *shard = t->shard;
+    io_timer_stop(loop_of(t), &t->idle);
+    io_timer_stop(loop_of(t), &t->room);
+    gateway_stream_over(shard, &t->stream);
+    mem_free(t);
+}
+
+static void close_end(struct tunnel_end *end) {
+    if (end->stream)
+        io_stream_close(end->stream);
+}
+
+static void on_close(void *owner, int reason) {
+    struct tunnel_end *end = owner;
+    (void)reason;
+    end->stream = NULL;
+    if (end->other->stream)
+        io_stream_close(end->other->stream); /* what it is still to be told leaves */
+    else
+        tunnel_free(end->tunnel);
+}
+
+static void ignore_bytes(void *owner, slice bytes) {
+    (void)owner;
+    (void)bytes;
+}
+
+static void cut(struct tunnel_end *end) {
+    static const struct io_stream_events ownerless = {.on_bytes = ignore_bytes};
+    if (!end->stream)
+        return;
+    io_stream_set_events(end->stream, &ownerless, NULL);
+    io_stream_abort(end->stream);
+}
+
+static void on_drain_of_loop(struct gateway_stream *stream, bool at_once) {
+    struct tunnel *t = container_of(stream, struct tunnel, stream);
+    if (!at_once)
+        return; /* only its ends know when it may end */
+    cut(&t->client);
+    cut(&t->service);
+    tunnel_free(t);
+}
+
+/* --- bytes -------------------------------------------------------------------------------------
+ */
+
+static bool is_full(const struct tunnel_end *end) {
+    return end->stream && io_stream_pending(end->stream) >= TUNNEL_HIGH_BYTES;
+}
+
+static void resume_if_room(struct tunnel_end *end) {
+    if (!end->paused || is_full(end->other))
+        return;
+    end->paused = false;
+    if (end->stream)
+        io_stream_resume(end->stream);
+}
+
+static void on_room(struct io_timer *timer) {
+    struct tunnel *t = container_of(timer, struct tunnel, room);
+    resume_if_room(&t->client);
+    resume_if_room(&t->service);
+}
+
+static void on_drain(void *owner) {
+    struct tunnel_end *end = owner;
+    resume_if_room(end->other);
+}
+
+static void on_bytes(void *owner, slice bytes) {
+    struct tunnel_end *end = owner, *other = end->other;
+    struct tunnel *t = end->tunnel;
+    t->moved_ns = io_loop_now_ns(loop_of(t));
+    if (!other->stream)
+        return; /* its end is on the way to this side */
+    int failed = io_stream_write(other->stream, bytes);
+    if (failed && failed != -EPIPE) { /* no memory: a byte lost is all lost */
+        io_stream_abort(end->stream);
+        io_stream_abort(other->stream);
+        return;
+    }
+    if (!is_full(other) || end->paused)
+        return;
+    end->paused = true;
+    io_stream_pause(end->stream);
+    if (!io_timer_running(&t->room))
+        io_timer_start(loop_of(t), &t->room, LOOK_NS, on_room);
+}
+
+static void on_end(void *owner) {
+    struct tunnel_end *end = owner, *other = end->other;
+    end->ended = true;
+    if (!other->stream || other->ended) {
+        close_end(end);
+        close_end(other);
+    } else {
+        io_stream_shut(other->stream);
+    }
+}
+
+static uint64_t accepted(const struct tunnel_end *end) {
+    return end->stream ? io_stream_accepted(end->stream) : 0;
+}
+
+static void on_idle(struct io_timer *timer) {
+    struct tunnel *t = container_of(timer, struct tunnel, idle);
+    uint64_t now = io_loop_now_ns(loop_of(t)), taken = accepted(&t->client) + accepted(&t->service);
+    if (taken != t->accepted) /* a slow reader is not an idle one */
+        t->moved_ns = now;
+    t->accepted = taken;
+    if (now - t->moved_ns < TUNNEL_IDLE_NS) {
+        io_timer_start(loop_of(t), timer, TUNNEL_IDLE_NS - (now - t->moved_ns), on_idle);
+        return;
+    }
+    close_end(&t->client);
+    close_end(&t->service);
+}
+
+/* --- making ------------------------------------------------------------------------------------
+ */
+
+static const struct io_stream_events end_events = {on_bytes, on_end, on_drain, on_close};
+
+int tunnel_open(struct exchange *x, struct http_call *call, const struct http1_field *fields,
+                size_t count) {
+    struct tunnel *t = mem_zalloc(1, sizeof *t);
+    if (!t)
+        return -ENOMEM;
+    t->shard = x->shard;
+    t->stream.on_drain = on_drain_of_loop;
+    t->client = (struct tunnel_end){.tunnel = t, .other = &t->service};
+    t->service = (struct tunnel_end){.tunnel = t, .other = &t->client};
+    t->moved_ns = io_loop_now_ns(loop_of(t));
+    int failed =
+        http_reply_upgrade(x->request, fields, count, &end_events, &t->client, &t->client.stream);
+    if (failed) {
+        mem_free(t);
+        return failed;
+    }
+    http_call_detach(call, &end_events, &t->service, &t->service.stream);
+    exchange_upgraded(x, &t->stream);
+    io_timer_start(loop_of(t), &t->idle, TUNNEL_IDLE_NS, on_idle);
+    return 0;
+}
