@@ -109,7 +109,6 @@ void io_stream_close(struct io_stream *stream); /* flush, then close */
 void io_stream_abort(struct io_stream *stream); /* drop output, close at once */
 
 /* --- listening and connecting ----------------------------------------------------------------- */
-
 /* ADDRESS is an IP or a name with :port ("127.0.0.1:0", "[::1]:80"); port 0 takes a free one.
    New streams are dealt to the group's loops FIRST..FIRST+COUNT-1 in turn; ON_ACCEPT runs on the
    thread of the loop that owns the stream and must set its events. Call on any loop before or
@@ -134,9 +133,10 @@ struct io_listener *io_listener_close(struct io_listener *listener);
 must_use int io_connect(struct io_loop *loop, const char *address, uint64_t timeout_ns,
                         void (*on_connect)(void *owner, struct io_stream *stream, int failed),
                         void *owner);
+/* Takes back what OWNER has begun by io_connect and not heard of: ON_CONNECT does not come. */
+void io_connect_cancel(struct io_loop *loop, const void *owner);
 
-/* --- datagrams ----------------------------------------------------------------------------------
- */
+/* --- datagrams -------------------------------------------------------------------------------- */
 
 struct io_udp;
 must_use int io_udp_open(struct io_loop *loop, const char *address,

@@ -7,8 +7,10 @@
 
 #define ADDRESSES_MAX 8 /* of one name, tried one after the other */
 
-/* resolving -> trying address 0, 1, ... -> ended (on_connect called) -> freed by its last handle */
+/* resolving -> trying address 0, 1, ... -> ended (on_connect called, or taken back) -> freed by its
+   last handle */
 struct attempt {
+    struct list_node node; /* of the loop's connects, until it has ended */
     struct io_loop *loop;
     void (*on_connect)(void *owner, struct io_stream *stream, int failed);
     void *owner;
@@ -40,15 +42,22 @@ static int take_descriptor(struct attempt *attempt) {
     return fd;
 }
 
-static void end(struct attempt *attempt, struct io_stream *stream, int failed) {
+static void give_up(struct attempt *attempt) {
     check(!attempt->ended);
     attempt->ended = true;
+    list_remove(&attempt->node);
     io_timer_stop(attempt->loop, &attempt->timeout);
     io_defer_cancel(attempt->loop, &attempt->step);
+    if (attempt->resolving)
+        (void)uv_cancel((uv_req_t *)&attempt->resolver); /* fails where it runs: it ends later */
     int fd = take_descriptor(attempt);
     if (fd >= 0)
         close(fd);
     attempt->loop->open_count--;
+}
+
+static void end(struct attempt *attempt, struct io_stream *stream, int failed) {
+    give_up(attempt);
     attempt->on_connect(attempt->owner, stream, failed);
     free_if_over(attempt);
 }
@@ -132,10 +141,7 @@ static void on_step(struct io_task *task) {
 }
 
 static void on_timeout(struct io_timer *timer) {
-    struct attempt *attempt = container_of(timer, struct attempt, timeout);
-    if (attempt->resolving)
-        (void)uv_cancel((uv_req_t *)&attempt->resolver); /* fails where it runs: it ends later */
-    end(attempt, NULL, -ETIMEDOUT);
+    end(container_of(timer, struct attempt, timeout), NULL, -ETIMEDOUT);
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -194,6 +200,18 @@ int io_connect(struct io_loop *loop, const char *address, uint64_t timeout_ns,
         return failed;
     }
     loop->open_count++;
+    list_push_back(&loop->connects, &attempt->node);
     io_timer_start(loop, &attempt->timeout, timeout_ns, on_timeout);
     return 0;
+}
+
+void io_connect_cancel(struct io_loop *loop, const void *owner) {
+    struct list_node *node, *next;
+    list_each(&loop->connects, node, next) {
+        struct attempt *attempt = container_of(node, struct attempt, node);
+        if (attempt->owner != owner)
+            continue;
+        give_up(attempt);
+        free_if_over(attempt);
+    }
 }

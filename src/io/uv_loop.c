@@ -289,6 +289,7 @@ static int loop_create(struct io_group *group, unsigned index, struct io_loop **
     loop->alarm_ms = WHEEL_NEVER;
     list_init(&loop->workers);
     list_init(&loop->signals);
+    list_init(&loop->connects);
     loop->read_buffer = mem_alloc(IO_READ_BYTES);
     int failed = loop->read_buffer ? uv_loop_init(&loop->uv) : -ENOMEM;
     if (failed) {

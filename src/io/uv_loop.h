@@ -73,7 +73,8 @@ struct io_loop {
     unsigned sent_count;
 
     struct list workers, signals;
-    size_t open_count; /* streams, listeners, connects, processes: 0 when the group is freed */
+    struct list connects; /* under way */
+    size_t open_count;    /* streams, listeners, connects, processes: 0 when the group is freed */
     bool stopping;
 
     char line_before[64]; /* keeps what other threads write off our own lines */

@@ -159,44 +159,50 @@ static void discard(struct io_stream *stream) {
     }
 }
 
-/* One read: a large one that fills the buffer leaves the rest to the next turn, when the output
-   it has caused is gone. Returns whether there may be more. */
-static bool read_some(struct io_stream *stream) {
-    ssize_t got = recv(stream->fd, stream->loop->read_buffer, IO_READ_BYTES, 0);
-    if (got > 0) {
-        slice bytes = slice_make(stream->loop->read_buffer, (size_t)got);
-        if (stream->session)
-            io_session_feed(stream, bytes);
-        else
-            stream->events.on_bytes(stream->owner, bytes);
-        return true;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return errno == EINTR;
-    if (got < 0)
-        io_stream_fail(stream, -errno);
-    else if (stream->session && stream->state == STREAM_OPEN)
-        io_session_wire_ended(stream);
+static void take_bytes(struct io_stream *stream, size_t count) {
+    slice bytes = slice_make(stream->loop->read_buffer, count);
+    if (stream->session)
+        io_session_feed(stream, bytes);
     else
-        io_stream_end(stream);
-    return false;
+        stream->events.on_bytes(stream->owner, bytes);
 }
 
-/* libuv has seen an error on the socket and stopped watching. What had come before the error is
-   still delivered; a paused stream gives it up. */
-static void read_last_words(struct io_stream *stream) {
-    stream->interest = 0;
-    for (unsigned i = 0; i < LAST_READS; i++) {
-        if (stream->state != STREAM_OPEN || stream->pauses > 0 || !read_some(stream))
+/* One read: a large one that fills the buffer leaves the rest to the next turn, when the output
+   it has caused is gone. */
+static void read_some(struct io_stream *stream) {
+    ssize_t got = recv(stream->fd, stream->loop->read_buffer, IO_READ_BYTES, 0);
+    if (got > 0)
+        take_bytes(stream, (size_t)got);
+    else if (got < 0 && errno != EAGAIN && errno != EINTR)
+        io_stream_fail(stream, -errno);
+    else if (got == 0 && stream->session && stream->state == STREAM_OPEN)
+        io_session_wire_ended(stream);
+    else if (got == 0)
+        io_stream_end(stream);
+}
+
+/* The socket has failed with ERROR. What had come before is still delivered (an answer to what we
+   could not send to its end, perhaps); a paused stream gives it up. The end that such a socket
+   reports behind it is none of the peer's. */
+static void read_last_words(struct io_stream *stream, int error) {
+    for (unsigned i = 0; i < LAST_READS && stream->state == STREAM_OPEN; i++) {
+        ssize_t got =
+            stream->pauses == 0 ? recv(stream->fd, stream->loop->read_buffer, IO_READ_BYTES, 0) : 0;
+        if (got <= 0)
             break;
+        take_bytes(stream, (size_t)got);
     }
-    if (stream->state == STREAM_DEAD)
-        return;
+    io_stream_fail(stream, error);
+}
+
+/* libuv has seen an error on the socket and stopped watching. */
+static void on_poll_error(struct io_stream *stream) {
     int error = 0;
     socklen_t size = sizeof error;
+    stream->interest = 0;
     if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error == 0)
         error = ECONNRESET;
-    io_stream_fail(stream, -error);
+    read_last_words(stream, -error);
 }
 
 void io_stream_pause(struct io_stream *stream) {
@@ -342,7 +348,7 @@ static void send_current(struct io_stream *stream) {
     if (sent < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
         sent = 0;
     if (sent < 0) {
-        io_stream_fail(stream, -errno);
+        read_last_words(stream, -errno);
         return;
     }
     stream->head.accepted += (size_t)sent;
@@ -374,7 +380,7 @@ static void send_wire(struct io_stream *stream) {
         if (sent < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
             sent = 0;
         if (sent < 0) {
-            io_stream_fail(stream, -errno);
+            read_last_words(stream, -errno);
             return;
         }
         stream->head.accepted += (size_t)sent;
@@ -437,7 +443,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     if (stream->state == STREAM_DEAD)
         return;
     if (status < 0) {
-        read_last_words(stream);
+        on_poll_error(stream);
         return;
     }
     if ((events & UV_WRITABLE) && stream->waiting)

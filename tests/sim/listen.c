@@ -225,15 +225,27 @@ void sim_connects_event(struct io_loop *loop) {
     }
 }
 
+static void take_back(struct connect *connect) {
+    list_remove(&connect->node);
+    sim_unschedule(io_loop_host(connect->loop)->sim, &connect->event);
+    if (connect->stream)
+        sim_stream_free(connect->stream);
+    mem_free(connect);
+}
+
+void io_connect_cancel(struct io_loop *loop, const void *owner) {
+    struct list_node *node, *next;
+    list_each(&sim_loop_net(loop)->connects, node, next) {
+        struct connect *connect = container_of(node, struct connect, node);
+        if (connect->owner == owner)
+            take_back(connect);
+    }
+}
+
 /* The group is freed: what its owner never saw goes with it; the rest should have been closed. */
 void sim_net_done(struct io_loop *loop) {
     struct sim_net_loop *net = sim_loop_net(loop);
-    for (struct list_node *n; (n = list_pop_front(&net->connects)) != NULL;) {
-        struct connect *connect = container_of(n, struct connect, node);
-        sim_unschedule(io_loop_host(loop)->sim, &connect->event);
-        if (connect->stream)
-            sim_stream_free(connect->stream);
-        mem_free(connect);
-    }
+    for (struct list_node *n; (n = list_first(&net->connects)) != NULL;)
+        take_back(container_of(n, struct connect, node));
     check(list_empty(&net->streams));
 }

@@ -400,6 +400,24 @@ static void test_connecting_through_a_partition_times_out(void **state) {
     town_close(town);
 }
 
+/* At any moment: before the question has arrived, and with the answer on its way. */
+static void test_connecting_is_taken_back(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct town *town = town_open(seed, 1);
+        struct io_loop *loop = io_group_loop(town->group[0], 0);
+        assert_int_equal(io_connect(loop, "server:4222", SIM_SECOND, on_connect, &town->client), 0);
+        sim_run_for(town->sim, seed * 5000);
+        bool told = town->client.told;
+        io_connect_cancel(loop, &town->server);
+        io_connect_cancel(loop, &town->client);
+        sim_run_for(town->sim, 2 * SIM_SECOND);
+        assert_int_equal(town->client.told, told);
+        assert_true(told || !town->server.stream || town->server.ends || town->server.closes);
+        town_close(town);
+    }
+}
+
 /* The power of the server goes: silence, and a reset once it is back and the client speaks. */
 static void test_a_power_cut_is_noticed_by_speaking(void **state) {
     (void)state;
@@ -539,6 +557,7 @@ int main(void) {
         cmocka_unit_test(test_a_partition_delays_and_healing_delivers),
         cmocka_unit_test(test_a_long_partition_breaks_the_sender),
         cmocka_unit_test(test_connecting_through_a_partition_times_out),
+        cmocka_unit_test(test_connecting_is_taken_back),
         cmocka_unit_test(test_a_power_cut_is_noticed_by_speaking),
         cmocka_unit_test(test_a_killed_process_ends_its_streams_at_once),
         cmocka_unit_test(test_all_streams_of_a_host_can_be_reset),

@@ -160,6 +160,41 @@ static void what_is_no_address_is_refused_at_once(void **state) {
     assert_int_equal(dial.calls, 0);
 }
 
+/* The group is freed without a turn in between, so nothing of the attempts may be left. */
+static void take_back_begin(struct stage *stage) {
+    static const char *const addresses[] = {"127.0.0.1:1", "localhost:1", "no-such-host.invalid:1"};
+    struct dial *dial = stage->state;
+    for (size_t i = 0; i < array_count(addresses); i++)
+        assert_int_equal(io_connect(stage->loop, addresses[i], STAGE_MS, dial_answer, dial), 0);
+    io_connect_cancel(stage->loop, stage); /* of another owner: none */
+    io_connect_cancel(stage->loop, dial);
+    io_connect_cancel(stage->loop, dial);
+    stage_end(stage);
+}
+
+static void what_is_taken_back_is_not_heard_of(void **state) {
+    (void)state;
+    struct stage stage;
+    struct dial dial = {0};
+    stage_play(&stage, 1, take_back_begin, &dial);
+    assert_int_equal(dial.calls, 0);
+}
+
+/* Others are not touched. */
+static void take_back_others(struct stage *stage) {
+    struct dial *dial = stage->state;
+    assert_int_equal(io_connect(stage->loop, dial->address, STAGE_MS, dial_answer, stage), 0);
+    dial_now(stage);
+    io_connect_cancel(stage->loop, stage);
+}
+
+static void only_what_the_owner_has_begun_is_taken_back(void **state) {
+    (void)state;
+    struct dial dial = {0};
+    play_dial(&dial, "127.0.0.1:1", take_back_others);
+    assert_int_equal(dial.calls, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_is_connected_to),
@@ -168,6 +203,8 @@ int main(void) {
         cmocka_unit_test(an_unknown_name_fails),
         cmocka_unit_test(silence_ends_by_the_timeout),
         cmocka_unit_test(what_is_no_address_is_refused_at_once),
+        cmocka_unit_test(what_is_taken_back_is_not_heard_of),
+        cmocka_unit_test(only_what_the_owner_has_begun_is_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

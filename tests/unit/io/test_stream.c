@@ -277,6 +277,36 @@ static void a_reset_is_a_reason(void **state) {
     assert_int_equal(one.ends, 0);
 }
 
+/* All in one turn, so that the write is what meets the reset: a peer that says something and then
+   closes with bytes of ours unread. */
+static void write_into_a_reset(struct stage *stage) {
+    struct one *one = stage->state;
+    stage_raw_send(one->raw, "last words", 10);
+    close(one->raw);
+    one->raw = -1;
+    assert_int_equal(io_stream_write(one->stream, slice_lit("too late")), 0);
+}
+
+static bool has_sent(struct stage *stage) {
+    struct one *one = stage->state;
+    return one->stream && io_stream_accepted(one->stream) > 0;
+}
+
+static void write_unread(struct one *one) {
+    assert_int_equal(io_stream_write(one->stream, slice_lit("unread")), 0);
+    stage_when(one->stage, has_sent, write_into_a_reset);
+}
+
+static void what_came_before_a_failed_write_is_delivered(void **state) {
+    (void)state;
+    struct one one = {0};
+    play_one(&one, &half_events, write_unread);
+    assert_int_equal(one.got_size, 10);
+    assert_memory_equal(one.got, "last words", 10);
+    assert_int_equal(one.reason, -ECONNRESET);
+    assert_int_equal(one.ends, 0); /* what a broken socket reads as its end is none */
+}
+
 static void abort_at_once(struct one *one) {
     stage_raw_send(one->raw, "unread", 6);
     assert_int_equal(io_stream_write(one->stream, slice_lit("unsent")), 0);
@@ -472,6 +502,7 @@ int main(void) {
         cmocka_unit_test(a_half_closed_peer_still_gets_its_answer),
         cmocka_unit_test(without_on_end_the_stream_closes_after_its_output),
         cmocka_unit_test(a_reset_is_a_reason),
+        cmocka_unit_test(what_came_before_a_failed_write_is_delivered),
         cmocka_unit_test(abort_drops_everything_at_once),
         cmocka_unit_test(after_abort_in_on_bytes_only_on_close_comes),
         cmocka_unit_test(last_words_reach_a_peer_that_talks_on),
