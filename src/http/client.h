@@ -8,18 +8,20 @@
  *       '--------'------------'------------------------'---- on_fail ----------------> gone
  *                             '-- on_head(101) -- http_call_detach ------------------> gone
  *
- * "gone": the pointer must not be used any more. No event comes from inside a function of a call,
- * except where the function says so. An answer may come while the body is still being sent; once
- * it is complete the rest of the body is not wanted, and the connection ends with it.
+ * "gone": the pointer must not be used any more. No event comes from inside a function. An answer
+ * may come while the body is still being sent; once it is complete the rest of the body is not
+ * wanted, and the connection ends with it.
  *
  * THE KEEP-ALIVE RACE. A server may close an idle connection just when a request is put on it; the
  * client cannot know whether the request was acted upon. So idle connections are dropped after
  * idle_ns, which is to be less than the server's patience, and a call that fails on a connection
  * that had served before, with not one byte of an answer, is begun once more on a new one, if its
  * method is safe or it says `idempotent`, and if it has no body that has been handed over already.
+ * Where that one cannot be had, the call has failed as HTTP_FAILED_CLOSED.
  *
  * Answers are parsed as strictly as requests (wire/http1.h): what is ambiguous fails the call with
- * HTTP_FAILED_ANSWER and ends the connection. So does any byte that comes unasked.
+ * HTTP_FAILED_ANSWER and ends the connection. Any byte that comes unasked ends the connection, too,
+ * and fails the call whose answer it would have been taken for.
  *
  * BOUNDS, each with its answer: connections and waiting calls of a pool (-EBUSY), connecting
  * (connect_ns), waiting for the head (answer_ns), silence within a body (silence_ns), bytes of a
@@ -81,14 +83,15 @@ struct http_call_events {
     void (*on_room)(void *self); /* http_call_write said -EAGAIN before; NULL without a body */
 };
 
-#define HTTP_CALL_NO_BODY 0
 #define HTTP_CALL_CHUNKED UINT64_MAX
+#define HTTP_CALL_HEAD_MAX (64u << 10)    /* bytes of a head, or of trailers */
+#define HTTP_CALL_HIGH_BYTES (512u << 10) /* not taken by the server: http_call_write waits */
 
 struct http_call_options {
-    slice method, target; /* target in origin form */
+    slice method, target; /* target in origin form, or "*" of OPTIONS; any method but CONNECT */
     slice host;           /* the Host field */
-    /* End-to-end fields. Host, Content-Length, Transfer-Encoding and Connection are the client's
-       own; names and values must be fit to send (http1_write.h). */
+    /* End-to-end fields. Host, Content-Length, Transfer-Encoding, Connection and Upgrade are the
+       client's own; names and values must be fit to send (http1_write.h). */
     const struct http1_field *fields;
     size_t field_count;
     bool has_body;
@@ -105,11 +108,12 @@ must_use int http_call_begin(struct http_pool *pool, const struct http_call_opti
 /* 0: all of BYTES is taken. -EAGAIN: none is; on_room tells when. -E2BIG: more than body_length.
    -ENOMEM. Bytes for a connection that has just gone are taken and lost; on_fail follows. */
 must_use int http_call_write(struct http_call *call, slice bytes);
-/* The body is whole (it must be), with trailers where it is chunked. */
+/* The body is whole (it must be), with trailers where it is chunked. What cannot be sent of them,
+   as above, fails the call. */
 void http_call_end(struct http_call *call, const struct http1_field *trailers, size_t count);
 /* No on_body or on_end until resumed; not counted. The server is pushed back on. */
 void http_call_pause(struct http_call *call);
-void http_call_resume(struct http_call *call); /* events may come from inside */
+void http_call_resume(struct http_call *call);
 /* No more events; the connection ends, as it cannot be used again. The call is gone. */
 void http_call_cancel(struct http_call *call);
 /* During or after on_head of a 101: the stream is the caller's, with EVENTS and OWNER from the end

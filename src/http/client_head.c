@@ -1,0 +1,113 @@
+/*
+ * client_head.c - the head of a request and the end of a chunked body, put where they will be sent
+ * from.
+ *
+ *     METHOD SP target SP HTTP/1.1      Host      the caller's fields
+ *     Content-Length, or Transfer-Encoding: chunked      Connection: upgrade and Upgrade
+ *
+ * How a message is framed and what becomes of the connection is for this file alone to say: fields
+ * that would speak of it are refused, in trailers as well, so that no caller can make one request
+ * look like two. A method that usually has a body says so when it has none (RFC 9110 8.6).
+ */
+#include "http/client_pool.h"
+#include "wire/http1_write.h"
+#include "wire/put.h"
+
+/* Host, the longest framing, Connection, Upgrade and the empty line, without their values. */
+#define OWN_ROOM 160u
+
+static bool is_ours(slice name) {
+    switch (name.len) { /* most fields are told apart by their length */
+    case sizeof("Host") - 1:
+        return slice_equal_nocase(name, slice_lit("Host"));
+    case sizeof("Upgrade") - 1:
+        return slice_equal_nocase(name, slice_lit("Upgrade"));
+    case sizeof("Connection") - 1:
+        return slice_equal_nocase(name, slice_lit("Connection"));
+    case sizeof("Content-Length") - 1:
+        return slice_equal_nocase(name, slice_lit("Content-Length"));
+    case sizeof("Transfer-Encoding") - 1:
+        return slice_equal_nocase(name, slice_lit("Transfer-Encoding"));
+    default:
+        return false;
+    }
+}
+
+/* Bytes of the fields' lines, or more than HTTP_CALL_HEAD_MAX where they are more than that. */
+static size_t fields_room(const struct http1_field *fields, size_t count) {
+    size_t room = 0;
+    for (size_t i = 0; i < count && room <= HTTP_CALL_HEAD_MAX; i++) {
+        if (fields[i].name.len > HTTP_CALL_HEAD_MAX || fields[i].value.len > HTTP_CALL_HEAD_MAX)
+            return HTTP_CALL_HEAD_MAX + 1;
+        room += fields[i].name.len + fields[i].value.len + HTTP1_FIELD_ROOM;
+    }
+    return room;
+}
+
+static char *put_fields(char *out, const struct http1_field *fields, size_t count) {
+    for (size_t i = 0; i < count && out; i++)
+        out =
+            is_ours(fields[i].name) ? NULL : http1_put_field(out, fields[i].name, fields[i].value);
+    return out;
+}
+
+/* A path, or all of the server. */
+static bool is_origin_form(const struct http_call_options *options) {
+    if (options->target.len > 0 && options->target.ptr[0] == '/')
+        return true;
+    return slice_equal(options->target, slice_lit("*")) &&
+           slice_equal(options->method, slice_lit("OPTIONS"));
+}
+
+size_t http_head_room(const struct http_call_options *options) {
+    const slice texts[] = {options->method, options->target, options->host, options->upgrade};
+    size_t room = OWN_ROOM + HTTP1_REQUEST_ROOM;
+    if (!is_origin_form(options) || slice_equal(options->method, slice_lit("CONNECT")))
+        return 0;
+    for (size_t i = 0; i < array_count(texts); i++) {
+        if (texts[i].len > HTTP_CALL_HEAD_MAX)
+            return 0;
+        room += texts[i].len;
+    }
+    room += fields_room(options->fields, options->field_count);
+    return room <= HTTP_CALL_HEAD_MAX ? room : 0;
+}
+
+static bool usually_has_a_body(slice method) {
+    return slice_equal(method, slice_lit("POST")) || slice_equal(method, slice_lit("PUT")) ||
+           slice_equal(method, slice_lit("PATCH"));
+}
+
+static char *put_framing(char *out, const struct http_call_options *options) {
+    if (options->has_body && options->body_length == HTTP_CALL_CHUNKED)
+        return put_bytes(out, slice_lit("Transfer-Encoding: chunked\r\n"));
+    if (!options->has_body && !usually_has_a_body(options->method))
+        return out;
+    out = put_bytes(out, slice_lit("Content-Length: "));
+    return put_crlf(put_u64(out, options->has_body ? options->body_length : 0));
+}
+
+size_t http_head_put(char *out, const struct http_call_options *options) {
+    char *at = http1_put_request(out, options->method, options->target);
+    if (at)
+        at = http1_put_field(at, slice_lit("Host"), options->host);
+    if (at)
+        at = put_fields(at, options->fields, options->field_count);
+    if (at)
+        at = put_framing(at, options);
+    if (at && options->upgrade.len > 0) {
+        at = put_bytes(at, slice_lit("Connection: upgrade\r\n"));
+        at = http1_put_field(at, slice_lit("Upgrade"), options->upgrade);
+    }
+    return at ? (size_t)(put_crlf(at) - out) : 0;
+}
+
+size_t http_tail_room(const struct http1_field *trailers, size_t count) {
+    size_t room = sizeof("0\r\n\r\n") - 1 + fields_room(trailers, count);
+    return room <= HTTP_CALL_HEAD_MAX ? room : 0;
+}
+
+size_t http_tail_put(char *out, const struct http1_field *trailers, size_t count) {
+    char *at = put_fields(put_bytes(out, slice_lit("0\r\n")), trailers, count);
+    return at ? (size_t)(put_crlf(at) - out) : 0;
+}
