@@ -74,7 +74,7 @@ struct io_loop {
 
     struct list workers, signals;
     struct list connects; /* under way */
-    size_t open_count; /* streams, listeners, connects, processes: 0 when the group is freed */
+    size_t open_count;    /* streams, listeners, connects, processes: 0 when the group is freed */
     bool stopping;
 
     char line_before[64]; /* keeps what other threads write off our own lines */
