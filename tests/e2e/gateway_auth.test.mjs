@@ -692,3 +692,98 @@ check('gateway: ways that make no sense refuse the start', async (t) => {
     await assert.rejects(start(auth), words, auth);
   }
 });
+
+// ---- what goes on -------------------------------------------------------------------------------
+
+check('gateway: who asks goes on, and only as the gateway says', async (t) => {
+  const judge = await serve(t, (asked, response) => {
+    const user = /^Bearer user-(\w+)$/.exec(asked.headers.authorization)?.[1];
+    const fields = user && { 'x-user': user, ...(user === 'root' && { 'x-roles': 'admin' }) };
+    response.writeHead(user ? 200 : 401, fields ?? {}).end();
+  });
+  const target = await serve(t, (asked, response) => response.end(JSON.stringify(asked.headers)));
+  const server = await startNonet(t, {
+    listen,
+    config: `
+gateway:
+  auth:
+    keys: {api_keys: {query: api_key, keys: [{name: ann, key: "key-of-ann"}]}}
+    asked:
+      forward:
+        url: http://127.0.0.1:${judge.port}/
+        response_headers: [X-User, X-Roles]
+        principal: X-User
+  routes:
+    - match: {path: "/*"}
+      to: {http: "http://127.0.0.1:${target.port}"}
+      auth: [keys, asked]
+`,
+  });
+  const heard = async (headers, path = '/x') =>
+    JSON.parse((await ask(server, path, headers)).text);
+
+  const lies = { 'x-user': 'root', 'x-roles': 'admin', 'x-nonet-principal': 'root' };
+  const byKey = await heard({ 'x-api-key': 'key-of-ann', ...lies, cookie: 'a=b' });
+  assert.equal(byKey['x-nonet-principal'], 'ann');
+  assert.equal(byKey['x-api-key'], undefined);
+  assert.equal(byKey['x-user'], undefined);
+  assert.equal(byKey['x-roles'], undefined);
+  assert.equal(byKey.cookie, 'a=b');
+
+  const byQuery = await heard(lies, '/x?api_key=key-of-ann');
+  assert.equal(byQuery['x-nonet-principal'], 'ann');
+  assert.equal(byQuery['x-user'], undefined);
+
+  const asked = await heard({ ...bearer('user-joe'), ...lies, 'x-api-key': 'wrong' });
+  assert.equal(asked['x-nonet-principal'], 'joe');
+  assert.equal(asked['x-user'], 'joe');
+  assert.equal(asked['x-roles'], undefined);
+  assert.equal(asked['x-api-key'], undefined);
+  assert.equal(asked.authorization, 'Bearer user-joe');
+
+  const root = await heard({ ...bearer('user-root'), ...lies });
+  assert.equal(root['x-user'], 'root');
+  assert.equal(root['x-roles'], 'admin');
+});
+
+const rights = (allowed) => `
+auth:
+  users:
+    - {user: shop, password: long, publish: {allow: ["${allowed}"]}}
+gateway:
+  auth:
+    keys:
+      api_keys:
+        keys: [{name: ann, key: "key-of-ann", as: shop}, {name: bob, key: "key-of-bob"}]
+    basic: {basic: {}}
+    shared: {jwt: {secret: "${SECRET}", as: shop}}
+  routes:
+    - {match: {path: "/{subject}"}, to: {publish: "{subject}.new"}, auth: [keys, basic, shared]}
+`;
+
+onNonet('gateway: rights on subjects', { config: rights('bid.*'), listen }, (it) => {
+  const post = (server, target, headers) =>
+    status(server, target, headers, { method: 'POST', body: 'x' });
+
+  it('are those of the user that a way stands for', async (t, server) => {
+    for (const headers of [
+      { 'x-api-key': 'key-of-ann' },
+      basic('shop', 'long'),
+      bearer(await shared()),
+    ]) {
+      assert.equal(await post(server, '/bid', headers), 202);
+      assert.equal(await post(server, '/ask', headers), 403);
+    }
+    assert.equal(await post(server, '/ask', { 'x-api-key': 'key-of-bob' }), 202);
+  });
+
+  it('are the new ones after a reload, also for who is known', async (t, server) => {
+    const known = bearer(await shared());
+    assert.equal(await post(server, '/bid', known), 202);
+    assert.match(await server.reload(rights('ask.*')), /reloaded/);
+    for (const headers of [known, { 'x-api-key': 'key-of-ann' }, basic('shop', 'long')]) {
+      assert.equal(await post(server, '/bid', headers), 403);
+      assert.equal(await post(server, '/ask', headers), 202);
+    }
+  });
+});

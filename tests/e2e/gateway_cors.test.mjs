@@ -1,8 +1,9 @@
 // CORS at the front door, as a browser would ask (Fetch standard).
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { request } from 'undici';
-import { onNonet } from './lib/node.mjs';
+import { check, onNonet, startNonet } from './lib/node.mjs';
 
 const listen = { http: 0 };
 
@@ -185,4 +186,35 @@ onNonet('gateway: cors', { config: CONFIG, listen }, (it) => {
     const credentials = route('cors: {origins: "*", credentials: true}');
     assert.match(await server.reload(credentials), /refused/);
   });
+});
+
+check('gateway: a service has no say in cors where the route has', async (t) => {
+  const service = http.createServer((asked, response) => {
+    response.writeHead(200, {
+      'access-control-allow-origin': '*',
+      'access-control-allow-credentials': 'true',
+      vary: 'Accept',
+    });
+    response.end('x');
+  });
+  await new Promise((resolve) => service.listen(0, '127.0.0.1', resolve));
+  t.after(() => service.close() && service.closeAllConnections());
+  const to = `to: {http: "http://127.0.0.1:${service.address().port}"}`;
+  const server = await startNonet(t, {
+    listen,
+    config: `
+gateway:
+  routes:
+    - {match: {path: /said}, ${to}, cors: {origins: "https://shop.example"}}
+    - {match: {path: /unsaid}, ${to}}
+`,
+  });
+  const said = await ask(server, 'GET', '/said', { origin: 'https://shop.example' });
+  assert.equal(said.headers['access-control-allow-origin'], 'https://shop.example');
+  assert.equal(said.headers['access-control-allow-credentials'], undefined);
+  assert.deepEqual([said.headers.vary].flat().join(', ').split(', ').sort(), ['Accept', 'Origin']);
+  const evil = await ask(server, 'GET', '/said', { origin: 'https://evil.example' });
+  assert.equal(evil.headers['access-control-allow-origin'], undefined);
+  const unsaid = await ask(server, 'GET', '/unsaid', { origin: 'https://shop.example' });
+  assert.equal(unsaid.headers['access-control-allow-origin'], '*');
 });

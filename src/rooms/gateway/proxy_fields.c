@@ -310,11 +310,13 @@ static int append_all(struct onward *o, const struct http1_field *fields, unsign
     return failed;
 }
 
+/* What steps have only taken out has no value. */
 static int put_steps(struct onward *o) {
     const struct proxy_asked *asked = o->asked;
     int failed = 0;
     for (unsigned i = 0; i < asked->onward_count && !failed; i++)
-        if (gateway_field_stays(asked->changes, asked->onward[i].name))
+        if (asked->onward[i].value.ptr &&
+            gateway_field_stays(asked->changes, asked->onward[i].name))
             failed = append_all(o, &asked->onward[i], 1);
     return failed;
 }

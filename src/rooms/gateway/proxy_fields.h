@@ -44,7 +44,7 @@ struct proxy_asked {
     slice principal, request_id;
     const char *trace, *span;         /* hex digits */
     bool sampled, continued;          /* continued: the trace was begun by someone else */
-    const struct http1_field *onward; /* set by steps */
+    const struct http1_field *onward; /* set by steps; value.ptr NULL: taken out */
     unsigned onward_count;
     const struct gateway_fields *changes; /* the route's, to all of the above */
 };

@@ -277,8 +277,22 @@ static void a_rewritten_path_keeps_the_query(void **state) {
     assert_true(slice_equal(got, slice_lit("/v2")));
 }
 
+static void what_a_step_takes_out_does_not_go_on(void **state) {
+    (void)state;
+    static const struct http1_field onward[] = {{slice_lit("X-API-Key"), {NULL, 0}},
+                                                {slice_lit("X-User"), {NULL, 0}},
+                                                {slice_lit("X-Empty"), slice_lit("")}};
+    struct http1_field room[HTTP1_FIELDS_MAX];
+    struct proxy_asked asked = asked_of(
+        "x-api-key: secret\nX-User: eve\nX-User: root\nX-Empty: x\nX-Thing: stays\n", room);
+    asked.onward = onward;
+    asked.onward_count = 3;
+    assert_onward(&asked, "X-Thing: stays\n" OURS "X-Empty: \n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_step_takes_out_does_not_go_on),
         cmocka_unit_test(usual_fields_go_on_in_order),
         cmocka_unit_test(fields_of_the_hop_stay_behind),
         cmocka_unit_test(te_goes_on_for_trailers_only),
