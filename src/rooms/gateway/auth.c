@@ -156,7 +156,7 @@ static void turn_away(struct way_try *t) {
         break;
     case WAY_UNAVAILABLE:
         exchange_add_field(x, slice_lit("Retry-After"), RETRY_AFTER);
-        exchange_problem(x, 503, "auth: unavailable", "%s",
+        exchange_problem(x, 503, x->reason ? x->reason : "auth: unavailable", "%s",
                          why ? why : "who you are cannot be found out now");
         break;
     case WAY_FORBIDDEN:

@@ -327,7 +327,6 @@ static void challenge(struct exchange *x, const struct gateway_way *way, const c
 }
 
 const struct way_kind way_basic = {
-    .name = "basic",
     .open = open_way,
     .judge = judge,
     .challenge = challenge,

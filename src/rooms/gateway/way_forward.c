@@ -301,7 +301,6 @@ static void close_way(struct gateway_way *way) {
 }
 
 const struct way_kind way_forward = {
-    .name = "forward",
     .open = open_way,
     .close = close_way,
     .judge = judge,

@@ -287,7 +287,6 @@ static void close_way(struct gateway_way *way) {
 }
 
 const struct way_kind way_jwt = {
-    .name = "jwt",
     .open = open_way,
     .close = close_way,
     .judge = judge,

@@ -130,7 +130,6 @@ static void challenge_keys(struct exchange *x, const struct gateway_way *way, co
 }
 
 const struct way_kind way_api_keys = {
-    .name = "api_keys",
     .open = open_keys,
     .close = close_keys,
     .judge = judge_keys,
@@ -183,7 +182,6 @@ static enum way_verdict judge_certificate(struct way_try *t) {
 }
 
 const struct way_kind way_certificate = {
-    .name = "client_certificate",
     .open = open_certificate,
     .judge = judge_certificate,
 };

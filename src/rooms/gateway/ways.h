@@ -67,7 +67,6 @@ struct way_opening {
 };
 
 struct way_kind {
-    const char *name;
     int (*open)(struct gateway_way *way, const struct way_opening *opening,
                 struct error *ret_error);
     void (*close)(struct gateway_way *way); /* may be NULL */
