@@ -51,9 +51,9 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
     await js.publish('bid.new', '');
     await until(() => stream.events.length === 3, 'three events');
     assert.deepEqual(stream.events, [
-      { type: 'bid.new', data: '{"price":\n1}', id: `${seq}` },
-      { type: 'bid.old', data: 'data:application/octet-stream;base64,AP8B', id: `${seq + 1}` },
-      { type: 'bid.new', data: '', id: `${seq + 2}` },
+      { type: 'message', subject: 'bid.new', data: '{"price":\n1}', id: `${seq}` },
+      { type: 'message', subject: 'bid.old', data: 'data:application/octet-stream;base64,AP8B', id: `${seq + 1}` },
+      { type: 'message', subject: 'bid.new', data: '', id: `${seq + 2}` },
     ]);
     assert.ok(stream.parser.retry >= 1000 && stream.parser.retry <= 3000);
   });
@@ -65,7 +65,7 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
       nc.publish('bid.other', 'x');
       nc.publish(`bid.only${i}`, 'x');
       await until(() => stream.events.length === 1, 'the event');
-      assert.equal(stream.events[0].type, `bid.only${i}`);
+      assert.equal(stream.events[0].subject, `bid.only${i}`);
     }
   });
 
@@ -125,7 +125,7 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
       await until(() => stream.events.length >= 2, 'two events');
       assert.deepEqual(
         stream.events,
-        subjects.map((type) => ({ type, data: 'x', id: '' })),
+        subjects.map((subject) => ({ type: 'message', subject, data: 'x', id: '' })),
       );
     }
   });
@@ -193,7 +193,7 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
     slow.resume();
     nc.publish('plain.slow', 'the last');
     await until(() => text.includes('data: the last\n'), 'the last event', 30_000);
-    const got = [...text.matchAll(/^event: plain.slow$/gm)].length;
+    const got = [...text.matchAll(/^subject: plain.slow$/gm)].length;
     const dropped = [...text.matchAll(/\{"messages":(\d+)\}/g)].map(([, n]) => Number(n));
     assert.ok(dropped.length > 0);
     assert.equal(got + dropped.reduce((sum, n) => sum + n, 0), count + 1);
@@ -209,8 +209,8 @@ check('gateway: events go on over a kill and a restart', async (t) => {
   const follow = async () => {
     while (!stopped) {
       const headers = last ? { 'last-event-id': last } : {};
-      const onEvent = ({ type, id }) => {
-        assert.equal(type, 'bid.new');
+      const onEvent = ({ subject, id }) => {
+        assert.equal(subject, 'bid.new');
         ids.push(Number((last = id)));
       };
       const stream = await open(null, server, '/live', { headers, onEvent }).catch(() => null);

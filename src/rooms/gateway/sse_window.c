@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 #define BINARY "data:application/octet-stream;base64,"
-#define FRAME_ROOM (sizeof "id: \nevent: \n\n" + NUMBER_TEXT_MAX)
+#define FRAME_ROOM (sizeof "id: \nsubject: \n\n" + NUMBER_TEXT_MAX)
 #define DATA_ROOM (sizeof "data: \n" - 1)
 #define ENTRIES_FIRST 64u
 
@@ -130,7 +130,7 @@ int sse_event_write(struct buf *b, const struct sse_event *event) {
     if (!fits) {
         out += sse_dropped(out, 1).len;
     } else {
-        out = put(out, slice_lit("event: "));
+        out = put(out, slice_lit("subject: "));
         out = put_subject(out, event->subject);
         *out++ = '\n';
         out = text ? put_text(out, payload) : put_binary(out, payload);
@@ -212,7 +212,7 @@ static int entry_reserve(struct sse_window *w) {
 
 static struct sse_entry entry_of(const struct sse_window *w, const struct sse_event *event,
                                  size_t at) {
-    slice text = slice_skip(buf_slice(&w->bytes), at), key = slice_lit("event: "), head = text;
+    slice text = slice_skip(buf_slice(&w->bytes), at), key = slice_lit("subject: "), head = text;
     if (event->has_gap)
         head = slice_skip(head, (size_t)slice_find_slice(head, slice_lit("\n\n")) + 2);
     if (event->has_id)

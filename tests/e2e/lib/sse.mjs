@@ -12,6 +12,7 @@ export class EventParser {
 
   clear() {
     this.type = '';
+    this.subject = '';
     this.data = [];
   }
 
@@ -26,6 +27,7 @@ export class EventParser {
       if (this.data.length) {
         this.onEvent({
           type: this.type || 'message',
+          ...(this.subject && { subject: this.subject }),
           data: this.data.join('\n'),
           id: this.lastId,
         });
@@ -38,6 +40,7 @@ export class EventParser {
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') this.type = value;
+    if (field === 'subject') this.subject = value; // browsers pass it over
     if (field === 'data') this.data.push(value);
     if (field === 'id') this.lastId = value;
     if (field === 'retry') this.retry = Number(value);

@@ -636,7 +636,7 @@ static void test_without_a_stream_there_are_no_ids(void **state) {
         say(house_last(h->house), "o.a", "3");
         run(h, 500);
         assert_int_equal(r->events, 2);
-        assert_non_null(strstr(r->text, "\n\nevent: n.a\ndata: 1\n\nevent: m.a\ndata: 2\n\n"));
+        assert_non_null(strstr(r->text, "\n\nsubject: n.a\ndata: 1\n\nsubject: m.a\ndata: 2\n\n"));
         hall_close(h);
     }
 }

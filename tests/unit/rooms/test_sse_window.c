@@ -32,47 +32,47 @@ static const char *text(const char *payload) {
 static void test_an_event_has_the_sequence_the_subject_and_the_payload(void **state) {
     (void)state;
     assert_string_equal(event("bid.new", slice_lit("{\"price\":7}"), 42),
-                        "id: 42\nevent: bid.new\ndata: {\"price\":7}\n\n");
-    assert_string_equal(event("bid.new", slice_lit("x"), 0), "event: bid.new\ndata: x\n\n");
+                        "id: 42\nsubject: bid.new\ndata: {\"price\":7}\n\n");
+    assert_string_equal(event("bid.new", slice_lit("x"), 0), "subject: bid.new\ndata: x\n\n");
     assert_string_equal(event("b", slice_lit("x"), UINT64_MAX),
-                        "id: 18446744073709551615\nevent: b\ndata: x\n\n");
+                        "id: 18446744073709551615\nsubject: b\ndata: x\n\n");
 }
 
 static void test_every_line_of_the_payload_is_a_line_of_data(void **state) {
     (void)state;
-    assert_string_equal(text("a\nb"), "event: a\ndata: a\ndata: b\n\n");
-    assert_string_equal(text("a\rb"), "event: a\ndata: a\ndata: b\n\n");
-    assert_string_equal(text("a\r\nb"), "event: a\ndata: a\ndata: b\n\n");
-    assert_string_equal(text("a\n\rb"), "event: a\ndata: a\ndata: \ndata: b\n\n");
-    assert_string_equal(text("a\n"), "event: a\ndata: a\ndata: \n\n");
-    assert_string_equal(text("\r\n"), "event: a\ndata: \ndata: \n\n");
-    assert_string_equal(text("\r"), "event: a\ndata: \ndata: \n\n");
-    assert_string_equal(text(" a: b"), "event: a\ndata:  a: b\n\n");
+    assert_string_equal(text("a\nb"), "subject: a\ndata: a\ndata: b\n\n");
+    assert_string_equal(text("a\rb"), "subject: a\ndata: a\ndata: b\n\n");
+    assert_string_equal(text("a\r\nb"), "subject: a\ndata: a\ndata: b\n\n");
+    assert_string_equal(text("a\n\rb"), "subject: a\ndata: a\ndata: \ndata: b\n\n");
+    assert_string_equal(text("a\n"), "subject: a\ndata: a\ndata: \n\n");
+    assert_string_equal(text("\r\n"), "subject: a\ndata: \ndata: \n\n");
+    assert_string_equal(text("\r"), "subject: a\ndata: \ndata: \n\n");
+    assert_string_equal(text(" a: b"), "subject: a\ndata:  a: b\n\n");
     assert_string_equal(text("id: 9\n\nevent: evil"),
-                        "event: a\ndata: id: 9\ndata: \ndata: event: evil\n\n");
+                        "subject: a\ndata: id: 9\ndata: \ndata: event: evil\n\n");
 }
 
 static void test_an_empty_payload_is_an_event_all_the_same(void **state) {
     (void)state;
-    assert_string_equal(text(""), "event: a\ndata: \n\n");
-    assert_string_equal(event("a", (slice){0}, 0), "event: a\ndata: \n\n");
+    assert_string_equal(text(""), "subject: a\ndata: \n\n");
+    assert_string_equal(event("a", (slice){0}, 0), "subject: a\ndata: \n\n");
 }
 
 static void test_what_is_not_utf8_is_a_data_url(void **state) {
     (void)state;
     assert_string_equal(event("a", slice_make("\x00\x01\xff", 3), 0),
-                        "event: a\ndata: data:application/octet-stream;base64,AAH/\n\n");
-    assert_string_equal(text("\xc3\xa4\xe2\x82\xac"), "event: a\ndata: \xc3\xa4\xe2\x82\xac\n\n");
+                        "subject: a\ndata: data:application/octet-stream;base64,AAH/\n\n");
+    assert_string_equal(text("\xc3\xa4\xe2\x82\xac"), "subject: a\ndata: \xc3\xa4\xe2\x82\xac\n\n");
     assert_string_equal(text("\xed\xa0\x80"),
-                        "event: a\ndata: data:application/octet-stream;base64,7aCA\n\n");
+                        "subject: a\ndata: data:application/octet-stream;base64,7aCA\n\n");
 }
 
 static void test_a_subject_stays_on_its_line(void **state) {
     (void)state;
-    assert_string_equal(event("a\nid: 1", slice_lit("x"), 0), "event: a%0Aid:%201\ndata: x\n\n");
+    assert_string_equal(event("a\nid: 1", slice_lit("x"), 0), "subject: a%0Aid:%201\ndata: x\n\n");
     assert_string_equal(event("b\xff.\xc3\xa4", slice_lit("x"), 0),
-                        "event: b%FF.%C3%A4\ndata: x\n\n");
-    assert_string_equal(event("\xc3\xa4.b", slice_lit("x"), 0), "event: \xc3\xa4.b\ndata: x\n\n");
+                        "subject: b%FF.%C3%A4\ndata: x\n\n");
+    assert_string_equal(event("\xc3\xa4.b", slice_lit("x"), 0), "subject: \xc3\xa4.b\ndata: x\n\n");
 }
 
 static void test_text_of_nothing_but_lines_is_not_blown_up(void **state) {
@@ -83,7 +83,7 @@ static void test_text_of_nothing_but_lines_is_not_blown_up(void **state) {
     memset(lines, '\n', len);
     const char *got = event("a", slice_make(lines, len), 7);
     assert_true(out.len < len * 2);
-    assert_memory_equal(got, "id: 7\nevent: a\ndata: data:application/octet-stream;base64,CgoK",
+    assert_memory_equal(got, "id: 7\nsubject: a\ndata: data:application/octet-stream;base64,CgoK",
                         62);
     mem_free(lines);
 }
@@ -132,7 +132,7 @@ static void assert_run(const struct sse_window *w, uint64_t from, size_t max, co
     assert_int_equal(end == w->count ? w->next : w->entries[end].sequence, next);
 }
 
-#define E(n) "id: " #n "\nevent: a.b\ndata: xxxxxxxxxx\n\n"
+#define E(n) "id: " #n "\nsubject: a.b\ndata: xxxxxxxxxx\n\n"
 
 static void test_any_run_of_events_is_one_slice(void **state) {
     (void)state;
