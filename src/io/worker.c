@@ -3,9 +3,10 @@
  *
  *     io_worker_submit -> waiting -> run, on the thread -> ended -> done, on the loop
  *
- * Two singly linked lists under one mutex. The thread is signalled only where it sleeps, the loop
- * is woken only by the first job of a list it has not taken yet, so that under load neither side
- * makes a system call for each job.
+ * Two singly linked lists under one mutex, which is held for a few instructions only: the thread
+ * sleeps on a semaphore that counts what waits, so it is not woken into a lock. A post costs a
+ * system call only where the thread sleeps, the loop is woken only by the first job of a list it
+ * has not taken yet, so that under load neither side makes one for each job.
  */
 #include "base/list.h"
 #include "base/mem.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 
 struct jobs {
@@ -25,12 +27,11 @@ struct io_worker {
     struct io_loop *loop;
     pthread_t thread;
     pthread_mutex_t mutex;
-    pthread_cond_t work;
+    sem_t work;          /* one for each waiting job, and one for the end */
     struct jobs waiting; /* under the mutex */
     struct jobs ended;   /* under the mutex */
     unsigned waiting_count;
-    bool sleeping;
-    bool ending;
+    bool ending;     /* the loop's: takes no more jobs */
     bool delivering; /* the loop's: done callbacks are running */
     char name[16];
 };
@@ -54,37 +55,31 @@ static struct io_job *pop(struct jobs *jobs) {
     return job;
 }
 
-/* Waits for a job. NULL: the worker ends and nothing is left to do. Called with the mutex. */
+/* Waits for a job. NULL: the worker ends, and all jobs before that are done. */
 static struct io_job *next_job(struct io_worker *worker) {
-    while (!worker->waiting.first && !worker->ending) {
-        worker->sleeping = true;
-        pthread_cond_wait(&worker->work, &worker->mutex);
-        worker->sleeping = false;
-    }
+    while (sem_wait(&worker->work) != 0)
+        check(errno == EINTR);
+    pthread_mutex_lock(&worker->mutex);
     struct io_job *job = pop(&worker->waiting);
     if (job)
         worker->waiting_count--;
+    pthread_mutex_unlock(&worker->mutex);
     return job;
 }
 
 static void *work(void *argument) {
     struct io_worker *worker = argument;
     pthread_setname_np(pthread_self(), worker->name);
-    pthread_mutex_lock(&worker->mutex);
     struct io_job *job;
     while ((job = next_job(worker))) {
-        pthread_mutex_unlock(&worker->mutex);
         job->run(job);
         pthread_mutex_lock(&worker->mutex);
         bool first = worker->ended.first == NULL;
         push(&worker->ended, job);
-        if (first) {
-            pthread_mutex_unlock(&worker->mutex);
+        pthread_mutex_unlock(&worker->mutex);
+        if (first)
             io_loop_attend(worker->loop, IO_ATTENTION_WORKER);
-            pthread_mutex_lock(&worker->mutex);
-        }
     }
-    pthread_mutex_unlock(&worker->mutex);
     return NULL;
 }
 
@@ -116,10 +111,10 @@ int io_worker_create(struct io_loop *loop, const char *name, struct io_worker **
     worker->loop = loop;
     snprintf(worker->name, sizeof worker->name, "%s", name);
     pthread_mutex_init(&worker->mutex, NULL);
-    pthread_cond_init(&worker->work, NULL);
+    check(sem_init(&worker->work, 0, 0) == 0);
     int failed = -pthread_create(&worker->thread, NULL, work, worker);
     if (failed) {
-        pthread_cond_destroy(&worker->work);
+        sem_destroy(&worker->work);
         pthread_mutex_destroy(&worker->mutex);
         mem_free(worker);
         return failed;
@@ -132,30 +127,27 @@ int io_worker_create(struct io_loop *loop, const char *name, struct io_worker **
 int io_worker_submit(struct io_worker *worker, struct io_job *job) {
     pthread_mutex_lock(&worker->mutex);
     bool room = worker->waiting_count < IO_WORKER_JOBS_MAX && !worker->ending;
-    bool sleeping = worker->sleeping;
     if (room) {
         push(&worker->waiting, job);
         worker->waiting_count++;
-        worker->sleeping = false; /* one signal is enough */
     }
     pthread_mutex_unlock(&worker->mutex);
-    if (room && sleeping)
-        pthread_cond_signal(&worker->work);
-    return room ? 0 : -EAGAIN;
+    if (!room)
+        return -EAGAIN;
+    check(sem_post(&worker->work) == 0);
+    return 0;
 }
 
 struct io_worker *io_worker_free(struct io_worker *worker) {
     if (!worker)
         return NULL;
     check(!worker->delivering); /* not from a job's own done */
-    pthread_mutex_lock(&worker->mutex);
     worker->ending = true;
-    pthread_cond_signal(&worker->work);
-    pthread_mutex_unlock(&worker->mutex);
+    check(sem_post(&worker->work) == 0);
     pthread_join(worker->thread, NULL);
     deliver(worker);
     list_remove(&worker->node);
-    pthread_cond_destroy(&worker->work);
+    sem_destroy(&worker->work);
     pthread_mutex_destroy(&worker->mutex);
     return mem_free(worker);
 }
