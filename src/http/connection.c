@@ -329,16 +329,9 @@ static void settle(struct http_connection *c) {
 /* --- events of the stream ----------------------------------------------------------------------
  */
 
-/* The stream has been given away in this turn: what is left of its requests goes first. */
-static bool is_given(struct http_connection *c) {
-    if (c->reading == HTTP_READ_GIVEN && !c->closed)
-        http_connection_feed(c, (slice){0});
-    return c->reading == HTTP_READ_GIVEN;
-}
-
 static void on_bytes(void *owner, slice bytes) {
     struct http_connection *c = owner;
-    if (is_given(c))
+    if (c->reading == HTTP_READ_GIVEN)
         http_keep_for_next(c, bytes);
     else
         http_connection_feed(c, bytes);
@@ -356,7 +349,7 @@ static void on_drain(void *owner) {
 
 static void on_close(void *owner, int reason) {
     struct http_connection *c = owner;
-    if (is_given(c))
+    if (c->reading == HTTP_READ_GIVEN)
         http_tell_next(c, reason);
     else
         destroy(c);

@@ -73,12 +73,14 @@ void http_reply_break(struct http_request *request);
 
 /* Answers 101 with FIELDS (Upgrade is the caller's, Connection the server's) and takes the stream
    away from HTTP: EVENTS and OWNER are the stream's from the end of this turn on, what the client
-   has sent behind the request comes by on_bytes first. The request goes with this turn. *RET_STREAM
-   may be written to at once, behind the 101. The server's drain and close do not know the stream.
+   has sent behind the request comes by on_bytes first, and the request is gone. *RET_STREAM may be
+   written to at once, behind the 101. The server's drain and close do not know the stream any more.
    0, or nothing was done: -EBUSY (earlier requests are not answered, a body is not read, others
    follow), -EINVAL, -ENOMEM. */
 must_use int http_reply_upgrade(struct http_request *request, const struct http1_field *fields,
                                 size_t field_count, const struct io_stream_events *events,
                                 void *owner, struct io_stream **ret_stream);
+/* Whether it would not say -EBUSY now: for who must put things in order before. */
+bool http_reply_may_upgrade(const struct http_request *request);
 
 #endif

@@ -2,8 +2,8 @@
  * upgrade.c - the end of HTTP on a connection: 101, and the stream goes to its next owner.
  *
  *     http_reply_upgrade     101 is written, nothing more is read                     GIVEN
- *     http_connection_leave  off the server's lists and counts, when the feed that called the
- *                            handler has gone through, or later in this turn
+ *     http_connection_leave  off the server's lists and counts, at the latest when the feed that
+ *                            called the handler has gone through
  *     the end of the turn    the stream's events are the next owner's; what had been read of it is
  *                            delivered; what is left of the connection is freed
  *
@@ -43,13 +43,18 @@ static bool is_alone(const struct http_request *r) {
     return requests->head.next == &r->node && requests->head.prev == &r->node;
 }
 
+bool http_reply_may_upgrade(const struct http_request *r) {
+    const struct http_connection *c = r->connection;
+    return is_alone(r) && c->body_of != r && !c->lost && !c->closed;
+}
+
 int http_reply_upgrade(struct http_request *r, const struct http1_field *fields, size_t field_count,
                        const struct io_stream_events *events, void *owner,
                        struct io_stream **ret_stream) {
     struct http_connection *c = r->connection;
     check((r->state == REQUEST_CALLED || r->state == REQUEST_LATER) && !r->begun);
     check(events->on_bytes);
-    if (!is_alone(r) || c->body_of == r || c->lost || c->closed)
+    if (!http_reply_may_upgrade(r))
         return -EBUSY;
     if (r->http_1_0)
         return -EINVAL;
@@ -67,7 +72,7 @@ int http_reply_upgrade(struct http_request *r, const struct http1_field *fields,
     c->next_owner = owner;
     *ret_stream = c->stream;
     r->state = REQUEST_ANSWERED;
-    http_connection_wake(c); /* not at once: whoever has called still looks at the request */
+    http_connection_feed(c, (slice){0});
     return 0;
 }
 

@@ -1,5 +1,5 @@
-// Several services behind one route: who is asked, who is left out, what a reload keeps, what becomes
-// of connections that speak another protocol, copies for a service on trial, TLS.
+// Several services behind one route: who is asked, who is left out, what a reload keeps, what
+// becomes of connections that speak another protocol, copies for a service on trial, TLS.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -49,6 +49,13 @@ async function counts(server, target, times, options = () => ({})) {
   }
   return count;
 }
+
+// All requests to one service.
+const toAll = (url, more = '') => `
+gateway:
+  routes:
+    - {match: {path: "/*"}, to: {http: "${url}"${more}}}
+`;
 
 // The value of a line of /metrics, or undefined.
 async function metric(server, line) {
@@ -117,7 +124,7 @@ gateway:
     - match: {path: "/*"}
       to:
         http: ["${one.url}", "${two.url}"]
-        health: {path: /healthz?deep, every: 100ms, timeout: 80ms, rise: 2, fall: 2}
+        health: {path: /healthz?deep, every: 100ms, timeout: 5s, rise: 2, fall: 2}
         eject: off
         retry: off
 `,
@@ -146,7 +153,10 @@ gateway:
 });
 
 check('a service that stalls or is gone is found unwell, too', async (t) => {
-  const stalling = await Hostile.start({ healthz: () => {}, x: (s) => s.end('HTTP/1.1 200 OK\r\n\r\n') });
+  const stalling = await Hostile.start({
+    healthz: () => {},
+    x: (socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'),
+  });
   t.after(() => stalling.stop());
   const dead = await deadPort();
   const server = await startNonet(t, {
@@ -154,7 +164,10 @@ check('a service that stalls or is gone is found unwell, too', async (t) => {
 gateway:
   routes:
     - match: {path: "/*"}
-      to: {http: ["${stalling.url}", "http://127.0.0.1:${dead}"], health: {every: 100ms, timeout: 50ms}, eject: off}
+      to:
+        http: ["${stalling.url}", "http://127.0.0.1:${dead}"]
+        health: {every: 100ms, timeout: 50ms}
+        eject: off
 `,
     listen,
   });
@@ -171,7 +184,10 @@ check('a service that fails requests is left out for a while, and comes back', a
 gateway:
   routes:
     - match: {path: "/*"}
-      to: {http: ["${good.url}", "${bad.url}"], balance: round_robin, eject: {failures: 3, time: 300ms}}
+      to:
+        http: ["${good.url}", "${bad.url}"]
+        balance: round_robin
+        eject: {failures: 3, time: 300ms}
 `,
     listen,
     args: ['--shards', '1'],
@@ -195,7 +211,11 @@ check('where all are left out, all are asked', async (t) => {
   const { only } = await named('only');
   only.status = 502;
   const server = await startNonet(t, {
-    config: `gateway: {routes: [{match: {path: "/*"}, to: {http: "${only.url}", eject: {failures: 1, time: 60s}}}]}\n`,
+    config: `
+gateway:
+  routes:
+    - {match: {path: "/*"}, to: {http: "${only.url}", eject: {failures: 1, time: 60s}}}
+`,
     listen,
   });
   for (let i = 0; i < 5; i++) assert.equal(await statusOf(server, '/'), 502);
@@ -396,7 +416,7 @@ check('any other protocol goes through both ways, each side with its own end', a
   });
   const url = `http://127.0.0.1:${service.address().port}`;
   const server = await startNonet(t, {
-    config: `gateway: {routes: [{match: {path: "/*"}, to: {http: "${url}"}}]}\n`,
+    config: toAll(url),
     listen,
   });
   const wish = (protocol, more = '') =>
@@ -425,7 +445,7 @@ check('any other protocol goes through both ways, each side with its own end', a
 check('HTTP/2 and TLS cannot be smuggled past the routes by an upgrade', async (t) => {
   const { plain } = await named('plain');
   const server = await startNonet(t, {
-    config: `gateway: {routes: [{match: {path: "/*"}, to: {http: "${plain.url}"}}]}\n`,
+    config: toAll(plain.url),
     listen,
   });
   for (const protocol of ['h2c', 'TLS/1.0', 'HTTP/2.0', 'H2C, tls/1.2']) {
@@ -451,7 +471,7 @@ check('a protocol that was not asked for is no answer', async (t) => {
   });
   t.after(() => liar.stop());
   const server = await startNonet(t, {
-    config: `gateway: {routes: [{match: {path: "/*"}, to: {http: "${liar.url}", eject: off}}]}\n`,
+    config: toAll(liar.url, ', eject: off'),
     listen,
   });
   for (const wish of ['', 'Connection: upgrade\r\nUpgrade: mine\r\n']) {
@@ -479,7 +499,7 @@ check('a tunnel pushes back on whoever is too fast', async (t) => {
   });
   await new Promise((resolve) => service.listen(0, '127.0.0.1', resolve));
   const server = await startNonet(t, {
-    config: `gateway: {routes: [{match: {path: "/*"}, to: {http: "http://127.0.0.1:${service.address().port}"}}]}\n`,
+    config: toAll(`http://127.0.0.1:${service.address().port}`),
     listen,
   });
   const client = await Client.open(t, server);
@@ -552,7 +572,8 @@ function openssl(...args) {
 const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
 
 function authority(name) {
-  openssl('req', '-x509', ...EC, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.pem`);
+  const out = ['-keyout', `${name}.key`, '-out', `${name}.pem`];
+  openssl('req', '-x509', ...EC, '-subj', `/CN=${name}`, ...out);
 }
 
 function certificate(name, by, san) {
@@ -596,12 +617,18 @@ gateway:
   routes:
     - {match: {path: /checked}, to: {http: "${url}", tls: {ca: ca.pem}, eject: off}}
     - {match: {path: /named}, to: {http: "${url}", tls: {ca: ca.pem, server_name: inner.test}}}
-    - {match: {path: /other}, to: {http: "${url}", tls: {ca: ca.pem, server_name: other.test}, eject: off}}
+    - match: {path: /other}
+      to: {http: "${url}", tls: {ca: ca.pem, server_name: other.test}, eject: off}
     - {match: {path: /system}, to: {http: "${url}", eject: off}}
     - {match: {path: /unchecked}, to: {http: "${url}", tls: {verify: false}}}
-    - {match: {path: /client}, to: {http: "${url}", tls: {ca: ca.pem, cert: gate.pem, key: gate.key}}}
+    - match: {path: /client}
+      to: {http: "${url}", tls: {ca: ca.pem, cert: gate.pem, key: gate.key}}
 `;
-  const files = { 'ca.pem': read('ours.pem'), 'gate.pem': read('gate.pem'), 'gate.key': read('gate.key') };
+  const files = {
+    'ca.pem': read('ours.pem'),
+    'gate.pem': read('gate.pem'),
+    'gate.key': read('gate.key'),
+  };
   const server = await startNonet(t, { config: config(), files, listen, args: ['--shards', '1'] });
   const [good, text] = [200, 'nobody'];
   for (const [target, status, body] of [

@@ -1,6 +1,9 @@
 /*
- * balance.c - the three ways of balance.h. Who may be asked is a set of bits, made anew for each
- * request: a glance at each of at most 64 services costs less than keeping lists in order.
+ * balance.c - the three ways of balance.h.
+ *
+ * Who may be asked is a set of bits, made anew for each request: a glance at each of at most 64
+ * services costs less than keeping lists in order, and nothing can be out of date. All three ways
+ * then walk the set's members.
  */
 #include "rooms/gateway/balance.h"
 

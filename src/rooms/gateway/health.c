@@ -1,6 +1,9 @@
 /*
- * health.c - the moves of health.h. Requests that were under way when a service was taken out still
- * come back; they speak of the past, so they count for nothing until it is in again.
+ * health.c - the moves of health.h.
+ *
+ * Requests that were under way when a service was taken out still come back. They speak of the
+ * past, so they count for nothing until it is in again; or a hundred that fail together would be a
+ * hundred reasons to keep it out for longer.
  */
 #include "rooms/gateway/health.h"
 

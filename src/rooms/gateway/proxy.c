@@ -384,10 +384,8 @@ static void join(struct proxy *p, const struct http1_head *head) {
         upstream_end(upstream); /* P is gone with the exchange */
     else if (failed == -EBUSY)
         refuse(p, 400, "upgrade", "a request for another protocol must be alone on its connection");
-    else if (failed == -ENOMEM)
-        refuse(p, 503, "no memory", "there is no memory for another protocol");
     else
-        refuse_answer(p, "an upgrade that cannot be passed on");
+        refuse(p, 503, "no memory", "there is no memory for another protocol");
 }
 
 static void on_head(void *self, const struct http1_head *head) {

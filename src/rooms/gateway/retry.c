@@ -1,6 +1,9 @@
 /*
- * retry.c - the tokens that time brings: accounted for when one is wanted, in whole hundredths, so
- * that what is less than one of them is not lost.
+ * retry.c - the tokens that time brings (retry.h).
+ *
+ * They are accounted for when one is wanted, not by a timer, and in whole hundredths: the clock is
+ * moved on by as many as were brought, so that what is less than one of them is not lost however
+ * often it is looked at.
  */
 #include "rooms/gateway/retry.h"
 

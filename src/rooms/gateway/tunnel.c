@@ -168,24 +168,36 @@ static void on_idle(struct io_timer *timer) {
 
 static const struct io_stream_events end_events = {on_bytes, on_end, on_drain, on_close};
 
-int tunnel_open(struct exchange *x, struct http_call *call, const struct http1_field *fields,
-                size_t count) {
+static struct tunnel *tunnel_new(struct gateway_shard *shard) {
     struct tunnel *t = mem_zalloc(1, sizeof *t);
     if (!t)
-        return -ENOMEM;
-    t->shard = x->shard;
+        return NULL;
+    t->shard = shard;
     t->stream.on_drain = on_drain_of_loop;
     t->client = (struct tunnel_end){.tunnel = t, .other = &t->service};
     t->service = (struct tunnel_end){.tunnel = t, .other = &t->client};
     t->moved_ns = io_loop_now_ns(loop_of(t));
+    return t;
+}
+
+int tunnel_open(struct exchange *x, struct http_call *call, const struct http1_field *fields,
+                size_t count) {
+    struct http_request *request = x->request;
+    if (!http_reply_may_upgrade(request))
+        return -EBUSY;
+    struct tunnel *t = tunnel_new(x->shard);
+    if (!t)
+        return -ENOMEM;
+    exchange_upgraded(x, &t->stream);
     int failed =
-        http_reply_upgrade(x->request, fields, count, &end_events, &t->client, &t->client.stream);
+        http_reply_upgrade(request, fields, count, &end_events, &t->client, &t->client.stream);
     if (failed) {
-        mem_free(t);
-        return failed;
+        http_call_cancel(call);
+        tunnel_free(t);
+        http_reply_problem(request, 503, "there is no memory for another protocol");
+        return 0;
     }
     http_call_detach(call, &end_events, &t->service, &t->service.stream);
-    exchange_upgraded(x, &t->stream);
     io_timer_start(loop_of(t), &t->idle, TUNNEL_IDLE_NS, on_idle);
     return 0;
 }
