@@ -52,7 +52,12 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
     await until(() => stream.events.length === 3, 'three events');
     assert.deepEqual(stream.events, [
       { type: 'message', subject: 'bid.new', data: '{"price":\n1}', id: `${seq}` },
-      { type: 'message', subject: 'bid.old', data: 'data:application/octet-stream;base64,AP8B', id: `${seq + 1}` },
+      {
+        type: 'message',
+        subject: 'bid.old',
+        data: 'data:application/octet-stream;base64,AP8B',
+        id: `${seq + 1}`,
+      },
       { type: 'message', subject: 'bid.new', data: '', id: `${seq + 2}` },
     ]);
     assert.ok(stream.parser.retry >= 1000 && stream.parser.retry <= 3000);
