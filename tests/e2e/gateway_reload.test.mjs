@@ -318,7 +318,7 @@ onNonet(
       await underLoad(t, server, load);
     });
 
-    it('a certificate that is not there is refused, and the old one is shown', async (t, server) => {
+    it('a certificate that is not there is refused, the old one shown', async (t, server) => {
       await server.reload(config(1, true));
       await until(async () => (await shown(server)) === 'second', 'the second one');
       const bad = config(2, true).replace('cert: first.pem', 'cert: third.pem');
