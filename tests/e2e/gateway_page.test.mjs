@@ -2,29 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import fs from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { auctionConfig } from './lib/auction.mjs';
 import { findChromium, Page } from './lib/browser.mjs';
 import { onNonet, until } from './lib/node.mjs';
 
-const example = fileURLToPath(new URL('../../examples/auction', import.meta.url));
 const KEY = 'demo-key-of-the-auction';
 const BURST = 20; // as nonet.yaml says, and 10 a second
 const POLICY = `"default";q=${BURST};w=2`;
 const SCREENSHOTS = process.env.SCREENSHOTS; // a folder to leave pictures in
-
-// The example's own nonet.yaml, with its files where they are, and slower: the machine is shared.
-function config() {
-  const text = fs.readFileSync(`${example}/nonet.yaml`, 'utf8');
-  const changed = text
-    .replace('rate: 10000/s', 'rate: 500/s')
-    .replace('command: node service.mjs', `command: node service.mjs\n    directory: ${example}`)
-    .replace('files: ./public', `files: ${example}/public`);
-  for (const part of ['500/s', `directory: ${example}`, `files: ${example}`]) {
-    assert.ok(changed.includes(part), 'the example has changed');
-  }
-  return changed;
-}
 
 // Runs curl; gives an answer {status, headers, body} for each URL among ARGS.
 function curl(...args) {
@@ -68,7 +53,9 @@ async function showsLiveBids(page) {
 const yours = (page) =>
   page.evaluate("[...document.querySelectorAll('#yours tbody tr')].map((row) => row.innerText)");
 
-onNonet('auction: the front door', { config: config(), listen: { http: 0 } }, (it) => {
+const options = { config: auctionConfig('500/s'), listen: { http: 0 } }; // the machine is shared
+
+onNonet('auction: the front door', options, (it) => {
   it('without the key a bid is refused', async (t, server) => {
     for (const key of [undefined, 'demo-key-of-another']) {
       const [{ status, headers, body }] = await bid(server, 990_000, { key });
