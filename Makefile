@@ -5,6 +5,7 @@
 #   PREFIX=/usr/local         where `install` puts the binary; DESTDIR is put in front of it
 #   SHARDS="1 2 4"            node sizes the end-to-end tests go through
 #   ONLY=unit,wire            phases of `test`: unit, wire, fuzz, sim, e2e
+#   GATEWAY_REQUESTS=20000    requests while the gateway is reloaded, in its test of that
 #   FUZZ_SECONDS=600          time for each harness of `fuzz`; ONLY=http1,json picks some of them
 #   BENCH_RUNS=5              runs of `bench` whose median counts; more settings: bench/run
 #   KILLS=1000 CUTS=100000    rounds of kill -9 and simulated power cuts of `crash`; SEED=1

@@ -7,8 +7,9 @@
  *
  * READING of a connection, what the next bytes are:
  *
- *                                            .--body asked for, not paused--.
- *     IDLE --first byte--> HEAD --accepted--> BODY --whole--> handler or on_body_end; IDLE
+ *     IDLE --first byte--> HEAD --accepted--> BODY --whole--> handler, or on_body_end; IDLE
+ *       |                    |                  '- of a route that streams: the handler is called
+ *       |                    |                     first, and it is read while somebody wants it
  *       |                    '--without body--> handler; IDLE
  *       |------------ error, last request, answered before the body's end, drain, end ----> DONE
  *       '------------ answered with 101 ---> GIVEN (upgrade.c)

@@ -205,7 +205,8 @@ static void begin_request(struct http_connection *c, const struct http1_head *he
         serve(r, head);
         return;
     }
-    if (head->framing != HTTP1_NO_BODY)
+    bool tunnel = slice_equal(r->method, slice_lit("CONNECT")); /* what follows was meant for it */
+    if (head->framing != HTTP1_NO_BODY || tunnel)
         r->keep_alive = false;
     read_on_behind(c, r);
     r->refusal_behind = refusal; /* who may not ask is told only that */

@@ -178,7 +178,6 @@ void http_reply_finish(struct http_request *r) {
         c->body_of = NULL;
         c->reading = HTTP_READ_DONE;
         c->input = (slice){0};
-        r->closes = true;
     }
     http_connection_feed(c, (slice){0});
 }

@@ -1,27 +1,16 @@
 // The example from end to end: generated, kept, served, killed, exact to the last event.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { auctionConfig } from './lib/auction.mjs';
 import { check, run, sleep, startNonet, until } from './lib/node.mjs';
 
-const example = fileURLToPath(new URL('../../examples/auction', import.meta.url));
 const EVENTS = 5000; // 1 person, 3 auctions and 46 bids of every 50
 const EXPECTED = { PERSONS: EVENTS / 50, AUCTIONS: (EVENTS * 3) / 50, BIDS: (EVENTS * 46) / 50 };
 
-// The example's own nonet.yaml, with an end and another rate.
-function config(rate) {
-  const text = fs.readFileSync(`${example}/nonet.yaml`, 'utf8');
-  const changed = text
-    .replace('rate: 10000/s', `rate: ${rate}/s, limit: ${EVENTS}`)
-    .replace('command: node service.mjs', `command: node service.mjs\n    directory: ${example}`);
-  assert.ok(
-    changed.includes('limit') && changed.includes('directory'),
-    'the example has changed',
-  );
-  return changed;
-}
+// On free ports, with an end.
+const start = (t, rate) =>
+  startNonet(t, { config: auctionConfig(`${rate}/s, limit: ${EVENTS}`), listen: { http: 0 } });
 
 async function counts(jsm) {
   const found = {};
@@ -53,7 +42,7 @@ async function readAll(js, stream, count) {
 }
 
 check('counts are exact, and the service answers what the streams hold', async (t) => {
-  const node = await startNonet(t, { config: config(10_000) });
+  const node = await start(t, 10_000);
   const nc = await node.connect(t);
   const [js, jsm] = [jetstream(nc), await jetstreamManager(nc)];
   await complete(jsm);
@@ -94,7 +83,7 @@ check('counts are exact, and the service answers what the streams hold', async (
 });
 
 check('killed again and again, it ends with every event exactly once', async (t) => {
-  const node = await startNonet(t, { config: config(4000) });
+  const node = await start(t, 4000);
   for (let kill = 0; kill < 4; kill++) {
     await sleep(150 + 40 * kill);
     await node.stop('SIGKILL');
@@ -123,7 +112,7 @@ check('killed again and again, it ends with every event exactly once', async (t)
 });
 
 check('the service is started again when it is killed', async (t) => {
-  const node = await startNonet(t, { config: config(10_000) });
+  const node = await start(t, 10_000);
   const pids = () =>
     [...node.log.matchAll(/service\s+started name=auctions pid=(\d+)/g)].map((m) => +m[1]);
   const nc = await node.connect(t);

@@ -73,7 +73,7 @@ for (const [title, text, expected] of [
     /no\/such\/file/,
   ],
   ['half of a certificate', 'listen: {nats: {tls: {cert: a.pem}}}\n', /without its key/],
-  ['a section of another version', 'gateway: {routes: []}\n', /cannot do that yet/],
+  ['a section of another version', 'schedules: {}\n', /cannot do that yet/],
   ['numbers out of range', 'limits: {max_connections: 0}\n', /max_connections/],
 ]) {
   check(`refused: ${title}`, async () => {

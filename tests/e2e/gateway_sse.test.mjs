@@ -74,6 +74,21 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
     }
   });
 
+  it('begin also while their stream is busy', async (t, server) => {
+    const js = jetstream(await server.connect(t));
+    let [busy, stopped] = [0, false];
+    const publishing = (async () => {
+      while (!stopped) await js.publish(`bid.busy${busy}`, 'x');
+    })();
+    for (; busy < 60; busy++) {
+      const stream = await Promise.race([open(t, server, `/bids/busy${busy}`), sleep(5000)]);
+      assert.equal(stream?.status, 200, `feed ${busy}`);
+      await until(() => stream.events.length > 0, 'an event');
+    }
+    stopped = true;
+    await publishing;
+  });
+
   it('go on behind Last-Event-ID, of a header or the query', async (t, server) => {
     const last = await fill(t, server, 'tall.a', 1500);
     const header = { headers: { 'last-event-id': `${last - 1000}` } };

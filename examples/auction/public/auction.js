@@ -1,13 +1,15 @@
 // The auction house in a browser: bids as they come by server-sent events, and bids of one's own.
 //
-// Ten thousand bids a second are more than eyes and tables take, so the newest ones are shown once
-// a frame. When the connection breaks, the browser asks again by itself and says the last sequence
-// it has seen (Last-Event-ID): the node goes on behind it, and no bid is missed.
+// Ten thousand bids a second are more than eyes take, so the newest are shown four times a second.
+// When the connection breaks, the browser asks again by itself and says the last sequence it has
+// seen (Last-Event-ID): the node goes on behind it, and no bid is missed.
 
 const ROWS = 12;
+const DRAW_MS = 250;
 const YOURS = 'http'; // the channel of bids that are made here, or with curl
 
 const element = (id) => document.getElementById(id);
+const number = (value) => value.toLocaleString('en');
 const newest = [];
 let total = 0;
 let before = 0;
@@ -27,17 +29,37 @@ function take(event) {
   if (newest.length > ROWS) newest.shift();
   if (bid.channel !== YOURS) return;
   const body = element('yours').tBodies[0];
-  body.prepend(row([bid.auction, bid.bidder, bid.price, event.lastEventId]));
+  body.prepend(row([bid.auction, bid.bidder, number(bid.price), number(sequence)]));
   while (body.rows.length > ROWS) body.lastElementChild.remove();
 }
 
 function draw() {
-  const body = element('live').tBodies[0];
-  const rows = newest.map((b) => row([b.auction, b.bidder, b.price, b.channel]));
-  body.replaceChildren(...rows.reverse());
-  element('total').textContent = total.toLocaleString('en');
-  element('sequence').textContent = sequence.toLocaleString('en');
-  requestAnimationFrame(draw);
+  const rows = newest.map((bid) =>
+    row([bid.auction, bid.bidder, number(bid.price), bid.channel]),
+  );
+  element('live').tBodies[0].replaceChildren(...rows.reverse());
+  element('total').textContent = number(total);
+  element('sequence').textContent = number(sequence);
+}
+
+function count() {
+  element('rate').textContent = number(total - before);
+  before = total;
+}
+
+function say(id, text, mood = '') {
+  element(id).textContent = text;
+  element(id).className = mood;
+}
+
+// What is for sale, and for how much.
+async function describe() {
+  const id = element('form').elements.auction.value;
+  const response = await fetch(`/auctions/${id}`);
+  const found = await response.json();
+  if (!response.ok) return say('about', found.detail);
+  const highest = found.highest ? `the highest ${number(found.highest.price)}` : 'make the first';
+  return say('about', `${found.item_name}: ${number(found.bids)} bids, ${highest}`);
 }
 
 async function bid(event) {
@@ -55,18 +77,24 @@ async function bid(event) {
     }),
   });
   const answer = await response.json();
-  element('answer').textContent = response.ok
-    ? `on disk, in ${answer.stream} at ${answer.seq}`
-    : `${response.status}: ${answer.detail}`;
+  if (response.ok) say('answer', `On disk: ${answer.stream} ${number(answer.seq)}`, 'good');
+  else say('answer', `${response.status}: ${answer.detail}`, 'bad');
+}
+
+function choose(event) {
+  const chosen = event.target.closest('tbody tr');
+  if (!chosen) return;
+  element('form').elements.auction.value = chosen.cells[0].textContent;
+  describe();
 }
 
 const live = new EventSource('/live');
-live.onopen = () => (element('state').textContent = 'live');
-live.onerror = () => (element('state').textContent = 'connecting again');
+live.onopen = () => say('state', 'live', 'live');
+live.onerror = () => say('state', 'connecting again');
 live.onmessage = take;
 element('form').addEventListener('submit', bid);
-setInterval(() => {
-  element('rate').textContent = (total - before).toLocaleString('en');
-  before = total;
-}, 1000);
-requestAnimationFrame(draw);
+element('form').elements.auction.addEventListener('change', describe);
+element('live').addEventListener('click', choose);
+setInterval(draw, DRAW_MS);
+setInterval(count, 1000);
+describe();

@@ -524,9 +524,9 @@ void sse_pump(struct io_task *task) {
     struct sse_feed *feed = container_of(task, struct sse_feed, pump);
     unsigned left = PUMP_CLIENTS_MAX, tail_left = PUMP_CLIENTS_MAX;
     struct list_node *at, *following;
-    io_timer_stop(loop_of(feed), &feed->pump_again);
     if (feed->state == SSE_LOOKING || feed->state == SSE_OVER)
-        return;
+        return; /* the timer is the tail's, which settles */
+    io_timer_stop(loop_of(feed), &feed->pump_again);
     list_each(&feed->catch_ups, at, following) {
         struct sse_source *source = container_of(at, struct sse_source, node);
         if (source->filled)

@@ -69,6 +69,39 @@ static void test_the_more_literal_pattern_wins(void **state) {
     http_routes_unref(routes);
 }
 
+static int join_owner(void *self, const struct http_route *route) {
+    return buf_append_byte(self, *(const char *)route->owner);
+}
+
+static void test_routes_are_listed_as_they_are_tried(void **state) {
+    (void)state;
+    const struct http_condition condition = {HTTP_ON_ARGUMENT, "x", NULL};
+    static char names[] = "123456789";
+    const struct http_route all[] = {
+        {.pattern = "/", .host = "b.example", .owner = &names[1]},
+        {.pattern = "/*", .owner = &names[8]},
+        {.pattern = "/", .host = "*.example", .owner = &names[3]},
+        {.pattern = "/a", .conditions = &condition, .condition_count = 1, .owner = &names[4]},
+        {.pattern = "/{x}", .owner = &names[7]},
+        {.pattern = "/", .host = "*.shop.example", .owner = &names[2]},
+        {.pattern = "/", .host = "a.example", .owner = &names[0]},
+        {.pattern = "/a", .owner = &names[6]},
+        {.pattern = "/a", .method = "GET", .owner = &names[5]},
+    };
+    struct http_routes *routes;
+    struct buf order = buf_make(100);
+    assert_int_equal(http_routes_create(&routes), 0);
+    for (size_t i = 0; i < array_count(all); i++) {
+        struct http_route route = all[i];
+        route.handle = never;
+        assert_int_equal(http_routes_add(routes, &route), 0);
+    }
+    assert_int_equal(http_routes_each(routes, join_owner, &order), 0);
+    assert_string_equal(buf_text(&order), names);
+    buf_free(&order);
+    http_routes_unref(routes);
+}
+
 static void test_the_order_of_adding_does_not_matter(void **state) {
     (void)state;
     static const char *const forwards[] = {"/a/b", "/a/{x}", "/a/*", "/*"};
@@ -493,6 +526,7 @@ static void test_without_memory_a_route_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_more_literal_pattern_wins),
+        cmocka_unit_test(test_routes_are_listed_as_they_are_tried),
         cmocka_unit_test(test_the_order_of_adding_does_not_matter),
         cmocka_unit_test(test_parameters_are_whole_segments),
         cmocka_unit_test(test_get_answers_head_unless_head_has_its_own),

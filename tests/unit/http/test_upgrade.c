@@ -9,6 +9,9 @@
 #define ASKS                                                                                       \
     "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\n"                 \
     "Upgrade: chat/1\r\n\r\n"
+#define ASKS_LAST                                                                                  \
+    "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: close, upgrade\r\n"                      \
+    "Upgrade: chat/1\r\n\r\n"
 #define SWITCHES "Connection: Upgrade\r\nUpgrade: chat/1\r\n\r\n"
 
 /* The stream's next owner: echoes in capital letters. */
@@ -146,7 +149,8 @@ static void test_what_was_sent_early_comes_first(void **state) {
         struct desk *desk = chat_open(seed);
         struct stranger *s = desk_stranger(desk);
         chat.at_once = seed % 2;
-        stranger_says(s, ASKS "GET / HTTP/1.1\r\n\r\n");
+        stranger_says(s, seed % 3 ? ASKS : ASKS_LAST);
+        stranger_says(s, "GET / HTTP/1.1\r\n\r\n");
         if (!chat.at_once) {
             desk_run(desk, sim_below(desk->sim, 2) * SIM_SECOND);
             if (s->stream)
@@ -200,8 +204,7 @@ static void test_who_is_not_upgraded_is_served_on(void **state) {
     desk_run(desk, SIM_SECOND);
     assert_int_equal(answers(s, "200"), 1);
     assert_int_equal(answers(s, "404"), 1);
-    stranger_says(s, "GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: close, upgrade\r\n"
-                     "Upgrade: chat/1\r\n\r\n" GET("/chat"));
+    stranger_says(s, ASKS_LAST GET("/chat"));
     desk_run(desk, SIM_SECOND);
     http_reply(chat.request, &(struct http_answer){.status = 200}, slice_lit("no"));
     desk_run(desk, SIM_SECOND);
@@ -324,17 +327,25 @@ static void test_drain_and_close_do_not_know_the_stream(void **state) {
 /* --- streams that are just going ---------------------------------------------------------------
  */
 
+/* In the handler, or later: before the end of the turn either way. */
 static void test_an_owner_that_aborts_at_once_hears_only_the_close(void **state) {
     (void)state;
-    struct desk *desk = chat_open(1);
-    struct stranger *s = desk_stranger(desk);
-    chat.at_once = chat.aborts = true;
-    stranger_says(s, ASKS "early");
-    desk_run(desk, SIM_SECOND);
-    assert_int_equal(chat.got.len, 0);
-    assert_int_equal(chat.closes, 1);
-    assert_left(desk);
-    chat_close(desk);
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct desk *desk = chat_open(seed);
+        struct stranger *s = desk_stranger(desk);
+        chat.at_once = chat.aborts = seed % 2;
+        stranger_says(s, ASKS "early");
+        desk_run(desk, SIM_SECOND);
+        if (!chat.at_once) {
+            assert_int_equal(upgrade(chat.request), 0);
+            io_stream_abort(chat.stream);
+            desk_run(desk, SIM_SECOND);
+        }
+        assert_int_equal(chat.got.len, 0);
+        assert_int_equal(chat.closes, 1);
+        assert_left(desk);
+        chat_close(desk);
+    }
 }
 
 static void test_an_end_before_the_upgrade_is_told_after_it(void **state) {
