@@ -269,6 +269,39 @@ gateway:
   assert.ok(tried > 105 && tried <= 100 + 10 + 1 + 10 * seconds + 1, `${tried} in ${seconds} s`);
 });
 
+// ---- what is seen -------------------------------------------------------------------------------
+
+check('the access log says who was asked, how often, and why it failed', async (t) => {
+  const { alive } = await named('alive');
+  const dead = `http://127.0.0.1:${await deadPort()}`;
+  const server = await startNonet(t, {
+    config: `
+gateway:
+  access_log: {path: access.ndjson}
+  routes:
+    - match: {path: "/*"}
+      to: {http: ["${dead}", "${alive.url}"], balance: round_robin, eject: off}
+    - {match: {path: /dead}, to: {http: "${dead}", eject: off, retry: off}}
+`,
+    listen,
+    args: ['--shards', '1'],
+  });
+  await ask(server, '/first');
+  await ask(server, '/post', { method: 'POST', body: 'abc' });
+  await ask(server, '/dead');
+  const file = path.join(server.dir, 'app', 'access.ndjson');
+  const lines = await until(() => {
+    const all = fs.readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
+    return all.length === 3 && all.map((line) => JSON.parse(line));
+  }, 'three lines');
+  const [first, post, gone] = lines;
+  assert.deepEqual([first.status, first.upstream, first.retries], [200, alive.url, 1]);
+  assert.deepEqual([post.status, post.upstream, post.bytes_in], [200, alive.url, 3]);
+  assert.deepEqual([gone.status, gone.upstream, gone.reason], [502, dead, 'no connection']);
+  assert.ok(post.connected_us >= 0 && post.sent_us >= post.connected_us);
+  assert.ok(first.connected_us >= 0 && first.sent_us >= 0);
+});
+
 // ---- reload -------------------------------------------------------------------------------------
 
 check('a reload keeps connections, and lets go of what is not named', async (t) => {
@@ -325,6 +358,31 @@ gateway:
   }
   over = true;
   await Promise.all(clients);
+});
+
+check('a stream of events goes through at once, and ends with the node', async (t) => {
+  let open = null;
+  const service = await Honest.start((q, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
+    response.write('data: 1\n\n');
+    open = response;
+  });
+  t.after(() => service.stop());
+  const server = await startNonet(t, { config: toAll(service.url), listen });
+  const response = await request(`http://${server.ports.http}/`);
+  let text = '';
+  const read = (async () => {
+    for await (const part of response.body) text += part;
+  })();
+  for (let i = 2; i < 5; i++) {
+    await until(() => text.endsWith(`data: ${i - 1}\n\n`), 'an event');
+    open.write(`data: ${i}\n\n`);
+  }
+  const from = Date.now();
+  const exit = await server.stop();
+  await read; // whole: the client may come back
+  assert.equal(exit.status, 0);
+  assert.ok(Date.now() - from < 5000);
 });
 
 // ---- upgrades -----------------------------------------------------------------------------------

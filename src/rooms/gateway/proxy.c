@@ -43,6 +43,7 @@ struct proxy {
     bool body_flows;           /* parts have been asked for */
     bool mirrored;             /* or there is nothing to mirror to */
     bool heard;                /* a word before the answer */
+    bool endless;              /* the answer is a stream of events */
     slice upgrade;             /* what the service was offered */
 };
 
@@ -88,6 +89,15 @@ static void on_gone(struct exchange *x) {
     let_go(x->state);
 }
 
+/* Events have no end that could be waited for; who reads them comes back for the next ones. */
+static void on_drain(struct exchange *x) {
+    struct proxy *p = x->state;
+    if (!p->endless)
+        return;
+    let_go(p);
+    exchange_end(x, NULL, 0);
+}
+
 /* --- the request's body ------------------------------------------------------------------------
  */
 
@@ -123,14 +133,19 @@ static void on_client_room(struct exchange *x) {
         http_call_resume(p->call);
 }
 
-/* There is a connection for the body. */
-static void let_body_flow(struct proxy *p) {
+/* There is a connection, and the head is on it. */
+static void connected(struct proxy *p) {
     static const struct exchange_events events = {.on_gone = on_gone,
                                                   .on_room = on_client_room,
                                                   .on_body = on_body,
-                                                  .on_body_end = on_body_end};
-    p->body_flows = true;
+                                                  .on_body_end = on_body_end,
+                                                  .on_drain = on_drain};
     exchange_note(p->x, EXCHANGE_CONNECTED);
+    if (!p->has_body) {
+        exchange_note(p->x, EXCHANGE_SENT);
+        return;
+    }
+    p->body_flows = true;
     exchange_hold(p->x, &events, p);
 }
 
@@ -139,7 +154,7 @@ static void on_call_room(void *self) {
     if (p->body_flows)
         http_request_resume(p->x->request);
     else
-        let_body_flow(p);
+        connected(p);
 }
 
 /* --- beginning a call --------------------------------------------------------------------------
@@ -288,18 +303,6 @@ static int begin_call(struct proxy *p, unsigned index) {
 /* --- attempts ----------------------------------------------------------------------------------
  */
 
-/* The call has begun: its body, if there is one, waits for a connection. */
-static void go_on(struct proxy *p) {
-    if (p->has_body) {
-        if (!http_call_full(p->call))
-            let_body_flow(p);
-        return; /* else on_call_room */
-    }
-    if (p->says_length)
-        http_call_end(p->call, NULL, 0);
-    exchange_note(p->x, EXCHANGE_SENT);
-}
-
 static bool take_attempt(struct proxy *p) {
     uint64_t now = io_loop_now_ns(exchange_loop(p->x));
     if (p->attempts == 0 || !retry_budget_take(&p->share->budget, now))
@@ -307,6 +310,18 @@ static bool take_attempt(struct proxy *p) {
     p->attempts--;
     p->x->retries++;
     return true;
+}
+
+/* No call could be begun. */
+static void refuse_call(struct proxy *p, int failed) {
+    if (failed == -EBUSY)
+        refuse(p, 503, "upstream busy", "the service behind this address is busy");
+    else if (failed == -ENOMEM)
+        refuse(p, 503, "no memory", "there is no memory to pass this request on");
+    else if (failed == -ENOBUFS)
+        refuse(p, 431, "request head", "the request has too many headers to be passed on");
+    else
+        refuse(p, 400, "request head", "the request cannot be passed on as it is");
 }
 
 static void attempt(struct proxy *p) {
@@ -322,20 +337,19 @@ static void attempt(struct proxy *p) {
         if (failed == -EBUSY)
             upstream_failed(p->share->upstreams[index], UPSTREAM_BUSY, "too many requests wait");
     } while (failed == -EBUSY && take_attempt(p));
-    if (!failed)
-        go_on(p);
-    else if (failed == -EBUSY)
-        refuse(p, 503, "upstream busy", "the service behind this address is busy");
-    else if (failed == -ENOMEM)
-        refuse(p, 503, "no memory", "there is no memory to pass this request on");
-    else if (failed == -ENOBUFS)
-        refuse(p, 431, "request head", "the request has too many headers to be passed on");
-    else
-        refuse(p, 400, "request head", "the request cannot be passed on as it is");
+    if (failed) {
+        refuse_call(p, failed);
+        return;
+    }
+    if (p->says_length && !p->has_body)
+        http_call_end(p->call, NULL, 0);
+    if (!http_call_full(p->call))
+        connected(p); /* else on_call_room tells */
 }
 
 void proxy_start(struct exchange *x, void *self) {
-    static const struct exchange_events events = {.on_gone = on_gone, .on_room = on_client_room};
+    static const struct exchange_events events = {
+        .on_gone = on_gone, .on_room = on_client_room, .on_drain = on_drain};
     struct proxy_target *t = self;
     struct proxy *p = arena_zalloc(exchange_arena(x), 1, sizeof *p);
     if (!p) {
@@ -388,6 +402,13 @@ static void join(struct proxy *p, const struct http1_head *head) {
         refuse(p, 503, "no memory", "there is no memory for another protocol");
 }
 
+static bool is_event_stream(const struct http1_head *head) {
+    static const slice events = slice_lit("text/event-stream");
+    slice type;
+    return !head->has_content_length && http1_get(head, slice_lit("Content-Type"), &type) &&
+           slice_equal_nocase(slice_take(type, events.len), events);
+}
+
 static void on_head(void *self, const struct http1_head *head) {
     struct proxy *p = self;
     struct exchange *x = p->x;
@@ -404,6 +425,7 @@ static void on_head(void *self, const struct http1_head *head) {
     }
     answer.has_length = head->has_content_length;
     answer.length = head->content_length;
+    p->endless = is_event_stream(head);
     p->share = proxy_share_unref(p->share);
     int failed = exchange_begin(x, &answer);
     if (failed == -ENOMEM)

@@ -6,10 +6,10 @@
 #include "rooms/gateway/proxy_fields.h"
 
 #include "base/hex.h"
+#include "wire/put.h"
 #include "wire/url.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 enum kind {
     KIND_PLAIN,
@@ -114,19 +114,24 @@ struct named {
     unsigned count;
 };
 
+/* What nearly every Connection says; it names no field but TE, which is seen to by itself. */
+static bool is_usual(slice option) {
+    return slice_equal_nocase(option, slice_lit("keep-alive")) ||
+           slice_equal_nocase(option, slice_lit("close")) ||
+           slice_equal_nocase(option, slice_lit("upgrade")) ||
+           slice_equal_nocase(option, slice_lit("te"));
+}
+
 static int gather_named(struct named *named, slice list) {
-    static const slice usual[] = {slice_lit("close"), slice_lit("keep-alive"), slice_lit("upgrade"),
-                                  slice_lit("te")};
-    slice token;
-    while (http1_next_element(&list, &token)) {
-        bool known = false;
-        for (size_t i = 0; i < array_count(usual) && !known; i++)
-            known = slice_equal_nocase(token, usual[i]);
-        if (known)
+    slice option;
+    if (is_usual(list))
+        return 0;
+    while (http1_next_element(&list, &option)) {
+        if (is_usual(option))
             continue;
         if (named->count == PROXY_NAMED_MAX)
             return -EINVAL;
-        named->names[named->count++] = token;
+        named->names[named->count++] = option;
     }
     return 0;
 }
@@ -271,12 +276,15 @@ static int put_forwarded(struct onward *o, struct arena *arena) {
     return put(o, slice_lit("Forwarded"), element);
 }
 
+/* "00-TRACE-SPAN-01" */
 static int put_trace(struct onward *o) {
     const struct proxy_asked *asked = o->asked;
-    char *out = o->out->traceparent;
-    int len = snprintf(out, sizeof o->out->traceparent, "00-%.32s-%.16s-0%c", asked->trace,
-                       asked->span, asked->sampled ? '1' : '0');
-    return put(o, slice_lit("traceparent"), slice_make(out, (size_t)len));
+    char *out = o->out->traceparent, *at = put_bytes(out, slice_lit("00-"));
+    at = put_bytes(at, slice_make(asked->trace, 32));
+    *at++ = '-';
+    at = put_bytes(at, slice_make(asked->span, 16));
+    at = put_bytes(at, asked->sampled ? slice_lit("-01") : slice_lit("-00"));
+    return put(o, slice_lit("traceparent"), slice_make(out, (size_t)(at - out)));
 }
 
 static int put_ours(struct onward *o, struct arena *arena) {

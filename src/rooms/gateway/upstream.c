@@ -138,6 +138,7 @@ static int open_pool(struct upstream *u) {
         .idle_max = u->options.connections,
         .idle_ns = u->options.idle_ns,
         .connect_ns = u->options.connect_ns,
+        .silence_ns = UPSTREAM_SILENCE_NS,
     };
     return http_pool_create(u->shard->shard->loop, &options, &u->pool);
 }

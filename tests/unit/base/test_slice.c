@@ -58,6 +58,25 @@ static void letter_case_is_ignored_for_ascii_only(void **state) {
     assert_false(slice_equal_nocase(slice_lit("\xc4"), slice_lit("\xe4")));
 }
 
+/* Every pair of bytes, at every place of texts of every length up to three words. */
+static void case_is_that_of_ascii_letters_alone(void **state) {
+    (void)state;
+    char one[24], other[24];
+    for (size_t len = 1; len <= sizeof one; len++)
+        for (size_t at = 0; at<len; at += len> 9 ? len - 1 : 1)
+            for (unsigned pair = 0; pair < 65536; pair++) {
+                unsigned char a = (unsigned char)(pair >> 8), b = (unsigned char)pair;
+                memset(one, 'x', sizeof one);
+                memset(other, 'X', sizeof other);
+                one[at] = (char)a;
+                other[at] = (char)b;
+                bool letters = (a | 0x20) >= 'a' && (a | 0x20) <= 'z';
+                bool same = a == b || (letters && (a ^ b) == 0x20);
+                if (slice_equal_nocase(slice_make(one, len), slice_make(other, len)) != same)
+                    fail_msg("%02x and %02x at %zu of %zu", a, b, at, len);
+            }
+}
+
 static void trim_takes_spaces_and_tabs(void **state) {
     (void)state;
     assert_slice(slice_trim(slice_lit(" \t a b\t ")), "a b");
@@ -99,6 +118,7 @@ int main(void) {
         cmocka_unit_test(skip_and_take_stay_inside),
         cmocka_unit_test(find_gives_the_first_place_or_minus_one),
         cmocka_unit_test(letter_case_is_ignored_for_ascii_only),
+        cmocka_unit_test(case_is_that_of_ascii_letters_alone),
         cmocka_unit_test(trim_takes_spaces_and_tabs),
         cmocka_unit_test(cut_splits_at_the_first_separator),
         cmocka_unit_test(to_string_ends_with_nul_or_refuses),
