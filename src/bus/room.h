@@ -69,6 +69,9 @@ struct room_node {
     struct room_limits limits;
     /* Where each listener really listens, for ports.json: set by rooms in `started`. */
     void (*listening)(struct room_node *node, const char *listener, const char *address);
+    /* On loop 0: what each room says of itself, a member of W's object for each (`nonet status`).
+     */
+    void (*write_status)(const struct room_node *node, struct json_writer *w);
     void *self; /* node/'s own */
 };
 
@@ -110,6 +113,8 @@ struct room {
                                struct error *ret_error);
     must_use int (*started)(void *self, struct error *ret_error);
     must_use int (*reload)(void *self, const void *section, struct error *ret_error);
+    /* On loop 0: one JSON value about what it is doing, for `nonet status`. */
+    void (*status)(void *self, struct json_writer *w);
     /* DONE is called on this shard, at once or later, exactly once. */
     void (*drain)(void *shard_self, void (*done)(void *argument), void *argument);
     void (*shard_close)(void *shard_self);

@@ -53,6 +53,7 @@ static void write_status(struct node *node, struct json_writer *w) {
     }
     json_write_end(w);
     node_write_figures(node, w);
+    node_write_rooms(&node->room, w);
     json_write_end(w);
 }
 

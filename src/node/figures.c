@@ -77,3 +77,13 @@ void node_write_figures(struct node *node, struct json_writer *w) {
         json_write_i64(w, metrics_value(node->room.metrics, node->figures[i]));
     }
 }
+
+void node_write_rooms(const struct room_node *room_node, struct json_writer *w) {
+    const struct node *node = room_node->self;
+    for (unsigned i = 0; i < node_room_count; i++) {
+        if (!node_rooms[i]->status || !node->room_open[i])
+            continue;
+        json_write_key(w, node_rooms[i]->name);
+        node_rooms[i]->status(node->room_self[i], w);
+    }
+}

@@ -20,6 +20,7 @@
 #include "rooms/gateway/subjects.h"
 #include "rooms/gateway/table.h"
 #include "rooms/gateway/upstream.h"
+#include "wire/json_write.h"
 
 #include <errno.h>
 
@@ -282,6 +283,20 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
                : error_set(ret_error, -ENOMEM, "the new routes did not reach every shard");
 }
 
+/* As loop 0 sees it: each loop checks services for itself. */
+static void status(void *self, struct json_writer *w) {
+    const struct gateway *gateway = self;
+    json_write_object(w);
+    json_write_key(w, "routes");
+    json_write_u64(w, gateway->table->route_count);
+    json_write_key(w, "upstreams");
+    if (gateway->shards[0])
+        gateway_upstreams_write(gateway->shards[0], w);
+    else
+        json_write_null(w);
+    json_write_end(w);
+}
+
 /* --- drain -------------------------------------------------------------------------------------
  */
 
@@ -337,6 +352,7 @@ const struct room gateway_room = {
     .shard_open = shard_open,
     .started = started,
     .reload = reload_room,
+    .status = status,
     .drain = drain,
     .shard_close = shard_close,
     .close = close_room,

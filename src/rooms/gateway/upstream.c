@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "rooms/gateway/mirror.h"
+#include "wire/json_write.h"
 
 #include <errno.h>
 
@@ -289,4 +290,34 @@ void upstream_failed(struct upstream *u, enum upstream_failure failure, const ch
     metrics_count(u->shard->shard->metrics, u->metrics.failures[failure], 1);
     if (failure != UPSTREAM_BUSY && failure != UPSTREAM_HEALTH) /* these say nothing of requests */
         note(u, false, why);
+}
+
+static const char *state_of(const struct upstream *u) {
+    if (!u->named)
+        return "leaving";
+    return u->load.unwell ? "unwell" : u->load.ejected ? "ejected" : "in service";
+}
+
+void gateway_upstreams_write(const struct gateway_shard *shard, struct json_writer *w) {
+    struct list_node *at, *following;
+    json_write_object(w);
+    if (shard->upstreams)
+        list_each(&shard->upstreams->all, at, following) {
+            const struct upstream *u = container_of(at, struct upstream, node);
+            struct http_pool_stats pool = http_pool_stats(u->pool);
+            json_write_key_slice(w, u->options.url);
+            json_write_object(w);
+            json_write_key(w, "state");
+            json_write_text(w, state_of(u));
+            json_write_key(w, "checked");
+            json_write_bool(w, u->options.checked);
+            json_write_key(w, "under_way");
+            json_write_u64(w, u->load.under_way);
+            json_write_key(w, "connections");
+            json_write_u64(w, pool.connections);
+            json_write_key(w, "idle");
+            json_write_u64(w, pool.idle);
+            json_write_end(w);
+        }
+    json_write_end(w);
 }

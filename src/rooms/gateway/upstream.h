@@ -84,6 +84,8 @@ must_use int upstream_take(struct gateway_shard *shard, const struct upstream_op
                            struct upstream **ret_upstream);
 /* One share less. */
 void upstream_drop(struct upstream *upstream);
+/* An object: each service by its name, with its state as this loop sees it. */
+void gateway_upstreams_write(const struct gateway_shard *shard, struct json_writer *w);
 /* The end of the loop's part: all that is left, under way or not, is over. */
 void gateway_upstreams_close(struct gateway_shard *shard);
 

@@ -56,6 +56,8 @@ static int answer_status(void *owner, const struct bus_message *request, struct 
     json_write_u64(&w, usage.resident_bytes);
     json_write_key(&w, "cpu_seconds");
     json_write_double(&w, (double)(usage.cpu_user_ns + usage.cpu_system_ns) / NS_PER_SECOND);
+    if (node->write_status)
+        node->write_status(node, &w);
     json_write_end(&w);
     if (json_write_finish(&w)) {
         error_set(ret_error, -ENOMEM, "no memory for the status");

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const example = fileURLToPath(new URL('../../../examples/auction', import.meta.url));
 
-// Its own nonet.yaml, with its files where they are, and RATE ("500/s, limit: 100") events a second.
+// Its own nonet.yaml, its files where they are, and RATE ("500/s, limit: 100") events a second.
 export function auctionConfig(rate) {
   return [
     ['rate: 10000/s', `rate: ${rate}`],
