@@ -116,7 +116,7 @@ onNonet('gateway: rights on subjects', { config: CONFIG, listen }, (it) => {
     await until(() => all.events.length === 6, 'all events');
     await until(() => some.events.length === 3 && plain.events.length === 3, 'three events');
     assert.deepEqual(
-      some.events.map(({ type }) => type),
+      some.events.map(({ subject }) => subject),
       ['bid.a', 'bid.b', 'bid.c'],
     );
     const resumed = await open(`/live/bid?last-event-id=${all.ids[0]}`, ann);
