@@ -339,7 +339,10 @@ static void on_bytes(void *owner, slice bytes) {
 
 static void on_end(void *owner) {
     struct http_connection *c = owner;
+    struct http_request *first = container_of(c->requests.head.next, struct http_request, node);
     c->ended = true;
+    if (!list_empty(&c->requests) && first->state == REQUEST_LATER && first->events.on_client_end)
+        first->events.on_client_end(first->self);
     http_connection_feed(c, (slice){0});
 }
 

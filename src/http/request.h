@@ -90,6 +90,9 @@ struct http_request_events {
     /* http_reply_write has said -EAGAIN before and takes bytes again. NULL where nothing streams.
      */
     void (*on_room)(void *self);
+    /* The client has ended its side: it may still read, but most have gone. What is written next
+       finds that out. NULL where nobody minds. */
+    void (*on_client_end)(void *self);
     /* See the head of this file. Both NULL on routes that do not stream. on_body_end comes once,
        also where there is no body; TRAILERS are for http1_next_field. */
     void (*on_body)(void *self, slice bytes);

@@ -194,6 +194,25 @@ onNonet('gateway: events', { config: CONFIG, listen }, (it) => {
     assert.ok(!text.includes('nonet.'));
   });
 
+  it('who goes is missed at once, though nothing happens', async (t, server) => {
+    const clients = async () => {
+      const page = await (await fetch(`${server.admin}/metrics`)).text();
+      return Number(/^nonet_gateway_sse_clients (\d+)$/m.exec(page)[1]);
+    };
+    await until(async () => (await clients()) === 0, 'the others to be gone');
+    const some = await Promise.all(range(1, 50).map(() => open(null, server, '/bids/quiet')));
+    assert.equal(await clients(), 50);
+    const half = net.connect({ port: server.ports.http.split(':')[1], allowHalfOpen: true });
+    t.after(() => half.destroy());
+    let text = '';
+    half.on('data', (bytes) => (text += bytes.toString('latin1')));
+    half.end('GET /bids/quiet HTTP/1.1\r\nHost: x\r\n\r\n'); // it still reads
+    some.forEach((stream) => stream.close());
+    await until(async () => (await clients()) === 1, 'the one that reads', 3000);
+    (await server.connect(t)).publish('bid.quiet', 'still here');
+    await until(() => text.includes('data: still here\n'), 'its event');
+  });
+
   it('without a stream who stops reading is told what it missed', async (t, server) => {
     const [host, port] = server.ports.http.split(':');
     const slow = net.connect(Number(port), host);

@@ -64,6 +64,12 @@ static void on_room(void *self) {
         x->events.on_room(x);
 }
 
+static void on_client_end(void *self) {
+    struct exchange *x = self;
+    if (x->events.on_client_end)
+        x->events.on_client_end(x);
+}
+
 static void on_body(void *self, slice bytes) {
     struct exchange *x = self;
     x->bytes_in += bytes.len;
@@ -78,7 +84,8 @@ static void on_body_end(void *self, slice trailers) {
 }
 
 void exchange_hold(struct exchange *x, const struct exchange_events *events, void *state) {
-    static const struct http_request_events bare = {.on_gone = on_gone, .on_room = on_room};
+    static const struct http_request_events bare = {
+        .on_gone = on_gone, .on_room = on_room, .on_client_end = on_client_end};
     static const struct http_request_events gathers = {
         .on_gone = on_gone, .on_room = on_room, .on_body_end = on_body_end};
     static const struct http_request_events streams = {

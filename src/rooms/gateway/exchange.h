@@ -28,7 +28,8 @@ struct gateway_route;
 /* What is told to whoever holds the exchange; any may be NULL. */
 struct exchange_events {
     void (*on_gone)(struct exchange *x);
-    void (*on_room)(struct exchange *x); /* exchange_write said -EAGAIN before */
+    void (*on_room)(struct exchange *x);       /* exchange_write said -EAGAIN before */
+    void (*on_client_end)(struct exchange *x); /* as http/request.h */
     /* As http/request.h: parts, or (on_body NULL) the end with the body gathered. */
     void (*on_body)(struct exchange *x, slice bytes);
     void (*on_body_end)(struct exchange *x, slice trailers);

@@ -31,6 +31,10 @@ static void on_room(struct exchange *x) {
     sse_on_room(x->state);
 }
 
+static void on_client_end(struct exchange *x) {
+    sse_client_ended(x->state);
+}
+
 static void on_drain(struct exchange *x) {
     sse_end(x->state, "node stops");
 }
@@ -92,7 +96,11 @@ static bool judge_method(struct exchange *x) {
 
 static void start(struct exchange *x, void *self) {
     static const struct exchange_events events = {
-        .on_gone = on_gone, .on_room = on_room, .on_drain = on_drain};
+        .on_gone = on_gone,
+        .on_room = on_room,
+        .on_client_end = on_client_end,
+        .on_drain = on_drain,
+    };
     const struct sse *sse = self;
     slice subjects[SSE_SUBJECTS_MAX];
     if (!judge_method(x) || !expand(x, sse, subjects))

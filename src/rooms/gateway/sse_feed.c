@@ -22,6 +22,7 @@
 #define LOOK_AGAIN_NS (60 * SECOND_NS)
 #define LINGER_NS (5 * SECOND_NS)
 #define BEAT_NS (15 * SECOND_NS)
+#define PROBE_NS SECOND_NS /* the same for a client that may have gone */
 #define RETRY_MS_MIN 1000u /* after which a client comes back: not all at once */
 #define RETRY_MS_SPREAD 2000u
 #define ASK_ROOM (SSE_STREAM_ROOM + 32u)
@@ -79,6 +80,11 @@ void sse_end(struct sse_client *client, const char *reason) {
     }
 }
 
+static void say_a_word(struct sse_client *client) {
+    if (!client->blocked && exchange_write(client->x, slice_lit(":\n\n")) == 0)
+        client->wrote_ns = io_loop_now_ns(loop_of(client->feed->shard));
+}
+
 /* Rights may have changed by a reload; a word keeps what lies between from thinking us dead. */
 static void on_beat(struct io_timer *timer) {
     struct sse_client *client = container_of(timer, struct sse_client, beat);
@@ -88,11 +94,18 @@ static void on_beat(struct io_timer *timer) {
         sse_end(client, "rights changed");
         return;
     }
-    uint64_t now = io_loop_now_ns(loop);
-    if (!client->blocked && now - client->wrote_ns >= BEAT_NS &&
-        exchange_write(client->x, slice_lit(":\n\n")) == 0)
-        client->wrote_ns = now;
-    io_timer_start(loop, timer, BEAT_NS, on_beat);
+    uint64_t every = client->ended ? PROBE_NS : BEAT_NS;
+    if (io_loop_now_ns(loop) - client->wrote_ns >= every)
+        say_a_word(client);
+    io_timer_start(loop, timer, every, on_beat);
+}
+
+void sse_client_ended(struct sse_client *client) {
+    client->ended = true;
+    if (!client->begun)
+        return;
+    say_a_word(client);
+    io_timer_start(loop_of(client->feed->shard), &client->beat, PROBE_NS, on_beat);
 }
 
 static void begin(struct sse_client *client) {
@@ -116,7 +129,7 @@ static void begin(struct sse_client *client) {
     metrics_gauge_add(shard->gateway->shard->metrics, shard->clients, 1);
     int len = snprintf(text, sizeof text, "retry: %u\n\n", retry);
     client->wrote_ns = io_loop_now_ns(loop_of(shard));
-    io_timer_start(loop_of(shard), &client->beat, BEAT_NS, on_beat);
+    io_timer_start(loop_of(shard), &client->beat, client->ended ? PROBE_NS : BEAT_NS, on_beat);
     if (exchange_write(x, slice_make(text, (size_t)len)) == -ENOMEM)
         sse_end(client, "no memory");
     else

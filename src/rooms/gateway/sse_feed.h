@@ -74,6 +74,9 @@ must_use int sse_join(struct sse_shard *shard, const slice *subjects, unsigned c
                       struct sse_client *client);
 /* Its exchange is over. */
 void sse_leave(struct sse_client *client);
+/* It has ended its side of the connection, and may have gone: who has gone answers the first word
+   with a reset, and is missed at the second. */
+void sse_client_ended(struct sse_client *client);
 /* Ends its answer: 200 comes to its end, or it gets 503. */
 void sse_end(struct sse_client *client, const char *reason);
 

@@ -66,6 +66,7 @@ struct sse_client {
     bool filtered;   /* its rights are asked for each event */
     bool begun;      /* answered 200 */
     bool blocked;    /* does not read */
+    bool ended;      /* says no more */
     uint64_t wrote_ns;
     struct io_timer beat;
 };

@@ -2,10 +2,13 @@
  * sse_window.h - messages as server-sent events, encoded once, and a window over the last of them.
  *
  *     id: 4711                          the stream's sequence; left out where no stream has them
- *     subject: bid.new                  a field that browsers pass over: the event stays a
- * "message", which onmessage hears, whatever the subject data: {"auction": 7,              the
- * payload, a line each; CR LF, LF and CR all end a line data:  "price": 100} an empty line ends the
- * event
+ *     subject: bid.new                  a field of ours, which browsers pass over
+ *     data: {"auction": 7,              the payload, a line each; CR LF, LF and CR all end a line
+ *     data:  "price": 100}
+ *                                       an empty line ends the event
+ *
+ * The subject is not the event's type, for a page hears only types that it names, and wildcards
+ * catch subjects that nobody can name beforehand: so all are a "message", which onmessage hears.
  *
  * A payload that is not UTF-8 comes as a data URL, "data:application/octet-stream;base64,AAEC", on
  * one line, and so does text of which the lines alone would break SSE_EVENT_BYTES_MAX; what is too

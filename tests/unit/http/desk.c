@@ -36,8 +36,14 @@ static void on_gone(void *self) {
     kept->gone++;
 }
 
+static void on_client_end(void *self) {
+    struct kept *kept = self;
+    kept->ends++;
+}
+
 static void later(void *owner, struct http_request *request) {
-    static const struct http_request_events events = {.on_gone = on_gone};
+    static const struct http_request_events events = {.on_gone = on_gone,
+                                                      .on_client_end = on_client_end};
     struct desk *desk = owner;
     desk->calls++;
     assert_true(desk->later_count < DESK_LATER_MAX);

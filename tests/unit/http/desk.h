@@ -50,7 +50,7 @@ struct stranger {
 
 struct kept {
     struct http_request *request; /* NULL: gone */
-    unsigned gone, rooms;
+    unsigned gone, rooms, ends;
 };
 
 struct desk {

@@ -411,6 +411,26 @@ static void test_words_before_the_answer(void **state) {
     desk_close(desk);
 }
 
+static void test_whose_turn_it_is_hears_that_the_client_has_ended(void **state) {
+    (void)state;
+    struct desk *desk = desk_open(1, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, GET("/later") GET("/later"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(desk->later_count, 2);
+    io_stream_shut(s->stream);
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(desk->later[0].ends, 1);
+    assert_int_equal(desk->later[1].ends, 0);
+    assert_int_equal(desk->later[0].gone, 0); /* it may still read */
+    http_reply(desk->later[0].request, &plain, slice_lit("first"));
+    http_reply(desk->later[1].request, &plain, slice_lit("second"));
+    desk_run(desk, SIM_SECOND);
+    assert_int_equal(answers(s, "200"), 2);
+    assert_true(s->ended);
+    desk_close(desk);
+}
+
 static void drained(void *argument) {
     *(bool *)argument = true;
 }
@@ -471,6 +491,7 @@ int main(void) {
         cmocka_unit_test(test_framing_is_not_for_fields),
         cmocka_unit_test(test_trailers_stand_behind_the_last_chunk),
         cmocka_unit_test(test_words_before_the_answer),
+        cmocka_unit_test(test_whose_turn_it_is_hears_that_the_client_has_ended),
         cmocka_unit_test(test_drain_lets_answers_finish_and_closes),
         cmocka_unit_test(test_close_tells_handlers_that_wait),
     };
