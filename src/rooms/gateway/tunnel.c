@@ -15,7 +15,8 @@
 
 #include <errno.h>
 
-#define LOOK_NS UINT64_C(1000000)
+#define ROOM_NS UINT64_C(1000000)
+#define IDLE_LOOKS 4u /* within TUNNEL_IDLE_NS, at what readers have taken */
 
 struct tunnel;
 
@@ -131,7 +132,7 @@ static void on_bytes(void *owner, slice bytes) {
     end->paused = true;
     io_stream_pause(end->stream);
     if (!io_timer_running(&t->room))
-        io_timer_start(loop_of(t), &t->room, LOOK_NS, on_room);
+        io_timer_start(loop_of(t), &t->room, ROOM_NS, on_room);
 }
 
 static void on_end(void *owner) {
@@ -156,7 +157,7 @@ static void on_idle(struct io_timer *timer) {
         t->moved_ns = now;
     t->accepted = taken;
     if (now - t->moved_ns < TUNNEL_IDLE_NS) {
-        io_timer_start(loop_of(t), timer, TUNNEL_IDLE_NS - (now - t->moved_ns), on_idle);
+        io_timer_start(loop_of(t), timer, TUNNEL_IDLE_NS / IDLE_LOOKS, on_idle);
         return;
     }
     close_end(&t->client);
@@ -198,6 +199,6 @@ int tunnel_open(struct exchange *x, struct http_call *call, const struct http1_f
         return 0;
     }
     http_call_detach(call, &end_events, &t->service, &t->service.stream);
-    io_timer_start(loop_of(t), &t->idle, TUNNEL_IDLE_NS, on_idle);
+    io_timer_start(loop_of(t), &t->idle, TUNNEL_IDLE_NS / IDLE_LOOKS, on_idle);
     return 0;
 }

@@ -1,0 +1,611 @@
+/*
+ * test_proxy.c - the proxy between strangers and services of a simulated world: what depends on
+ * time (health, ejection, tunnels, deadlines), and every allocation failing in turn.
+ *
+ * The desk (tests/unit/http) is the gateway's server; its one route is ours. What exchanges ask of
+ * the room's other files is written down here.
+ */
+#include "desk.h"
+
+#include "base/mem.h"
+#include "rooms/gateway/access_log.h"
+#include "rooms/gateway/proxy.h"
+#include "rooms/gateway/steps.h"
+#include "rooms/gateway/table.h"
+#include "rooms/gateway/tunnel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SERVICES_MAX 2u
+#define LINES_MAX 256u
+#define OK_HI "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+#define BROKEN "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+#define SWITCHES "HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: wire\r\n\r\n"
+#define WISHES "GET /wire HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: wire\r\n\r\n"
+
+struct service;
+struct line {
+    struct service *service;
+    struct io_stream *stream; /* NULL: closed */
+    struct buf got;           /* of the head that is coming, or of the tunnel */
+    bool tunnel;
+};
+struct service {
+    const char *says; /* to each head, or to each question about health; NULL: nothing */
+    const char *health_says;
+    unsigned accepted, open, asked, questions;
+    struct line lines[LINES_MAX];
+    char last[1024]; /* head */
+    struct io_listener *listener;
+};
+
+struct town {
+    struct desk *desk;
+    struct io_host *host;
+    struct io_group *group;
+    struct service services[SERVICES_MAX];
+    struct metrics *metrics;
+    struct room_node node;
+    struct room_shard room;
+    struct gateway gateway;
+    struct gateway_shard shard;
+    struct gateway_table table;
+    struct gateway_route route;
+    struct gateway_route_config config;
+};
+
+static struct town town;
+
+/* --- what the room's other files are asked -----------------------------------------------------
+ */
+
+const struct metrics_family gateway_seconds_family = {
+    .name = "seconds", .help = "x", .kind = METRICS_HISTOGRAM};
+
+static enum step_result introduce(struct exchange *x) {
+    snprintf(x->trace, sizeof x->trace, "0af7651916cd43dd8448eb211c80319c");
+    snprintf(x->span, sizeof x->span, "b7ad6b7169203331");
+    x->request_id = slice_lit("id");
+    x->peer = x->client = slice_lit("10.0.0.1");
+    return STEP_ON;
+}
+
+gateway_step gateway_step_at(unsigned index) {
+    return index == 0 ? introduce : NULL;
+}
+
+void access_log_write(struct gateway_access_log *log, const struct exchange *x) {
+    (void)log;
+    (void)x;
+    assert_true(false);
+}
+
+void gateway_stream_over(struct gateway_shard *shard, struct gateway_stream *stream) {
+    (void)shard;
+    list_remove(&stream->node);
+}
+
+/* --- services ----------------------------------------------------------------------------------
+ */
+
+static void say(struct line *line, const char *text) {
+    if (text && io_stream_write(line->stream, slice_str(text)))
+        io_stream_abort(line->stream); /* short of memory, as the gateway is */
+}
+
+static void take_head(struct line *line, slice head) {
+    struct service *service = line->service;
+    bool question = slice_starts_with(head, slice_lit("GET /healthz "));
+    const char *says = question ? service->health_says : service->says;
+    snprintf(service->last, sizeof service->last, "%.*s", slice_fmt(head));
+    service->questions += question;
+    service->asked += !question;
+    line->tunnel = says && strcmp(says, SWITCHES) == 0;
+    say(line, says);
+}
+
+static void on_bytes(void *owner, slice bytes) {
+    struct line *line = owner;
+    if (line->tunnel) {
+        if (io_stream_write(line->stream, bytes))
+            io_stream_abort(line->stream);
+        return;
+    }
+    if (buf_append(&line->got, bytes)) {
+        io_stream_abort(line->stream);
+        return;
+    }
+    ptrdiff_t end;
+    while (!line->tunnel &&
+           (end = slice_find_slice(buf_slice(&line->got), slice_lit("\r\n\r\n"))) >= 0) {
+        take_head(line, slice_take(buf_slice(&line->got), (size_t)end + 4));
+        buf_clear(&line->got); /* bodies are sent with their heads here */
+    }
+}
+
+static void on_close(void *owner, int reason) {
+    struct line *line = owner;
+    (void)reason;
+    line->stream = NULL;
+    line->service->open--;
+    buf_free(&line->got);
+}
+
+static void on_accept(void *owner, struct io_loop *loop, struct io_stream *stream) {
+    static const struct io_stream_events events = {.on_bytes = on_bytes, .on_close = on_close};
+    struct service *service = owner;
+    (void)loop;
+    assert_true(service->accepted < LINES_MAX);
+    struct line *line = &service->lines[service->accepted++];
+    *line = (struct line){.service = service, .stream = stream, .got = buf_make(1u << 20)};
+    service->open++;
+    io_stream_set_events(stream, &events, line);
+}
+
+static void listen(unsigned index) {
+    struct service *service = &town.services[index];
+    char address[32];
+    struct error error;
+    snprintf(address, sizeof address, "0.0.0.0:%u", 81 + index);
+    struct io_listen_options options = {
+        .address = address, .loop_count = 1, .on_accept = on_accept, .owner = service};
+    assert_int_equal(io_listen(io_group_loop(town.group, 0), &options, &service->listener, &error),
+                     0);
+}
+
+/* --- the town ----------------------------------------------------------------------------------
+ */
+
+static const slice urls[] = {{"http://far:81", 13}, {"http://far:82", 13}};
+
+static void run(uint64_t span_ns) {
+    desk_run(town.desk, span_ns);
+}
+
+/* The usual defaults, as the config's tables have them. */
+static void town_make(uint64_t seed, unsigned services) {
+    memset(&town, 0, sizeof town);
+    town.desk = desk_open(seed, NULL);
+    town.host = sim_host_create(town.desk->sim, "far");
+    assert_int_equal(io_group_create(town.host, 1, &town.group), 0);
+    sim_group_start(town.group, NULL, NULL);
+    for (unsigned i = 0; i < SERVICES_MAX; i++) {
+        town.services[i].says = town.services[i].health_says = OK_HI;
+        listen(i);
+    }
+    struct gateway_to *to = &town.config.to;
+    to->http = (struct conf_array){(void *)(uintptr_t)urls, services};
+    to->balance = GATEWAY_ROUND_ROBIN;
+    to->eject.failures = 3;
+    to->eject.time_ns = 10 * SIM_SECOND;
+    to->retry.attempts = 1;
+    to->retry.budget_percent = 20;
+}
+
+static struct proxy_target *town_open(void) {
+    struct error error;
+    town.metrics = metrics_new(1);
+    town.node = (struct room_node){
+        .host = town.desk->host[1], .metrics = town.metrics, .shards = 1, .serving = 1};
+    town.room = (struct room_shard){.node = &town.node,
+                                    .loop = desk_loop(town.desk),
+                                    .metrics = metrics_shard(town.metrics, 0)};
+    town.gateway = (struct gateway){.node = &town.node, .shards = {&town.shard}};
+    town.shard = (struct gateway_shard){
+        .gateway = &town.gateway, .shard = &town.room, .random = random_make(1)};
+    list_init(&town.shard.exchanges);
+    list_init(&town.shard.streams);
+    town.table = (struct gateway_table){.gateway = &town.gateway, .arena = arena_make(0, 1u << 20)};
+    town.route = (struct gateway_route){.table = &town.table, .target = &http_target};
+    assert_int_equal(http_target.open(&town.gateway, &town.config, &town.table.arena,
+                                      &town.route.target_self, &error),
+                     0);
+    assert_int_equal(http_target.shard_open(town.route.target_self, &town.shard), 0);
+    desk_serve_only(town.desk, &(struct http_route){.pattern = "/*",
+                                                    .handle = exchange_begin_request,
+                                                    .owner = &town.route,
+                                                    .streams = true});
+    return town.route.target_self;
+}
+
+static void town_close(void) {
+    for (unsigned i = 0; i < town.desk->stranger_count; i++)
+        stranger_leaves(&town.desk->strangers[i]);
+    run(DESK_PATIENCE);
+    assert_true(list_empty(&town.shard.exchanges));
+    assert_true(list_empty(&town.shard.streams));
+    http_target.shard_close(town.route.target_self, &town.shard);
+    gateway_upstreams_close(&town.shard);
+    run(SIM_SECOND);
+    for (unsigned i = 0; i < SERVICES_MAX; i++) {
+        assert_int_equal(town.services[i].open, 0);
+        io_listener_close(town.services[i].listener);
+    }
+    run(SIM_SECOND);
+    io_group_free(town.group);
+    http_target.close(town.route.target_self);
+    desk_close(town.desk);
+    arena_free(&town.table.arena);
+    metrics_free(town.metrics);
+}
+
+static const struct upstream *upstream_at(unsigned index) {
+    const struct proxy_target *target = town.route.target_self;
+    return target->shares[0]->upstreams[index];
+}
+
+/* The status that a stranger is answered, soon. */
+static unsigned ask(const char *text) {
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, text);
+    run(SIM_SECOND / 10);
+    slice got = stranger_got(s);
+    unsigned status = got.len > 12 ? (unsigned)strtoul(got.ptr + 9, NULL, 10) : 0;
+    stranger_leaves(s);
+    return status;
+}
+
+#define ASK GET("/x")
+
+/* --- requests ----------------------------------------------------------------------------------
+ */
+
+static void a_request_goes_to_a_service_and_its_answer_back(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, ASK);
+    run(SIM_SECOND);
+    stranger_says(s, ASK);
+    run(SIM_SECOND);
+    assert_int_equal(answers(s, "200 OK"), 2);
+    assert_int_equal(town.services[0].asked, 2);
+    assert_int_equal(town.services[0].accepted, 1);
+    assert_string_equal(town.services[0].last,
+                        "GET /x HTTP/1.1\r\nHost: far:81\r\nX-Forwarded-For: 10.0.0.1\r\n"
+                        "X-Forwarded-Proto: http\r\nX-Forwarded-Host: localhost\r\n"
+                        "X-Request-Id: id\r\ntraceparent: "
+                        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00\r\n\r\n");
+    town_close();
+}
+
+static void deadlines_are_told_apart(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town.config.to.timeout_ns = 2 * SIM_SECOND;
+    town.config.to.connect_timeout_ns = SIM_SECOND;
+    town_open();
+    town.services[0].says = NULL;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, ASK);
+    run(19 * SIM_SECOND / 10);
+    assert_int_equal(stranger_got(s).len, 0);
+    run(2 * SIM_SECOND / 10);
+    assert_true(got_contains(s, "did not answer in time"));
+    sim_partition(town.desk->host[1], town.host);
+    struct stranger *other = desk_stranger(town.desk);
+    stranger_says(other, ASK);
+    run(3 * SIM_SECOND); /* and once more, at the same service */
+    assert_true(got_contains(other, "cannot be reached in time"));
+    sim_heal(town.desk->host[1], town.host);
+    town_close();
+}
+
+/* --- health ------------------------------------------------------------------------------------
+ */
+
+static void check_health_each_second(void) {
+    struct gateway_health_config *health = &town.config.to.health;
+    health->item.given = true;
+    health->path = slice_lit("/healthz");
+    health->every_ns = SIM_SECOND;
+    health->timeout_ns = SIM_SECOND / 2;
+    health->rise = 2;
+    health->fall = 3;
+}
+
+static void questions_come_in_time_each_on_a_new_connection(void **state) {
+    (void)state;
+    town_make(1, 1);
+    check_health_each_second();
+    town_open();
+    run(100 * SIM_SECOND);
+    assert_in_range(town.services[0].questions, 95, 106);
+    assert_int_equal(town.services[0].accepted, town.services[0].questions);
+    assert_true(strstr(town.services[0].last, "\r\nHost: far:81\r\n"));
+    assert_false(upstream_at(0)->load.unwell);
+    town_close();
+}
+
+static void it_takes_fall_bad_answers_to_go_and_rise_good_ones_to_come_back(void **state) {
+    (void)state;
+    town_make(1, 1);
+    check_health_each_second();
+    town.config.to.eject.item.off = true;
+    town_open();
+    struct service *service = &town.services[0];
+    run(3 * SIM_SECOND);
+    service->health_says = BROKEN;
+    unsigned before = service->questions;
+    while (!upstream_at(0)->load.unwell)
+        run(SIM_SECOND / 10);
+    assert_int_equal(service->questions, before + 3);
+    assert_int_equal(ask(ASK), 503);
+    service->health_says = OK_HI;
+    before = service->questions;
+    while (upstream_at(0)->load.unwell)
+        run(SIM_SECOND / 10);
+    assert_int_equal(service->questions, before + 2);
+    assert_int_equal(ask(ASK), 200);
+    service->health_says = NULL; /* no answer is a bad one, after half a second */
+    while (!upstream_at(0)->load.unwell)
+        run(SIM_SECOND / 10);
+    town_close();
+}
+
+static void a_service_that_is_down_at_first_is_found_out_at_once(void **state) {
+    (void)state;
+    town_make(1, 2);
+    check_health_each_second();
+    town.services[1].listener = io_listener_close(town.services[1].listener);
+    town_open();
+    run(SIM_SECOND / 2);
+    assert_false(upstream_at(0)->load.unwell);
+    assert_true(upstream_at(1)->load.unwell);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(ask(ASK), 200);
+    assert_int_equal(town.services[0].asked, 4);
+    town_close();
+}
+
+/* --- ejection ----------------------------------------------------------------------------------
+ */
+
+static void an_ejected_service_is_out_for_its_time_and_longer_each_time(void **state) {
+    (void)state;
+    town_make(1, 2);
+    town_open();
+    town.services[1].says = BROKEN;
+    unsigned broken = 0;
+    for (unsigned i = 0; i < 10; i++)
+        broken += ask(ASK) == 503;
+    assert_int_equal(broken, 3);
+    assert_true(upstream_at(1)->load.ejected);
+    for (unsigned times = 2; times <= 3; times++) {
+        run((times - 1) * 10 * SIM_SECOND);
+        assert_false(upstream_at(1)->load.ejected);
+        broken = 0;
+        for (unsigned i = 0; i < 4; i++)
+            broken += ask(ASK) == 503;
+        assert_int_equal(broken, 1); /* on probation */
+        assert_true(upstream_at(1)->load.ejected);
+        run((times - 1) * 10 * SIM_SECOND); /* this time it is longer */
+        assert_true(upstream_at(1)->load.ejected);
+    }
+    town_close();
+}
+
+/* --- services come and go ----------------------------------------------------------------------
+ */
+
+static void a_service_that_no_table_names_ends_with_its_last_call(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    town.services[0].says = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab";
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, ASK);
+    run(SIM_SECOND);
+    assert_true(got_contains(s, "\r\n\r\nab"));
+    http_target.shard_close(town.route.target_self, &town.shard);
+    assert_int_equal(town.services[0].open, 1);
+    say(&town.services[0].lines[0], "cd");
+    run(SIM_SECOND);
+    assert_true(got_contains(s, "\r\n\r\nabcd"));
+    assert_int_equal(town.services[0].open, 0);
+    assert_int_equal(http_target.shard_open(town.route.target_self, &town.shard), 0);
+    town_close();
+}
+
+/* Requests under way stay with the table that they were begun by, which lives as long as the town.
+ */
+static void another_table(void) {
+    struct gateway_route old = town.route;
+    struct error error;
+    assert_int_equal(http_target.open(&town.gateway, &town.config, &town.table.arena,
+                                      &town.route.target_self, &error),
+                     0);
+    assert_int_equal(http_target.shard_open(town.route.target_self, &town.shard), 0);
+    http_target.shard_close(old.target_self, &town.shard);
+}
+
+static void the_next_table_takes_the_same_connections(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    assert_int_equal(ask(ASK), 200);
+    another_table();
+    assert_int_equal(ask(ASK), 200);
+    assert_int_equal(town.services[0].accepted, 1);
+    town_close();
+}
+
+/* --- tunnels -----------------------------------------------------------------------------------
+ */
+
+static void a_tunnel_in_which_nothing_moves_ends(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    town.services[0].says = SWITCHES;
+    struct stranger *quiet = desk_stranger(town.desk), *alive = desk_stranger(town.desk);
+    stranger_says(quiet, WISHES "early");
+    stranger_says(alive, WISHES);
+    run(SIM_SECOND);
+    assert_true(got_contains(quiet, "Upgrade: wire\r\n\r\nearly"));
+    for (unsigned i = 0; i < 3; i++) {
+        run(TUNNEL_IDLE_NS / 2);
+        assert_false(alive->ended);
+        assert_int_equal(quiet->ended, i > 1);
+        stranger_says(alive, "ping");
+    }
+    run(SIM_SECOND);
+    assert_true(got_contains(alive, "pingpingping"));
+    town_close();
+}
+
+static void the_end_of_the_node_cuts_tunnels(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    town.services[0].says = SWITCHES;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, WISHES);
+    run(SIM_SECOND);
+    assert_false(list_empty(&town.shard.streams));
+    struct gateway_stream *stream =
+        container_of(town.shard.streams.head.next, struct gateway_stream, node);
+    stream->on_drain(stream, false); /* it may end by itself */
+    run(SIM_SECOND);
+    assert_false(s->closed);
+    stream->on_drain(stream, true);
+    assert_true(list_empty(&town.shard.streams));
+    run(SIM_SECOND);
+    assert_true(s->closed);
+    town_close();
+}
+
+/* --- whatever happens --------------------------------------------------------------------------
+ */
+
+#define HALF "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"
+#define CHUNKS "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
+
+/* One of the things that may happen in a town. */
+static void something_happens(void) {
+    static const char *const requests[] = {
+        ASK,
+        ASK ASK,
+        WISHES,
+        WISHES "early",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n",
+        "PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    };
+    static const char *const answers[] = {OK_HI, BROKEN, SWITCHES, HALF, CHUNKS, "nonsense", NULL};
+    struct sim *sim = town.desk->sim;
+    struct stranger *someone =
+        &town.desk
+             ->strangers[sim_below(sim, town.desk->stranger_count ? town.desk->stranger_count : 1)];
+    struct service *service = &town.services[sim_below(sim, SERVICES_MAX)];
+    switch (sim_below(sim, 10)) {
+    case 0:
+        stranger_leaves(someone);
+        break;
+    case 1:
+        if (someone->stream)
+            io_stream_close(someone->stream);
+        break;
+    case 2:
+        sim_reset_streams(town.host);
+        break;
+    case 3:
+        service->listener = io_listener_close(service->listener);
+        listen((unsigned)(service - town.services));
+        break;
+    case 4:
+        if (sim_below(sim, 4) == 0)
+            another_table();
+        break;
+    case 5:
+    case 6:
+        service->says = answers[sim_below(sim, array_count(answers))];
+        break;
+    default:
+        if (town.desk->stranger_count < DESK_STRANGERS_MAX)
+            stranger_says(desk_stranger(town.desk),
+                          requests[sim_below(sim, array_count(requests))]);
+    }
+}
+
+static void whatever_happens_nothing_is_left(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 150; seed++) {
+        town_make(seed, 2);
+        check_health_each_second();
+        town.config.to.mirror = urls[1];
+        town.config.to.timeout_ns = 3 * SIM_SECOND;
+        town_open();
+        for (unsigned i = 0; i < 120; i++) {
+            something_happens();
+            run(sim_below(town.desk->sim, 4) ? sim_below(town.desk->sim, 1000000)
+                                             : sim_below(town.desk->sim, SIM_SECOND));
+        }
+        town.services[0].says = town.services[1].says = OK_HI;
+        run(70 * SIM_SECOND); /* who was ejected is back, who was unwell is well */
+        assert_int_equal(ask(ASK), 200);
+        sim_reset_streams(town.host); /* answers that would never end */
+        town_close();
+    }
+}
+
+/* --- without memory ----------------------------------------------------------------------------
+ */
+
+static bool is_over(void *self) {
+    const struct stranger *s = self;
+    return s->closed || s->ended || got_contains(s, "\r\n\r\nhi") ||
+           got_contains(s, "problem+json") || got_contains(s, "wire\r\n\r\nearly");
+}
+
+/* TEXT is asked again and again, one allocation failing each time, until none is left to fail. */
+static void play_without_memory(const char *text, const char *says, const char *wanted) {
+    unsigned failed = 0;
+    bool passed_all = false;
+    for (unsigned long at = 1; !passed_all; at++) {
+        town_make(1, 1);
+        town.config.to.mirror = urls[1];
+        town_open();
+        town.services[0].says = says;
+        struct stranger *s = desk_stranger(town.desk);
+        stranger_says(s, text);
+        unsigned long before = mem_attempts();
+        mem_fail_at(at, false);
+        assert_true(sim_run_until(town.desk->sim, is_over, s, 100 * SIM_SECOND));
+        passed_all = mem_attempts() - before < at;
+        mem_fail_at(0, false);
+        failed += !got_contains(s, wanted);
+        town.services[0].says = OK_HI;
+        assert_int_equal(ask(ASK), 200); /* and nothing is the worse for it */
+        town_close();
+    }
+    assert_true(failed >= 2);
+}
+
+static void each_allocation_may_fail(void **state) {
+    (void)state;
+    play_without_memory(ASK, OK_HI, "\r\n\r\nhi");
+    play_without_memory("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", OK_HI,
+                        "\r\n\r\nhi");
+    play_without_memory(WISHES "early", SWITCHES, "wire\r\n\r\nearly");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_goes_to_a_service_and_its_answer_back),
+        cmocka_unit_test(deadlines_are_told_apart),
+        cmocka_unit_test(questions_come_in_time_each_on_a_new_connection),
+        cmocka_unit_test(it_takes_fall_bad_answers_to_go_and_rise_good_ones_to_come_back),
+        cmocka_unit_test(a_service_that_is_down_at_first_is_found_out_at_once),
+        cmocka_unit_test(an_ejected_service_is_out_for_its_time_and_longer_each_time),
+        cmocka_unit_test(a_service_that_no_table_names_ends_with_its_last_call),
+        cmocka_unit_test(the_next_table_takes_the_same_connections),
+        cmocka_unit_test(a_tunnel_in_which_nothing_moves_ends),
+        cmocka_unit_test(the_end_of_the_node_cuts_tunnels),
+        cmocka_unit_test(whatever_happens_nothing_is_left),
+        cmocka_unit_test(each_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
