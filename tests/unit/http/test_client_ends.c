@@ -214,6 +214,35 @@ static void test_a_wrong_address_fails_later(void **state) {
     }
 }
 
+/* Its call is cancelled meanwhile; the place goes to the one that waits. */
+static void test_a_failed_connection_without_a_call_gives_its_place_away(void **state) {
+    (void)state;
+    struct http_pool_options options = {.connections_max = 1};
+    struct upstream *u = upstream_open(1, &options);
+    upstream_deaf(u);
+    struct asked *a = ask_get(u, "/a"), *b = ask_get(u, "/b");
+    asked_cancel(a);
+    assert_heard(b, "failed connect");
+    assert_int_equal(upstream_stats(u).connect_failures, 2);
+    asked_cancel(ask_get(u, "/c"));
+    http_pool_retire(u->pool);
+    u->pool = NULL;
+    upstream_close(u);
+}
+
+/* The simulated machine has none. */
+static void test_without_tls_there_is_no_connection(void **state) {
+    (void)state;
+    struct http_pool_options options = {.tls = (struct io_tls *)(uintptr_t)8};
+    struct upstream *u = upstream_open(1, &options);
+    struct asked *a = ask_get(u, "/x");
+    assert_heard(a, "failed connect");
+    assert_int_equal(a->code, -ENOSYS);
+    assert_true(u->lines[0].ended || u->lines[0].closed);
+    assert_int_equal(upstream_stats(u).connections, 0);
+    upstream_close(u);
+}
+
 static void test_an_unreachable_server_costs_connect_ns(void **state) {
     (void)state;
     struct http_pool_options options = {.connect_ns = 3 * SIM_SECOND};
@@ -384,32 +413,58 @@ static void test_unasked_bytes_end_an_idle_connection(void **state) {
     }
 }
 
-static void ask_again(struct asked *a, char event) {
-    if (event == 'e')
-        ask(a->u,
-            (struct http_call_options){.method = slice_lit("GET"), .target = slice_lit("/secret")});
+static void test_an_idle_connection_may_end_in_any_way(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct upstream *u = upstream_open(seed, NULL);
+        exchange(u, 0);
+        if (seed % 2)
+            line_resets(u, &u->lines[0]);
+        else
+            line_ends(u, &u->lines[0]);
+        upstream_run(u, SIM_SECOND);
+        assert_int_equal(upstream_stats(u).connections, 0);
+        assert_int_equal(upstream_stats(u).idle, 0);
+        exchange(u, 1);
+        assert_int_equal(upstream_stats(u).retries, 0);
+        upstream_close(u);
+    }
 }
 
-/* An answer to a question that has not left yet is not believed: the connection is poisoned. */
-static void test_bytes_before_the_request_has_left_are_not_its_answer(void **state) {
-    (void)state;
-    struct upstream *u = upstream_open(1, NULL);
+/* Unasked bytes come, and STEPS later a request is put on the connection. What has arrived before
+   the request could leave is not its answer. Returns whether that was the case. */
+static bool play_poison(const char *method, unsigned steps) {
+    struct upstream *u = upstream_open(7, NULL);
     exchange(u, 0);
     struct line *line = upstream_line(u, 0);
-    struct asked *a = ask_get(u, "/x");
     upstream_run(u, SIM_SECOND);
-    a->act = ask_again; /* within the read that brings the answer, and two more behind it */
-    unsigned first = u->asked_count;
-    assert_int_equal(io_stream_write(line->stream, slice_lit(OK_HI)), 0);
-    assert_int_equal(io_stream_write(line->stream, slice_lit(OK_HI OK_HI)), 0);
-    line = upstream_line(u, 1);
-    assert_string_equal(asked_heard(a), HEARD_HI);
-    assert_int_equal(u->asked_count, first + 1);
-    assert_string_equal(asked_heard(&u->asked[first]), "");
-    assert_string_equal(line_text(line), "GET /secret HTTP/1.1\r\nHost: far\r\n\r\n");
-    line_says(u, line, OK_HI);
-    assert_heard(&u->asked[first], HEARD_HI);
+    assert_int_equal(io_stream_write(line->stream, slice_lit("HTTP/1.1 299 \r\n\r\n")), 0);
+    for (unsigned i = 0; i < steps; i++)
+        sim_step(u->sim);
+    bool idle = upstream_stats(u).idle == 1;
+    struct asked *a = ask(u, (struct http_call_options){.method = slice_str(method)});
+    bool taken = idle && upstream_stats(u).idle == 0;
+    upstream_run(u, SIM_SECOND);
+    bool retried = upstream_stats(u).retries == 1;
+    bool believed = slice_starts_with(buf_slice(&a->heard), slice_lit("head 299"));
+    bool failed = a->heard.len > 0 && a->failed == HTTP_FAILED_ANSWER && !believed;
+    if (retried) {
+        line_says(u, upstream_line(u, 1), OK_HI);
+        assert_heard(a, HEARD_HI);
+    }
+    assert_int_equal(retried + believed + failed, taken);
     upstream_close(u);
+    return retried || failed;
+}
+
+static void test_bytes_before_the_request_has_left_are_not_its_answer(void **state) {
+    (void)state;
+    unsigned safe = 0, unsafe = 0;
+    for (unsigned steps = 0; steps < 20; steps++) {
+        safe += play_poison("GET", steps);
+        unsafe += play_poison("DELETE", steps);
+    }
+    assert_true(safe > 0 && unsafe > 0);
 }
 
 /* --- cancelling ---------------------------------------------------------------------------------
@@ -679,6 +734,21 @@ static bool play_without_memory(unsigned long at, bool persistent) {
     return met;
 }
 
+static void test_without_memory_there_is_no_pool(void **state) {
+    (void)state;
+    struct upstream *u = upstream_open(1, NULL);
+    for (unsigned long at = 1; at <= 2; at++) {
+        struct http_pool_options options = {.address = "far:80"};
+        struct http_pool *pool = NULL;
+        mem_fail_at(at, false);
+        assert_int_equal(http_pool_create(u->loop, &options, &pool), -ENOMEM);
+        mem_fail_at(0, false);
+        assert_null(pool);
+    }
+    assert_null(http_pool_free(NULL));
+    upstream_close(u);
+}
+
 static void test_without_memory_calls_fail_and_nothing_else_does(void **state) {
     (void)state;
     for (int persistent = 0; persistent < 2; persistent++) {
@@ -719,6 +789,8 @@ int main(void) {
         cmocka_unit_test(test_an_end_while_paused_is_told_after_resuming),
         cmocka_unit_test(test_a_refused_connection_fails_its_call),
         cmocka_unit_test(test_a_wrong_address_fails_later),
+        cmocka_unit_test(test_a_failed_connection_without_a_call_gives_its_place_away),
+        cmocka_unit_test(test_without_tls_there_is_no_connection),
         cmocka_unit_test(test_an_unreachable_server_costs_connect_ns),
         cmocka_unit_test(test_a_request_that_meets_the_end_is_sent_once_more),
         cmocka_unit_test(test_it_is_sent_once_more_only_once),
@@ -727,6 +799,7 @@ int main(void) {
         cmocka_unit_test(test_a_body_handed_over_is_not_sent_once_more),
         cmocka_unit_test(test_without_a_new_connection_it_has_failed),
         cmocka_unit_test(test_unasked_bytes_end_an_idle_connection),
+        cmocka_unit_test(test_an_idle_connection_may_end_in_any_way),
         cmocka_unit_test(test_bytes_before_the_request_has_left_are_not_its_answer),
         cmocka_unit_test(test_a_call_is_cancelled_in_every_state),
         cmocka_unit_test(test_a_call_is_cancelled_inside_its_events),
@@ -735,6 +808,7 @@ int main(void) {
         cmocka_unit_test(test_a_retired_pool_lets_its_calls_end),
         cmocka_unit_test(test_a_retired_pool_without_calls_is_gone_at_once),
         cmocka_unit_test(test_the_pool_is_retired_inside_any_event),
+        cmocka_unit_test(test_without_memory_there_is_no_pool),
         cmocka_unit_test(test_without_memory_calls_fail_and_nothing_else_does),
         cmocka_unit_test(test_without_descriptors_calls_fail_and_nothing_else_does),
     };
