@@ -43,11 +43,19 @@ static bool is_usual(const char *at) {
     return ((letters | dashes) & ~word & tops) == tops;
 }
 
+/* Whether all of S, at least eight bytes, is letters, digits and dashes (in short ones, no digits).
+   The last step looks at some bytes once more. */
+static bool is_usual_name(slice s) {
+    if (s.len <= MASK_BYTES_SHORT)
+        return is_usual(s.ptr) && is_usual(s.ptr + s.len - 8);
+    for (size_t i = 0; i + MASK_BYTES_SHORT <= s.len; i += MASK_BYTES_SHORT)
+        if (mask_word_16(s.ptr + i) != 0xffff)
+            return false;
+    return mask_word_16(s.ptr + s.len - MASK_BYTES_SHORT) == 0xffff;
+}
+
 bool http1_is_token(slice s) {
-    bool usual = s.len >= 8;
-    for (size_t i = 0; usual && i + 8 <= s.len; i += 8)
-        usual = is_usual(s.ptr + i);
-    if (usual && is_usual(s.ptr + s.len - 8))
+    if (s.len >= 8 && is_usual_name(s))
         return true;
     for (size_t i = 0; i < s.len; i++) {
         if (!token_bytes[(unsigned char)s.ptr[i]])
@@ -76,8 +84,6 @@ int http1_scan(struct http1_scan *scan, slice input, size_t limit, size_t *ret_l
         for (; mask; mask &= mask - 1) {
             const size_t at = base + (size_t)__builtin_ctzll(mask);
             const char c = input.ptr[at];
-            if (c == '\t')
-                continue;
             if (c == '\r') {
                 if (at + 1 == end) {
                     scan->scanned = (uint32_t)at; /* what follows it is not known yet */
@@ -85,17 +91,18 @@ int http1_scan(struct http1_scan *scan, slice input, size_t limit, size_t *ret_l
                 }
                 if (input.ptr[at + 1] != '\n')
                     return refuse(HTTP1_ERROR_BARE_CR, ret_error);
-                continue;
-            }
-            if (c != '\n')
+                if (at == scan->line_start) {
+                    *ret_len = at + 2;
+                    return 1;
+                }
+                scan->line_start = (uint32_t)at + 2;
+                mask &= mask - 1; /* its LF, if it is in this window */
+            } else if (c == '\n') {
+                if (at == 0 || input.ptr[at - 1] != '\r')
+                    return refuse(HTTP1_ERROR_BARE_LF, ret_error);
+            } else if (c != '\t') {
                 return refuse(HTTP1_ERROR_CONTROL_BYTE, ret_error);
-            if (at == 0 || input.ptr[at - 1] != '\r')
-                return refuse(HTTP1_ERROR_BARE_LF, ret_error);
-            if (at == scan->line_start + 1u) {
-                *ret_len = at + 1;
-                return 1;
             }
-            scan->line_start = (uint32_t)at + 1;
         }
     }
     if (end > scan->scanned)
@@ -104,14 +111,41 @@ int http1_scan(struct http1_scan *scan, slice input, size_t limit, size_t *ret_l
 }
 
 slice http1_next_line(slice *rest) {
-    ptrdiff_t lf = slice_find(*rest, '\n');
-    size_t line_len = lf < 1 ? rest->len : (size_t)lf - 1;
+    size_t lf = mask_find(rest->ptr, rest->len, '\n');
+    size_t line_len = lf < 1 || lf == rest->len ? rest->len : lf - 1;
     slice line = slice_take(*rest, line_len);
     *rest = slice_skip(*rest, line_len + 2);
     return line;
 }
 
+/* A colon behind letters, digits and dashes: where it is, or 0. */
+static size_t usual_name_len(slice line) {
+    for (size_t i = 0; i + MASK_BYTES_SHORT <= line.len; i += MASK_BYTES_SHORT) {
+        const unsigned others = ~mask_word_16(line.ptr + i) & 0xffff;
+        if (others) {
+            const size_t len = i + (unsigned)__builtin_ctz(others);
+            return line.ptr[len] == ':' ? len : 0;
+        }
+    }
+    return 0;
+}
+
+/* Without the blanks at its ends; most values have one before them. */
+static slice trim_value(slice value) {
+    if (value.len > 0 && value.ptr[0] == ' ')
+        value = slice_make(value.ptr + 1, value.len - 1);
+    const bool bare = value.len > 0 && (unsigned char)value.ptr[0] > ' ' &&
+                      (unsigned char)value.ptr[value.len - 1] > ' ';
+    return bare ? value : slice_trim(value);
+}
+
 enum http1_error http1_parse_field(slice line, struct http1_field *ret_field) {
+    size_t usual = usual_name_len(line);
+    if (usual) {
+        ret_field->name = slice_take(line, usual);
+        ret_field->value = trim_value(slice_skip(line, usual + 1));
+        return HTTP1_ERROR_NONE;
+    }
     if (line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t'))
         return HTTP1_ERROR_FIELD_FOLDED;
     ptrdiff_t colon = slice_find(line, ':');
@@ -123,7 +157,7 @@ enum http1_error http1_parse_field(slice line, struct http1_field *ret_field) {
         return last == ' ' || last == '\t' ? HTTP1_ERROR_FIELD_BLANK : HTTP1_ERROR_FIELD_NAME;
     }
     ret_field->name = name;
-    ret_field->value = slice_trim(slice_skip(line, (size_t)colon + 1));
+    ret_field->value = trim_value(slice_skip(line, (size_t)colon + 1));
     return HTTP1_ERROR_NONE;
 }
 

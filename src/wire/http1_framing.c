@@ -23,12 +23,18 @@ struct deciding {
     bool close, keep_alive, upgrades;
 };
 
+/* WANTED is in small letters; most others differ in the length or the first. */
 static bool is(slice name, slice wanted) {
-    return slice_equal_nocase(name, wanted);
+    return name.len == wanted.len && (name.ptr[0] | 0x20) == wanted.ptr[0] &&
+           slice_equal_nocase(name, wanted);
 }
 
 static void read_connection(struct deciding *d, slice list) {
     slice token;
+    if (is(list, slice_lit("keep-alive"))) { /* as most say it, alone */
+        d->keep_alive = true;
+        return;
+    }
     while (http1_next_element(&list, &token)) {
         if (is(token, slice_lit("close")))
             d->close = true;
@@ -185,7 +191,7 @@ enum http1_error http1_frame(struct http1_head *head) {
 
 bool http1_get(const struct http1_head *head, slice name, slice *ret_value) {
     for (size_t i = 0; i < head->fields_count; i++) {
-        if (is(head->fields[i].name, name)) {
+        if (slice_equal_nocase(head->fields[i].name, name)) {
             *ret_value = head->fields[i].value;
             return true;
         }
@@ -196,10 +202,10 @@ bool http1_get(const struct http1_head *head, slice name, slice *ret_value) {
 bool http1_has_token(const struct http1_head *head, slice name, slice token) {
     for (size_t i = 0; i < head->fields_count; i++) {
         slice element, list = head->fields[i].value;
-        if (!is(head->fields[i].name, name))
+        if (!slice_equal_nocase(head->fields[i].name, name))
             continue;
         while (http1_next_element(&list, &element)) {
-            if (is(element, token))
+            if (slice_equal_nocase(element, token))
                 return true;
         }
     }

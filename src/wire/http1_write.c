@@ -7,6 +7,7 @@
  */
 #include "wire/http1_write.h"
 #include "wire/http1_fields.h"
+#include "wire/mask.h"
 #include "wire/put.h"
 
 #include <errno.h>
@@ -71,12 +72,8 @@ const char *http1_reason(unsigned status) {
     return reason ? reason : "";
 }
 
-static bool is_line_byte(char c) {
-    return ((unsigned char)c >= ' ' && c != 0x7f) || c == '\t';
-}
-
-/* Whether one of the eight bytes may be a control byte: none is missed, and only neighbours of one
-   are suspected for nothing. */
+/* Whether one of the eight bytes may be a control byte: none is missed, and only tabs and
+   neighbours of one are suspected for nothing. */
 static bool may_hold_control(const char *at) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t word, del;
@@ -87,14 +84,19 @@ static bool may_hold_control(const char *at) {
 
 /* What may stand in a value or reason: anything but control bytes other than tab. */
 static bool is_line_text(slice text) {
-    bool clean = text.len >= 8;
-    for (size_t i = 0; clean && i + 8 <= text.len; i += 8)
-        clean = !may_hold_control(text.ptr + i);
-    if (clean && !may_hold_control(text.ptr + text.len - 8))
-        return true;
-    for (size_t i = 0; i < text.len; i++)
-        if (!is_line_byte(text.ptr[i]))
+    size_t i = 0;
+    for (; i + MASK_BYTES_SHORT <= text.len; i += MASK_BYTES_SHORT)
+        if (mask_control_16(text.ptr + i))
             return false;
+    if (i > 0) /* the last 16 bytes, some of them once more */
+        return mask_control_16(text.ptr + text.len - MASK_BYTES_SHORT) == 0;
+    if (text.len >= 8 && !may_hold_control(text.ptr) && !may_hold_control(text.ptr + text.len - 8))
+        return true;
+    for (; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
     return true;
 }
 

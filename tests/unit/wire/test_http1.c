@@ -9,6 +9,8 @@
 #include "wire/http1_body.h"
 #include "wire/http1_write.h"
 
+#include <stdlib.h>
+
 static struct http1_head head;
 
 static int parse(struct http1_parser *p, const char *text, size_t *ret_consumed) {
@@ -269,10 +271,10 @@ static void a_refused_write_leaves_the_buffer_as_it_was(void **state) {
     assert_int_equal(empty.len, 0);
 }
 
-/* Names and values are judged eight bytes at a time where they are usual. */
+/* Names and values are judged eight or sixteen bytes at a time where they are usual. */
 static void every_byte_is_judged_wherever_it_stands(void **state) {
     (void)state;
-    char text[26];
+    char text[36];
     struct buf b = buf_make(4096);
     for (size_t len = 1; len <= sizeof text; len++)
         for (size_t at = 0; at < len; at++)
@@ -286,6 +288,46 @@ static void every_byte_is_judged_wherever_it_stands(void **state) {
                 buf_clear(&b);
             }
     buf_free(&b);
+}
+
+/* What a field's line is read as, by the rules alone. */
+static enum http1_error expected_field(slice line, slice *ret_name, slice *ret_value) {
+    slice name = slice_cut(line, ':', ret_value);
+    bool bad = false;
+    for (size_t i = 0; i < name.len; i++)
+        bad |= !http1_is_token_byte(name.ptr[i]);
+    *ret_name = name;
+    *ret_value = slice_trim(*ret_value);
+    if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
+        return HTTP1_ERROR_FIELD_FOLDED;
+    if (name.len == line.len)
+        return HTTP1_ERROR_FIELD_COLON;
+    const char last = name.len > 0 ? name.ptr[name.len - 1] : '\0';
+    if (bad && (last == ' ' || last == '\t'))
+        return HTTP1_ERROR_FIELD_BLANK;
+    return bad || name.len == 0 ? HTTP1_ERROR_FIELD_NAME : HTTP1_ERROR_NONE;
+}
+
+static void every_byte_of_a_name_is_judged_in_lines_of_all_lengths(void **state) {
+    (void)state;
+    for (size_t len = 1; len <= 40; len++)
+        for (size_t at = 0; at < len; at++)
+            for (unsigned c = 0; c < 256; c++) {
+                char text[60] = "Nnnnnn-nnnnnnnnnnn5nnnnnnnnnnnnnnnnnnnnn"; /* of which len are */
+                memcpy(text + len, at % 2 ? ": v" : ":v ", 3);
+                text[at] = (char)c;
+                char *exact = malloc(len + 3); /* so that no byte behind it is looked at */
+                memcpy(exact, text, len + 3);
+                struct http1_field field;
+                slice name, value, line = slice_make(exact, len + 3);
+                enum http1_error expected = expected_field(line, &name, &value);
+                assert_int_equal(http1_parse_field(line, &field), expected);
+                if (expected == HTTP1_ERROR_NONE) {
+                    assert_true(slice_equal(field.name, name));
+                    assert_true(slice_equal(field.value, value));
+                }
+                free(exact);
+            }
 }
 
 int main(void) {
@@ -306,6 +348,7 @@ int main(void) {
         cmocka_unit_test(a_head_and_chunks_are_written),
         cmocka_unit_test(what_would_become_another_line_is_not_written),
         cmocka_unit_test(every_byte_is_judged_wherever_it_stands),
+        cmocka_unit_test(every_byte_of_a_name_is_judged_in_lines_of_all_lengths),
         cmocka_unit_test(chunk_heads_of_all_sizes),
         cmocka_unit_test(a_refused_write_leaves_the_buffer_as_it_was),
     };
