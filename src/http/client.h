@@ -67,7 +67,7 @@ struct http_pool_stats http_pool_stats(const struct http_pool *pool);
 enum http_failed {
     HTTP_FAILED_CONNECT, /* refused, unreachable, TLS; nothing was sent */
     HTTP_FAILED_BUSY,    /* no place in time; nothing was sent */
-    HTTP_FAILED_CLOSED,  /* the connection ended before the answer did */
+    HTTP_FAILED_CLOSED,  /* the connection ended before the answer did, or had to */
     HTTP_FAILED_ANSWER,  /* not HTTP, or ambiguous */
     HTTP_FAILED_TIME,    /* answer_ns or silence_ns */
 };
@@ -95,7 +95,7 @@ struct http_call_options {
     const struct http1_field *fields;
     size_t field_count;
     bool has_body;
-    uint64_t body_length; /* with has_body: bytes, or HTTP_CALL_CHUNKED */
+    uint64_t body_length; /* with has_body: at most 2^63 - 1 bytes, or HTTP_CALL_CHUNKED */
     slice upgrade;        /* not empty: Connection: upgrade, and Upgrade with this value */
     bool idempotent;      /* may be sent twice although its method is not safe */
     uint64_t answer_ns;   /* 0: the pool's */

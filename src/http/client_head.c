@@ -59,10 +59,16 @@ static bool is_origin_form(const struct http_call_options *options) {
            slice_equal(options->method, slice_lit("OPTIONS"));
 }
 
+static bool is_ours_to_send(const struct http_call_options *options) {
+    bool fits = options->body_length <= INT64_MAX || options->body_length == HTTP_CALL_CHUNKED;
+    return is_origin_form(options) && !slice_equal(options->method, slice_lit("CONNECT")) &&
+           (fits || !options->has_body);
+}
+
 size_t http_head_room(const struct http_call_options *options) {
     const slice texts[] = {options->method, options->target, options->host, options->upgrade};
     size_t room = OWN_ROOM + HTTP1_REQUEST_ROOM;
-    if (!is_origin_form(options) || slice_equal(options->method, slice_lit("CONNECT")))
+    if (!is_ours_to_send(options))
         return 0;
     for (size_t i = 0; i < array_count(texts); i++) {
         if (texts[i].len > HTTP_CALL_HEAD_MAX)

@@ -431,7 +431,7 @@ void http_link_set_reading(struct http_link *l) {
 
 static bool is_closing(struct io_stream *stream) {
     char *room;
-    return io_stream_reserve(stream, 0, &room) == -EPIPE;
+    return io_stream_reserve(stream, 1, &room) == -EPIPE;
 }
 
 static void gone(struct http_link *l) {
@@ -449,12 +449,6 @@ static void on_leave(struct io_task *task) {
     io_stream_resume(stream);
     if (l->rest.len > 0 && !is_closing(stream))
         l->heir_events.on_bytes(l->heir, slice_skip(buf_slice(&l->rest), l->rest_at));
-    if (l->ended && !is_closing(stream)) {
-        if (l->heir_events.on_end)
-            l->heir_events.on_end(l->heir);
-        else
-            io_stream_close(stream);
-    }
     gone(l);
 }
 

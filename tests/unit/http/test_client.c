@@ -75,6 +75,7 @@ static void test_what_cannot_be_sent_is_refused(void **state) {
     static const struct http_call_options options[] = {
         {.method = slice_lit("CONNECT"), .target = slice_lit("/")},
         {.method = slice_lit("")},
+        {.has_body = true, .body_length = (uint64_t)INT64_MAX + 1},
         {.method = slice_lit("G T")},
         {.method = slice_lit("GET"), .target = slice_lit("*")},
         {.target = slice_lit("")},

@@ -154,6 +154,40 @@ static void test_idle_connections_are_dropped_after_idle_ns(void **state) {
     upstream_close(u);
 }
 
+/* Its time is over, but the timer's turn has not come yet. */
+static void test_a_connection_past_its_time_is_not_used(void **state) {
+    (void)state;
+    struct http_pool_options options = {.idle_ns = 2 * SIM_SECOND};
+    struct upstream *u = upstream_open(1, &options);
+    u->answers = OK_HI;
+    struct asked *a = ask_get(u, "/x");
+    assert_heard(a, HEARD_HI);
+    upstream_run(u, a->ended_ns + 2 * SIM_SECOND - sim_now_ns(u->sim));
+    assert_int_equal(upstream_stats(u).idle, 1);
+    a = ask_get(u, "/x");
+    assert_int_equal(upstream_stats(u).idle, 0);
+    assert_heard(a, HEARD_HI);
+    assert_int_equal(upstream_stats(u).connections_total, 2);
+    assert_int_equal(upstream_stats(u).retries, 0);
+    upstream_close(u);
+}
+
+static void test_many_calls_at_once(void **state) {
+    (void)state;
+    static struct asked *a[1500];
+    struct http_pool_options options = {
+        .connections_max = 200, .waiting_max = 1400, .connect_ns = 60 * SIM_SECOND};
+    struct upstream *u = upstream_open(11, &options);
+    u->answers = OK_HI;
+    for (unsigned i = 0; i < array_count(a); i++)
+        a[i] = ask_get(u, "/x");
+    upstream_run(u, 10 * SIM_SECOND);
+    for (unsigned i = 0; i < array_count(a); i++)
+        assert_string_equal(asked_heard(a[i]), HEARD_HI);
+    assert_true(upstream_stats(u).connections_total <= 200);
+    upstream_close(u);
+}
+
 /* The one used last is taken, so the others may grow old. */
 static void test_the_connection_used_last_is_used_first(void **state) {
     (void)state;
@@ -374,6 +408,8 @@ int main(void) {
         cmocka_unit_test(test_one_failed_connection_fails_one_call),
         cmocka_unit_test(test_idle_connections_have_a_bound),
         cmocka_unit_test(test_idle_connections_are_dropped_after_idle_ns),
+        cmocka_unit_test(test_a_connection_past_its_time_is_not_used),
+        cmocka_unit_test(test_many_calls_at_once),
         cmocka_unit_test(test_the_connection_used_last_is_used_first),
         cmocka_unit_test(test_an_answer_has_its_time),
         cmocka_unit_test(test_answer_ns_begins_with_the_end_of_the_request),
