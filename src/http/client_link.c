@@ -429,11 +429,6 @@ void http_link_set_reading(struct http_link *l) {
 /* --- leaving ------------------------------------------------------------------------------------
  */
 
-static bool is_closing(struct io_stream *stream) {
-    char *room;
-    return io_stream_reserve(stream, 1, &room) == -EPIPE;
-}
-
 static void gone(struct http_link *l) {
     struct http_pool *pool = l->pool;
     io_defer_cancel(l->loop, &l->task);
@@ -447,7 +442,7 @@ static void on_leave(struct io_task *task) {
     struct io_stream *stream = l->stream;
     io_stream_set_events(stream, &l->heir_events, l->heir);
     io_stream_resume(stream);
-    if (l->rest.len > 0 && !is_closing(stream))
+    if (l->rest.len > 0 && io_stream_is_open(stream))
         l->heir_events.on_bytes(l->heir, slice_skip(buf_slice(&l->rest), l->rest_at));
     gone(l);
 }

@@ -79,12 +79,6 @@ int http_reply_upgrade(struct http_request *r, const struct http1_field *fields,
 /* --- the handing over --------------------------------------------------------------------------
  */
 
-/* Only on_close comes any more: no room is reserved then, not even none. */
-static bool is_closing(struct io_stream *stream) {
-    char *room;
-    return io_stream_reserve(stream, 0, &room) == -EPIPE;
-}
-
 static void hand_over(struct io_task *task) {
     struct http_connection *c = container_of(task, struct http_connection, wake);
     struct io_stream *stream = c->stream;
@@ -95,9 +89,9 @@ static void hand_over(struct io_task *task) {
     mem_free(c);
     io_stream_set_events(stream, &events, owner);
     io_stream_set_out_max(stream, IO_OUT_MAX_DEFAULT);
-    if (rest.len && !is_closing(stream))
+    if (rest.len && io_stream_is_open(stream))
         events.on_bytes(owner, buf_slice(&rest));
-    if (ended && !is_closing(stream)) {
+    if (ended && io_stream_is_open(stream)) {
         if (events.on_end)
             events.on_end(owner);
         else

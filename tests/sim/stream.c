@@ -284,6 +284,10 @@ void io_stream_set_events(struct io_stream *stream, const struct io_stream_event
     stream->owner = owner;
 }
 
+bool io_stream_is_open(const struct io_stream *stream) {
+    return stream->state == STREAM_OPEN;
+}
+
 struct io_loop *io_stream_loop(const struct io_stream *stream) {
     return stream->loop;
 }

@@ -287,6 +287,26 @@ static void test_a_body_of_known_length_is_sent(void **state) {
     }
 }
 
+static void test_whoever_asks_for_room_is_told_of_it(void **state) {
+    (void)state;
+    struct upstream *u = upstream_open(11, NULL);
+    u->lines_paused = true;
+    struct asked *a = ask_post(u, HTTP_CALL_CHUNKED);
+    assert_true(http_call_full(a->call)); /* there is no connection */
+    upstream_line(u, 0);
+    assert_int_equal(a->rooms, 1);
+    assert_false(http_call_full(a->call));
+    while (!http_call_full(a->call))
+        assert_int_equal(asked_write(a, "some of it"), 0);
+    assert_int_equal(asked_write(a, "more"), -EAGAIN);
+    io_stream_resume(u->lines[0].stream);
+    upstream_run(u, 10 * SIM_SECOND);
+    assert_int_equal(a->rooms, 2);
+    assert_false(http_call_full(a->call));
+    asked_cancel(a);
+    upstream_close(u);
+}
+
 static void test_a_body_waits_for_its_connection(void **state) {
     (void)state;
     struct upstream *u = upstream_open(1, NULL);
@@ -658,6 +678,12 @@ static void detach_and_abort(struct asked *a, char event) {
         io_stream_abort(heir.stream);
 }
 
+static void detach_and_shut(struct asked *a, char event) {
+    detach(a, event);
+    if (event == 'h')
+        io_stream_shut(heir.stream); /* it has nothing to say, and still hears */
+}
+
 static void detach_and_free_pool(struct asked *a, char event) {
     detach(a, event);
     if (event == 'h')
@@ -674,13 +700,13 @@ static void detach_and_retire_pool(struct asked *a, char event) {
 
 static void test_a_detached_stream_may_end_at_once(void **state) {
     (void)state;
-    static void (*const acts[])(struct asked *, char) = {detach_and_abort, detach_and_free_pool,
-                                                         detach_and_retire_pool};
-    for (uint64_t seed = 0; seed < 3 * SEEDS; seed++) {
+    static void (*const acts[])(struct asked *, char) = {
+        detach_and_abort, detach_and_shut, detach_and_free_pool, detach_and_retire_pool};
+    for (uint64_t seed = 0; seed < 4 * SEEDS; seed++) {
         struct upstream *u = upstream_open(seed, NULL);
         heir = (struct heir){.got = buf_make(1000)};
         struct asked *a = ask(u, (struct http_call_options){.upgrade = slice_lit("x")});
-        a->act = acts[seed % 3];
+        a->act = acts[seed % 4];
         line_says(u, upstream_line(u, 0), "HTTP/1.1 101 \r\n\r\nbehind");
         upstream_run(u, SIM_SECOND);
         if (a->act == detach_and_abort) {
@@ -725,6 +751,7 @@ int main(void) {
         cmocka_unit_test(test_many_interims_are_too_many),
         cmocka_unit_test(test_a_body_of_known_length_is_sent),
         cmocka_unit_test(test_a_body_waits_for_its_connection),
+        cmocka_unit_test(test_whoever_asks_for_room_is_told_of_it),
         cmocka_unit_test(test_a_chunked_body_is_sent_with_trailers),
         cmocka_unit_test(test_an_empty_body_ends_before_its_connection_is_there),
         cmocka_unit_test(test_trailers_that_cannot_be_sent_fail_the_call),
