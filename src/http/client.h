@@ -97,6 +97,7 @@ struct http_call_options {
     bool has_body;
     uint64_t body_length; /* with has_body: at most 2^63 - 1 bytes, or HTTP_CALL_CHUNKED */
     slice upgrade;        /* not empty: Connection: upgrade, and Upgrade with this value */
+    bool trailers;        /* those of the answer are wanted: TE: trailers, which Connection names */
     bool idempotent;      /* may be sent twice although its method is not safe */
     uint64_t answer_ns;   /* 0: the pool's */
 };

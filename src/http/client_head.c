@@ -3,7 +3,7 @@
  * from.
  *
  *     METHOD SP target SP HTTP/1.1      Host      the caller's fields
- *     Content-Length, or Transfer-Encoding: chunked      Connection: upgrade and Upgrade
+ *     Content-Length, or Transfer-Encoding: chunked      Connection, TE, Upgrade
  *
  * How a message is framed and what becomes of the connection is for this file alone to say: fields
  * that would speak of it are refused, in trailers as well, so that no caller can make one request
@@ -93,6 +93,18 @@ static char *put_framing(char *out, const struct http_call_options *options) {
     return put_crlf(put_u64(out, options->has_body ? options->body_length : 0));
 }
 
+static char *put_connection(char *out, const struct http_call_options *options) {
+    bool upgrade = options->upgrade.len > 0;
+    out = put_bytes(out, slice_lit("Connection: "));
+    out = put_bytes(out, !upgrade            ? slice_lit("TE")
+                         : options->trailers ? slice_lit("upgrade, TE")
+                                             : slice_lit("upgrade"));
+    out = put_crlf(out);
+    if (options->trailers)
+        out = put_bytes(out, slice_lit("TE: trailers\r\n"));
+    return upgrade ? http1_put_field(out, slice_lit("Upgrade"), options->upgrade) : out;
+}
+
 size_t http_head_put(char *out, const struct http_call_options *options) {
     char *at = http1_put_request(out, options->method, options->target);
     if (at)
@@ -101,10 +113,8 @@ size_t http_head_put(char *out, const struct http_call_options *options) {
         at = put_fields(at, options->fields, options->field_count);
     if (at)
         at = put_framing(at, options);
-    if (at && options->upgrade.len > 0) {
-        at = put_bytes(at, slice_lit("Connection: upgrade\r\n"));
-        at = http1_put_field(at, slice_lit("Upgrade"), options->upgrade);
-    }
+    if (at && (options->upgrade.len > 0 || options->trailers))
+        at = put_connection(at, options);
     return at ? (size_t)(put_crlf(at) - out) : 0;
 }
 

@@ -283,6 +283,7 @@ static int begin_call(struct proxy *p, unsigned index) {
         return failed == -EBUSY ? -EINVAL : failed;
     options.fields = fields.fields;
     options.field_count = fields.count;
+    options.trailers = fields.trailers;
     options.idempotent = !p->has_body && is_idempotent(options.method);
     if (t->keep_host && http_request_host(x->request).len)
         options.host = http_request_host(x->request);
@@ -503,12 +504,21 @@ static void report(struct proxy *p, enum http_failed failed, int code) {
     }
 }
 
+/* What has failed is ours, and says nothing of the service: memory, descriptors, ports. */
+static bool is_our_own(int code) {
+    return code == -ENOMEM || code == -EMFILE || code == -ENFILE || code == -ENOBUFS ||
+           code == -EADDRNOTAVAIL;
+}
+
 static void on_fail(void *self, enum http_failed failed, bool answered, int code, const char *why) {
     struct proxy *p = self;
-    upstream_failed(p->upstream, upstream_failure_of(failed), why);
+    if (!is_our_own(code))
+        upstream_failed(p->upstream, upstream_failure_of(failed), why);
     end_call(p);
     if (answered)
         break_off(p, failed == HTTP_FAILED_TIME ? "answer stopped" : "answer cut short");
+    else if (is_our_own(code))
+        refuse(p, 503, "no resources", "there are no resources to pass this request on");
     else if (may_be_tried_again(p, failed) && take_attempt(p))
         attempt(p);
     else

@@ -186,12 +186,13 @@ static int put(struct onward *o, slice name, slice value) {
     return append(o, name, value);
 }
 
-static int put_te(struct onward *o, slice list) {
+/* The field belongs to the hop, and is made anew for the next one. */
+static void take_te(struct onward *o, slice list) {
     slice token;
+    if (o->changed && !gateway_field_stays(o->asked->changes, slice_lit("TE")))
+        return;
     while (http1_next_element(&list, &token))
-        if (slice_equal_nocase(token, slice_lit("trailers")))
-            return put(o, slice_lit("TE"), slice_lit("trailers"));
-    return 0;
+        o->out->trailers |= slice_equal_nocase(token, slice_lit("trailers"));
 }
 
 static int put_believed(struct onward *o, const struct http1_field *field, bool *ret_seen) {
@@ -210,7 +211,8 @@ static int take_field(struct onward *o, const struct named *named,
     case KIND_PLAIN:
         return put(o, field->name, field->value);
     case KIND_TE:
-        return put_te(o, field->value);
+        take_te(o, field->value);
+        return 0;
     case KIND_TRACESTATE:
         return o->asked->continued ? put(o, field->name, field->value) : 0;
     case KIND_FORWARDED:
@@ -337,6 +339,7 @@ int proxy_fields_onward(const struct proxy_asked *asked, struct arena *arena,
     struct named named;
     ret_fields->count = 0;
     ret_fields->host = (slice){0};
+    ret_fields->trailers = false;
     int failed = find_named(asked->fields, asked->field_count, &named);
     for (size_t i = 0; i < asked->field_count && !failed; i++)
         failed = take_field(&o, &named, &asked->fields[i]);

@@ -52,6 +52,7 @@ struct proxy_asked {
 struct proxy_fields {
     size_t count;
     slice host;           /* where the route or a step sets Host; else empty */
+    bool trailers;        /* the client takes those of the answer (TE) */
     char traceparent[56]; /* its value, that a field points to */
     struct http1_field fields[PROXY_FIELDS_MAX];
 };

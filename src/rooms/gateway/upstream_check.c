@@ -36,10 +36,15 @@ static void on_head(void *self, const struct http1_head *head) {
 }
 
 static void on_fail(void *self, enum http_failed failed, bool answered, int code, const char *why) {
+    struct upstream *u = self;
     (void)failed;
     (void)answered;
-    (void)code;
-    judge(self, false, why);
+    if (code != -ENOMEM && code != -EMFILE && code != -ENFILE) {
+        judge(u, false, why);
+        return;
+    }
+    u->check_call = NULL; /* that is not the service's fault */
+    wait_for_next(u, u->options.health_every_ns);
 }
 
 static void on_body(void *self, slice bytes) {

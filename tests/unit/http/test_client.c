@@ -37,6 +37,11 @@ static void test_a_request_is_written_as_asked(void **state) {
         {{.upgrade = slice_lit("websocket"), .fields = fields, .field_count = 1},
          "GET /x HTTP/1.1\r\nHost: far\r\nAccept: */*\r\nConnection: upgrade\r\n"
          "Upgrade: websocket\r\n\r\n"},
+        {{.trailers = true},
+         "GET /x HTTP/1.1\r\nHost: far\r\nConnection: TE\r\nTE: trailers\r\n\r\n"},
+        {{.trailers = true, .upgrade = slice_lit("x")},
+         "GET /x HTTP/1.1\r\nHost: far\r\nConnection: upgrade, TE\r\nTE: trailers\r\n"
+         "Upgrade: x\r\n\r\n"},
     };
     for (size_t i = 0; i < array_count(cases); i++) {
         struct upstream *u = upstream_open(i, NULL);
