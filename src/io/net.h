@@ -105,7 +105,7 @@ static inline uint64_t io_stream_accepted(const struct io_stream *stream) {
 /* Our last word: the peer sees our end behind what was written, and may talk on. */
 void io_stream_shut(struct io_stream *stream);
 void io_stream_close(struct io_stream *stream);         /* flush, then close */
-void io_stream_abort(struct io_stream *stream);         /* drop output, close at once */
+void io_stream_abort(struct io_stream *stream);         /* at once; output left: a reset */
 bool io_stream_is_open(const struct io_stream *stream); /* not closed, not lost; perhaps shut */
 
 /* --- listening and connecting ----------------------------------------------------------------- */

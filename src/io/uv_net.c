@@ -63,6 +63,13 @@ static void die(struct io_task *task) {
         stream->events.on_close(stream->owner, stream->reason);
 }
 
+/* What is dropped here will never come: the peer shall not take what it got for all, and the kernel
+   shall not keep megabytes for one who does not read. */
+static void reset_at_close(struct io_stream *stream) {
+    const struct linger at_once = {.l_onoff = 1};
+    (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void io_stream_fail(struct io_stream *stream, int reason) {
     if (stream->state == STREAM_DEAD)
         return;
@@ -70,6 +77,8 @@ void io_stream_fail(struct io_stream *stream, int reason) {
         stream->reason = reason;
     stream->state = STREAM_DEAD;
     stream->head.closing = true;
+    if (io_stream_pending(stream) > 0)
+        reset_at_close(stream);
     drop_output(stream);
     stream->waiting = false;
     watch(stream, false);

@@ -45,6 +45,14 @@ async function drip(strangers) {
   }
 }
 
+// Connections of PORT that the server has closed and the kernel has not, as it has more to send.
+function lingering(port) {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const lines = fs.readFileSync('/proc/net/tcp', 'utf8').split('\n');
+  return lines.filter((line) => new RegExp(`^ *\\d+: \\w+:${hex} \\w+:\\w+ 04 `).test(line))
+    .length;
+}
+
 // When the last of STRANGERS closed, after performance.now() BEGUN.
 async function allClosed(strangers, begun, what) {
   const closed = () => strangers.every((stranger) => stranger.closed);
@@ -88,6 +96,7 @@ onNonet(`gateway: ${TOTAL} slow connections`, { config: CONFIG, listen: { http: 
       const told = slow.filter((s) => s.heard.startsWith('HTTP/1.1 408 ')).length;
       assert.ok(told >= slow.length * 0.99, `${told} of ${slow.length} were told 408`);
     }
+    assert.equal(lingering(port), 0, 'the kernel keeps what was cut off');
     // Who does not read does not see the end either; what comes now is what the kernel had.
     let whole = 0;
     deaf.forEach((stranger) => {
