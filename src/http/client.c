@@ -182,6 +182,7 @@ static void describe(struct http_call *call, const struct http_call_options *opt
     call->upgrades = options->upgrade.len > 0;
     call->repeatable = options->idempotent || is_safe(options->method);
     call->answer_ns = options->answer_ns ? options->answer_ns : call->pool->options.answer_ns;
+    call->take_ns = options->take_ns ? options->take_ns : call->pool->options.silence_ns;
 }
 
 /* --- places -------------------------------------------------------------------------------------

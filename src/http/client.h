@@ -25,7 +25,7 @@
  *
  * BOUNDS, each with its answer: connections and waiting calls of a pool (-EBUSY), connecting
  * (connect_ns), waiting for the head (answer_ns), silence within a body (silence_ns), bytes of a
- * body not taken by the server (http_call_write: -EAGAIN; none taken for silence_ns: failed).
+ * body not taken by the server (http_call_write: -EAGAIN; none taken for take_ns: failed).
  */
 #ifndef NONET_HTTP_CLIENT_H
 #define NONET_HTTP_CLIENT_H
@@ -69,7 +69,7 @@ enum http_failed {
     HTTP_FAILED_BUSY,    /* no place in time; nothing was sent */
     HTTP_FAILED_CLOSED,  /* the connection ended before the answer did, or had to */
     HTTP_FAILED_ANSWER,  /* not HTTP, or ambiguous */
-    HTTP_FAILED_TIME,    /* answer_ns or silence_ns */
+    HTTP_FAILED_TIME,    /* answer_ns, silence_ns or take_ns */
 };
 
 struct http_call_events {
@@ -100,6 +100,7 @@ struct http_call_options {
     bool trailers;        /* those of the answer are wanted: TE: trailers, which Connection names */
     bool idempotent;      /* may be sent twice although its method is not safe */
     uint64_t answer_ns;   /* 0: the pool's */
+    uint64_t take_ns;     /* without a byte of the request being taken; 0: the pool's silence_ns */
 };
 /* 0; -EBUSY (bounds, or retired), -EINVAL (a field that cannot be sent), -ENOMEM: no event comes.
    The options' texts are not needed after the call. */

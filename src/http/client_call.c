@@ -62,14 +62,8 @@ int http_call_write(struct http_call *call, slice bytes) {
         return -E2BIG;
     if (bytes.len == 0)
         return 0;
-    if (!link) {
-        call->wants_room = true;
+    if (http_call_full(call))
         return -EAGAIN;
-    }
-    if (io_stream_pending(link->stream) >= HTTP_CALL_HIGH_BYTES) {
-        http_link_want_room(link);
-        return -EAGAIN;
-    }
     if (io_stream_pending(link->stream) == 0)
         link->since_ns = io_loop_now_ns(link->loop);
     int failed = call->chunked ? put_chunks(link, bytes) : io_stream_write(link->stream, bytes);

@@ -4,7 +4,7 @@
  * The clock measures one thing at a time, from since_ns on:
  *
  *     idle                                           idle_ns
- *     bytes of the request that the server does      silence_ns, begun anew as it takes any
+ *     bytes of the request that the server does      take_ns, begun anew as it takes any
  *       not take
  *     the request is whole and gone, no head yet     answer_ns
  *     a body is coming, and not paused               silence_ns, begun anew by any byte
@@ -18,7 +18,7 @@
 
 #include <errno.h>
 
-#define LOOKS 4u /* at bytes that are not taken, within silence_ns */
+#define LOOKS 4u /* at bytes that are not taken, within take_ns */
 #define ROOM_DELAY_NS UINT64_C(1000000)
 
 struct wait {
@@ -32,7 +32,7 @@ static struct wait what_for(const struct http_link *l) {
     if (!call)
         return (struct wait){options->idle_ns, NULL};
     if (io_stream_pending(l->stream) > 0)
-        return (struct wait){options->silence_ns, "the server does not take the request"};
+        return (struct wait){call->take_ns, "the server does not take the request"};
     if (!call->whole || (call->answered && (call->paused || call->switched)))
         return (struct wait){HTTP_LINK_NEVER, NULL};
     if (!call->answered)
@@ -42,7 +42,7 @@ static struct wait what_for(const struct http_link *l) {
 
 /* So often, while bytes wait to be taken: who takes them tells nobody. */
 static uint64_t step_ns(const struct http_link *l) {
-    return l->pool->options.silence_ns / LOOKS + 1;
+    return l->call->take_ns / LOOKS + 1;
 }
 
 static void on_clock(struct io_timer *timer) {
@@ -60,7 +60,7 @@ static void on_clock(struct io_timer *timer) {
     uint64_t waited = now - l->since_ns;
     if (waited < wait.span_ns) {
         uint64_t left = wait.span_ns - waited;
-        bool taking = io_stream_pending(l->stream) > 0;
+        bool taking = l->call && io_stream_pending(l->stream) > 0;
         http_link_look(l, taking && step_ns(l) < left ? step_ns(l) : left);
     } else if (l->call) {
         http_link_fail(l, HTTP_FAILED_TIME, -ETIMEDOUT, wait.what);

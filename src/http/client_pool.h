@@ -45,7 +45,7 @@ struct http_call {
     void *self;
     struct buf text;    /* the request so far */
     uint64_t body_left; /* of a body with a length */
-    uint64_t answer_ns;
+    uint64_t answer_ns, take_ns;
     struct io_timer patience; /* for a place */
     unsigned interims;
     int broken; /* the request cannot be ended: told when there is a link */

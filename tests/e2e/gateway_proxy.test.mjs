@@ -656,7 +656,12 @@ onNonet(
     config: `
 gateway:
   limits: {write_timeout: 30s, body_timeout: 30s}
-  routes: [{match: {path: "/*"}, to: {http: "${streamer.url}"}, max_body: 1GB}]
+  routes:
+    - {match: {path: "/*"}, to: {http: "${streamer.url}"}, max_body: 1GB}
+    - match: {path: "/impatient/*"}
+      rewrite: "/{*}"
+      max_body: 1GB
+      to: {http: "${streamer.url}", timeout: 500ms}
 `,
     listen,
   },
@@ -702,6 +707,16 @@ gateway:
       for (let last = -1; last !== counter.sent; await sleep(300)) last = counter.sent;
       assert.ok(counter.sent < 64 * MIB, `${counter.sent} bytes were taken`);
       if (!SANITIZED) assert.ok(residentMib(server) - before < 8);
+      client.socket.destroy();
+    });
+
+    it('a service that takes nothing of a body for too long: 504', async (t, server) => {
+      const client = await Client.open(t, server);
+      client.send('POST /impatient/never_reads HTTP/1.1\r\nHost: x\r\n');
+      client.send('Content-Length: 900000000\r\n\r\n');
+      pour(client.socket, { sent: 0 });
+      await until(() => client.heard || client.closed, 'the answer');
+      assert.match(client.heard, /^HTTP\/1\.1 504 /);
       client.socket.destroy();
     });
 

@@ -275,6 +275,7 @@ static int begin_call(struct proxy *p, unsigned index) {
         .body_length = p->body_length,
         .upgrade = p->upgrade,
         .answer_ns = t->timeout_ns,
+        .take_ns = t->timeout_ns,
     };
     int failed = make_fields(p, &fields);
     if (!failed)

@@ -23,7 +23,7 @@
 
 #define UPSTREAMS_MAX 65536u /* of one loop */
 #define UPSTREAM_CLASSES 5u  /* of statuses: 1xx (101) to 5xx */
-/* Between two bytes of a body, either way: a stream of events may have little to say. */
+/* Between two bytes of an answer: a stream of events may have little to say. */
 #define UPSTREAM_SILENCE_NS (UINT64_C(600) * 1000000000)
 
 /* What an upstream is made from; part of a table, which it does not need afterwards. */

@@ -332,6 +332,24 @@ static void test_a_server_that_takes_nothing_is_given_up(void **state) {
     }
 }
 
+static void test_a_call_may_have_less_patience(void **state) {
+    (void)state;
+    struct http_pool_options options = {.silence_ns = 800 * SIM_SECOND};
+    struct upstream *u = upstream_open(1, &options);
+    u->lines_paused = true;
+    struct asked *a = ask(u, (struct http_call_options){.method = slice_lit("POST"),
+                                                        .has_body = true,
+                                                        .body_length = HTTP_CALL_CHUNKED,
+                                                        .take_ns = 8 * SIM_SECOND});
+    a->act = pour_on;
+    assert_int_equal(asked_write(a, "p"), -EAGAIN);
+    upstream_line(u, 0);
+    upstream_run(u, 2 * SIM_SECOND); /* all buffers are full by now */
+    uint64_t full_ns = sim_now_ns(u->sim);
+    assert_fails_in_time(u, a, "failed time", full_ns, 4 * SIM_SECOND, 11 * SIM_SECOND);
+    upstream_close(u);
+}
+
 static void test_a_server_that_takes_little_is_not(void **state) {
     (void)state;
     struct http_pool_options options = {.silence_ns = 8 * SIM_SECOND, .answer_ns = SIM_SECOND};
@@ -416,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_silence_within_a_body_has_its_time),
         cmocka_unit_test(test_silence_counts_from_resuming),
         cmocka_unit_test(test_a_server_that_takes_nothing_is_given_up),
+        cmocka_unit_test(test_a_call_may_have_less_patience),
         cmocka_unit_test(test_a_server_that_takes_little_is_not),
         cmocka_unit_test(test_times_may_be_endless),
         cmocka_unit_test(test_a_call_on_an_idle_connection_allocates_nothing),
