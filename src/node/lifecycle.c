@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #define OPEN_POLL_NS 1000000ull
+#define STREAM_POLLS_MAX 10000u
 #define CLOSE_TIMEOUT_NS (60 * 1000000000ull)
 
 static void stop_loops(struct node *node) {
@@ -174,11 +175,20 @@ static void on_declared(struct node *node, const struct error *error) {
         node_fail(node, &failure);
 }
 
+/* All shards are open, but what the stream shard has announced while it opened reaches this loop a
+   turn later: before that nobody would answer for streams. Bounded, and then told by who asks. */
+static bool waits_for_streams(struct node *node) {
+    return !atomic_load(&node->open_failed) && node->stream_polls < STREAM_POLLS_MAX &&
+           !bus_has_interest(node->shards[0].room.bus, slice_lit("$JS.API.INFO"));
+}
+
 static void on_poll(struct io_timer *timer) {
     struct node *node = container_of(timer, struct node, timer);
     struct io_loop *loop = node->shards[0].room.loop;
     struct error error = {0};
-    if (atomic_load(&node->opened) < node->room.shards) {
+    bool open = atomic_load(&node->opened) == node->room.shards;
+    if (!open || waits_for_streams(node)) {
+        node->stream_polls += open;
         io_timer_start(loop, &node->timer, OPEN_POLL_NS, on_poll);
         return;
     }

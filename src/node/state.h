@@ -74,6 +74,7 @@ struct node {
     bool closing;          /* the shards have been asked to close */
     bool closed;           /* they have: what is left are services that still run */
     struct io_timer timer; /* loop 0: waits for the shards, then for declarations */
+    unsigned stream_polls; /* lifecycle.c: how often the streams were waited for */
     struct declare *declare;
     struct services *services;
     struct admin *admin;
