@@ -56,7 +56,7 @@ http {
     return (port, data) => {
       fs.writeFileSync(`${data}/haproxy.cfg`, `global
   nbthread 1
-  maxconn 20000
+  maxconn 5000
 defaults
   mode http
   timeout client 60s
