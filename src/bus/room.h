@@ -69,8 +69,7 @@ struct room_node {
     struct room_limits limits;
     /* Where each listener really listens, for ports.json: set by rooms in `started`. */
     void (*listening)(struct room_node *node, const char *listener, const char *address);
-    /* On loop 0: what each room says of itself, a member of W's object for each (`nonet status`).
-     */
+    /* On loop 0: what the node and each room say of themselves, an object (`nonet status`). */
     void (*write_status)(const struct room_node *node, struct json_writer *w);
     void *self; /* node/'s own */
 };

@@ -8,7 +8,6 @@
  */
 #include "base/hex.h"
 #include "base/mem.h"
-#include "io/process.h"
 #include "node/parts.h"
 #include "wire/json_write.h"
 
@@ -25,42 +24,11 @@ struct admin {
     char token[TOKEN_BYTES * 2 + 1];
 };
 
-static void write_status(struct node *node, struct json_writer *w) {
-    struct io_usage usage = io_usage_now();
-    int64_t now_ns = io_host_wall_ns(node->room.host);
-    json_write_object(w);
-    json_write_key(w, "name");
-    json_write_text(w, node->name);
-    json_write_key(w, "version");
-    json_write_text(w, NONET_VERSION);
-    json_write_key(w, "server_id");
-    json_write_text(w, node->server_id);
-    json_write_key(w, "phase");
-    json_write_text(w, node->phase == NODE_RUNNING ? "running" : "stopping");
-    json_write_key(w, "uptime_seconds");
-    json_write_i64(w, (now_ns - node->room.started_ns) / 1000000000);
-    json_write_key(w, "shards");
-    json_write_u64(w, node->room.serving);
-    json_write_key(w, "resident_bytes");
-    json_write_u64(w, usage.resident_bytes);
-    json_write_key(w, "cpu_seconds");
-    json_write_double(w, (double)(usage.cpu_user_ns + usage.cpu_system_ns) * 1e-9);
-    json_write_key(w, "listeners");
-    json_write_object(w);
-    for (unsigned i = 0; i < node->port_count; i++) {
-        json_write_key(w, node->ports[i].name);
-        json_write_text(w, node->ports[i].address);
-    }
-    json_write_end(w);
-    node_write_figures(node, w);
-    node_write_rooms(&node->room, w);
-    json_write_end(w);
-}
-
 static void on_status(void *owner, struct http_request *request) {
     _cleanup_buf_ struct buf text = buf_make(1u << 20);
     struct json_writer w = json_writer_make(&text, true);
-    write_status(owner, &w);
+    struct node *node = owner;
+    node_write_status(&node->room, &w);
     if (json_write_finish(&w))
         http_reply_problem(request, 503, "no memory for the status");
     else

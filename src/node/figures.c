@@ -35,9 +35,8 @@ int figures_open(struct node *node, struct error *ret_error) {
         if (failed)
             return error_set(ret_error, failed, "no memory for the node's metrics");
     }
-    if (log_figures_open(node))
-        return error_set(ret_error, -ENOMEM, "no memory for the log's metrics");
-    return 0;
+    int failed = log_figures_open(node);
+    return failed ? error_set(ret_error, failed, "no memory for the log's metrics") : 0;
 }
 
 static void add(struct node_shard *shard, enum node_figure figure, uint64_t now, uint64_t before) {
@@ -64,26 +63,4 @@ void figures_start(struct node_shard *shard) {
 void figures_stop(struct node_shard *shard) {
     io_timer_stop(shard->room.loop, &shard->figures_timer);
     log_figures_stop(shard);
-}
-
-void node_write_figures(struct node *node, struct json_writer *w) {
-    static const char *const keys[NODE_FIGURES] = {
-        [NODE_PUBLISHED] = "published",         [NODE_DELIVERED] = "delivered",
-        [NODE_TO_SHARDS] = "shard_messages",    [NODE_CACHE_MISSES] = "cache_misses",
-        [NODE_SUBSCRIPTIONS] = "subscriptions",
-    };
-    for (unsigned i = 0; i < NODE_FIGURES; i++) {
-        json_write_key(w, keys[i]);
-        json_write_i64(w, metrics_value(node->room.metrics, node->figures[i]));
-    }
-}
-
-void node_write_rooms(const struct room_node *room_node, struct json_writer *w) {
-    const struct node *node = room_node->self;
-    for (unsigned i = 0; i < node_room_count; i++) {
-        if (!node_rooms[i]->status || !node->room_open[i])
-            continue;
-        json_write_key(w, node_rooms[i]->name);
-        node_rooms[i]->status(node->room_self[i], w);
-    }
 }

@@ -50,10 +50,10 @@ void figures_stop(struct node_shard *shard);
 must_use int log_figures_open(struct node *node); /* 0, -ENOBUFS or -ENOMEM */
 void log_figures_start(struct node_shard *shard);
 void log_figures_stop(struct node_shard *shard);
+
+/* status.c: the whole of GET /v1/status. On loop 0. */
 struct json_writer;
-void node_write_figures(struct node *node, struct json_writer *w);
-/* Members of `nonet status` that rooms have to say. On loop 0. */
-void node_write_rooms(const struct room_node *room_node, struct json_writer *w);
+void node_write_status(const struct room_node *room, struct json_writer *w);
 
 /* declare.c: the streams of the config, created or updated through the API. DONE once. */
 must_use int declare_streams(struct node *node, const struct config *config,

@@ -218,7 +218,7 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
     room->shards = room->stream_shard + 1;
     room->listens = node->listens;
     room->listening = node_note_port;
-    room->write_status = node_write_rooms;
+    room->write_status = node_write_status;
     room->self = node;
     set_limits(node);
     set_listen(node, "nats", &config->listen.nats);

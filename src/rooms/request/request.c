@@ -6,15 +6,11 @@
  */
 #include "rooms/request/request.h"
 
-#include "base/clocktext.h"
 #include "base/mem.h"
-#include "io/process.h"
 #include "rooms/request/service.h"
 #include "wire/json_write.h"
 
 #include <errno.h>
-
-#define NS_PER_SECOND 1000000000
 
 struct request {
     struct room_node *node;
@@ -29,36 +25,13 @@ struct request_shard {
 /* --- nonet.status --------------------------------------------------------------------------------
  */
 
-static void text(struct json_writer *w, const char *key, const char *value) {
-    json_write_key(w, key);
-    json_write_text(w, value);
-}
-
-/* What GET /v1/status on the admin listener says of the node itself, by the same names. */
+/* The same as GET /v1/status on the admin listener. */
 static int answer_status(void *owner, const struct bus_message *request, struct buf *answer,
                          struct error *ret_error) {
     (void)request;
     const struct room_node *node = owner;
-    struct io_usage usage = io_usage_now();
-    char started[CLOCKTEXT_SIZE];
-    clocktext_format(node->started_ns, started);
     struct json_writer w = json_writer_make(answer, false);
-    json_write_object(&w);
-    text(&w, "name", node->name);
-    text(&w, "version", NONET_VERSION);
-    text(&w, "server_id", node->server_id);
-    text(&w, "started", started);
-    json_write_key(&w, "uptime_seconds");
-    json_write_i64(&w, (io_host_wall_ns(node->host) - node->started_ns) / NS_PER_SECOND);
-    json_write_key(&w, "shards");
-    json_write_u64(&w, node->serving);
-    json_write_key(&w, "resident_bytes");
-    json_write_u64(&w, usage.resident_bytes);
-    json_write_key(&w, "cpu_seconds");
-    json_write_double(&w, (double)(usage.cpu_user_ns + usage.cpu_system_ns) / NS_PER_SECOND);
-    if (node->write_status)
-        node->write_status(node, &w);
-    json_write_end(&w);
+    node->write_status(node, &w);
     if (json_write_finish(&w)) {
         error_set(ret_error, -ENOMEM, "no memory for the status");
         return 503;
