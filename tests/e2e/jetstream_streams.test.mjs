@@ -242,6 +242,22 @@ onBoth('streams', {}, (it) => {
     );
   });
 
+  it('a direct get that says nothing, or too much, is told so', async (t, server) => {
+    const { nc, jsm, js } = await open(t, server);
+    await jsm.streams.add({ name: 'ASKED', subjects: ['asked'], allow_direct: true });
+    await js.publish('asked', 'x');
+    const status = async (body, suffix = '') => {
+      const answer = await nc.request(`$JS.API.DIRECT.GET.ASKED${suffix}`, body);
+      return `${answer.headers.code} ${answer.headers.description}`;
+    };
+    assert.equal(await status(''), '408 Empty Request');
+    assert.equal(await status('{}'), '408 Empty Request');
+    assert.equal(await status('{"seq":'), '408 Malformed Request');
+    assert.equal(await status('{"seq":1,"last_by_subj":"asked"}'), '408 Bad Request');
+    assert.equal(await status('{"seq":1}', '.asked'), '408 Bad Request');
+    assert.equal(await status('{"seq":7}'), '404 Message Not Found');
+  });
+
   it('purge: all, of a subject, up to a sequence, all but the newest', async (t, server) => {
     const { jsm, js } = await open(t, server);
     await jsm.streams.add({ name: 'PURGE', subjects: ['purge.*'] });

@@ -230,7 +230,7 @@ static const struct api apis[] = {
     {"STREAM.PURGE.", 1, 1, "stream_purge", true, api_stream_purge},
     {"STREAM.MSG.GET.", 1, 1, "stream_msg_get", true, api_message_get},
     {"STREAM.MSG.DELETE.", 1, 1, "stream_msg_delete", true, api_message_delete},
-    {"DIRECT.GET.", 1, 99, "stream_msg_get", true, api_direct_get},
+    {"DIRECT.GET.", 1, 99, "stream_msg_get", false, api_direct_get},
     {"CONSUMER.CREATE.", 1, 99, "consumer_create", true, api_consumer_create},
     {"CONSUMER.DURABLE.CREATE.", 2, 2, "consumer_create", true, api_consumer_create},
     {"CONSUMER.INFO.", 2, 2, "consumer_info", false, api_consumer_info},

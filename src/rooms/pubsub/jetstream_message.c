@@ -1,15 +1,8 @@
 /*
- * jetstream_message.c - the API of single messages: get, delete, direct get.
- *
- * A get answers in JSON with base64; a direct get answers with the message itself and tells where
- * it stands in headers (ADR-31), or with a bare status. Both may have to wait for a block.
+ * jetstream_message.c - the API of single messages: get (in JSON with base64), delete.
  */
 #include "base/base64.h"
-#include "base/clocktext.h"
-#include "base/mem.h"
-#include "base/number.h"
 #include "rooms/pubsub/jetstream.h"
-#include "wire/nats_headers.h"
 
 #include <errno.h>
 
@@ -118,100 +111,4 @@ void api_message_delete(const struct api_request *request) {
     struct api_call *call = api_call_new(request);
     if (call)
         stream_delete_message(stream, sequence, on_deleted, call);
-}
-
-/* --- DIRECT.GET: the message itself, with where it stands in headers (ADR-31) ------------- */
-
-static void send_status(struct jetstream *js, slice reply, unsigned code, const char *words) {
-    _cleanup_buf_ struct buf headers = buf_make(256);
-    if (nats_headers_begin(&headers, code, slice_str(words)) || nats_headers_end(&headers))
-        return;
-    api_publish(js, &(struct bus_message){.subject = reply, .headers = buf_slice(&headers)});
-}
-
-static int add_number(struct buf *headers, const char *key, uint64_t number) {
-    char digits[20];
-    return nats_headers_add(headers, slice_str(key),
-                            slice_make(digits, number_format_u64(number, digits)));
-}
-
-/* The stored headers without their first and last line, then where the message stands. */
-static int write_direct_headers(struct buf *out, slice stream_name,
-                                const struct log_record *record) {
-    char time[CLOCKTEXT_SIZE];
-    size_t time_len = clocktext_format(record->time_ns, time);
-    int failed = nats_headers_begin(out, 0, (slice){0});
-    struct nats_status status;
-    struct nats_field field;
-    if (!failed && record->headers.len && nats_headers_parse(record->headers, &status) == 0)
-        while (!failed && nats_headers_next(&status.fields, &field))
-            failed = nats_headers_add(out, field.key, field.value);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Stream"), stream_name);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Subject"), record->subject);
-    if (!failed)
-        failed = add_number(out, "Nats-Sequence", record->sequence);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Time-Stamp"), slice_make(time, time_len));
-    return failed ? failed : nats_headers_end(out);
-}
-
-struct direct {
-    struct api_call *call;
-    size_t name_len;
-    char name[STREAMS_NAME_MAX];
-};
-
-static void on_direct(void *self, const struct log_record *record,
-                      const struct streams_error *error) {
-    struct direct *direct = self;
-    struct jetstream *js = direct->call->js;
-    slice reply = api_call_reply(direct->call);
-    _cleanup_buf_ struct buf headers = buf_make(LOG_MESSAGE_MAX);
-    if (error && error->code == 404)
-        send_status(js, reply, 404, "Message Not Found");
-    else if (error ||
-             write_direct_headers(&headers, slice_make(direct->name, direct->name_len), record))
-        send_status(js, reply, 500, error ? error->description : "Insufficient Resources");
-    else {
-        struct bus_message message = {
-            .subject = reply, .headers = buf_slice(&headers), .payload = record->payload};
-        api_publish(js, &message);
-    }
-    api_call_free(direct->call);
-    mem_free(direct);
-}
-
-/* The subject behind "DIRECT.GET.<stream>." asks for its last message. */
-static bool read_direct(const struct api_request *request, struct wanted *wanted) {
-    struct streams_error e;
-    if (request->token_count == 1)
-        return read_wanted(request->json, wanted, &e);
-    *wanted = (struct wanted){.subject = slice_skip(request->rest, request->tokens[0].len + 1)};
-    return request->payload.len == 0;
-}
-
-void api_direct_get(const struct api_request *request) {
-    struct jetstream *js = request->js;
-    struct stream *stream = stream_find(js->streams, request->tokens[0]);
-    struct wanted wanted;
-    if (!stream || !stream_config(stream)->allow_direct) {
-        send_status(js, request->reply, 503, "");
-        return;
-    }
-    if (!read_direct(request, &wanted)) {
-        send_status(js, request->reply, 408, "Bad Request");
-        return;
-    }
-    struct direct *direct = mem_zalloc(1, sizeof *direct);
-    struct api_call *call = direct ? api_call_new(request) : NULL;
-    if (!call) {
-        mem_free(direct);
-        return;
-    }
-    direct->call = call;
-    direct->name_len = request->tokens[0].len;
-    memcpy(direct->name, request->tokens[0].ptr, direct->name_len);
-    stream_get(stream, wanted.sequence, wanted.subject, on_direct, direct);
 }
