@@ -21,6 +21,7 @@
 #define LINE_MAX_BYTES 160u
 #define LATENCIES_MAX ((size_t)1 << 22)
 #define SERVICE_SUBJECT "bench.service"
+#define HOT_SUBJECT "bench.hot"
 
 struct asker {
     struct load_client client;
@@ -62,9 +63,10 @@ static void free_asker(struct asker *a) {
 static void ask(struct asker *a, uint64_t flight) {
     const struct load_options *o = a->options;
     char *at = a->out + a->out_len;
-    int len = a->subject
+    const char *subject = o->hot_every && a->sent % o->hot_every == 0 ? HOT_SUBJECT : a->subject;
+    int len = subject
                   ? snprintf(at, LINE_MAX_BYTES, "PUB %s _INBOX.load.%" PRIu64 " %" PRIu64 "\r\n",
-                             a->subject, flight, o->size)
+                             subject, flight, o->size)
                   : snprintf(at, LINE_MAX_BYTES,
                              "PUB bench.%014" PRIu64 " _INBOX.load.%" PRIu64 " %" PRIu64 "\r\n",
                              a->sent % o->subjects, flight, o->size);

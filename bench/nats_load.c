@@ -6,12 +6,14 @@
  *     core      one publisher, --fan-out N subscribers: cpu_us and rate are of deliveries
  *     request   one asker with --in-flight N requests, one answerer
  *     publish   into a file stream, --in-flight N unacknowledged; --subjects N: each message goes
- * to the next of so many subjects of 20 bytes append    the bare comparison of `publish`: --size
- * bytes to append_server, one at a time idle      --count connections that do nothing: resident
- * bytes each start     nats_load start --port P [--stream S] -- COMMAND...: runs COMMAND; seconds
- * until it answers PING (with --stream: until it tells how many messages S holds), and what it then
- * keeps resident; COMMAND is killed afterwards ready     until somebody answers on --port: exit 0
- *     cpu       {"cpu_seconds":..,"resident_bytes":..} of --pid
+ * to the next of so many subjects of 20 bytes; --hot-every N: every Nth to bench.hot consume
+ * --count messages of that stream by a pull consumer, --batch N at a time, each acknowledged;
+ * --filter SUBJECT append    the bare comparison of `publish`: --size bytes to append_server, one
+ * at a time idle      --count connections that do nothing: resident bytes each start     nats_load
+ * start --port P [--stream S] -- COMMAND...: runs COMMAND; seconds until it answers PING (with
+ * --stream: until it tells how many messages S holds), and what it then keeps resident; COMMAND is
+ * killed afterwards ready     until somebody answers on --port: exit 0 cpu
+ * {"cpu_seconds":..,"resident_bytes":..} of --pid
  *
  * The clients are raw: prebuilt lines, blocking sockets, one thread a direction. CPU is the server
  * process's own clock around the run, so what the load costs is not in it.
@@ -141,9 +143,10 @@ static const struct {
     bool on_process;
 } modes[] = {
     {"core", load_core, true},          {"request", load_ask_service, true},
-    {"publish", load_ask_stream, true}, {"append", load_ask_append, true},
-    {"idle", load_idle, true},          {"start", load_start, false},
-    {"ready", load_ready, false},       {"cpu", load_usage, true},
+    {"publish", load_ask_stream, true}, {"consume", load_consume, true},
+    {"append", load_ask_append, true},  {"idle", load_idle, true},
+    {"start", load_start, false},       {"ready", load_ready, false},
+    {"cpu", load_usage, true},
 };
 
 static uint64_t read_number(const char *name, const char *value, uint64_t least, uint64_t most) {
@@ -168,6 +171,12 @@ static void read_option(struct load_options *o, const char *name, const char *va
         o->in_flight = read_number(name, value, 1, LOAD_IN_FLIGHT_MAX);
     else if (strcmp(name, "--subjects") == 0)
         o->subjects = read_number(name, value, 1, UINT32_MAX);
+    else if (strcmp(name, "--hot-every") == 0)
+        o->hot_every = read_number(name, value, 1, UINT32_MAX);
+    else if (strcmp(name, "--batch") == 0)
+        o->batch = read_number(name, value, 1, LOAD_BATCH_MAX);
+    else if (strcmp(name, "--filter") == 0)
+        o->filter = value;
     else if (strcmp(name, "--stream") == 0)
         o->stream = value;
     else
@@ -176,7 +185,7 @@ static void read_option(struct load_options *o, const char *name, const char *va
 
 int main(int argc, char **argv) {
     struct load_options options = {
-        .size = 128, .count = 100000, .fan_out = 1, .in_flight = 1, .subjects = 1};
+        .size = 128, .count = 100000, .fan_out = 1, .in_flight = 1, .subjects = 1, .batch = 500};
     signal(SIGPIPE, SIG_IGN);
     for (int i = 2; i < argc; i += 2) {
         if (strcmp(argv[i], "--") == 0) {
@@ -195,5 +204,5 @@ int main(int argc, char **argv) {
         modes[i].run(&options);
         return 0;
     }
-    load_die("usage: nats_load core|request|publish|append|idle|start|ready|cpu ...");
+    load_die("usage: nats_load core|request|publish|consume|append|idle|start|ready|cpu ...");
 }

@@ -11,6 +11,7 @@
 
 #define LOAD_FAN_OUT_MAX 64u
 #define LOAD_IN_FLIGHT_MAX 65536u
+#define LOAD_BATCH_MAX 10000u
 #define LOAD_SIZE_MAX (1u << 20)
 #define LOAD_APPEND_ANSWER 72u /* bytes: what a PubAck takes on the wire */
 #define LOAD_STREAM "BENCH"
@@ -18,8 +19,8 @@
 struct load_options {
     unsigned port;
     pid_t pid;
-    uint64_t size, count, fan_out, in_flight, subjects;
-    const char *stream;
+    uint64_t size, count, fan_out, in_flight, subjects, hot_every, batch;
+    const char *stream, *filter;
     char **command;
 };
 
@@ -29,5 +30,8 @@ void load_core(const struct load_options *options);
 void load_ask_service(const struct load_options *options);
 void load_ask_stream(const struct load_options *options);
 void load_ask_append(const struct load_options *options);
+
+/* load_consume.c */
+void load_consume(const struct load_options *options);
 
 #endif
