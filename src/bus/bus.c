@@ -50,6 +50,7 @@ struct bus *bus_free(struct bus *bus) {
         return NULL;
     check(bus->depth == 0);
     bus_requests_close(bus);
+    bus_watches_close(bus);
     bus_remote_close(bus);
     check(list_empty(&bus->subscriptions));
     index_close(&bus->index);
@@ -247,6 +248,7 @@ int bus_subscribe(struct bus *bus, slice subject, slice queue, const struct bus_
     }
     list_push_back(&bus->subscriptions, &s->in_bus);
     bus->subscription_count++;
+    bus_watches_touch(bus, subject);
     *ret_subscription = s;
     return 0;
 }
@@ -256,6 +258,7 @@ static void bury(struct bus *bus, struct bus_subscription *s) {
     index_remove(&bus->index, s);
     if (queue.len || index_local_count(&bus->index, subject, queue) == 0)
         bus_withdraw(bus, subject, queue);
+    bus_watches_touch(bus, subject);
     list_remove(&s->in_bus);
     mem_free(s);
 }

@@ -91,7 +91,7 @@ int consumer_attach(struct consumer *c, struct stream *stream) {
     c->stream = stream;
     names_changed(&stream->consumer_names);
     consumer_alive(c);
-    return 0;
+    return consumer_push_start(c);
 }
 
 /* No bus, no timer, no request any more. */
@@ -99,6 +99,7 @@ static void rest(struct consumer *c, const char *why) {
     struct io_loop *loop = consumer_loop(c);
     c->acks = bus_unsubscribe(c->streams->bus, c->acks);
     consumer_deliver_cancel(c);
+    consumer_push_stop(c);
     io_timer_stop(loop, &c->request_timer);
     io_timer_stop(loop, &c->redeliver_timer);
     io_timer_stop(loop, &c->idle_timer);
@@ -140,6 +141,8 @@ static void ignore(void *self, struct consumer *consumer, const struct streams_e
 static void on_idle(struct io_timer *timer) {
     struct consumer *c = container_of(timer, struct consumer, idle_timer);
     uint64_t max = idle_max(c), now = io_loop_now_ns(consumer_loop(c));
+    if (c->push.bound)
+        c->active_ns = now;
     if (max && c->waiting) {
         consumer_pull_settle(c, false); /* those whose clients have gone, go */
         if (c->gone)
@@ -296,35 +299,70 @@ static int put_nothing(struct creation *creation, struct log_batch *batch, struc
 
 /* --- changing ----------------------------------------------------------------------------- */
 
-static bool may_change(const struct consumer_config *now, const struct consumer_config *wanted,
-                       struct streams_error *e) {
-    const char *what = NULL;
+/* Texts: nats-server, checkNewConsumerConfig. NULL: it may. */
+static const char *why_not(const struct consumer_config *now,
+                           const struct consumer_config *wanted) {
     if (now->deliver != wanted->deliver)
-        what = "deliver policy";
-    else if (now->start_sequence != wanted->start_sequence)
-        what = "start sequence";
-    else if (now->start_time_ns != wanted->start_time_ns)
-        what = "start time";
-    else if (now->ack != wanted->ack)
-        what = "ack policy";
-    else if (now->waiting_max != wanted->waiting_max)
-        what = "max waiting";
-    else if (now->in_memory != wanted->in_memory)
-        what = "memory storage";
-    else if (now->durable != wanted->durable)
-        what = "durable name";
-    return !what || streams_fail(e, 400, 10012, "%s can not be updated", what);
+        return "deliver policy can not be updated";
+    if (now->in_memory != wanted->in_memory)
+        return "storage type can not be updated";
+    if (now->start_sequence != wanted->start_sequence)
+        return "start sequence can not be updated";
+    if (now->start_time_ns != wanted->start_time_ns)
+        return "start time can not be updated";
+    if (now->ack != wanted->ack)
+        return "ack policy can not be updated";
+    if (now->heartbeat_ns != wanted->heartbeat_ns)
+        return "heart beats can not be updated";
+    if (now->flow_control != wanted->flow_control)
+        return "flow control can not be updated";
+    if (!now->deliver_subject.len && wanted->deliver_subject.len)
+        return "can not update pull consumer to push based";
+    if (now->deliver_subject.len && !wanted->deliver_subject.len)
+        return "can not update push consumer to pull based";
+    if (now->waiting_max != wanted->waiting_max)
+        return "max waiting can not be updated";
+    if (now->durable != wanted->durable)
+        return "durable name can not be updated";
+    return NULL;
+}
+
+static bool may_change(const struct consumer *c, const struct consumer_config *wanted,
+                       struct streams_error *e) {
+    const char *why = why_not(&c->config, wanted);
+    if (why)
+        return streams_fail(e, 500, 10012, "%s", why);
+    bool moves = !slice_equal(c->config.deliver_subject, wanted->deliver_subject);
+    return !moves || !bus_has_interest(c->streams->bus, c->config.deliver_subject) ||
+           streams_fail(e, 400, 10013, "consumer name already in use");
+}
+
+/* C goes on by its new config. MOVED: to another deliver subject. */
+static void take_up(struct consumer *c, bool moved) {
+    io_timer_stop(consumer_loop(c), &c->idle_timer);
+    io_timer_stop(consumer_loop(c), &c->again_timer);
+    consumer_alive(c);
+    if (moved) {
+        if (consumer_push_move(c))
+            logger_write(c->streams->logger, LOG_LEVEL_WARN, "streams",
+                         "no memory to watch a deliver subject", "stream=%.*s consumer=%.*s",
+                         slice_fmt(c->stream_name), slice_fmt(c->name));
+        consumer_ack_expire_all(c);
+    }
+    consumer_ack_start(c);
+    consumer_wake(c);
 }
 
 static int change(struct creation *creation, struct consumer *c, struct streams_error *e) {
     if (consumer_config_equal(&c->config, &creation->config))
         return commit(creation, c, put_nothing);
-    if (!may_change(&c->config, &creation->config, e))
+    if (!may_change(c, &creation->config, e))
         return 0;
     struct consumer_config before = c->config; /* kept alive by the arena taken out here */
     struct arena arena = c->config_arena;
     c->config_arena = arena_make(1024, CONSUMER_CONFIG_ARENA_MAX);
     int failed = consumer_set_config(c, &creation->config);
+    bool moved = !slice_equal(before.deliver_subject, c->config.deliver_subject);
     if (!failed) {
         failed = commit(creation, c, put_changed);
         if (failed)
@@ -336,12 +374,8 @@ static int change(struct creation *creation, struct consumer *c, struct streams_
         return failed;
     }
     arena_free(&arena);
-    if (c->gone)
-        return 0;
-    io_timer_stop(consumer_loop(c), &c->idle_timer);
-    consumer_alive(c);
-    consumer_ack_start(c);
-    consumer_wake(c);
+    if (!c->gone)
+        take_up(c, moved);
     return 0;
 }
 
@@ -518,6 +552,7 @@ struct consumer_info consumer_info(const struct consumer *consumer) {
         .waiting = c->waiting,
         .pending = consumer_count(c, false),
         .created_ns = c->created_ns,
+        .push_bound = c->push.bound,
     };
     if (first) {
         info.ack_floor.consumer = first->consumer_sequence - 1;

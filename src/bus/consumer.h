@@ -11,7 +11,8 @@
  * sequence>.<consumer sequence>.<time ns>.<pending>` as reply. Waiting requests get a message each
  * in turn, as with nats-server; one whose reply subject has lost all interest is dropped. Status
  * messages end or accompany a request: 100 heartbeat, 404 no messages, 408 expired, 409 bounds and
- * deletion.
+ * deletion. A push consumer (deliver_subject) sends to its subject in place of requests while
+ * somebody subscribes to it, with heartbeats, flow control and a rate limit (consumer_push.c).
  *
  * BOUNDS. waiting_max requests (at most CONSUMER_WAITING_MAX), ack_pending_max messages in flight
  * (at most CONSUMER_IN_FLIGHT_MAX), CONSUMER_LAST_MAX subjects for "last per subject", then the
@@ -40,13 +41,15 @@ enum consumer_ack { ACK_NONE, ACK_ALL, ACK_EXPLICIT };
 
 #define CONSUMER_BACKOFF_MAX 64
 struct consumer_config {
-    slice name, description, filter; /* name empty: the engine makes one (ephemeral) */
-    bool durable, headers_only, in_memory;
+    slice name, description, filter;      /* name empty: the engine makes one (ephemeral) */
+    slice deliver_subject, deliver_group; /* subject empty: a pull consumer */
+    bool durable, headers_only, in_memory, flow_control;
     enum consumer_deliver deliver;
     enum consumer_ack ack;
     uint64_t start_sequence;
     int64_t start_time_ns;
-    int64_t ack_wait_ns, inactive_ns, expires_max_ns; /* 0 = default / none */
+    int64_t ack_wait_ns, inactive_ns, expires_max_ns, heartbeat_ns; /* 0 = default / none */
+    int64_t rate_bits;                                              /* a second; 0 = no limit */
     int64_t backoff_ns[CONSUMER_BACKOFF_MAX];
     unsigned backoff_count;
     int64_t deliver_max, ack_pending_max, waiting_max, batch_max,
@@ -66,6 +69,7 @@ struct consumer_info {
     struct consumer_sequence delivered, ack_floor;
     uint64_t ack_pending, redelivered, waiting, pending;
     int64_t created_ns;
+    bool push_bound; /* somebody subscribes to its deliver subject */
 };
 
 typedef void (*consumer_done)(void *self, struct consumer *consumer,

@@ -194,6 +194,14 @@ void consumer_ack_start(struct consumer *c) {
         set_timer(c, io_loop_now_ns(consumer_loop(c)));
 }
 
+void consumer_ack_expire_all(struct consumer *c) {
+    struct pending_entry *entry = pending_first(&c->pending);
+    for (; entry; entry = pending_after(&c->pending, entry))
+        if (!entry->due)
+            entry->deadline_ns = io_loop_now_ns(consumer_loop(c));
+    consumer_ack_start(c);
+}
+
 void consumer_ack_forget_trimmed(struct consumer *c) {
     if (!c->pending.count)
         return;

@@ -2,17 +2,18 @@
  * consumer_config.c - ConsumerConfig of the JetStream API, read, judged, written (stream_config.h).
  *
  * The same shape as stream_config.c: a table of plain fields, a few with words or rules of their
- * own, and everything else refused by its name unless it holds nothing. Push consumers are among
- * that (deliver_subject, deliver_group, flow_control, idle_heartbeat, rate_limit_bps), so what is
- * judged here are pull consumers. Codes and texts: nats-server 2.9.
+ * own, and everything else refused by its name unless it holds nothing. Codes and texts:
+ * nats-server 2.10, server/consumer.go checkConsumerCfg.
  */
 #include "base/clocktext.h"
+#include "bus/private.h"
 #include "bus/stream_config.h"
 #include "wire/nats_subject.h"
 
 #define DESCRIPTION_MAX 4096u
 #define METADATA_MAX (128u << 10)
 #define EXPIRES_MIN_NS 1000000
+#define HEARTBEAT_MIN_NS 100000000
 #define TEXT_MAX (512u << 10)
 
 /* What is read, before names and filters are brought together. */
@@ -46,6 +47,11 @@ static const struct field fields[] = {
     FIELD("max_expires", NUMBER, c.expires_max_ns),
     FIELD("max_bytes", NUMBER, c.bytes_max),
     FIELD("inactive_threshold", NUMBER, c.inactive_ns),
+    FIELD("deliver_subject", TEXT, c.deliver_subject),
+    FIELD("deliver_group", TEXT, c.deliver_group),
+    FIELD("idle_heartbeat", NUMBER, c.heartbeat_ns),
+    FIELD("rate_limit_bps", NUMBER, c.rate_bits),
+    FIELD("flow_control", FLAG, c.flow_control),
     FIELD("headers_only", FLAG, c.headers_only),
     FIELD("mem_storage", FLAG, c.in_memory),
 };
@@ -284,29 +290,66 @@ static bool judge_start(const struct consumer_config *c, struct streams_error *e
 }
 
 static bool judge_numbers(const struct consumer_config *c, struct streams_error *e) {
-    if (c->waiting_max < 0)
-        return streams_fail(e, 400, 10087, "consumer max waiting needs to be positive");
-    if (c->batch_max < 0)
-        return streams_fail(e, 400, 10114, "consumer max request batch needs to be > 0");
-    if (c->expires_max_ns && c->expires_max_ns < EXPIRES_MIN_NS)
-        return streams_fail(e, 400, 10115, "consumer max request expires needs to be >= 1ms");
-    if (c->ack_wait_ns < 0 || c->inactive_ns < 0 || c->bytes_max < 0)
+    if (c->rate_bits < 0)
+        return streams_fail(e, 400, 10025, "invalid JSON: \"rate_limit_bps\" is negative");
+    if (c->ack_wait_ns < 0)
+        return streams_fail(e, 400, 10183, "consumer ack wait needs to be positive");
+    if (c->inactive_ns < 0 || c->bytes_max < 0)
         return streams_fail(e, 400, 10012, "%s can not be negative",
-                            c->ack_wait_ns < 0   ? "ack wait"
-                            : c->inactive_ns < 0 ? "inactive threshold"
-                                                 : "max request bytes");
+                            c->inactive_ns < 0 ? "inactive threshold" : "max request bytes");
     for (unsigned i = 0; i < c->backoff_count; i++)
         if (c->backoff_ns[i] < 0)
-            return streams_fail(e, 400, 10012, "a backoff can not be negative");
-    if (c->backoff_count && c->deliver_max > 0 && c->deliver_max <= (int64_t)c->backoff_count)
+            return streams_fail(e, 400, 10184, "consumer backoff needs to be positive");
+    if (c->backoff_count && c->deliver_max > 0 && c->deliver_max < (int64_t)c->backoff_count)
         return streams_fail(e, 400, 10116,
                             "max deliver is required to be > length of backoff values");
     return true;
 }
 
+static bool judge_push(const struct consumer_config *c, const struct stream_config *stream,
+                       struct streams_error *e) {
+    slice subject = c->deliver_subject;
+    if (nats_subject_has_wildcard(subject))
+        return streams_fail(e, 400, 10079, "consumer deliver subject has wildcards");
+    if (subject.len > BUS_SUBJECT_MAX || !nats_subject_valid(subject) ||
+        bus_subject_private(subject))
+        return streams_fail(e, 400, 10112, "invalid push consumer deliver subject");
+    for (unsigned i = 0; i < stream->subject_count; i++)
+        if (nats_subject_match(subject, stream->subjects[i]))
+            return streams_fail(e, 400, 10081, "consumer deliver subject forms a cycle");
+    if (c->waiting_max)
+        return streams_fail(e, 400, 10080, "consumer in push mode can not set max waiting");
+    if (c->ack_pending_max > 0 && c->ack == ACK_NONE)
+        return streams_fail(e, 400, 10082, "consumer requires ack policy for max ack pending");
+    if (c->heartbeat_ns > 0 && c->heartbeat_ns < HEARTBEAT_MIN_NS)
+        return streams_fail(e, 400, 10083, "consumer idle heartbeat needs to be >= 100ms");
+    if (c->flow_control && c->heartbeat_ns <= 0)
+        return streams_fail(e, 400, 10108, "consumer with flow control also needs heartbeats");
+    return true;
+}
+
+static bool judge_pull(const struct consumer_config *c, struct streams_error *e) {
+    if (c->rate_bits > 0)
+        return streams_fail(e, 400, 10086, "consumer in pull mode can not have rate limit set");
+    if (c->waiting_max < 0)
+        return streams_fail(e, 400, 10087, "consumer max waiting needs to be positive");
+    if (c->heartbeat_ns > 0)
+        return streams_fail(e, 400, 10088,
+                            "consumer idle heartbeat requires a push based consumer");
+    if (c->flow_control)
+        return streams_fail(e, 400, 10089, "consumer flow control requires a push based consumer");
+    if (c->batch_max < 0)
+        return streams_fail(e, 400, 10114, "consumer max request batch needs to be > 0");
+    if (c->expires_max_ns && c->expires_max_ns < EXPIRES_MIN_NS)
+        return streams_fail(e, 400, 10115, "consumer max request expires needs to be >= 1ms");
+    return true;
+}
+
 static void set_defaults(struct consumer_config *c) {
-    if (!c->waiting_max)
+    if (!c->waiting_max && !c->deliver_subject.len)
         c->waiting_max = CONSUMER_WAITING_MAX_DEFAULT;
+    if (c->heartbeat_ns < 0)
+        c->heartbeat_ns = 0;
     if (c->deliver_max <= 0)
         c->deliver_max = -1;
     if (c->ack_pending_max < 0)
@@ -323,8 +366,9 @@ static void set_defaults(struct consumer_config *c) {
 
 bool consumer_config_judge(struct consumer_config *c, const struct stream_config *stream,
                            struct streams_error *e) {
-    if (!judge_names(c, e) || !judge_filter(c, stream, e) || !judge_start(c, e) ||
-        !judge_numbers(c, e))
+    if (!judge_names(c, e) || !judge_numbers(c, e) ||
+        !(c->deliver_subject.len ? judge_push(c, stream, e) : judge_pull(c, e)) ||
+        !judge_filter(c, stream, e) || !judge_start(c, e))
         return false;
     set_defaults(c);
     return true;
@@ -395,12 +439,17 @@ void consumer_config_write(struct json_writer *w, const struct consumer_config *
     write_backoff(w, c);
     write_text(w, "filter_subject", c->filter);
     write_word(w, "replay_policy", "instant");
+    write_number(w, "rate_limit_bps", c->rate_bits);
     write_number(w, "max_waiting", c->waiting_max);
     write_number(w, "max_ack_pending", c->ack_pending_max);
+    write_flag(w, "flow_control", c->flow_control);
     write_flag(w, "headers_only", c->headers_only);
     write_number(w, "max_batch", c->batch_max);
     write_number(w, "max_expires", c->expires_max_ns);
     write_number(w, "max_bytes", c->bytes_max);
+    write_text(w, "deliver_subject", c->deliver_subject);
+    write_text(w, "deliver_group", c->deliver_group);
+    write_number(w, "idle_heartbeat", c->heartbeat_ns);
     write_number(w, "inactive_threshold", c->inactive_ns);
     json_write_key(w, "num_replicas");
     json_write_u64(w, 0);
@@ -442,6 +491,10 @@ int consumer_config_copy(const struct consumer_config *c, struct arena *arena,
         failed = copy(arena, c->description, &made.description);
     if (!failed)
         failed = copy(arena, c->filter, &made.filter);
+    if (!failed)
+        failed = copy(arena, c->deliver_subject, &made.deliver_subject);
+    if (!failed)
+        failed = copy(arena, c->deliver_group, &made.deliver_group);
     if (!failed)
         failed = copy(arena, c->metadata, &made.metadata);
     if (!failed)

@@ -8,6 +8,7 @@
  *     consumer_deliver.c  which message is next, and for whom
  *     consumer_count.c    how many messages are still to come
  *     consumer_pull.c     requests that wait, and how they end
+ *     consumer_push.c     the deliver subject: is somebody there, may more be sent
  *     consumer_ack.c      acknowledgements in; time over; given up
  *     pending.c  the messages in flight
  *
@@ -31,6 +32,7 @@
 
 #include "base/map64.h"
 #include "bus/consumer.h"
+#include "bus/consumer_push.h"
 #include "bus/pending.h"
 #include "bus/stream.h"
 
@@ -87,10 +89,12 @@ struct consumer {
     uint64_t scan_next; /* the earliest deadline it has seen */
     uint64_t active_ns; /* loop clock of the last sign of life */
     struct io_timer request_timer, redeliver_timer, idle_timer, again_timer;
+    uint64_t again_ns; /* how long again_timer waits for a message's turn */
     struct io_task task;
     struct log_load load;
     bool loading;
 
+    struct consumer_push push;
     struct bus_subscription *acks;
     struct list_node in_deliveries, in_graveyard;
     size_t ack_prefix_len;
@@ -119,6 +123,10 @@ struct consumers {
     struct io_timer flush_timer;
     struct buf text; /* scratch for a message's headers and for advisories */
 };
+
+static inline bool consumer_is_push(const struct consumer *c) {
+    return c->config.deliver_subject.len > 0;
+}
 
 static inline struct io_loop *consumer_loop(const struct consumer *c) {
     return bus_loop(c->streams->bus);

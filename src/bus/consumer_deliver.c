@@ -7,6 +7,7 @@
  *                 --> nothing there ------> sleeps until on_visible, an ack, a request
  *                 --> block not loaded ---> log_load, next step when it is there
  *                 --> no room ------------> a short timer (channel to a shard, journal, memory)
+ *                 --> too fast -----------> a timer (rate limit)
  *
  * Messages that are due again go before new ones. A message is published only when everything that
  * follows from it has been noted: whoever gets it may acknowledge it before the publish returns.
@@ -28,7 +29,18 @@
 #define ACK_TEXT_MAX (sizeof "$JS.ACK..." + 2 * STREAMS_NAME_MAX + ACK_NUMBERS * 21)
 
 /* What one look for a message comes to. */
-enum outcome { SENT, PASSED, NOTHING, STALLED, NO_REQUEST, LOADING, WAIT_SHORT, WAIT_LONG, GONE };
+enum outcome {
+    SENT,
+    PASSED,
+    NOTHING,
+    STALLED,
+    NO_RECEIVER,
+    LOADING,
+    WAIT_SHORT,
+    WAIT_LONG,
+    WAIT_TURN, /* again_at */
+    GONE
+};
 
 static void step(struct consumer *c);
 
@@ -62,8 +74,13 @@ void consumer_deliver_cancel(struct consumer *c) {
     c->loading = false;
 }
 
+static bool has_receiver(struct consumer *c) {
+    return consumer_is_push(c) ? consumer_push_ready(c) : c->waiting > 0;
+}
+
 void consumer_wake(struct consumer *c) {
-    if (!c->gone && c->stream && !c->loading && c->waiting && !io_timer_running(&c->again_timer))
+    if (!c->gone && c->stream && !c->loading && !io_timer_running(&c->again_timer) &&
+        has_receiver(c))
         io_defer(consumer_loop(c), &c->task);
 }
 
@@ -260,6 +277,40 @@ static int note(struct consumer *c, const struct delivery *d) {
     return 0;
 }
 
+/* Sends it to the deliver subject. */
+static enum outcome push(struct consumer *c, const struct delivery *d, uint64_t size) {
+    uint64_t wait = consumer_push_wait(c, size);
+    if (wait) {
+        c->again_ns = wait;
+        return WAIT_TURN;
+    }
+    if (!consumer_push_has_receiver(c))
+        return NO_RECEIVER;
+    int failed = note(c, d);
+    if (failed)
+        return WAIT_LONG;
+    bus_publish_to(c->streams->bus, c->config.deliver_subject, &d->message, &c->push.route);
+    if (!c->gone)
+        consumer_push_sent(c, size);
+    return SENT;
+}
+
+/* Sends it to the request whose turn it is. */
+static enum outcome serve(struct consumer *c, const struct delivery *d, uint64_t size) {
+    struct consumer_request *request = consumer_pull_next(c, size);
+    if (!request)
+        return NO_RECEIVER;
+    int failed = note(c, d);
+    if (failed) {
+        consumer_pull_not_served(c, request, size);
+        return failed == -ENOENT ? PASSED : WAIT_LONG;
+    }
+    bus_publish_to(c->streams->bus, slice_make(request->reply, request->reply_len), &d->message,
+                   &request->route);
+    consumer_pull_served(c, request);
+    return SENT;
+}
+
 static enum outcome hand_out(struct consumer *c, const struct log_record *record,
                              uint32_t deliveries) {
     struct delivery d = {.record = record,
@@ -276,18 +327,7 @@ static enum outcome hand_out(struct consumer *c, const struct log_record *record
     uint64_t size = m->subject.len + m->reply.len + m->headers.len + m->payload.len;
     struct streams *streams = c->streams;
     streams_hold(streams); /* from here on strangers are called, and the record must stay */
-    struct consumer_request *request = consumer_pull_next(c, size);
-    enum outcome outcome = request ? SENT : c->gone ? GONE : NO_REQUEST;
-    int failed = request ? note(c, &d) : 0;
-    if (failed) {
-        consumer_pull_not_served(c, request, size);
-        outcome = failed == -ENOENT ? PASSED : WAIT_LONG;
-    } else if (request) {
-        bus_publish_to(streams->bus, slice_make(request->reply, request->reply_len), m,
-                       &request->route);
-        consumer_pull_served(c, request);
-        outcome = c->gone ? GONE : SENT;
-    }
+    enum outcome outcome = consumer_is_push(c) ? push(c, &d, size) : serve(c, &d, size);
     streams_release(streams);
     return c->gone ? GONE : outcome;
 }
@@ -295,8 +335,8 @@ static enum outcome hand_out(struct consumer *c, const struct log_record *record
 /* --- steps -------------------------------------------------------------------------------- */
 
 static enum outcome deliver_one(struct consumer *c, uint64_t *bytes) {
-    if (!c->waiting)
-        return NO_REQUEST;
+    if (!has_receiver(c))
+        return NO_RECEIVER;
     if (bus_channels_full(c->streams->bus))
         return WAIT_SHORT;
     struct log_record record;
@@ -340,8 +380,11 @@ static void step(struct consumer *c) {
         if (c->one_shots)
             consumer_pull_settle(c, true);
         return;
+    case WAIT_TURN:
+        io_timer_start(loop, &c->again_timer, c->again_ns, on_again);
+        return;
     case STALLED:
-    case NO_REQUEST:
+    case NO_RECEIVER:
     case LOADING:
     case GONE:
         return;

@@ -64,6 +64,9 @@ void consumer_pull_served(struct consumer *c, struct consumer_request *request);
    one-shot requests end too. */
 void consumer_pull_settle(struct consumer *c, bool end_of_stream);
 void consumer_pull_end_all(struct consumer *c, const char *why);
+/* "NATS/1.0 " and FORMAT as the headers of an empty message to REPLY. */
+void consumer_send_status(struct consumer *c, slice reply, const char *format, ...)
+    printf_like(3, 4);
 
 /* --- consumer_ack.c ----------------------------------------------------------------------- */
 void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
@@ -71,6 +74,8 @@ void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
 /* An entry is in flight until its deadline. */
 void consumer_ack_watch(struct consumer *c, uint64_t deadline_ns);
 void consumer_ack_start(struct consumer *c);
+/* Everything in flight is due now. */
+void consumer_ack_expire_all(struct consumer *c);
 /* Entries below the stream's first message are done. */
 void consumer_ack_forget_trimmed(struct consumer *c);
 

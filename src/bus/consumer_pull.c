@@ -19,23 +19,25 @@
 #include "wire/json.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define STATUS_MAX 320u
 #define HEARTBEAT_MIN_NS 100000000ull /* asked for more often, they come so often */
 
 /* --- status messages ---------------------------------------------------------------------- */
 
-static void send_status(struct consumer *c, slice reply, const char *format, ...) printf_like(3, 4);
-
-static void send_status(struct consumer *c, slice reply, const char *format, ...) {
-    char block[STATUS_MAX];
+void consumer_send_status(struct consumer *c, slice reply, const char *format, ...) {
+    char text[STATUS_MAX + BUS_SUBJECT_MAX];
+    struct buf block = {.ptr = text, .cap = sizeof text, .max = sizeof text};
     va_list arguments;
     va_start(arguments, format);
-    int len = vsnprintf(block, sizeof block, format, arguments);
+    int failed = buf_append(&block, slice_lit("NATS/1.0 "));
+    if (!failed)
+        failed = buf_vprintf(&block, format, arguments);
+    if (!failed)
+        failed = buf_append(&block, slice_lit("\r\n\r\n"));
     va_end(arguments);
-    check(len > 0 && (size_t)len < sizeof block);
-    struct bus_message message = {.subject = reply, .headers = slice_make(block, (size_t)len)};
+    check(!failed);
+    struct bus_message message = {.subject = reply, .headers = buf_slice(&block)};
     bus_publish(c->streams->bus, &message, NULL, NULL);
 }
 
@@ -45,16 +47,17 @@ static slice reply_of(const struct consumer_request *request) {
 
 static void send_ending(struct consumer *c, const struct consumer_request *request,
                         const char *status) {
-    send_status(c, reply_of(request),
-                "NATS/1.0 %s\r\nNats-Pending-Messages: %u\r\nNats-Pending-Bytes: %llu\r\n\r\n",
-                status, request->batch_left, (unsigned long long)request->bytes_left);
+    consumer_send_status(c, reply_of(request),
+                         "%s\r\nNats-Pending-Messages: %u\r\nNats-Pending-Bytes: %llu", status,
+                         request->batch_left, (unsigned long long)request->bytes_left);
 }
 
 static void send_heartbeat(struct consumer *c, const struct consumer_request *request) {
-    send_status(c, reply_of(request),
-                "NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: %llu\r\n"
-                "Nats-Last-Stream: %llu\r\n\r\n",
-                (unsigned long long)c->consumer_sequence, (unsigned long long)(c->position - 1));
+    consumer_send_status(c, reply_of(request),
+                         "100 Idle Heartbeat\r\nNats-Last-Consumer: %llu\r\n"
+                         "Nats-Last-Stream: %llu",
+                         (unsigned long long)c->consumer_sequence,
+                         (unsigned long long)(c->position - 1));
 }
 
 /* --- the line ----------------------------------------------------------------------------- */
@@ -156,7 +159,7 @@ void consumer_pull_end_all(struct consumer *c, const char *why) {
         struct consumer_request *request = container_of(at, struct consumer_request, node);
         take_out(c, request);
         if (why)
-            send_status(c, reply_of(request), "NATS/1.0 409 %s\r\n\r\n", why);
+            consumer_send_status(c, reply_of(request), "409 %s", why);
         request_free(request);
     }
 }
@@ -213,18 +216,18 @@ static bool judge_bounds(struct consumer *c, const struct consumer_pull *pull) {
     const struct consumer_config *config = &c->config;
     char text[NUMBER_TEXT_MAX * 2];
     if (config->batch_max > 0 && pull->batch > (uint64_t)config->batch_max) {
-        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxRequestBatch of %lld\r\n\r\n",
-                    (long long)config->batch_max);
+        consumer_send_status(c, pull->reply, "409 Exceeded MaxRequestBatch of %lld",
+                             (long long)config->batch_max);
         return false;
     }
     if (config->expires_max_ns > 0 && pull->expires_ns > (uint64_t)config->expires_max_ns) {
         number_format_duration((uint64_t)config->expires_max_ns, text);
-        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxRequestExpires of %s\r\n\r\n", text);
+        consumer_send_status(c, pull->reply, "409 Exceeded MaxRequestExpires of %s", text);
         return false;
     }
     if (config->bytes_max > 0 && pull->bytes_max > (uint64_t)config->bytes_max) {
-        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxRequestMaxBytes of %lld\r\n\r\n",
-                    (long long)config->bytes_max);
+        consumer_send_status(c, pull->reply, "409 Exceeded MaxRequestMaxBytes of %lld",
+                             (long long)config->bytes_max);
         return false;
     }
     return true;
@@ -234,7 +237,7 @@ static bool judge_bounds(struct consumer *c, const struct consumer_pull *pull) {
 static bool judge_one_shot(struct consumer *c, const struct consumer_pull *pull) {
     uint64_t there = consumer_count(c, true) + c->pending.due_count;
     if (there == 0 && !pull->expires_ns) {
-        send_status(c, pull->reply, "NATS/1.0 404 No Messages\r\n\r\n");
+        consumer_send_status(c, pull->reply, "404 No Messages");
         return false;
     }
     if (there == 0)
@@ -243,7 +246,7 @@ static bool judge_one_shot(struct consumer *c, const struct consumer_pull *pull)
     if (c->gone)
         return false;
     if (there < c->wanted) {
-        send_status(c, pull->reply, "NATS/1.0 408 Requests Pending\r\n\r\n");
+        consumer_send_status(c, pull->reply, "408 Requests Pending");
         return false;
     }
     return true;
@@ -259,7 +262,7 @@ static bool judge_waiting(struct consumer *c, const struct consumer_pull *pull) 
         return false;
     if (c->waiting < max)
         return true;
-    send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n");
+    consumer_send_status(c, pull->reply, "409 Exceeded MaxWaiting");
     return false;
 }
 
@@ -273,7 +276,7 @@ void consumer_pull(struct consumer *c, const struct consumer_pull *pull) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
     struct consumer_request *request = mem_zalloc(1, sizeof *request + pull->reply.len);
     if (!request) {
-        send_status(c, pull->reply, "NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n");
+        consumer_send_status(c, pull->reply, "409 Exceeded MaxWaiting");
         return;
     }
     request->batch_left = pull->batch ? pull->batch : 1;
@@ -344,9 +347,11 @@ void consumer_pull_text(struct consumer *c, slice reply, slice body) {
     struct consumer_pull pull = {.reply = reply};
     if (!reply.len || c->gone)
         return;
-    const char *why = read_text(slice_trim(body), &pull);
-    if (why)
-        send_status(c, reply, "NATS/1.0 400 Bad Request - %s\r\n\r\n", why);
+    const char *why = consumer_is_push(c) ? NULL : read_text(slice_trim(body), &pull);
+    if (consumer_is_push(c))
+        consumer_send_status(c, reply, "409 Consumer is push based");
+    else if (why)
+        consumer_send_status(c, reply, "400 Bad Request - %s", why);
     else
         consumer_pull(c, &pull);
 }

@@ -1,6 +1,6 @@
 /*
- * core.h - the inside of a bus, for bus.c (publish, subscribe), remote.c (other shards) and
- * request.c. Nobody else includes it.
+ * core.h - the inside of a bus, for bus.c (publish, subscribe), remote.c (other shards),
+ * request.c and watch.c. Nobody else includes it.
  *
  * Messages between buses (io_send kinds; numbers in host order, both ends are one process):
  *
@@ -35,6 +35,7 @@ enum bus_kind {
 };
 
 struct requests;
+struct watches;
 
 struct bus {
     struct io_loop *loop;
@@ -61,6 +62,7 @@ struct bus {
     struct list waiters;
 
     struct requests *requests; /* request.c; made at first use */
+    struct watches *watches;   /* watch.c; made at first use */
 };
 
 /* bus.c */
@@ -81,6 +83,11 @@ void bus_withdraw(struct bus *bus, slice subject, slice queue);
 /* False where the message could not be sent (no memory). */
 bool bus_send_message(struct bus *bus, unsigned shard, const struct bus_message *message,
                       slice queue, uint64_t tried);
+
+/* watch.c: interest in exactly SUBJECT, or in all of another shard's, has changed. */
+void bus_watches_touch(struct bus *bus, slice subject);
+void bus_watches_touch_all(struct bus *bus);
+void bus_watches_close(struct bus *bus);
 
 /* request.c */
 void bus_requests_close(struct bus *bus);

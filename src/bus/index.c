@@ -349,6 +349,16 @@ uint32_t index_local_count(struct index *index, slice subject, slice queue) {
     return group ? group->member_count : 0;
 }
 
+bool index_is_wanted(const struct index *index, slice subject, slice queue) {
+    const struct index_node *node = index_node_find(index, subject);
+    if (!node)
+        return false;
+    if (!queue.len)
+        return node->plain_count || node->shards;
+    const struct index_group *group = group_find(node, queue);
+    return group && (group->member_count || group->remote_count);
+}
+
 static void node_free(struct index_node *node) {
     const struct map_entry *entry;
     for (size_t at = 0; node->groups && (entry = map_next(node->groups, &at));) {

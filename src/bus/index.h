@@ -97,6 +97,8 @@ must_use int index_set_shard(struct index *index, slice subject, slice queue, un
 void index_clear_shard(struct index *index, unsigned shard);
 /* This shard's own interest under exactly this subject: plain subscriptions, or queue members. */
 uint32_t index_local_count(struct index *index, slice subject, slice queue);
+/* Interest of any shard under exactly this subject: plain, or members of QUEUE. */
+bool index_is_wanted(const struct index *index, slice subject, slice queue);
 
 /* The match of a published subject with one count for the caller, who gives it back by index_put.
    NULL: no memory. */

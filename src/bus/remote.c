@@ -117,7 +117,9 @@ static void on_interest(struct bus *bus, unsigned from, slice body) {
     memcpy(&head, take(&body, sizeof head).ptr, sizeof head);
     slice subject = take(&body, head.subject_len);
     slice queue = take(&body, head.queue_len);
-    if (index_set_shard(&bus->index, subject, queue, from, head.change) == 0 || head.change < 0)
+    int failed = index_set_shard(&bus->index, subject, queue, from, head.change);
+    bus_watches_touch(bus, subject);
+    if (!failed || head.change < 0)
         return;
     logger_write(bus->logger, LOG_LEVEL_ERROR, "bus", "no memory for another shard's interest",
                  "shard=%u", from);
@@ -345,6 +347,7 @@ static void receive(void *owner, unsigned from, uint32_t kind, slice body) {
         return;
     case BUS_RESET:
         index_clear_shard(&bus->index, from);
+        bus_watches_touch_all(bus);
         return;
     }
     check(false && "a kind of message that buses send");

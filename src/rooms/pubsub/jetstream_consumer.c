@@ -41,6 +41,10 @@ void api_write_consumer_info(struct json_writer *w, const struct consumer *consu
     write_number(w, "num_redelivered", info.redelivered);
     write_number(w, "num_waiting", info.waiting);
     write_number(w, "num_pending", info.pending);
+    if (info.push_bound) {
+        json_write_key(w, "push_bound");
+        json_write_bool(w, true);
+    }
 }
 
 static struct consumer *find(const struct api_request *request) {
