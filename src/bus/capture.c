@@ -3,6 +3,10 @@
  *
  * The order of judgement is drawn in streams.h. One message is one batch of the log, with what
  * participants add; the acknowledgement hangs on the batch's commit and leaves when it is on disk.
+ * A roll-up (Nats-Rollup) puts what it replaces into the batch of the message, before it: all, by
+ * one trim, or the messages of the subject, one deletion each. Only where a subject has more of
+ * them than a batch should carry, a purge removes the rest afterwards.
+ *
  * A duplicate is answered behind the original, by a batch of its own that changes nothing:
  * "duplicate: true" too is a promise that the message is on disk.
  *
@@ -15,9 +19,11 @@
  */
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/private.h"
 #include "bus/stream.h"
 #include "wire/json_write.h"
 #include "wire/nats_headers.h"
+#include "wire/nats_subject.h"
 
 #include <errno.h>
 
@@ -50,6 +56,14 @@ static void read_number(slice value, uint64_t *number, bool *has, bool *malforme
         return;
     *has = number_parse_u64(value, number) == 0;
     *malformed |= !*has;
+}
+
+enum rollup { ROLLUP_NONE, ROLLUP_SUBJECT, ROLLUP_ALL };
+
+static enum rollup rollup_of(const struct publish_headers *h) {
+    if (likely(!h->rollup.len))
+        return ROLLUP_NONE;
+    return slice_equal(h->rollup, slice_lit("all")) ? ROLLUP_ALL : ROLLUP_SUBJECT;
 }
 
 static struct publish_headers read_headers(slice block) {
@@ -192,6 +206,18 @@ static bool judge_expectations(struct stream *s, const struct bus_message *m,
     return true;
 }
 
+static bool judge_rollup(const struct stream *s, const struct publish_headers *h,
+                         struct streams_error *e) {
+    if (likely(!h->rollup.len))
+        return true;
+    if (!s->config.allow_rollup || s->config.deny_purge)
+        return streams_fail(e, 500, 10111, "rollup not permitted");
+    if (!slice_equal(h->rollup, slice_lit("sub")) && !slice_equal(h->rollup, slice_lit("all")))
+        return streams_fail(e, 500, 10111, "rollup value invalid: \"%.*s\"",
+                            slice_fmt(slice_take(h->rollup, 64)));
+    return true;
+}
+
 static bool judge_discard_new(struct stream *s, const struct bus_message *m, uint64_t size,
                               struct streams_error *e) {
     const struct stream_config *c = &s->config;
@@ -218,12 +244,12 @@ static bool judge_form(struct stream *s, const struct bus_message *m,
                        const struct publish_headers *h, struct streams_error *e) {
     const struct stream_config *c = &s->config;
     size_t size = m->headers.len + m->payload.len;
+    if (c->sealed)
+        return streams_fail(e, 400, 10109, STREAM_SEALED_TEXT);
     if (c->message_bytes_max >= 0 && size > (uint64_t)c->message_bytes_max)
         return streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
     if (h->malformed)
         return streams_fail(e, 400, 10003, "bad request: an expected sequence is not a number");
-    if (h->rollup.len)
-        return streams_fail(e, 500, 10111, "rollup not permitted");
     if (h->expected_stream.len && !slice_equal(h->expected_stream, c->name))
         return streams_fail(e, 400, 10060, "expected stream does not match");
     return true;
@@ -241,17 +267,36 @@ static bool explain(int failed, struct streams_error *e) {
     return streams_fail(e, 503, 10077, "%s", error_name(failed));
 }
 
+/* A message on its way into the log. */
+struct appending {
+    uint64_t sequence;
+    enum rollup rollup;
+    bool more; /* the roll-up has left messages of the subject */
+};
+
+/* What the message replaces goes, in its batch. */
+static int add_rollup(struct stream *s, struct log_batch *batch, slice subject, enum rollup rollup,
+                      bool *ret_more) {
+    if (rollup == ROLLUP_ALL)
+        return log_batch_trim(batch, s->log, log_stream_staged(s->log).last_sequence + 1);
+    if (s->config.messages_per_subject_max == 1 && !s->config.discard_new_per_subject)
+        return 0; /* the append does it */
+    return log_batch_delete_subject(batch, s->log, subject, ret_more);
+}
+
 static int add_changes(struct stream *s, struct log_batch *batch, const struct bus_message *m,
-                       int64_t now_ns, uint64_t *ret_sequence, struct streams_error *e) {
+                       int64_t now_ns, struct appending *a, struct streams_error *e) {
     struct log_message message = {m->subject, m->headers, m->payload, now_ns};
-    int failed = log_batch_append(batch, s->log, &message, ret_sequence);
+    int failed = a->rollup ? add_rollup(s, batch, m->subject, a->rollup, &a->more) : 0;
+    if (!failed)
+        failed = log_batch_append(batch, s->log, &message, &a->sequence);
     if (failed) {
         explain(failed, e);
         return failed;
     }
     for (unsigned i = 0; i < s->participant_count; i++) {
         const struct stream_participant *p = &s->participants[i];
-        failed = p->on_append(p->self, batch, m, *ret_sequence, e);
+        failed = p->on_append(p->self, batch, m, a->sequence, e);
         if (failed)
             return failed;
     }
@@ -275,6 +320,15 @@ static void note_appended(struct stream *s, const struct publish_headers *h, uin
     s->last_id = slice_make(s->last_id_text, kept);
 }
 
+/* The rest of a large roll-up: nobody waits for it. */
+static void on_rest_purged(void *self, uint64_t purged, const struct streams_error *error) {
+    struct streams *streams = self;
+    (void)purged;
+    if (error && !streams->ended)
+        logger_write(streams->logger, LOG_LEVEL_WARN, "streams",
+                     "a roll-up has left older messages behind", "error=%s", error->description);
+}
+
 static bool append(struct stream *s, const struct bus_message *m, const struct publish_headers *h,
                    uint64_t duplicate_of, int64_t now_ns, struct streams_error *e) {
     struct capture_ack *ack = NULL;
@@ -284,13 +338,12 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
             return explain(-ENOMEM, e);
     }
     struct log_batch *batch;
-    uint64_t sequence = duplicate_of;
+    struct appending a = {duplicate_of, rollup_of(h), false};
     int failed = log_batch_begin(s->streams->log, &batch);
     if (failed) {
         explain(failed, e);
     } else {
-        failed = duplicate_of ? add_nothing(s, batch, e)
-                              : add_changes(s, batch, m, now_ns, &sequence, e);
+        failed = duplicate_of ? add_nothing(s, batch, e) : add_changes(s, batch, m, now_ns, &a, e);
         if (failed)
             log_batch_abandon(batch);
     }
@@ -300,13 +353,15 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
         return false;
     }
     if (ack) {
-        ack->sequence = sequence;
+        ack->sequence = a.sequence;
         ack->duplicate = duplicate_of != 0;
         ack->commit.done = on_committed;
     }
     log_batch_commit(batch, ack ? &ack->commit : NULL);
     if (!duplicate_of)
-        note_appended(s, h, sequence, now_ns);
+        note_appended(s, h, a.sequence, now_ns);
+    if (unlikely(a.more) && nats_subject_literal(m->subject))
+        stream_purge(s, m->subject, a.sequence, 0, on_rest_purged, s->streams);
     return true;
 }
 
@@ -318,7 +373,7 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m,
         return false;
     uint64_t duplicate_of = h.id.len ? dedupe_find(&s->dedupe, h.id, now_ns) : 0;
     if (!duplicate_of &&
-        (!judge_expectations(s, m, &h, e) ||
+        (!judge_expectations(s, m, &h, e) || !judge_rollup(s, &h, e) ||
          !judge_discard_new(s, m, m->subject.len + m->headers.len + m->payload.len, e)))
         return false;
     return append(s, m, &h, duplicate_of, now_ns, e);
@@ -382,12 +437,25 @@ void streams_release(struct streams *streams) {
     streams->draining = false;
 }
 
+/* What a consumer of the stream sends to its client is no news to the stream, though it may capture
+   the client's inbox: it would never end. */
+static bool is_own_delivery(const struct stream *s, const struct bus_message *m) {
+    static const slice prefix = {"$JS.ACK.", 8};
+    if (likely(!m->route.len) || !slice_starts_with(m->reply, prefix))
+        return false;
+    slice rest = slice_skip(m->reply, prefix.len);
+    return slice_equal(slice_cut(rest, '.', &rest), s->config.name);
+}
+
 void stream_on_publish(void *owner, struct bus_subscription *subscription,
                        const struct bus_message *message) {
     (void)subscription;
     struct stream *s = owner;
     struct streams_error error;
     struct bus_message routed; /* a stored message sent here: its subject is the one it came by */
+    if (unlikely(bus_subject_private(bus_message_route(message))) ||
+        unlikely(is_own_delivery(s, message)))
+        return;
     if (unlikely(message->route.len)) {
         routed = *message;
         routed.subject = message->route;

@@ -119,8 +119,8 @@ int stream_adopt(struct streams *streams, struct log_stream *log, struct error *
     slice name = log_stream_name(log);
     struct stream *stream = NULL;
     int failed = json_parse(&doc, log_stream_config(log));
-    if (!failed && (!stream_config_read(json_root(&doc), &arena, &config, &e) ||
-                    !stream_config_judge(&config, &e)))
+    /* It was judged when it was stored, by the rules of then. */
+    if (!failed && !stream_config_read(json_root(&doc), &arena, &config, &e))
         failed = -EBADMSG;
     if (failed)
         error_set(ret_error, failed, "the stored configuration of stream %.*s: %s", slice_fmt(name),
@@ -283,7 +283,9 @@ void stream_create(struct streams *streams, const struct stream_config *config, 
                    void *self) {
     struct streams_error e = {0};
     struct stream_config wanted = *config;
-    if (!stream_config_judge(&wanted, &e)) {
+    if (config->sealed)
+        streams_fail(&e, 500, 10052, "stream configuration for create can not be sealed");
+    if (e.code || !stream_config_judge(&wanted, &e)) {
         fail(done, self, &e);
         return;
     }
@@ -301,22 +303,6 @@ void stream_create(struct streams *streams, const struct stream_config *config, 
         explain(failed, &e);
     if (e.code)
         fail(done, self, &e);
-}
-
-static bool may_update(const struct stream *stream, const struct stream_config *wanted,
-                       struct streams_error *e) {
-    const struct stream_config *now = &stream->config;
-    if (now->in_memory != wanted->in_memory)
-        return streams_fail(e, 500, 10052,
-                            "stream configuration update can not change storage type");
-    if (now->consumers_max != wanted->consumers_max)
-        return streams_fail(e, 500, 10052,
-                            "stream configuration update can not change MaxConsumers");
-    if ((now->deny_delete && !wanted->deny_delete) || (now->deny_purge && !wanted->deny_purge))
-        return streams_fail(e, 500, 10052,
-                            "stream configuration update can not cancel deny message %s",
-                            now->deny_delete && !wanted->deny_delete ? "deletes" : "purge");
-    return true;
 }
 
 /* Takes up a new config: what can fail first, then the log, then the rest. For a moment the
@@ -356,7 +342,8 @@ void stream_update(struct streams *streams, const struct stream_config *config, 
     int failed = 0;
     if (!there)
         streams_fail(&e, 404, 10059, "stream not found");
-    else if (stream_config_judge(&wanted, &e) && may_update(there, &wanted, &e)) {
+    else if (stream_config_judge(&wanted, &e) &&
+             stream_config_may_update(&there->config, &wanted, &e)) {
         if (overlaps(streams, &wanted))
             streams_fail(&e, 400, 10065, "subjects overlap with an existing stream");
         else

@@ -20,6 +20,7 @@
 #include "bus/streams.h"
 
 #define STREAM_CONFIG_ARENA_MAX (1u << 20)
+#define STREAM_SEALED_TEXT "invalid operation on sealed stream"
 
 /* Something that waits for the log, a load or a timer, and may outlive the streams: its `end` tells
    whoever waits, once, that the node stops, and undoes what it can. True where the operation is

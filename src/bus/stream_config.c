@@ -8,14 +8,16 @@
 #include "bus/stream_config.h"
 
 #include "base/utf8.h"
-#include "bus/private.h"
+#include "bus/stream_subjects.h"
 #include "wire/nats_subject.h"
 
 #include <stdio.h>
 
 #define DESCRIPTION_MAX 4096u
 #define METADATA_MAX (128u << 10)
+#define REPLICAS_MAX 5u
 #define DUPLICATE_WINDOW_DEFAULT_NS (120 * 1000000000ll)
+#define TIME_MIN_NS 100000000ll /* of an age and of a window */
 
 bool streams_fail(struct streams_error *e, int code, unsigned err_code, const char *format, ...) {
     e->code = code;
@@ -114,7 +116,10 @@ static const struct field fields[] = {
     FIELD("no_ack", FLAG, no_ack),
     FIELD("deny_delete", FLAG, deny_delete),
     FIELD("deny_purge", FLAG, deny_purge),
+    FIELD("allow_rollup_hdrs", FLAG, allow_rollup),
     FIELD("allow_direct", FLAG, allow_direct),
+    FIELD("mirror_direct", FLAG, mirror_direct),
+    FIELD("sealed", FLAG, sealed),
 };
 
 static bool read_subjects(json_value v, struct stream_config *c, struct streams_error *e) {
@@ -124,7 +129,7 @@ static bool read_subjects(json_value v, struct stream_config *c, struct streams_
     c->subject_count = 0;
     while (json_next(&i)) {
         if (c->subject_count == STREAMS_SUBJECTS_MAX)
-            return streams_fail(e, 400, 10052, "more than %u subjects", STREAMS_SUBJECTS_MAX);
+            return streams_fail(e, 500, 10052, "more than %u subjects", STREAMS_SUBJECTS_MAX);
         if (json_string(i.value, &c->subjects[c->subject_count++]))
             return streams_fail(e, 400, 10025, "invalid JSON: a subject is not a string");
     }
@@ -150,13 +155,29 @@ static bool read_replicas(json_value v, struct streams_error *e) {
     int64_t replicas = 1;
     if (!config_read_number(v, "num_replicas", &replicas, e))
         return false;
+    if (replicas < 0)
+        return streams_fail(e, 400, 10133, "replicas count cannot be negative");
+    if (replicas > (int64_t)REPLICAS_MAX)
+        return streams_fail(e, 500, 10052, "maximum replicas is %u", REPLICAS_MAX);
     return replicas <= 1 ||
            streams_fail(e, 500, 10074, "replicas > 1 not supported in non-clustered mode");
 }
 
-static bool read_retention(json_value v, struct streams_error *e) {
-    return json_string_is(v, slice_lit("limits")) ||
-           streams_fail(e, 400, 10052, "retention is \"limits\" on this server");
+static const char *const retentions[] = {
+    [STREAM_RETENTION_LIMITS] = "limits",
+    [STREAM_RETENTION_INTEREST] = "interest",
+    [STREAM_RETENTION_WORK_QUEUE] = "workqueue",
+};
+
+static bool read_retention(json_value v, struct stream_config *c, struct streams_error *e) {
+    for (size_t i = 0; i < array_count(retentions); i++) {
+        if (json_string_is(v, slice_str(retentions[i]))) {
+            c->retention = (enum stream_retention)i;
+            return true;
+        }
+    }
+    return streams_fail(e, 400, 10025,
+                        "invalid JSON: \"retention\" is \"limits\", \"interest\" or \"workqueue\"");
 }
 
 static bool read_own(slice key, json_value v, struct stream_config *c, struct streams_error *e) {
@@ -167,7 +188,7 @@ static bool read_own(slice key, json_value v, struct stream_config *c, struct st
     if (slice_equal(key, slice_lit("discard")))
         return read_discard(v, c, e);
     if (slice_equal(key, slice_lit("retention")))
-        return read_retention(v, e);
+        return read_retention(v, c, e);
     if (slice_equal(key, slice_lit("num_replicas")))
         return read_replicas(v, e);
     if (slice_equal(key, slice_lit("metadata")) && json_type_of(v) == JSON_OBJECT) {
@@ -220,22 +241,33 @@ bool stream_config_read(json_value object, struct arena *arena, struct stream_co
 
 /* --- rules -------------------------------------------------------------------------------- */
 
+/* Refuses a configuration, as nats-server does: 500, 10052. */
+static bool invalid(struct streams_error *e, const char *format, ...) printf_like(2, 3);
+static bool invalid(struct streams_error *e, const char *format, ...) {
+    e->code = 500;
+    e->err_code = 10052;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(e->description, sizeof e->description, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
 static bool judge_subjects(struct stream_config *c, struct streams_error *e) {
     if (c->subject_count == 0)
         c->subjects[c->subject_count++] = c->name;
     for (unsigned i = 0; i < c->subject_count; i++) {
         slice subject = c->subjects[i];
-        if (!nats_subject_valid(subject) || subject.len > BUS_SUBJECT_MAX)
-            return streams_fail(e, 400, 10052, "invalid subject \"%.*s\"", slice_fmt(subject));
-        if (nats_subject_overlap(subject, slice_lit("$JS.API.>")) ||
-            nats_subject_overlap(subject, slice_lit("$SYS.>")) ||
-            nats_subject_overlap(subject, slice_lit(BUS_PRIVATE_PREFIX ">")))
-            return streams_fail(e, 400, 10052, "subjects that overlap with \"%.*s\" %s",
-                                slice_fmt(subject), "are the server's own and cannot be captured");
-        for (unsigned j = 0; j < i; j++)
+        const char *refused = stream_subject_refused(subject, c->no_ack);
+        if (refused)
+            return invalid(e, "%s: \"%.*s\"", refused, slice_fmt(subject));
+        for (unsigned j = 0; j < i; j++) {
+            if (slice_equal(subject, c->subjects[j]))
+                return invalid(e, "duplicate subjects detected: \"%.*s\"", slice_fmt(subject));
             if (nats_subject_overlap(subject, c->subjects[j]))
-                return streams_fail(e, 400, 10052, "subject \"%.*s\" overlaps with \"%.*s\"",
-                                    slice_fmt(subject), slice_fmt(c->subjects[j]));
+                return invalid(e, "subject \"%.*s\" overlaps with \"%.*s\"",
+                               slice_fmt(c->subjects[j]), slice_fmt(subject));
+        }
     }
     return true;
 }
@@ -245,39 +277,81 @@ static void normalise(int64_t *limit) {
         *limit = -1;
 }
 
-bool stream_config_judge(struct stream_config *c, struct streams_error *e) {
+static bool judge_words(const struct stream_config *c, struct streams_error *e) {
     if (!config_name_valid(c->name))
-        return streams_fail(e, 400, 10052,
-                            "stream name is empty, over 255 bytes, no UTF-8, or holds a "
-                            "blank, '.', '*', '>', '/' or '\\'");
+        return invalid(e, "stream name is empty, over 255 bytes, no UTF-8, or holds a "
+                          "blank, '.', '*', '>', '/' or '\\'");
     if (c->description.len > DESCRIPTION_MAX)
-        return streams_fail(e, 400, 10052, "stream description is too long, maximum allowed is %u",
-                            DESCRIPTION_MAX);
+        return invalid(e, "stream description is too long, maximum allowed is %u", DESCRIPTION_MAX);
     if (c->metadata.len > METADATA_MAX)
-        return streams_fail(e, 400, 10052, "stream metadata exceeds maximum size of %u bytes",
-                            METADATA_MAX);
-    normalise(&c->consumers_max);
-    normalise(&c->messages_max);
-    normalise(&c->bytes_max);
-    normalise(&c->messages_per_subject_max);
-    normalise(&c->message_bytes_max);
-    if (c->age_max_ns < 0 || (c->age_max_ns > 0 && c->age_max_ns < 100000000))
-        return streams_fail(e, 400, 10052, "max age needs to be >= 100ms");
+        return invalid(e, "stream metadata exceeds maximum size of %u bytes", METADATA_MAX);
+    return true;
+}
+
+static bool judge_times(struct stream_config *c, struct streams_error *e) {
+    if (c->age_max_ns < 0 || (c->age_max_ns > 0 && c->age_max_ns < TIME_MIN_NS))
+        return invalid(e, "max age needs to be >= 100ms");
     if (c->duplicate_window_ns < 0)
-        return streams_fail(e, 400, 10052, "duplicates window can not be negative");
+        return invalid(e, "duplicates window can not be negative");
     if (c->duplicate_window_ns == 0) {
         c->duplicate_window_ns = DUPLICATE_WINDOW_DEFAULT_NS;
         if (c->age_max_ns > 0 && c->age_max_ns < c->duplicate_window_ns)
             c->duplicate_window_ns = c->age_max_ns;
     }
     if (c->age_max_ns > 0 && c->duplicate_window_ns > c->age_max_ns)
-        return streams_fail(e, 400, 10052, "duplicates window can not be larger then max age");
-    if (c->discard_new_per_subject &&
-        (c->discard != STREAM_DISCARD_NEW || c->messages_per_subject_max <= 0))
-        return streams_fail(e, 400, 10052,
-                            "discard new per subject requires discard new policy "
-                            "and max msgs per subject to be set");
-    return judge_subjects(c, e);
+        return invalid(e, "duplicates window can not be larger then max age");
+    if (c->duplicate_window_ns < TIME_MIN_NS)
+        return invalid(e, "duplicates window needs to be >= 100ms");
+    return true;
+}
+
+static bool judge_permissions(struct stream_config *c, struct streams_error *e) {
+    if (c->sealed) { /* as it comes from an update or from the log, see stream.c */
+        c->age_max_ns = 0;
+        c->discard = STREAM_DISCARD_NEW;
+        c->deny_delete = c->deny_purge = true;
+        c->allow_rollup = false;
+    }
+    if (c->deny_purge && c->allow_rollup)
+        return invalid(e, "roll-ups require the purge permission");
+    if (c->discard_new_per_subject && c->discard != STREAM_DISCARD_NEW)
+        return invalid(e, "discard new per subject requires discard new policy to be set");
+    if (c->discard_new_per_subject && c->messages_per_subject_max <= 0)
+        return invalid(e, "discard new per subject requires max msgs per subject > 0");
+    return true;
+}
+
+bool stream_config_judge(struct stream_config *c, struct streams_error *e) {
+    normalise(&c->consumers_max);
+    normalise(&c->messages_max);
+    normalise(&c->bytes_max);
+    normalise(&c->messages_per_subject_max);
+    normalise(&c->message_bytes_max);
+    if (c->retention != STREAM_RETENTION_LIMITS)
+        return invalid(e, "retention \"%s\" is not served by this server",
+                       retentions[c->retention]);
+    return judge_words(c, e) && judge_times(c, e) && judge_permissions(c, e) &&
+           judge_subjects(c, e);
+}
+
+bool stream_config_may_update(const struct stream_config *now, const struct stream_config *wanted,
+                              struct streams_error *e) {
+    const char *what = NULL;
+    if (now->consumers_max != wanted->consumers_max)
+        what = "change MaxConsumers";
+    else if (now->in_memory != wanted->in_memory)
+        what = "change storage type";
+    else if (now->retention != wanted->retention &&
+             (now->retention == STREAM_RETENTION_WORK_QUEUE ||
+              wanted->retention == STREAM_RETENTION_WORK_QUEUE))
+        what = "change retention policy to/from workqueue";
+    else if (now->sealed && !wanted->sealed)
+        what = "unseal a sealed stream";
+    else if (now->deny_delete && !wanted->deny_delete)
+        what = "cancel deny message deletes";
+    else if (now->deny_purge && !wanted->deny_purge)
+        what = "cancel deny purge";
+    return !what || invalid(e, "stream configuration update can not %s", what);
 }
 
 struct log_limits stream_config_limits(const struct stream_config *c) {
@@ -322,7 +396,7 @@ void stream_config_write(struct json_writer *w, const struct stream_config *c) {
     for (unsigned i = 0; i < c->subject_count; i++)
         json_write_string(w, c->subjects[i]);
     json_write_end(w);
-    write_word(w, "retention", "limits");
+    write_word(w, "retention", retentions[c->retention]);
     write_number(w, "max_consumers", c->consumers_max);
     write_number(w, "max_msgs", c->messages_max);
     write_number(w, "max_bytes", c->bytes_max);
@@ -339,10 +413,10 @@ void stream_config_write(struct json_writer *w, const struct stream_config *c) {
         write_flag(w, "no_ack", true);
     write_flag(w, "deny_delete", c->deny_delete);
     write_flag(w, "deny_purge", c->deny_purge);
-    write_flag(w, "allow_rollup_hdrs", false);
+    write_flag(w, "allow_rollup_hdrs", c->allow_rollup);
     write_flag(w, "allow_direct", c->allow_direct);
-    write_flag(w, "mirror_direct", false);
-    write_flag(w, "sealed", false);
+    write_flag(w, "mirror_direct", c->mirror_direct);
+    write_flag(w, "sealed", c->sealed);
     if (c->metadata.len) {
         json_write_key(w, "metadata");
         json_write_raw(w, c->metadata);

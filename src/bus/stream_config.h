@@ -20,6 +20,9 @@ bool stream_config_read(json_value object, struct arena *arena, struct stream_co
                         struct streams_error *e);
 /* Whole-config rules and defaults: name, subjects valid and not overlapping each other, windows. */
 bool stream_config_judge(struct stream_config *config, struct streams_error *e);
+/* May a stream that is as NOW become WANTED (both judged)? */
+bool stream_config_may_update(const struct stream_config *now, const struct stream_config *wanted,
+                              struct streams_error *e);
 void stream_config_write(struct json_writer *w, const struct stream_config *config);
 bool stream_config_equal(const struct stream_config *a, const struct stream_config *b);
 /* Copies everything CONFIG points to into ARENA. 0 or -ENOMEM. */

@@ -199,7 +199,9 @@ void stream_delete_message(struct stream *stream, uint64_t sequence, streams_don
     struct deletion *deletion = NULL;
     struct log_batch *batch;
     int failed = -EPERM;
-    if (stream->config.deny_delete) {
+    if (stream->config.sealed) {
+        streams_fail(&e, 400, 10109, STREAM_SEALED_TEXT);
+    } else if (stream->config.deny_delete) {
         streams_fail(&e, 500, 10057, "message delete not permitted");
     } else {
         deletion = mem_zalloc(1, sizeof *deletion);
@@ -393,7 +395,9 @@ void stream_purge(struct stream *stream, slice filter, uint64_t before, uint64_t
                   void *self) {
     struct streams_error e = {0};
     struct purge *purge = NULL;
-    if (stream->config.deny_purge)
+    if (stream->config.sealed)
+        streams_fail(&e, 400, 10109, STREAM_SEALED_TEXT);
+    else if (stream->config.deny_purge)
         streams_fail(&e, 500, 10110, "stream purge not permitted");
     else if (before && keep)
         streams_fail(&e, 400, 10003, "bad request: \"seq\" and \"keep\" exclude each other");

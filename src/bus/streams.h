@@ -6,9 +6,9 @@
  * publish acknowledgement only when it is on disk. Nothing read from a stream is ahead of that.
  *
  * THE ORDER OF JUDGEMENT of a publish, because experts check it:
- *     1 message size, headers well-formed              5 expected last sequence
+ *     1 sealed, message size, headers well-formed      5 expected last sequence
  *     2 expected stream                                6 expected last sequence of the subject
- *     3 duplicate id: answered as success, duplicate   7 discard "new" limits
+ *     3 duplicate id: answered as success, duplicate   7 roll-up allowed, discard "new" limits
  *     4 expected last id                               8 append
  * Ids come before expectations, so that a retry of what was accepted is a success whatever has
  * happened since. (nats-server on one node judges 3 before 4, 5; clustered it differs.)
@@ -32,10 +32,9 @@
 #define NONET_BUS_STREAMS_H
 
 #include "bus/bus.h"
+#include "bus/stream_fields.h"
 #include "log/stream.h"
 
-#define STREAMS_NAME_MAX 255
-#define STREAMS_SUBJECTS_MAX 256
 #define STREAMS_MAX 100000u
 #define STREAMS_DUPLICATES_MAX (8u << 20) /* ids remembered per stream; the oldest go first */
 
@@ -69,20 +68,6 @@ struct stream_participant {
 struct streams;
 struct stream;
 struct consumer;
-
-enum stream_discard { STREAM_DISCARD_OLD, STREAM_DISCARD_NEW };
-
-/* Slices point into memory of whoever made the struct; the engine copies. -1 = without limit. */
-struct stream_config {
-    slice name, description;
-    slice subjects[STREAMS_SUBJECTS_MAX];
-    unsigned subject_count;
-    enum stream_discard discard;
-    bool discard_new_per_subject, in_memory, no_ack, deny_delete, deny_purge, allow_direct;
-    int64_t consumers_max, messages_max, bytes_max, messages_per_subject_max, message_bytes_max;
-    int64_t age_max_ns, duplicate_window_ns; /* window 0 = 2 min, or age_max where that is less */
-    slice metadata; /* a JSON object, given back as it came; empty = none */
-};
 
 struct streams_options {
     struct bus *bus; /* of the stream shard */

@@ -428,6 +428,19 @@ int log_batch_delete(struct log_batch *batch, struct log_stream *stream, uint64_
     return batch_stage_delete(batch, stream, sequence);
 }
 
+int log_batch_delete_subject(struct log_batch *batch, struct log_stream *stream, slice subject,
+                             bool *ret_more) {
+    check(batch->active);
+    uint64_t sequences[LOG_DELETE_SUBJECT_MAX];
+    unsigned count = 0;
+    if (stream->removed || stream->plan.removed)
+        return -ENOENT;
+    int failed = retention_find_subject(stream, subject, sequences, &count, ret_more);
+    for (unsigned i = 0; i < count && !failed; i++)
+        failed = batch_stage_delete(batch, stream, sequences[i]);
+    return failed;
+}
+
 int log_batch_trim(struct log_batch *batch, struct log_stream *stream, uint64_t first_sequence) {
     check(batch->active);
     if (stream->removed || stream->plan.removed)

@@ -55,6 +55,11 @@ void retention_apply_limits(struct log_stream *stream);
 void retention_apply_trim(struct log_stream *stream, uint64_t first_sequence);
 void retention_apply_delete(struct log_stream *stream, uint64_t sequence);
 
+/* The living messages of SUBJECT, oldest first, at most LOG_DELETE_SUBJECT_MAX: see
+   log_batch_delete_subject. 0 or a read error. */
+must_use int retention_find_subject(struct log_stream *stream, slice subject, uint64_t *sequences,
+                                    unsigned *ret_count, bool *ret_more);
+
 /* Starts or stops the timer as streams with an age limit come and go. */
 void retention_schedule(struct log *log);
 void retention_stop(struct log *log);

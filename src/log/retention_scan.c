@@ -95,6 +95,75 @@ int retention_resolve(struct log_stream *stream, struct subject *e, bool first) 
     return failed;
 }
 
+/* --- all messages of a subject --------------------------------------------------------------- */
+
+struct subject_find {
+    slice text;
+    uint64_t *sequences;
+    unsigned count;
+    bool full;
+};
+
+static void find_in_block(const struct log_stream *stream, const struct block *block,
+                          struct subject_find *find) {
+    for (uint32_t at = 0; at < block->length; at += record_at_length(block->bytes + at)) {
+        uint64_t sequence = record_at_sequence(block->bytes + at);
+        if (!slice_equal(record_at_subject(block->bytes + at), find->text) ||
+            !alive(stream, block, sequence))
+            continue;
+        find->full = find->count == LOG_DELETE_SUBJECT_MAX;
+        if (find->full)
+            return;
+        find->sequences[find->count++] = sequence;
+    }
+}
+
+static int find_in_blocks(struct log_stream *stream, const struct subject *e,
+                          struct subject_find *find) {
+    uint64_t from = e->first > stream->staged.first ? e->first : stream->staged.first;
+    uint64_t last = e->last;
+    unsigned looked = 0;
+    for (uint32_t at = stream_block_index(stream, from); at < stream->count; at++) {
+        struct block *block = stream_block(stream, at);
+        if (block->first > last || find->full)
+            return 0;
+        if (!block->live)
+            continue;
+        if (looked++ == LOG_DELETE_SUBJECT_BLOCKS_MAX) {
+            find->full = true;
+            return 0;
+        }
+        int failed = cache_need(&stream->log->cache, block);
+        if (failed)
+            return failed;
+        find_in_block(stream, block, find);
+    }
+    return 0;
+}
+
+int retention_find_subject(struct log_stream *stream, slice subject, uint64_t *sequences,
+                           unsigned *ret_count, bool *ret_more) {
+    struct subject_find find = {.text = subject, .sequences = sequences};
+    struct subject *e =
+        subjects_find(&stream->subjects, subject, subjects_hash(&stream->subjects, subject));
+    int failed = 0;
+    if (!e || e->last < stream->staged.first) {
+        /* none */
+    } else if (stream->subjects.history) {
+        find.count = (unsigned)subject_messages(e);
+        memcpy(sequences, subjects_sequences(&stream->subjects, e), find.count * sizeof *sequences);
+    } else if (subject_messages(e) == 1) {
+        failed = retention_resolve(stream, e, true);
+        if (!failed)
+            sequences[find.count++] = e->last;
+    } else {
+        failed = find_in_blocks(stream, e, &find);
+    }
+    *ret_count = find.count;
+    *ret_more = find.full;
+    return failed;
+}
+
 /* --- a lower limit per subject --------------------------------------------------------------- */
 
 struct over_pass {

@@ -94,6 +94,13 @@ void log_load_cancel(struct log *log, struct log_load *load);
    False where the stream holds none. After deletes and trims in streams without a limit per
    subject the true first or last may have to be looked for, in blocks that are read at once. */
 bool log_subject(struct log_stream *stream, slice subject, struct log_subject_state *ret_state);
+/* Adds to BATCH, which has not changed STREAM yet, the deletion of all messages of SUBJECT (as it
+   is written), oldest first; *RET_MORE: that was too much for one call, some are left. Reads blocks
+   at once. 0, or as log_batch_delete: then abandon the batch. */
+#define LOG_DELETE_SUBJECT_MAX 1024u       /* messages */
+#define LOG_DELETE_SUBJECT_BLOCKS_MAX 256u /* looked at, 64 KiB each */
+must_use int log_batch_delete_subject(struct log_batch *batch, struct log_stream *stream,
+                                      slice subject, bool *ret_more);
 /* Calls EACH for every subject that matches FILTER, in no order, until it returns != 0. The
    stream must not change meanwhile. first_sequence is a lower bound here. */
 int log_subject_each(struct log_stream *stream, slice filter,

@@ -420,6 +420,11 @@ void subjects_oldest(const struct subjects *s, const struct subject *e, uint64_t
     *ret_size = entry_sizes(s, e)[0];
 }
 
+const uint64_t *subjects_sequences(const struct subjects *s, const struct subject *e) {
+    check(s->history);
+    return entry_sequences(e);
+}
+
 void subject_set_first(struct subject *e, uint64_t sequence) {
     e->first = sequence;
     e->flags &= (uint8_t)~SUBJECT_FIRST_BOUND;

@@ -102,6 +102,8 @@ void subjects_remove(struct subjects *s, struct subject *e, uint64_t sequence);
 /* With history: sequence and size of the oldest message of E. */
 void subjects_oldest(const struct subjects *s, const struct subject *e, uint64_t *ret_sequence,
                      uint32_t *ret_size);
+/* With history: the sequences of all messages of E, in order; as long as E is. */
+const uint64_t *subjects_sequences(const struct subjects *s, const struct subject *e);
 /* A reader has found the true first or last. */
 void subject_set_first(struct subject *e, uint64_t sequence);
 void subject_set_last(struct subject *e, uint64_t sequence, uint32_t size);

@@ -77,7 +77,9 @@ struct config_stream {
     int discard, storage;       /* enums of bus/streams.h; storage 1 = memory */
     uint64_t max_age_ns, max_bytes, max_msg_size, duplicate_window_ns; /* 0 = without limit */
     int64_t max_msgs, max_msgs_per_subject, max_consumers;             /* 0 = without limit */
+    struct conf_array metadata;                                        /* of conf_pair */
     bool discard_new_per_subject, allow_direct, deny_delete, deny_purge, no_ack;
+    bool allow_rollup_hdrs;
 };
 
 struct config_service {

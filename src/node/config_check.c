@@ -6,7 +6,8 @@
  */
 #include "base/base32.h"
 #include "base/crc16.h"
-#include "bus/private.h"
+#include "bus/stream_fields.h"
+#include "bus/stream_subjects.h"
 #include "node/config_tables.h"
 #include "wire/nats_subject.h"
 
@@ -46,20 +47,16 @@ static bool is_stream_name(slice name) {
     return name.len > 0 && name.len <= STREAM_NAME_MAX;
 }
 
+/* By the engine's own rule, so that what is checked here is not refused there. */
 static void check_reserved(const struct checker *c, const struct config_stream *s, slice subject) {
-    static const char *const reserved[] = {"$JS.API.>", "$JS.ACK.>", "$SYS.>",
-                                           BUS_PRIVATE_PREFIX ">"};
-    if (slice_equal(subject, slice_lit(">")) && !s->no_ack) {
-        conf_errors_note(c->errors, s->item.place, "name narrower subjects, or set no_ack: true",
-                         "stream %.*s captures '>', the node's own subjects too",
-                         slice_fmt(s->item.name));
-    }
-    for (size_t i = 0; i < array_count(reserved); i++) {
-        if (nats_subject_is_subset(subject, slice_str(reserved[i]))) {
-            conf_errors_note(c->errors, s->item.place, NULL,
-                             "subject '%.*s' of stream %.*s belongs to the node itself",
-                             slice_fmt(slice_take(subject, 64)), slice_fmt(s->item.name));
-        }
+    const char *refused = stream_subject_refused(subject, s->no_ack);
+    if (refused) {
+        conf_errors_note(c->errors, s->item.place,
+                         stream_subject_refused(subject, true)
+                             ? NULL
+                             : "name narrower subjects, or set no_ack: true",
+                         "subject '%.*s' of stream %.*s: %s", slice_fmt(slice_take(subject, 64)),
+                         slice_fmt(s->item.name), refused);
     }
 }
 
@@ -95,8 +92,12 @@ static void check_stream(const struct checker *c, const struct config_stream *s)
                          "duplicate_window of stream %.*s is longer than its max_age",
                          slice_fmt(name));
     }
-    /* STREAM_DISCARD_NEW is the second word. */
-    if (s->discard_new_per_subject && (s->discard != 1 || s->max_msgs_per_subject == 0)) {
+    if (s->deny_purge && s->allow_rollup_hdrs) {
+        conf_errors_note(c->errors, s->item.place, "a roll-up purges: allow one, or deny both",
+                         "stream %.*s has deny_purge and allow_rollup_hdrs", slice_fmt(name));
+    }
+    if (s->discard_new_per_subject &&
+        (s->discard != STREAM_DISCARD_NEW || s->max_msgs_per_subject == 0)) {
         conf_errors_note(c->errors, s->item.place, "set discard: new and max_msgs_per_subject",
                          "discard_new_per_subject of stream %.*s has nothing to go by",
                          slice_fmt(name));

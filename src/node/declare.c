@@ -45,6 +45,19 @@ static void write_word(struct json_writer *w, const char *key, const char *word)
     json_write_text(w, word);
 }
 
+static void write_metadata(struct json_writer *w, const struct conf_array *metadata) {
+    const struct conf_pair *pairs = metadata->items;
+    if (!metadata->count)
+        return;
+    json_write_key(w, "metadata");
+    json_write_object(w);
+    for (size_t i = 0; i < metadata->count; i++) {
+        json_write_key_slice(w, pairs[i].item.name);
+        json_write_string(w, pairs[i].text);
+    }
+    json_write_end(w);
+}
+
 static int write_stream(struct buf *out, const struct config_stream *s) {
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
@@ -74,6 +87,8 @@ static int write_stream(struct buf *out, const struct config_stream *s) {
     write_flag(&w, "deny_delete", s->deny_delete);
     write_flag(&w, "deny_purge", s->deny_purge);
     write_flag(&w, "no_ack", s->no_ack);
+    write_flag(&w, "allow_rollup_hdrs", s->allow_rollup_hdrs);
+    write_metadata(&w, &s->metadata);
     json_write_end(&w);
     return json_write_finish(&w);
 }

@@ -304,10 +304,10 @@ static void listeners_and_their_tls_must_fit(void **state) {
 static void streams_may_not_share_subjects(void **state) {
     (void)state;
     assert_refused(
-        "streams:\n  A: {subjects: [\"a.*.c\", \"a.b.>\"]}\n  B: {subjects: [\"*.x.c\"]}\n",
+        "streams:\n  A: {subjects: [\"a.*.c\", \"a.b.>\"]}\n  B: {subjects: [\"a.x.*\"]}\n",
         "myapp/nonet.yaml:2:3: subjects 'a.*.c' and 'a.b.>' of stream A overlap\n"
         "  hint: remove the narrower one\n"
-        "myapp/nonet.yaml:3:3: subject '*.x.c' of stream B overlaps 'a.*.c' of stream A\n"
+        "myapp/nonet.yaml:3:3: subject 'a.x.*' of stream B overlaps 'a.*.c' of stream A\n"
         "  hint: a subject belongs to one stream\n");
     assert_refused(
         "streams: {A: {subjects: [a..b, \"x.>.y\"]}}\n",
@@ -316,14 +316,17 @@ static void streams_may_not_share_subjects(void **state) {
         "myapp/nonet.yaml:1:32: 'subjects' in stream A is not a subject: 'x.>.y'\n"
         "  hint: tokens joined by dots, '*' for one token, '>' at the end for the rest\n");
     assert_refused("streams: {A: {subjects: [\">\"]}}\n",
-                   "myapp/nonet.yaml:1:11: stream A captures '>', the node's own subjects too\n"
+                   "myapp/nonet.yaml:1:11: subject '>' of stream A: capturing all subjects "
+                   "requires no-ack to be true\n"
                    "  hint: name narrower subjects, or set no_ack: true\n");
     assert_refused("streams: {A: {subjects: [$JS.API.x, $SYS.>]}}\n",
-                   "myapp/nonet.yaml:1:11: subject '$JS.API.x' of stream A belongs to the node "
-                   "itself\n"
-                   "myapp/nonet.yaml:1:11: subject '$SYS.>' of stream A belongs to the node "
-                   "itself\n");
+                   "myapp/nonet.yaml:1:11: subject '$JS.API.x' of stream A: subjects overlap with "
+                   "jetstream api\n"
+                   "myapp/nonet.yaml:1:11: subject '$SYS.>' of stream A: subjects that overlap "
+                   "with system api require no-ack to be true\n"
+                   "  hint: name narrower subjects, or set no_ack: true\n");
     config_free(load("streams: {A: {subjects: [\">\"], no_ack: true}}\n"));
+    config_free(load("streams: {A: {subjects: [$SYS.>], no_ack: true}}\n"));
 }
 
 static void stream_settings_must_fit(void **state) {
@@ -332,13 +335,16 @@ static void stream_settings_must_fit(void **state) {
         "streams:\n"
         "  a.b: {subjects: [a]}\n"
         "  C: {subjects: [c], max_age: 1s, duplicate_window: 2s}\n"
-        "  D: {subjects: [d], discard_new_per_subject: true}\n",
+        "  D: {subjects: [d], discard_new_per_subject: true}\n"
+        "  E: {subjects: [e], deny_purge: true, allow_rollup_hdrs: true}\n",
         "myapp/nonet.yaml:2:3: 'a.b' cannot be the name of a stream\n"
         "  hint: letters, digits, '-' and '_' are safe\n"
         "myapp/nonet.yaml:3:3: duplicate_window of stream C is longer than its max_age\n"
         "  hint: make it at most max_age\n"
         "myapp/nonet.yaml:4:3: discard_new_per_subject of stream D has nothing to go by\n"
-        "  hint: set discard: new and max_msgs_per_subject\n");
+        "  hint: set discard: new and max_msgs_per_subject\n"
+        "myapp/nonet.yaml:5:3: stream E has deny_purge and allow_rollup_hdrs\n"
+        "  hint: a roll-up purges: allow one, or deny both\n");
 }
 
 static void users_log_in_one_way(void **state) {
