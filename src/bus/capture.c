@@ -372,9 +372,9 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m,
     if (!judge_form(s, m, &h, e))
         return false;
     uint64_t duplicate_of = h.id.len ? dedupe_find(&s->dedupe, h.id, now_ns) : 0;
-    if (!duplicate_of &&
-        (!judge_expectations(s, m, &h, e) || !judge_rollup(s, &h, e) ||
-         !judge_discard_new(s, m, m->subject.len + m->headers.len + m->payload.len, e)))
+    size_t size = m->subject.len + m->headers.len + m->payload.len;
+    if (!duplicate_of && (!judge_expectations(s, m, &h, e) || !judge_rollup(s, &h, e) ||
+                          !judge_discard_new(s, m, size, e) || !store_takes(s, size, e)))
         return false;
     return append(s, m, &h, duplicate_of, now_ns, e);
 }

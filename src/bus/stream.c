@@ -62,6 +62,7 @@ void stream_stop(struct stream *stream) {
 }
 
 void stream_forget(struct stream *stream) {
+    store_forget(stream);
     stop_capturing(stream, stream->captures);
     consumers_free_all(stream);
     map_free(&stream->consumers);
@@ -297,7 +298,7 @@ void stream_create(struct streams *streams, const struct stream_config *config, 
         streams_fail(&e, 400, 10058, "stream name already in use with a different configuration");
     else if (overlaps(streams, &wanted))
         streams_fail(&e, 400, 10065, "subjects overlap with an existing stream");
-    else
+    else if (store_reserves(streams, &wanted, &e))
         failed = create(streams, &wanted, done, self);
     if (failed)
         explain(failed, &e);
@@ -346,7 +347,7 @@ void stream_update(struct streams *streams, const struct stream_config *config, 
              stream_config_may_update(&there->config, &wanted, &e)) {
         if (overlaps(streams, &wanted))
             streams_fail(&e, 400, 10065, "subjects overlap with an existing stream");
-        else
+        else if (store_reserves(streams, &wanted, &e))
             failed = update(there, &wanted, done, self);
     }
     if (failed)

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "bus/dedupe.h"
 #include "bus/names.h"
+#include "bus/store.h"
 #include "bus/streams.h"
 
 #define STREAM_CONFIG_ARENA_MAX (1u << 20)
@@ -44,6 +45,7 @@ struct stream {
     struct arena arena; /* holds config */
     struct stream_config config;
     int64_t created_ns;
+    uint64_t held_bytes; /* so much of the store's `held` is its own */
     struct bus_subscription *captures[STREAMS_SUBJECTS_MAX];
     struct map consumers; /* name -> struct consumer */
     struct names consumer_names;
@@ -69,6 +71,7 @@ struct streams {
     struct consumers *consumers;
     struct capture_ack *spare_acks;
     unsigned spare_ack_count;
+    struct store stores[STORE_KINDS];
     struct list ops;
     bool ended;       /* streams_stop or streams_free was called */
     unsigned holding; /* records of the log are being handed out: nothing may be appended */

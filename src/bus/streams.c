@@ -20,6 +20,8 @@ int streams_create(const struct streams_options *options, struct streams **ret_s
     streams->bus = options->bus;
     streams->log = options->log;
     streams->logger = options->logger;
+    streams->stores[STORE_MEMORY].max = options->memory_bytes_max;
+    streams->stores[STORE_FILES].max = options->file_bytes_max;
     io_host_random(io_loop_host(bus_loop(options->bus)), &streams->hash_key,
                    sizeof streams->hash_key);
     streams->by_name = map_make(streams->hash_key, STREAMS_MAX);

@@ -73,6 +73,7 @@ struct streams_options {
     struct bus *bus; /* of the stream shard */
     struct log *log; /* may be given later by streams_set_log: owners are needed to open it */
     struct logger *logger;
+    uint64_t memory_bytes_max, file_bytes_max; /* of all streams together; 0 = without limit */
 };
 must_use int streams_create(const struct streams_options *options, struct streams **ret_streams);
 /* The log owners to open the log with: *ret_count of them, valid as long as STREAMS. */
