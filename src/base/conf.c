@@ -143,7 +143,8 @@ static int apply_scalar(const struct scope *s, const struct conf_key *key, enum 
         return 0;
     }
     error_set(&e, 0, "%s", "");
-    int r = conf_value_resolve(s->reader, key, node->text, &text, &e);
+    int r = node->literal ? arena_copy(s->reader->arena, node->text, &text)
+                          : conf_value_resolve(s->reader, key, node->text, &text, &e);
     if (r == 0) {
         r = conf_value_read(s->reader, key, type, text, into, &e);
     }
@@ -194,7 +195,7 @@ static int apply_items(const struct scope *s, const struct conf_key *key,
                        const struct conf_node *node, struct conf_array *into) {
     bool list = key->type == CONF_LIST;
     struct conf_entry alone = {.place = node->place, .value = node};
-    struct conf_node around = {CONF_NODE_LIST, false, node->place, {0}, &alone, 1};
+    struct conf_node around = {CONF_NODE_LIST, false, node->place, {0}, &alone, 1, false};
     if ((key->flags & CONF_ALONE) && !is_null(node) &&
         node->type == (key->of == CONF_SECTION ? CONF_NODE_MAP : CONF_NODE_SCALAR)) {
         node = &around;

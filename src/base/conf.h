@@ -46,6 +46,7 @@ struct conf_node {
     slice text;
     const struct conf_entry *entries;
     size_t count;
+    bool literal; /* a scalar in which no reference is replaced: its file has others, or none */
 };
 
 struct conf_entry {

@@ -35,7 +35,9 @@ struct principal {
     slice user, password, token, nkey;
     unsigned char public_key[32];
     struct rights publish_allow, publish_deny, subscribe_allow, subscribe_deny;
-    bool limits_publish, limits_subscribe;
+    bool limits_publish, limits_subscribe, may_respond;
+    uint32_t responses_max;
+    uint64_t responses_ns;
 };
 
 struct auth {
@@ -88,6 +90,9 @@ static int decode_nkey(slice text, unsigned char ret_key[32]) {
 static int fill_user(struct principal *p, const struct auth_user *from, struct error *ret_error) {
     p->limits_publish = from->limits_publish;
     p->limits_subscribe = from->limits_subscribe;
+    p->may_respond = from->may_respond;
+    p->responses_max = from->responses_max;
+    p->responses_ns = from->responses_ns;
     if (copy_slice(from->user, &p->user) || copy_slice(from->password, &p->password) ||
         copy_slice(from->token, &p->token) || copy_slice(from->nkey, &p->nkey) ||
         copy_rights(&from->publish_allow, &p->publish_allow) ||
@@ -282,6 +287,8 @@ static bool same_user(const struct principal *a, const struct principal *b) {
     return slice_equal(a->user, b->user) && slice_equal(a->password, b->password) &&
            slice_equal(a->token, b->token) && slice_equal(a->nkey, b->nkey) &&
            a->limits_publish == b->limits_publish && a->limits_subscribe == b->limits_subscribe &&
+           a->may_respond == b->may_respond && a->responses_max == b->responses_max &&
+           a->responses_ns == b->responses_ns &&
            same_rights(&a->publish_allow, &b->publish_allow) &&
            same_rights(&a->publish_deny, &b->publish_deny) &&
            same_rights(&a->subscribe_allow, &b->subscribe_allow) &&
@@ -369,5 +376,8 @@ struct auth_user principal_describe(const struct principal *p) {
         .subscribe_deny = describe(&p->subscribe_deny),
         .limits_publish = p->limits_publish,
         .limits_subscribe = p->limits_subscribe,
+        .may_respond = p->may_respond,
+        .responses_max = p->responses_max,
+        .responses_ns = p->responses_ns,
     };
 }

@@ -36,6 +36,11 @@ struct auth_user {
     slice user, password, token, nkey;
     struct auth_subjects publish_allow, publish_deny, subscribe_allow, subscribe_deny;
     bool limits_publish, limits_subscribe; /* an allow list was given (it may be empty) */
+    /* It may answer requests that it has received whatever its lists say: RESPONSES_MAX times (0:
+       without bound) within RESPONSES_NS. Its connection keeps the account. */
+    bool may_respond;
+    uint32_t responses_max;
+    uint64_t responses_ns;
 };
 
 must_use int auth_create(const struct auth_user *users, unsigned count, struct auth **ret_auth,

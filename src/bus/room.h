@@ -37,7 +37,7 @@ struct http_routes; /* http/server.h: the admin listener's table, which `started
 /* A listener of section `listen`. Files are paths as the process sees them; NULL = none. */
 struct room_listen {
     const char *name, *address, *cert_file, *key_file, *ca_file;
-    bool off, verify;
+    bool off, verify, handshake_first;
     bool given; /* the file or the command line names it */
 };
 
@@ -45,7 +45,9 @@ struct room_listen {
 struct room_limits {
     uint32_t payload_bytes_max, line_bytes_max, connections_max, subscriptions_max, ping_out_max;
     uint64_t pending_bytes_max; /* output waiting for one client */
-    uint64_t write_deadline_ns, ping_interval_ns, auth_timeout_ns, drain_ns;
+    uint64_t write_deadline_ns, ping_interval_ns, auth_timeout_ns, drain_ns, tls_timeout_ns;
+    uint64_t lame_duck_ns, lame_duck_grace_ns; /* the first includes the second */
+    uint64_t memory_store_bytes_max, file_store_bytes_max; /* of all streams; 0: without limit */
 };
 
 /* The whole node, as rooms see it. One per node, the same on all shards, immutable but for what the
@@ -67,6 +69,10 @@ struct room_node {
     const struct room_listen *listens;
     unsigned listen_count;
     struct room_limits limits;
+    bool jetstream;          /* durable streams are kept and answered for */
+    bool monitoring_is_open; /* whoever reaches the admin listener may read /varz and its kin */
+    /* Set on loop 0 before it asks for a drain: clients are sent away slowly (lame_duck_ns). */
+    bool lame_duck;
     /* Where each listener really listens, for ports.json: set by rooms in `started`. */
     void (*listening)(struct room_node *node, const char *listener, const char *address);
     /* On loop 0: what the node and each room say of themselves, an object (`nonet status`). */

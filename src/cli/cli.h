@@ -99,6 +99,11 @@ int cli_help(const struct cli_call *call);
 int cli_version(const struct cli_call *call);
 void cli_print_help(const struct cli_verb *verb);
 int cli_run(const struct cli_call *call);
+/* nats_server.c: `nonet nats-server FLAGS`, also where the binary is called nats-server. ARGV are
+   the words behind that name. */
+bool cli_is_nats_server(int argc, char **argv);
+int cli_nats_server(int argc, char **argv);
+int cli_nats_server_help(const struct cli_call *call);
 int cli_check(const struct cli_call *call);
 int cli_pub(const struct cli_call *call);
 int cli_sub(const struct cli_call *call);

@@ -45,7 +45,7 @@ int cli_run(const struct cli_call *call) {
                                listens[i]);
     }
     struct error error = {0};
-    return node_run(&options, &error) ? cli_fail(&error) : CLI_OK;
+    return node_run(&options, NULL, &error) ? cli_fail(&error) : CLI_OK;
 }
 
 static void add_cell(struct output_table *table, json_value route, const char *name) {

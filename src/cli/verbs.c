@@ -56,7 +56,7 @@ static const struct cli_verb verbs[] = {
                 {.name = "shards",
                  .value = "N",
                  .help = "threads that serve connections (default of the config)"},
-                {.name = "log", .value = "LEVEL", .help = "error, warn, info or debug"},
+                {.name = "log", .value = "LEVEL", .help = "error, warn, info, debug or trace"},
                 INSECURE,
                 {.name = "quiet", .help = "no welcome text"},
             },
@@ -74,6 +74,16 @@ static const struct cli_verb verbs[] = {
                      .help = "list the gateway's routes, in the order in which they are tried"},
                     JSON},
         .examples = "  nonet check myapp --routes",
+    },
+    {
+        .name = "nats-server",
+        .words = "FLAGS",
+        .help = "run a node in nats-server's place: its flags, files and signals",
+        .words_max = CLI_WORDS_MAX,
+        .run = cli_nats_server_help,
+        .examples = "  nonet nats-server --help\n"
+                    "  nonet nats-server -p -1 -js -sd store --ports_file_dir .\n"
+                    "  nonet nats-server -c nats.conf -t",
     },
     {
         .name = "reload",
@@ -345,6 +355,8 @@ const struct cli_table cli_table = {verbs, array_count(verbs)};
 
 int cli_main(int argc, char **argv) {
     struct cli_call call = {.verb = NULL};
+    if (cli_is_nats_server(argc, argv))
+        return cli_nats_server(argc, argv);
     if (argc < 2) {
         cli_help(&call);
         return CLI_USAGE;

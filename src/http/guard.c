@@ -160,7 +160,7 @@ struct http_refusal http_guard_judge(const struct http_guard *guard, const struc
                                      struct arena *arena, struct http_login *login,
                                      slice *ret_user) {
     *ret_user = (slice){0};
-    if (!host_is_ours(guard, head->authority))
+    if (!(guard->any_host && without_login) && !host_is_ours(guard, head->authority))
         return (struct http_refusal){403, "Host is neither an address, localhost nor a name "
                                           "that this listener is configured for"};
     bool reading = is_reading(head->method);

@@ -40,6 +40,7 @@ void http_login_decide(struct http_login *login, int result);
 
 struct http_guard {
     const char *const *hosts; /* NULL-terminated, without ports; NULL: none */
+    bool any_host;            /* what asks for no credentials is answered by any name */
     slice token;              /* empty: no token lets anybody in */
     /* 0, -EACCES, -EAGAIN (too many at once), or -ENOMEM; -EINPROGRESS: http_login_decide follows,
        unless forget_user comes first. NULL: there are no users. */

@@ -60,6 +60,7 @@ must_use int io_dir_list(struct io_host *host, const char *path,
                          int (*each)(void *owner, const char *name), void *owner);
 must_use int io_rename(struct io_host *host, const char *from, const char *to);
 must_use int io_unlink(struct io_host *host, const char *path);
+must_use int io_dir_remove(struct io_host *host, const char *path); /* an empty one */
 /* Bytes free for us on the file system of PATH. */
 must_use int io_free_bytes(struct io_host *host, const char *path, uint64_t *ret_bytes);
 /* Whole small files: config, keys, ports. At most MAX bytes (-EFBIG past it); caller frees with

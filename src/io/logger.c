@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +18,9 @@
 struct logger {
     struct io_host *host;
     _Atomic(int) level;
+    int out;    /* stays the same number when the file is opened anew */
+    char *path; /* NULL: stderr */
+    bool nats, times;
 };
 
 /* A line under construction; what does not fit is left out and marked. */
@@ -31,12 +35,54 @@ int logger_create(struct io_host *host, enum log_level level, struct logger **re
     if (!logger)
         return -ENOMEM;
     logger->host = host;
+    logger->out = STDERR_FILENO;
+    logger->times = true;
     atomic_init(&logger->level, (int)level);
     *ret = logger;
     return 0;
 }
 
+static int open_file(const char *path) {
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    return file >= 0 ? file : -errno;
+}
+
+void logger_set_form(struct logger *logger, bool nats, bool times) {
+    logger->nats = nats;
+    logger->times = times;
+}
+
+int logger_set_file(struct logger *logger, const char *path) {
+    check(!logger->path);
+    char *copy = mem_copy(path, strlen(path));
+    if (!copy)
+        return -ENOMEM;
+    int file = open_file(path);
+    if (file < 0) {
+        mem_free(copy);
+        return file;
+    }
+    logger->path = copy;
+    logger->out = file;
+    return 0;
+}
+
+int logger_reopen(struct logger *logger) {
+    if (!logger->path)
+        return 0;
+    int file = open_file(logger->path);
+    if (file < 0)
+        return file;
+    int failed = dup3(file, logger->out, O_CLOEXEC) < 0 ? -errno : 0;
+    close(file);
+    return failed;
+}
+
 struct logger *logger_free(struct logger *logger) {
+    if (logger && logger->path) {
+        close(logger->out);
+        mem_free(logger->path);
+    }
     return mem_free(logger);
 }
 
@@ -237,10 +283,31 @@ static void add_fields(struct line *line, const char *at, struct arguments *argu
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static void add_head(struct line *line, int64_t wall_ns, enum log_level level, const char *area) {
-    static const char *const names[] = {"error", "warn ", "info ", "debug"};
-    struct clocktext_civil time = clocktext_civil(wall_ns);
+static void add_nats_head(struct line *line, const struct logger *logger,
+                          struct clocktext_civil time, enum log_level level) {
+    static const char *const names[] = {"ERR", "WRN", "INF", "DBG", "TRC"};
+    char head[80], clock[48] = "";
+    if (logger->times)
+        snprintf(clock, sizeof clock, "%04lld/%02u/%02u %02u:%02u:%02u.%06u ", (long long)time.year,
+                 time.month, time.day, time.hour, time.minute, time.second, time.nanosecond / 1000);
+    snprintf(head, sizeof head, "[%d] %s[%s] ", (int)getpid(), clock, names[level]);
+    add(line, slice_str(head));
+}
+
+static void add_head(struct line *line, const struct logger *logger, enum log_level level,
+                     const char *area) {
+    static const char *const names[] = {"error", "warn ", "info ", "debug", "trace"};
+    struct clocktext_civil time = clocktext_civil(io_host_wall_ns(logger->host));
     char head[80];
+    if (logger->nats) {
+        add_nats_head(line, logger, time, level);
+        return;
+    }
+    if (!logger->times) {
+        snprintf(head, sizeof head, "%s %-5.16s ", names[level], area);
+        add(line, slice_str(head));
+        return;
+    }
     snprintf(head, sizeof head, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ %s %-5.16s ",
              (long long)time.year, time.month, time.day, time.hour, time.minute, time.second,
              time.nanosecond / 1000000, names[level], area);
@@ -248,7 +315,7 @@ static void add_head(struct line *line, int64_t wall_ns, enum log_level level, c
 }
 
 /* One write a line, so that lines of different threads never mix. */
-static void put(struct line *line) {
+static void put(const struct logger *logger, struct line *line) {
     if (line->cut) {
         memcpy(line->text + line->len, "...", 3);
         line->len += 3;
@@ -256,7 +323,7 @@ static void put(struct line *line) {
     line->text[line->len++] = '\n';
     size_t done = 0;
     while (done < line->len) {
-        ssize_t wrote = write(STDERR_FILENO, line->text + done, line->len - done);
+        ssize_t wrote = write(logger->out, line->text + done, line->len - done);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0)
@@ -272,7 +339,7 @@ void logger_write(struct logger *logger, enum log_level level, const char *area,
     struct line line;
     line.len = 0;
     line.cut = false;
-    add_head(&line, io_host_wall_ns(logger->host), level, area);
+    add_head(&line, logger, level, area);
     add_all_escaped(&line, slice_str(message));
     if (fields) {
         struct arguments arguments;
@@ -280,5 +347,5 @@ void logger_write(struct logger *logger, enum log_level level, const char *area,
         add_fields(&line, fields, &arguments);
         va_end(arguments.list);
     }
-    put(&line);
+    put(logger, &line);
 }

@@ -234,6 +234,11 @@ int io_unlink(struct io_host *host, const char *path) {
     return unlink(path) == 0 ? 0 : -errno;
 }
 
+int io_dir_remove(struct io_host *host, const char *path) {
+    (void)host;
+    return rmdir(path) == 0 ? 0 : -errno;
+}
+
 int io_free_bytes(struct io_host *host, const char *path, uint64_t *ret_bytes) {
     (void)host;
     struct statvfs status;

@@ -32,6 +32,10 @@ must_use int io_process_start(struct io_loop *loop, const struct io_process_opti
 void io_process_signal(struct io_process *process, int signum);
 int io_process_id(const struct io_process *process);
 
+/* The number of this process, and a signal to another: 0, -ESRCH (there is none such), -EPERM. */
+int io_process_self(void);
+must_use int io_process_tell(int process, int signum);
+
 /* The value of an environment variable, or NULL. */
 const char *io_environment(const char *name);
 /* Resident memory of this process and CPU time used, for /varz and the benches. */

@@ -1,12 +1,21 @@
 #include "io/process.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <sched.h>
+
+int io_process_self(void) {
+    return (int)getpid();
+}
+
+int io_process_tell(int process, int signum) {
+    return kill((pid_t)process, signum) == 0 ? 0 : -errno;
+}
 
 const char *io_environment(const char *name) {
     return getenv(name);

@@ -113,6 +113,7 @@ int admin_listen(struct node *node, struct error *ret_error) {
         .forget_user = admin_forget_user,
         .owner = admin->logins,
         .reading_too = !local,
+        .any_host = node->room.monitoring_is_open,
     };
     struct io_tls *tls = NULL;
     int failed = listen->cert_file ? node_make_tls(node, listen, &tls, ret_error) : 0;

@@ -27,13 +27,16 @@ enum config_restart { CONFIG_RESTART_ALWAYS, CONFIG_RESTART_ON_FAILURE, CONFIG_R
 
 struct config_log {
     struct conf_item item;
-    int level; /* enum log_level of io/logger.h */
+    int level;  /* enum log_level of io/logger.h */
+    slice file; /* empty: stderr */
+    bool times; /* lines begin with the time; where the form leaves a choice */
 };
 
 struct config_node {
     struct conf_item item;
-    slice name, data;
-    int64_t shards; /* 0 = auto */
+    slice name, data, pid_file; /* pid_file empty: none */
+    int64_t shards;             /* 0 = auto */
+    bool jetstream;             /* false: no durable streams, and nothing answers for them */
     struct config_log log;
 };
 
@@ -47,6 +50,7 @@ struct config_listener {
     struct conf_item item; /* item.off: closed */
     struct conf_address address;
     struct config_tls tls;
+    bool handshake_first; /* of nats: TLS before INFO */
 };
 
 struct config_listen {
@@ -59,10 +63,18 @@ struct config_rights {
     struct conf_array allow, deny; /* of slice */
 };
 
+/* A user may answer requests whatever its lists say: so often each, so long. */
+struct config_responses {
+    struct conf_item item; /* given: it may */
+    int64_t max;           /* 0: without bound */
+    uint64_t expires_ns;
+};
+
 struct config_user {
     struct conf_item item;
     slice user, password, nkey, token;
     struct config_rights publish, subscribe;
+    struct config_responses allow_responses;
 };
 
 struct config_auth {
@@ -94,6 +106,8 @@ struct config_limits {
     uint64_t max_payload, max_control_line, max_pending;
     int64_t max_connections, max_subscriptions, ping_max;
     uint64_t write_deadline_ns, ping_interval_ns, auth_timeout_ns, drain_timeout_ns;
+    uint64_t tls_timeout_ns, lame_duck_ns, lame_duck_grace_ns;
+    uint64_t max_memory_store, max_file_store; /* 0 = without limit */
 };
 
 struct config {

@@ -253,6 +253,15 @@ static void check_listeners(const struct checker *c, bool insecure) {
     }
 }
 
+/* What wants durable streams where there are none. */
+static void check_jetstream(const struct checker *c) {
+    const struct config_stream *streams = c->config->streams.items;
+    if (!c->config->node.jetstream && !c->config->node.item.faulty && c->config->streams.count)
+        conf_errors_note(c->errors, streams[0].item.place, "take it out, or node.jetstream: false",
+                         "stream %.*s is declared, but the node keeps no streams",
+                         slice_fmt(streams[0].item.name));
+}
+
 static bool is_variable_name(slice name) {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
@@ -290,6 +299,10 @@ static void check_limits(const struct checker *c) {
             c->errors, l->item.place, "make max_pending the larger one",
             "max_pending is less than max_payload: no client could take a full message");
     }
+    if (!l->item.faulty && l->lame_duck_grace_ns >= l->lame_duck_ns) {
+        conf_errors_note(c->errors, l->item.place, "make lame_duck the longer one",
+                         "lame_duck_grace is not shorter than lame_duck, which includes it");
+    }
 }
 
 int config_check(const struct config *config, bool insecure, struct arena *arena,
@@ -299,5 +312,6 @@ int config_check(const struct config *config, bool insecure, struct arena *arena
     check_users(&c);
     check_services(&c);
     check_limits(&c);
+    check_jetstream(&c);
     return check_streams(&c, arena);
 }

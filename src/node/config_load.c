@@ -46,6 +46,10 @@ static int read_tree(const struct config_source *source, slice file, struct aren
                      struct conf_errors *errors, const struct conf_node **ret_tree) {
     struct yaml yaml;
     struct error e;
+    if (source->tree) {
+        *ret_tree = source->tree;
+        return 0;
+    }
     int r = yaml_parse(source->text, file, &yaml, &e);
     if (r == -ENOMEM) {
         return r;
@@ -146,7 +150,7 @@ int config_load(const struct config_source *source, struct config **ret_config,
                 struct conf_errors *errors) {
     struct arena arena = arena_make(0, CONFIG_MEMORY_MAX);
     struct config *config = NULL;
-    check(errors->count == 0);
+    check(errors->count == 0 || source->tree);
     int r = load(source, &arena, errors, &config);
     if (r < 0) {
         if (r == -ENOMEM) {

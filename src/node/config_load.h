@@ -17,8 +17,9 @@ struct config_override {
 };
 
 struct config_source {
-    slice text;      /* of nonet.yaml; empty = the defaults run */
-    slice file;      /* how messages call it: "myapp/nonet.yaml" */
+    const struct conf_node *tree; /* instead of a text: what another file was translated to */
+    slice text;                   /* of nonet.yaml; empty = the defaults run */
+    slice file;                   /* how messages call it: "myapp/nonet.yaml" */
     slice directory; /* of the app, before relative paths; "" = leave them as written */
     struct conf_lookup lookup;
     const struct conf_key *const *sections; /* of rooms, at most CONFIG_SECTIONS_MAX */
@@ -30,8 +31,8 @@ struct config_source {
     bool insecure; /* listeners off loopback may be without users */
 };
 
-/* 0 and a config that the caller frees; -EINVAL with everything wrong in ERRORS (which the caller
-   zeroed); -ENOMEM, with one error saying so. */
+/* 0 and a config that the caller frees; -EINVAL with everything wrong in ERRORS (zeroed, or with
+   what the translation of TREE has found); -ENOMEM, with an error saying so. */
 must_use int config_load(const struct config_source *source, struct config **ret_config,
                          struct conf_errors *errors);
 

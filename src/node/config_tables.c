@@ -39,7 +39,7 @@ static int judge_name(slice text, struct error *e) {
 }
 
 /* The subject that a generator publishes to; "{kind}" becomes person, auction or bid. */
-static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const log_levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 static const char *const restarts[] = {"always", "on-failure", "never", NULL};
 static const char *const discards[] = {"old", "new", NULL};
 static const char *const storages[] = {"file", "memory", NULL};
@@ -60,9 +60,18 @@ static const struct conf_key log_keys[] = {
      .words = log_levels,
      .fallback = "info",
      .doc = "the least important lines that are still written; a reload changes it"},
+    {.name = "file",
+     .type = CONF_PATH,
+     AT(struct config_log, file),
+     .doc = "where lines are added instead of stderr; SIGUSR1 opens it anew"},
+    {.name = "times",
+     .type = CONF_BOOL,
+     AT(struct config_log, times),
+     .fallback = "true",
+     .doc = "whether lines begin with the time (UTC)"},
 };
 static const struct conf_table log_table =
-    TABLE(log_keys, "log", "What the node writes to stderr", struct config_log);
+    TABLE(log_keys, "log", "What the node tells of its work", struct config_log);
 
 static const struct conf_key node_keys[] = {
     {.name = "name",
@@ -90,7 +99,16 @@ static const struct conf_key node_keys[] = {
      .type = CONF_SECTION,
      AT(struct config_node, log),
      .table = &log_table,
-     .doc = "what the node writes to stderr"},
+     .doc = "what the node tells of its work"},
+    {.name = "pid_file",
+     .type = CONF_PATH,
+     AT(struct config_node, pid_file),
+     .doc = "where the number of its process is written"},
+    {.name = "jetstream",
+     .type = CONF_BOOL,
+     AT(struct config_node, jetstream),
+     .fallback = "true",
+     .doc = "whether it keeps durable streams; false: nothing answers for them"},
 };
 static const struct conf_table node_table =
     TABLE(node_keys, "node", "This node", struct config_node);
@@ -120,21 +138,26 @@ static const struct conf_table tls_table =
     TABLE(tls_keys, "tls", "Encryption of a listener", struct config_tls);
 
 #define LISTENER_KEYS(default_address)                                                             \
+    {.name = "address",                                                                            \
+     .type = CONF_ADDRESS,                                                                         \
+     AT(struct config_listener, address),                                                          \
+     .fallback = (default_address),                                                                \
+     .doc = "where to listen; port 0 takes a free one"},                                           \
     {                                                                                              \
-        {.name = "address",                                                                        \
-         .type = CONF_ADDRESS,                                                                     \
-         AT(struct config_listener, address),                                                      \
-         .fallback = (default_address),                                                            \
-         .doc = "where to listen; port 0 takes a free one"},                                       \
-        {                                                                                          \
-            .name = "tls", .type = CONF_SECTION, AT(struct config_listener, tls),                  \
-            .table = &tls_table, .doc = "certificate and key"                                      \
-        }                                                                                          \
+        .name = "tls", .type = CONF_SECTION, AT(struct config_listener, tls), .table = &tls_table, \
+        .doc = "certificate and key"                                                               \
     }
 
-static const struct conf_key nats_keys[] = LISTENER_KEYS("127.0.0.1:4222");
-static const struct conf_key http_keys[] = LISTENER_KEYS("127.0.0.1:8080");
-static const struct conf_key admin_keys[] = LISTENER_KEYS("127.0.0.1:8222");
+static const struct conf_key nats_keys[] = {
+    LISTENER_KEYS("127.0.0.1:4222"),
+    {.name = "handshake_first",
+     .type = CONF_BOOL,
+     AT(struct config_listener, handshake_first),
+     .fallback = "false",
+     .doc = "TLS begins before INFO, so that nothing is said in the clear"},
+};
+static const struct conf_key http_keys[] = {LISTENER_KEYS("127.0.0.1:8080")};
+static const struct conf_key admin_keys[] = {LISTENER_KEYS("127.0.0.1:8222")};
 static const struct conf_table nats_table =
     TABLE(nats_keys, "listener", "Where NATS clients connect", struct config_listener);
 static const struct conf_table http_table =
@@ -203,6 +226,27 @@ static const struct conf_key rights_keys[] = {
 static const struct conf_table rights_table =
     TABLE(rights_keys, "rights", "Subjects allowed and denied", struct config_rights);
 
+static const struct conf_key responses_keys[] = {
+    {.name = "max",
+     .type = CONF_INT,
+     AT(struct config_responses, max),
+     .zero_word = UNLIMITED,
+     .fallback = "1",
+     .min = 1,
+     .max = 1000000,
+     .doc = "answers to one request"},
+    {.name = "expires",
+     .type = CONF_DURATION,
+     AT(struct config_responses, expires_ns),
+     .fallback = "2m",
+     .min = 1 * MS,
+     .max = 86400 * SECOND,
+     .doc = "how long after the request"},
+};
+static const struct conf_table responses_table =
+    TABLE(responses_keys, "allow_responses", "Answers to requests, beyond the lists",
+          struct config_responses);
+
 static const struct conf_key user_keys[] = {
     {.name = "user",
      .type = CONF_STRING,
@@ -236,6 +280,11 @@ static const struct conf_key user_keys[] = {
      AT(struct config_user, subscribe),
      .table = &rights_table,
      .doc = "what this user may subscribe to"},
+    {.name = "allow_responses",
+     .type = CONF_SECTION,
+     AT(struct config_user, allow_responses),
+     .table = &responses_table,
+     .doc = "given, even empty: it may answer the requests it receives, whatever publish says"},
 };
 static const struct conf_table user_table =
     TABLE(user_keys, "user", "Who may connect, and to which subjects", struct config_user);
@@ -478,6 +527,43 @@ static const struct conf_key limits_keys[] = {
      .min = 10 * MS,
      .max = 3600 * SECOND,
      .doc = "how long a stopping node waits for work under way"},
+    {.name = "tls_timeout",
+     .type = CONF_DURATION,
+     AT(struct config_limits, tls_timeout_ns),
+     .fallback = "2s",
+     .min = 10 * MS,
+     .max = 3600 * SECOND,
+     .doc = "a client's TLS handshake must be done by then"},
+    {.name = "lame_duck",
+     .type = CONF_DURATION,
+     AT(struct config_limits, lame_duck_ns),
+     .fallback = "2m",
+     .min = 1 * MS,
+     .max = 86400 * SECOND,
+     .doc = "after SIGUSR2, the time over which clients are sent away, the grace included"},
+    {.name = "lame_duck_grace",
+     .type = CONF_DURATION,
+     AT(struct config_limits, lame_duck_grace_ns),
+     .fallback = "10s",
+     .min = 1 * MS,
+     .max = 3600 * SECOND,
+     .doc = "after SIGUSR2, the time in which they may leave by themselves"},
+    {.name = "max_memory_store",
+     .type = CONF_SIZE,
+     AT(struct config_limits, max_memory_store),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .max = INT64_MAX,
+     .doc = "bytes that streams in memory may hold together"},
+    {.name = "max_file_store",
+     .type = CONF_SIZE,
+     AT(struct config_limits, max_file_store),
+     .zero_word = UNLIMITED,
+     .fallback = UNLIMITED,
+     .min = 1,
+     .max = INT64_MAX,
+     .doc = "bytes that streams on disk may hold together"},
 };
 static const struct conf_table limits_table =
     TABLE(limits_keys, "limits", "Bounds; what lies beyond is refused", struct config_limits);

@@ -5,8 +5,9 @@
  *      |                             |                                             | signal
  *      '---- a failure ----> STOPPING <--------------------------------------------'
  *
- *   STOPPING: "drain" to every shard (bounded by limits.drain_timeout), then, once, "close"; when
- *   the services have ended, too, all loops are stopped. A second signal skips the rest of the
+ *   STOPPING: "drain" to every shard (bounded by limits.drain_timeout, for a lame duck by
+ *   limits.lame_duck besides), then, once, "close"; when the services have ended, too, all loops
+ *   are stopped. A second signal skips the rest of the
  *   waits. While shards are still opening there is nothing to drain: the loops end as they turn.
  *
  * The shards are reached by a scatter-gather request over the bus, like everything else.
@@ -97,11 +98,16 @@ void node_stop(struct node *node) {
         close_shards(node);
         return;
     }
-    logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "stopping", NULL);
+    if (node->options->nats)
+        nats_server_farewell(node);
+    else
+        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "stopping", NULL);
     node_farewell(node);
     services_stop(node);
     admin_stop(node);
-    ask_shards(node, "drain", node->room.limits.drain_ns, on_drained);
+    const struct room_limits *limits = &node->room.limits;
+    ask_shards(node, "drain", limits->drain_ns + (node->room.lame_duck ? limits->lame_duck_ns : 0),
+               on_drained);
 }
 
 void node_fail(struct node *node, const struct error *error) {
@@ -113,11 +119,32 @@ void node_fail(struct node *node, const struct error *error) {
 
 /* --- signals -------------------------------------------------------------------------------- */
 
+static void reopen_log(struct node *node) {
+    int failed = logger_reopen(node->room.logger);
+    logger_write(node->room.logger, failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "node",
+                 failed ? "the log file cannot be opened anew, the old one goes on"
+                        : "the log file has been opened anew",
+                 "error=%s", failed ? error_name(failed) : "none");
+}
+
+static void end_by(struct node *node, int signum) {
+    if (node->phase != NODE_STOPPING) {
+        node->ended_by = signum;
+        node->room.lame_duck = signum == SIGUSR2;
+    }
+    if (node->room.lame_duck && node->phase != NODE_STOPPING)
+        logger_write(node->room.logger, LOG_LEVEL_INFO, "node",
+                     "Entering lame duck mode, stop accepting new clients", NULL);
+    node_stop(node);
+}
+
 static void on_signal(void *owner, int signum) {
     struct node *node = owner;
     struct error error = {0};
-    if (signum != SIGHUP)
-        node_stop(node);
+    if (signum == SIGUSR1)
+        reopen_log(node);
+    else if (signum != SIGHUP)
+        end_by(node, signum);
     else if (node_reload(node, &error))
         reload_refused(node, &error);
 }
@@ -125,7 +152,7 @@ static void on_signal(void *owner, int signum) {
 /* Before the loops run, for opening may take long: a SIGHUP would end the process. What comes in
    the meantime is told when loop 0 turns. */
 int node_watch_signals(struct node *node, struct error *ret_error) {
-    static const int signums[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+    static const int signums[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     struct io_loop *loop = io_group_loop(node->room.group, 0);
     for (size_t i = 0; i < array_count(signums); i++) {
         int failed = io_signal_watch(loop, signums[i], on_signal, node);
@@ -138,7 +165,9 @@ int node_watch_signals(struct node *node, struct error *ret_error) {
 
 /* --- start -------------------------------------------------------------------------------- */
 
-static void welcome(struct node *node) {
+static int welcome(struct node *node, struct error *ret_error) {
+    if (node->options->nats)
+        return nats_server_ready(node, ret_error);
     for (unsigned i = 0; i < node->port_count; i++)
         logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "listening",
                      "listener=%s address=%s", node->ports[i].name, node->ports[i].address);
@@ -146,6 +175,7 @@ static void welcome(struct node *node) {
                  node->name, node->data, node->room.serving);
     if (!node->options->quiet)
         node_welcome(node);
+    return 0;
 }
 
 static int open_doors(struct node *node, struct error *ret_error) {
@@ -158,6 +188,8 @@ static int open_doors(struct node *node, struct error *ret_error) {
     int failed = admin_listen(node, ret_error);
     if (!failed)
         failed = node_write_ports(node, ret_error);
+    if (!failed)
+        failed = node_write_pid(node, ret_error);
     return failed ? failed : services_start(node, ret_error);
 }
 
@@ -167,18 +199,17 @@ static void on_declared(struct node *node, const struct error *error) {
     struct error failure = {0};
     if (error && error->code)
         failure = *error;
-    else if (open_doors(node, &failure) == 0)
+    else if (open_doors(node, &failure) == 0 && welcome(node, &failure) == 0)
         node->phase = NODE_RUNNING;
-    if (node->phase == NODE_RUNNING)
-        welcome(node);
-    else
+    if (node->phase != NODE_RUNNING)
         node_fail(node, &failure);
 }
 
 /* All shards are open, but what the stream shard has announced while it opened reaches this loop a
    turn later: before that nobody would answer for streams. Bounded, and then told by who asks. */
 static bool waits_for_streams(struct node *node) {
-    return !atomic_load(&node->open_failed) && node->stream_polls < STREAM_POLLS_MAX &&
+    return node->room.jetstream && !atomic_load(&node->open_failed) &&
+           node->stream_polls < STREAM_POLLS_MAX &&
            !bus_has_interest(node->shards[0].room.bus, slice_lit("$JS.API.INFO"));
 }
 

@@ -32,7 +32,7 @@ _Noreturn void node_fatal(const struct error *error) {
 }
 
 static int parse_level(const char *word, enum log_level *ret_level) {
-    static const char *const words[] = {"error", "warn", "info", "debug"};
+    static const char *const words[] = {"error", "warn", "info", "debug", "trace"};
     for (unsigned i = 0; i < array_count(words); i++)
         if (strcmp(word, words[i]) == 0) {
             *ret_level = (enum log_level)i;
@@ -45,9 +45,17 @@ static int make_logger(struct node *node, struct error *ret_error) {
     enum log_level level = (enum log_level)node->config->node.log.level;
     const char *word = node->options->log_level;
     if (word && parse_level(word, &level))
-        return error_set(ret_error, -EINVAL, "--log %s: it is error, warn, info or debug", word);
+        return error_set(ret_error, -EINVAL, "--log %s: it is error, warn, info, debug or trace",
+                         word);
     int failed = logger_create(node->room.host, level, &node->room.logger);
-    return failed ? error_set(ret_error, failed, "no memory for the logger") : 0;
+    if (failed)
+        return error_set(ret_error, failed, "no memory for the logger");
+    const struct config_log *log = &node->config->node.log;
+    logger_set_form(node->room.logger, node->options->nats != NULL, log->times);
+    failed = log->file.len ? logger_set_file(node->room.logger, log->file.ptr) : 0;
+    return failed ? error_set(ret_error, failed, "cannot open the log file %.*s: %s",
+                              slice_fmt(log->file), error_name(failed))
+                  : 0;
 }
 
 static int open_rooms(struct node *node, struct error *ret_error) {
@@ -105,13 +113,16 @@ static void take_down(struct node *node) {
     node->room.metrics = metrics_free(node->room.metrics);
     auth_unref(node->room.auth);
     node->lock = io_file_close(node->lock);
+    nats_server_clean_up(node);
+    if (node->options->nats && node->ended_by)
+        logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "Server Exiting..", NULL);
     node->room.logger = logger_free(node->room.logger);
     config_free(node->config);
     config_free(node->next_config);
     node->room.host = io_host_free(node->room.host);
 }
 
-int node_run(const struct node_options *options, struct error *ret_error) {
+int node_run(const struct node_options *options, int *ret_signal, struct error *ret_error) {
     struct node *node = mem_zalloc(1, sizeof *node);
     if (!node)
         return error_set(ret_error, -ENOMEM, "no memory for a node");
@@ -127,6 +138,8 @@ int node_run(const struct node_options *options, struct error *ret_error) {
         if (ret_error)
             *ret_error = node->fatal;
     }
+    if (ret_signal)
+        *ret_signal = node->ended_by;
     take_down(node);
     mem_free(node);
     return failed;
@@ -140,12 +153,12 @@ static int explain(const struct node *node, const char *name, struct buf *text) 
     return json_write_finish(&w);
 }
 
-int node_check(const char *app, bool insecure, struct buf *routes, struct error *ret_error) {
-    struct node_options options = {.app = app, .insecure = insecure};
+static int check_options(const struct node_options *options, struct buf *routes,
+                         struct error *ret_error) {
     struct node *node = mem_zalloc(1, sizeof *node);
     if (!node)
-        return error_set(ret_error, -ENOMEM, "no memory to check %s", app);
-    node->options = &options;
+        return error_set(ret_error, -ENOMEM, "no memory to check the config");
+    node->options = options;
     int failed = io_host_create(&node->room.host);
     if (failed)
         error_set(ret_error, failed, "cannot start: %s", error_name(failed));
@@ -160,4 +173,14 @@ int node_check(const char *app, bool insecure, struct buf *routes, struct error 
     io_host_free(node->room.host);
     mem_free(node);
     return failed;
+}
+
+int node_check(const char *app, bool insecure, struct buf *routes, struct error *ret_error) {
+    struct node_options options = {.app = app, .insecure = insecure};
+    return check_options(&options, routes, ret_error);
+}
+
+int node_check_nats(const struct node_nats *nats, struct error *ret_error) {
+    struct node_options options = {.nats = nats, .insecure = true};
+    return check_options(&options, NULL, ret_error);
 }

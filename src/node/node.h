@@ -5,9 +5,10 @@
  *         each loop: bus, (stream loop: log recovered, streams), rooms' shard_open
  *         loop 0, when all are open: declared streams, rooms' started, admin, ports file, services
  *
- * Signals: SIGTERM, SIGINT drain and stop; SIGUSR2 the same (NATS's lame duck); SIGHUP reloads
- * users, TLS, streams and the log level without closing a connection; a config with mistakes is
- * refused whole, and the old one goes on.
+ * Signals: SIGTERM, SIGINT drain and stop; SIGUSR2 does so slowly (NATS's lame duck): no new
+ * clients, and those that are there are sent away one after the other, limits.lame_duck long;
+ * SIGHUP reloads users, TLS, streams and the log level without closing a connection (a config with
+ * mistakes is refused whole, and the old one goes on); SIGUSR1 opens the log file anew.
  *
  * Shards: `auto` is one for each core but one, at least 1. With 1 shard, streams live on it; with
  * more they have a loop of their own beyond them, so that N shards are N + 1 threads. In both
@@ -21,6 +22,15 @@
 
 #define NODE_LISTENS_MAX 16u
 
+/* A node in nats-server's place: its configuration, its flags, its lines in the log, its files. */
+struct node_nats {
+    const char *config; /* file; NULL: flags and defaults only */
+    const struct node_nats_setting {
+        const char *flag, *key, *value; /* "-p", "port", "4222": as if the file ended with it */
+    } * settings;
+    unsigned setting_count;
+};
+
 struct node_options {
     const char *app;            /* folder with nonet.yaml; NULL: defaults only */
     const char *data;           /* NULL: of the config, else APP/.nonet, else ./.nonet */
@@ -33,16 +43,21 @@ struct node_options {
         const char *name, *address;
     } listens[NODE_LISTENS_MAX];
     unsigned listen_count;
+    const struct node_nats *nats; /* NULL: nonet.yaml in `app` */
 };
 
-/* Runs until a signal ends it. 0 after a clean stop, else negative with words; mistakes of the
-   config have been printed to stderr by then. */
-must_use int node_run(const struct node_options *options, struct error *ret_error);
+/* Runs until a signal ends it, which RET_SIGNAL (may be NULL) gets. 0 after a clean stop, else
+   negative with words; mistakes of the config have been printed to stderr by then. */
+must_use int node_run(const struct node_options *options, int *ret_signal, struct error *ret_error);
 
 /* Checks APP's config, printing every mistake to stderr. ROUTES, unless NULL, gets the gateway's
    routes in the order in which they are tried, as JSON. 0, -EINVAL, or why it cannot be read. */
 must_use int node_check(const char *app, bool insecure, struct buf *routes,
                         struct error *ret_error);
+/* The same of nats-server's configuration. */
+must_use int node_check_nats(const struct node_nats *nats, struct error *ret_error);
+/* The version that INFO tells clients: "2.9.25". */
+const char *node_nats_version(void);
 
 /* Reads all of the log in the data folder DATA of a node that does not run, and checks every CRC
    and every order. DAMAGE(self, error) for each finding. 0 when clean; -EBADMSG when not; else it

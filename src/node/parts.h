@@ -22,6 +22,19 @@ must_use int node_open_data(struct node *node, struct error *ret_error);
 void node_note_port(struct room_node *room_node, const char *listener, const char *address);
 must_use int node_write_ports(struct node *node, struct error *ret_error);
 
+/* nats_server.c: the node in nats-server's place (options->nats). */
+/* The tree of its configuration, in ARENA. 0 with mistakes in ERRORS, or negative with words. */
+must_use int nats_server_load(struct node *node, struct arena *arena, struct conf_errors *errors,
+                              const struct conf_node **ret_tree, struct error *ret_error);
+/* Before the data folder is opened: where it is, and nobody else's. */
+must_use int nats_server_place_data(struct node *node, struct error *ret_error);
+/* Every listener is open: the ports file, and the lines that scripts wait for. */
+must_use int nats_server_ready(struct node *node, struct error *ret_error);
+void nats_server_farewell(struct node *node);
+/* After the end: the data folder, if it was only for this run. */
+void nats_server_clean_up(struct node *node);
+must_use int node_write_pid(struct node *node, struct error *ret_error);
+
 /* shard.c */
 void node_shard_start(void *node, struct io_loop *loop);
 void node_shard_free(struct node_shard *shard);

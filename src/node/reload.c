@@ -42,7 +42,8 @@ static void tell(struct node *node, const char *what, bool same) {
 
 static bool same_listener(const struct config_listener *a, const struct config_listener *b) {
     return a->item.off == b->item.off && slice_equal(a->address.text, b->address.text) &&
-           (a->tls.cert.len > 0) == (b->tls.cert.len > 0);
+           (a->tls.cert.len > 0) == (b->tls.cert.len > 0) &&
+           a->handshake_first == b->handshake_first;
 }
 
 /* Everything behind the item (its name and place), which has no padding but zeroes. */
@@ -66,6 +67,9 @@ static void tell_what_stays(struct node *node, const struct config *new) {
     const struct config *old = node->config;
     tell(node, "node.name", slice_equal(old->node.name, new->node.name));
     tell(node, "node.data", slice_equal(old->node.data, new->node.data));
+    tell(node, "node.pid_file", slice_equal(old->node.pid_file, new->node.pid_file));
+    tell(node, "node.jetstream", old->node.jetstream == new->node.jetstream);
+    tell(node, "node.log.file", slice_equal(old->node.log.file, new->node.log.file));
     tell(node, "node.shards", old->node.shards == new->node.shards);
     tell(node, "listen.nats", same_listener(&old->listen.nats, &new->listen.nats));
     tell(node, "listen.http", same_listener(&old->listen.http, &new->listen.http));

@@ -98,19 +98,51 @@ static int load_text(struct node *node, char **ret_text, size_t *ret_size,
     return failed;
 }
 
+/* What the mistakes are in, for a message. */
+static const char *mistaken(const struct node *node) {
+    return node->config_path[0] ? node->config_path : "the options";
+}
+
+/* Reads SOURCE; what is wrong has words, and is printed where PRINT asks for it. */
+static int judge(struct node *node, const struct config_source *source, struct conf_errors *errors,
+                 bool print, struct config **ret_config, struct error *ret_error) {
+    struct config *config = NULL;
+    int failed = config_load(source, &config, errors);
+    if (!failed) {
+        *ret_config = config;
+        return 0;
+    }
+    if (print && print_mistakes(errors) == 0)
+        error_set(ret_error, failed, "%zu mistake%s in %s", errors->count + errors->more,
+                  errors->count + errors->more == 1 ? "" : "s", mistaken(node));
+    else
+        error_set(ret_error, failed, "the config cannot be used: %s",
+                  errors->count ? errors->items[0].message : error_name(failed));
+    return failed;
+}
+
 int node_load_config(struct node *node, struct config **ret_config, bool print,
                      struct error *ret_error) {
-    char *text;
-    size_t size;
-    int failed = load_text(node, &text, &size, ret_error);
-    if (failed)
+    _cleanup_arena_ struct arena arena = arena_make(0, CONFIG_MEMORY_MAX); /* of nats.conf */
+    struct conf_errors *errors = mem_zalloc(1, sizeof *errors);
+    const struct conf_node *tree = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    if (!errors)
+        return error_set(ret_error, -ENOMEM, "no memory to read the config");
+    int failed = node->options->nats ? nats_server_load(node, &arena, errors, &tree, ret_error)
+                                     : load_text(node, &text, &size, ret_error);
+    if (failed) {
+        mem_free(errors);
         return failed;
+    }
     const struct conf_key *sections[NODE_ROOMS_MAX];
     struct config_override overrides[NODE_LISTENS_MAX];
     for (unsigned i = 0; i < node->options->listen_count; i++)
         overrides[i] = (struct config_override){slice_str(node->options->listens[i].name),
                                                 slice_str(node->options->listens[i].address)};
     struct config_source source = {
+        .tree = tree,
         .text = slice_make(text, size),
         .file = slice_str(node->config_path),
         .directory = slice_str(node->options->app),
@@ -122,23 +154,9 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
         .override_count = node->options->listen_count,
         .insecure = node->options->insecure,
     };
-    struct conf_errors *errors = mem_zalloc(1, sizeof *errors);
-    struct config *config = NULL;
-    failed = errors ? config_load(&source, &config, errors) : -ENOMEM;
-    if (failed) {
-        if (print && errors && print_mistakes(errors) == 0)
-            error_set(ret_error, failed, "%zu mistake%s in %s", errors->count + errors->more,
-                      errors->count + errors->more == 1 ? "" : "s",
-                      node->options->app ? node->config_path : "the options");
-        else
-            error_set(ret_error, failed, "the config cannot be used: %s",
-                      errors && errors->count ? errors->items[0].message : error_name(failed));
-        config = config_free(config);
-    }
+    failed = judge(node, &source, errors, print, ret_config, ret_error);
     mem_free(errors);
     mem_free(text);
-    if (!failed)
-        *ret_config = config;
     return failed;
 }
 
@@ -160,6 +178,7 @@ static void set_listen(struct node *node, const char *name, const struct config_
         .verify = from->tls.verify,
         .off = from->item.off || !from->address.text.len,
         .given = from->item.given,
+        .handshake_first = from->handshake_first,
     };
 }
 
@@ -176,6 +195,11 @@ static void set_limits(struct node *node) {
         .ping_interval_ns = from->ping_interval_ns,
         .auth_timeout_ns = from->auth_timeout_ns,
         .drain_ns = from->drain_timeout_ns,
+        .tls_timeout_ns = from->tls_timeout_ns,
+        .lame_duck_ns = from->lame_duck_ns,
+        .lame_duck_grace_ns = from->lame_duck_grace_ns,
+        .memory_store_bytes_max = from->max_memory_store,
+        .file_store_bytes_max = from->max_file_store,
     };
 }
 
@@ -208,6 +232,11 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
         failed = slice_to_string(data, node->data, sizeof node->data);
     if (failed)
         return error_set(ret_error, failed, "the node's name or data folder is too long");
+    if (node->options->nats) {
+        failed = nats_server_place_data(node, ret_error);
+        if (failed)
+            return failed;
+    }
     make_server_id(node);
     room->name = node->name;
     room->directory = node->data;
@@ -219,6 +248,8 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
     room->listens = node->listens;
     room->listening = node_note_port;
     room->write_status = node_write_status;
+    room->jetstream = config->node.jetstream;
+    room->monitoring_is_open = node->options->nats != NULL;
     room->self = node;
     set_limits(node);
     set_listen(node, "nats", &config->listen.nats);
@@ -247,8 +278,13 @@ int node_make_auth(const struct config *config, struct auth **ret_auth, struct e
             .publish_deny = subjects_of(from[i].publish.deny),
             .subscribe_allow = subjects_of(from[i].subscribe.allow),
             .subscribe_deny = subjects_of(from[i].subscribe.deny),
-            .limits_publish = from[i].publish.allow.items != NULL,
+            /* Who may only answer may not publish besides, as with nats-server. */
+            .limits_publish =
+                from[i].publish.allow.items != NULL || from[i].allow_responses.item.given,
             .limits_subscribe = from[i].subscribe.allow.items != NULL,
+            .may_respond = from[i].allow_responses.item.given,
+            .responses_max = (uint32_t)from[i].allow_responses.max,
+            .responses_ns = from[i].allow_responses.expires_ns,
         };
     int failed = auth_create(users, (unsigned)count, ret_auth, ret_error);
     mem_free(users);

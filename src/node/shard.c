@@ -46,7 +46,12 @@ static void on_fatal(void *self, const struct error *error) {
 
 static int open_streams(struct node_shard *shard, struct error *ret_error) {
     struct node *node = shard->node;
-    struct streams_options options = {.bus = shard->room.bus, .logger = node->room.logger};
+    struct streams_options options = {
+        .bus = shard->room.bus,
+        .logger = node->room.logger,
+        .memory_bytes_max = node->room.limits.memory_store_bytes_max,
+        .file_bytes_max = node->room.limits.file_store_bytes_max,
+    };
     int failed = streams_create(&options, &shard->room.streams);
     if (failed)
         return error_set(ret_error, failed, "no memory for streams");

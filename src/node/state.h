@@ -63,6 +63,10 @@ struct node {
     struct room_listen listens[NODE_LISTENS_MAX];
     char listen_addresses[NODE_LISTENS_MAX][80];
     char data[1024], name[256], server_id[57], config_path[1024];
+    bool data_is_temporary;                 /* goes when the node ends */
+    char ports_dir[1024], ports_path[1100]; /* nats_server.c */
+    char store_dir[1024];                   /* likewise: where nats-server's streams would be */
+    int ended_by;                           /* the first signal to end, or 0 */
     struct io_file *lock;
     void *room_self[NODE_ROOMS_MAX];
     bool room_open[NODE_ROOMS_MAX];

@@ -93,7 +93,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
 onBoth(
   'lame duck',
   {
-    config: 'limits: {drain_timeout: 5s}\n',
+    config: 'limits: {drain_timeout: 5s, lame_duck: 30s, lame_duck_grace: 100ms}\n',
     nats: 'lame_duck_duration: "30s"\nlame_duck_grace_period: "100ms"\n',
   },
   (it, kind) => {

@@ -105,6 +105,8 @@ void client_close(struct client *c, enum client_reason reason, const char *error
 /* --- bytes in ----------------------------------------------------------------------------- */
 
 static void handle(struct client *c, const struct nats_event *event) {
+    if (unlikely(c->traced))
+        client_trace_in(c, event);
     switch (event->kind) {
     case NATS_PUB:
     case NATS_HPUB:
@@ -158,6 +160,7 @@ static uint64_t clock_ns(const struct client *c) {
 }
 
 static void begin_turn(struct client *c) {
+    c->traced = logger_shows(c->room->pubsub->node->logger, LOG_LEVEL_TRACE);
     c->turn_messages = 0;
     c->next_look = c->dear ? 1 : TURN_FIRST_LOOK;
     c->turn_ns = c->looked_ns = c->dear ? clock_ns(c) : 0;
@@ -261,7 +264,11 @@ static void on_tls_ready(void *owner, int failed, const char *why) {
     if (c->state == CLIENT_CLOSING)
         return;
     if (!failed) {
-        if (!auth_required(c->room->auth)) /* no login to wait for */
+        if (c->room->pubsub->handshake_first)
+            client_send_info(c, false);
+        if (auth_required(c->room->auth))
+            client_arm_auth(c);
+        else /* no login to wait for */
             client_arm_ping(c);
         return;
     }
@@ -280,7 +287,7 @@ static void start_tls(struct client *c, slice bytes) {
     }
     c->tls = true;
     if (io_stream_start_tls(c->stream, c->room->tls, bytes,
-                            c->room->pubsub->node->limits.auth_timeout_ns, on_tls_ready))
+                            c->room->pubsub->node->limits.tls_timeout_ns, on_tls_ready))
         client_close(c, CLIENT_TLS_FAILED, NULL);
 }
 
@@ -353,6 +360,7 @@ static void destroy(struct client *c) {
     bus_wait_cancel(&c->waiter);
     free_subscriptions(c);
     bus_route_clear(&c->route);
+    client_forget_requests(c);
     principal_unref(c->principal);
     list_remove(&c->in_room);
     if (c->in_stalled.next)
@@ -458,7 +466,8 @@ void client_accept(struct pubsub_shard *room, struct io_stream *stream) {
     metrics_count(room->shard->metrics, pubsub->metrics.connections_total, 1);
     io_stream_set_events(stream, &events, c);
     io_stream_set_out_max(stream, limits->pending_bytes_max);
-    client_send_info(c, false);
+    if (!c->tls_wanted || !pubsub->handshake_first)
+        client_send_info(c, false);
     if (auth_required(room->auth) || c->tls_wanted)
         client_arm_auth(c);
     else

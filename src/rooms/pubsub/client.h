@@ -10,7 +10,8 @@
  *   like OPEN, as nats-server does: a CONNECT is not required then.
  *
  * Files: client.c (life, bytes in), client_connect.c (INFO, CONNECT), client_login.c (auth),
- * client_verbs.c (PUB, SUB ...), client_deliver.c (messages out), pubsub.c (the room: listener,
+ * client_verbs.c (PUB, SUB ...), client_deliver.c (messages out), client_responses.c
+ * (allow_responses), client_trace.c (the protocol in the log), pubsub.c (the room: listener,
  * shards, drain, reload), monitor.c (/varz ...), system.c ($SYS.REQ...), jetstream*.c ($JS.API...).
  *
  * A client's memory when idle: this struct, a map of its subscriptions, the stream. Input that
@@ -58,7 +59,8 @@ struct client {
     struct pubsub_shard *room;
     struct io_stream *stream;
     struct principal *principal;
-    struct login_job *login; /* being judged on the worker's thread; NULL: none */
+    struct client_responses *responses; /* NULL until a request has come that it may answer */
+    struct login_job *login;            /* being judged on the worker's thread; NULL: none */
     struct bus *bus;
     struct nats_parser parser;
     struct buf rest;
@@ -82,6 +84,7 @@ struct client {
     uint64_t round_trip_ns, ping_sent_ns;
     bool verbose, pedantic, echo, headers, no_responders, unlimited, tls, tls_wanted, waiting,
         published, interest_changed, held, dear, rest_is_whole;
+    bool responds, traced; /* allow_responses; the log wants to see its protocol */
     char nonce[AUTH_NONCE_SIZE + 1];
     char *name, *language, *version; /* of CONNECT; may be NULL */
 };
@@ -118,6 +121,16 @@ extern const struct bus_receiver client_receiver;
 /* Output has been written: where much of it waits, the write deadline looks at it. */
 void client_watch_output(struct client *client);
 void client_check_stalled(struct pubsub_shard *room);
+
+/* client_responses.c: a request with this reply subject has been delivered to a client that may
+   answer; may it publish to SUBJECT for that? Counts an answer. */
+void client_note_request(struct client *client, slice reply);
+bool client_may_respond(struct client *client, slice subject);
+void client_forget_requests(struct client *client);
+
+/* client_trace.c: for a client that is `traced`. */
+void client_trace_in(const struct client *client, const struct nats_event *event);
+void client_trace_out(const struct client *client, slice subject, slice sid, slice payload);
 
 /* client_verbs.c: what the client asked for. */
 void client_publish(struct client *client, const struct nats_event *event);

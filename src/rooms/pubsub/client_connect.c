@@ -57,8 +57,10 @@ static void write_info(struct client *c, struct json_writer *w, bool lame_duck) 
     json_write_bool(w, true);
     json_write_key(w, "max_payload");
     json_write_u64(w, node->limits.payload_bytes_max);
-    json_write_key(w, "jetstream");
-    json_write_bool(w, true);
+    if (node->jetstream) {
+        json_write_key(w, "jetstream");
+        json_write_bool(w, true);
+    }
     json_write_key(w, "client_id");
     json_write_u64(w, c->id);
     json_write_key(w, "client_ip");
@@ -109,8 +111,11 @@ static void on_auth_timeout(struct io_timer *timer) {
         client_close(c, CLIENT_AUTH_TIMEOUT, "Authentication Timeout");
 }
 
+/* Before a TLS handshake has begun its own time runs. */
 void client_arm_auth(struct client *c) {
-    io_timer_start(c->room->shard->loop, &c->timer, c->room->pubsub->node->limits.auth_timeout_ns,
+    const struct room_limits *limits = &c->room->pubsub->node->limits;
+    io_timer_start(c->room->shard->loop, &c->timer,
+                   c->tls_wanted ? limits->tls_timeout_ns : limits->auth_timeout_ns,
                    on_auth_timeout);
 }
 

@@ -67,6 +67,10 @@ static void on_message(void *owner, struct bus_subscription *subscription,
     char *end = headers.len ? nats_put_hmsg(room, m->subject, sid, reply, headers, m->payload)
                             : nats_put_msg(room, m->subject, sid, reply, m->payload);
     io_stream_advance(c->stream, (size_t)(end - room));
+    if (unlikely(c->responds) && reply.len)
+        client_note_request(c, reply);
+    if (unlikely(c->traced))
+        client_trace_out(c, m->subject, sid, m->payload);
     c->messages_out++;
     c->bytes_out += body;
     c->room->messages_out++;

@@ -49,7 +49,7 @@ static bool may_be_answered(const struct client *c, slice reply) {
 static bool may_publish(struct client *c, const struct nats_event *event) {
     if (c->pedantic && !nats_subject_literal(event->subject))
         client_error(c, "Invalid Publish Subject"); /* a remark: it is published all the same */
-    if (!may_publish_to(c, event->subject)) {
+    if (!may_publish_to(c, event->subject) && !client_may_respond(c, event->subject)) {
         client_error(c, "Permissions Violation for Publish to \"%.*s\"", slice_fmt(event->subject));
         return false;
     }

@@ -403,6 +403,7 @@ int monitor_started(struct pubsub *pubsub, struct error *ret_error) {
     for (size_t i = 0; i < array_count(routes) && pubsub->node->admin; i++) {
         struct http_route route = routes[i];
         route.owner = pubsub;
+        route.without_login = route.without_login || pubsub->node->monitoring_is_open;
         int failed = http_routes_add(pubsub->node->admin, &route);
         if (failed)
             return error_set(ret_error, failed, "cannot add the page %s", route.pattern);

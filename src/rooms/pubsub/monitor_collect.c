@@ -31,6 +31,8 @@ static void count_streams(struct pubsub_shard *room, uint64_t *figures) {
         figures[stream_config(s)->in_memory ? MONITOR_MEMORY_BYTES : MONITOR_STREAM_BYTES] +=
             state.bytes;
     }
+    if (!room->jetstream)
+        return;
     figures[MONITOR_API_REQUESTS] = room->jetstream->requests;
     figures[MONITOR_API_ERRORS] = room->jetstream->errors;
 }

@@ -139,15 +139,18 @@ static void write_api(struct json_writer *w, const struct monitor_page *page) {
     json_write_end(w);
 }
 
-/* There is no reservation here: streams take what they need until the disk is full. */
+/* Where no limit is set streams take what they need until the disk is full. */
 static void write_jetstream_config(struct pubsub_shard *room, const struct monitor_page *page,
                                    struct json_writer *w) {
     const struct room_node *node = room->pubsub->node;
     uint64_t free_bytes;
     object(w, "config");
     json_write_key(w, "max_memory");
-    json_write_i64(w, -1);
-    if (io_free_bytes(node->host, node->directory, &free_bytes) == 0)
+    uint64_t memory = node->limits.memory_store_bytes_max;
+    json_write_i64(w, memory ? (int64_t)memory : -1);
+    if (node->limits.file_store_bytes_max)
+        number(w, "max_storage", node->limits.file_store_bytes_max);
+    else if (io_free_bytes(node->host, node->directory, &free_bytes) == 0)
         number(w, "max_storage", free_bytes + page->figures[MONITOR_STREAM_BYTES]);
     text(w, "store_dir", node->directory);
     json_write_end(w);

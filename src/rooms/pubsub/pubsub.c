@@ -6,7 +6,10 @@
  * other rights are closed, as nats-server does; all others keep their connection.
  *
  * Drain is NATS's lame duck: INFO with ldm, no new connections, then every client is closed with
- * its output flushed. Clients that reconnect elsewhere on ldm have gone by then.
+ * its output flushed. Clients that reconnect elsewhere on ldm have gone by then. Of a node that
+ * stops, that is a moment; of a lame duck (SIGUSR2) the clients have limits.lame_duck_grace to go
+ * by themselves, and the rest is sent away one by one, so that they do not all come at once where
+ * they reconnect.
  */
 #include "rooms/pubsub/pubsub.h"
 
@@ -196,7 +199,7 @@ static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) 
                            NULL, &room->reload);
     if (!failed)
         failed = monitor_shard_open(room);
-    if (!failed && room->shard->streams)
+    if (!failed && room->shard->streams && room->pubsub->node->jetstream)
         failed = jetstream_open(room->shard, &room->jetstream);
     return failed ? error_set(ret_error, failed, "cannot open the NATS listener on shard %u",
                               room->shard->index)
@@ -270,6 +273,7 @@ static int started(void *self, struct error *ret_error) {
     int failed = monitor_started(pubsub, ret_error);
     if (failed || !listen || listen->off)
         return failed;
+    pubsub->handshake_first = listen->handshake_first;
     struct io_listen_options options = {
         .address = listen->address,
         .loop_first = 0,
@@ -296,6 +300,41 @@ void pubsub_client_gone(struct pubsub_shard *room) {
     done(room->drained_argument);
 }
 
+#define DUCK_STEP_NS_MAX 1000000000ull
+#define DUCK_STEP_NS_MIN 1000000ull
+
+static void on_duck_step(struct io_timer *timer) {
+    struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
+    struct list_node *at, *following;
+    unsigned closed = 0;
+    list_each(&room->clients, at, following) {
+        struct client *c = container_of(at, struct client, in_room);
+        if (c->state == CLIENT_CLOSING)
+            continue;
+        if (closed++ == room->duck_batch)
+            break;
+        client_close(c, CLIENT_SERVER_SHUTDOWN, NULL);
+    }
+    if (!list_empty(&room->clients))
+        io_timer_start(room->shard->loop, &room->tick, room->duck_step_ns, on_duck_step);
+    pubsub_client_gone(room);
+}
+
+/* The grace is over: the rest of the time is shared out among those that have stayed, as
+   nats-server does it, a second each at most. */
+static void on_duck_grace_over(struct io_timer *timer) {
+    struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
+    const struct room_limits *limits = &room->pubsub->node->limits;
+    uint64_t left_ns = limits->lame_duck_ns - limits->lame_duck_grace_ns, clients = 0;
+    struct list_node *at, *following;
+    list_each(&room->clients, at, following) clients++;
+    uint64_t step_ns = clients ? left_ns / clients : DUCK_STEP_NS_MAX;
+    step_ns = step_ns < DUCK_STEP_NS_MIN ? DUCK_STEP_NS_MIN : step_ns;
+    room->duck_step_ns = step_ns < DUCK_STEP_NS_MAX ? step_ns : DUCK_STEP_NS_MAX;
+    room->duck_batch = (unsigned)(clients * room->duck_step_ns / left_ns) + 1;
+    on_duck_step(timer);
+}
+
 static void on_lame_duck_over(struct io_timer *timer) {
     struct pubsub_shard *room = container_of(timer, struct pubsub_shard, tick);
     struct list_node *at, *following;
@@ -318,7 +357,12 @@ static void drain(void *shard_self, void (*done)(void *argument), void *argument
     struct list_node *at, *following;
     list_each(&room->clients, at, following)
         client_send_info(container_of(at, struct client, in_room), true);
-    io_timer_start(room->shard->loop, &room->tick, LAME_DUCK_NS, on_lame_duck_over);
+    const struct room_node *node = room->pubsub->node;
+    if (node->lame_duck)
+        io_timer_start(room->shard->loop, &room->tick, node->limits.lame_duck_grace_ns,
+                       on_duck_grace_over);
+    else
+        io_timer_start(room->shard->loop, &room->tick, LAME_DUCK_NS, on_lame_duck_over);
 }
 
 const struct room pubsub_room = {

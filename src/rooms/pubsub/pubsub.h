@@ -35,6 +35,7 @@ struct pubsub {
     struct room_node *node;
     struct io_listener *listener; /* each shard holds the TLS context of its connections */
     _Atomic(uint32_t) connections;
+    bool handshake_first; /* TLS before INFO */
     char host[64];
     unsigned port;
     struct pubsub_metrics metrics;
@@ -56,6 +57,8 @@ struct pubsub_shard {
     struct io_worker *login_worker; /* client_login.c; NULL until a login needs it */
     unsigned logins_waiting;
     bool draining;
+    uint64_t duck_step_ns; /* of a lame duck: so many clients are sent away so often */
+    unsigned duck_batch;
     void (*drained)(void *argument);
     void *drained_argument;
     struct monitor *monitor; /* monitor.c */

@@ -38,9 +38,9 @@ static void write_server(struct pubsub_shard *room, struct json_writer *w) {
     text(w, "id", slice_str(node->server_id));
     text(w, "ver", slice_lit(PUBSUB_NATS_VERSION));
     json_write_key(w, "jetstream");
-    json_write_bool(w, true);
+    json_write_bool(w, node->jetstream);
     json_write_key(w, "flags");
-    json_write_u64(w, FLAG_JETSTREAM);
+    json_write_u64(w, node->jetstream ? FLAG_JETSTREAM : 0);
     json_write_key(w, "seq");
     json_write_u64(w, ++monitor_memory(room)->answers);
     text(w, "time", slice_make(now, len));

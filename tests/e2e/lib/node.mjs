@@ -49,7 +49,8 @@ export function temporaryFolder() {
 // Runs `nonet ARGS` to its end; gives {status, stdout, stderr}.
 export function run(args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    const { binary = BINARY, ...rest } = options;
+    const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], ...rest });
     const output = { stdout: '', stderr: '' };
     const timer = setTimeout(() => child.kill('SIGKILL'), START_MS_MAX);
     child.stdout.on('data', (bytes) => (output.stdout += bytes));
@@ -193,6 +194,75 @@ class NatsServer extends Server {
       return url && { nats: new URL(url).host };
     });
     return this;
+  }
+}
+
+// nats-server, or `nonet nats-server` in its place: flags and files are the same for both. OPTIONS:
+// args, behind those for a free port on loopback; files in its folder; env.
+class DropIn extends Server {
+  async start(options = this.options ?? {}) {
+    this.options = options;
+    this.write(options.files ?? {});
+    const args = ['-a', '127.0.0.1', '-p', '-1', '--ports_file_dir', this.dir];
+    args.push(...(options.args ?? []));
+    const [binary, ...first] = dropInCommand(this.kind);
+    await this.launch(binary, [...first, ...args], options.env, () => {
+      this.portsFile = path.join(this.dir, `nats-server_${this.child.pid}.ports`);
+      const ports = readJson(this.portsFile);
+      const host = (kind) => ports[kind] && new URL(ports[kind][0]).host;
+      return (
+        ports && {
+          nats: host('nats'),
+          monitoring: host('monitoring'),
+          websocket: host('websocket'),
+        }
+      );
+    });
+    return this;
+  }
+
+  write(files) {
+    for (const [name, text] of Object.entries(files)) {
+      fs.writeFileSync(path.join(this.dir, name), text);
+    }
+  }
+
+  file(name) {
+    return path.join(this.dir, name);
+  }
+
+  async page(name) {
+    const answer = await fetch(`http://${this.ports.monitoring}/${name}`);
+    return answer.json();
+  }
+}
+
+const dropInCommand = (kind) => (kind === 'nonet' ? [BINARY, 'nats-server'] : [natsServer]);
+
+// Runs nats-server, or nonet in its place, with ARGS to its end.
+export function runDropIn(kind, args, options = {}) {
+  const [binary, ...first] = dropInCommand(kind);
+  return run([...first, ...args], { binary, ...options });
+}
+
+export async function startInPlace(t, kind, options = {}) {
+  const server = new DropIn(kind, temporaryFolder());
+  t.after(() => server.stop('SIGKILL'));
+  return server.start(options);
+}
+
+// One test for each of the two; BODY gets (t, start, kind), and start(OPTIONS) a running server.
+export function inPlace(title, body) {
+  for (const kind of natsServer ? ['nonet', 'nats-server'] : ['nonet']) {
+    let server = null;
+    check(
+      `${title} [${kind}]`,
+      (t) => {
+        const start = async (options) => (server = await startInPlace(t, kind, options));
+        return body(t, start, kind);
+      },
+      () => server,
+    );
   }
 }
 
