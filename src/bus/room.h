@@ -38,6 +38,9 @@ struct http_routes; /* http/server.h: the admin listener's table, which `started
 struct room_listen {
     const char *name, *address, *cert_file, *key_file, *ca_file;
     bool off, verify, handshake_first;
+    bool same_origin;     /* of websocket: of pages, only those of its own address */
+    const slice *origins; /* and of these */
+    unsigned origin_count;
     bool given; /* the file or the command line names it */
 };
 
@@ -46,7 +49,7 @@ struct room_limits {
     uint32_t payload_bytes_max, line_bytes_max, connections_max, subscriptions_max, ping_out_max;
     uint64_t pending_bytes_max; /* output waiting for one client */
     uint64_t write_deadline_ns, ping_interval_ns, auth_timeout_ns, drain_ns, tls_timeout_ns;
-    uint64_t lame_duck_ns, lame_duck_grace_ns; /* the first includes the second */
+    uint64_t lame_duck_ns, lame_duck_grace_ns;             /* the first includes the second */
     uint64_t memory_store_bytes_max, file_store_bytes_max; /* of all streams; 0: without limit */
 };
 

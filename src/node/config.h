@@ -50,12 +50,14 @@ struct config_listener {
     struct conf_item item; /* item.off: closed */
     struct conf_address address;
     struct config_tls tls;
-    bool handshake_first; /* of nats: TLS before INFO */
+    bool handshake_first;      /* of nats: TLS before INFO */
+    bool same_origin;          /* of websocket, as the next */
+    struct conf_array origins; /* of slice */
 };
 
 struct config_listen {
     struct conf_item item;
-    struct config_listener nats, http, admin;
+    struct config_listener nats, http, admin, websocket; /* websocket: off unless given */
 };
 
 struct config_rights {

@@ -7,6 +7,7 @@
 #include "node/config_tables.h"
 
 #include "wire/nats_subject.h"
+#include "wire/url.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,7 +39,16 @@ static int judge_name(slice text, struct error *e) {
     return 0;
 }
 
-/* The subject that a generator publishes to; "{kind}" becomes person, auction or bid. */
+static int judge_origin(slice text, struct error *e) {
+    struct url url;
+    if (url_parse(text, &url) == 0 && !url.path.len && !url.query.ptr)
+        return 0;
+    error_set(e, -EINVAL, "is not an origin: '%.*s'", slice_fmt(slice_take(text, 64)));
+    error_hint(e, "write scheme and host, and the port where it is not the usual one: "
+                  "https://shop.example");
+    return -EINVAL;
+}
+
 static const char *const log_levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 static const char *const restarts[] = {"always", "on-failure", "never", NULL};
 static const char *const discards[] = {"old", "new", NULL};
@@ -156,6 +166,22 @@ static const struct conf_key nats_keys[] = {
      .fallback = "false",
      .doc = "TLS begins before INFO, so that nothing is said in the clear"},
 };
+static const struct conf_key websocket_keys[] = {
+    LISTENER_KEYS("127.0.0.1:8081"),
+    {.name = "same_origin",
+     .type = CONF_BOOL,
+     AT(struct config_listener, same_origin),
+     .fallback = "false",
+     .doc = "of web pages only those may connect that come from this very address"},
+    {.name = "origins",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     AT(struct config_listener, origins),
+     .max = 100,
+     .judge = judge_origin,
+     .doc = "of web pages only those of these origins may connect",
+     .example = "origins: [\"https://shop.example\"]"},
+};
 static const struct conf_key http_keys[] = {LISTENER_KEYS("127.0.0.1:8080")};
 static const struct conf_key admin_keys[] = {LISTENER_KEYS("127.0.0.1:8222")};
 static const struct conf_table nats_table =
@@ -164,6 +190,9 @@ static const struct conf_table http_table =
     TABLE(http_keys, "listener", "Where the gateway takes HTTP", struct config_listener);
 static const struct conf_table admin_table =
     TABLE(admin_keys, "listener", "Health, metrics and monitoring", struct config_listener);
+
+static const struct conf_table websocket_table = TABLE(
+    websocket_keys, "listener", "Where NATS clients in browsers connect", struct config_listener);
 
 static const struct conf_key listen_keys[] = {
     {.name = "nats",
@@ -184,10 +213,18 @@ static const struct conf_key listen_keys[] = {
      .flags = CONF_MAY_BE_OFF,
      .table = &admin_table,
      .doc = "health, metrics and monitoring; off closes it"},
+    {.name = "websocket",
+     .type = CONF_SECTION,
+     AT(struct config_listen, websocket),
+     .flags = CONF_MAY_BE_OFF,
+     .table = &websocket_table,
+     .doc = "NATS over WebSocket; open where it is given"},
 };
 
 static const char *unknown_listener(slice key) {
-    static const char *const later[] = {"sql", "states", "peers", "ws"};
+    static const char *const later[] = {"sql", "states", "peers"};
+    if (slice_equal(key, slice_lit("ws")))
+        return "it is called websocket";
     for (size_t i = 0; i < array_count(later); i++) {
         if (slice_equal(key, slice_str(later[i]))) {
             return "this version of nonet has no such listener; take the key out";

@@ -308,6 +308,22 @@ static int put_section(struct translation *t, enum nats_section from, enum nats_
                     : 0;
 }
 
+static int finish_websocket(struct translation *t) {
+    const struct section *tls = &t->sections[SECTION_WEBSOCKET_TLS];
+    if (!t->websocket.given)
+        conf_errors_note(t->errors, t->websocket_place, "add port: -1 takes a free one",
+                         "websocket has no port");
+    if (!tls->given && !t->websocket_plain)
+        conf_errors_note(t->errors, t->websocket_place,
+                         "add tls {cert_file, key_file}, or no_tls: true",
+                         "websocket has neither tls nor no_tls");
+    int failed = nats_put(t, SECTION_WEBSOCKET, "address", t->websocket.place,
+                          address_of(t, &t->websocket, slice_lit(HOST_DEFAULT)));
+    return failed || t->websocket_plain
+               ? failed
+               : put_section(t, SECTION_WEBSOCKET_TLS, SECTION_WEBSOCKET, "tls");
+}
+
 static int finish_listeners(struct translation *t) {
     slice everywhere = slice_lit(HOST_DEFAULT);
     if (!t->nats.port)
@@ -322,7 +338,7 @@ static int finish_listeners(struct translation *t) {
             nats_put(t, SECTION_ADMIN, "address", t->admin.place, address_of(t, &t->admin, host));
     if (!failed && t->admin.given && t->admin_tls)
         failed = put_section(t, SECTION_NATS_TLS, SECTION_ADMIN, "tls");
-    return failed;
+    return failed || !t->wants_websocket ? failed : finish_websocket(t);
 }
 
 static int finish_node(struct translation *t, slice temporary) {
@@ -353,7 +369,8 @@ static struct conf_node *make_listen(struct translation *t) {
     static const struct {
         const char *name;
         enum nats_section section;
-    } listeners[] = {{"nats", SECTION_NATS}, {"admin", SECTION_ADMIN}};
+    } listeners[] = {
+        {"nats", SECTION_NATS}, {"admin", SECTION_ADMIN}, {"websocket", SECTION_WEBSOCKET}};
     struct conf_entry *entries =
         arena_zalloc(t->arena, array_count(listeners) + 1, sizeof *entries);
     struct conf_node *off = nats_scalar(t, (struct conf_place){0}, slice_lit("off"));

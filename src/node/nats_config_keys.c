@@ -196,6 +196,87 @@ static int take_wants_tls(struct translation *t, const struct nats_conf_entry *e
     return 0;
 }
 
+/* --- websocket ---------------------------------------------------------------------------- */
+
+static const struct nats_key socket_tls_keys[] = {
+    {.names = "cert_file", .form = FORM_TAKEN, .take = take_cert},
+    {.names = "key_file", .form = FORM_TAKEN, .take = take_key},
+    {.names = "ca_file", .form = FORM_TAKEN, .take = take_ca},
+    {.names = "verify", .form = FORM_TAKEN, .take = take_verify},
+    {.names = "timeout",
+     .form = FORM_OFF,
+     .hint = "a WebSocket's handshake has the time of an HTTP request; take it out"},
+    {.names = "verify_and_map", .form = FORM_OFF, .hint = "use verify and a password"},
+    {.names = "cipher_suites curve_preferences min_version",
+     .form = FORM_REFUSED,
+     .hint = BY_OPENSSL},
+};
+static const struct nats_table socket_tls_table = {"websocket.tls", socket_tls_keys,
+                                                   array_count(socket_tls_keys)};
+
+static int take_socket_tls(struct translation *t, const struct nats_conf_entry *entry) {
+    struct section *tls = &t->sections[SECTION_WEBSOCKET_TLS];
+    tls->place = entry->place;
+    tls->given = true;
+    t->tls = SECTION_WEBSOCKET_TLS;
+    int failed = nats_walk_block(t, &socket_tls_table, entry);
+    t->tls = SECTION_NATS_TLS;
+    return failed;
+}
+
+static int take_socket_listen(struct translation *t, const struct nats_conf_entry *entry) {
+    return take_address(t, entry, &t->websocket);
+}
+
+static int take_socket_port(struct translation *t, const struct nats_conf_entry *entry) {
+    return take_port(t, entry, &t->websocket);
+}
+
+static int take_socket_host(struct translation *t, const struct nats_conf_entry *entry) {
+    return take_host(t, entry, &t->websocket);
+}
+
+static int take_no_tls(struct translation *t, const struct nats_conf_entry *entry) {
+    (void)nats_bool(t, entry, &t->websocket_plain);
+    return 0;
+}
+
+#define SAME_USERS "put its users into authorization; they are those of every listener"
+
+static const struct nats_key socket_keys[] = {
+    {.names = "listen", .form = FORM_TAKEN, .take = take_socket_listen},
+    {.names = "port", .form = FORM_TAKEN, .take = take_socket_port},
+    {.names = "host net", .form = FORM_TAKEN, .take = take_socket_host},
+    {.names = "no_tls", .form = FORM_TAKEN, .take = take_no_tls},
+    {.names = "tls", .form = FORM_TAKEN, .take = take_socket_tls},
+    {.names = "same_origin",
+     .form = FORM_BOOL,
+     .section = SECTION_WEBSOCKET,
+     .into = "same_origin"},
+    {.names = "allowed_origins allowed_origin allow_origins allow_origin origins origin",
+     .form = FORM_TEXTS,
+     .section = SECTION_WEBSOCKET,
+     .into = "origins"},
+    {.names = "compression", .form = FORM_OFF, .hint = "frames are not compressed; take it out"},
+    {.names = "advertise", .form = FORM_OFF, .hint = NO_CLUSTER},
+    {.names = "handshake_timeout", .form = FORM_OFF, .hint = "it is 10 s; take it out"},
+    {.names = "no_auth_user", .form = FORM_OFF, .hint = "give every client a user"},
+    {.names = "authorization username user password pass token auth_timeout",
+     .form = FORM_REFUSED,
+     .hint = SAME_USERS},
+    {.names = "jwt_cookie user_cookie pass_cookie token_cookie",
+     .form = FORM_REFUSED,
+     .hint = "log in by CONNECT"},
+    {.names = "ping_interval headers", .form = FORM_REFUSED, .hint = TAKE_OUT},
+};
+static const struct nats_table socket_table = {"websocket", socket_keys, array_count(socket_keys)};
+
+static int take_websocket(struct translation *t, const struct nats_conf_entry *entry) {
+    t->wants_websocket = true;
+    t->websocket_place = entry->place;
+    return nats_walk_block(t, &socket_table, entry);
+}
+
 /* --- jetstream ---------------------------------------------------------------------------- */
 
 static int take_enabled(struct translation *t, const struct nats_conf_entry *entry) {
@@ -341,7 +422,7 @@ static const struct nats_key top_keys[] = {
      .form = FORM_REFUSED,
      .hint = NO_JWT},
     {.names = "mappings maps", .form = FORM_REFUSED, .hint = "publish to the final subject"},
-    {.names = "websocket ws", .form = FORM_REFUSED, .hint = TAKE_OUT},
+    {.names = "websocket ws", .form = FORM_TAKEN, .take = take_websocket},
     {.names = "http_base_path", .form = FORM_OFF, .hint = "the pages stand at /varz, /connz ..."},
     {.names = "logtime_utc", .form = FORM_REFUSED, .hint = "times are always UTC; take it out"},
     {.names = "log_size_limit logfile_size_limit logfile_max_num",

@@ -85,7 +85,8 @@ struct translation {
     struct conf_errors *errors;
     struct section sections[SECTIONS];
     struct endpoint nats, admin, websocket;
-    bool admin_tls, websocket_plain;
+    bool admin_tls, wants_websocket, websocket_plain;
+    struct conf_place websocket_place;
     enum nats_section tls; /* which section a tls block fills */
     bool debug, trace, jetstream;
     struct conf_place jetstream_place;

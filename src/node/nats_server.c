@@ -224,6 +224,9 @@ static int write_ports(struct node *node, struct error *ret_error) {
     if (!failed)
         failed = write_url(&w, "monitoring", scheme_of(node, "admin", "http", "https"),
                            port_of(node, "admin"));
+    if (!failed)
+        failed = write_url(&w, "websocket", scheme_of(node, "websocket", "ws", "wss"),
+                           port_of(node, "websocket"));
     json_write_end(&w);
     if (!failed)
         failed = json_write_finish(&w);
@@ -267,6 +270,9 @@ int nats_server_ready(struct node *node, struct error *ret_error) {
     if (admin)
         say(node, LOG_LEVEL_INFO, "Starting %s monitor on %s",
             scheme_of(node, "admin", "http", "https"), admin);
+    if (port_of(node, "websocket"))
+        say(node, LOG_LEVEL_INFO, "Listening for websocket clients on %s://%s",
+            scheme_of(node, "websocket", "ws", "wss"), port_of(node, "websocket"));
     if (nats)
         say(node, LOG_LEVEL_INFO, "Listening for client connections on %s", nats);
     if (nats && room_listen(&node->room, "nats")->cert_file)

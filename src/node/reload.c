@@ -40,10 +40,19 @@ static void tell(struct node *node, const char *what, bool same) {
                      "a changed setting takes effect at the next start", "setting=%s", what);
 }
 
+static bool same_origins(const struct conf_array *a, const struct conf_array *b) {
+    const slice *x = a->items, *y = b->items;
+    for (size_t i = 0; a->count == b->count && i < a->count; i++)
+        if (!slice_equal(x[i], y[i]))
+            return false;
+    return a->count == b->count;
+}
+
 static bool same_listener(const struct config_listener *a, const struct config_listener *b) {
     return a->item.off == b->item.off && slice_equal(a->address.text, b->address.text) &&
            (a->tls.cert.len > 0) == (b->tls.cert.len > 0) &&
-           a->handshake_first == b->handshake_first;
+           a->handshake_first == b->handshake_first && a->same_origin == b->same_origin &&
+           same_origins(&a->origins, &b->origins);
 }
 
 /* Everything behind the item (its name and place), which has no padding but zeroes. */
@@ -74,6 +83,9 @@ static void tell_what_stays(struct node *node, const struct config *new) {
     tell(node, "listen.nats", same_listener(&old->listen.nats, &new->listen.nats));
     tell(node, "listen.http", same_listener(&old->listen.http, &new->listen.http));
     tell(node, "listen.admin", same_listener(&old->listen.admin, &new->listen.admin));
+    tell(node, "listen.websocket",
+         old->listen.websocket.item.given == new->listen.websocket.item.given &&same_listener(
+                                                 &old->listen.websocket, &new->listen.websocket));
     tell(node, "limits", same_limits(&old->limits, &new->limits));
     tell(node, "services", same_services(&old->services, &new->services));
 }

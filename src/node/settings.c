@@ -179,6 +179,9 @@ static void set_listen(struct node *node, const char *name, const struct config_
         .off = from->item.off || !from->address.text.len,
         .given = from->item.given,
         .handshake_first = from->handshake_first,
+        .same_origin = from->same_origin,
+        .origins = from->origins.items,
+        .origin_count = (unsigned)from->origins.count,
     };
 }
 
@@ -255,6 +258,9 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
     set_listen(node, "nats", &config->listen.nats);
     set_listen(node, "http", &config->listen.http);
     set_listen(node, "admin", &config->listen.admin);
+    set_listen(node, "websocket", &config->listen.websocket);
+    struct room_listen *websocket = &node->listens[node->room.listen_count - 1];
+    websocket->off |= !websocket->given;
     return node_make_auth(config, &room->auth, ret_error);
 }
 

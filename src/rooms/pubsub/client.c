@@ -12,7 +12,7 @@
  * A connection that is CLOSING takes no more bytes; what it was still to send is flushed, and
  * on_close, the last call, frees everything. Nothing is freed on any other path.
  */
-#include "rooms/pubsub/client.h"
+#include "rooms/pubsub/client_link.h"
 
 #include "base/mem.h"
 #include "wire/nats_write.h"
@@ -47,7 +47,7 @@ const char *client_reason_text(enum client_reason reason) {
 void client_send(struct client *c, slice bytes) {
     if (c->state == CLIENT_CLOSING)
         return;
-    if (io_stream_write(c->stream, bytes))
+    if (client_write(c, bytes))
         client_close(c, CLIENT_SLOW_PENDING, NULL);
     else
         client_watch_output(c);
@@ -94,12 +94,12 @@ void client_close(struct client *c, enum client_reason reason, const char *error
         metrics_count(c->room->shard->metrics, pubsub->metrics.slow_consumers, 1);
     logger_write(pubsub->node->logger, slow ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "nats",
                  "closing client", "cid=%llu peer=%s reason=%s", (unsigned long long)c->id,
-                 io_stream_peer(c->stream), client_reason_text(reason));
+                 io_stream_peer(c->below), client_reason_text(reason));
     free_subscriptions(c);
     if (slow || reason == CLIENT_NO_MEMORY)
-        io_stream_abort(c->stream);
+        client_cut(c);
     else
-        io_stream_close(c->stream);
+        client_finish(c, reason);
 }
 
 /* --- bytes in ----------------------------------------------------------------------------- */
@@ -248,14 +248,14 @@ static void on_room(struct bus_waiter *waiter) {
     struct client *c = container_of(waiter, struct client, waiter);
     c->waiting = false;
     if (c->state != CLIENT_CLOSING)
-        io_stream_resume(c->stream);
+        client_resume(c);
 }
 
 static void push_back(struct client *c) {
     if (!c->published || !bus_full(c->bus) || c->waiting || c->state == CLIENT_CLOSING)
         return;
     c->waiting = true;
-    io_stream_pause(c->stream);
+    client_pause(c);
     bus_wait(c->bus, &c->waiter);
 }
 
@@ -319,7 +319,7 @@ static void take(struct client *c, slice bytes) {
 void client_hold(struct client *c) {
     check(!c->held);
     c->held = true;
-    io_stream_pause(c->stream);
+    client_pause(c);
 }
 
 /* Reading goes on last: what comes then stands behind `rest`. */
@@ -328,11 +328,10 @@ void client_go_on(struct client *c) {
     c->held = false;
     if (c->state != CLIENT_CLOSING)
         take(c, (slice){0});
-    io_stream_resume(c->stream);
+    client_resume(c);
 }
 
-static void on_bytes(void *owner, slice bytes) {
-    struct client *c = owner;
+void client_take_bytes(struct client *c, slice bytes) {
     if (unlikely(c->state == CLIENT_CLOSING))
         return;
     c->bytes_in += bytes.len;
@@ -347,9 +346,13 @@ static void on_bytes(void *owner, slice bytes) {
         take(c, bytes);
 }
 
+static void on_bytes(void *owner, slice bytes) {
+    client_take_bytes(owner, bytes);
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
-/* Frees everything but the stream. */
+/* Frees everything but the link. */
 static void destroy(struct client *c) {
     struct pubsub_shard *room = c->room;
     struct pubsub *pubsub = room->pubsub;
@@ -376,45 +379,35 @@ static void destroy(struct client *c) {
     pubsub_client_gone(room);
 }
 
-static void on_close(void *owner, int reason) {
-    struct client *c = owner;
+void client_ended(struct client *c, int failed) {
     logger_write(c->room->pubsub->node->logger, LOG_LEVEL_DEBUG, "nats", "client gone",
                  "cid=%llu reason=%s error=%s", (unsigned long long)c->id,
-                 client_reason_text(c->reason), reason ? error_name(reason) : "none");
+                 client_reason_text(c->reason), failed ? error_name(failed) : "none");
     destroy(c);
 }
 
-static void on_close_refused(void *owner, int reason) {
-    (void)owner;
-    (void)reason;
+static void on_close(void *owner, int reason) {
+    client_ended(owner, reason);
 }
-
-static void on_bytes_refused(void *owner, slice bytes) {
-    (void)owner;
-    (void)bytes;
-}
-
-static const struct io_stream_events refused_events = {
-    .on_bytes = on_bytes_refused,
-    .on_close = on_close_refused,
-};
 
 void client_drop(struct client *c) {
-    io_stream_set_events(c->stream, &refused_events, NULL);
-    io_stream_abort(c->stream);
+    client_let_go(c);
+    client_cut(c);
     destroy(c);
 }
 
 /* Too many connections, or none wanted any more: a word and the door. */
-static void refuse(struct io_stream *stream, const char *line) {
-    io_stream_set_events(stream, &refused_events, NULL);
-    if (io_stream_write(stream, slice_str(line)))
-        io_stream_abort(stream);
+static void refuse(struct io_stream *stream, struct client_socket *socket, const char *line) {
+    struct client nobody = {.stream = stream, .socket = socket};
+    client_let_go(&nobody);
+    if (client_write(&nobody, slice_str(line)))
+        client_cut(&nobody);
     else
-        io_stream_close(stream);
+        client_finish(&nobody, CLIENT_SERVER_SHUTDOWN);
 }
 
-static struct client *client_new(struct pubsub_shard *room, struct io_stream *stream) {
+static struct client *client_new(struct pubsub_shard *room, struct io_stream *stream,
+                                 struct client_socket *socket) {
     const struct room_limits *limits = &room->pubsub->node->limits;
     struct client *c = mem_zalloc(1, sizeof *c);
     if (!c)
@@ -425,12 +418,15 @@ static struct client *client_new(struct pubsub_shard *room, struct io_stream *st
     room->clients_ever++;
     c->room = room;
     c->stream = stream;
+    c->socket = socket;
+    c->below = stream ? stream : http_websocket_stream(socket->ws);
     c->bus = room->shard->bus;
     c->parser = nats_parser_make(NATS_CLIENT);
     c->parser.payload_max = limits->payload_bytes_max;
     c->parser.line_max = limits->line_bytes_max;
-    c->rest = buf_make((size_t)limits->payload_bytes_max + NATS_JSON_MAX + REST_SLACK +
-                       2ul * IO_READ_BYTES);
+    size_t read = socket ? (size_t)limits->payload_bytes_max + LINK_MESSAGE_MAX
+                         : 2ul * IO_READ_BYTES; /* what may come at a time */
+    c->rest = buf_make((size_t)limits->payload_bytes_max + NATS_JSON_MAX + REST_SLACK + read);
     struct hash_key key;
     io_host_random(room->pubsub->node->host, &key, sizeof key);
     c->subscriptions = map_make(key, limits->subscriptions_max);
@@ -438,34 +434,40 @@ static struct client *client_new(struct pubsub_shard *room, struct io_stream *st
     c->verbose = c->pedantic = c->echo = true;
     c->unlimited = !auth_required(room->auth);
     c->started_ns = c->active_ns = io_loop_wall_ns(room->shard->loop);
-    c->tls_wanted = room->tls != NULL;
+    c->tls_wanted = stream && room->tls;
+    c->tls = socket && socket->tls;
     list_push_back(&room->clients, &c->in_room);
     return c;
 }
 
-void client_accept(struct pubsub_shard *room, struct io_stream *stream) {
+void client_accept(struct pubsub_shard *room, struct io_stream *stream,
+                   struct client_socket *socket) {
     static const struct io_stream_events events = {.on_bytes = on_bytes, .on_close = on_close};
     struct pubsub *pubsub = room->pubsub;
     const struct room_limits *limits = &pubsub->node->limits;
     if (room->draining) {
-        refuse(stream, "-ERR 'Server Shutdown'\r\n");
+        refuse(stream, socket, "-ERR 'Server Shutdown'\r\n");
         return;
     }
     if (atomic_fetch_add(&pubsub->connections, 1) >= limits->connections_max) {
         atomic_fetch_sub(&pubsub->connections, 1);
-        refuse(stream, "-ERR 'maximum connections exceeded'\r\n");
+        refuse(stream, socket, "-ERR 'maximum connections exceeded'\r\n");
         return;
     }
-    struct client *c = client_new(room, stream);
+    struct client *c = client_new(room, stream, socket);
     if (!c) {
         atomic_fetch_sub(&pubsub->connections, 1);
-        refuse(stream, "-ERR 'Out Of Memory'\r\n");
+        refuse(stream, socket, "-ERR 'Out Of Memory'\r\n");
         return;
     }
     metrics_gauge_add(room->shard->metrics, pubsub->metrics.connections, 1);
     metrics_count(room->shard->metrics, pubsub->metrics.connections_total, 1);
-    io_stream_set_events(stream, &events, c);
-    io_stream_set_out_max(stream, limits->pending_bytes_max);
+    if (stream) {
+        io_stream_set_events(stream, &events, c);
+        io_stream_set_out_max(stream, limits->pending_bytes_max);
+    } else {
+        socket->client = c;
+    }
     if (!c->tls_wanted || !pubsub->handshake_first)
         client_send_info(c, false);
     if (auth_required(room->auth) || c->tls_wanted)

@@ -11,7 +11,8 @@
  *
  * Files: client.c (life, bytes in), client_connect.c (INFO, CONNECT), client_login.c (auth),
  * client_verbs.c (PUB, SUB ...), client_deliver.c (messages out), client_responses.c
- * (allow_responses), client_trace.c (the protocol in the log), pubsub.c (the room: listener,
+ * (allow_responses), client_trace.c (the protocol in the log), client_link.c (stream or WebSocket),
+ * websocket.c (that listener), pubsub.c (the room: listener,
  * shards, drain, reload), monitor.c (/varz ...), system.c ($SYS.REQ...), jetstream*.c ($JS.API...).
  *
  * A client's memory when idle: this struct, a map of its subscriptions, the stream. Input that
@@ -57,7 +58,9 @@ struct client_subscription {
 
 struct client {
     struct pubsub_shard *room;
-    struct io_stream *stream;
+    struct io_stream *stream;      /* NULL: it comes by a WebSocket */
+    struct client_socket *socket;  /* client_link.h; NULL: it comes by a stream */
+    const struct io_stream *below; /* the stream of either, only to be asked */
     struct principal *principal;
     struct client_responses *responses; /* NULL until a request has come that it may answer */
     struct login_job *login;            /* being judged on the worker's thread; NULL: none */
@@ -90,7 +93,9 @@ struct client {
 };
 
 /* client.c */
-void client_accept(struct pubsub_shard *room, struct io_stream *stream);
+/* One of STREAM and SOCKET, the other NULL. */
+void client_accept(struct pubsub_shard *room, struct io_stream *stream,
+                   struct client_socket *socket);
 /* Sends -ERR (unless NULL), ends all subscriptions, flushes, closes; later calls change nothing. */
 void client_close(struct client *client, enum client_reason reason, const char *error_text);
 /* Aborts the stream and frees the client at once: the shard is going away. */

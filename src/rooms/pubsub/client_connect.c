@@ -15,7 +15,7 @@
 #include <errno.h>
 
 static void peer_ip(const struct client *c, char *out, size_t size) {
-    slice peer = slice_str(io_stream_peer(c->stream));
+    slice peer = slice_str(io_stream_peer(c->below));
     while (peer.len && peer.ptr[peer.len - 1] != ':')
         peer.len--;
     if (peer.len)
@@ -73,10 +73,10 @@ static void write_info(struct client *c, struct json_writer *w, bool lame_duck) 
         json_write_key(w, "nonce");
         json_write_text(w, c->nonce);
     }
-    if (c->room->tls) {
+    if (c->socket ? c->tls : c->room->tls != NULL) {
         json_write_key(w, "tls_required");
         json_write_bool(w, true);
-        if (c->room->tls_verify) {
+        if (c->stream && c->room->tls_verify) {
             json_write_key(w, "tls_verify");
             json_write_bool(w, true);
         }

@@ -11,17 +11,17 @@
  */
 #include "base/mem.h"
 #include "bus/private.h"
-#include "rooms/pubsub/client.h"
+#include "rooms/pubsub/client_link.h"
 #include "wire/nats_headers.h"
 #include "wire/nats_write.h"
 
 #define STALL_WATCH_BYTES (64u << 10) /* output waiting before the tick looks at a client */
 
 void client_watch_output(struct client *c) {
-    if (likely(io_stream_pending(c->stream) <= STALL_WATCH_BYTES) || c->in_stalled.next)
+    if (likely(client_pending(c) <= STALL_WATCH_BYTES) || c->in_stalled.next)
         return;
     c->stalled_since_ns = io_loop_now_ns(c->room->shard->loop);
-    c->stalled_accepted = io_stream_accepted(c->stream);
+    c->stalled_accepted = io_stream_accepted(c->below);
     list_push_back(&c->room->stalled, &c->in_stalled);
 }
 
@@ -58,15 +58,14 @@ static void on_message(void *owner, struct bus_subscription *subscription,
     slice reply = visible_reply(m);
     char *room;
     size_t body = headers.len + m->payload.len;
-    if (unlikely(
-            io_stream_reserve(c->stream, nats_message_room(m->subject, sid, reply, body), &room))) {
+    if (unlikely(client_reserve(c, nats_message_room(m->subject, sid, reply, body), &room))) {
         client_close(c, CLIENT_SLOW_PENDING, NULL);
         bus_decline(subscription);
         return;
     }
     char *end = headers.len ? nats_put_hmsg(room, m->subject, sid, reply, headers, m->payload)
                             : nats_put_msg(room, m->subject, sid, reply, m->payload);
-    io_stream_advance(c->stream, (size_t)(end - room));
+    client_advance(c, (size_t)(end - room));
     if (unlikely(c->responds) && reply.len)
         client_note_request(c, reply);
     if (unlikely(c->traced))
@@ -87,8 +86,8 @@ void client_check_stalled(struct pubsub_shard *room) {
     struct list_node *at, *following;
     list_each(&room->stalled, at, following) {
         struct client *c = container_of(at, struct client, in_stalled);
-        uint64_t accepted = io_stream_accepted(c->stream);
-        if (io_stream_pending(c->stream) <= STALL_WATCH_BYTES || c->state == CLIENT_CLOSING) {
+        uint64_t accepted = io_stream_accepted(c->below);
+        if (client_pending(c) <= STALL_WATCH_BYTES || c->state == CLIENT_CLOSING) {
             list_remove(at);
             *at = (struct list_node){0};
         } else if (accepted != c->stalled_accepted) {

@@ -46,7 +46,7 @@ static void log_refusal(struct client *c, slice user) {
         level = LOG_LEVEL_WARN;
     }
     logger_write(room->pubsub->node->logger, level, "nats", "login refused",
-                 "cid=%llu peer=%s user=%.*s", (unsigned long long)c->id, io_stream_peer(c->stream),
+                 "cid=%llu peer=%s user=%.*s", (unsigned long long)c->id, io_stream_peer(c->below),
                  slice_fmt(user));
 }
 

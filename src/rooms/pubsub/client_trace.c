@@ -14,7 +14,7 @@
 
 static void trace(const struct client *c, const char *line) {
     logger_write(c->room->pubsub->node->logger, LOG_LEVEL_TRACE, "nats", line, "cid=%llu peer=%s",
-                 (unsigned long long)c->id, io_stream_peer(c->stream));
+                 (unsigned long long)c->id, io_stream_peer(c->below));
 }
 
 static void trace_payload(const struct client *c, const char *way, slice payload) {

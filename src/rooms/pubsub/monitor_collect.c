@@ -8,7 +8,7 @@
 #include "base/clocktext.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "rooms/pubsub/client.h"
+#include "rooms/pubsub/client_link.h"
 #include "rooms/pubsub/jetstream.h"
 #include "rooms/pubsub/monitor.h"
 #include "wire/nats_subject.h"
@@ -123,7 +123,7 @@ static uint64_t sort_key(const struct client *c, enum monitor_sort sort) {
     case MONITOR_BY_SUBS:
         return ~(uint64_t)map_count(&c->subscriptions);
     case MONITOR_BY_PENDING:
-        return ~(uint64_t)io_stream_pending(c->stream);
+        return ~(uint64_t)client_pending(c);
     case MONITOR_BY_MSGS_TO:
         return ~c->messages_out;
     case MONITOR_BY_MSGS_FROM:
@@ -180,7 +180,7 @@ static void write_subscriptions(struct json_writer *w, const struct client *c, b
 }
 
 static void write_address(struct json_writer *w, const struct client *c) {
-    slice ip = slice_str(io_stream_peer(c->stream));
+    slice ip = slice_str(io_stream_peer(c->below));
     uint64_t port = 0;
     size_t colon = ip.len;
     while (colon > 0 && ip.ptr[colon - 1] != ':')
@@ -204,7 +204,7 @@ static void write_client(struct json_writer *w, const struct client *c,
     json_write_object(w);
     number(w, "cid", c->id);
     text(w, "kind", slice_lit("Client"));
-    text(w, "type", slice_lit("nats"));
+    text(w, "type", c->socket ? slice_lit("websocket") : slice_lit("nats"));
     write_address(w, c);
     moment(w, "start", c->started_ns);
     moment(w, "last_activity", c->active_ns);
@@ -212,7 +212,7 @@ static void write_client(struct json_writer *w, const struct client *c,
         span(w, "rtt", c->round_trip_ns - c->round_trip_ns % 1000);
     span_seconds(w, "uptime", c->started_ns, now_ns);
     span_seconds(w, "idle", c->active_ns, now_ns);
-    number(w, "pending_bytes", io_stream_pending(c->stream));
+    number(w, "pending_bytes", client_pending(c));
     number(w, "in_msgs", c->messages_in);
     number(w, "out_msgs", c->messages_out);
     number(w, "in_bytes", c->bytes_in);
@@ -222,7 +222,7 @@ static void write_client(struct json_writer *w, const struct client *c,
     write_optional(w, "lang", c->language);
     write_optional(w, "version", c->version);
     if (c->tls) {
-        struct io_tls_info tls = io_stream_tls(c->stream);
+        struct io_tls_info tls = io_stream_tls(c->below);
         write_optional(w, "tls_version", tls.version);
         write_optional(w, "tls_cipher_suite", tls.cipher);
     }

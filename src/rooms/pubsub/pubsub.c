@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "bus/private.h"
+#include "http/server.h"
 #include "rooms/pubsub/client.h"
 
 #include <assert.h>
@@ -64,8 +65,9 @@ static int add_metrics(struct pubsub *pubsub) {
     return 0;
 }
 
-static int make_tls(struct room_node *node, struct io_tls **ret_tls, struct error *ret_error) {
-    const struct room_listen *listen = room_listen(node, "nats");
+int pubsub_make_tls(struct room_node *node, const char *name, struct io_tls **ret_tls,
+                    struct error *ret_error) {
+    const struct room_listen *listen = room_listen(node, name);
     *ret_tls = NULL;
     if (!listen || !listen->cert_file)
         return 0;
@@ -96,14 +98,16 @@ static int open_room(struct room_node *node, const void *section, void **ret_sel
 }
 
 static void close_room(void *self) {
-    mem_free(self);
+    struct pubsub *pubsub = self;
+    http_server_free(pubsub->web);
+    mem_free(pubsub);
 }
 
 /* --- reload ------------------------------------------------------------------------------- */
 
 struct reload_message {
     struct auth *auth;
-    struct io_tls *tls;
+    struct io_tls *tls, *web_tls;
     bool tls_verify;
 };
 
@@ -141,25 +145,34 @@ static void on_reload(void *owner, struct bus_subscription *subscription,
     io_tls_unref(room->tls);
     room->tls = reload.tls;
     room->tls_verify = reload.tls_verify;
+    websocket_renew(room, reload.web_tls);
+    io_tls_unref(reload.web_tls);
     close_revoked(room);
 }
 
 static int reload_room(void *self, const void *section, struct error *ret_error) {
     (void)section;
     struct pubsub *pubsub = self;
-    struct io_tls *tls = NULL;
-    int failed = make_tls(pubsub->node, &tls, ret_error);
-    if (failed)
+    struct io_tls *tls = NULL, *web_tls = NULL;
+    int failed = pubsub_make_tls(pubsub->node, "nats", &tls, ret_error);
+    if (!failed)
+        failed = pubsub_make_tls(pubsub->node, "websocket", &web_tls, ret_error);
+    if (failed) {
+        io_tls_unref(tls);
         return failed;
+    }
     for (unsigned i = 0; i < pubsub->node->shards; i++) { /* one count a shard */
         auth_ref(pubsub->node->auth);
         if (tls)
             io_tls_ref(tls);
+        if (web_tls)
+            io_tls_ref(web_tls);
     }
     struct reload_message reload;
     memset(&reload, 0, sizeof reload); /* its padding travels, too */
     reload.auth = pubsub->node->auth;
     reload.tls = tls;
+    reload.web_tls = web_tls;
     reload.tls_verify = tls && room_listen(pubsub->node, "nats")->verify;
     struct bus_message message = {
         .subject = slice_lit(RELOAD_SUBJECT),
@@ -169,8 +182,10 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
     for (unsigned i = receivers; i < pubsub->node->shards; i++) {
         auth_unref(pubsub->node->auth);
         io_tls_unref(tls);
+        io_tls_unref(web_tls);
     }
     io_tls_unref(tls);
+    io_tls_unref(web_tls);
     return receivers >= pubsub->node->shards /* clients may hear ">"; they are not handed this */
                ? 0
                : error_set(ret_error, -ENOMEM, "the new users did not reach every shard");
@@ -191,7 +206,7 @@ static void on_tick(struct io_timer *timer) {
 
 static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) {
     static const struct bus_receiver receiver = {on_reload};
-    int failed = make_tls(room->pubsub->node, &room->tls, ret_error);
+    int failed = pubsub_make_tls(room->pubsub->node, "nats", &room->tls, ret_error);
     if (failed)
         return failed;
     room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->verify;
@@ -211,6 +226,7 @@ static void shard_close(void *shard_self) {
     struct list_node *at, *following;
     list_each(&room->clients, at, following) client_drop(container_of(at, struct client, in_room));
     room->login_worker = io_worker_free(room->login_worker); /* drop made its jobs idle */
+    websocket_shard_close(room);
     bus_fence_cancel(room->shard->bus, room);
     room->jetstream = jetstream_close(room->jetstream);
     monitor_shard_close(room);
@@ -252,7 +268,7 @@ static int shard_open(void *self, struct room_shard *shard, void **ret_shard_sel
 
 static void on_accept(void *owner, struct io_loop *loop, struct io_stream *stream) {
     struct pubsub *pubsub = owner;
-    client_accept(pubsub->shards[io_loop_index(loop)], stream);
+    client_accept(pubsub->shards[io_loop_index(loop)], stream, NULL);
 }
 
 static void note_address(struct pubsub *pubsub, const char *address) {
@@ -267,12 +283,10 @@ static void note_address(struct pubsub *pubsub, const char *address) {
         pubsub->host[0] = '\0';
 }
 
-static int started(void *self, struct error *ret_error) {
-    struct pubsub *pubsub = self;
+static int listen_for_clients(struct pubsub *pubsub, struct error *ret_error) {
     const struct room_listen *listen = room_listen(pubsub->node, "nats");
-    int failed = monitor_started(pubsub, ret_error);
-    if (failed || !listen || listen->off)
-        return failed;
+    if (!listen || listen->off)
+        return 0;
     pubsub->handshake_first = listen->handshake_first;
     struct io_listen_options options = {
         .address = listen->address,
@@ -281,13 +295,21 @@ static int started(void *self, struct error *ret_error) {
         .on_accept = on_accept,
         .owner = pubsub,
     };
-    failed =
+    int failed =
         io_listen(io_group_loop(pubsub->node->group, 0), &options, &pubsub->listener, ret_error);
     if (failed)
         return failed;
     note_address(pubsub, io_listener_address(pubsub->listener));
     pubsub->node->listening(pubsub->node, "nats", io_listener_address(pubsub->listener));
     return 0;
+}
+
+static int started(void *self, struct error *ret_error) {
+    struct pubsub *pubsub = self;
+    int failed = monitor_started(pubsub, ret_error);
+    if (!failed)
+        failed = listen_for_clients(pubsub, ret_error);
+    return failed ? failed : websocket_started(pubsub, ret_error);
 }
 
 /* --- drain -------------------------------------------------------------------------------- */
@@ -345,8 +367,10 @@ static void on_lame_duck_over(struct io_timer *timer) {
 
 static void drain(void *shard_self, void (*done)(void *argument), void *argument) {
     struct pubsub_shard *room = shard_self;
-    if (room->shard->index == 0)
+    if (room->shard->index == 0) {
         room->pubsub->listener = io_listener_close(room->pubsub->listener);
+        websocket_stop(room->pubsub);
+    }
     room->draining = true;
     room->drained = done;
     room->drained_argument = argument;

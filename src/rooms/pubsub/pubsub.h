@@ -33,6 +33,7 @@ struct pubsub_metrics {
 
 struct pubsub {
     struct room_node *node;
+    struct http_server *web;      /* websocket.c; NULL: closed */
     struct io_listener *listener; /* each shard holds the TLS context of its connections */
     _Atomic(uint32_t) connections;
     bool handshake_first; /* TLS before INFO */
@@ -69,6 +70,15 @@ struct pubsub_shard {
 
 /* pubsub.c */
 void pubsub_client_gone(struct pubsub_shard *room);
+/* The context of listener NAME from its files; NULL where it has none. */
+must_use int pubsub_make_tls(struct room_node *node, const char *name, struct io_tls **ret_tls,
+                             struct error *ret_error);
+
+/* websocket.c: clients in browsers. */
+must_use int websocket_started(struct pubsub *pubsub, struct error *ret_error);
+void websocket_renew(struct pubsub_shard *room, struct io_tls *tls); /* for connections to come */
+void websocket_stop(struct pubsub *pubsub);                          /* on loop 0 */
+void websocket_shard_close(struct pubsub_shard *room);
 
 /* monitor.c: /varz /connz /subsz and the gathering over shards behind them. */
 must_use int monitor_shard_open(struct pubsub_shard *room);

@@ -273,7 +273,7 @@ static void overrides_count_before_the_checks(void **state) {
     source.overrides = bad;
     source.override_count = 3;
     assert_source_refused(&source, "--listen: there is no listener 'mail'\n"
-                                   "  hint: the listeners are nats, http and admin\n"
+                                   "  hint: the listeners are nats, http, admin and websocket\n"
                                    "--listen: 'x' is no address to listen on\n"
                                    "  hint: write HOST:PORT, [IPV6]:PORT, a port alone, or off\n"
                                    "--listen: listener nats on 10.0.0.1:1 is open to the network "

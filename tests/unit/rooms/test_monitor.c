@@ -55,6 +55,7 @@ static void make_node(struct town *town, const struct auth_user *users, unsigned
         .stream_shard = house->shards - 1,
         .listens = &town->listen,
         .listen_count = 1,
+        .jetstream = true,
         .limits = {.payload_bytes_max = 1u << 20,
                    .line_bytes_max = 4096,
                    .connections_max = 1000,
