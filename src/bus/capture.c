@@ -330,7 +330,8 @@ static void on_rest_purged(void *self, uint64_t purged, const struct streams_err
 }
 
 static bool append(struct stream *s, const struct bus_message *m, const struct publish_headers *h,
-                   uint64_t duplicate_of, int64_t now_ns, struct streams_error *e) {
+                   uint64_t duplicate_of, int64_t now_ns, uint64_t *ret_sequence,
+                   struct streams_error *e) {
     struct capture_ack *ack = NULL;
     if (m->reply.len && !s->config.no_ack) {
         ack = ack_take(s, m->reply);
@@ -358,14 +359,17 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
         ack->commit.done = on_committed;
     }
     log_batch_commit(batch, ack ? &ack->commit : NULL);
-    if (!duplicate_of)
+    if (!duplicate_of) {
         note_appended(s, h, a.sequence, now_ns);
+        *ret_sequence = a.sequence;
+    }
     if (unlikely(a.more) && nats_subject_literal(m->subject))
         stream_purge(s, m->subject, a.sequence, 0, on_rest_purged, s->streams);
     return true;
 }
 
-static bool judge_and_append(struct stream *s, const struct bus_message *m,
+/* *RET_SEQUENCE stays where nothing new is stored. */
+static bool judge_and_append(struct stream *s, const struct bus_message *m, uint64_t *ret_sequence,
                              struct streams_error *e) {
     struct publish_headers h = read_headers(m->headers);
     int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
@@ -376,15 +380,111 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m,
     if (!duplicate_of && (!judge_expectations(s, m, &h, e) || !judge_rollup(s, &h, e) ||
                           !judge_discard_new(s, m, size, e) || !store_takes(s, size, e)))
         return false;
-    return append(s, m, &h, duplicate_of, now_ns, e);
+    return append(s, m, &h, duplicate_of, now_ns, ret_sequence, e);
 }
 
-static void capture(struct stream *s, const struct bus_message *message) {
+void stream_refuse(struct stream *s, slice reply, const struct streams_error *error) {
+    if (reply.len && !s->config.no_ack)
+        answer(s->streams, reply, s->config.name, 0, false, error);
+}
+
+uint64_t stream_append(struct stream *s, const struct bus_message *message) {
     struct streams *streams = s->streams; /* an answer may reach somebody who removes the stream */
     struct streams_error error;
-    if (!judge_and_append(s, message, &error) && message->reply.len && !s->config.no_ack)
-        answer(streams, message->reply, s->config.name, 0, false, &error);
+    uint64_t sequence = 0;
+    if (!judge_and_append(s, message, &sequence, &error))
+        stream_refuse(s, message->reply, &error);
     bus_set_stream_full(streams->bus, log_full(streams->log));
+    return sequence;
+}
+
+void stream_answer_duplicate(struct stream *s, slice reply, uint64_t sequence) {
+    if (reply.len && !s->config.no_ack)
+        answer(s->streams, reply, s->config.name, sequence, true, NULL);
+}
+
+/* --- many at once ------------------------------------------------------------------------- */
+
+struct append_all {
+    struct streams_op op;
+    struct log_commit commit;
+    void (*done)(void *self, const struct streams_error *error); /* NULL: told already */
+    void *self;
+};
+
+static void append_all_free(struct append_all *all) {
+    streams_op_over(&all->op);
+    mem_free(all);
+}
+
+static void on_all_committed(struct log_commit *commit, int failed) {
+    struct append_all *all = container_of(commit, struct append_all, commit);
+    struct streams_error error;
+    if (failed)
+        streams_fail(&error, 503, 10077, "the log has failed: %s", error_name(failed));
+    if (all->done)
+        all->done(all->self, failed ? &error : NULL);
+    append_all_free(all);
+}
+
+static bool append_all_end(struct streams_op *op, bool log_gone) {
+    struct append_all *all = container_of(op, struct append_all, op);
+    if (all->done)
+        all->done(all->self, streams_stopping());
+    all->done = NULL;
+    if (log_gone)
+        append_all_free(all);
+    return log_gone;
+}
+
+static int add_all(struct stream *s, struct log_batch *batch, const struct bus_message *messages,
+                   size_t count, uint64_t *ret_first, struct streams_error *e) {
+    int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
+    int failed = 0;
+    for (size_t i = 0; i < count && !failed; i++) {
+        struct appending a = {0};
+        failed = add_changes(s, batch, &messages[i], now_ns, &a, e);
+        if (i == 0 && !failed)
+            *ret_first = a.sequence;
+    }
+    return failed;
+}
+
+bool stream_append_all(struct stream *s, const struct bus_message *messages, size_t count,
+                       void (*done)(void *self, const struct streams_error *error), void *self,
+                       uint64_t *ret_first_sequence, struct streams_error *e) {
+    struct streams *streams = s->streams;
+    struct log_batch *batch;
+    check(count > 0 && !streams->holding);
+    struct append_all *all = mem_zalloc(1, sizeof *all);
+    int failed = all ? log_batch_begin(streams->log, &batch) : -ENOMEM;
+    if (failed) {
+        mem_free(all);
+        return explain(failed, e);
+    }
+    if (add_all(s, batch, messages, count, ret_first_sequence, e)) {
+        log_batch_abandon(batch);
+        mem_free(all);
+        return false;
+    }
+    all->commit.done = on_all_committed;
+    all->done = done;
+    all->self = self;
+    streams_op_begin(streams, &all->op, append_all_end);
+    log_batch_commit(batch, &all->commit);
+    s->last_id = (slice){0};
+    bus_set_stream_full(streams->bus, log_full(streams->log));
+    return true;
+}
+
+/* --- what comes by the bus ---------------------------------------------------------------- */
+
+static void capture(struct stream *s, const struct bus_message *message) {
+    const struct stream_diversion *diversion = &s->streams->diversion;
+    if (unlikely(s->diverted))
+        diversion->on_publish(diversion->self, s, message);
+    else
+        stream_append(s, message);
 }
 
 /* --- while records are handed out --------------------------------------------------------- */

@@ -105,6 +105,7 @@ static int go_live(struct stream *stream) {
     if (failed)
         return failed;
     names_changed(&streams->names);
+    stream->diverted = slice_equal(name, streams->diversion.name);
     failed = start_capturing(stream, &stream->config, stream->captures);
     if (failed)
         forget_name(streams, name);

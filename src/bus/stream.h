@@ -56,6 +56,7 @@ struct stream {
     char *name; /* as in config: the map's key, for the config may be replaced */
     struct stream_participant participants[STREAM_PARTICIPANTS_MAX];
     unsigned participant_count;
+    bool diverted; /* its captures go to streams->diversion first */
 };
 
 struct capture_ack;
@@ -78,6 +79,7 @@ struct streams {
     struct list held; /* messages captured meanwhile, appended at the last streams_release */
     unsigned held_count;
     bool draining; /* they are being appended */
+    struct stream_diversion diversion;
 };
 
 /* Around handing a record of the log to strangers: it stays valid, because what they publish into

@@ -82,10 +82,12 @@ int streams_set_log(struct streams *streams, struct log *log, struct error *ret_
 }
 
 void streams_on_visible(struct streams *streams, struct log_stream *log_stream) {
-    (void)streams;
     struct stream *stream = log_stream_user(log_stream);
-    if (stream)
-        consumers_on_visible(stream);
+    if (!stream)
+        return;
+    consumers_on_visible(stream);
+    if (stream->diverted)
+        streams->diversion.on_visible(streams->diversion.self);
 }
 
 void streams_on_room(struct streams *streams) {
@@ -182,6 +184,20 @@ unsigned stream_consumer_count(const struct stream *stream) {
 
 int64_t stream_created_ns(const struct stream *stream) {
     return stream->created_ns;
+}
+
+void streams_divert(struct streams *streams, const struct stream_diversion *diversion) {
+    struct stream *before = stream_find(streams, streams->diversion.name);
+    if (before)
+        before->diverted = false;
+    streams->diversion = *diversion;
+    struct stream *stream = stream_find(streams, diversion->name);
+    if (stream)
+        stream->diverted = true;
+}
+
+struct log *streams_log(struct streams *streams) {
+    return streams->ended ? NULL : streams->log;
 }
 
 int bus_on_append(struct stream *stream, const struct stream_participant *participant) {

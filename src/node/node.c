@@ -8,6 +8,7 @@
 #include "io/process.h"
 #include "node/parts.h"
 #include "rooms/etl/etl.h"
+#include "rooms/events/events.h"
 #include "rooms/gateway/gateway.h"
 #include "rooms/pubsub/pubsub.h"
 #include "rooms/request/request.h"
@@ -20,6 +21,7 @@
 const struct room *const node_rooms[] = {
     &pubsub_room,
     &request_room,
+    &events_room,
     &etl_room,
     &gateway_room,
 };

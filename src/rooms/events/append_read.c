@@ -1,0 +1,305 @@
+/*
+ * append_read.c - the JSON of an append (append.h), read and judged by itself.
+ *
+ * Where something is wrong the words say what and where: "events[2].type: ...".
+ */
+#include "rooms/events/append.h"
+
+#include "base/base64.h"
+#include "base/clocktext.h"
+#include "base/hex.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+struct reader {
+    struct arena *arena;
+    struct io_host *host;
+    slice time;
+    struct append *append;
+    struct error *e;
+    unsigned part, event; /* which is being read */
+    bool in_event;
+    bool check;
+};
+
+static int refuse(struct reader *r, const char *key, const char *what) {
+    const char *list = r->check ? "checks" : "appends";
+    char where[64] = "";
+    if (!r->append->single)
+        snprintf(where, sizeof where, "%s[%u].", list, r->part);
+    if (r->in_event)
+        return error_set(r->e, -EINVAL, "%sevents[%u].%s: %s", where, r->event, key, what);
+    return error_set(r->e, -EINVAL, "%s%s: %s", where, key, what);
+}
+
+/* A text that can stand in a header. Absent: untouched. */
+static int read_text(struct reader *r, json_value v, const char *key, size_t most, slice *text) {
+    slice read;
+    if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
+        return 0;
+    if (json_string(v, &read) || !read.len)
+        return refuse(r, key, "a text that is not empty is wanted");
+    if (read.len > most)
+        return refuse(r, key, "the text is too long");
+    for (size_t i = 0; i < read.len; i++)
+        if ((unsigned char)read.ptr[i] < ' ' || read.ptr[i] == 0x7f)
+            return refuse(r, key, "the text has a control character");
+    if (read.ptr[0] == ' ' || read.ptr[read.len - 1] == ' ')
+        return refuse(r, key, "the text begins or ends with a blank");
+    *text = read;
+    return 0;
+}
+
+/* UUID version 4 (RFC 9562). */
+static int make_id(struct reader *r, slice *id) {
+    unsigned char b[16];
+    char hex[33];
+    io_host_random(r->host, b, sizeof b);
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    hex_encode(slice_make((const char *)b, sizeof b), hex);
+    return arena_printf(r->arena, id, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+                        hex + 20);
+}
+
+/* Line ends stand only between the tokens of JSON, where they mean nothing. */
+static int on_one_line(struct reader *r, slice json, slice *line) {
+    char *out = arena_alloc(r->arena, json.len);
+    size_t len = 0;
+    if (!out)
+        return -ENOMEM;
+    for (size_t i = 0; i < json.len; i++)
+        if ((unsigned char)json.ptr[i] >= ' ')
+            out[len++] = json.ptr[i];
+    *line = slice_make(out, len);
+    return 0;
+}
+
+static int read_metadata(struct reader *r, json_value v, struct event *event) {
+    if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
+        return 0;
+    if (json_type_of(v) != JSON_OBJECT)
+        return refuse(r, "metadata", "an object is wanted");
+    if (json_source(v).len > EVENT_METADATA_MAX)
+        return refuse(r, "metadata", "it is larger than 64 KB");
+    return on_one_line(r, json_source(v), &event->metadata);
+}
+
+static int read_tags(struct reader *r, json_value v, struct event *event) {
+    if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
+        return 0;
+    if (json_type_of(v) != JSON_ARRAY || json_count(v) > EVENT_TAGS_MAX)
+        return refuse(r, "tags", "a list of at most 64 texts is wanted");
+    _cleanup_buf_ struct buf tags = buf_make(EVENT_TAGS_MAX * (EVENT_TAG_MAX * 3 + 1));
+    struct json_iterator i = json_each(v);
+    while (json_next(&i)) {
+        slice tag;
+        int failed = json_string(i.value, &tag) ? -EINVAL : event_tag_add(&tags, tag);
+        if (failed == -EINVAL)
+            return refuse(r, "tags", "a tag is a text of 1 to 256 bytes");
+        if (failed)
+            return failed;
+    }
+    return arena_copy(r->arena, buf_slice(&tags), &event->tags);
+}
+
+static int read_data(struct reader *r, json_value object, struct event *event) {
+    json_value data = json_member(object, slice_lit("data"));
+    json_value bytes = json_member(object, slice_lit("data_base64"));
+    slice text;
+    if (json_type_of(data) != JSON_ABSENT) {
+        if (json_type_of(bytes) != JSON_ABSENT)
+            return refuse(r, "data_base64", "there is data already");
+        event->data = json_source(data);
+        event->content_type = slice_lit("application/json");
+        return 0;
+    }
+    if (json_type_of(bytes) == JSON_ABSENT)
+        return 0;
+    if (json_string(bytes, &text))
+        return refuse(r, "data_base64", "a text is wanted");
+    size_t room = base64_decoded_max(text.len), len;
+    char *out = arena_alloc(r->arena, room);
+    if (!out)
+        return -ENOMEM;
+    if (base64_decode(BASE64_STANDARD, text, out, room, &len))
+        return refuse(r, "data_base64", "it is not base64");
+    event->data = slice_make(out, len);
+    return read_text(r, json_member(object, slice_lit("datacontenttype")), "datacontenttype",
+                     EVENT_TYPE_MAX, &event->content_type);
+}
+
+static int read_time(struct reader *r, json_value v, struct event *event) {
+    int64_t ns;
+    int failed = read_text(r, v, "time", CLOCKTEXT_SIZE, &event->time);
+    if (failed)
+        return failed;
+    if (event->time.len && clocktext_parse(event->time, &ns))
+        return refuse(r, "time", "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
+    if (!event->time.len)
+        event->time = r->time;
+    return 0;
+}
+
+static int read_event(struct reader *r, json_value v, struct append_part *part, unsigned index) {
+    static const char *const known[] = {
+        "id",   "type",     "source",      "data", "data_base64",
+        "tags", "metadata", "specversion", "time", "datacontenttype",
+    };
+    struct event *event = &part->events[index];
+    if (json_type_of(v) != JSON_OBJECT)
+        return refuse(r, "type", "an event is an object with a type");
+    struct json_iterator i = json_each(v);
+    while (json_next(&i)) {
+        bool found = false;
+        for (size_t k = 0; k < array_count(known); k++)
+            found |= json_string_is(i.key, slice_str(known[k]));
+        slice key = {0};
+        char name[48];
+        if (found)
+            continue;
+        (void)!json_string(i.key, &key);
+        snprintf(name, sizeof name, "%.*s", slice_fmt(slice_take(key, 40)));
+        return refuse(r, name, "an event has no such member");
+    }
+    int failed = read_text(r, json_member(v, slice_lit("id")), "id", EVENT_ID_MAX, &event->id);
+    if (!failed)
+        failed =
+            read_text(r, json_member(v, slice_lit("type")), "type", EVENT_TYPE_MAX, &event->type);
+    if (!failed && !event->type.len)
+        return refuse(r, "type", "is missing");
+    event->source = part->subject;
+    if (!failed)
+        failed = read_text(r, json_member(v, slice_lit("source")), "source", EVENT_SOURCE_MAX,
+                           &event->source);
+    if (!failed)
+        failed = read_time(r, json_member(v, slice_lit("time")), event);
+    if (!failed)
+        failed = read_tags(r, json_member(v, slice_lit("tags")), event);
+    if (!failed)
+        failed = read_metadata(r, json_member(v, slice_lit("metadata")), event);
+    if (!failed)
+        failed = read_data(r, v, event);
+    part->given[index] = event->id.len > 0;
+    return !failed && !event->id.len ? make_id(r, &event->id) : failed;
+}
+
+/* In one append an id stands once in a stream: a repetition could not be told from it. */
+static int find_twins(struct reader *r, const struct append_part *part) {
+    _cleanup_map_ struct map ids = map_make((struct hash_key){0}, APPEND_EVENTS_MAX);
+    for (unsigned i = 0; i < part->event_count; i++) {
+        int failed = map_add(&ids, part->events[i].id, &part->events[i]);
+        r->event = i;
+        r->in_event = true;
+        if (failed == -EEXIST)
+            return refuse(r, "id", "the same id stands twice");
+        if (failed)
+            return failed;
+    }
+    r->in_event = false;
+    return 0;
+}
+
+static int read_events(struct reader *r, json_value list, struct append_part *part) {
+    unsigned count = json_count(list);
+    if (json_type_of(list) != JSON_ARRAY && json_type_of(list) != JSON_ABSENT)
+        return refuse(r, "events", "a list is wanted");
+    if (r->append->event_count + count > APPEND_EVENTS_MAX)
+        return refuse(r, "events", "an append has at most 4096 events");
+    part->events = arena_zalloc(r->arena, count + 1, sizeof *part->events);
+    part->given = arena_zalloc(r->arena, count + 1, sizeof *part->given);
+    if (!part->events || !part->given)
+        return -ENOMEM;
+    part->event_count = count;
+    r->append->event_count += count;
+    struct json_iterator i = json_each(list);
+    int failed = 0;
+    r->in_event = true;
+    for (r->event = 0; !failed && json_next(&i); r->event++)
+        failed = read_event(r, i.value, part, r->event);
+    r->in_event = failed != 0;
+    return failed ? failed : find_twins(r, part);
+}
+
+static int read_expect(struct reader *r, json_value v, struct append_part *part) {
+    static const char *const words[] = {"any", "none", "exists"};
+    bool absent = json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL;
+    for (size_t i = 0; i < array_count(words) && !absent; i++)
+        if (json_string_is(v, slice_str(words[i]))) {
+            part->expect = (enum expect)i;
+            break;
+        } else if (i + 1 == array_count(words)) {
+            if (json_u64(v, &part->revision) || part->revision > INT64_MAX)
+                return refuse(r, "expect", "\"any\", \"none\", \"exists\" or a revision is wanted");
+            part->expect = EXPECT_REVISION;
+        }
+    if (part->expect == EXPECT_ANY && !part->event_count)
+        return refuse(r, "expect",
+                      part->check ? "a check of \"any\" checks nothing"
+                                  : "without events something must be expected");
+    return 0;
+}
+
+static int read_name(struct reader *r, slice name, struct append_part *part) {
+    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    part->name = name;
+    int failed = event_subject(name, &subject);
+    if (failed == -EINVAL)
+        return refuse(r, "stream", "'CATEGORY-ID' of at most 1024 bytes is wanted");
+    if (!failed)
+        failed = arena_copy(r->arena, buf_slice(&subject), &part->subject);
+    for (unsigned i = 0; i < r->append->part_count && !failed; i++)
+        if (slice_equal(r->append->parts[i].subject, part->subject))
+            return refuse(r, "stream", "the same stream stands twice in one append");
+    return failed;
+}
+
+static int read_part(struct reader *r, json_value v, slice name) {
+    struct append_part *part = &r->append->parts[r->append->part_count];
+    part->check = r->check;
+    if (json_type_of(v) != JSON_OBJECT)
+        return refuse(r, "stream", "an object is wanted");
+    if (!name.len && json_string(json_member(v, slice_lit("stream")), &name))
+        return refuse(r, "stream", "is missing");
+    int failed = read_name(r, name, part);
+    if (!failed && part->check && json_type_of(json_member(v, slice_lit("events"))) != JSON_ABSENT)
+        return refuse(r, "events", "a check writes nothing");
+    if (!failed)
+        failed = read_events(r, json_member(v, slice_lit("events")), part);
+    if (!failed)
+        failed = read_expect(r, json_member(v, slice_lit("expect")), part);
+    r->append->part_count += failed == 0;
+    return failed;
+}
+
+static int read_list(struct reader *r, json_value list, bool check) {
+    struct json_iterator i = json_each(list);
+    int failed = 0;
+    r->check = check;
+    for (r->part = 0; !failed && json_next(&i); r->part++)
+        failed = read_part(r, i.value, (slice){0});
+    return failed;
+}
+
+int append_read(json_value root, slice name, slice time, struct io_host *host, struct arena *arena,
+                struct append *ret_append, struct error *e) {
+    *ret_append = (struct append){.single = name.len > 0};
+    struct reader r = {.arena = arena, .host = host, .time = time, .append = ret_append, .e = e};
+    json_value appends = json_member(root, slice_lit("appends"));
+    json_value checks = json_member(root, slice_lit("checks"));
+    if (json_type_of(root) != JSON_OBJECT)
+        return error_set(e, -EINVAL, "the body is no JSON object");
+    uint64_t count = name.len ? 1 : (uint64_t)json_count(appends) + json_count(checks);
+    if (!name.len && (count == 0 || count > APPEND_STREAMS_MAX))
+        return error_set(e, -EINVAL, "appends and checks name 1 to %u event streams",
+                         APPEND_STREAMS_MAX);
+    ret_append->parts = arena_zalloc(arena, count, sizeof *ret_append->parts);
+    if (!ret_append->parts)
+        return -ENOMEM;
+    if (name.len)
+        return read_part(&r, root, name);
+    int failed = read_list(&r, appends, false);
+    return failed ? failed : read_list(&r, checks, true);
+}

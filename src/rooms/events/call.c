@@ -1,0 +1,144 @@
+/*
+ * call.c - see call.h. What comes here was written here, so what does not fit is a bug, and is
+ * answered like one: with an error and no crash.
+ */
+#include "rooms/events/call.h"
+
+#include "base/number.h"
+#include "wire/json_write.h"
+#include "wire/nats_headers.h"
+
+#include <errno.h>
+
+static int add_number(struct buf *headers, const char *key, uint64_t number) {
+    char digits[20];
+    return nats_headers_add(headers, slice_str(key),
+                            slice_make(digits, number_format_u64(number, digits)));
+}
+
+static uint64_t get_number(const struct bus_message *message, const char *key) {
+    slice value;
+    uint64_t number = 0;
+    if (!nats_headers_get(message->headers, slice_str(key), &value) ||
+        number_parse_u64(value, &number))
+        return 0;
+    return number;
+}
+
+/* --- appends ------------------------------------------------------------------------------ */
+
+int call_write_stream(slice subject, struct buf *headers) {
+    int failed = nats_headers_begin(headers, 0, (slice){0});
+    if (!failed)
+        failed = nats_headers_add(headers, slice_lit("Nonet-Stream"), subject);
+    return failed ? failed : nats_headers_end(headers);
+}
+
+slice call_read_stream(const struct bus_message *message) {
+    slice subject = {0};
+    if (message->headers.len)
+        (void)nats_headers_get(message->headers, slice_lit("Nonet-Stream"), &subject);
+    return subject;
+}
+
+int call_write_status(unsigned status, struct buf *headers) {
+    int failed = nats_headers_begin(headers, 0, (slice){0});
+    if (!failed)
+        failed = add_number(headers, "Nonet-Status", status);
+    return failed ? failed : nats_headers_end(headers);
+}
+
+unsigned call_read_status(const struct bus_message *message) {
+    return message->headers.len ? (unsigned)get_number(message, "Nonet-Status") : 0;
+}
+
+/* --- reads -------------------------------------------------------------------------------- */
+
+static void write_list(struct json_writer *w, const char *key, const slice *list, unsigned count) {
+    json_write_key(w, key);
+    json_write_array(w);
+    for (unsigned i = 0; i < count; i++)
+        json_write_string(w, list[i]);
+    json_write_end(w);
+}
+
+static void write_number(struct json_writer *w, const char *key, uint64_t number) {
+    json_write_key(w, key);
+    json_write_u64(w, number);
+}
+
+int call_write_read(const struct read_options *o, struct buf *out) {
+    struct json_writer w = json_writer_make(out, false);
+    json_write_object(&w);
+    json_write_key(&w, "subject");
+    json_write_string(&w, o->subject);
+    json_write_key(&w, "category");
+    json_write_string(&w, o->category);
+    write_list(&w, "types", o->types, o->type_count);
+    write_list(&w, "tags", o->tags, o->tag_count);
+    write_number(&w, "from", o->from);
+    json_write_key(&w, "time");
+    json_write_i64(&w, o->from_time_ns);
+    json_write_key(&w, "backwards");
+    json_write_bool(&w, o->backwards);
+    write_number(&w, "limit", o->limit);
+    write_number(&w, "wait", o->wait_ns);
+    write_number(&w, "position", o->position_min);
+    json_write_end(&w);
+    return json_write_finish(&w);
+}
+
+static bool read_list(json_value v, slice *list, unsigned *ret_count) {
+    struct json_iterator i = json_each(v);
+    *ret_count = 0;
+    while (json_next(&i))
+        if (*ret_count == READ_FILTERS_MAX || json_string(i.value, &list[(*ret_count)++]))
+            return false;
+    return true;
+}
+
+int call_read_read(slice text, struct json_doc *doc, struct read_options *o) {
+    uint64_t limit;
+    *o = (struct read_options){0};
+    if (json_parse(doc, text))
+        return -EINVAL;
+    json_value v = json_root(doc);
+    bool read = json_string(json_member(v, slice_lit("subject")), &o->subject) == 0 &&
+                json_string(json_member(v, slice_lit("category")), &o->category) == 0 &&
+                read_list(json_member(v, slice_lit("types")), o->types, &o->type_count) &&
+                read_list(json_member(v, slice_lit("tags")), o->tags, &o->tag_count) &&
+                json_u64(json_member(v, slice_lit("from")), &o->from) == 0 &&
+                json_i64(json_member(v, slice_lit("time")), &o->from_time_ns) == 0 &&
+                json_bool(json_member(v, slice_lit("backwards")), &o->backwards) == 0 &&
+                json_u64(json_member(v, slice_lit("limit")), &limit) == 0 &&
+                json_u64(json_member(v, slice_lit("wait")), &o->wait_ns) == 0 &&
+                json_u64(json_member(v, slice_lit("position")), &o->position_min) == 0;
+    o->limit = read && limit <= UINT32_MAX ? (unsigned)limit : 0;
+    return read ? 0 : -EINVAL;
+}
+
+int call_write_end(const struct read_end *end, struct buf *headers) {
+    int failed = nats_headers_begin(headers, 0, (slice){0});
+    if (!failed)
+        failed = add_number(headers, "Nonet-Status", end->status);
+    if (!failed)
+        failed = add_number(headers, "Nonet-Count", end->count);
+    if (!failed)
+        failed = add_number(headers, "Nonet-Next", end->next);
+    if (!failed)
+        failed = add_number(headers, "Nonet-Last", end->last);
+    if (!failed)
+        failed = add_number(headers, "Nonet-Caught-Up", end->caught_up);
+    return failed ? failed : nats_headers_end(headers);
+}
+
+void call_read_end(const struct bus_message *message, struct read_end *end) {
+    *end = (struct read_end){
+        .status = call_read_status(message),
+        .lines = message->payload,
+        .count = (unsigned)get_number(message, "Nonet-Count"),
+        .next = get_number(message, "Nonet-Next"),
+        .last = get_number(message, "Nonet-Last"),
+        .caught_up = get_number(message, "Nonet-Caught-Up") != 0,
+    };
+}

@@ -1,0 +1,36 @@
+/*
+ * call.h - requests for events inside the node, between the loop that speaks HTTP and the one that
+ * the streams live on: both directions of both.
+ *
+ *     _NONET.ES.append   payload: the body; Nonet-Stream: the subject of the short form
+ *     _NONET.ES.read     payload: JSON of struct read_options
+ *     answers            Nonet-Status, for reads also Nonet-Next, -Last, -Count, -Caught-Up;
+ * payload: JSON, or the lines, or the words of a problem
+ */
+#ifndef NONET_EVENTS_CALL_H
+#define NONET_EVENTS_CALL_H
+
+#include "bus/bus.h"
+#include "bus/private.h"
+#include "rooms/events/read.h"
+
+#define CALL_APPEND BUS_PRIVATE_PREFIX "ES.append"
+#define CALL_READ BUS_PRIVATE_PREFIX "ES.read"
+#define CALL_APPEND_NS UINT64_C(60000000000)
+#define CALL_READ_NS (READ_WAIT_MAX_NS + UINT64_C(10000000000))
+
+/* 0, -ENOMEM, -EINVAL. */
+must_use int call_write_stream(slice subject, struct buf *headers);
+must_use int call_write_read(const struct read_options *options, struct buf *out);
+must_use int call_write_status(unsigned status, struct buf *headers);
+must_use int call_write_end(const struct read_end *end, struct buf *headers);
+
+/* The short form's subject, or empty. */
+slice call_read_stream(const struct bus_message *message);
+/* 0 or -EINVAL. Slices are DOC's, which is overwritten. */
+must_use int call_read_read(slice text, struct json_doc *doc, struct read_options *ret_options);
+/* 0 where there is none. */
+unsigned call_read_status(const struct bus_message *message);
+void call_read_end(const struct bus_message *message, struct read_end *ret_end);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * engine.c - the engine's beginning and end, and what reaches it: requests of other loops, messages
+ * that clients publish to es.>, and the log's word that something has got to the disk (engine.h).
+ */
+#include "rooms/events/engine.h"
+
+#include "base/mem.h"
+#include "rooms/events/call.h"
+#include "rooms/events/jobs.h"
+
+#include <errno.h>
+
+struct stream *engine_stream(const struct engine *engine) {
+    return stream_find(engine->streams, slice_lit(ENGINE_STREAM));
+}
+
+/* --- requests ----------------------------------------------------------------------------- */
+
+static void answer(struct engine *engine, slice reply, slice headers, slice payload) {
+    struct bus_message message = {.subject = reply, .headers = headers, .payload = payload};
+    if (reply.len)
+        bus_publish(engine->bus, &message, NULL, NULL);
+}
+
+static void answer_append(struct engine *engine, slice reply, unsigned status, slice body) {
+    _cleanup_buf_ struct buf headers = buf_make(256);
+    if (call_write_status(status, &headers) == 0)
+        answer(engine, reply, buf_slice(&headers), body);
+}
+
+static void on_append(void *owner, struct bus_subscription *subscription,
+                      const struct bus_message *message) {
+    (void)subscription;
+    struct engine *engine = owner;
+    _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
+    slice subject = call_read_stream(message);
+    if (subject.len && event_name(subject, &name))
+        return; /* ours never is wrong */
+    job_append(engine, buf_slice(&name), message->payload, message->reply, answer_append);
+}
+
+struct reading {
+    struct engine *engine;
+    size_t len;
+    char reply[];
+};
+
+static void on_read_done(void *self, const struct read_end *end) {
+    struct reading *reading = self;
+    _cleanup_buf_ struct buf headers = buf_make(512);
+    if (call_write_end(end, &headers) == 0)
+        answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
+               end->status == 200 ? end->lines : slice_str(end->detail));
+    mem_free(reading);
+}
+
+static void on_read(void *owner, struct bus_subscription *subscription,
+                    const struct bus_message *message) {
+    (void)subscription;
+    struct engine *engine = owner;
+    struct read_options options;
+    struct reading *reading = mem_alloc(sizeof *reading + message->reply.len);
+    if (!reading || call_read_read(message->payload, &engine->doc, &options)) {
+        mem_free(reading);
+        return;
+    }
+    reading->engine = engine;
+    reading->len = message->reply.len;
+    if (reading->len)
+        memcpy(reading->reply, message->reply.ptr, reading->len);
+    events_read(engine, &options, on_read_done, reading);
+}
+
+/* --- captured messages, visible ones ------------------------------------------------------ */
+
+static void on_publish(void *self, struct stream *stream, const struct bus_message *message) {
+    job_raw(self, stream, message);
+}
+
+static void on_visible(void *self) {
+    struct engine *engine = self;
+    struct list waiting;
+    struct list_node *node;
+    list_init(&waiting);
+    list_splice(&waiting, &engine->unseen);
+    while ((node = list_pop_front(&waiting))) {
+        struct fetch *fetch = container_of(node, struct fetch, node);
+        fetch->done(fetch);
+    }
+    io_defer(engine->loop, &engine->pump);
+}
+
+static void pump(struct io_task *task) {
+    struct engine *engine = container_of(task, struct engine, pump);
+    jobs_pump(engine);
+    reads_wake(engine);
+}
+
+/* --- beginning and end -------------------------------------------------------------------- */
+
+int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams,
+                  struct logger *logger, struct engine **ret_engine) {
+    static const struct bus_receiver append_receiver = {on_append}, read_receiver = {on_read};
+    struct engine *engine = mem_zalloc(1, sizeof *engine);
+    if (!engine)
+        return -ENOMEM;
+    engine->loop = loop;
+    engine->bus = bus;
+    engine->streams = streams;
+    engine->logger = logger;
+    io_host_random(io_loop_host(loop), &engine->hash_key, sizeof engine->hash_key);
+    engine->heads = map_make(engine->hash_key, MAP_MAX_ENTRIES);
+    list_init(&engine->idle);
+    list_init(&engine->jobs);
+    list_init(&engine->unseen);
+    list_init(&engine->reads_open);
+    json_init(&engine->doc);
+    engine->pump.run = pump;
+    int failed = bus_subscribe(bus, slice_lit(CALL_APPEND), (slice){0}, &append_receiver, engine,
+                               NULL, &engine->appends);
+    if (!failed)
+        failed = bus_subscribe(bus, slice_lit(CALL_READ), (slice){0}, &read_receiver, engine, NULL,
+                               &engine->reads);
+    if (failed) {
+        engine_close(engine);
+        return failed;
+    }
+    streams_divert(streams, &(struct stream_diversion){.name = slice_lit(ENGINE_STREAM),
+                                                       .on_publish = on_publish,
+                                                       .on_visible = on_visible,
+                                                       .self = engine});
+    *ret_engine = engine;
+    return 0;
+}
+
+void engine_free(struct engine *engine) {
+    heads_forget(engine);
+    map_free(&engine->heads);
+    json_free(&engine->doc);
+    mem_free(engine);
+}
+
+void engine_close(struct engine *engine) {
+    engine->appends = bus_unsubscribe(engine->bus, engine->appends);
+    engine->reads = bus_unsubscribe(engine->bus, engine->reads);
+    streams_divert(engine->streams, &(struct stream_diversion){0});
+    jobs_close(engine);
+    reads_close(engine);
+    io_defer_cancel(engine->loop, &engine->pump);
+    engine->closed = true;
+    if (engine->committing == 0)
+        engine_free(engine);
+}

@@ -1,0 +1,11 @@
+/* event_json.h - an event as one line of JSON (read.h draws it). Pure. */
+#ifndef NONET_EVENTS_EVENT_JSON_H
+#define NONET_EVENTS_EVENT_JSON_H
+
+#include "rooms/events/record.h"
+
+/* Appends the line with its '\n'. 0, -ENOMEM, -ENOBUFS. */
+must_use int event_write_json(const struct event *event, const struct log_record *record,
+                              struct buf *out);
+
+#endif

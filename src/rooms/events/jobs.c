@@ -1,0 +1,615 @@
+/*
+ * jobs.c - see jobs.h.
+ *
+ * The judgement of a part is a small state machine over `fetch`: it says -EINPROGRESS where a
+ * record has to be waited for, and goes on where it was when the pump runs again. Nothing of a head
+ * changes before the batch is in the log, and then it changes at once: the next job sees it.
+ */
+#include "rooms/events/jobs.h"
+
+#include "base/clocktext.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "wire/nats_headers.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define ARENA_MAX ((size_t)256 << 20)
+#define ANSWER_MAX (1u << 20)
+
+struct job {
+    struct list_node node; /* in engine->jobs */
+    struct engine *engine;
+    struct fetch fetch;
+    bool raw;
+    size_t bytes;
+    slice reply;
+    struct arena arena;
+    char time[CLOCKTEXT_SIZE];
+    /* an append */
+    struct json_doc doc;
+    struct append append;
+    job_answer answer;
+    struct bus_message *messages; /* once they are stored */
+    /* a raw message: the one part of the append, and */
+    struct bus_message message;
+    char text[];
+};
+
+static void on_fetched(struct fetch *fetch) {
+    io_defer(fetch->engine->loop, &fetch->engine->pump);
+}
+
+static void job_free(struct job *job) {
+    fetch_cancel(&job->fetch);
+    for (unsigned i = 0; i < job->append.part_count; i++)
+        head_give(job->append.parts[i].head);
+    json_free(&job->doc);
+    arena_free(&job->arena);
+    mem_free(job);
+}
+
+/* Out of the queue. */
+static void job_leaves(struct job *job) {
+    list_remove(&job->node);
+    job->engine->job_count--;
+    job->engine->job_bytes -= job->bytes;
+}
+
+static uint64_t last_position(const struct engine *engine) {
+    struct stream *stream = engine_stream(engine);
+    return stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+static void tell(struct engine *engine, slice reply, job_answer answer, unsigned status,
+                 const char *detail) {
+    _cleanup_buf_ struct buf text = buf_make(ANSWER_MAX);
+    struct json_writer w = json_writer_make(&text, false);
+    append_problem(status, detail, &w);
+    if (json_write_finish(&w) == 0)
+        answer(engine, reply, status, buf_slice(&text));
+    else
+        answer(engine, reply, status, slice_lit("{}"));
+}
+
+static void answer_append(struct job *job) {
+    _cleanup_buf_ struct buf text = buf_make(ANSWER_MAX);
+    struct json_writer w = json_writer_make(&text, false);
+    unsigned status = append_answer(&job->append, last_position(job->engine), &w);
+    if (json_write_finish(&w) == 0)
+        job->answer(job->engine, job->reply, status, buf_slice(&text));
+    else
+        tell(job->engine, job->reply, job->answer, 503, "no memory for the answer");
+}
+
+static void refuse(struct job *job, unsigned status, unsigned err_code, const char *detail) {
+    struct streams_error e;
+    struct stream *stream = engine_stream(job->engine);
+    if (!job->raw) {
+        tell(job->engine, job->reply, job->answer, status, detail);
+    } else if (stream) {
+        streams_fail(&e, (int)status, err_code, "%s", detail);
+        stream_refuse(stream, job->reply, &e);
+    }
+}
+
+static void refuse_for(struct job *job, int failed) {
+    if (failed == -ENOMEM)
+        refuse(job, 503, 10023, "insufficient resources");
+    else if (failed == -ENOBUFS)
+        refuse(job, 503, 10023, "the stream has more ids than can be looked up: expect a revision");
+    else
+        refuse(job, 500, 10057,
+               "an earlier event of the stream cannot be read: `nonet log verify`");
+}
+
+/* --- judging one event stream ------------------------------------------------------------- */
+
+/* Are the events behind EXPECTED those of the part? (Anchors 2.2, strong.) */
+static int compare(struct job *job, struct append_part *part, uint64_t expected) {
+    uint64_t first = expected + 1, last = expected + part->event_count;
+    uint64_t target = last < part->head->number ? last : part->head->number;
+    if (!part->at)
+        part->at = part->head->path[part->head->path_count - 1].sequence;
+    for (;;) {
+        struct log_record record;
+        struct event event;
+        int failed = fetch_event(&job->fetch, part->at, &record, &event);
+        if (failed)
+            return failed;
+        if (event.number > target) {
+            part->at = event_hop(&event, target);
+            continue;
+        }
+        uint64_t index = event.number - first;
+        bool alike = part->given[index] && slice_equal(event.id, part->events[index].id);
+        part->alike += alike;
+        part->first_alike |= index == 0 && alike;
+        if (event.number == last)
+            part->position = part->at;
+        if (index == 0)
+            break;
+        part->at = event.before;
+    }
+    part->first = first;
+    part->last = last;
+    if (part->alike == part->event_count)
+        part->verdict = VERDICT_REPEATED;
+    else
+        part->verdict = part->first_alike ? VERDICT_MIXED : VERDICT_WRONG;
+    return 0;
+}
+
+/* Are the ids there already, wherever? (Anchors 2.2, weak; but for ever.) */
+static int look_up(struct job *job, struct append_part *part) {
+    while (part->seen < part->event_count) {
+        unsigned i = part->seen;
+        int result = -ENOENT;
+        if (part->given[i]) {
+            part->lookup.id = part->events[i].id;
+            result = lookup_step(&part->lookup, part->head, &job->fetch);
+        }
+        if (result && result != -ENOENT)
+            return result;
+        part->seen++;
+        if (result && i == 0)
+            break;
+        if (i == 0)
+            part->first = part->lookup.number;
+        if (!result) {
+            part->alike++;
+            part->last = part->lookup.number;
+            if (part->lookup.sequence > part->position)
+                part->position = part->lookup.sequence;
+        }
+        part->lookup = (struct lookup){0};
+    }
+    if (!part->alike)
+        part->verdict = VERDICT_FRESH;
+    else
+        part->verdict = part->alike == part->event_count ? VERDICT_REPEATED : VERDICT_MIXED;
+    return 0;
+}
+
+static int judge(struct job *job, struct append_part *part) {
+    uint64_t there = part->head->number;
+    if (part->verdict != VERDICT_OPEN)
+        return 0;
+    if (part->expect == EXPECT_ANY)
+        return look_up(job, part);
+    if (part->expect == EXPECT_EXISTS) {
+        if (!there || part->event_count == 0) {
+            part->verdict = there ? VERDICT_FRESH : VERDICT_WRONG;
+            return 0;
+        }
+        return look_up(job, part);
+    }
+    uint64_t expected = part->expect == EXPECT_NONE ? 0 : part->revision + 1;
+    if (expected == there)
+        part->verdict = VERDICT_FRESH;
+    else if (expected > there || !part->event_count || !part->given[0])
+        part->verdict = VERDICT_WRONG;
+    return part->verdict == VERDICT_OPEN ? compare(job, part, expected) : 0;
+}
+
+static int judge_all(struct job *job) {
+    int failed = 0;
+    for (unsigned i = 0; i < job->append.part_count && !failed; i++)
+        failed = judge(job, &job->append.parts[i]);
+    return failed;
+}
+
+/* --- storing ------------------------------------------------------------------------------ */
+
+/* Where the next event goes: nobody else appends to ES. */
+static uint64_t next_sequence(struct stream *stream) {
+    return log_stream_staged(stream_log(stream)).last_sequence + 1;
+}
+
+struct storing {
+    struct job *job;
+    struct draft *drafts;         /* by part */
+    struct bus_message *messages; /* of all parts, in order */
+    unsigned count;
+    uint64_t sequence;
+    struct buf headers, ids;
+};
+
+static int store_event(struct storing *s, struct append_part *part, struct draft *draft,
+                       unsigned index) {
+    struct event *event = &part->events[index];
+    struct bus_message *message = &s->messages[s->count];
+    buf_clear(&s->headers);
+    buf_clear(&s->ids);
+    int failed = draft_place(draft, event, s->sequence, part->given[index], &s->ids);
+    if (!failed)
+        failed = event_write(event, part->subject, draft->chain, &s->headers);
+    if (!failed)
+        failed = arena_copy(&s->job->arena, buf_slice(&s->headers), &message->headers);
+    if (failed)
+        return failed;
+    draft_chain(draft, event);
+    message->subject = part->subject;
+    message->payload = event->data;
+    s->count++;
+    s->sequence++;
+    return 0;
+}
+
+static int store_part(struct storing *s, struct append_part *part, struct draft *draft) {
+    int failed = 0;
+    part->first = part->head->number + 1;
+    part->last = part->head->number + part->event_count;
+    for (unsigned i = 0; i < part->event_count && !failed; i++)
+        failed = store_event(s, part, draft, i);
+    part->position = part->event_count ? s->sequence - 1 : 0;
+    return failed;
+}
+
+/* Drafts of all parts, and the messages. -EINVAL: a text cannot stand in a header. */
+static int store_begin(struct storing *s, struct job *job, struct stream *stream) {
+    struct append *append = &job->append;
+    *s = (struct storing){.job = job, .sequence = next_sequence(stream)};
+    s->headers = buf_make(LOG_MESSAGE_MAX);
+    s->ids = buf_make(LOG_MESSAGE_MAX);
+    s->drafts = arena_zalloc(&job->arena, append->part_count, sizeof *s->drafts);
+    s->messages = arena_zalloc(&job->arena, append->event_count + 1, sizeof *s->messages);
+    int failed = s->drafts && s->messages ? 0 : -ENOMEM;
+    for (unsigned i = 0; i < append->part_count && !failed; i++) {
+        draft_begin(&s->drafts[i], append->parts[i].head);
+        failed = store_part(s, &append->parts[i], &s->drafts[i]);
+    }
+    return failed;
+}
+
+static void store_end(struct storing *s, bool stored) {
+    const struct append *append = &s->job->append;
+    for (unsigned i = 0; i < append->part_count && s->drafts; i++) {
+        if (!s->drafts[i].head)
+            continue;
+        if (stored)
+            head_become(append->parts[i].head, &s->drafts[i]);
+        else
+            draft_drop(&s->drafts[i]);
+    }
+    buf_free(&s->headers);
+    buf_free(&s->ids);
+}
+
+/* Plain subscribers hear of what is on disk; ES itself has it. */
+static void publish(struct job *job) {
+    struct engine *engine = job->engine;
+    engine->publishing = true;
+    for (unsigned i = 0; i < job->append.event_count; i++)
+        if (bus_has_interest(engine->bus, job->messages[i].subject))
+            bus_publish(engine->bus, &job->messages[i], NULL, NULL);
+    engine->publishing = false;
+}
+
+static void on_stored(void *self, const struct streams_error *error) {
+    struct job *job = self;
+    struct engine *engine = job->engine;
+    engine->committing--;
+    if (error) {
+        refuse(job, (unsigned)error->code, error->err_code, error->description);
+    } else {
+        answer_append(job);
+        publish(job);
+    }
+    job_free(job);
+    if (engine->closed && engine->committing == 0)
+        engine_free(engine);
+}
+
+static void store(struct job *job, struct stream *stream) {
+    struct storing s;
+    struct streams_error e;
+    uint64_t first = 0;
+    int failed = store_begin(&s, job, stream);
+    bool stored =
+        !failed && stream_append_all(stream, s.messages, s.count, on_stored, job, &first, &e);
+    store_end(&s, stored);
+    if (stored) {
+        check(first + s.count == s.sequence);
+        job->messages = s.messages;
+        job->engine->committing++;
+        return;
+    }
+    if (failed)
+        refuse_for(job, failed);
+    else
+        refuse(job, (unsigned)e.code, e.err_code, e.description);
+    job_free(job);
+}
+
+static void store_raw(struct job *job, struct stream *stream) {
+    struct storing s;
+    int failed = store_begin(&s, job, stream);
+    uint64_t sequence = 0;
+    if (failed) {
+        refuse(job, failed == -EINVAL ? 400 : 503, failed == -EINVAL ? 10003 : 10023,
+               failed == -EINVAL ? "a header of the event cannot be stored"
+                                 : "insufficient resources");
+    } else {
+        s.messages[0].reply = job->reply;
+        sequence = stream_append(stream, &s.messages[0]);
+        check(sequence == 0 || sequence + 1 == s.sequence);
+    }
+    store_end(&s, sequence != 0);
+    job_free(job);
+}
+
+/* --- the queue ---------------------------------------------------------------------------- */
+
+/* -EINPROGRESS, or all heads are there, or one cannot be read. */
+static int heads_ready(const struct job *job) {
+    for (unsigned i = 0; i < job->append.part_count; i++) {
+        const struct head *head = job->append.parts[i].head;
+        if (head->state == HEAD_LOADING)
+            return -EINPROGRESS;
+        if (head->state == HEAD_FAILED)
+            return -EBADMSG;
+    }
+    return 0;
+}
+
+static void settle(struct job *job, struct stream *stream) {
+    enum outcome outcome = append_outcome(&job->append);
+    if (outcome == OUTCOME_STORE && job->append.event_count) {
+        if (job->raw)
+            store_raw(job, stream);
+        else
+            store(job, stream);
+        return;
+    }
+    if (job->raw) /* of one event, with `expect` any: it has been there */
+        stream_answer_duplicate(stream, job->reply, job->append.parts[0].position);
+    else
+        answer_append(job);
+    job_free(job);
+}
+
+static void refuse_all(struct engine *engine, unsigned status, unsigned err_code,
+                       const char *detail) {
+    struct list_node *node;
+    while ((node = list_first(&engine->jobs))) {
+        struct job *job = container_of(node, struct job, node);
+        job_leaves(job);
+        refuse(job, status, err_code, detail);
+        job_free(job);
+    }
+}
+
+static void on_created(void *self, struct stream *stream, const struct streams_error *error) {
+    struct engine *engine = self;
+    engine->creating = false;
+    (void)stream;
+    if (engine->closed)
+        return;
+    if (error)
+        refuse_all(engine, (unsigned)error->code, error->err_code, error->description);
+    io_defer(engine->loop, &engine->pump);
+}
+
+static void create(struct engine *engine) {
+    struct stream_config config = {
+        .name = slice_lit(ENGINE_STREAM),
+        .description = slice_lit("event streams (docs/events.md)"),
+        .subjects = {slice_lit(EVENT_SUBJECTS)},
+        .subject_count = 1,
+        .deny_delete = true,
+        .deny_purge = true,
+        .allow_direct = true,
+        .consumers_max = -1,
+        .messages_max = -1,
+        .bytes_max = -1,
+        .messages_per_subject_max = -1,
+        .message_bytes_max = -1,
+    };
+    engine->creating = true;
+    stream_create(engine->streams, &config, on_created, engine);
+}
+
+/* Heads of an ES that has been deleted say nothing of the next one; those from before there was any
+   are true: there were no events. */
+static void know(struct engine *engine, struct stream *stream) {
+    struct log_stream *log = stream ? stream_log(stream) : NULL;
+    int64_t created_ns = stream ? stream_created_ns(stream) : 0;
+    if (engine->known == log && engine->known_created_ns == created_ns)
+        return;
+    if (engine->known) {
+        refuse_all(engine, 503, 10059, "stream ES has been deleted meanwhile");
+        heads_forget(engine);
+    }
+    engine->known = log;
+    engine->known_created_ns = created_ns;
+}
+
+void jobs_pump(struct engine *engine) {
+    struct list_node *node;
+    know(engine, engine_stream(engine));
+    while (!engine->closed && !engine->creating && (node = list_first(&engine->jobs))) {
+        struct job *job = container_of(node, struct job, node);
+        struct stream *stream = engine_stream(engine);
+        if (!stream) {
+            create(engine);
+            continue;
+        }
+        int failed = heads_ready(job);
+        if (!failed)
+            failed = judge_all(job);
+        if (failed == -EINPROGRESS)
+            return;
+        job_leaves(job);
+        if (!failed) {
+            settle(job, stream);
+            continue;
+        }
+        refuse_for(job, failed);
+        job_free(job);
+    }
+}
+
+/* --- new jobs ----------------------------------------------------------------------------- */
+
+static slice keep(char **at, slice part) {
+    if (part.len)
+        memcpy(*at, part.ptr, part.len);
+    slice kept = slice_make(*at, part.len);
+    *at += part.len;
+    return kept;
+}
+
+static struct job *job_new(struct engine *engine, const struct bus_message *m, bool raw) {
+    size_t size = m->subject.len + m->reply.len + m->headers.len + m->payload.len;
+    bool full = engine->job_count >= ENGINE_JOBS_MAX ||
+                engine->job_bytes + size > ENGINE_JOB_BYTES_MAX || engine->closed;
+    struct job *job = full ? NULL : mem_zalloc(1, sizeof *job + size);
+    if (!job)
+        return NULL;
+    char *at = job->text;
+    job->message.subject = keep(&at, m->subject);
+    job->message.reply = job->reply = keep(&at, m->reply);
+    job->message.headers = keep(&at, m->headers);
+    job->message.payload = keep(&at, m->payload);
+    job->engine = engine;
+    job->raw = raw;
+    job->bytes = size;
+    job->arena = arena_make(0, ARENA_MAX);
+    json_init(&job->doc);
+    fetch_init(&job->fetch, engine, on_fetched);
+    clocktext_format(io_loop_wall_ns(engine->loop), job->time);
+    return job;
+}
+
+static void enter(struct job *job) {
+    struct engine *engine = job->engine;
+    list_push_back(&engine->jobs, &job->node);
+    engine->job_count++;
+    engine->job_bytes += job->bytes;
+    io_defer(engine->loop, &engine->pump);
+}
+
+static int take_heads(struct job *job) {
+    struct engine *engine = job->engine;
+    know(engine, engine_stream(engine));
+    for (unsigned i = 0; i < job->append.part_count; i++) {
+        struct append_part *part = &job->append.parts[i];
+        part->head = head_take(engine, part->subject);
+        if (!part->head)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void job_append(struct engine *engine, slice name, slice body, slice reply, job_answer answer) {
+    struct bus_message m = {.subject = name, .reply = reply, .payload = body};
+    struct job *job = job_new(engine, &m, false);
+    if (!job) {
+        tell(engine, reply, answer, 429, "too many appends are waiting: try again");
+        return;
+    }
+    struct error e = {0};
+    job->answer = answer;
+    int failed = json_parse(&job->doc, job->message.payload);
+    if (failed) {
+        json_explain(&job->doc, failed, (slice){0}, &e);
+    } else {
+        failed = append_read(json_root(&job->doc), job->message.subject, slice_str(job->time),
+                             io_loop_host(engine->loop), &job->arena, &job->append, &e);
+    }
+    if (!failed)
+        failed = take_heads(job);
+    if (!failed) {
+        enter(job);
+        return;
+    }
+    char text[512];
+    bool theirs = failed == -EINVAL || failed == -E2BIG;
+    if (e.code)
+        snprintf(text, sizeof text, "%s%s%s", e.message, e.place[0] ? " at " : "", e.place);
+    refuse(job, theirs ? 400 : 503, 0, e.code ? text : "insufficient resources");
+    job_free(job);
+}
+
+/* What a raw message says of itself. */
+static int read_raw(struct job *job) {
+    const struct bus_message *m = &job->message;
+    struct append_part *part = arena_zalloc(&job->arena, 1, sizeof *part);
+    struct event *event = arena_zalloc(&job->arena, 1, sizeof *event);
+    bool *given = arena_zalloc(&job->arena, 1, sizeof *given);
+    slice id = {0}, id_text = {0};
+    struct nats_status status;
+    if (!part || !event || !given)
+        return -ENOMEM;
+    *event = (struct event){.type = slice_lit("message"),
+                            .source = m->subject,
+                            .time = slice_str(job->time),
+                            .data = m->payload};
+    if (m->headers.len && nats_headers_parse(m->headers, &status) == 0) {
+        event->more = status.fields;
+        (void)nats_headers_get(m->headers, slice_lit("ce-type"), &event->type);
+        (void)nats_headers_get(m->headers, slice_lit("ce-source"), &event->source);
+        (void)nats_headers_get(m->headers, slice_lit("ce-time"), &event->time);
+        (void)nats_headers_get(m->headers, slice_lit("Content-Type"), &event->content_type);
+        (void)nats_headers_get(m->headers, slice_lit("Nonet-Tags"), &event->tags);
+        (void)nats_headers_get(m->headers, slice_lit("Nonet-Metadata"), &event->metadata);
+        *given = nats_headers_get(m->headers, slice_lit("ce-id"), &id) && id.len > 0;
+        if (!*given)
+            (void)nats_headers_get(m->headers, slice_lit("Nats-Msg-Id"), &id);
+    }
+    if (id.len > EVENT_ID_MAX || event->type.len > EVENT_TYPE_MAX || !event->type.len ||
+        event->source.len > EVENT_SOURCE_MAX)
+        return -EINVAL;
+    if (!id.len) {
+        unsigned char random[16];
+        char hex[33];
+        io_host_random(io_loop_host(job->engine->loop), random, sizeof random);
+        hex_encode(slice_make((const char *)random, sizeof random), hex);
+        if (arena_copy(&job->arena, slice_make(hex, 32), &id_text))
+            return -ENOMEM;
+        id = id_text;
+    }
+    event->id = id;
+    *part = (struct append_part){
+        .subject = m->subject, .events = event, .given = given, .event_count = 1};
+    job->append = (struct append){.parts = part, .part_count = 1, .event_count = 1};
+    return 0;
+}
+
+void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message) {
+    _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
+    struct streams_error e;
+    if (engine->publishing)
+        return;
+    if (event_name(message->subject, &name)) {
+        streams_fail(&e, 400, 10003, "'%.*s' is not the subject of an event stream: %s",
+                     slice_fmt(slice_take(message->subject, 64)), "es.CATEGORY.ID");
+        stream_refuse(stream, message->reply, &e);
+        return;
+    }
+    struct job *job = job_new(engine, message, true);
+    if (!job) {
+        streams_fail(&e, 429, 10167, "too many requests");
+        stream_refuse(stream, message->reply, &e);
+        return;
+    }
+    int failed = read_raw(job);
+    if (!failed)
+        failed = take_heads(job);
+    if (!failed) {
+        enter(job);
+        return;
+    }
+    refuse(job, failed == -EINVAL ? 400 : 503, failed == -EINVAL ? 10003 : 10023,
+           failed == -EINVAL ? "ce-id, ce-type or ce-source is too long"
+                             : "insufficient resources");
+    job_free(job);
+}
+
+void jobs_close(struct engine *engine) {
+    refuse_all(engine, 503, 10008, "the node stops: try again");
+}

@@ -1,0 +1,29 @@
+/*
+ * jobs.h - appends on their way: queued, judged in order, committed, answered (engine.h).
+ *
+ *     WAITING --all heads are there, all before it are judged--> judged --> COMMITTING --> answered
+ *                                                                  '--repeated, refused-> answered
+ *
+ * A RAW job is a message that somebody has published to es.>: it is judged as an append of one
+ * event with `expect` any, then by what it says in JetStream's own headers, and acknowledged as
+ * every publish to a stream is.
+ */
+#ifndef NONET_EVENTS_JOBS_H
+#define NONET_EVENTS_JOBS_H
+
+#include "rooms/events/append.h"
+
+/* STATUS: as of HTTP. BODY: JSON, valid during the call. */
+typedef void (*job_answer)(struct engine *engine, slice reply, unsigned status, slice body);
+
+/* An append in JSON: BODY, and the event stream's NAME where it is the short form. ANSWER comes
+   once, from inside perhaps. */
+void job_append(struct engine *engine, slice name, slice body, slice reply, job_answer answer);
+/* A captured message. */
+void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message);
+/* Judges what can be judged. */
+void jobs_pump(struct engine *engine);
+/* All that wait are answered 503; those that are being committed end by themselves. */
+void jobs_close(struct engine *engine);
+
+#endif

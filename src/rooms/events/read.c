@@ -1,0 +1,401 @@
+/*
+ * read.c - see read.h.
+ *
+ *     HEAD -> FIND -> COLLECT -> EMIT      an event stream: to the last of the page by hops, back
+ * to its first one by one, then forwards (backwards: EMIT at once, on the way back) TIME -> SCAN
+ * all events
+ *
+ * Every phase waits where a record has to be fetched, and SCAN lets the loop turn now and then.
+ */
+#include "rooms/events/read.h"
+
+#include "base/mem.h"
+#include "rooms/events/event_json.h"
+
+#include <errno.h>
+
+#define STEP_MAX 256u /* records looked at a turn */
+#define LINE_MAX_BYTES (128u << 20)
+#define POSITION_WAIT_NS UINT64_C(2000000000)
+
+enum phase { POSITION, HEAD, FIND, COLLECT, EMIT, TIME, SCAN, END };
+
+struct read {
+    struct list_node node; /* in engine->reads */
+    struct engine *engine;
+    struct fetch fetch;
+    struct io_timer again, deadline;
+    enum phase phase;
+    bool waits; /* for something new, until the deadline */
+    struct read_options o;
+    struct head *head;
+    uint64_t at;          /* sequence to look at next */
+    uint64_t first, last; /* numbers of the page */
+    uint64_t *sequences;  /* of the page, the last first */
+    unsigned collected, emitted;
+    uint64_t looks;
+    struct buf out;
+    struct read_end end;
+    void (*done)(void *self, const struct read_end *end);
+    void *self;
+    char text[];
+};
+
+static void step(struct read *read);
+
+static void finish(struct read *read, unsigned status, const char *detail) {
+    struct engine *engine = read->engine;
+    read->end.status = status;
+    read->end.detail = detail;
+    read->end.lines = status == 200 ? buf_slice(&read->out) : (slice){0};
+    fetch_cancel(&read->fetch);
+    io_timer_stop(engine->loop, &read->again);
+    io_timer_stop(engine->loop, &read->deadline);
+    head_give(read->head);
+    list_remove(&read->node);
+    engine->read_count--;
+    read->done(read->self, &read->end);
+    buf_free(&read->out);
+    mem_free(read->sequences);
+    mem_free(read);
+}
+
+static void on_fetched(struct fetch *fetch) {
+    step(container_of(fetch, struct read, fetch));
+}
+
+static void on_again(struct io_timer *timer) {
+    step(container_of(timer, struct read, again));
+}
+
+static void on_deadline(struct io_timer *timer) {
+    struct read *read = container_of(timer, struct read, deadline);
+    if (read->phase == POSITION)
+        finish(read, 504, "the position has not been reached");
+    else
+        finish(read, 200, NULL);
+}
+
+/* --- what matches ------------------------------------------------------------------------- */
+
+static bool has_tag(slice tags, slice wanted) {
+    char room[EVENT_TAG_MAX * 3];
+    slice tag;
+    while (event_tag_next(&tags, room, &tag))
+        if (slice_equal(tag, wanted))
+            return true;
+    return false;
+}
+
+static bool in_category(slice subject, slice category) {
+    return !category.len || (slice_starts_with(subject, category) &&
+                             (subject.len == category.len || subject.ptr[category.len] == '.'));
+}
+
+static bool matches(const struct read_options *o, slice subject, const struct event *event) {
+    bool fits = o->type_count == 0;
+    for (unsigned i = 0; i < o->type_count; i++)
+        fits |= slice_equal(event->type, o->types[i]);
+    for (unsigned i = 0; i < o->tag_count; i++)
+        fits &= has_tag(event->tags, o->tags[i]);
+    return fits && in_category(subject, o->category);
+}
+
+/* 0; 1: the page is full, and the event is not on it. */
+static int emit(struct read *read, const struct log_record *record, const struct event *event) {
+    size_t before = read->out.len;
+    if (!matches(&read->o, record->subject, event))
+        return 0;
+    if (read->emitted == read->o.limit)
+        return 1;
+    int failed = event_write_json(event, record, &read->out);
+    if (failed)
+        return failed;
+    if (read->out.len > READ_BYTES_MAX && read->emitted) {
+        read->out.len = before;
+        return 1;
+    }
+    read->end.count = ++read->emitted;
+    return 0;
+}
+
+/* --- one event stream --------------------------------------------------------------------- */
+
+/* The steps: 0 goes on, 1 is the end of the read, else what fetch_event says. */
+static int head_step(struct read *read) {
+    if (!read->head)
+        read->head = head_take(read->engine, read->o.subject);
+    if (!read->head)
+        return -ENOMEM;
+    if (read->head->state != HEAD_READY)
+        return read->head->state == HEAD_LOADING ? -EAGAIN : -EBADMSG;
+    uint64_t number = read->head->number, limit = read->o.limit;
+    if (!number)
+        return -ENOENT;
+    read->end.last = number - 1;
+    if (read->o.backwards) {
+        read->last = read->o.from < number ? read->o.from + 1 : number;
+        read->first = 1;
+    } else {
+        read->first = read->o.from < number ? read->o.from + 1 : number + 1;
+        read->last = number - read->first + 1 < limit ? number : read->first + limit - 1;
+        read->end.caught_up = read->last == number;
+    }
+    read->end.next = read->o.backwards ? UINT64_MAX : read->last;
+    if (read->first > read->last) {
+        read->end.caught_up = true;
+        return read->o.wait_ns ? -EBUSY : 1;
+    }
+    read->at = read->head->path[read->head->path_count - 1].sequence;
+    read->phase = FIND;
+    return 0;
+}
+
+static int find_step(struct read *read) {
+    struct log_record record;
+    struct event event;
+    int failed = fetch_event(&read->fetch, read->at, &record, &event);
+    if (failed)
+        return failed;
+    if (event.number > read->last) {
+        read->at = event_hop(&event, read->last);
+        return 0;
+    }
+    read->phase = read->o.backwards ? EMIT : COLLECT;
+    if (!read->o.backwards) {
+        read->sequences = mem_alloc((read->last - read->first + 1) * sizeof *read->sequences);
+        return read->sequences ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
+static int collect_step(struct read *read) {
+    struct log_record record;
+    struct event event;
+    int failed = fetch_event(&read->fetch, read->at, &record, &event);
+    if (failed)
+        return failed;
+    read->sequences[read->collected++] = read->at;
+    read->at = event.before;
+    if (event.number == read->first)
+        read->phase = EMIT;
+    return 0;
+}
+
+static int emit_back_step(struct read *read) {
+    struct log_record record;
+    struct event event;
+    int failed = fetch_event(&read->fetch, read->at, &record, &event);
+    if (!failed)
+        failed = emit(read, &record, &event);
+    if (failed == 1)
+        read->end.next = event.number - 1;
+    if (failed)
+        return failed;
+    read->at = event.before;
+    return read->at ? 0 : 1;
+}
+
+static int emit_step(struct read *read) {
+    struct log_record record;
+    struct event event;
+    if (read->o.backwards)
+        return emit_back_step(read);
+    if (!read->collected)
+        return 1;
+    int failed = fetch_event(&read->fetch, read->sequences[read->collected - 1], &record, &event);
+    if (!failed)
+        failed = emit(read, &record, &event);
+    if (failed == 1) {
+        read->end.next = event.number - 1;
+        read->end.caught_up = false;
+    }
+    read->collected -= failed == 0;
+    return failed;
+}
+
+/* --- all events --------------------------------------------------------------------------- */
+
+static int scan_back_step(struct read *read, uint64_t last) {
+    struct log_record record;
+    struct event event;
+    read->at = read->at < last ? read->at : last;
+    read->end.next = UINT64_MAX;
+    if (!read->at)
+        return 1;
+    int failed = fetch_event(&read->fetch, read->at, &record, &event);
+    if (!failed)
+        failed = emit(read, &record, &event);
+    if (failed == 1 || (!failed && ++read->looks == READ_LOOKS_MAX))
+        read->end.next = failed ? read->at : read->at - 1;
+    if (failed || read->looks == READ_LOOKS_MAX)
+        return failed ? failed : 1;
+    read->at--;
+    return 0;
+}
+
+static int scan_step(struct read *read) {
+    struct stream *stream = engine_stream(read->engine);
+    uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
+    struct log_record record;
+    struct event event;
+    read->end.last = last;
+    if (read->o.backwards)
+        return scan_back_step(read, last);
+    read->end.next = read->at;
+    read->end.caught_up = read->at > last;
+    if (read->at > last)
+        return read->emitted || !read->o.wait_ns ? 1 : -EBUSY;
+    if (read->looks == READ_LOOKS_MAX || read->emitted == read->o.limit)
+        return 1;
+    int failed = fetch_event(&read->fetch, read->at, &record, &event);
+    if (!failed)
+        failed = emit(read, &record, &event);
+    if (failed)
+        return failed;
+    read->looks++;
+    read->at++;
+    return 0;
+}
+
+static int time_step(struct read *read) {
+    struct stream *stream = engine_stream(read->engine);
+    struct log *log = streams_log(read->engine->streams);
+    uint64_t sequence = 1;
+    int result =
+        stream && log ? log_seek_time(log, stream_log(stream), read->o.from_time_ns, &sequence) : 0;
+    struct log_record record;
+    struct event event;
+    if (result == -EINPROGRESS) /* its block is wanted */
+        return fetch_event(&read->fetch, sequence, &record, &event);
+    read->at = sequence;
+    read->phase = SCAN;
+    return result;
+}
+
+/* --- a read ------------------------------------------------------------------------------- */
+
+static int position_step(struct read *read) {
+    struct stream *stream = engine_stream(read->engine);
+    uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
+    if (last < read->o.position_min)
+        return -EBUSY;
+    io_timer_stop(read->engine->loop, &read->deadline);
+    read->at = read->o.from ? read->o.from : 1;
+    read->phase = read->o.subject.len ? HEAD : read->o.from_time_ns ? TIME : SCAN;
+    return 0;
+}
+
+static int one_step(struct read *read) {
+    switch (read->phase) {
+    case POSITION:
+        return position_step(read);
+    case HEAD:
+        return head_step(read);
+    case FIND:
+        return find_step(read);
+    case COLLECT:
+        return collect_step(read);
+    case EMIT:
+        return emit_step(read);
+    case TIME:
+        return time_step(read);
+    default:
+        return scan_step(read);
+    }
+}
+
+/* Nothing there yet: until reads_wake, or the deadline. */
+static void wait(struct read *read) {
+    uint64_t ns = read->phase == POSITION ? POSITION_WAIT_NS : read->o.wait_ns;
+    read->waits = true;
+    if (!io_timer_running(&read->deadline))
+        io_timer_start(read->engine->loop, &read->deadline, ns, on_deadline);
+}
+
+static void step(struct read *read) {
+    int result = 0;
+    read->waits = false;
+    for (unsigned i = 0; i < STEP_MAX && !result; i++)
+        result = one_step(read);
+    if (result == 1)
+        finish(read, 200, NULL);
+    else if (result == -EBUSY)
+        wait(read);
+    else if (result == -EAGAIN)
+        read->waits = true; /* the head is being loaded */
+    else if (result == 0)
+        io_timer_start(read->engine->loop, &read->again, 0, on_again);
+    else if (result == -ENOENT)
+        finish(read, 404, "there is no such event stream");
+    else if (result == -EBADMSG)
+        finish(read, 500, "an event cannot be read: `nonet log verify` says more");
+    else if (result != -EINPROGRESS)
+        finish(read, 503, "no memory for the page");
+}
+
+static slice keep(char **at, slice part) {
+    if (part.len)
+        memcpy(*at, part.ptr, part.len);
+    slice kept = slice_make(*at, part.len);
+    *at += part.len;
+    return kept;
+}
+
+static size_t text_bytes(const struct read_options *o) {
+    size_t size = o->subject.len + o->category.len;
+    for (unsigned i = 0; i < o->type_count; i++)
+        size += o->types[i].len;
+    for (unsigned i = 0; i < o->tag_count; i++)
+        size += o->tags[i].len;
+    return size;
+}
+
+void events_read(struct engine *engine, const struct read_options *options,
+                 void (*done)(void *self, const struct read_end *end), void *self) {
+    bool full = engine->read_count == READS_MAX || engine->closed;
+    struct read *read = full ? NULL : mem_zalloc(1, sizeof *read + text_bytes(options));
+    if (!read) {
+        struct read_end end = {.status = full ? 429 : 503,
+                               .detail = full ? "too many reads are under way: try again"
+                                              : "no memory for the read"};
+        done(self, &end);
+        return;
+    }
+    char *at = read->text;
+    read->engine = engine;
+    read->o = *options;
+    read->o.subject = keep(&at, options->subject);
+    read->o.category = keep(&at, options->category);
+    for (unsigned i = 0; i < options->type_count; i++)
+        read->o.types[i] = keep(&at, options->types[i]);
+    for (unsigned i = 0; i < options->tag_count; i++)
+        read->o.tags[i] = keep(&at, options->tags[i]);
+    if (!options->limit || options->limit > READ_EVENTS_MAX)
+        read->o.limit = options->limit ? READ_EVENTS_MAX : READ_EVENTS_DEFAULT;
+    if (options->wait_ns > READ_WAIT_MAX_NS)
+        read->o.wait_ns = READ_WAIT_MAX_NS;
+    read->out = buf_make(LINE_MAX_BYTES);
+    read->done = done;
+    read->self = self;
+    read->end.next = UINT64_MAX;
+    fetch_init(&read->fetch, engine, on_fetched);
+    list_push_back(&engine->reads_open, &read->node);
+    engine->read_count++;
+    step(read);
+}
+
+void reads_wake(struct engine *engine) {
+    struct list_node *node, *following;
+    list_each(&engine->reads_open, node, following) {
+        struct read *read = container_of(node, struct read, node);
+        if (read->waits && !io_timer_running(&read->again))
+            io_timer_start(engine->loop, &read->again, 0, on_again);
+    }
+}
+
+void reads_close(struct engine *engine) {
+    struct list_node *node;
+    while ((node = list_first(&engine->reads_open)))
+        finish(container_of(node, struct read, node), 503, "the node stops");
+}

@@ -1,0 +1,62 @@
+/*
+ * read.h - reading events: of one event stream, or of all, in lines of JSON.
+ *
+ *     {"stream":"order-42","revision":3,"position":1007,"id":"..","type":"Placed","source":"..",
+ *      "time":"..","tags":[..],"metadata":{..},"data":{..},"chain":".."}
+ *
+ * A READ is one page. Of an event stream: the records are found by the path that they lead
+ * themselves (record.h), so a page costs what it holds, however long the stream is and whatever
+ * lies in between. Of all: the stream ES is gone through from a position on, and what does not
+ * match is passed over, at most READ_LOOKS_MAX records a page; a page may therefore be empty and
+ * still say where to go on. At the end a read may wait for more.
+ *
+ * BOUNDS. READ_EVENTS_MAX events, READ_BYTES_MAX bytes a page (an event above that is a page of its
+ * own), READS_MAX reads under way (429), READ_WAIT_MAX_NS of waiting.
+ */
+#ifndef NONET_EVENTS_READ_H
+#define NONET_EVENTS_READ_H
+
+#include "rooms/events/engine.h"
+
+#define READ_EVENTS_MAX 1000u
+#define READ_EVENTS_DEFAULT 100u
+#define READ_BYTES_MAX (4u << 20)
+#define READ_LOOKS_MAX 100000u
+#define READ_FILTERS_MAX 16u
+#define READS_MAX 16384u
+#define READ_WAIT_MAX_NS UINT64_C(60000000000)
+
+struct read_options {
+    slice subject;  /* of an event stream; empty: all events */
+    slice category; /* of all: "es.CATEGORY"; empty: every one */
+    slice types[READ_FILTERS_MAX], tags[READ_FILTERS_MAX]; /* one of the types, all of the tags */
+    unsigned type_count, tag_count;
+    uint64_t
+        from; /* revision, or position, of the first; of a backward read UINT64_MAX: the last */
+    int64_t from_time_ns; /* not 0: of all, instead of FROM */
+    bool backwards;
+    unsigned limit;        /* events; 0 = READ_EVENTS_DEFAULT */
+    uint64_t wait_ns;      /* forwards: until there is at least one event */
+    uint64_t position_min; /* not before ES has got so far */
+};
+
+struct read_end {
+    unsigned
+        status; /* 200; 404 no such event stream; 429; 500; 503; 504 position_min has not come */
+    const char *detail; /* of a status that is no 200 */
+    slice lines;        /* one a line, each ended by '\n' */
+    unsigned count;
+    uint64_t next;  /* where the next page begins: revision or position; backwards UINT64_MAX
+                       where this was the last */
+    bool caught_up; /* forwards: nothing is behind this page */
+    uint64_t last;  /* revision of the event stream's last event; of all: position of the last */
+};
+
+/* DONE comes once, from inside perhaps. Texts are copied. */
+void events_read(struct engine *engine, const struct read_options *options,
+                 void (*done)(void *self, const struct read_end *end), void *self);
+/* ES has new events for readers. */
+void reads_wake(struct engine *engine);
+void reads_close(struct engine *engine);
+
+#endif

@@ -1,0 +1,317 @@
+/*
+ * record.c - see record.h. Pure: bytes in, bytes out.
+ */
+#include "rooms/events/record.h"
+
+#include "base/base64.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/utf8.h"
+#include "io/crypto.h"
+#include "wire/nats_headers.h"
+#include "wire/nats_subject.h"
+#include "wire/url.h"
+
+#include <errno.h>
+
+#define PREFIX "es."
+#define CHAIN_FIELD "Nonet-Chain: "
+
+/* --- names and subjects ------------------------------------------------------------------- */
+
+static bool is_plain(unsigned char c, bool in_tag) {
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return letter || c == '-' || c == '_' || c == '~' || (in_tag && (c == ':' || c == '.'));
+}
+
+/* Letters, digits and a few more stay; the rest is percent-encoded, in the one way (upper case). */
+static int encode(slice text, bool in_tag, struct buf *out) {
+    static const char digits[] = "0123456789ABCDEF";
+    if (buf_reserve(out, text.len * 3))
+        return -ENOMEM;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (is_plain(c, in_tag)) {
+            out->ptr[out->len++] = (char)c;
+            continue;
+        }
+        out->ptr[out->len++] = '%';
+        out->ptr[out->len++] = digits[c >> 4];
+        out->ptr[out->len++] = digits[c & 15];
+    }
+    return 0;
+}
+
+static int decode(slice token, struct buf *out) {
+    size_t len;
+    if (buf_reserve(out, token.len))
+        return -ENOMEM;
+    if (!token.len || url_decode(token, false, out->ptr + out->len, &len))
+        return -EINVAL;
+    out->len += len;
+    return 0;
+}
+
+int event_category_subject(slice category, struct buf *out) {
+    if (!category.len || category.len > EVENT_NAME_MAX || !utf8_valid(category))
+        return -EINVAL;
+    int failed = buf_append(out, slice_lit(PREFIX));
+    return failed ? -ENOMEM : encode(category, false, out);
+}
+
+int event_subject(slice name, struct buf *out) {
+    slice id;
+    slice category = slice_cut(name, '-', &id);
+    bool whole = category.len == name.len;
+    if (name.len > EVENT_NAME_MAX || (!whole && !id.len) || !utf8_valid(name))
+        return -EINVAL;
+    size_t before = out->len;
+    int failed = event_category_subject(category, out);
+    if (!failed && !whole)
+        failed = buf_append_byte(out, '.') ? -ENOMEM : encode(id, false, out);
+    if (failed)
+        out->len = before;
+    return failed;
+}
+
+int event_name(slice subject, struct buf *out) {
+    if (!slice_starts_with(subject, slice_lit(PREFIX)))
+        return -EINVAL;
+    size_t before = out->len;
+    slice id;
+    slice rest = slice_skip(subject, sizeof PREFIX - 1);
+    slice category = slice_cut(rest, '.', &id);
+    bool whole = category.len == rest.len;
+    int failed = slice_find(id, '.') >= 0 ? -EINVAL : decode(category, out);
+    if (!failed && !whole)
+        failed = buf_append_byte(out, '-') ? -ENOMEM : decode(id, out);
+    /* There is one subject for a name: "es.%61" is none, and a category has no '-'. */
+    struct buf again = buf_make(EVENT_NAME_MAX * 6 + 16);
+    if (!failed)
+        failed = event_subject(slice_make(out->ptr + before, out->len - before), &again);
+    if (!failed && !slice_equal(buf_slice(&again), subject))
+        failed = -EINVAL;
+    buf_free(&again);
+    if (failed)
+        out->len = before;
+    return failed;
+}
+
+/* --- the chain ---------------------------------------------------------------------------- */
+
+static int add_part(struct buf *b, slice part) {
+    char size[8];
+    for (unsigned i = 0; i < 8; i++)
+        size[i] = (char)(unsigned char)((uint64_t)part.len >> (56 - 8 * i));
+    int failed = buf_append(b, slice_make(size, sizeof size));
+    return failed ? failed : buf_append(b, part);
+}
+
+/* HEADERS: up to the line of the chain. */
+static int chain(const unsigned char before[EVENT_CHAIN_BYTES], slice subject, slice headers,
+                 slice payload, unsigned char ret_chain[EVENT_CHAIN_BYTES]) {
+    _cleanup_buf_ struct buf all = buf_make(SIZE_MAX / 2);
+    int failed = add_part(&all, slice_make((const char *)before, EVENT_CHAIN_BYTES));
+    if (!failed)
+        failed = add_part(&all, subject);
+    if (!failed)
+        failed = add_part(&all, headers);
+    if (!failed)
+        failed = add_part(&all, payload);
+    if (failed)
+        return -ENOMEM;
+    io_sha256(buf_slice(&all), ret_chain);
+    return 0;
+}
+
+bool event_chain_holds(const struct log_record *record, const struct event *event,
+                       const unsigned char before[EVENT_CHAIN_BYTES]) {
+    unsigned char right[EVENT_CHAIN_BYTES];
+    ptrdiff_t at = slice_find_slice(record->headers, slice_lit("\r\n" CHAIN_FIELD));
+    return at >= 0 &&
+           chain(before, record->subject, slice_take(record->headers, (size_t)at + 2),
+                 record->payload, right) == 0 &&
+           memcmp(right, event->chain, sizeof right) == 0;
+}
+
+/* --- headers ------------------------------------------------------------------------------ */
+
+static int add(struct buf *b, const char *key, slice value) {
+    return value.len ? nats_headers_add(b, slice_str(key), value) : 0;
+}
+
+/* The fields that an event has from elsewhere. */
+static bool is_own(slice key) {
+    return slice_starts_with(key, slice_lit("Nonet-")) ||
+           slice_starts_with(key, slice_lit("ce-")) || slice_equal(key, slice_lit("Content-Type"));
+}
+
+static int add_more(struct buf *b, slice more) {
+    struct nats_field field;
+    int failed = 0;
+    while (!failed && nats_headers_next(&more, &field))
+        if (!is_own(field.key))
+            failed = nats_headers_add(b, field.key, field.value);
+    return failed;
+}
+
+static int add_place(struct buf *b, const struct event *e) {
+    char text[96];
+    const uint64_t numbers[] = {e->number, e->before, e->skip, e->leaf};
+    size_t len = 0;
+    for (size_t i = 0; i < array_count(numbers); i++) {
+        if (i)
+            text[len++] = ' ';
+        len += number_format_u64(numbers[i], text + len);
+    }
+    return add(b, "Nonet-Event", slice_make(text, len));
+}
+
+int event_write(struct event *e, slice subject, const unsigned char before[EVENT_CHAIN_BYTES],
+                struct buf *headers) {
+    char hex[EVENT_CHAIN_BYTES * 2 + 1];
+    size_t from = headers->len;
+    int failed = nats_headers_begin(headers, 0, (slice){0});
+    const struct {
+        const char *key;
+        slice value;
+    } fields[] = {
+        {"ce-specversion", slice_lit("1.0")},
+        {"ce-id", e->id},
+        {"ce-type", e->type},
+        {"ce-source", e->source},
+        {"ce-time", e->time},
+        {"Content-Type", e->content_type},
+        {"Nonet-Tags", e->tags},
+        {"Nonet-Metadata", e->metadata},
+    };
+    for (size_t i = 0; i < array_count(fields) && !failed; i++)
+        failed = add(headers, fields[i].key, fields[i].value);
+    if (!failed)
+        failed = add_more(headers, e->more);
+    if (!failed)
+        failed = add_place(headers, e);
+    if (!failed)
+        failed = add(headers, "Nonet-Ids", e->ids);
+    slice until_here = slice_make(headers->ptr + from, headers->len - from);
+    if (!failed)
+        failed = chain(before, subject, until_here, e->data, e->chain);
+    if (failed)
+        return failed;
+    hex_encode(slice_make((const char *)e->chain, sizeof e->chain), hex);
+    failed = add(headers, "Nonet-Chain", slice_make(hex, sizeof e->chain * 2));
+    return failed ? failed : nats_headers_end(headers);
+}
+
+static bool read_place(slice value, struct event *e) {
+    uint64_t *const numbers[] = {&e->number, &e->before, &e->skip, &e->leaf};
+    for (size_t i = 0; i < array_count(numbers); i++) {
+        slice word = slice_cut(value, ' ', &value);
+        if (number_parse_u64(word, numbers[i]))
+            return false;
+    }
+    return !value.len && e->number > 0 && (e->before > 0) == (e->number > 1);
+}
+
+int event_read(const struct log_record *record, struct event *e) {
+    *e = (struct event){.data = record->payload};
+    struct nats_status status;
+    struct nats_field field;
+    slice place = {0}, hex = {0};
+    size_t len = 0;
+    const struct {
+        slice key;
+        slice *value;
+    } fields[] = {
+        {slice_lit("ce-id"), &e->id},
+        {slice_lit("ce-type"), &e->type},
+        {slice_lit("ce-source"), &e->source},
+        {slice_lit("ce-time"), &e->time},
+        {slice_lit("Content-Type"), &e->content_type},
+        {slice_lit("Nonet-Tags"), &e->tags},
+        {slice_lit("Nonet-Metadata"), &e->metadata},
+        {slice_lit("Nonet-Event"), &place},
+        {slice_lit("Nonet-Ids"), &e->ids},
+        {slice_lit("Nonet-Chain"), &hex},
+    };
+    if (!record->headers.len || nats_headers_parse(record->headers, &status))
+        return -EBADMSG;
+    while (nats_headers_next(&status.fields, &field))
+        for (size_t i = 0; i < array_count(fields); i++)
+            if (slice_equal(field.key, fields[i].key))
+                *fields[i].value = field.value;
+    if (!e->id.len || !e->type.len || !read_place(place, e) ||
+        hex_decode(hex, e->chain, sizeof e->chain, &len) || len != sizeof e->chain)
+        return -EBADMSG;
+    return 0;
+}
+
+/* --- ids ---------------------------------------------------------------------------------- */
+
+uint64_t event_digest(slice id) {
+    unsigned char digest[32];
+    uint64_t number = 0;
+    io_sha256(id, digest);
+    for (unsigned i = 0; i < 8; i++)
+        number = number << 8 | digest[i];
+    return number;
+}
+
+static void put_number(uint64_t number, char out[8]) {
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = (char)(unsigned char)(number >> (56 - 8 * i));
+}
+
+int event_write_ids(const uint64_t *digests, size_t count, struct buf *out) {
+    char *bytes = mem_alloc(count * 8);
+    size_t room = base64_encoded_len(BASE64_STANDARD, count * 8);
+    if (!bytes || buf_reserve(out, room)) {
+        mem_free(bytes);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++)
+        put_number(digests[i], bytes + i * 8);
+    out->len += base64_encode(BASE64_STANDARD, slice_make(bytes, count * 8), out->ptr + out->len);
+    mem_free(bytes);
+    return 0;
+}
+
+size_t event_ids_count(slice ids) {
+    return ids.len / 4 * 3 / 8;
+}
+
+int event_read_ids(slice ids, uint64_t *digests) {
+    size_t count = event_ids_count(ids), len;
+    unsigned char bytes[EVENT_SPAN * 8];
+    if (count > EVENT_SPAN || base64_decode(BASE64_STANDARD, ids, bytes, sizeof bytes, &len) ||
+        len != count * 8)
+        return -EBADMSG;
+    for (size_t i = 0; i < count; i++) {
+        digests[i] = 0;
+        for (unsigned k = 0; k < 8; k++)
+            digests[i] = digests[i] << 8 | bytes[i * 8 + k];
+    }
+    return 0;
+}
+
+/* --- tags --------------------------------------------------------------------------------- */
+
+bool event_tag_next(slice *tags, char *out, slice *ret_tag) {
+    size_t len;
+    if (!tags->len)
+        return false;
+    slice written = slice_cut(*tags, ',', tags);
+    if (written.len > EVENT_TAG_MAX * 3 || url_decode(written, false, out, &len))
+        return false;
+    *ret_tag = slice_make(out, len);
+    return true;
+}
+
+int event_tag_add(struct buf *tags, slice tag) {
+    if (!tag.len || tag.len > EVENT_TAG_MAX || !utf8_valid(tag))
+        return -EINVAL;
+    if (tags->len && buf_append_byte(tags, ','))
+        return -ENOMEM;
+    return encode(tag, true, tags);
+}

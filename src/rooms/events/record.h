@@ -1,0 +1,94 @@
+/*
+ * record.h - an event as one message of the stream ES: its headers, and the chain over them.
+ *
+ * AN EVENT STREAM is one aggregate's history. Its name is CATEGORY-ID ("order-42", cut at the first
+ * '-'), its subject es.CATEGORY.ID, where what a subject token cannot hold is percent-encoded; a
+ * name without '-' is its own category, es.CATEGORY.
+ *
+ *     ce-specversion: 1.0            the event as CloudEvents over NATS has it (binary mode), so
+ *     ce-id, ce-type, ce-source      that every consumer of ES reads CloudEvents 1.0
+ *     ce-time: 2026-11-30T12:00:00Z
+ *     Content-Type: application/json of the payload; left out: bytes
+ *     Nonet-Tags: sku:7,name:bob     percent-encoded, for conditions
+ *     Nonet-Metadata: {...}          JSON: actor, reason, correlation and causation ids
+ *     Nonet-Event: 5 17 12 0         number, then sequences of ES: see below
+ *     Nonet-Ids: base64              digests of ids, see below
+ *     Nonet-Chain: hex               SHA-256, the last field
+ *
+ * NUMBER is 1-based and gapless in its event stream (revision + 1). With the sequences of three
+ * earlier records of the stream (0 = none) a reader finds its way without any index:
+ *
+ *     before   of NUMBER - 1
+ *     skip     of NUMBER & (NUMBER - 1), that is NUMBER without its lowest one bit
+ *     leaf     of NUMBER - EVENT_SPAN where EVENT_SPAN divides NUMBER
+ *
+ * A record at NUMBER covers the numbers above skip's up to its own (a Fenwick tree). Nonet-Ids has
+ * the digests of the ids that clients gave to the events it covers, sorted, where these are at most
+ * EVENT_SPAN; above that only its own. So all ids of a stream lie in the records of one path: the
+ * leaves, and the few nodes behind the last leaf.
+ *
+ * THE CHAIN. chain = SHA-256(chain of the event before, or 32 zeros | subject | headers up to
+ * Nonet-Chain | payload), each part behind its length in 8 bytes, big-endian. Whoever changes,
+ * takes out or swaps an event must make all chains behind it anew.
+ */
+#ifndef NONET_EVENTS_RECORD_H
+#define NONET_EVENTS_RECORD_H
+
+#include "base/buf.h"
+#include "log/stream.h"
+
+#define EVENT_SPAN 1024u       /* ids that one record covers; a power of two */
+#define EVENT_ID_MAX 256u      /* bytes */
+#define EVENT_TYPE_MAX 256u    /* bytes */
+#define EVENT_SOURCE_MAX 1024u /* bytes */
+#define EVENT_TAGS_MAX 64u     /* of one event */
+#define EVENT_TAG_MAX 256u     /* bytes */
+#define EVENT_METADATA_MAX (64u << 10)
+#define EVENT_NAME_MAX 1024u /* bytes of an event stream's name */
+#define EVENT_CHAIN_BYTES 32u
+#define EVENT_SUBJECTS "es.>"
+
+struct event {
+    slice id, type, source, time, content_type; /* texts without line ends */
+    slice tags;                                 /* as in the header */
+    slice metadata;                             /* a JSON object on one line, or empty */
+    slice ids;                                  /* as in the header */
+    slice more; /* further fields of a raw publish, for event_write; cursor of nats_headers_next */
+    slice data;
+    uint64_t number, before, skip, leaf;
+    unsigned char chain[EVENT_CHAIN_BYTES];
+};
+
+/* Appends the subject of event stream NAME. 0; -EINVAL (empty, longer than EVENT_NAME_MAX, an empty
+   category or id, not UTF-8), -ENOMEM. */
+must_use int event_subject(slice name, struct buf *out);
+/* The same of a category: "es.CATEGORY". */
+must_use int event_category_subject(slice category, struct buf *out);
+/* Appends the name of the event stream with SUBJECT. 0, -EINVAL (not the subject of one), -ENOMEM.
+ */
+must_use int event_name(slice subject, struct buf *out);
+
+/* Appends the whole header block of EVENT and sets its chain; BEFORE is the chain of the event
+   before. 0, -EINVAL (a text that cannot stand in a header), -ENOMEM. */
+must_use int event_write(struct event *event, slice subject,
+                         const unsigned char before[EVENT_CHAIN_BYTES], struct buf *headers);
+/* Reads a record; slices point into it. 0, or -EBADMSG: it is no event. */
+must_use int event_read(const struct log_record *record, struct event *ret_event);
+/* Whether RECORD has the chain that it must have behind BEFORE. */
+bool event_chain_holds(const struct log_record *record, const struct event *event,
+                       const unsigned char before[EVENT_CHAIN_BYTES]);
+
+/* The digest of an id: the first eight bytes of its SHA-256. */
+uint64_t event_digest(slice id);
+/* Appends DIGESTS (sorted) as Nonet-Ids has them. 0 or -ENOMEM. */
+must_use int event_write_ids(const uint64_t *digests, size_t count, struct buf *out);
+/* How many there are in a Nonet-Ids, and they (room for that many). 0 or -EBADMSG. */
+size_t event_ids_count(slice ids);
+must_use int event_read_ids(slice ids, uint64_t *digests);
+
+/* Takes the next tag off *TAGS, decoded into OUT (room for EVENT_TAG_MAX). False at the end. */
+bool event_tag_next(slice *tags, char *out, slice *ret_tag);
+/* Appends TAG to a list being written. 0, -EINVAL (empty or too long), -ENOMEM. */
+must_use int event_tag_add(struct buf *tags, slice tag);
+
+#endif
