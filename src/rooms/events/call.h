@@ -27,7 +27,7 @@ must_use int call_write_end(const struct read_end *end, struct buf *headers);
 
 /* The short form's subject, or empty. */
 slice call_read_stream(const struct bus_message *message);
-/* 0 or -EINVAL. Slices are DOC's, which is overwritten. */
+/* 0 or -EINVAL. Slices are DOC's, which is overwritten, or TEXT's. */
 must_use int call_read_read(slice text, struct json_doc *doc, struct read_options *ret_options);
 /* 0 where there is none. */
 unsigned call_read_status(const struct bus_message *message);

@@ -239,8 +239,8 @@ struct reading {
     struct bus_request *waiting;
     bool lines, follow, begun, caught_up;
     slice name; /* of the event stream, in text; empty: all events */
+    struct read_options o; /* for the pages that follow; its texts lie in these two */
     struct buf options_text;
-    struct read_options o; /* for the pages that follow; its texts are in options_doc */
     struct json_doc options_doc;
     struct buf kept; /* lines that the client has not taken */
     char text[];
@@ -420,10 +420,10 @@ static void on_page(void *owner, const struct bus_message *reply, int ended) {
 }
 
 static int ask(struct reading *r) {
-    buf_clear(&r->options_text);
-    int failed = call_write_read(&r->o, &r->options_text);
+    _cleanup_buf_ struct buf text = buf_make(1u << 20);
+    int failed = call_write_read(&r->o, &text);
     struct bus_request_options options = {
-        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&r->options_text)},
+        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&text)},
         .timeout_ns = CALL_READ_NS,
         .on_reply = on_page,
         .owner = r,
@@ -433,10 +433,9 @@ static int ask(struct reading *r) {
 
 /* What the options point to must live as long as the reading: its own copy of them does. */
 static int keep_options(struct reading *r, const struct read_options *o) {
-    _cleanup_buf_ struct buf text = buf_make(1u << 20);
-    int failed = call_write_read(o, &text);
+    int failed = call_write_read(o, &r->options_text);
     if (!failed)
-        failed = call_read_read(buf_slice(&text), &r->options_doc, &r->o);
+        failed = call_read_read(buf_slice(&r->options_text), &r->options_doc, &r->o);
     return failed;
 }
 
