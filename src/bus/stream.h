@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "bus/dedupe.h"
+#include "bus/diversion.h"
 #include "bus/names.h"
 #include "bus/store.h"
 #include "bus/streams.h"

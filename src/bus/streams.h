@@ -113,34 +113,6 @@ int64_t stream_created_ns(const struct stream *stream);
 void stream_purge(struct stream *stream, slice filter, uint64_t before_sequence, uint64_t keep,
                   void (*done)(void *self, uint64_t purged, const struct streams_error *error),
                   void *self);
-/* Takes what stream NAME captures before it is judged: ON_PUBLISH appends it, later perhaps and with
-   other headers (stream_append), or refuses it (stream_refuse). One stream of a node may have such
-   a judge (event streams); it stays over the stream's deletion and re-creation. One without a name
-   ends it. */
-struct stream_diversion {
-    slice name;
-    void (*on_publish)(void *self, struct stream *stream, const struct bus_message *message);
-    void (*on_visible)(void *self); /* the stream has new messages for readers */
-    void *self;
-};
-void streams_divert(struct streams *streams, const struct stream_diversion *diversion);
-/* Judges MESSAGE and appends it as if it had just been captured: the acknowledgement, also a
-   refusal, goes to its reply. The sequence; 0: refused, or a duplicate. */
-uint64_t stream_append(struct stream *stream, const struct bus_message *message);
-/* Answers the publisher instead. */
-void stream_refuse(struct stream *stream, slice reply, const struct streams_error *error);
-/* Appends MESSAGES (COUNT > 0), all or none, with what participants add, in one batch. No
-   expectations or ids are judged, nobody is answered: DONE comes when they are on disk, or with
-   what has failed. False with *E: nothing was appended, DONE does not come. Not from inside a
-   receiver, who may have been handed a record: at the end of the turn. */
-bool stream_append_all(struct stream *stream, const struct bus_message *messages, size_t count,
-                       void (*done)(void *self, const struct streams_error *error), void *self,
-                       uint64_t *ret_first_sequence, struct streams_error *e);
-/* The log that all streams are in; NULL before it is open and once they stop. */
-struct log *streams_log(struct streams *streams);
-/* Answers as the acknowledgement of a message that is on disk as SEQUENCE already. */
-void stream_answer_duplicate(struct stream *stream, slice reply, uint64_t sequence);
-
 /* 0, or -ENOBUFS past STREAM_PARTICIPANTS_MAX. */
 must_use int bus_on_append(struct stream *stream, const struct stream_participant *participant);
 void stream_delete_message(struct stream *stream, uint64_t sequence, streams_done done, void *self);

@@ -1,4 +1,4 @@
-// Direct get of many messages (ADR-31): batches, and the last of several subjects, also as they were.
+// Direct get of many messages (ADR-31): batches, and the last of several subjects, now and then.
 
 import assert from 'node:assert/strict';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -29,7 +29,13 @@ async function ask(nc, stream, request) {
     }
     answers.unsubscribe();
     const end = `${m.headers.code} ${m.headers.description}`;
-    return { messages, end, pending: h('Num-Pending'), last: h('Last-Sequence'), upTo: h('UpTo-Sequence') };
+    return {
+      messages,
+      end,
+      pending: h('Num-Pending'),
+      last: h('Last-Sequence'),
+      upTo: h('UpTo-Sequence'),
+    };
   }
 }
 
@@ -138,6 +144,9 @@ onNonet('direct get of many', {}, (it) => {
     assert.equal((await ask(nc, 'MANY', { multi_last: ['many.*'] })).messages.length, 1024);
     await js.publish('many.more', '');
     assert.equal((await ask(nc, 'MANY', { multi_last: ['many.*'] })).end, '413 Too Many Results');
-    assert.equal((await ask(nc, 'MANY', { multi_last: ['many.1', 'many.more'] })).messages.length, 2);
+    assert.equal(
+      (await ask(nc, 'MANY', { multi_last: ['many.1', 'many.more'] })).messages.length,
+      2,
+    );
   });
 });

@@ -17,7 +17,7 @@
 #define NONET_EVENTS_APPEND_H
 
 #include "base/arena.h"
-#include "rooms/events/engine.h"
+#include "rooms/events/lookup.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 

@@ -1,7 +1,9 @@
 /*
  * append_read.c - the JSON of an append (append.h), read and judged by itself.
  *
- * Where something is wrong the words say what and where: "events[2].type: ...".
+ * Where something is wrong the words say what and where: "events[2].type: ...". Unknown members of
+ * an event are refused, so that a misspelt one is not lost; what is larger than its bound is, too.
+ * Nothing here looks at a stream: that is the judgement's (jobs.c).
  */
 #include "rooms/events/append.h"
 

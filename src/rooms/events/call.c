@@ -1,6 +1,8 @@
 /*
- * call.c - see call.h. What comes here was written here, so what does not fit is a bug, and is
- * answered like one: with an error and no crash.
+ * call.c - see call.h.
+ *
+ * What comes here was written here, so what does not fit is a bug, and is answered like one: with
+ * an error and no crash. Numbers that stand in headers are decimal; an absent one is 0.
  */
 #include "rooms/events/call.h"
 

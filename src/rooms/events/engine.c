@@ -1,11 +1,15 @@
 /*
- * engine.c - the engine's beginning and end, and what reaches it: requests of other loops, messages
- * that clients publish to es.>, and the log's word that something has got to the disk (engine.h).
+ * engine.c - the engine's beginning and end, and what reaches it (engine.h).
+ *
+ * That is: requests of other loops, messages that clients publish to es.>, and the log's word that
+ * something has got to the disk. All it does at once is to queue; the pump judges at the end of the
+ * turn, when nobody is being handed a record any more.
  */
 #include "rooms/events/engine.h"
 
 #include "base/mem.h"
 #include "rooms/events/call.h"
+#include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
 
 #include <errno.h>

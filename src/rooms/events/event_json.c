@@ -1,6 +1,9 @@
 /*
- * event_json.c - see event_json.h. The members are CloudEvents 1.0 attributes where there is one
- * for it; JSON that was stored over several lines is put on one.
+ * event_json.c - see event_json.h.
+ *
+ * Members are named as CloudEvents 1.0 names its attributes, where it has one for it. JSON that was
+ * stored over several lines is put on one; data that is no JSON is base64. Members that an event
+ * does not have are left out.
  */
 #include "rooms/events/event_json.h"
 

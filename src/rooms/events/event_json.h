@@ -1,4 +1,9 @@
-/* event_json.h - an event as one line of JSON (read.h draws it). Pure. */
+/*
+ * event_json.h - an event as one line of JSON; read.h draws it.
+ *
+ * Pure: the record and what was read from it in, bytes out. The order of the members is fixed, so
+ * that the same event is the same line always.
+ */
 #ifndef NONET_EVENTS_EVENT_JSON_H
 #define NONET_EVENTS_EVENT_JSON_H
 

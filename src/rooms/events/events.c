@@ -1,5 +1,8 @@
 /*
  * events.c - the room (events.h): the engine on the stream shard, the routes on loop 0.
+ *
+ * The two meet over the bus only, also where they are the same loop. There is nothing to configure:
+ * a node that is asked for no event stream pays for none.
  */
 #include "rooms/events/events.h"
 

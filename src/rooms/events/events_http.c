@@ -238,7 +238,7 @@ struct reading {
     struct http_request *request;
     struct bus_request *waiting;
     bool lines, follow, begun, caught_up;
-    slice name; /* of the event stream, in text; empty: all events */
+    slice name;            /* of the event stream, in text; empty: all events */
     struct read_options o; /* for the pages that follow; its texts lie in these two */
     struct buf options_text;
     struct json_doc options_doc;

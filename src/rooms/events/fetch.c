@@ -1,10 +1,10 @@
 /*
- * fetch.c - one event of ES, from memory, from disk, or when it has got there (engine.h).
+ * fetch.c - one event of ES, from memory, from disk, or when it has got there (fetch.h).
  *
  * A record that is committed but not synced cannot be read yet: whoever asks for it is told when
  * something has become visible, and asks again.
  */
-#include "rooms/events/engine.h"
+#include "rooms/events/fetch.h"
 
 #include <errno.h>
 

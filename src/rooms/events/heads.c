@@ -1,14 +1,11 @@
 /*
- * heads.c - where each event stream ends (engine.h).
- *
- *     LOADING --the records of the path, by their skip fields--> READY
- *        '------one of them cannot be read-------------------> FAILED (until nobody needs it)
+ * heads.c - see heads.h.
  *
  * The path of NUMBER is NUMBER, then NUMBER with its lowest one bit taken off, and so on to 0: at
  * most one record for each bit. What the next event refers to is always among them: `before` is the
  * newest, `skip` a node of the path, and `leaf` the newest of them that EVENT_SPAN divides.
  */
-#include "rooms/events/engine.h"
+#include "rooms/events/heads.h"
 
 #include "base/mem.h"
 
@@ -263,9 +260,12 @@ static int gather_ids(const struct draft *draft, uint64_t number, const struct e
     if (!count)
         return 0;
     qsort(all, count, sizeof *all, by_number);
-    node->ids = mem_copy(all, count * sizeof *all);
+    node->ids = mem_alloc(count * sizeof *all);
+    if (!node->ids)
+        return -ENOMEM;
+    memcpy(node->ids, all, count * sizeof *all);
     node->id_count = (unsigned)count;
-    return node->ids ? 0 : -ENOMEM;
+    return 0;
 }
 
 static void pop_node(struct draft *draft) {

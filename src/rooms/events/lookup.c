@@ -8,7 +8,7 @@
  * To an id: its digest is in one node behind the last leaf, or in one leaf. The record of that node
  * has the id itself, or one of its children has, and so on down.
  */
-#include "rooms/events/engine.h"
+#include "rooms/events/lookup.h"
 
 #include <errno.h>
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "rooms/events/event_json.h"
+#include "rooms/events/lookup.h"
 
 #include <errno.h>
 

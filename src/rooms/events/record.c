@@ -1,5 +1,9 @@
 /*
- * record.c - see record.h. Pure: bytes in, bytes out.
+ * record.c - see record.h.
+ *
+ * Pure: bytes in, bytes out. What is written here is read here, and what is read is not trusted: a
+ * record that does not fit is no event. Names have one subject each, so that two spellings never
+ * are two streams.
  */
 #include "rooms/events/record.h"
 

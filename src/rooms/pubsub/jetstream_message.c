@@ -1,5 +1,8 @@
 /*
- * jetstream_message.c - the API of single messages: get (in JSON with base64), delete.
+ * jetstream_message.c - the API of single messages: get, delete.
+ *
+ * A get answers in JSON with base64, and may have to wait for a block; a delete is answered when it
+ * is on disk. Reading without JSON is jetstream_direct.c.
  */
 #include "base/base64.h"
 #include "rooms/pubsub/jetstream.h"

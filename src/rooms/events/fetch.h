@@ -1,0 +1,27 @@
+/*
+ * fetch.h - one event of ES, from memory, from disk, or once it has got there.
+ *
+ * Whoever needs a record asks for it and, where it has to be waited for, asks again when `done`
+ * says so. A fetch waits for one record at a time; it may be given up at any moment.
+ */
+#ifndef NONET_EVENTS_FETCH_H
+#define NONET_EVENTS_FETCH_H
+
+#include "rooms/events/engine.h"
+
+struct fetch {
+    struct list_node node; /* in engine->unseen */
+    struct engine *engine;
+    struct log_load load;
+    struct io_timer again;
+    bool loading;
+    void (*done)(struct fetch *fetch); /* ask again now */
+};
+void fetch_init(struct fetch *fetch, struct engine *engine, void (*done)(struct fetch *fetch));
+/* The event at SEQUENCE, valid until the loop's next turn or the next fetch. 0; -EINPROGRESS: done
+   is called, later; -EBADMSG: it cannot be read, or is no event. */
+must_use int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,
+                         struct event *ret_event);
+void fetch_cancel(struct fetch *fetch);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * heads.h - where each event stream ends, and how it would with more events.
+ *
+ *     LOADING --the records of the path, by their skip fields--> READY
+ *        '------one of them cannot be read-------------------> FAILED (until nobody needs it)
+ *
+ * A DRAFT is a head as it would be with more events: they get their numbers, places and ids from
+ * it, one by one, and the head becomes it once they are in the log, or stays as it is.
+ */
+#ifndef NONET_EVENTS_HEADS_H
+#define NONET_EVENTS_HEADS_H
+
+#include "base/map64.h"
+#include "rooms/events/fetch.h"
+
+#define HEAD_PATH_MAX 64u
+
+/* A record of the last one's path; `ids` where it lies behind the last leaf. */
+struct head_node {
+    uint64_t number, sequence;
+    uint64_t *ids;
+    unsigned id_count;
+};
+
+enum head_state { HEAD_LOADING, HEAD_READY, HEAD_FAILED };
+
+struct head {
+    struct list_node node; /* in engine->idle */
+    struct engine *engine;
+    enum head_state state;
+    unsigned refs;
+    uint64_t number; /* events; 0: there is no such event stream */
+    unsigned char chain[EVENT_CHAIN_BYTES];
+    struct head_node path[HEAD_PATH_MAX]; /* the oldest first */
+    unsigned path_count;
+    struct fetch fetch;
+    uint64_t next;       /* while it loads: the record to read, 0 = none */
+    struct map64 leaves; /* digest -> struct leaf_place */
+    uint64_t leaf_next;  /* the leaf to read for it; 0 = all are there */
+    bool leaves_begun;
+    bool stale; /* of a stream ES that has been deleted: not in the map any more */
+    slice subject;
+    char text[];
+};
+
+/* The head of SUBJECT, counted; it may still be loading. NULL: no memory. */
+struct head *head_take(struct engine *engine, slice subject);
+void head_give(struct head *head); /* NULL allowed */
+
+/* 0: head->leaves knows all ids in leaves. -EINPROGRESS: FETCH's done is called, later. -EBADMSG,
+   -ENOMEM, -ENOBUFS (HEADS_IDS_MAX). */
+must_use int head_knows_leaves(struct head *head, struct fetch *fetch);
+
+/* A head as it would be with more events; committed by head_become. */
+struct draft {
+    struct head *head;
+    uint64_t number;
+    unsigned char chain[EVENT_CHAIN_BYTES];
+    struct head_node path[HEAD_PATH_MAX];
+    unsigned path_count;
+};
+void draft_begin(struct draft *draft, struct head *head);
+/* Fills in EVENT's place and ids (text in IDS), to be stored as SEQUENCE. GIVEN: its id is the
+   client's. 0 or -ENOMEM. */
+must_use int draft_place(struct draft *draft, struct event *event, uint64_t sequence, bool given,
+                         struct buf *ids);
+/* After event_write: its chain is the draft's. */
+void draft_chain(struct draft *draft, const struct event *event);
+void head_become(struct head *head, struct draft *draft);
+void draft_drop(struct draft *draft);
+
+#endif
