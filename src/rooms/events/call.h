@@ -4,6 +4,7 @@
  *
  *     _NONET.ES.append   payload: the body; Nonet-Stream: the subject of the short form
  *     _NONET.ES.read     payload: JSON of struct read_options
+ *     _NONET.ES.verify   answers: findings in words, one a message, then the report with a status
  *     answers            Nonet-Status, for reads also Nonet-Next, -Last, -Count, -Caught-Up;
  * payload: JSON, or the lines, or the words of a problem
  */
@@ -16,6 +17,7 @@
 
 #define CALL_APPEND BUS_PRIVATE_PREFIX "ES.append"
 #define CALL_READ BUS_PRIVATE_PREFIX "ES.read"
+#define CALL_VERIFY BUS_PRIVATE_PREFIX "ES.verify"
 #define CALL_APPEND_NS UINT64_C(60000000000)
 #define CALL_READ_NS (READ_WAIT_MAX_NS + UINT64_C(10000000000))
 

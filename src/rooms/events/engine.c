@@ -11,8 +11,10 @@
 #include "rooms/events/call.h"
 #include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
+#include "rooms/events/verify.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 struct stream *engine_stream(const struct engine *engine) {
     return stream_find(engine->streams, slice_lit(ENGINE_STREAM));
@@ -75,6 +77,44 @@ static void on_read(void *owner, struct bus_subscription *subscription,
     events_read(engine, &options, on_read_done, reading);
 }
 
+/* A message for each finding, an empty one as a sign of life, and the report with its status. */
+static void on_finding(void *self, const struct error *finding) {
+    struct reading *reading = self;
+    char text[1024] = "";
+    slice line = finding ? slice_str(error_text(finding, text, sizeof text)) : (slice){0};
+    answer(reading->engine, slice_make(reading->reply, reading->len), (slice){0}, line);
+}
+
+static void on_verified(void *self, const struct events_report *report, int failed) {
+    struct reading *reading = self;
+    _cleanup_buf_ struct buf headers = buf_make(256);
+    char text[256];
+    unsigned status = failed ? 503 : 200;
+    snprintf(text, sizeof text, "{\"events\":%llu,\"streams\":%llu,\"findings\":%llu}",
+             (unsigned long long)report->events, (unsigned long long)report->streams,
+             (unsigned long long)report->findings);
+    if (call_write_status(status, &headers) == 0)
+        answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
+               failed ? slice_str(error_name(failed)) : slice_str(text));
+    mem_free(reading);
+}
+
+static void on_verify(void *owner, struct bus_subscription *subscription,
+                      const struct bus_message *message) {
+    (void)subscription;
+    struct engine *engine = owner;
+    struct reading *reading = mem_alloc(sizeof *reading + message->reply.len);
+    if (!reading)
+        return;
+    reading->engine = engine;
+    reading->len = message->reply.len;
+    if (reading->len)
+        memcpy(reading->reply, message->reply.ptr, reading->len);
+    int failed = events_verify(engine, on_finding, on_verified, reading);
+    if (failed)
+        on_verified(reading, &(struct events_report){0}, failed);
+}
+
 /* --- captured messages, visible ones ------------------------------------------------------ */
 
 static void on_publish(void *self, struct stream *stream, const struct bus_message *message) {
@@ -104,7 +144,8 @@ static void pump(struct io_task *task) {
 
 int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams,
                   struct logger *logger, struct engine **ret_engine) {
-    static const struct bus_receiver append_receiver = {on_append}, read_receiver = {on_read};
+    static const struct bus_receiver append_receiver = {on_append}, read_receiver = {on_read},
+                                     verify_receiver = {on_verify};
     struct engine *engine = mem_zalloc(1, sizeof *engine);
     if (!engine)
         return -ENOMEM;
@@ -125,6 +166,9 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     if (!failed)
         failed = bus_subscribe(bus, slice_lit(CALL_READ), (slice){0}, &read_receiver, engine, NULL,
                                &engine->reads);
+    if (!failed)
+        failed = bus_subscribe(bus, slice_lit(CALL_VERIFY), (slice){0}, &verify_receiver, engine,
+                               NULL, &engine->verifies);
     if (failed) {
         engine_close(engine);
         return failed;
@@ -147,9 +191,11 @@ void engine_free(struct engine *engine) {
 void engine_close(struct engine *engine) {
     engine->appends = bus_unsubscribe(engine->bus, engine->appends);
     engine->reads = bus_unsubscribe(engine->bus, engine->reads);
+    engine->verifies = bus_unsubscribe(engine->bus, engine->verifies);
     streams_divert(engine->streams, &(struct stream_diversion){0});
     jobs_close(engine);
     reads_close(engine);
+    verify_close(engine);
     io_defer_cancel(engine->loop, &engine->pump);
     engine->closed = true;
     if (engine->committing == 0)

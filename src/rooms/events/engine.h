@@ -34,6 +34,8 @@
 #define HEADS_MAX 65536u
 #define HEADS_IDS_MAX ((size_t)16 << 20)
 
+struct verify; /* verify.c */
+
 struct engine {
     struct io_loop *loop;
     struct bus *bus;
@@ -53,8 +55,9 @@ struct engine {
     unsigned read_count;
     bool creating, closed, publishing;
     struct hash_key hash_key;
-    struct bus_subscription *appends, *reads; /* requests from other loops */
-    struct json_doc doc;                      /* the read being read */
+    struct bus_subscription *appends, *reads, *verifies; /* requests from other loops */
+    struct verify *verify;                               /* under way, or NULL */
+    struct json_doc doc;                                 /* the read being read */
 };
 
 /* ES, or NULL where it is not there yet. */

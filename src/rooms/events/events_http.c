@@ -483,12 +483,110 @@ static void on_read_all(void *owner, struct http_request *request) {
         begin(owner, request, &a, (slice){0});
 }
 
+/* --- verify ------------------------------------------------------------------------------- */
+
+#define VERIFY_NS UINT64_C(86400000000000) /* a day */
+#define VERIFY_STALL_NS UINT64_C(60000000000)
+#define FINDINGS_BYTES_MAX (8u << 20) /* told; all are counted */
+
+struct verifying {
+    struct bus *bus;
+    struct http_request *request;
+    struct bus_request *waiting;
+    struct json_writer w;
+    struct buf findings;
+};
+
+static void verifying_free(struct verifying *v) {
+    buf_free(&v->findings);
+    mem_free(v);
+}
+
+static void on_verify_gone(void *self) {
+    struct verifying *v = self;
+    bus_request_cancel(v->bus, v->waiting);
+    verifying_free(v);
+}
+
+/* {"report":{...},"findings":["...", ...]} */
+static void send_report(struct verifying *v, slice report) {
+    _cleanup_buf_ struct buf text = buf_make(HTTP_ANSWER_BYTES_MAX);
+    struct json_writer w = json_writer_make(&text, false);
+    json_write_end(&v->w);
+    bool whole = json_write_finish(&v->w) == 0;
+    json_write_object(&w);
+    json_write_key(&w, "report");
+    json_write_raw(&w, report);
+    json_write_key(&w, "findings");
+    if (whole)
+        json_write_raw(&w, buf_slice(&v->findings));
+    else
+        json_write_null(&w); /* too many to be told */
+    json_write_end(&w);
+    struct http_request *request = v->request;
+    verifying_free(v);
+    if (json_write_finish(&w))
+        http_reply_problem(request, 503, "no memory for the report");
+    else
+        http_reply_json(request, 200, buf_slice(&text));
+}
+
+static void on_verify_reply(void *owner, const struct bus_message *reply, int ended) {
+    struct verifying *v = owner;
+    struct http_request *request = v->request;
+    unsigned status = reply ? call_read_status(reply) : 0;
+    if (reply && !status) {
+        if (reply->payload.len)
+            json_write_string(&v->w, reply->payload);
+        return;
+    }
+    if (reply)
+        bus_request_cancel(v->bus, v->waiting);
+    if (status == 200) {
+        send_report(v, reply->payload);
+        return;
+    }
+    verifying_free(v);
+    http_reply_problem(request, 503, "event streams cannot be verified now: %s",
+                       status ? "another verification is under way, or the node stops"
+                              : error_name(ended));
+}
+
+static void on_verify(void *owner, struct http_request *request) {
+    static const struct http_request_events events = {.on_gone = on_verify_gone};
+    struct verifying *v = mem_zalloc(1, sizeof *v);
+    int failed = v ? 0 : -ENOMEM;
+    if (v) {
+        *v = (struct verifying){.bus = owner, .request = request};
+        v->findings = buf_make(FINDINGS_BYTES_MAX);
+        v->w = json_writer_make(&v->findings, false);
+        json_write_array(&v->w);
+        struct bus_request_options options = {
+            .message = {.subject = slice_lit(CALL_VERIFY)},
+            .timeout_ns = VERIFY_NS,
+            .replies_max = UINT32_MAX,
+            .stall_ns = VERIFY_STALL_NS,
+            .on_reply = on_verify_reply,
+            .owner = v,
+        };
+        failed = bus_request(owner, &options, &v->waiting);
+    }
+    if (!failed) {
+        http_request_later(request, &events, v);
+        return;
+    }
+    if (v)
+        verifying_free(v);
+    http_reply_problem(request, 503, "too many requests are under way: try again");
+}
+
 int events_http_routes(struct http_routes *routes, struct bus *bus) {
     const struct http_route all[] = {
         {.method = "POST", .pattern = "/v1/streams/{stream}", .handle = on_append},
         {.method = "POST", .pattern = "/v1/append", .handle = on_append_many},
         {.method = "GET", .pattern = "/v1/streams/{stream}", .handle = on_read_stream},
         {.method = "GET", .pattern = "/v1/events", .handle = on_read_all},
+        {.method = "GET", .pattern = "/v1/events/verify", .handle = on_verify},
     };
     int failed = 0;
     for (size_t i = 0; i < array_count(all) && !failed; i++) {
