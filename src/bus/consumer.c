@@ -8,6 +8,7 @@
 #include "bus/consumer.h"
 
 #include "base/mem.h"
+#include "bus/advisory.h"
 #include "bus/consumer_parts.h"
 #include "bus/stream_config.h"
 
@@ -65,14 +66,25 @@ struct consumer *consumer_new(struct streams *streams, slice stream_name,
 int consumer_set_config(struct consumer *c, const struct consumer_config *config) {
     struct arena arena = arena_make(1024, CONSUMER_CONFIG_ARENA_MAX);
     struct consumer_config copy;
+    slice *subjects = NULL;
+    const slice *filters;
     int failed = consumer_config_copy(config, &arena, &copy);
+    unsigned count = failed ? 0 : consumer_config_filters(&copy, &filters);
+    if (count) {
+        subjects = arena_alloc(&arena, count * sizeof *subjects);
+        failed = subjects ? 0 : -ENOMEM;
+    }
     if (failed) {
         arena_free(&arena);
         return failed;
     }
+    if (count)
+        memcpy(subjects, filters, count * sizeof *subjects);
     arena_free(&c->config_arena);
     c->config_arena = arena;
     c->config = copy;
+    c->filter = log_filter_make(subjects, count);
+    c->sample_percent = consumer_config_sample(&copy);
     consumer_count_forget(c);
     return 0;
 }
@@ -91,6 +103,8 @@ int consumer_attach(struct consumer *c, struct stream *stream) {
     c->stream = stream;
     names_changed(&stream->consumer_names);
     consumer_alive(c);
+    consumer_pause_start(c, false);
+    consumer_replay_start(c);
     return consumer_push_start(c);
 }
 
@@ -103,7 +117,18 @@ static void rest(struct consumer *c, const char *why) {
     io_timer_stop(loop, &c->request_timer);
     io_timer_stop(loop, &c->redeliver_timer);
     io_timer_stop(loop, &c->idle_timer);
+    io_timer_stop(loop, &c->pause_timer);
     consumer_pull_end_all(c, why);
+}
+
+static void advise(struct consumer *c, const char *kind, const char *action) {
+    struct advisory a;
+    if (!advisory_begin(&a, c->streams->bus, kind, "advisory.v1.consumer_action", c->stream_name,
+                        c->name))
+        return;
+    json_write_key(&a.w, "action");
+    json_write_text(&a.w, action);
+    advisory_send(&a);
 }
 
 void consumer_end(struct consumer *c, const char *why) {
@@ -122,6 +147,8 @@ void consumer_end(struct consumer *c, const char *why) {
     c->stream = NULL;
     list_push_back(&all->graveyard, &c->in_graveyard);
     io_defer(consumer_loop(c), &all->bury_task);
+    if (why)
+        advise(c, "ADVISORY.CONSUMER.DELETED", "delete");
 }
 
 /* --- inactivity: an ephemeral consumer that nobody asks goes ------------------------------ */
@@ -180,6 +207,7 @@ struct creation {
     void *self;
     uint64_t id; /* of the consumer to answer with; 0 = none: it was a removal */
     bool committed, loading;
+    bool made; /* the consumer is a new one */
 };
 
 static bool explain(int failed, struct streams_error *e) {
@@ -199,6 +227,16 @@ static void creation_free(struct creation *creation) {
     streams_op_over(&creation->op);
     arena_free(&creation->arena);
     mem_free(creation);
+}
+
+/* Before the answer, for that may remove the consumer as well as this. */
+static void creation_advise(struct creation *creation) {
+    struct streams *streams = creation->op.streams;
+    struct consumer *c = creation->made && !streams->ended
+                             ? map64_find(&streams->consumers->by_id, creation->id)
+                             : NULL;
+    if (c)
+        advise(c, "ADVISORY.CONSUMER.CREATED", "create");
 }
 
 static void creation_answer(struct creation *creation, const struct streams_error *e) {
@@ -232,12 +270,16 @@ static void on_created(struct log_commit *commit, int failed) {
     struct streams_error e;
     if (failed)
         explain(failed, &e);
+    if (!failed)
+        creation_advise(creation);
     if (!creation->op.streams->ended)
         creation_answer(creation, failed ? &e : NULL);
     creation_free(creation);
 }
 
 static void creation_over(struct creation *creation, const struct streams_error *e) {
+    if (!e)
+        creation_advise(creation);
     creation_answer(creation, e);
     creation_free(creation);
 }
@@ -312,6 +354,8 @@ static const char *why_not(const struct consumer_config *now,
         return "start time can not be updated";
     if (now->ack != wanted->ack)
         return "ack policy can not be updated";
+    if (now->replay_original != wanted->replay_original)
+        return "replay policy can not be updated";
     if (now->heartbeat_ns != wanted->heartbeat_ns)
         return "heart beats can not be updated";
     if (now->flow_control != wanted->flow_control)
@@ -337,8 +381,8 @@ static bool may_change(const struct consumer *c, const struct consumer_config *w
            streams_fail(e, 400, 10013, "consumer name already in use");
 }
 
-/* C goes on by its new config. MOVED: to another deliver subject. */
-static void take_up(struct consumer *c, bool moved) {
+/* C goes on by its new config. MOVED: to another deliver subject; PAUSED: or not any more. */
+static void take_up(struct consumer *c, bool moved, bool paused) {
     io_timer_stop(consumer_loop(c), &c->idle_timer);
     io_timer_stop(consumer_loop(c), &c->again_timer);
     consumer_alive(c);
@@ -350,7 +394,10 @@ static void take_up(struct consumer *c, bool moved) {
         consumer_ack_expire_all(c);
     }
     consumer_ack_start(c);
-    consumer_wake(c);
+    if (paused)
+        consumer_pause_start(c, true);
+    if (!c->gone)
+        consumer_wake(c);
 }
 
 static int change(struct creation *creation, struct consumer *c, struct streams_error *e) {
@@ -359,10 +406,12 @@ static int change(struct creation *creation, struct consumer *c, struct streams_
     if (!may_change(c, &creation->config, e))
         return 0;
     struct consumer_config before = c->config; /* kept alive by the arena taken out here */
+    struct log_filter filter = c->filter;
     struct arena arena = c->config_arena;
     c->config_arena = arena_make(1024, CONSUMER_CONFIG_ARENA_MAX);
     int failed = consumer_set_config(c, &creation->config);
     bool moved = !slice_equal(before.deliver_subject, c->config.deliver_subject);
+    bool paused = before.pause_until_ns != c->config.pause_until_ns;
     if (!failed) {
         failed = commit(creation, c, put_changed);
         if (failed)
@@ -370,12 +419,13 @@ static int change(struct creation *creation, struct consumer *c, struct streams_
     }
     if (failed) {
         c->config = before;
+        c->filter = filter;
         c->config_arena = arena;
         return failed;
     }
     arena_free(&arena);
     if (!c->gone)
-        take_up(c, moved);
+        take_up(c, moved, paused);
     return 0;
 }
 
@@ -413,6 +463,7 @@ static int make(struct creation *creation, struct stream *stream, uint64_t posit
     if (!failed) {
         all->next_id++;
         creation->id = c->id;
+        creation->made = true;
         failed = commit(creation, c, put_created);
     }
     if (failed)
@@ -552,6 +603,8 @@ struct consumer_info consumer_info(const struct consumer *consumer) {
         .waiting = c->waiting,
         .pending = consumer_count(c, false),
         .created_ns = c->created_ns,
+        .now_ns = io_loop_wall_ns(consumer_loop(c)),
+        .pause_left_ns = consumer_pause_left(c),
         .push_bound = c->push.bound,
     };
     if (first) {

@@ -40,14 +40,19 @@ enum consumer_deliver {
 enum consumer_ack { ACK_NONE, ACK_ALL, ACK_EXPLICIT };
 
 #define CONSUMER_BACKOFF_MAX 64
+#define CONSUMER_FILTERS_MAX 1024u
+#define CONSUMER_FILTERS_BYTES_MAX (64u << 10)
 struct consumer_config {
-    slice name, description, filter;      /* name empty: the engine makes one (ephemeral) */
+    slice name, description, filter; /* name empty: the engine makes one (ephemeral) */
+    const slice *filters;            /* or several; they do not overlap */
+    unsigned filter_count;
     slice deliver_subject, deliver_group; /* subject empty: a pull consumer */
-    bool durable, headers_only, in_memory, flow_control;
+    slice sample; /* "30%": of the acknowledgements told as metrics; empty = none */
+    bool durable, headers_only, in_memory, flow_control, replay_original;
     enum consumer_deliver deliver;
     enum consumer_ack ack;
     uint64_t start_sequence;
-    int64_t start_time_ns;
+    int64_t start_time_ns, pause_until_ns;                          /* unix; 0 = none */
     int64_t ack_wait_ns, inactive_ns, expires_max_ns, heartbeat_ns; /* 0 = default / none */
     int64_t rate_bits;                                              /* a second; 0 = no limit */
     int64_t backoff_ns[CONSUMER_BACKOFF_MAX];
@@ -61,6 +66,13 @@ struct consumer_config {
 #define CONSUMER_IN_FLIGHT_MAX (8u << 20)
 #define CONSUMER_LAST_MAX (4u << 20)
 
+/* The subjects it is limited to, and how many; 0 = all. */
+static inline unsigned consumer_config_filters(const struct consumer_config *config,
+                                               const slice **ret_subjects) {
+    *ret_subjects = config->filter.len ? &config->filter : config->filters;
+    return config->filter.len ? 1 : config->filter_count;
+}
+
 struct consumer_sequence {
     uint64_t consumer, stream;
     int64_t last_active_ns; /* 0 = never */
@@ -68,8 +80,9 @@ struct consumer_sequence {
 struct consumer_info {
     struct consumer_sequence delivered, ack_floor;
     uint64_t ack_pending, redelivered, waiting, pending;
-    int64_t created_ns;
-    bool push_bound; /* somebody subscribes to its deliver subject */
+    int64_t created_ns, now_ns;
+    int64_t pause_left_ns; /* 0: it is not paused */
+    bool push_bound;       /* somebody subscribes to its deliver subject */
 };
 
 typedef void (*consumer_done)(void *self, struct consumer *consumer,

@@ -8,7 +8,7 @@
  *     +NXT [request]  is done; a pull request follows     by the next message
  *     -NAK [delay]    is due at once, or after the delay  when what was noted before is on disk
  *     +WPI            gets its whole ack_wait again       the same
- *     +TERM           is done; advisory                   the same
+ *     +TERM [reason]  is done; advisory                   the same
  *
  * What is not in flight (any more) is not changed by any of these, but answered all the same, so
  * that a client that lost the answer may ask again. An acknowledgement that cannot be noted (no
@@ -19,11 +19,10 @@
  * at, SCAN_MAX a turn, and at most so often that looking costs a small share of the time. With a
  * thousand in flight that is exact to the timer's grain; with a million, to about 50 ms.
  */
-#include "base/clocktext.h"
 #include "base/number.h"
+#include "bus/advisory.h"
 #include "bus/consumer_parts.h"
 #include "wire/json.h"
-#include "wire/json_write.h"
 
 #include <errno.h>
 
@@ -31,61 +30,70 @@
 #define SCAN_NS_EACH 50u /* the timer waits at least so long for each entry to be looked at */
 #define RETRY_NS 1000000000u
 
+/* What an acknowledgement's address says. */
+struct address {
+    uint64_t deliveries, sequence, consumer_sequence;
+};
+
 /* --- advisories --------------------------------------------------------------------------- */
 
-struct advisory {
-    const char *subject, *type;
-    uint64_t consumer_sequence; /* 0 = not part of it */
-};
-static const char advisory_prefix[] = "$JS.EVENT.ADVISORY.CONSUMER.";
-
-static void write_body(const struct consumer *c, const struct advisory *a, uint64_t sequence,
-                       uint32_t deliveries, struct json_writer *w) {
-    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    unsigned char random[22];
-    char id[sizeof random], time[CLOCKTEXT_SIZE];
-    io_host_random(io_loop_host(consumer_loop(c)), random, sizeof random);
-    for (size_t i = 0; i < sizeof id; i++)
-        id[i] = letters[random[i] % (sizeof letters - 1)];
-    json_write_object(w);
-    json_write_key(w, "type");
-    json_write_text(w, a->type);
-    json_write_key(w, "id");
-    json_write_string(w, slice_make(id, sizeof id));
-    json_write_key(w, "timestamp");
-    json_write_string(w,
-                      slice_make(time, clocktext_format(io_loop_wall_ns(consumer_loop(c)), time)));
-    json_write_key(w, "stream");
-    json_write_string(w, c->stream_name);
-    json_write_key(w, "consumer");
-    json_write_string(w, c->name);
-    if (a->consumer_sequence) {
-        json_write_key(w, "consumer_seq");
-        json_write_u64(w, a->consumer_sequence);
-    }
-    json_write_key(w, "stream_seq");
-    json_write_u64(w, sequence);
-    json_write_key(w, "deliveries");
-    json_write_u64(w, deliveries);
-    json_write_end(w);
+static void write_number(struct json_writer *w, const char *key, uint64_t number) {
+    json_write_key(w, key);
+    json_write_u64(w, number);
 }
 
-/* Best effort, as all advisories: nobody interested, or no memory, and it is not sent. */
-static void advise(struct consumer *c, const struct advisory *a, uint64_t sequence,
-                   uint32_t deliveries) {
-    char text[sizeof advisory_prefix + 32 + 2 * STREAMS_NAME_MAX];
-    struct buf subject = {.ptr = text, .cap = sizeof text, .max = sizeof text};
-    if (buf_printf(&subject, "%s%s.%.*s.%.*s", advisory_prefix, a->subject,
-                   slice_fmt(c->stream_name), slice_fmt(c->name)) ||
-        !bus_has_interest(c->streams->bus, buf_slice(&subject)))
+static void advise_given_up(struct consumer *c, uint64_t sequence, uint64_t deliveries) {
+    struct advisory a;
+    if (!advisory_begin(&a, c->streams->bus, "ADVISORY.CONSUMER.MAX_DELIVERIES",
+                        "advisory.v1.max_deliver", c->stream_name, c->name))
         return;
-    _cleanup_buf_ struct buf body = buf_make(4096);
-    struct json_writer w = json_writer_make(&body, false);
-    write_body(c, a, sequence, deliveries, &w);
-    if (json_write_finish(&w))
+    write_number(&a.w, "stream_seq", sequence);
+    write_number(&a.w, "deliveries", deliveries);
+    advisory_send(&a);
+}
+
+static void write_address(struct json_writer *w, const struct address *address) {
+    write_number(w, "consumer_seq", address->consumer_sequence);
+    write_number(w, "stream_seq", address->sequence);
+}
+
+static void advise_refused(struct consumer *c, const struct address *address) {
+    struct advisory a;
+    if (!advisory_begin(&a, c->streams->bus, "ADVISORY.CONSUMER.MSG_NAKED", "advisory.v1.nak",
+                        c->stream_name, c->name))
         return;
-    struct bus_message message = {.subject = buf_slice(&subject), .payload = buf_slice(&body)};
-    bus_publish(c->streams->bus, &message, NULL, NULL);
+    write_address(&a.w, address);
+    write_number(&a.w, "deliveries", address->deliveries);
+    advisory_send(&a);
+}
+
+static void advise_terminated(struct consumer *c, const struct address *address, slice reason) {
+    struct advisory a;
+    if (!advisory_begin(&a, c->streams->bus, "ADVISORY.CONSUMER.MSG_TERMINATED",
+                        "advisory.v1.terminated", c->stream_name, c->name))
+        return;
+    write_address(&a.w, address);
+    write_number(&a.w, "deliveries", address->deliveries);
+    if (reason.len) {
+        json_write_key(&a.w, "reason");
+        json_write_string(&a.w, reason);
+    }
+    advisory_send(&a);
+}
+
+/* One in so many acknowledgements is told, with how long it took. */
+static void sample(struct consumer *c, const struct address *address, uint64_t delay_ns) {
+    unsigned char random[2];
+    struct advisory a;
+    io_host_random(io_loop_host(consumer_loop(c)), random, sizeof random);
+    if ((random[0] << 8 | random[1]) % 100 >= (int)c->sample_percent ||
+        !advisory_begin(&a, c->streams->bus, "METRIC.CONSUMER.ACK", "metric.v1.consumer_ack",
+                        c->stream_name, c->name))
+        return;
+    write_address(&a.w, address);
+    write_number(&a.w, "ack_time", delay_ns);
+    write_number(&a.w, "deliveries", address->deliveries);
+    advisory_send(&a);
 }
 
 /* --- what happens to an entry ------------------------------------------------------------- */
@@ -109,13 +117,11 @@ static bool is_exhausted(const struct consumer *c, const struct pending_entry *e
 
 /* The last delivery has failed: the message is left behind. C may be gone afterwards. */
 static int give_up(struct consumer *c, struct pending_entry *entry) {
-    static const struct advisory advisory = {"MAX_DELIVERIES",
-                                             "io.nats.jetstream.advisory.v1.max_deliver", 0};
     uint64_t sequence = entry->stream_sequence;
     uint32_t deliveries = entry->deliveries;
     int failed = finish(c, entry);
     if (!failed)
-        advise(c, &advisory, sequence, deliveries);
+        advise_given_up(c, sequence, deliveries);
     return failed;
 }
 
@@ -248,14 +254,12 @@ static bool read_delay(slice argument, uint64_t *ret_ns) {
     return read;
 }
 
-static bool refuse(struct consumer *c, uint64_t sequence, slice argument) {
+static bool refuse(struct consumer *c, const struct address *address, slice argument) {
+    uint64_t sequence = address->sequence, delay_ns = 0;
     struct pending_entry *entry = pending_find(&c->pending, sequence);
-    uint64_t delay_ns = 0;
     if (!entry)
         return true;
-    struct advisory advisory = {"MSG_NAKED", "io.nats.jetstream.advisory.v1.nak",
-                                entry->consumer_sequence};
-    advise(c, &advisory, sequence, entry->deliveries);
+    advise_refused(c, address);
     if (c->gone || !(entry = pending_find(&c->pending, sequence)))
         return true;
     if (argument.len && !read_delay(argument, &delay_ns))
@@ -281,46 +285,58 @@ static void progress(struct consumer *c, uint64_t sequence) {
     consumer_ack_watch(c, entry->deadline_ns);
 }
 
-static bool terminate(struct consumer *c, uint64_t sequence) {
-    struct pending_entry *entry = pending_find(&c->pending, sequence);
-    if (!entry)
+static bool terminate(struct consumer *c, const struct address *address, slice reason) {
+    if (!pending_find(&c->pending, address->sequence))
         return true;
-    struct advisory advisory = {"MSG_TERMINATED", "io.nats.jetstream.advisory.v1.terminated",
-                                entry->consumer_sequence};
-    uint32_t deliveries = entry->deliveries;
-    if (!acknowledge(c, sequence))
+    if (!acknowledge(c, address->sequence))
         return false;
-    advise(c, &advisory, sequence, deliveries);
+    advise_terminated(c, address, reason);
     return true;
 }
 
-/* The stream sequence is the second number behind the prefix. */
-static bool read_sequence(const struct consumer *c, slice subject, uint64_t *ret_sequence) {
+/* Done by its client, who is a sample of all. */
+static bool confirm(struct consumer *c, const struct address *address) {
+    if (c->sample_percent && c->config.ack == ACK_EXPLICIT) {
+        const struct pending_entry *entry = pending_find(&c->pending, address->sequence);
+        uint64_t now = io_loop_now_ns(consumer_loop(c));
+        uint64_t wait = entry ? consumer_ack_wait(c, entry->deliveries) : 0;
+        if (entry)
+            sample(c, address, now + wait - entry->deadline_ns);
+        if (c->gone)
+            return true;
+    }
+    return acknowledge(c, address->sequence);
+}
+
+static bool read_address(const struct consumer *c, slice subject, struct address *ret_address) {
     slice rest = slice_skip(subject, c->ack_prefix_len);
-    slice_cut(rest, '.', &rest);
+    slice deliveries = slice_cut(rest, '.', &rest);
     slice sequence = slice_cut(rest, '.', &rest);
-    return rest.ptr && number_parse_u64(sequence, ret_sequence) == 0;
+    slice consumer_sequence = slice_cut(rest, '.', &rest);
+    return rest.ptr && number_parse_u64(deliveries, &ret_address->deliveries) == 0 &&
+           number_parse_u64(sequence, &ret_address->sequence) == 0 &&
+           number_parse_u64(consumer_sequence, &ret_address->consumer_sequence) == 0;
 }
 
 /* False: it could not be noted, and must not be confirmed. */
-static bool handle(struct consumer *c, uint64_t sequence, const struct bus_message *m,
+static bool handle(struct consumer *c, const struct address *address, const struct bus_message *m,
                    bool *ret_answer) {
     slice body = m->payload;
     *ret_answer = m->reply.len > 0;
     if (!body.len || slice_equal(body, slice_lit("+ACK")) || slice_equal(body, slice_lit("+OK")))
-        return acknowledge(c, sequence);
+        return confirm(c, address);
     if (slice_starts_with(body, slice_lit("+NXT"))) {
         *ret_answer = false;
-        bool noted = acknowledge(c, sequence);
+        bool noted = confirm(c, address);
         consumer_pull_text(c, m->reply, slice_skip(body, 4));
         return noted;
     }
     if (slice_starts_with(body, slice_lit("-NAK")))
-        return refuse(c, sequence, slice_trim(slice_skip(body, 4)));
+        return refuse(c, address, slice_trim(slice_skip(body, 4)));
     if (slice_starts_with(body, slice_lit("+TERM")))
-        return terminate(c, sequence);
+        return terminate(c, address, slice_trim(slice_skip(body, 5)));
     if (slice_equal(body, slice_lit("+WPI")))
-        progress(c, sequence);
+        progress(c, address->sequence);
     return true;
 }
 
@@ -328,11 +344,11 @@ void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
                              const struct bus_message *message) {
     (void)subscription;
     struct consumer *c = owner;
-    uint64_t sequence;
+    struct address address;
     bool answer;
-    if (c->gone || !read_sequence(c, message->subject, &sequence))
+    if (c->gone || !read_address(c, message->subject, &address))
         return;
     consumer_alive(c);
-    if (handle(c, sequence, message, &answer) && answer)
+    if (handle(c, &address, message, &answer) && answer)
         consumer_note_answer(c, message->reply);
 }

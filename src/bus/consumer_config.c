@@ -6,9 +6,12 @@
  * nats-server 2.10, server/consumer.go checkConsumerCfg.
  */
 #include "base/clocktext.h"
+#include "base/number.h"
 #include "bus/private.h"
 #include "bus/stream_config.h"
 #include "wire/nats_subject.h"
+
+#include <errno.h>
 
 #define DESCRIPTION_MAX 4096u
 #define METADATA_MAX (128u << 10)
@@ -49,6 +52,7 @@ static const struct field fields[] = {
     FIELD("inactive_threshold", NUMBER, c.inactive_ns),
     FIELD("deliver_subject", TEXT, c.deliver_subject),
     FIELD("deliver_group", TEXT, c.deliver_group),
+    FIELD("sample_freq", TEXT, c.sample),
     FIELD("idle_heartbeat", NUMBER, c.heartbeat_ns),
     FIELD("rate_limit_bps", NUMBER, c.rate_bits),
     FIELD("flow_control", FLAG, c.flow_control),
@@ -69,6 +73,8 @@ static const char *const ack_words[] = {
     [ACK_ALL] = "all",
     [ACK_EXPLICIT] = "explicit",
 };
+
+static const char *const replay_words[] = {"instant", "original"};
 
 /* The place of V's text in WORDS. */
 static bool read_word(json_value v, const char *key, const char *const *words, size_t count,
@@ -97,17 +103,27 @@ static bool read_backoff(json_value v, struct consumer_config *c, struct streams
     return true;
 }
 
-static bool read_filters(json_value v, struct consumer_config *c, struct streams_error *e) {
-    if (json_count(v) > 1)
-        return streams_fail(e, 400, 10025,
-                            "invalid JSON: several \"filter_subjects\" are not served");
-    json_value first = json_element(v, 0);
-    if (json_type_of(first) == JSON_ABSENT)
+static bool read_filters(json_value v, struct arena *arena, struct consumer_config *c,
+                         struct streams_error *e) {
+    size_t count = json_count(v);
+    if (json_type_of(v) != JSON_ARRAY && json_type_of(v) != JSON_NULL)
         return config_refuse(v, slice_lit("filter_subjects"), e);
-    if (c->filter.len)
-        return streams_fail(e, 400, 10134,
-                            "consumer cannot have both FilterSubject and FilterSubjects specified");
-    return config_read_text(first, "filter_subjects", &c->filter, e);
+    if (count > CONSUMER_FILTERS_MAX)
+        return streams_fail(e, 400, 10012, "more than %u filter subjects", CONSUMER_FILTERS_MAX);
+    if (!count)
+        return true;
+    slice *filters = arena_alloc(arena, count * sizeof *filters);
+    if (!filters)
+        return streams_fail(e, 503, 10023, "insufficient resources");
+    struct json_iterator i = json_each(v);
+    for (unsigned at = 0; json_next(&i); at++) {
+        filters[at] = (slice){0};
+        if (!config_read_text(i.value, "filter_subjects", &filters[at], e))
+            return false;
+    }
+    c->filters = filters;
+    c->filter_count = (unsigned)count;
+    return true;
 }
 
 static bool read_start_sequence(json_value v, struct consumer_config *c, struct streams_error *e) {
@@ -116,13 +132,22 @@ static bool read_start_sequence(json_value v, struct consumer_config *c, struct 
     return streams_fail(e, 400, 10025, "invalid JSON: \"opt_start_seq\" is not a sequence");
 }
 
+bool config_read_time(json_value v, const char *key, int64_t *into, struct streams_error *e) {
+    slice text;
+    if (json_type_of(v) == JSON_NULL || json_type_of(v) == JSON_ABSENT ||
+        (json_string(v, &text) == 0 && !text.len))
+        return true;
+    if (json_string(v, &text) == 0 && clocktext_parse(text, into) == 0)
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"%s\" is not an RFC 3339 time", key);
+}
+
 static bool read_start_time(json_value v, struct raw *raw, struct streams_error *e) {
     if (json_type_of(v) == JSON_NULL)
         return true;
     raw->has_start_time = true;
-    if (json_string(v, &raw->start_time) == 0 &&
-        clocktext_parse(raw->start_time, &raw->c.start_time_ns) == 0)
-        return true;
+    if (json_string(v, &raw->start_time) == 0 && raw->start_time.len)
+        return config_read_time(v, "opt_start_time", &raw->c.start_time_ns, e);
     return streams_fail(e, 400, 10025, "invalid JSON: \"opt_start_time\" is not an RFC 3339 time");
 }
 
@@ -152,13 +177,16 @@ static bool read_own(slice key, json_value v, struct raw *raw, struct streams_er
         return true;
     }
     if (slice_equal(key, slice_lit("replay_policy"))) {
-        static const char *const words[] = {"instant"};
-        return read_word(v, "replay_policy", words, array_count(words), &at, e);
+        bool read = read_word(v, "replay_policy", replay_words, array_count(replay_words), &at, e);
+        c->replay_original = read && at == 1;
+        return read;
     }
     if (slice_equal(key, slice_lit("opt_start_seq")))
         return read_start_sequence(v, c, e);
     if (slice_equal(key, slice_lit("opt_start_time")))
         return read_start_time(v, raw, e);
+    if (slice_equal(key, slice_lit("pause_until")))
+        return config_read_time(v, "pause_until", &c->pause_until_ns, e);
     if (slice_equal(key, slice_lit("backoff")))
         return read_backoff(v, c, e);
     if (slice_equal(key, slice_lit("num_replicas")))
@@ -204,7 +232,7 @@ bool consumer_config_read(json_value object, struct arena *arena,
         else if (json_string(i.key, &key) || !read_field(key, i.value, &raw, e))
             return e->code ? false : streams_fail(e, 503, 10023, "insufficient resources");
     }
-    if (json_type_of(filters) != JSON_ABSENT && !read_filters(filters, &raw.c, e))
+    if (json_type_of(filters) != JSON_ABSENT && !read_filters(filters, arena, &raw.c, e))
         return false;
     raw.c.durable = raw.durable_name.len > 0;
     if (raw.c.durable && raw.c.name.len && !slice_equal(raw.c.name, raw.durable_name))
@@ -241,17 +269,28 @@ static bool judge_names(const struct consumer_config *c, struct streams_error *e
     return true;
 }
 
-/* As nats-server judges it: within a subject of the stream, or around one. */
-static bool judge_filter(const struct consumer_config *c, const struct stream_config *stream,
-                         struct streams_error *e) {
-    bool fits = !c->filter.len;
-    if (c->filter.len && c->filter.len <= BUS_SUBJECT_MAX && nats_subject_valid(c->filter))
-        for (unsigned i = 0; i < stream->subject_count && !fits; i++)
-            fits = nats_subject_is_subset(c->filter, stream->subjects[i]) ||
-                   nats_subject_is_subset(stream->subjects[i], c->filter);
-    return fits || streams_fail(e, 400, 10093,
-                                "consumer filter subject is not a valid subset of the interest "
-                                "subjects");
+/* Filters need not lie within the stream's subjects, which may change (nats-server 2.10). */
+static bool judge_filter(const struct consumer_config *c, struct streams_error *e) {
+    const slice *filters;
+    unsigned count = consumer_config_filters(c, &filters);
+    size_t bytes = 0;
+    if (c->filter.len && c->filter_count)
+        return streams_fail(e, 400, 10136,
+                            "consumer cannot have both FilterSubject and FilterSubjects specified");
+    for (unsigned i = 0; i < count; i++)
+        if (!filters[i].len)
+            return streams_fail(e, 400, 10139, "consumer filter in FilterSubjects cannot be empty");
+    for (unsigned i = 0; i < count; i++) {
+        bytes += filters[i].len;
+        if (filters[i].len > BUS_SUBJECT_MAX || !nats_subject_valid(filters[i]))
+            return streams_fail(e, 500, 10052, "nats: invalid subject");
+        for (unsigned n = 0; n < i; n++)
+            if (nats_subject_overlap(filters[i], filters[n]))
+                return streams_fail(e, 400, 10138, "consumer subject filters cannot overlap");
+    }
+    return bytes <= CONSUMER_FILTERS_BYTES_MAX ||
+           streams_fail(e, 400, 10012, "filter subjects of more than %u bytes in sum",
+                        CONSUMER_FILTERS_BYTES_MAX);
 }
 
 static bool also_set(const char *policy, const char *start, struct streams_error *e) {
@@ -284,7 +323,7 @@ static bool judge_start(const struct consumer_config *c, struct streams_error *e
         return not_set(policy, "start sequence", e);
     if (c->deliver == DELIVER_FROM_TIME && !c->start_time_ns)
         return not_set(policy, "start time", e);
-    if (c->deliver == DELIVER_LAST_PER_SUBJECT && !c->filter.len)
+    if (c->deliver == DELIVER_LAST_PER_SUBJECT && !c->filter.len && !c->filter_count)
         return not_set(policy, "filter subject", e);
     return true;
 }
@@ -304,6 +343,30 @@ static bool judge_numbers(const struct consumer_config *c, struct streams_error 
         return streams_fail(e, 400, 10116,
                             "max deliver is required to be > length of backoff values");
     return true;
+}
+
+unsigned consumer_config_sample(const struct consumer_config *c) {
+    uint64_t percent;
+    slice number = c->sample;
+    if (number.len && number.ptr[number.len - 1] == '%')
+        number.len--;
+    if (!number.len || number_parse_u64(number, &percent))
+        return 0;
+    return percent < 100 ? (unsigned)percent : 100;
+}
+
+static bool judge_sample(const struct consumer_config *c, struct streams_error *e) {
+    uint64_t percent;
+    slice number = c->sample;
+    if (!number.len)
+        return true;
+    if (number.ptr[number.len - 1] == '%')
+        number.len--;
+    return (number.len && number_parse_u64(number, &percent) == 0) ||
+           streams_fail(
+               e, 400, 10095,
+               "failed to parse consumer sampling configuration: \"%.*s\" is no percentage",
+               (int)(c->sample.len < 40 ? c->sample.len : 40), c->sample.ptr);
 }
 
 static bool judge_push(const struct consumer_config *c, const struct stream_config *stream,
@@ -368,7 +431,7 @@ bool consumer_config_judge(struct consumer_config *c, const struct stream_config
                            struct streams_error *e) {
     if (!judge_names(c, e) || !judge_numbers(c, e) ||
         !(c->deliver_subject.len ? judge_push(c, stream, e) : judge_pull(c, e)) ||
-        !judge_filter(c, stream, e) || !judge_start(c, e))
+        !judge_filter(c, e) || !judge_start(c, e) || !judge_sample(c, e))
         return false;
     set_defaults(c);
     return true;
@@ -403,16 +466,19 @@ static void write_flag(struct json_writer *w, const char *key, bool flag) {
     json_write_bool(w, true);
 }
 
-static void write_start(struct json_writer *w, const struct consumer_config *c) {
+void config_write_time(struct json_writer *w, const char *key, int64_t unix_ns) {
     char time[CLOCKTEXT_SIZE];
+    json_write_key(w, key);
+    json_write_string(w, slice_make(time, clocktext_format(unix_ns, time)));
+}
+
+static void write_start(struct json_writer *w, const struct consumer_config *c) {
     if (c->start_sequence) {
         json_write_key(w, "opt_start_seq");
         json_write_u64(w, c->start_sequence);
     }
-    if (c->start_time_ns) {
-        json_write_key(w, "opt_start_time");
-        json_write_string(w, slice_make(time, clocktext_format(c->start_time_ns, time)));
-    }
+    if (c->start_time_ns)
+        config_write_time(w, "opt_start_time", c->start_time_ns);
 }
 
 static void write_backoff(struct json_writer *w, const struct consumer_config *c) {
@@ -422,6 +488,16 @@ static void write_backoff(struct json_writer *w, const struct consumer_config *c
     json_write_array(w);
     for (unsigned i = 0; i < c->backoff_count; i++)
         json_write_i64(w, c->backoff_ns[i]);
+    json_write_end(w);
+}
+
+static void write_filters(struct json_writer *w, const struct consumer_config *c) {
+    if (!c->filter_count)
+        return;
+    json_write_key(w, "filter_subjects");
+    json_write_array(w);
+    for (unsigned i = 0; i < c->filter_count; i++)
+        json_write_string(w, c->filters[i]);
     json_write_end(w);
 }
 
@@ -438,8 +514,10 @@ void consumer_config_write(struct json_writer *w, const struct consumer_config *
     write_number(w, "max_deliver", c->deliver_max);
     write_backoff(w, c);
     write_text(w, "filter_subject", c->filter);
-    write_word(w, "replay_policy", "instant");
+    write_filters(w, c);
+    write_word(w, "replay_policy", replay_words[c->replay_original]);
     write_number(w, "rate_limit_bps", c->rate_bits);
+    write_text(w, "sample_freq", c->sample);
     write_number(w, "max_waiting", c->waiting_max);
     write_number(w, "max_ack_pending", c->ack_pending_max);
     write_flag(w, "flow_control", c->flow_control);
@@ -458,6 +536,8 @@ void consumer_config_write(struct json_writer *w, const struct consumer_config *
         json_write_key(w, "metadata");
         json_write_raw(w, c->metadata);
     }
+    if (c->pause_until_ns)
+        config_write_time(w, "pause_until", c->pause_until_ns);
     json_write_end(w);
 }
 
@@ -483,6 +563,20 @@ static int copy(struct arena *arena, slice from, slice *to) {
     return arena_copy(arena, from, to);
 }
 
+static int copy_filters(struct arena *arena, const struct consumer_config *from,
+                        struct consumer_config *to) {
+    slice *filters = NULL;
+    int failed = 0;
+    if (from->filter_count) {
+        filters = arena_alloc(arena, from->filter_count * sizeof *filters);
+        failed = filters ? 0 : -ENOMEM;
+    }
+    for (unsigned i = 0; i < from->filter_count && !failed; i++)
+        failed = copy(arena, from->filters[i], &filters[i]);
+    to->filters = filters;
+    return failed;
+}
+
 int consumer_config_copy(const struct consumer_config *c, struct arena *arena,
                          struct consumer_config *ret_copy) {
     struct consumer_config made = *c;
@@ -492,9 +586,13 @@ int consumer_config_copy(const struct consumer_config *c, struct arena *arena,
     if (!failed)
         failed = copy(arena, c->filter, &made.filter);
     if (!failed)
+        failed = copy_filters(arena, c, &made);
+    if (!failed)
         failed = copy(arena, c->deliver_subject, &made.deliver_subject);
     if (!failed)
         failed = copy(arena, c->deliver_group, &made.deliver_group);
+    if (!failed)
+        failed = copy(arena, c->sample, &made.sample);
     if (!failed)
         failed = copy(arena, c->metadata, &made.metadata);
     if (!failed)

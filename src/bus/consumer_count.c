@@ -25,7 +25,7 @@ static bool count_by_looking(struct consumer *c, uint64_t from, uint64_t *ret_co
     struct log_record record;
     uint64_t count = 0;
     for (unsigned looked = 0; looked <= TAIL_MAX; looked++) {
-        int failed = log_seek(c->streams->log, c->stream->log, c->config.filter, from, &record);
+        int failed = log_seek_any(c->streams->log, c->stream->log, &c->filter, from, &record);
         if (failed == -ENOENT) {
             *ret_count = count;
             return true;
@@ -80,7 +80,7 @@ static uint64_t count_from(struct consumer *c, uint64_t from, const struct log_s
         return known->count;
     struct io_host *host = io_loop_host(consumer_loop(c));
     uint64_t before = io_host_clock_ns(host);
-    count = log_count(c->streams->log, c->stream->log, c->config.filter, from);
+    count = log_count_any(c->streams->log, c->stream->log, &c->filter, from);
     known->ask_at = now + ASK_NS + ASK_SHARE * (io_host_clock_ns(host) - before);
     /* The log counts what is staged, too. */
     return remember(c, count, log_stream_staged(c->stream->log).last_sequence, state->deleted,
@@ -98,7 +98,7 @@ uint64_t consumer_count(struct consumer *c, bool quick) {
         from = state.first_sequence;
     if (from > state.last_sequence)
         return lasts;
-    if (!c->config.filter.len && state.deleted == 0)
+    if (!c->filter.count && state.deleted == 0)
         return lasts + (state.last_sequence - from + 1);
     return lasts + count_from(c, from, &state, quick);
 }

@@ -9,6 +9,7 @@
  *     consumer_count.c    how many messages are still to come
  *     consumer_pull.c     requests that wait, and how they end
  *     consumer_push.c     the deliver subject: is somebody there, may more be sent
+ *     consumer_pace.c     pauses, the speed of the past
  *     consumer_ack.c      acknowledgements in; time over; given up
  *     pending.c  the messages in flight
  *
@@ -41,18 +42,11 @@
 #define CONSUMERS_UNSAVED_MAX (8u << 20) /* bytes of deltas not yet handed to the log */
 #define CONSUMER_NEVER UINT64_MAX
 
-/* A pull request that waits. */
-struct consumer_request {
-    struct list_node node;
-    struct bus_route route;
-    uint64_t expires_ns;                 /* loop clock; 0 = none */
-    uint64_t heartbeat_ns, heartbeat_at; /* 0 = none */
-    uint64_t bytes_left;
-    uint32_t batch_left, delivered;
-    bool no_wait, bytes_limited;
-    const char *ending; /* while consumer_pull_settle tells it */
-    uint16_t reply_len;
-    char reply[];
+/* Replay at the original speed. */
+struct consumer_replay {
+    uint64_t until;   /* not caught up before that sequence; 0 = at once */
+    int64_t time_ns;  /* of the last message delivered; 0 = none yet */
+    uint64_t sent_at; /* its delivery, loop clock */
 };
 
 /* What consumer_count.c knew last. */
@@ -68,6 +62,7 @@ struct consumer {
     struct arena arena;        /* holds the names */
     struct arena config_arena; /* holds config, replaced with it */
     struct consumer_config config;
+    struct log_filter filter; /* what config's filters say; in config_arena, too */
     slice name, stream_name;
     int64_t created_ns;
     bool journalled, gone;
@@ -95,6 +90,9 @@ struct consumer {
     bool loading;
 
     struct consumer_push push;
+    struct consumer_replay replay;
+    struct io_timer pause_timer;
+    unsigned sample_percent; /* of the acknowledgements: told as metrics */
     struct bus_subscription *acks;
     struct list_node in_deliveries, in_graveyard;
     size_t ack_prefix_len;

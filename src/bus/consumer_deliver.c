@@ -7,7 +7,7 @@
  *                 --> nothing there ------> sleeps until on_visible, an ack, a request
  *                 --> block not loaded ---> log_load, next step when it is there
  *                 --> no room ------------> a short timer (channel to a shard, journal, memory)
- *                 --> too fast -----------> a timer (rate limit)
+ *                 --> too fast -----------> a timer (rate limit, replay at the original speed)
  *
  * Messages that are due again go before new ones. A message is published only when everything that
  * follows from it has been noted: whoever gets it may acknowledge it before the publish returns.
@@ -74,7 +74,9 @@ void consumer_deliver_cancel(struct consumer *c) {
     c->loading = false;
 }
 
-static bool has_receiver(struct consumer *c) {
+static bool has_receiver(const struct consumer *c) {
+    if (c->config.pause_until_ns && consumer_pause_left(c))
+        return false;
     return consumer_is_push(c) ? consumer_push_ready(c) : c->waiting > 0;
 }
 
@@ -155,7 +157,7 @@ static enum outcome find_new(struct consumer *c, struct log_record *ret_record) 
     if (c->position <= c->last_until)
         return find_last(c, ret_record);
     struct log_stream *log = c->stream->log;
-    int failed = log_seek(c->streams->log, log, c->config.filter, c->position, ret_record);
+    int failed = log_seek_any(c->streams->log, log, &c->filter, c->position, ret_record);
     if (likely(!failed)) {
         c->position = ret_record->sequence;
         return SENT;
@@ -266,6 +268,7 @@ static int note(struct consumer *c, const struct delivery *d) {
             c->lasts_at++;
         c->position = sequence + 1;
         consumer_count_delivered(c, sequence);
+        consumer_replay_sent(c, d->record);
     }
     c->consumer_sequence = d->consumer_sequence;
     c->delivered_ns = io_loop_wall_ns(consumer_loop(c));
@@ -350,6 +353,11 @@ static enum outcome deliver_one(struct consumer *c, uint64_t *bytes) {
         outcome = consumer_is_stalled(c) ? STALLED : find_new(c, &record);
     if (outcome != SENT)
         return outcome;
+    if (deliveries == 1 && unlikely(c->replay.until)) {
+        c->again_ns = consumer_replay_wait(c, &record);
+        if (c->again_ns)
+            return WAIT_TURN;
+    }
     *bytes += record.subject.len + record.headers.len + record.payload.len;
     return hand_out(c, &record, deliveries);
 }
@@ -359,12 +367,16 @@ static void step(struct consumer *c) {
     uint64_t bytes = 0;
     if (c->loading || io_timer_running(&c->again_timer))
         return;
+    if (consumer_is_push(c))
+        consumer_push_look(c);
     for (unsigned i = 0; i < STEP_MESSAGES_MAX && bytes < STEP_BYTES_MAX; i++) {
         outcome = deliver_one(c, &bytes);
         if (outcome != SENT && outcome != PASSED)
             break;
     }
     struct io_loop *loop = consumer_loop(c);
+    if (outcome == NOTHING || outcome == STALLED || outcome == NO_RECEIVER)
+        consumer_replay_caught_up(c);
     switch (outcome) {
     case SENT:
     case PASSED:

@@ -54,6 +54,20 @@ static inline void consumer_count_forget(struct consumer *c) {
 }
 
 /* --- consumer_pull.c ---------------------------------------------------------------------- */
+/* A pull request that waits. */
+struct consumer_request {
+    struct list_node node;
+    struct bus_route route;
+    uint64_t expires_ns;                 /* loop clock; 0 = none */
+    uint64_t heartbeat_ns, heartbeat_at; /* 0 = none */
+    uint64_t bytes_left;
+    uint32_t batch_left, delivered;
+    bool no_wait, bytes_limited;
+    const char *ending; /* while consumer_pull_settle tells it */
+    uint16_t reply_len;
+    char reply[];
+};
+
 /* The next request that can take SIZE bytes, taken out of the list; or NULL. */
 struct consumer_request *consumer_pull_next(struct consumer *c, uint64_t size);
 /* It got nothing after all: back to where it was. */
@@ -67,6 +81,18 @@ void consumer_pull_end_all(struct consumer *c, const char *why);
 /* "NATS/1.0 " and FORMAT as the headers of an empty message to REPLY. */
 void consumer_send_status(struct consumer *c, slice reply, const char *format, ...)
     printf_like(3, 4);
+
+/* --- consumer_pace.c ---------------------------------------------------------------------- */
+/* How long it is paused from now, 0 = it is not. */
+int64_t consumer_pause_left(const struct consumer *c);
+/* Waits for the end of the pause, if there is one; CHANGED: tells. */
+void consumer_pause_start(struct consumer *c, bool changed);
+void consumer_replay_start(struct consumer *c);
+/* How long RECORD, the next one, has to wait. */
+uint64_t consumer_replay_wait(const struct consumer *c, const struct log_record *record);
+void consumer_replay_sent(struct consumer *c, const struct log_record *record);
+/* The consumer waits for messages, room or receivers: from now on at once, if it has caught up. */
+void consumer_replay_caught_up(struct consumer *c);
 
 /* --- consumer_ack.c ----------------------------------------------------------------------- */
 void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,

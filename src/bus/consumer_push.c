@@ -101,7 +101,7 @@ static void on_heartbeat(struct io_timer *timer) {
 
 /* --- who is there ------------------------------------------------------------------------- */
 
-static void look(struct consumer *c) {
+void consumer_push_look(struct consumer *c) {
     struct consumer_push *p = &c->push;
     bool bound =
         bus_is_subscribed(c->streams->bus, c->config.deliver_subject, c->config.deliver_group);
@@ -117,12 +117,11 @@ static void look(struct consumer *c) {
 
 static void on_change(struct bus_watch *watch) {
     struct consumer *c = container_of(watch, struct consumer, push.watch);
-    look(c);
+    consumer_push_look(c);
     consumer_wake(c);
 }
 
-bool consumer_push_ready(struct consumer *c) {
-    look(c);
+bool consumer_push_ready(const struct consumer *c) {
     return c->push.bound && c->push.under_way <= c->push.window;
 }
 
@@ -201,6 +200,7 @@ int consumer_push_start(struct consumer *c) {
     p->sent_at = io_loop_now_ns(consumer_loop(c));
     if (c->config.heartbeat_ns)
         arm_heartbeat(c);
+    consumer_push_look(c);
     consumer_wake(c);
     return 0;
 }
@@ -210,7 +210,7 @@ int consumer_push_move(struct consumer *c) {
     bus_watch_end(c->streams->bus, watch);
     bus_route_clear(&c->push.route);
     int failed = bus_watch(c->streams->bus, c->config.deliver_subject, watch);
-    look(c); /* where it could not watch, it still looks at each step */
+    consumer_push_look(c); /* where it could not watch, it still looks at each step */
     return failed;
 }
 

@@ -29,8 +29,10 @@ must_use int consumer_push_start(struct consumer *c);
 void consumer_push_stop(struct consumer *c);
 /* The deliver subject is another one. Not 0: changes of interest come unnoticed. */
 must_use int consumer_push_move(struct consumer *c);
+/* Looks whether somebody is there; once a step, for changes are told at the end of a turn. */
+void consumer_push_look(struct consumer *c);
 /* Somebody is there, and his window is not full. */
-bool consumer_push_ready(struct consumer *c);
+bool consumer_push_ready(const struct consumer *c);
 /* Somebody would receive a message this instant. */
 bool consumer_push_has_receiver(struct consumer *c);
 /* How long a message of SIZE bytes has to wait for the rate limit. */

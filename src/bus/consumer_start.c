@@ -11,10 +11,35 @@
  */
 #include "base/mem.h"
 #include "bus/consumer_parts.h"
-#include "wire/nats_subject.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* Calls EACH for every subject of the stream that FILTER wants: at once where it is literal, else
+   by going through all subjects once. */
+struct each_wanted {
+    const struct log_filter *filter;
+    int (*each)(void *self, slice subject, const struct log_subject_state *state);
+    void *self;
+};
+
+static int pass_on(void *self, slice subject, const struct log_subject_state *state) {
+    const struct each_wanted *wanted = self;
+    return log_filter_match(wanted->filter, subject) ? wanted->each(wanted->self, subject, state)
+                                                     : 0;
+}
+
+static int each_wanted(struct stream *stream, struct each_wanted *wanted) {
+    const struct log_filter *filter = wanted->filter;
+    struct log_subject_state state;
+    int result = 0;
+    if (!filter->count || filter->wildcards)
+        return log_subject_each(stream->log, slice_lit(">"), pass_on, wanted);
+    for (unsigned i = 0; i < filter->count && !result; i++)
+        if (log_subject(stream->log, filter->subjects[i], &state))
+            result = wanted->each(wanted->self, filter->subjects[i], &state);
+    return result;
+}
 
 static int keep_largest(void *self, slice subject, const struct log_subject_state *state) {
     (void)subject;
@@ -24,15 +49,17 @@ static int keep_largest(void *self, slice subject, const struct log_subject_stat
     return 0;
 }
 
-/* The last message of FILTER, or 0. */
-static uint64_t last_of(struct stream *stream, slice filter) {
+/* The last message that CONFIG wants, or 0. */
+static uint64_t last_of(struct stream *stream, const struct consumer_config *config) {
+    const slice *subjects;
     uint64_t last = 0;
-    struct log_subject_state state;
-    if (nats_subject_has_wildcard(filter))
-        log_subject_each(stream->log, filter, keep_largest, &last);
-    else if (log_subject(stream->log, filter, &state))
-        last = state.last_sequence;
-    return last;
+    unsigned count = consumer_config_filters(config, &subjects);
+    for (unsigned i = 0; i < count; i++) {
+        slice subject = subjects[i];
+        struct log_filter one = log_filter_make(&subject, 1);
+        (void)!each_wanted(stream, &(struct each_wanted){&one, keep_largest, &last});
+    }
+    return count ? last : log_stream_staged(stream->log).last_sequence;
 }
 
 int consumer_start_position(struct stream *stream, const struct consumer_config *config,
@@ -48,7 +75,7 @@ int consumer_start_position(struct stream *stream, const struct consumer_config 
         position = end;
         break;
     case DELIVER_LAST:
-        position = config->filter.len ? last_of(stream, config->filter) : state.last_sequence;
+        position = last_of(stream, config);
         if (!position)
             position = end;
         break;
@@ -106,15 +133,9 @@ static int by_sequence(const void *a, const void *b) {
 
 int consumer_start_find_lasts(struct consumer *c) {
     struct finding f = {.from = c->position, .until = c->last_until};
-    struct log_subject_state state;
-    slice filter = c->config.filter;
-    int failed = 0;
     if (c->position > c->last_until)
         return 0;
-    if (nats_subject_has_wildcard(filter))
-        failed = log_subject_each(c->stream->log, filter, note_last, &f);
-    else if (log_subject(c->stream->log, filter, &state))
-        failed = note_last(&f, filter, &state);
+    int failed = each_wanted(c->stream, &(struct each_wanted){&c->filter, note_last, &f});
     if (failed) {
         mem_free(f.lasts);
         return failed;

@@ -7,6 +7,7 @@
 #include "bus/stream.h"
 
 #include "base/mem.h"
+#include "bus/advisory.h"
 #include "bus/consumer.h"
 #include "bus/stream_config.h"
 #include "wire/nats_subject.h"
@@ -19,6 +20,7 @@ struct change {
     struct log_commit commit;
     streams_done done;
     void *self;
+    const char *event; /* told when it is on disk (advisory.h); NULL: nothing */
     size_t name_len;
     char name[];
 };
@@ -175,6 +177,8 @@ static void on_changed(struct log_commit *commit, int failed) {
     struct streams_error e = {0};
     if (failed)
         explain(failed, &e);
+    if (!failed && change->event && !streams->ended)
+        advisory_stream(streams->bus, change->event, slice_make(change->name, change->name_len));
     if (!streams->ended)
         change_answer(change,
                       failed ? NULL
@@ -254,6 +258,7 @@ static int create(struct streams *streams, const struct stream_config *config, s
         change_free(change);
         return failed;
     }
+    change->event = "CREATED";
     stream->created_ns = log_stream_created_ns(stream->log);
     log_stream_set_user(stream->log, stream);
     return 0;
@@ -327,6 +332,7 @@ static int update(struct stream *stream, const struct stream_config *wanted, str
         arena_free(&arena);
         return failed;
     }
+    change->event = "UPDATED";
     stop_capturing(stream, stream->captures);
     memcpy(stream->captures, captures, sizeof captures);
     arena_free(&stream->arena);
@@ -393,6 +399,8 @@ void stream_delete(struct streams *streams, slice name, streams_done done, void 
         return;
     }
     int failed = remove_stream(stream, done, self);
+    if (!failed)
+        advisory_stream(streams->bus, "DELETED", name);
     if (failed) {
         explain(failed, &e);
         fail(done, self, &e);

@@ -40,10 +40,17 @@ bool consumer_config_equal(const struct consumer_config *a, const struct consume
 must_use int consumer_config_copy(const struct consumer_config *config, struct arena *arena,
                                   struct consumer_config *ret_copy);
 
+/* Percent of the acknowledgements to tell of. */
+unsigned consumer_config_sample(const struct consumer_config *config);
+
 /* Helpers both share: a field's typed value, refused with its name where the type is wrong. */
 bool config_read_text(json_value v, const char *key, slice *into, struct streams_error *e);
 bool config_read_flag(json_value v, const char *key, bool *into, struct streams_error *e);
 bool config_read_number(json_value v, const char *key, int64_t *into, struct streams_error *e);
+/* RFC 3339; INTO stays where there is none. */
+bool config_read_time(json_value v, const char *key, int64_t *into, struct streams_error *e);
+/* A member KEY with a time in RFC 3339. */
+void config_write_time(struct json_writer *w, const char *key, int64_t unix_ns);
 /* Refuses the field unless it holds nothing. */
 bool config_refuse(json_value v, slice key, struct streams_error *e);
 /* A stream's or consumer's name: 1-255 bytes of UTF-8, no blank, '.', '*', '>', path separator. */

@@ -19,6 +19,7 @@
 #ifndef NONET_LOG_STREAM_H
 #define NONET_LOG_STREAM_H
 
+#include "log/filter.h"
 #include "log/log.h"
 
 struct log_record {
@@ -68,6 +69,10 @@ bool log_sequence_deleted(const struct log_stream *stream, uint64_t sequence);
    records are looked at per call: -EAGAIN with *ret_record.sequence = where to go on, later. */
 must_use int log_seek(struct log *log, struct log_stream *stream, slice filter, uint64_t from,
                       struct log_record *ret_record);
+/* The same for several subjects. */
+must_use int log_seek_any(struct log *log, struct log_stream *stream,
+                          const struct log_filter *filter, uint64_t from,
+                          struct log_record *ret_record);
 
 /* The first sequence whose time is at or after TIME_NS, or last + 1. 0, or -EINPROGRESS with
  *ret_sequence = what to load. */
@@ -110,6 +115,8 @@ int log_subject_each(struct log_stream *stream, slice filter,
    FROM at or below the first; else counted by subject where that suffices, or by scanning blocks in
    memory and estimated for those on disk (consumers' num_pending). */
 uint64_t log_count(struct log *log, struct log_stream *stream, slice filter, uint64_t from);
+uint64_t log_count_any(struct log *log, struct log_stream *stream, const struct log_filter *filter,
+                       uint64_t from);
 
 /* --- checking -------------------------------------------------------------------------------- */
 

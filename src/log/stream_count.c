@@ -8,8 +8,6 @@
  */
 #include "log/log_data.h"
 
-#include "wire/nats_subject.h"
-
 /* Living messages of BLOCK at or after FROM, by its bits. */
 static uint64_t living_from(const struct log_stream *stream, const struct block *block,
                             uint64_t from) {
@@ -33,7 +31,7 @@ static uint64_t count_all(const struct log_stream *stream, uint64_t from) {
 
 struct tally {
     const struct log_stream *stream;
-    slice filter;
+    const struct log_filter *filter;
     uint64_t from;
     uint64_t whole;   /* of subjects that lie behind FROM */
     uint64_t partial; /* of subjects that lie on both sides */
@@ -41,7 +39,7 @@ struct tally {
 
 static int tally_subject(void *self, struct subject *e) {
     struct tally *tally = self;
-    if (!nats_subject_match(subject_text(e), tally->filter) || e->last < tally->from)
+    if (!log_filter_match(tally->filter, subject_text(e)) || e->last < tally->from)
         return 0;
     if (e->first >= tally->from || tally->from <= tally->stream->staged.first)
         tally->whole += subject_messages(e);
@@ -52,7 +50,7 @@ static int tally_subject(void *self, struct subject *e) {
 
 /* Is this record of a subject that tally_subject counted as partial? */
 static bool is_partial(const struct tally *tally, slice subject) {
-    if (!nats_subject_match(subject, tally->filter))
+    if (!log_filter_match(tally->filter, subject))
         return false;
     const struct subjects *subjects = &tally->stream->subjects;
     const struct subject *e = subjects_find(subjects, subject, subjects_hash(subjects, subject));
@@ -87,18 +85,26 @@ static uint64_t scan_partial(const struct tally *tally) {
     return count < tally->partial ? count : tally->partial;
 }
 
-uint64_t log_count(struct log *log, struct log_stream *stream, slice filter, uint64_t from) {
+uint64_t log_count(struct log *log, struct log_stream *stream, slice subject, uint64_t from) {
+    bool all = !subject.len || slice_equal(subject, slice_lit(">"));
+    struct log_filter filter = log_filter_make(&subject, all ? 0 : 1);
+    return log_count_any(log, stream, &filter, from);
+}
+
+uint64_t log_count_any(struct log *log, struct log_stream *stream, const struct log_filter *filter,
+                       uint64_t from) {
     (void)log;
     if (from > stream->staged.last)
         return 0;
-    if (!filter.len || slice_equal(filter, slice_lit(">")))
+    if (!filter->count)
         return from <= stream->staged.first ? stream->staged.messages : count_all(stream, from);
     struct tally tally = {.stream = stream, .filter = filter, .from = from};
-    if (nats_subject_has_wildcard(filter)) {
-        (void)!subjects_each(&stream->subjects, tally_subject, &tally);
-    } else {
-        struct subject *e =
-            subjects_find(&stream->subjects, filter, subjects_hash(&stream->subjects, filter));
+    const struct subjects *subjects = &stream->subjects;
+    if (filter->wildcards)
+        (void)!subjects_each(subjects, tally_subject, &tally);
+    for (unsigned i = 0; !filter->wildcards && i < filter->count; i++) {
+        slice text = filter->subjects[i];
+        struct subject *e = subjects_find(subjects, text, subjects_hash(subjects, text));
         if (e)
             (void)!tally_subject(&tally, e);
     }

@@ -7,11 +7,10 @@
  */
 #include "log/log_data.h"
 
-#include "wire/nats_subject.h"
-
 #include <errno.h>
 
 #define SEEK_RECORDS_MAX 1024u
+#define SEEK_WILDCARDS_FREE 4u /* so many wildcards of a filter cost nothing extra */
 
 /* Does a reader see SEQUENCE, which lies in BLOCK? */
 static bool shown(const struct log_stream *stream, const struct block *block, uint64_t sequence) {
@@ -96,24 +95,33 @@ int log_read(struct log *log, struct log_stream *stream, uint64_t sequence,
 
 /* --- seeking --------------------------------------------------------------------------------- */
 
-/* Where to start and whether at all, by what the subject's entry says. */
-static bool seek_start(struct log_stream *stream, slice filter, uint64_t *from) {
+/* The first place at or after FROM where SUBJECT may be found, by its entry; or UINT64_MAX. */
+static uint64_t literal_start(const struct log_stream *stream, slice subject, uint64_t from) {
+    const struct subject *e =
+        subjects_find(&stream->subjects, subject, subjects_hash(&stream->subjects, subject));
+    if (!e || from > e->last)
+        return UINT64_MAX;
+    return from < e->first ? e->first : from;
+}
+
+/* Where to start and whether at all, by what the entries of literal subjects say. */
+static bool seek_start(struct log_stream *stream, const struct log_filter *filter, uint64_t *from) {
     if (*from < stream->visible.first)
         *from = stream->visible.first;
     if (*from > stream->visible.last)
         return false;
-    if (!filter.len || nats_subject_has_wildcard(filter))
+    if (!filter->count || filter->wildcards)
         return true;
-    const struct subject *e =
-        subjects_find(&stream->subjects, filter, subjects_hash(&stream->subjects, filter));
     if (stream->staged.deaths != stream->visible.deaths ||
         stream->staged.first != stream->visible.first)
         return true; /* what readers still see may not be counted any more */
-    if (!e || *from > e->last)
-        return false;
-    if (*from < e->first)
-        *from = e->first;
-    return *from <= stream->visible.last;
+    uint64_t start = UINT64_MAX;
+    for (unsigned i = 0; i < filter->count && start > *from; i++) {
+        uint64_t first = literal_start(stream, filter->subjects[i], *from);
+        start = first < start ? first : start;
+    }
+    *from = start;
+    return start <= stream->visible.last;
 }
 
 /* Is there a message between *FROM and BELOW that cannot be read? *FROM becomes it. */
@@ -130,8 +138,8 @@ static bool find_lost(const struct log_stream *stream, const struct block *block
 }
 
 /* The next record at or after *FROM in block INDEX that matches. -ENOENT: none in this block. */
-static int seek_block(struct log_stream *stream, uint32_t index, slice filter, uint64_t *from,
-                      unsigned *looked, struct log_record *ret_record) {
+static int seek_block(struct log_stream *stream, uint32_t index, const struct log_filter *filter,
+                      uint64_t *from, unsigned *looked, struct log_record *ret_record) {
     const struct block *block = stream_block(stream, index);
     uint32_t at = offset_from(stream, index, *from);
     for (;;) {
@@ -145,21 +153,27 @@ static int seek_block(struct log_stream *stream, uint32_t index, slice filter, u
         if (end || sequence > stream->visible.last)
             return -ENOENT;
         slice subject = record_at_subject(block->bytes + at);
-        if (shown(stream, block, sequence) &&
-            (!filter.len || nats_subject_match(subject, filter))) {
+        if (shown(stream, block, sequence) && log_filter_match(filter, subject)) {
             cursor_set(stream, index, sequence, at);
             stream_record(block->bytes + at, ret_record);
             return 0;
         }
         *from = sequence + 1;
-        if (++*looked >= SEEK_RECORDS_MAX)
+        *looked += 1 + filter->wildcards / SEEK_WILDCARDS_FREE;
+        if (*looked >= SEEK_RECORDS_MAX)
             return -EAGAIN;
         at += record_at_length(block->bytes + at);
     }
 }
 
-int log_seek(struct log *log, struct log_stream *stream, slice filter, uint64_t from,
+int log_seek(struct log *log, struct log_stream *stream, slice subject, uint64_t from,
              struct log_record *ret_record) {
+    struct log_filter filter = log_filter_make(&subject, subject.len ? 1 : 0);
+    return log_seek_any(log, stream, &filter, from, ret_record);
+}
+
+int log_seek_any(struct log *log, struct log_stream *stream, const struct log_filter *filter,
+                 uint64_t from, struct log_record *ret_record) {
     (void)log;
     if (!seek_start(stream, filter, &from))
         return -ENOENT;

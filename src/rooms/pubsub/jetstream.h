@@ -98,6 +98,8 @@ void api_message_get(const struct api_request *request);
 void api_message_delete(const struct api_request *request);
 void api_direct_get(const struct api_request *request);
 void api_consumer_create(const struct api_request *request);
+void api_consumer_create_durable(const struct api_request *request);
+void api_consumer_pause(const struct api_request *request);
 void api_consumer_info(const struct api_request *request);
 void api_consumer_names(const struct api_request *request);
 void api_consumer_list(const struct api_request *request);

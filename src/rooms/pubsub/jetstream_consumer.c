@@ -41,6 +41,12 @@ void api_write_consumer_info(struct json_writer *w, const struct consumer *consu
     write_number(w, "num_redelivered", info.redelivered);
     write_number(w, "num_waiting", info.waiting);
     write_number(w, "num_pending", info.pending);
+    if (info.pause_left_ns) {
+        json_write_key(w, "paused");
+        json_write_bool(w, true);
+        write_number(w, "pause_remaining", (uint64_t)info.pause_left_ns);
+    }
+    api_write_time(w, "ts", info.now_ns);
     if (info.push_bound) {
         json_write_key(w, "push_bound");
         json_write_bool(w, true);
@@ -88,6 +94,9 @@ static bool apply_subject(const struct api_request *request, struct consumer_con
     if (request->token_count < 3)
         return true;
     slice filter = slice_skip(request->rest, request->tokens[0].len + name.len + 2);
+    if (config->filter_count)
+        return streams_fail(e, 400, 10137,
+                            "consumer with multiple subject filters cannot use subject based API");
     if (!slice_equal(config->filter, filter))
         return streams_fail(e, 400, 10131,
                             "Consumer create request did not match filtered subject "
@@ -108,7 +117,20 @@ static bool judge_action(const struct api_request *request, struct stream *strea
     return true;
 }
 
-void api_consumer_create(const struct api_request *request) {
+/* The subjects of 2.8 say whether the consumer is a durable one, and so must the body. */
+static bool judge_durable(const struct api_request *request, bool durable,
+                          const struct consumer_config *config, struct streams_error *e) {
+    if (request->token_count == 1 && config->durable)
+        return streams_fail(
+            e, 400, 10020,
+            "consumer expected to be ephemeral but a durable name was set in request");
+    if (durable && !config->durable)
+        return streams_fail(e, 400, 10018,
+                            "consumer expected to be durable but a durable name was not set");
+    return true;
+}
+
+static void create(const struct api_request *request, bool durable) {
     struct jetstream *js = request->js;
     struct stream *stream = api_stream(request);
     if (!stream)
@@ -121,7 +143,7 @@ void api_consumer_create(const struct api_request *request) {
     fine = fine &&
            consumer_config_read(json_member(request->json, slice_lit("config")), &js->arena,
                                 &config, &e) &&
-           apply_subject(request, &config, &e) &&
+           judge_durable(request, durable, &config, &e) && apply_subject(request, &config, &e) &&
            consumer_config_judge(&config, stream_config(stream), &e) &&
            judge_action(request, stream, &config, &e);
     if (!fine) {
@@ -131,6 +153,14 @@ void api_consumer_create(const struct api_request *request) {
     struct api_call *call = api_call_new(request);
     if (call)
         consumer_create(stream, &config, on_created, call);
+}
+
+void api_consumer_create(const struct api_request *request) {
+    create(request, false);
+}
+
+void api_consumer_create_durable(const struct api_request *request) {
+    create(request, true);
 }
 
 /* --- info, names, list, delete ------------------------------------------------------------ */
@@ -199,6 +229,43 @@ void api_consumer_delete(const struct api_request *request) {
     struct api_call *call = consumer ? api_call_new(request) : NULL;
     if (call)
         consumer_delete(consumer, on_deleted, call);
+}
+
+/* --- PAUSE -------------------------------------------------------------------------------- */
+
+static void on_paused(void *self, struct consumer *consumer, const struct streams_error *error) {
+    struct api_call *call = self;
+    if (error) {
+        api_error(call->js, call->type, api_call_reply(call), error);
+    } else {
+        int64_t left = consumer_info(consumer).pause_left_ns;
+        struct json_writer w = api_begin(call->js, call->type);
+        json_write_key(&w, "paused");
+        json_write_bool(&w, left > 0);
+        api_write_time(&w, "pause_until", consumer_config(consumer)->pause_until_ns);
+        if (left)
+            write_number(&w, "pause_remaining", (uint64_t)left);
+        api_end(call->js, &w, api_call_reply(call));
+    }
+    api_call_free(call);
+}
+
+/* {"pause_until": time}; without it, or with one that has passed, the consumer goes on. */
+void api_consumer_pause(const struct api_request *request) {
+    struct consumer *consumer = find(request);
+    if (!consumer)
+        return;
+    json_value until = json_member(request->json, slice_lit("pause_until"));
+    struct consumer_config config = *consumer_config(consumer);
+    struct streams_error e;
+    config.pause_until_ns = 0;
+    if (!config_read_time(until, "pause_until", &config.pause_until_ns, &e)) {
+        api_error(request->js, request->type, request->reply, &e);
+        return;
+    }
+    struct api_call *call = api_call_new(request);
+    if (call)
+        consumer_create(consumer_stream(consumer), &config, on_paused, call);
 }
 
 /* --- MSG.NEXT ----------------------------------------------------------------------------- */

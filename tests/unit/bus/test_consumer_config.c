@@ -83,10 +83,12 @@ static void test_what_is_missing_gets_nats_servers_defaults(void **state) {
 static const char *const everything =
     "{'durable_name':'D','name':'D','description':'d','deliver_policy':'by_start_sequence',"
     "'opt_start_seq':18446744073709551615,'ack_policy':'explicit','ack_wait':7000000000,"
-    "'max_deliver':9,'backoff':[7000000000,8],'filter_subject':'s.x','replay_policy':'instant',"
+    "'max_deliver':9,'backoff':[7000000000,8],'filter_subjects':['s.x','s.y'],"
+    "'replay_policy':'original','sample_freq':'50%',"
     "'max_waiting':5,'max_ack_pending':6,'headers_only':true,'max_batch':3,"
     "'max_expires':4000000000,'max_bytes':99,'inactive_threshold':12000000000,'num_replicas':0,"
-    "'mem_storage':true,'metadata':{'a':'b','c':['d']}}";
+    "'mem_storage':true,'metadata':{'a':'b','c':['d']},"
+    "'pause_until':'2030-01-01T00:00:00Z'}";
 
 static slice write_config(const struct consumer_config *config, struct buf *out) {
     struct json_writer w = json_writer_make(out, false);
@@ -171,11 +173,18 @@ static void test_what_nats_server_refuses_is_refused_with_its_code(void **state)
         {"{'filter_subject':'t.a'}", 0},
         {"{'filter_subject':'>'}", 0},
         {"{'filter_subject':'t.*'}", 0},
-        {"{'filter_subject':'u.a'}", 10093},
-        {"{'filter_subject':'s..a'}", 10093},
+        {"{'filter_subject':'u.a'}", 0},
+        {"{'filter_subject':'s..a'}", 10052},
         {"{'filter_subjects':['s.a']}", 0},
-        {"{'filter_subjects':['s.a','s.b']}", 10025},
-        {"{'filter_subject':'s.a','filter_subjects':['s.b']}", 10134},
+        {"{'filter_subjects':['s.a','s.b']}", 0},
+        {"{'filter_subjects':['s.a','s..b']}", 10052},
+        {"{'filter_subjects':['s.a','']}", 10139},
+        {"{'filter_subjects':['s.a','s.a']}", 10138},
+        {"{'filter_subjects':['s.*','s.a']}", 10138},
+        {"{'filter_subjects':['s.a.*','s.*.b']}", 10138},
+        {"{'filter_subjects':['s.a',5]}", 10025},
+        {"{'filter_subject':'s.a','filter_subjects':['s.b']}", 10136},
+        {"{'deliver_policy':'last_per_subject','filter_subjects':['s.*','t']}", 0},
         {"{'filter_subjects':[]}", 0},
         {"{'opt_start_seq':1}", 10094},
         {"{'deliver_policy':'last','opt_start_time':'2026-01-02T03:04:05Z'}", 10094},
@@ -207,7 +216,14 @@ static void test_what_nats_server_refuses_is_refused_with_its_code(void **state)
         {"{'flow_control':true}", 10089},
         {"{'deliver_policy':'some'}", 10025},
         {"{'ack_policy':'perhaps'}", 10025},
-        {"{'replay_policy':'original'}", 10025},
+        {"{'replay_policy':'original'}", 0},
+        {"{'replay_policy':'backwards'}", 10025},
+        {"{'sample_freq':'30%'}", 0},
+        {"{'sample_freq':'30'}", 0},
+        {"{'sample_freq':'-1'}", 10095},
+        {"{'sample_freq':'some'}", 10095},
+        {"{'pause_until':'2030-01-01T00:00:00Z'}", 0},
+        {"{'pause_until':'tomorrow'}", 10025},
         {"{'max_deliver':'x'}", 10025},
         {"{'headers_only':1}", 10025},
         {"{'opt_start_time':'yesterday'}", 10025},
@@ -222,9 +238,7 @@ static void test_what_nats_server_refuses_is_refused_with_its_code(void **state)
 static void test_what_this_server_does_not_do_is_refused_by_name_unless_it_is_empty(void **state) {
     (void)state;
     static const char *const refused[][2] = {
-        {"sample_freq", "'100%'"},
         {"direct", "true"},
-        {"pause_until", "'2030-01-01T00:00:00Z'"},
         {"priority_groups", "['a']"},
         {"priority_policy", "'overflow'"},
         {"what_is_this", "5"},

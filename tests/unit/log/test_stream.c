@@ -79,6 +79,53 @@ static void test_a_long_seek_stops_now_and_then(void **state) {
     desk_free(desk);
 }
 
+/* The sequences that SUBJECTS, several of them, give from FROM on, as text. */
+static const char *seek_all(struct desk *desk, struct log_stream *stream,
+                            const struct log_filter *filter, uint64_t from, char *out,
+                            size_t size) {
+    struct log_record record;
+    size_t len = 0;
+    out[0] = '\0';
+    int failed;
+    while ((failed = log_seek_any(desk->log, stream, filter, from, &record)) != -ENOENT) {
+        assert_true(failed == 0 || failed == -EAGAIN);
+        if (!failed)
+            len += (size_t)snprintf(out + len, size - len, "%llu ",
+                                    (unsigned long long)record.sequence);
+        from = record.sequence + (failed ? 0 : 1);
+    }
+    return out;
+}
+
+static void test_several_subjects_are_sought_and_counted_at_once(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(2, NULL);
+    desk_open(desk);
+    struct log_stream *a = desk_stream(desk, "A");
+    fill(desk, a, 1, 20, 10); /* s.1 .. s.9, s.0, s.1 .. s.9, s.0 */
+    char out[256];
+    slice literals[] = {slice_lit("s.7"), slice_lit("s.3"), slice_lit("x.1")};
+    struct log_filter filter = log_filter_make(literals, 3);
+    uint64_t count = log_count_any(desk->log, a, &filter, 1);
+    assert_int_equal(count, 4);
+    const char *found = seek_all(desk, a, &filter, 1, out, sizeof out);
+    unsigned of_each = 0;
+    for (const char *at = found; *at; at++)
+        of_each += *at == ' ';
+    assert_int_equal(of_each, 4);
+    slice mixed[] = {slice_lit("s.3"), slice_lit("x.>"), slice_lit("*.9"), slice_lit("s.0")};
+    filter = log_filter_make(mixed, 4);
+    assert_int_equal(filter.wildcards, 2);
+    assert_int_equal(log_count_any(desk->log, a, &filter, 1), 6);
+    assert_true(log_filter_match(&filter, slice_lit("s.0")));
+    assert_true(log_filter_match(&filter, slice_lit("t.9")));
+    assert_false(log_filter_match(&filter, slice_lit("s.1")));
+    filter = log_filter_make(literals, 0);
+    assert_true(log_filter_match(&filter, slice_lit("anything")));
+    assert_int_equal(log_count_any(desk->log, a, &filter, 11), 10);
+    desk_free(desk);
+}
+
 static void test_a_time_is_found(void **state) {
     (void)state;
     struct desk *desk = desk_new(3, NULL);
@@ -470,6 +517,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_seek_finds_the_next_match_in_memory_and_on_disk),
         cmocka_unit_test(test_a_long_seek_stops_now_and_then),
+        cmocka_unit_test(test_several_subjects_are_sought_and_counted_at_once),
         cmocka_unit_test(test_a_time_is_found),
         cmocka_unit_test(test_counts_by_filter_and_start),
         cmocka_unit_test(test_loads_are_shared_and_can_be_given_up),
