@@ -216,27 +216,25 @@ static void set_clock(struct http_connection *c) {
         io_timer_start(c->shard->loop, &c->clock, spans[wanted], on_clock);
 }
 
+static void on_write_clock(struct io_timer *timer);
+
+/* What we write says nothing of the client, and TLS makes more of it: what counts is what the
+   kernel has taken. */
+static void start_write_clock(struct http_connection *c) {
+    c->accepted = io_stream_accepted(c->stream);
+    io_timer_start(c->shard->loop, &c->write_clock, c->shard->server->limits.write_ns,
+                   on_write_clock);
+}
+
 static void on_write_clock(struct io_timer *timer) {
     struct http_connection *c = container_of(timer, struct http_connection, write_clock);
-    size_t pending = io_stream_pending(c->stream);
-    if (pending == 0)
+    if (io_stream_pending(c->stream) == 0)
         return;
-    uint64_t taken = c->written - pending;
-    if (taken == c->taken) {
+    if (io_stream_accepted(c->stream) == c->accepted) {
         cut(c);
         return;
     }
-    c->taken = taken;
-    io_timer_start(c->shard->loop, timer, c->shard->server->limits.write_ns, on_write_clock);
-}
-
-static void wrote(struct http_connection *c, size_t n) {
-    c->written += n;
-    if (io_timer_running(&c->write_clock))
-        return;
-    c->taken = c->written - io_stream_pending(c->stream);
-    io_timer_start(c->shard->loop, &c->write_clock, c->shard->server->limits.write_ns,
-                   on_write_clock);
+    start_write_clock(c);
 }
 
 int http_connection_write(struct http_connection *c, const slice *parts, size_t part_count) {
@@ -255,7 +253,8 @@ int http_connection_write(struct http_connection *c, const slice *parts, size_t 
         room += parts[i].len;
     }
     io_stream_advance(c->stream, size);
-    wrote(c, size);
+    if (!io_timer_running(&c->write_clock))
+        start_write_clock(c);
     return 0;
 }
 
