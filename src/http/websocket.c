@@ -428,19 +428,25 @@ static void begin(struct http_websocket *ws) {
 }
 
 static int answer_upgrade(struct http_request *request, slice key, slice protocol,
-                          struct http_websocket *ws) {
+                          const struct http_websocket_options *options, struct http_websocket *ws) {
     static const struct io_stream_events events = {on_bytes, on_end, on_drain, on_close};
     char source[WEBSOCKET_ACCEPT_SOURCE_LEN], accept[WEBSOCKET_ACCEPT_LEN];
     unsigned char digest[WEBSOCKET_DIGEST_BYTES];
+    size_t count = 0, room = options->field_count + 3;
+    struct http1_field *fields = arena_alloc(http_request_arena(request), room * sizeof *fields);
+    if (!fields)
+        return -ENOMEM;
     websocket_accept_source(key, source);
     io_sha1(slice_make(source, sizeof source), digest);
     websocket_accept_text(digest, accept);
-    const struct http1_field fields[] = {
-        {slice_lit("Upgrade"), slice_lit("websocket")},
-        {slice_lit("Sec-WebSocket-Accept"), slice_make(accept, sizeof accept)},
-        {slice_lit("Sec-WebSocket-Protocol"), protocol},
-    };
-    return http_reply_upgrade(request, fields, protocol.len ? 3 : 2, &events, ws, &ws->stream);
+    fields[count++] = (struct http1_field){slice_lit("Upgrade"), slice_lit("websocket")};
+    fields[count++] =
+        (struct http1_field){slice_lit("Sec-WebSocket-Accept"), slice_make(accept, sizeof accept)};
+    if (protocol.len)
+        fields[count++] = (struct http1_field){slice_lit("Sec-WebSocket-Protocol"), protocol};
+    for (size_t i = 0; i < options->field_count; i++)
+        fields[count++] = options->fields[i];
+    return http_reply_upgrade(request, fields, count, &events, ws, &ws->stream);
 }
 
 static void refuse(struct http_request *request, unsigned status, const char *why) {
@@ -472,13 +478,14 @@ int http_websocket_accept(struct http_request *request,
                                                       options->protocol_count);
         failed = answer_upgrade(
             request, key, ws->protocol < 0 ? (slice){NULL, 0} : options->protocols[ws->protocol],
-            ws);
+            options, ws);
     }
     if (failed) {
-        check(failed != -EINVAL);
         mem_free(ws);
         if (failed == -EBUSY)
             refuse(request, 400, "a WebSocket cannot be asked for among other requests");
+        else if (failed == -EINVAL)
+            refuse(request, 500, "the answer has a field that cannot be sent");
         else
             refuse(request, 503, "short of memory");
         return failed;

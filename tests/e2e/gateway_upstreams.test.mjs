@@ -477,7 +477,7 @@ check('any other protocol goes through both ways, each side with its own end', a
     config: toAll(url),
     listen,
   });
-  const wish = (protocol, more = '') =>
+  const wish = (protocol, more = 'X-Request-Id: w-1\r\n') =>
     `GET /wire HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`;
   const client = await Client.open(t, server);
   client.send(wish('h2c, telegraph') + 'early ');
@@ -485,6 +485,7 @@ check('any other protocol goes through both ways, each side with its own end', a
   assert.match(client.heard, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
   assert.match(client.heard, /\r\nUpgrade: Telegraph\r\n/);
   assert.match(client.heard, /\r\nX-Line: 1\r\n/);
+  assert.match(client.heard, /\r\nX-Request-Id: w-1\r\n/);
   assert.doesNotMatch(client.heard, /X-Hop/);
   assert.match(peers[0].head, /\r\nConnection: upgrade\r\nUpgrade: telegraph\r\n/i);
   client.send('late');

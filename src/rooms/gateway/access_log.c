@@ -122,7 +122,7 @@ static void write_line(struct json_writer *w, const struct exchange *x, int64_t 
     write_text(w, "upstream", x->upstream);
     write_count(w, "retries", x->retries);
     write_text(w, "reason", slice_str(x->reason));
-    write_text(w, "trace", slice_make(x->trace, EXCHANGE_ID_LEN));
+    write_text(w, "trace", exchange_trace_id(x));
     json_write_end(w);
 }
 

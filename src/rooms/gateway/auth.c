@@ -20,7 +20,6 @@
 
 #include <errno.h>
 
-#define RETRY_AFTER slice_lit("1")
 #define AUTHORIZATION slice_lit("Authorization")
 
 /* --- what was sent -----------------------------------------------------------------------------
@@ -155,7 +154,6 @@ static void turn_away(struct way_try *t) {
         exchange_reply(x, t->answer, t->body);
         break;
     case WAY_UNAVAILABLE:
-        exchange_add_field(x, slice_lit("Retry-After"), RETRY_AFTER);
         exchange_problem(x, 503, x->reason ? x->reason : "auth: unavailable", "%s",
                          why ? why : "who you are cannot be found out now");
         break;

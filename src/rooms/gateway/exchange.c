@@ -20,7 +20,6 @@
 #define PROBLEM_MAX 8192
 #define DETAIL_MAX 512
 #define CLIENT_CLOSED 499 /* in figures and logs, as nginx has it */
-#define ANSWER_FIELDS_MAX (HTTP1_FIELDS_MAX + EXCHANGE_FIELDS_MAX + 2 * 32 + 8)
 
 /* --- the end -----------------------------------------------------------------------------------
  */
@@ -166,31 +165,43 @@ static bool is_said_by_cors(const struct exchange *x, slice name) {
     return x->route->cors && slice_equal_nocase(slice_take(name, prefix.len), prefix);
 }
 
-/* The target's fields, those that steps have added, and the route's changes to both. OUT has room
-   for ANSWER_FIELDS_MAX; what does not fit is left out. */
-static size_t merge(const struct exchange *x, const struct http_answer *answer,
-                    struct http1_field *out) {
+/* The id is the one that our logs have, whatever a service calls the request. */
+static bool is_said_by_us(const struct exchange *x, slice name) {
+    return slice_equal_nocase(name, slice_lit("X-Request-Id")) || is_said_by_cors(x, name);
+}
+
+size_t exchange_answer_fields(const struct exchange *x, const struct http_answer *answer,
+                              struct http1_field *out) {
     const struct gateway_fields *changes = &x->route->response_fields;
     const struct http1_field *lists[] = {answer->fields, x->fields, changes->set, changes->add};
     size_t counts[] = {answer->field_count, x->field_count, changes->set_count, changes->add_count};
     size_t count = 0;
     for (unsigned list = 0; list < array_count(lists); list++)
-        for (size_t i = 0; i < counts[list] && count < ANSWER_FIELDS_MAX; i++)
+        for (size_t i = 0; i < counts[list] && count < EXCHANGE_ANSWER_FIELDS_MAX; i++)
             if (list >= 2 || (gateway_field_stays(changes, lists[list][i].name) &&
-                              !(list == 0 && is_said_by_cors(x, lists[list][i].name))))
+                              !(list == 0 && is_said_by_us(x, lists[list][i].name))))
                 out[count++] = lists[list][i];
     return count;
+}
+
+/* ANSWER with all its fields, which lie in OUT. */
+static struct http_answer make_whole(const struct exchange *x, const struct http_answer *answer,
+                                     struct http1_field *out) {
+    struct http_answer whole = *answer;
+    whole.fields = out;
+    whole.field_count = exchange_answer_fields(x, answer, out);
+    if (whole.type && !gateway_field_stays(&x->route->response_fields, slice_lit("Content-Type")))
+        whole.type = NULL;
+    return whole;
 }
 
 /* --- answers -----------------------------------------------------------------------------------
  */
 
 void exchange_reply(struct exchange *x, const struct http_answer *answer, slice body) {
-    struct http1_field fields[ANSWER_FIELDS_MAX];
-    struct http_answer whole = *answer;
+    struct http1_field fields[EXCHANGE_ANSWER_FIELDS_MAX];
+    struct http_answer whole = make_whole(x, answer, fields);
     struct http_request *request = x->request;
-    whole.fields = fields;
-    whole.field_count = merge(x, answer, fields);
     if (!x->moments[EXCHANGE_ANSWERED])
         exchange_note(x, EXCHANGE_ANSWERED);
     x->bytes_out = body.len;
@@ -217,6 +228,13 @@ static int write_problem(struct exchange *x, unsigned status, const char *detail
     return json_write_finish(&w);
 }
 
+static bool has_added(const struct exchange *x, slice name) {
+    for (unsigned i = 0; i < x->field_count; i++)
+        if (slice_equal_nocase(x->fields[i].name, name))
+            return true;
+    return false;
+}
+
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *format,
                       ...) {
     _cleanup_buf_ struct buf text = buf_make(PROBLEM_MAX);
@@ -226,6 +244,8 @@ void exchange_problem(struct exchange *x, unsigned status, const char *reason, c
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
     x->reason = reason;
+    if (status == 503 && !has_added(x, slice_lit("Retry-After")))
+        exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     if (write_problem(x, status, detail, &text))
         buf_clear(&text); /* no memory: the status says the most of it */
     struct http_answer answer = {.status = status, .type = text.len ? HTTP_PROBLEM_TYPE : NULL};
@@ -233,10 +253,8 @@ void exchange_problem(struct exchange *x, unsigned status, const char *reason, c
 }
 
 int exchange_begin(struct exchange *x, const struct http_answer *answer) {
-    struct http1_field fields[ANSWER_FIELDS_MAX];
-    struct http_answer whole = *answer;
-    whole.fields = fields;
-    whole.field_count = merge(x, answer, fields);
+    struct http1_field fields[EXCHANGE_ANSWER_FIELDS_MAX];
+    struct http_answer whole = make_whole(x, answer, fields);
     int failed = http_reply_begin(x->request, &whole);
     if (failed)
         return failed;

@@ -74,8 +74,6 @@ static void let_go(struct proxy *p) {
 static void refuse(struct proxy *p, unsigned status, const char *reason, const char *detail) {
     struct exchange *x = p->x;
     let_go(p);
-    if (status == 503)
-        exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     exchange_problem(x, status, reason, "%s", detail);
 }
 
@@ -217,10 +215,8 @@ static int make_fields(const struct proxy *p, struct proxy_fields *ret_fields) {
         .tls = http_request_is_tls(x->request),
         .principal = x->principal,
         .request_id = x->request_id,
-        .trace = x->trace,
-        .span = x->span,
-        .sampled = x->sampled,
-        .continued = x->parent[0] != '\0',
+        .traceparent = exchange_traceparent(x),
+        .continued = x->continued,
         .onward = x->onward,
         .onward_count = x->onward_count,
         .changes = &x->route->request_fields,
@@ -387,7 +383,6 @@ static void refuse_answer(struct proxy *p, const char *why) {
 /* The service speaks another protocol from here on: the one that it was offered, it is hoped. */
 static void join(struct proxy *p, const struct http1_head *head) {
     struct http1_field fields[HTTP1_FIELDS_MAX + 1];
-    struct upstream *upstream = p->upstream;
     size_t count;
     if (!slice_equal_nocase(head->upgrade, p->upgrade) || proxy_fields_back(head, fields, &count)) {
         refuse_answer(p, "a protocol that was not asked for");
@@ -395,10 +390,10 @@ static void join(struct proxy *p, const struct http1_head *head) {
     }
     fields[count++] = (struct http1_field){slice_lit("Upgrade"), head->upgrade};
     p->share = proxy_share_unref(p->share);
-    int failed = tunnel_open(p->x, p->call, fields, count);
+    int failed = tunnel_open(p->x, p->call, p->upstream, fields, count);
     if (!failed)
-        upstream_end(upstream); /* P is gone with the exchange */
-    else if (failed == -EBUSY)
+        return; /* P is gone with the exchange */
+    if (failed == -EBUSY)
         refuse(p, 400, "upgrade", "a request for another protocol must be alone on its connection");
     else
         refuse(p, 503, "no memory", "there is no memory for another protocol");
@@ -505,20 +500,14 @@ static void report(struct proxy *p, enum http_failed failed, int code) {
     }
 }
 
-/* What has failed is ours, and says nothing of the service: memory, descriptors, ports. */
-static bool is_our_own(int code) {
-    return code == -ENOMEM || code == -EMFILE || code == -ENFILE || code == -ENOBUFS ||
-           code == -EADDRNOTAVAIL;
-}
-
 static void on_fail(void *self, enum http_failed failed, bool answered, int code, const char *why) {
     struct proxy *p = self;
-    if (!is_our_own(code))
+    if (!upstream_is_our_own(code))
         upstream_failed(p->upstream, upstream_failure_of(failed), why);
     end_call(p);
     if (answered)
         break_off(p, failed == HTTP_FAILED_TIME ? "answer stopped" : "answer cut short");
-    else if (is_our_own(code))
+    else if (upstream_is_our_own(code))
         refuse(p, 503, "no resources", "there are no resources to pass this request on");
     else if (may_be_tried_again(p, failed) && take_attempt(p))
         attempt(p);

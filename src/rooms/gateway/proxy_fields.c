@@ -278,17 +278,6 @@ static int put_forwarded(struct onward *o, struct arena *arena) {
     return put(o, slice_lit("Forwarded"), element);
 }
 
-/* "00-TRACE-SPAN-01" */
-static int put_trace(struct onward *o) {
-    const struct proxy_asked *asked = o->asked;
-    char *out = o->out->traceparent, *at = put_bytes(out, slice_lit("00-"));
-    at = put_bytes(at, slice_make(asked->trace, 32));
-    *at++ = '-';
-    at = put_bytes(at, slice_make(asked->span, 16));
-    at = put_bytes(at, asked->sampled ? slice_lit("-01") : slice_lit("-00"));
-    return put(o, slice_lit("traceparent"), slice_make(out, (size_t)(at - out)));
-}
-
 static int put_ours(struct onward *o, struct arena *arena) {
     const struct proxy_asked *asked = o->asked;
     int failed = put_forwarded_for(o, arena);
@@ -302,7 +291,7 @@ static int put_ours(struct onward *o, struct arena *arena) {
     if (!failed)
         failed = put(o, slice_lit("X-Request-Id"), asked->request_id);
     if (!failed)
-        failed = put_trace(o);
+        failed = put(o, slice_lit("traceparent"), asked->traceparent);
     if (!failed && asked->principal.len)
         failed = put(o, slice_lit("X-Nonet-Principal"), asked->principal);
     return failed;

@@ -42,8 +42,8 @@ struct proxy_asked {
     slice peer; /* address, without a port */
     bool trusted, tls;
     slice principal, request_id;
-    const char *trace, *span;         /* hex digits */
-    bool sampled, continued;          /* continued: the trace was begun by someone else */
+    slice traceparent;
+    bool continued;                   /* the trace was begun by someone else */
     const struct http1_field *onward; /* set by steps; value.ptr NULL: taken out */
     unsigned onward_count;
     const struct gateway_fields *changes; /* the route's, to all of the above */
@@ -51,13 +51,12 @@ struct proxy_asked {
 
 struct proxy_fields {
     size_t count;
-    slice host;           /* where the route or a step sets Host; else empty */
-    bool trailers;        /* the client takes those of the answer (TE) */
-    char traceparent[56]; /* its value, that a field points to */
+    slice host;    /* where the route or a step sets Host; else empty */
+    bool trailers; /* the client takes those of the answer (TE) */
     struct http1_field fields[PROXY_FIELDS_MAX];
 };
 
-/* Fields of the request to a service; they point into ASKED, ARENA and *RET_FIELDS itself. 0;
+/* Fields of the request to a service; they point into ASKED and ARENA. 0;
    -EINVAL: Connection names more than PROXY_NAMED_MAX; -ENOBUFS: more than PROXY_FIELDS_MAX;
    -ENOMEM. */
 must_use int proxy_fields_onward(const struct proxy_asked *asked, struct arena *arena,

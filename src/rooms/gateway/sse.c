@@ -40,7 +40,6 @@ static void on_drain(struct exchange *x) {
 }
 
 static void busy(struct exchange *x, const char *reason) {
-    exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     exchange_problem(x, 503, reason, "there is no room for another client");
 }
 

@@ -31,6 +31,7 @@ struct tunnel_end {
 struct tunnel {
     struct gateway_stream stream;
     struct gateway_shard *shard;
+    struct upstream *upstream;
     struct tunnel_end client, service;
     struct io_timer idle, room;
     uint64_t moved_ns; /* when bytes last came */
@@ -48,6 +49,7 @@ static void tunnel_free(struct tunnel *t) {
     struct gateway_shard *shard = t->shard;
     io_timer_stop(loop_of(t), &t->idle);
     io_timer_stop(loop_of(t), &t->room);
+    upstream_end(t->upstream);
     gateway_stream_over(shard, &t->stream);
     mem_free(t);
 }
@@ -169,11 +171,12 @@ static void on_idle(struct io_timer *timer) {
 
 static const struct io_stream_events end_events = {on_bytes, on_end, on_drain, on_close};
 
-static struct tunnel *tunnel_new(struct gateway_shard *shard) {
+static struct tunnel *tunnel_new(struct gateway_shard *shard, struct upstream *upstream) {
     struct tunnel *t = mem_zalloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->shard = shard;
+    t->upstream = upstream;
     t->stream.on_drain = on_drain_of_loop;
     t->client = (struct tunnel_end){.tunnel = t, .other = &t->service};
     t->service = (struct tunnel_end){.tunnel = t, .other = &t->client};
@@ -181,17 +184,20 @@ static struct tunnel *tunnel_new(struct gateway_shard *shard) {
     return t;
 }
 
-int tunnel_open(struct exchange *x, struct http_call *call, const struct http1_field *fields,
-                size_t count) {
+int tunnel_open(struct exchange *x, struct http_call *call, struct upstream *upstream,
+                const struct http1_field *fields, size_t count) {
+    struct http1_field all[EXCHANGE_ANSWER_FIELDS_MAX];
     struct http_request *request = x->request;
     if (!http_reply_may_upgrade(request))
         return -EBUSY;
-    struct tunnel *t = tunnel_new(x->shard);
+    struct tunnel *t = tunnel_new(x->shard, upstream);
     if (!t)
         return -ENOMEM;
+    const struct http_answer answer = {.status = 101, .fields = fields, .field_count = count};
+    count = exchange_answer_fields(x, &answer, all);
     exchange_upgraded(x, &t->stream);
     int failed =
-        http_reply_upgrade(request, fields, count, &end_events, &t->client, &t->client.stream);
+        http_reply_upgrade(request, all, count, &end_events, &t->client, &t->client.stream);
     if (failed) {
         http_call_cancel(call);
         tunnel_free(t);

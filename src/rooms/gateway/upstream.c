@@ -292,6 +292,11 @@ void upstream_failed(struct upstream *u, enum upstream_failure failure, const ch
         note(u, false, why);
 }
 
+bool upstream_is_our_own(int code) {
+    return code == -ENOMEM || code == -EMFILE || code == -ENFILE || code == -ENOBUFS ||
+           code == -EADDRNOTAVAIL;
+}
+
 static const char *state_of(const struct upstream *u) {
     if (!u->named)
         return "leaving";

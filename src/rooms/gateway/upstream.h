@@ -97,6 +97,8 @@ void upstream_end(struct upstream *upstream);
 /* What has become of a request: for figures and for ejection. */
 void upstream_answered(struct upstream *upstream, unsigned status, uint64_t waited_ns);
 void upstream_failed(struct upstream *upstream, enum upstream_failure failure, const char *why);
+/* What has failed with CODE is ours and says nothing of the service: memory, descriptors, ports. */
+bool upstream_is_our_own(int code);
 static inline enum upstream_failure upstream_failure_of(enum http_failed failed) {
     return (enum upstream_failure)failed; /* in the same order */
 }

@@ -206,11 +206,8 @@ static void add_sent(struct fields *fields, const struct exchange *x, slice name
             fields->items[fields->count++] = sent[i];
 }
 
-static int write_fields(struct exchange *x, const struct gateway_way *way, struct fields *fields) {
-    slice trace;
+static void write_fields(struct exchange *x, const struct gateway_way *way, struct fields *fields) {
     fields->count = 0;
-    int failed = arena_printf(exchange_arena(x), &trace, "00-%s-%s-%02x", x->trace, x->span,
-                              x->sampled ? 1u : 0u);
     add(fields, "X-Forwarded-Method", http_request_method(x->request));
     add(fields, "X-Forwarded-Proto",
         http_request_is_tls(x->request) ? slice_lit("https") : slice_lit("http"));
@@ -218,10 +215,9 @@ static int write_fields(struct exchange *x, const struct gateway_way *way, struc
     add(fields, "X-Forwarded-Uri", http_request_target(x->request));
     add(fields, "X-Forwarded-For", x->client);
     add(fields, "X-Request-Id", x->request_id);
-    add(fields, "traceparent", trace);
+    add(fields, "traceparent", exchange_traceparent(x));
     for (unsigned i = 0; i < way->forward.sent_count; i++)
         add_sent(fields, x, way->forward.sent[i]);
-    return failed;
 }
 
 static struct http_pool *find_pool(struct forward_desk *desk, slice url) {
@@ -243,9 +239,7 @@ static int begin(struct forward_call *f) {
     struct fields fields;
     if (!pool)
         return -ENOENT;
-    int failed = write_fields(x, way, &fields);
-    if (failed)
-        return failed;
+    write_fields(x, way, &fields);
     struct http_call_options options = {
         .method = slice_lit("GET"),
         .target = way->forward.remote.target,

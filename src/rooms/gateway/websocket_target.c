@@ -196,7 +196,6 @@ static bool may_open(const struct exchange *x) {
 }
 
 static void no_memory(struct exchange *x) {
-    exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     exchange_problem(x, 503, "no memory", "there is no room for another client");
 }
 
@@ -321,6 +320,10 @@ static void shake_hands(struct session *s) {
         .out_high_bytes =
             payload_max > PENDING_BYTES_MIN / 2 ? HTTP_WEBSOCKET_HIGH_MAX : PENDING_BYTES_MIN,
     };
+    struct http1_field fields[EXCHANGE_ANSWER_FIELDS_MAX];
+    options.fields = fields;
+    options.field_count =
+        exchange_answer_fields(s->x, &(struct http_answer){.status = 101}, fields);
     struct http_request *request = s->x->request;
     exchange_upgraded(s->x, &s->stream);
     s->x = NULL;

@@ -37,6 +37,7 @@ struct service {
     unsigned accepted, open, asked, questions;
     struct line lines[LINES_MAX];
     char last[1024]; /* head */
+    bool gave_up;
     struct io_listener *listener;
 };
 
@@ -64,8 +65,8 @@ const struct metrics_family gateway_seconds_family = {
     .name = "seconds", .help = "x", .kind = METRICS_HISTOGRAM};
 
 static enum step_result introduce(struct exchange *x) {
-    snprintf(x->trace, sizeof x->trace, "0af7651916cd43dd8448eb211c80319c");
-    snprintf(x->span, sizeof x->span, "b7ad6b7169203331");
+    memcpy(x->traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+           sizeof x->traceparent);
     x->request_id = slice_lit("id");
     x->peer = x->client = slice_lit("10.0.0.1");
     return STEP_ON;
@@ -89,9 +90,15 @@ void gateway_stream_over(struct gateway_shard *shard, struct gateway_stream *str
 /* --- services ----------------------------------------------------------------------------------
  */
 
+/* Short of memory, as the gateway is. */
+static void give_up(struct line *line) {
+    line->service->gave_up = true;
+    io_stream_abort(line->stream);
+}
+
 static void say(struct line *line, const char *text) {
     if (text && io_stream_write(line->stream, slice_str(text)))
-        io_stream_abort(line->stream); /* short of memory, as the gateway is */
+        give_up(line);
 }
 
 static void take_head(struct line *line, slice head) {
@@ -109,11 +116,11 @@ static void on_bytes(void *owner, slice bytes) {
     struct line *line = owner;
     if (line->tunnel) {
         if (io_stream_write(line->stream, bytes))
-            io_stream_abort(line->stream);
+            give_up(line);
         return;
     }
     if (buf_append(&line->got, bytes)) {
-        io_stream_abort(line->stream);
+        give_up(line);
         return;
     }
     ptrdiff_t end;
@@ -465,6 +472,7 @@ static void the_end_of_the_node_cuts_tunnels(void **state) {
     stranger_says(s, WISHES);
     run(SIM_SECOND);
     assert_false(list_empty(&town.shard.streams));
+    assert_int_equal(upstream_at(0)->load.under_way, 1); /* it weighs as a request does */
     struct gateway_stream *stream =
         container_of(town.shard.streams.head.next, struct gateway_stream, node);
     stream->on_drain(stream, false); /* it may end by itself */
@@ -472,6 +480,7 @@ static void the_end_of_the_node_cuts_tunnels(void **state) {
     assert_false(s->closed);
     stream->on_drain(stream, true);
     assert_true(list_empty(&town.shard.streams));
+    assert_int_equal(upstream_at(0)->load.under_way, 0);
     run(SIM_SECOND);
     assert_true(s->closed);
     town_close();
@@ -560,6 +569,14 @@ static bool is_over(void *self) {
            got_contains(s, "problem+json") || got_contains(s, "wire\r\n\r\nearly");
 }
 
+/* Of connections that were there: the service's side of one may be what there is no memory for. */
+static int64_t failures_of(const struct upstream *upstream) {
+    int64_t sum = 0;
+    for (unsigned i = UPSTREAM_CONNECT + 1; i < UPSTREAM_FAILURES; i++)
+        sum += metrics_value(town.metrics, upstream->metrics.failures[i]);
+    return sum;
+}
+
 /* TEXT is asked again and again, one allocation failing each time, until none is left to fail. */
 static void play_without_memory(const char *text, const char *says, const char *wanted) {
     unsigned failed = 0;
@@ -577,6 +594,11 @@ static void play_without_memory(const char *text, const char *says, const char *
         passed_all = mem_attempts() - before < at;
         mem_fail_at(0, false);
         failed += !got_contains(s, wanted);
+        const struct proxy_target *target = town.route.target_self;
+        if (!town.services[0].gave_up) /* what we are short of is not their fault */
+            assert_int_equal(failures_of(upstream_at(0)), 0);
+        if (!town.services[1].gave_up)
+            assert_int_equal(failures_of(target->shares[0]->mirror), 0);
         town.services[0].says = OK_HI;
         assert_int_equal(ask(ASK), 200); /* and nothing is the worse for it */
         town_close();
