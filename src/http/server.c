@@ -16,6 +16,8 @@
 #define IN_FLIGHT_DEFAULT 16u
 #define HELD_BYTES_DEFAULT (64u << 20)
 
+const char *const http_protocols[] = {"http/1.1", NULL};
+
 static const struct metrics_family connections_family = {
     .name = "nonet_http_connections",
     .kind = METRICS_GAUGE,

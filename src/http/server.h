@@ -49,6 +49,9 @@ struct http_limits {
     uint64_t requests_per_connection_max; /* [no bound] then the connection is closed */
 };
 
+/* What an `io_tls_options.alpn` of a server's may offer. */
+extern const char *const http_protocols[];
+
 struct http_server_options {
     const char *name;    /* of the listener, in log lines and metrics: "admin" */
     const char *address; /* as io_listen's */

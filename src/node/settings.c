@@ -68,6 +68,7 @@ static bool has_passwords(const struct config *config) {
 }
 
 static void check_rooms(const struct config *config, bool insecure, struct conf_errors *errors) {
+    certificates_judge(config, errors);
     const struct config_listener *http = &config->listen.http;
     struct room_setting setting = {
         .http_exposed = !insecure && !http->item.off && !config_is_loopback(http->address),
@@ -137,9 +138,12 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
     }
     mem_free(errors);
     mem_free(text);
-    if (!failed)
-        *ret_config = config;
-    return failed;
+    if (failed)
+        return failed;
+    if (print)
+        certificates_warn(config);
+    *ret_config = config;
+    return 0;
 }
 
 /* --- settings ----------------------------------------------------------------------------- */
@@ -148,19 +152,39 @@ static const char *text_or_null(slice text) {
     return text.len ? text.ptr : NULL; /* the config's texts have a NUL behind them */
 }
 
-static void set_listen(struct node *node, const char *name, const struct config_listener *from) {
+int node_tls_options(struct config *config, const struct config_tls *from,
+                     struct io_tls_options *ret_options) {
+    const struct config_certificate *certificates = from->certificates.items;
+    size_t count = from->certificates.count;
+    struct io_tls_pair *pairs = arena_zalloc(&config->arena, count + 1, sizeof *pairs);
+    if (!pairs)
+        return -ENOMEM;
+    pairs[0] = (struct io_tls_pair){text_or_null(from->cert), text_or_null(from->key)};
+    unsigned used = from->cert.len > 0;
+    for (size_t i = 0; i < count; i++)
+        pairs[used++] = (struct io_tls_pair){certificates[i].cert.ptr, certificates[i].key.ptr};
+    *ret_options = (struct io_tls_options){
+        .cert_file = pairs[0].cert_file,
+        .key_file = pairs[0].key_file,
+        .further = pairs + 1,
+        .further_count = used > 0 ? used - 1 : 0,
+        .ca_file = text_or_null(from->ca),
+        .verify_peer = from->verify,
+        .server = true,
+    };
+    return 0;
+}
+
+static int set_listen(struct node *node, const char *name, const struct config_listener *from) {
     check(node->room.listen_count < NODE_LISTENS_MAX);
     struct room_listen *listen = &node->listens[node->room.listen_count++];
     *listen = (struct room_listen){
         .name = name,
         .address = text_or_null(from->address.text),
-        .cert_file = text_or_null(from->tls.cert),
-        .key_file = text_or_null(from->tls.key),
-        .ca_file = text_or_null(from->tls.ca),
-        .verify = from->tls.verify,
         .off = from->item.off || !from->address.text.len,
         .given = from->item.given,
     };
+    return node_tls_options(node->config, &from->tls, &listen->tls);
 }
 
 static void set_limits(struct node *node) {
@@ -221,9 +245,13 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
     room->write_status = node_write_status;
     room->self = node;
     set_limits(node);
-    set_listen(node, "nats", &config->listen.nats);
-    set_listen(node, "http", &config->listen.http);
-    set_listen(node, "admin", &config->listen.admin);
+    failed = set_listen(node, "nats", &config->listen.nats);
+    if (!failed)
+        failed = set_listen(node, "http", &config->listen.http);
+    if (!failed)
+        failed = set_listen(node, "admin", &config->listen.admin);
+    if (failed)
+        return error_set(ret_error, failed, "no memory for the listeners");
     return node_make_auth(config, &room->auth, ret_error);
 }
 

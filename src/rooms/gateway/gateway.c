@@ -33,19 +33,12 @@ static const struct gateway_config *config_of(const void *section) {
 }
 
 static int make_tls(struct room_node *node, struct io_tls **ret_tls, struct error *ret_error) {
-    static const char *const protocols[] = {"http/1.1", NULL};
     const struct room_listen *listen = room_listen(node, "http");
     *ret_tls = NULL;
-    if (!listen || !listen->cert_file)
+    if (!listen || !listen->tls.cert_file)
         return 0;
-    struct io_tls_options options = {
-        .cert_file = listen->cert_file,
-        .key_file = listen->key_file,
-        .ca_file = listen->ca_file,
-        .server = true,
-        .verify_peer = listen->verify,
-        .alpn = protocols,
-    };
+    struct io_tls_options options = listen->tls;
+    options.alpn = http_protocols;
     return io_tls_create(node->host, &options, ret_tls, ret_error);
 }
 

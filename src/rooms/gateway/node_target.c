@@ -32,8 +32,9 @@ static int make_url(const struct room_listen *admin, struct arena *arena, slice 
         return -EINVAL;
     }
     slice rest = reachable(address);
-    int failed = arena_printf(arena, ret_url, "%s://%s%.*s", admin->cert_file ? "https" : "http",
-                              rest.ptr == address.ptr ? "" : "127.0.0.1:", slice_fmt(rest));
+    int failed =
+        arena_printf(arena, ret_url, "%s://%s%.*s", admin->tls.cert_file ? "https" : "http",
+                     rest.ptr == address.ptr ? "" : "127.0.0.1:", slice_fmt(rest));
     return failed ? error_set(ret_error, failed, "no memory for a route") : 0;
 }
 

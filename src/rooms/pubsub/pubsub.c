@@ -64,16 +64,9 @@ static int add_metrics(struct pubsub *pubsub) {
 static int make_tls(struct room_node *node, struct io_tls **ret_tls, struct error *ret_error) {
     const struct room_listen *listen = room_listen(node, "nats");
     *ret_tls = NULL;
-    if (!listen || !listen->cert_file)
+    if (!listen || !listen->tls.cert_file)
         return 0;
-    struct io_tls_options options = {
-        .cert_file = listen->cert_file,
-        .key_file = listen->key_file,
-        .ca_file = listen->ca_file,
-        .server = true,
-        .verify_peer = listen->verify,
-    };
-    return io_tls_create(node->host, &options, ret_tls, ret_error);
+    return io_tls_create(node->host, &listen->tls, ret_tls, ret_error);
 }
 
 static int open_room(struct room_node *node, const void *section, void **ret_self,
@@ -157,7 +150,7 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
     memset(&reload, 0, sizeof reload); /* its padding travels, too */
     reload.auth = pubsub->node->auth;
     reload.tls = tls;
-    reload.tls_verify = tls && room_listen(pubsub->node, "nats")->verify;
+    reload.tls_verify = tls && room_listen(pubsub->node, "nats")->tls.verify_peer;
     struct bus_message message = {
         .subject = slice_lit(RELOAD_SUBJECT),
         .payload = slice_make(&reload, sizeof reload),
@@ -191,7 +184,7 @@ static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) 
     int failed = make_tls(room->pubsub->node, &room->tls, ret_error);
     if (failed)
         return failed;
-    room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->verify;
+    room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->tls.verify_peer;
     failed = bus_subscribe(room->shard->bus, slice_lit(RELOAD_SUBJECT), (slice){0}, &receiver, room,
                            NULL, &room->reload);
     if (!failed)

@@ -348,13 +348,10 @@ static void act_tls(struct scene *scene) {
           0);
 }
 
-static struct io_tls *make_tls(const struct io_tls_options *options) {
-    struct io_host *host;
+static struct io_tls *make_tls(struct io_host *host, const struct io_tls_options *options) {
     struct io_tls *tls;
     struct error error;
-    check(io_host_create(&host) == 0);
     check(io_tls_create(host, options, &tls, &error) == 0);
-    io_host_free(host);
     return tls;
 }
 
@@ -370,12 +367,15 @@ static void play_tls(struct scene *scene, slice request) {
     struct io_tls_options server = {.cert_file = path[2], .key_file = path[3], .server = true};
     struct io_tls_options client = {
         .ca_file = path[0], .verify_peer = true, .server_name = "localhost"};
-    scene->server_tls = make_tls(&server);
-    scene->client_tls = make_tls(&client);
+    struct io_host *host; /* outlives the contexts */
+    check(io_host_create(&host) == 0);
+    scene->server_tls = make_tls(host, &server);
+    scene->client_tls = make_tls(host, &client);
     tls_request = request;
     scene_play(scene, act_tls);
     io_tls_unref(scene->server_tls);
     io_tls_unref(scene->client_tls);
+    io_host_free(host);
     for (unsigned i = 0; i < 4; i++)
         check(unlink(path[i]) == 0);
     check(rmdir(folder) == 0);
