@@ -17,7 +17,6 @@
 #include "base/mem.h"
 
 #define CLOSING_MAX 1024u /* over the bound, while their last words leave */
-#define ROOM_DELAY_NS UINT64_C(1000000)
 
 static void settle(struct http_connection *c);
 
@@ -39,7 +38,6 @@ static void stop_clocks(struct http_connection *c) {
     struct io_loop *loop = c->shard->loop;
     io_timer_stop(loop, &c->clock);
     io_timer_stop(loop, &c->write_clock);
-    io_timer_stop(loop, &c->room);
     io_defer_cancel(loop, &c->wake);
 }
 
@@ -258,19 +256,6 @@ int http_connection_write(struct http_connection *c, const slice *parts, size_t 
     return 0;
 }
 
-/* The turn that wrote has been flushed: either the socket took it all, and on_drain is not called
-   for what never waited, or it did not, and on_drain will be. */
-static void on_room(struct io_timer *timer) {
-    struct http_connection *c = container_of(timer, struct http_connection, room);
-    if (io_stream_pending(c->stream) < HTTP_STREAM_HIGH_BYTES)
-        http_connection_feed(c, (slice){0});
-}
-
-void http_connection_want_room(struct http_connection *c) {
-    if (!c->closed && !io_timer_running(&c->room))
-        io_timer_start(c->shard->loop, &c->room, ROOM_DELAY_NS, on_room);
-}
-
 /* --- after each step ---------------------------------------------------------------------------
  */
 
@@ -322,7 +307,7 @@ static void settle(struct http_connection *c) {
     set_paused(c);
     set_clock(c);
     if (io_stream_pending(c->stream) >= HTTP_STREAM_HIGH_BYTES)
-        http_connection_want_room(c);
+        io_stream_want_room(c->stream, HTTP_STREAM_HIGH_BYTES);
 }
 
 /* --- events of the stream ----------------------------------------------------------------------

@@ -301,7 +301,7 @@ bool http_reply_full(struct http_request *r) {
         return false;
     r->wants_room = true;
     if (is_first(r))
-        http_connection_want_room(r->connection);
+        io_stream_want_room(r->connection->stream, HTTP_STREAM_HIGH_BYTES);
     return true;
 }
 

@@ -10,8 +10,8 @@
  *      |---- the peer's close frame: answered; a frame that is refused: said ------------------^
  *      '---- the connection lost, abort, no sign of life, output not taken --------------------^
  *
- * CLOSED lasts until what was said has left and the peer has ended (io/net.h, at most
- * IO_LINGER_MS); then on_close is the last call, never made from inside a function below, and the
+ * CLOSED lasts until what was said has left and the peer has ended (io/net.h, IO_LINGER_MS without
+ * either at most); then on_close is the last call, never made from inside a function below, and the
  * pointer is gone.
  *
  * ALIVE is who is heard: after ping_ns without a byte a ping is sent, and pong_ns later, still

@@ -6,8 +6,7 @@
  *       OPEN --its end, heard --------------> shut (still talks)
  *       OPEN --lost, or both have ended ----> both close; the last on_close frees the tunnel
  *
- * An end is paused while the other one's output is high. on_drain does not come for output that the
- * socket took at once, so a pause also sets a timer that looks after the turn's flush.
+ * An end is paused while the other one's output is high.
  */
 #include "rooms/gateway/tunnel.h"
 
@@ -15,7 +14,6 @@
 
 #include <errno.h>
 
-#define ROOM_NS UINT64_C(1000000)
 #define IDLE_LOOKS 4u /* within TUNNEL_IDLE_NS, at what readers have taken */
 
 struct tunnel;
@@ -33,7 +31,7 @@ struct tunnel {
     struct gateway_shard *shard;
     struct upstream *upstream;
     struct tunnel_end client, service;
-    struct io_timer idle, room;
+    struct io_timer idle;
     uint64_t moved_ns; /* when bytes last came */
     uint64_t accepted; /* by both kernels, when last looked at */
 };
@@ -48,7 +46,6 @@ static struct io_loop *loop_of(const struct tunnel *t) {
 static void tunnel_free(struct tunnel *t) {
     struct gateway_shard *shard = t->shard;
     io_timer_stop(loop_of(t), &t->idle);
-    io_timer_stop(loop_of(t), &t->room);
     upstream_end(t->upstream);
     gateway_stream_over(shard, &t->stream);
     mem_free(t);
@@ -106,12 +103,6 @@ static void resume_if_room(struct tunnel_end *end) {
         io_stream_resume(end->stream);
 }
 
-static void on_room(struct io_timer *timer) {
-    struct tunnel *t = container_of(timer, struct tunnel, room);
-    resume_if_room(&t->client);
-    resume_if_room(&t->service);
-}
-
 static void on_drain(void *owner) {
     struct tunnel_end *end = owner;
     resume_if_room(end->other);
@@ -133,8 +124,7 @@ static void on_bytes(void *owner, slice bytes) {
         return;
     end->paused = true;
     io_stream_pause(end->stream);
-    if (!io_timer_running(&t->room))
-        io_timer_start(loop_of(t), &t->room, ROOM_NS, on_room);
+    io_stream_want_room(other->stream, TUNNEL_HIGH_BYTES);
 }
 
 static void on_end(void *owner) {
