@@ -174,6 +174,33 @@ int url_parse(slice text, struct url *ret_url) {
     return 0;
 }
 
+static size_t encode(slice text, const char *plain, char *out) {
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        if (is_letter((char)c) || is_digit((char)c) || (c && strchr(plain, c))) {
+            out[len++] = (char)c;
+            continue;
+        }
+        out[len++] = '%';
+        out[len++] = "0123456789ABCDEF"[c >> 4];
+        out[len++] = "0123456789ABCDEF"[c & 15];
+    }
+    return len;
+}
+
+size_t url_encode_path(slice path, char *out) {
+    return encode(path, "-._~/!$&'()*+,=:@", out);
+}
+
+size_t url_encode_segment(slice segment, char *out) {
+    return encode(segment, "-._~!$&'()*+,=:@", out);
+}
+
+size_t url_encode_value(slice value, char *out) {
+    return encode(value, "-._~", out);
+}
+
 int url_decode(slice s, bool plus_is_space, char *out, size_t *ret_len) {
     size_t len = 0;
     for (size_t i = 0; i < s.len; i++) {

@@ -42,6 +42,7 @@ gateway:
     - {match: {path: /only, method: [POST, PUT]}, to: {respond: {status: 201, body: made}}}
     - {match: {path: "/old/*"}, to: {redirect: "/new/{*}", status: 301}}
     - {match: {path: "/away/{id}"}, to: {redirect: "https://x.example/{id}"}}
+    - {match: {path: "/asks/{id}"}, to: {redirect: "/new?id={id}#top"}}
     - match: {path: /fields}
       to: {respond: {body: x}}
       response_headers: {set: {X-Frame-Options: DENY}, add: {Vary: Accept}, remove: [Date]}
@@ -92,6 +93,9 @@ onNonet('gateway: routes', { config: ROUTES, listen }, (it) => {
     const old = await ask(server, '/old/a%20b/c?d=e&f');
     assert.equal(old.statusCode, 301);
     assert.equal(old.headers.location, '/new/a%20b/c?d=e&f');
+    const asks = await ask(server, '/asks/a&b?c=d');
+    assert.equal(asks.headers.location, '/new?id=a%26b&c=d#top');
+    assert.equal((await ask(server, '/asks/1')).headers.location, '/new?id=1#top');
     const away = await ask(server, '/away/7%2F8');
     assert.equal(away.statusCode, 400); // an encoded slash has two meanings
     const found = await ask(server, '/away/7');

@@ -180,6 +180,8 @@ onNonet('gateway: websocket', { config: CONFIG, listen }, (it) => {
     await open(t, server, '/pages', from('https://shop.example'));
     await open(t, server, '/pages', from('https://www.shop.example'));
     await open(t, server, '/pages', from(`http://${server.ports.http}`));
+    const own = { host: 'chat.example', origin: 'https://chat.example:443' };
+    await open(t, server, '/pages', { headers: own }); // its port is the usual one
     await open(t, server, '/pages');
     await open(t, server, '/news', from('https://other.example'));
     for (const origin of ['https://evil.example', 'http://shop.example', 'null'])

@@ -452,14 +452,6 @@ static bool spells(slice text, slice path) {
     return text.len == 0 && path.len == 0;
 }
 
-/* Bytes of a path that mean nothing but themselves. ';' is not among them, since some servers take
-   what is behind it for parameters: in a path it is, like '?', a byte of the name. */
-static bool is_plain(char c) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return memchr("-._~/!$&'()*+,=:@", c, 17) != NULL;
-}
-
 static int put_query(char *text, char *end, slice query, slice *ret_target) {
     if (query.ptr) {
         *end++ = '?';
@@ -482,20 +474,10 @@ int proxy_target_rewritten(slice target, slice path, struct arena *arena, slice 
 }
 
 static int encode(slice path, slice query, struct arena *arena, slice *ret_target) {
-    char *text = arena_alloc(arena, path.len * 3 + 1 + query.len), *at = text;
+    char *text = arena_alloc(arena, path.len * 3 + 1 + query.len);
     if (!text)
         return -ENOMEM;
-    for (size_t i = 0; i < path.len; i++) {
-        unsigned char c = (unsigned char)path.ptr[i];
-        if (is_plain((char)c)) {
-            *at++ = (char)c;
-            continue;
-        }
-        *at++ = '%';
-        *at++ = "0123456789ABCDEF"[c >> 4];
-        *at++ = "0123456789ABCDEF"[c & 15];
-    }
-    return put_query(text, at, query, ret_target);
+    return put_query(text, text + url_encode_path(path, text), query, ret_target);
 }
 
 int proxy_target(slice target, slice path, struct arena *arena, slice *ret_target) {

@@ -79,10 +79,23 @@ static int redirect_open(struct gateway *gateway, const struct gateway_route_con
     return 0;
 }
 
+/* TO with the QUERY of the request behind its own, before what is behind '#'. 0 or -ENOMEM. */
+static int print_location(struct arena *arena, slice to, slice query, slice *ret_location) {
+    slice fragment, address = slice_cut(to, '#', &fragment);
+    const char *sign = slice_find(address, '?') < 0               ? "?"
+                       : slice_ends_with(address, slice_lit("?")) ? ""
+                                                                  : "&";
+    return arena_printf(arena, ret_location, "%.*s%s%.*s%s%.*s", slice_fmt(address),
+                        query.len ? sign : "", slice_fmt(query), fragment.ptr ? "#" : "",
+                        slice_fmt(fragment));
+}
+
 static void redirect_start(struct exchange *x, void *self) {
     const struct redirect *redirect = self;
-    slice to, query = http_request_query(x->request);
+    slice to, location = {0};
     int failed = exchange_expand(x, redirect->to, TEMPLATE_URL, &to);
+    if (!failed)
+        failed = print_location(exchange_arena(x), to, http_request_query(x->request), &location);
     if (failed == -ENOMEM) {
         exchange_problem(x, 503, "no memory", "there is no memory to answer this request");
         return;
@@ -91,9 +104,10 @@ static void redirect_start(struct exchange *x, void *self) {
         exchange_problem(x, 400, "redirect", "the path makes no address to be sent to");
         return;
     }
-    exchange_print_field(x, "Location", "%.*s%s%.*s", slice_fmt(to), query.len ? "?" : "",
-                         slice_fmt(query));
-    exchange_reply(x, &(struct http_answer){.status = redirect->status}, (slice){0});
+    const struct http1_field field = {slice_lit("Location"), location};
+    exchange_reply(
+        x, &(struct http_answer){.status = redirect->status, .fields = &field, .field_count = 1},
+        (slice){0});
 }
 
 const struct gateway_target redirect_target = {

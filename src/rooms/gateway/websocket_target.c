@@ -27,6 +27,7 @@
 #include "rooms/gateway/subject_fields.h"
 #include "rooms/gateway/table.h"
 #include "wire/nats_subject.h"
+#include "wire/url.h"
 #include "wire/websocket_handshake.h"
 
 #include <errno.h>
@@ -177,11 +178,13 @@ static void on_message(void *owner, bool is_text, slice bytes) {
 /* --- the beginning -----------------------------------------------------------------------------
  */
 
-/* Whether ORIGIN names the host that was asked: behind "scheme://" it is the same. */
+/* Whether ORIGIN names the host that was asked. The schemes may differ: TLS may end before us. */
 static bool is_own_page(const struct exchange *x, slice origin) {
-    ptrdiff_t scheme = slice_find_slice(origin, slice_lit("://"));
-    return scheme >= 0 && slice_equal_nocase(slice_skip(origin, (size_t)scheme + 3),
-                                             http_request_host(x->request));
+    struct url url;
+    if (url_parse(origin, &url))
+        return false;
+    bool https = slice_equal_nocase(url.scheme, slice_lit("https"));
+    return url_same_authority(url.authority_text, http_request_host(x->request), https ? 443 : 80);
 }
 
 static bool may_open(const struct exchange *x) {

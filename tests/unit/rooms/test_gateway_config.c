@@ -1,6 +1,5 @@
 #include "node/config_load.h"
 #include "rooms/gateway/gateway_config.h"
-#include "rooms/gateway/template.h"
 #include "wire/json_write.h"
 
 #include "../base/base_test.h"
@@ -169,47 +168,6 @@ static void routes_are_listed_in_the_order_they_are_tried(void **state) {
     config_free(config);
 }
 
-/* --- templates ---------------------------------------------------------------------------------
- */
-
-static const struct http_parameter parameters[] = {
-    {{"id", 2}, {"a b/ä", 6}},
-    {{"t", 1}, {"x-9", 3}},
-    {{"dot", 3}, {"a.b", 3}},
-    {{"*", 1}, {"p/q", 3}},
-};
-
-static int expand(const char *text, enum template_kind kind, struct arena *arena, slice *ret) {
-    return template_expand(slice_str(text), kind, parameters, array_count(parameters), arena, ret);
-}
-
-static void assert_expands(const char *text, enum template_kind kind, const char *expected) {
-    struct arena arena _cleanup_arena_ = arena_make(0, 1 << 20);
-    slice got;
-    assert_int_equal(expand(text, kind, &arena, &got), 0);
-    assert_true(slice_equal(got, slice_str(expected)));
-}
-
-static void values_are_tokens_in_subjects(void **state) {
-    (void)state;
-    struct arena arena _cleanup_arena_ = arena_make(0, 1 << 20);
-    slice got;
-    assert_expands("plain.subject", TEMPLATE_SUBJECT, "plain.subject");
-    assert_expands("a.{t}.b", TEMPLATE_SUBJECT, "a.x-9.b");
-    assert_expands("a.{*}", TEMPLATE_SUBJECT, "a.p.q");
-    assert_expands("{t}.>", TEMPLATE_FILTER, "x-9.>");
-    assert_int_equal(expand("a.{id}", TEMPLATE_SUBJECT, &arena, &got), -EINVAL);
-    assert_int_equal(expand("a.{dot}", TEMPLATE_SUBJECT, &arena, &got), -EINVAL);
-    assert_int_equal(expand("a.{none}", TEMPLATE_SUBJECT, &arena, &got), -EINVAL);
-}
-
-static void values_are_encoded_in_paths(void **state) {
-    (void)state;
-    assert_expands("/v2/{id}", TEMPLATE_PATH, "/v2/a%20b%2F%C3%A4");
-    assert_expands("/v2/{*}", TEMPLATE_PATH, "/v2/p/q");
-    assert_expands("https://x/{t}", TEMPLATE_URL, "https://x/x-9");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_has_one_target),
@@ -222,8 +180,6 @@ int main(void) {
         cmocka_unit_test(weights_go_with_services),
         cmocka_unit_test(networks_are_whole),
         cmocka_unit_test(routes_are_listed_in_the_order_they_are_tried),
-        cmocka_unit_test(values_are_tokens_in_subjects),
-        cmocka_unit_test(values_are_encoded_in_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
