@@ -17,6 +17,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* A bound on a whole exchange, in its arena. */
+struct exchange_deadline {
+    struct exchange *exchange;
+    struct io_timer timer;
+};
+
 #define PROBLEM_MAX 8192
 #define DETAIL_MAX 512
 #define CLIENT_CLOSED 499 /* in figures and logs, as nginx has it */
@@ -38,6 +44,8 @@ static void finish(struct exchange *x, unsigned status) {
         x->route->under_way[shard->shard->index]--;
     x->counted = false;
     x->rights = x->rights ? principal_unref(x->rights) : NULL;
+    if (x->deadline)
+        io_timer_stop(exchange_loop(x), &x->deadline->timer);
     list_remove(&x->node);
     list_node_init(&x->node);
     if (shard->access_log)
@@ -113,6 +121,33 @@ void exchange_go_on(struct exchange *x) {
     x->route->target->start(x, x->route->target_self);
 }
 
+/* --- the bound on the whole --------------------------------------------------------------------
+ */
+
+/* Whoever holds the exchange gives back what it has as if the client had gone. */
+static void on_late(struct io_timer *timer) {
+    struct exchange *x = container_of(timer, struct exchange_deadline, timer)->exchange;
+    check(x->held);
+    if (x->events.on_gone)
+        x->events.on_gone(x);
+    if (x->status)
+        exchange_break(x, "exchange timeout");
+    else
+        exchange_problem(x, 504, "exchange timeout", "the request took longer than it may");
+}
+
+/* In the arena: a route without such a bound pays a pointer. */
+static bool set_deadline(struct exchange *x) {
+    uint64_t gone = io_loop_now_ns(exchange_loop(x)) - x->moments[EXCHANGE_BEGAN];
+    uint64_t bound = x->route->exchange_ns;
+    x->deadline = arena_zalloc(exchange_arena(x), 1, sizeof *x->deadline);
+    if (!x->deadline)
+        return false;
+    x->deadline->exchange = x;
+    io_timer_start(exchange_loop(x), &x->deadline->timer, gone < bound ? bound - gone : 0, on_late);
+    return true;
+}
+
 void exchange_begin_request(void *owner, struct http_request *request) {
     const struct gateway_route *route = owner;
     struct exchange *x = arena_alloc(http_request_arena(request), sizeof *x);
@@ -127,7 +162,10 @@ void exchange_begin_request(void *owner, struct http_request *request) {
     x->moments[EXCHANGE_BEGAN] = http_request_began_ns(request);
     list_push_back(&x->shard->exchanges, &x->node);
     metrics_gauge_add(x->shard->shard->metrics, route->metrics.under_way, 1);
-    exchange_go_on(x);
+    if (route->exchange_ns && !set_deadline(x))
+        exchange_problem(x, 503, "no memory", "there is no memory for this request");
+    else
+        exchange_go_on(x);
 }
 
 int exchange_expand(struct exchange *x, slice text, enum template_kind kind, slice *ret_text) {

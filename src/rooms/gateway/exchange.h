@@ -8,8 +8,9 @@
  * An exchange lives in its request's arena and goes with the request: after a call that completes
  * the answer (reply, problem, end, break) and after on_gone the pointer must not be used. Steps and
  * targets keep what they need in memory of their own or in the arena, and give it back in on_gone
- * (the client went, or the body was refused), which is called in place of everything else, exactly
- * once, while the exchange is held or with its target and not yet answered.
+ * (the client went, the body was refused, or the route's exchange_timeout is over), which is called
+ * in place of everything else, exactly once, while the exchange is held or with its target and not
+ * yet answered.
  */
 #ifndef NONET_GATEWAY_EXCHANGE_H
 #define NONET_GATEWAY_EXCHANGE_H
@@ -73,7 +74,8 @@ struct exchange {
     unsigned status;              /* 0: not answered yet */
     unsigned step;                /* which one is next */
     unsigned retries;
-    bool held, counted; /* counted: in the route's concurrency */
+    bool held, counted;                 /* counted: in the route's concurrency */
+    struct exchange_deadline *deadline; /* of the whole; NULL: the route sets none */
     struct exchange_events events;
     void *state;                                    /* of whoever holds it */
     struct http1_field fields[EXCHANGE_FIELDS_MAX]; /* last: not zeroed */

@@ -44,9 +44,10 @@ struct gateway_route_config {
     slice name;
     struct gateway_match match;
     struct gateway_to to;
-    struct conf_array auth;  /* of slice: names of ways, or "none" alone; empty: not said */
-    struct conf_array limit; /* of struct gateway_limit_config */
-    int64_t concurrency;     /* requests under way on this route, per node; 0: without limit */
+    struct conf_array auth;       /* of slice: names of ways, or "none" alone; empty: not said */
+    struct conf_array limit;      /* of struct gateway_limit_config */
+    uint64_t exchange_timeout_ns; /* 0: without limit */
+    int64_t concurrency;          /* requests under way on this route, per node; 0: without limit */
     uint64_t max_body;
     slice rewrite; /* path template; empty: as it came */
     struct gateway_fields_config request_headers, response_headers;

@@ -92,6 +92,9 @@ static void judge_to(const struct judge *j, const struct gateway_route_config *r
         to->status < 307)
         note(j, &to->item, "301, 302, 303, 307 or 308", "status %lld is no redirect",
              (long long)to->status);
+    if (route->exchange_timeout_ns && (to->sse.count || to->websocket.item.given))
+        note(j, &route->item, "take it out: the client's going ends it, or the node's stop",
+             "exchange_timeout has nothing to do where an answer has no end");
     if (route->rewrite.len && !to->http.count && !to->node.len)
         note(j, &route->item, "only http and node are asked for a path",
              "rewrite has nothing to do here");

@@ -203,6 +203,7 @@ static int copy_route(struct gateway_table *table, struct gateway_route *route,
     route->table = table;
     route->body_max = config->max_body;
     route->concurrency = (uint64_t)config->concurrency;
+    route->exchange_ns = config->exchange_timeout_ns;
     route->under_way = arena_zalloc(arena, table->gateway->node->shards, sizeof(uint32_t));
     int failed = route->under_way ? 0 : -ENOMEM;
     if (!failed)

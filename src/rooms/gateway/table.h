@@ -50,6 +50,7 @@ struct gateway_route {
     unsigned limit_count;
     slice limit_policy;   /* the field RateLimit-Policy */
     uint64_t concurrency; /* 0: without limit */
+    uint64_t exchange_ns; /* for a whole exchange; 0: without limit */
     uint64_t body_max;
     slice rewrite, pattern; /* pattern: of match.path */
     struct gateway_fields request_fields, response_fields;

@@ -59,6 +59,9 @@ static void keys_of_other_targets_are_refused(void **state) {
     assert_refused(ROUTE("to: {files: p}, rewrite: /x"),
                    "f:1:20: rewrite has nothing to do here\n"
                    "  hint: only http and node are asked for a path\n");
+    assert_refused(ROUTE("to: {sse: a}, exchange_timeout: 5s"),
+                   "f:1:20: exchange_timeout has nothing to do where an answer has no end\n"
+                   "  hint: take it out: the client's going ends it, or the node's stop\n");
 }
 
 static void templates_name_what_the_path_has(void **state) {

@@ -204,7 +204,9 @@ static struct proxy_target *town_open(void) {
     list_init(&town.shard.exchanges);
     list_init(&town.shard.streams);
     town.table = (struct gateway_table){.gateway = &town.gateway, .arena = arena_make(0, 1u << 20)};
-    town.route = (struct gateway_route){.table = &town.table, .target = &http_target};
+    town.route = (struct gateway_route){.table = &town.table,
+                                        .target = &http_target,
+                                        .exchange_ns = town.config.exchange_timeout_ns};
     assert_int_equal(http_target.open(&town.gateway, &town.config, &town.table.arena,
                                       &town.route.target_self, &error),
                      0);
@@ -297,6 +299,70 @@ static void deadlines_are_told_apart(void **state) {
     run(3 * SIM_SECOND); /* and once more, at the same service */
     assert_true(got_contains(other, "cannot be reached in time"));
     sim_heal(town.desk->host[1], town.host);
+    town_close();
+}
+
+#define BEGINS "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegins"
+
+static void a_whole_exchange_has_its_bound_and_ends_its_call(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town.config.exchange_timeout_ns = 3 * SIM_SECOND;
+    town_open();
+    struct stranger *quick = desk_stranger(town.desk);
+    stranger_says(quick, ASK);
+    run(SIM_SECOND);
+    assert_int_equal(answers(quick, "200 OK"), 1);
+    town.services[0].says = NULL;
+    struct stranger *late = desk_stranger(town.desk);
+    stranger_says(late, "GET /x HTTP/1.1\r\n");
+    run(SIM_SECOND);
+    stranger_says(late, "Host: x\r\n\r\n");
+    run(19 * SIM_SECOND / 10);
+    assert_int_equal(stranger_got(late).len, 0);
+    assert_int_equal(town.services[0].open, 1);
+    run(SIM_SECOND / 5); /* of the first byte, not of the head's last */
+    assert_true(got_contains(late, "HTTP/1.1 504 "));
+    assert_true(got_contains(late, "longer than it may"));
+    assert_int_equal(town.services[0].open, 0);
+    assert_int_equal(answers(quick, "200 OK"), 1); /* and nothing more */
+    assert_false(quick->closed);
+    town_close();
+}
+
+static void an_answer_that_has_begun_is_cut_at_the_bound(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town.config.exchange_timeout_ns = 3 * SIM_SECOND;
+    town_open();
+    town.services[0].says = BEGINS;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, ASK);
+    run(29 * SIM_SECOND / 10);
+    assert_true(got_contains(s, "begins"));
+    assert_false(s->ended);
+    run(SIM_SECOND / 5);
+    assert_true(s->ended || s->closed);
+    assert_true(slice_ends_with(stranger_got(s), slice_lit("begins")));
+    assert_int_equal(town.services[0].open, 0);
+    town_close();
+}
+
+static void a_body_that_trickles_meets_the_bound(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town.config.exchange_timeout_ns = 3 * SIM_SECOND;
+    town_open();
+    town.services[0].says = NULL;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
+    for (unsigned i = 0; i < 35 && !s->ended; i++) {
+        stranger_says(s, "x");
+        run(SIM_SECOND / 10);
+    }
+    assert_true(got_contains(s, "HTTP/1.1 504 "));
+    assert_true(s->ended); /* no byte of the body is taken for a request */
+    assert_int_equal(town.services[0].open, 0);
     town_close();
 }
 
@@ -583,6 +649,7 @@ static void play_without_memory(const char *text, const char *says, const char *
     bool passed_all = false;
     for (unsigned long at = 1; !passed_all; at++) {
         town_make(1, 1);
+        town.config.exchange_timeout_ns = 90 * SIM_SECOND; /* there, but never over */
         town.config.to.mirror = urls[1];
         town_open();
         town.services[0].says = says;
@@ -618,6 +685,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_goes_to_a_service_and_its_answer_back),
         cmocka_unit_test(deadlines_are_told_apart),
+        cmocka_unit_test(a_whole_exchange_has_its_bound_and_ends_its_call),
+        cmocka_unit_test(an_answer_that_has_begun_is_cut_at_the_bound),
+        cmocka_unit_test(a_body_that_trickles_meets_the_bound),
         cmocka_unit_test(questions_come_in_time_each_on_a_new_connection),
         cmocka_unit_test(it_takes_fall_bad_answers_to_go_and_rise_good_ones_to_come_back),
         cmocka_unit_test(a_service_that_is_down_at_first_is_found_out_at_once),
