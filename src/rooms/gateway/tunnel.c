@@ -14,7 +14,7 @@
 
 #include <errno.h>
 
-#define IDLE_LOOKS 4u /* within TUNNEL_IDLE_NS, at what readers have taken */
+#define IDLE_LOOKS 4u /* within the time that it may be still, at what readers have taken */
 
 struct tunnel;
 
@@ -32,8 +32,9 @@ struct tunnel {
     struct upstream *upstream;
     struct tunnel_end client, service;
     struct io_timer idle;
-    uint64_t moved_ns; /* when bytes last came */
-    uint64_t accepted; /* by both kernels, when last looked at */
+    uint64_t moved_ns;        /* when bytes last came */
+    uint64_t may_be_still_ns; /* for so long */
+    uint64_t accepted;        /* by both kernels, when last looked at */
 };
 
 static struct io_loop *loop_of(const struct tunnel *t) {
@@ -79,10 +80,15 @@ static void cut(struct tunnel_end *end) {
     io_stream_abort(end->stream);
 }
 
+static void look(struct tunnel *t);
+
 static void on_drain_of_loop(struct gateway_stream *stream, bool at_once) {
     struct tunnel *t = container_of(stream, struct tunnel, stream);
-    if (!at_once)
-        return; /* only its ends know when it may end */
+    if (!at_once) {
+        t->may_be_still_ns = TUNNEL_PAUSE_NS;
+        look(t);
+        return;
+    }
     cut(&t->client);
     cut(&t->service);
     tunnel_free(t);
@@ -143,13 +149,17 @@ static uint64_t accepted(const struct tunnel_end *end) {
 }
 
 static void on_idle(struct io_timer *timer) {
-    struct tunnel *t = container_of(timer, struct tunnel, idle);
+    look(container_of(timer, struct tunnel, idle));
+}
+
+/* Closes both ends if nothing has moved for long enough, else comes back to see. */
+static void look(struct tunnel *t) {
     uint64_t now = io_loop_now_ns(loop_of(t)), taken = accepted(&t->client) + accepted(&t->service);
     if (taken != t->accepted) /* a slow reader is not an idle one */
         t->moved_ns = now;
     t->accepted = taken;
-    if (now - t->moved_ns < TUNNEL_IDLE_NS) {
-        io_timer_start(loop_of(t), timer, TUNNEL_IDLE_NS / IDLE_LOOKS, on_idle);
+    if (now - t->moved_ns < t->may_be_still_ns) {
+        io_timer_start(loop_of(t), &t->idle, t->may_be_still_ns / IDLE_LOOKS, on_idle);
         return;
     }
     close_end(&t->client);
@@ -171,6 +181,7 @@ static struct tunnel *tunnel_new(struct gateway_shard *shard, struct upstream *u
     t->client = (struct tunnel_end){.tunnel = t, .other = &t->service};
     t->service = (struct tunnel_end){.tunnel = t, .other = &t->client};
     t->moved_ns = io_loop_now_ns(loop_of(t));
+    t->may_be_still_ns = shard->draining ? TUNNEL_PAUSE_NS : TUNNEL_IDLE_NS;
     return t;
 }
 
@@ -195,6 +206,6 @@ int tunnel_open(struct exchange *x, struct http_call *call, struct upstream *ups
         return 0;
     }
     http_call_detach(call, &end_events, &t->service, &t->service.stream);
-    io_timer_start(loop_of(t), &t->idle, TUNNEL_IDLE_NS / IDLE_LOOKS, on_idle);
+    io_timer_start(loop_of(t), &t->idle, t->may_be_still_ns / IDLE_LOOKS, on_idle);
     return 0;
 }

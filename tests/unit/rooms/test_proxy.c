@@ -529,6 +529,34 @@ static void a_tunnel_in_which_nothing_moves_ends(void **state) {
     town_close();
 }
 
+static void a_stop_ends_a_tunnel_in_its_next_pause(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    town.services[0].says = SWITCHES;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, WISHES);
+    run(SIM_SECOND / 2);
+    struct gateway_stream *stream =
+        container_of(town.shard.streams.head.next, struct gateway_stream, node);
+    stranger_says(s, "busy");
+    run(SIM_SECOND / 10);
+    stream->on_drain(stream, false);
+    for (unsigned i = 0; i < 20; i++) {
+        stranger_says(s, "busy");
+        run(SIM_SECOND / 10);
+        assert_false(s->ended);
+    }
+    run(SIM_SECOND);
+    assert_true(s->ended);
+    slice got = stranger_got(s);
+    got = slice_skip(got, (size_t)slice_find_slice(got, slice_lit("\r\n\r\n")) + 4);
+    assert_int_equal(got.len, 21 * strlen("busy"));
+    assert_int_equal(town.services[0].open, 0);
+    assert_true(list_empty(&town.shard.streams));
+    town_close();
+}
+
 static void the_end_of_the_node_cuts_tunnels(void **state) {
     (void)state;
     town_make(1, 1);
@@ -541,8 +569,10 @@ static void the_end_of_the_node_cuts_tunnels(void **state) {
     assert_int_equal(upstream_at(0)->load.under_way, 1); /* it weighs as a request does */
     struct gateway_stream *stream =
         container_of(town.shard.streams.head.next, struct gateway_stream, node);
-    stream->on_drain(stream, false); /* it may end by itself */
-    run(SIM_SECOND);
+    stranger_says(s, "busy");
+    run(SIM_SECOND / 10);
+    stream->on_drain(stream, false); /* not in the middle of something */
+    run(SIM_SECOND / 10);
     assert_false(s->closed);
     stream->on_drain(stream, true);
     assert_true(list_empty(&town.shard.streams));
@@ -695,6 +725,7 @@ int main(void) {
         cmocka_unit_test(a_service_that_no_table_names_ends_with_its_last_call),
         cmocka_unit_test(the_next_table_takes_the_same_connections),
         cmocka_unit_test(a_tunnel_in_which_nothing_moves_ends),
+        cmocka_unit_test(a_stop_ends_a_tunnel_in_its_next_pause),
         cmocka_unit_test(the_end_of_the_node_cuts_tunnels),
         cmocka_unit_test(whatever_happens_nothing_is_left),
         cmocka_unit_test(each_allocation_may_fail),
