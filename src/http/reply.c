@@ -108,11 +108,19 @@ static int write_framing(const struct http_request *r, struct buf *b, const uint
         failed = write_length(b, *length);
     else if (r->chunked)
         failed = buf_append(b, slice_lit("Transfer-Encoding: chunked" CRLF));
-    if (!failed && r->closes)
-        failed = buf_append(b, slice_lit("Connection: close" CRLF));
-    else if (!failed && r->http_1_0)
-        failed = buf_append(b, slice_lit("Connection: keep-alive" CRLF));
     return failed;
+}
+
+/* Who sends Upgrade says so here, too (RFC 9110 7.8); of answers that is 426. */
+static int write_connection(const struct http_request *r, struct buf *b, unsigned status) {
+    bool upgrade = status == 426;
+    if (r->closes && upgrade)
+        return buf_append(b, slice_lit("Connection: close, Upgrade" CRLF));
+    if (r->closes)
+        return buf_append(b, slice_lit("Connection: close" CRLF));
+    if (r->http_1_0)
+        return buf_append(b, slice_lit("Connection: keep-alive" CRLF));
+    return upgrade ? buf_append(b, slice_lit("Connection: Upgrade" CRLF)) : 0;
 }
 
 /* Makes the head in the loop's scratch, with the LENGTH that is announced; NULL: none is. 0,
@@ -129,6 +137,8 @@ static int make_head(struct http_request *r, const struct http_answer *answer,
         failed = http1_write_field(b, slice_lit("Content-Type"), slice_str(answer->type));
     if (!failed)
         failed = write_framing(r, b, length);
+    if (!failed)
+        failed = write_connection(r, b, answer->status);
     if (!failed)
         failed = write_fields(b, answer->fields, answer->field_count);
     return failed == -ENOBUFS ? -EINVAL : failed;
@@ -284,12 +294,13 @@ int http_reply_begin(struct http_request *r, const struct http_answer *answer) {
     r->closes = will_close(r, answer) || (!r->has_length && r->http_1_0);
     bool announced = r->has_length && answer->status != 204; /* RFC 9110 8.6: never with that */
     int failed = make_head(r, answer, announced ? &answer->length : NULL);
-    if (failed)
-        return failed;
     slice head = buf_slice(&r->connection->shard->scratch);
-    failed = emit(r, &head, 1);
-    if (failed && failed != -EPIPE)
-        return -ENOMEM;
+    if (!failed && (failed = emit(r, &head, 1)))
+        failed = failed == -EPIPE ? 0 : -ENOMEM;
+    if (failed) {
+        r->chunked = false; /* it is another answer that is framed next */
+        return failed;
+    }
     r->begun = true;
     r->wants_continue = false; /* it would come too late */
     http_count_answer(r->connection->shard, answer->status);

@@ -54,6 +54,7 @@ static void who_asks_for_no_websocket_learns_what_to_ask_for(void **state) {
         struct stranger *s = hall_asked(hall, asks[i]);
         assert_int_equal(answers(s, "426"), 1);
         assert_true(got_contains(s, "\r\nUpgrade: websocket\r\n"));
+        assert_true(got_contains(s, "\r\nConnection: Upgrade\r\n"));
         assert_true(got_contains(s, "\r\nSec-WebSocket-Version: 13\r\n"));
         assert_true(got_contains(s, "\r\nContent-Type: application/problem+json\r\n"));
         assert_int_equal(hall->refused, -EPROTO);
