@@ -81,9 +81,9 @@ static struct http_refusal judge(struct http_request *r, const struct http1_head
         http_routes_find(r->routes, &asked, &r->match);
     const struct http_route *route = r->match.route;
     if (server->guard) {
-        struct http_refusal refusal = http_guard_judge(
-            server->guard, head, r->connection->tls, route && route->without_login, &shard->logins,
-            io_loop_now_ns(shard->loop), &r->arena, &r->login, &r->user);
+        struct http_refusal refusal =
+            http_guard_judge(server->guard, head, r->connection->tls, route && route->without_login,
+                             &shard->logins, io_loop_now_ns(shard->loop), &r->arena, &r->login);
         if (refusal.status)
             return refusal;
     }
@@ -111,7 +111,6 @@ static void read_on_behind(struct http_connection *c, const struct http_request 
    had put it off. It may be answered and still stands, since we are busy. */
 static void call_handler(struct http_request *r) {
     if (r->login.asked) {
-        r->login.waited_on = true;
         r->state = REQUEST_LATER;
         return;
     }
@@ -133,7 +132,7 @@ void http_login_decide(struct http_login *login, int result) {
     check(login->asked && !c->busy);
     login->asked = false;
     login->result = result;
-    if (!login->waited_on || r->state != REQUEST_LATER)
+    if (r->state != REQUEST_LATER)
         return;     /* the body is not whole yet, or it has been refused meanwhile */
     c->busy = true; /* what comes of it waits for the feed */
     call_handler(r);

@@ -197,10 +197,6 @@ uint64_t http_request_began_ns(const struct http_request *r) {
     return r->began_ns;
 }
 
-slice http_request_user(const struct http_request *r) {
-    return r->user;
-}
-
 struct io_loop *http_request_loop(const struct http_request *r) {
     return r->connection->shard->loop;
 }

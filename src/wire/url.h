@@ -54,6 +54,9 @@ size_t url_encode_segment(slice segment, char *out);
 /* The same for a value within a query: only letters, digits and "-._~" stay. */
 size_t url_encode_value(slice value, char *out);
 
+/* Whether S, decoded, is PLAIN; false where it cannot be. */
+bool url_says(slice s, bool plus_is_space, slice plain);
+
 /* PATH (begins with '/', no query) in its one form, see above. OUT holds at least path.len bytes.
    0 and *ret_len, or -EINVAL. */
 must_use int url_path_normalize(slice path, char *out, size_t *ret_len);

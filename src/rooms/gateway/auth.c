@@ -47,10 +47,9 @@ int way_credentials(const struct exchange *x, slice name, slice scheme, slice *r
         *ret_credentials = value;
         return 0;
     }
-    if (value.len <= scheme.len || value.ptr[scheme.len] != ' ' ||
-        !slice_equal_nocase(slice_take(value, scheme.len), scheme))
+    if (!http1_cut_scheme(&value, scheme))
         return -ENOENT; /* of another way */
-    *ret_credentials = slice_trim(slice_skip(value, scheme.len));
+    *ret_credentials = value;
     return 0;
 }
 

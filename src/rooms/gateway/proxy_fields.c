@@ -5,7 +5,6 @@
  */
 #include "rooms/gateway/proxy_fields.h"
 
-#include "base/hex.h"
 #include "wire/put.h"
 #include "wire/url.h"
 
@@ -347,22 +346,10 @@ int proxy_fields_onward(const struct proxy_asked *asked, struct arena *arena,
  */
 
 static bool goes_back(slice name) {
-    switch (name.len) { /* most fields are told apart by their length */
-    case sizeof("TE") - 1:
-        return !slice_equal_nocase(name, slice_lit("TE"));
-    case sizeof("Upgrade") - 1:
-        return !slice_equal_nocase(name, slice_lit("Upgrade"));
-    case sizeof("Connection") - 1:
-        return !slice_equal_nocase(name, slice_lit("Connection")) &&
-               !slice_equal_nocase(name, slice_lit("Keep-Alive"));
-    case sizeof("Content-Length") - 1:
-        return !slice_equal_nocase(name, slice_lit("Content-Length"));
-    case sizeof("Transfer-Encoding") - 1:
-        return !slice_equal_nocase(name, slice_lit("Transfer-Encoding"));
-    default:
-        return folded(name.ptr[0]) != 'p' ||
-               !slice_equal_nocase(slice_take(name, 6), slice_lit("Proxy-"));
-    }
+    return !http1_is_framing(name) && !slice_equal_nocase(name, slice_lit("TE")) &&
+           !slice_equal_nocase(name, slice_lit("Upgrade")) &&
+           !slice_equal_nocase(name, slice_lit("Keep-Alive")) &&
+           !slice_equal_nocase(slice_take(name, 6), slice_lit("Proxy-"));
 }
 
 int proxy_fields_back(const struct http1_head *head, struct http1_field *out, size_t *ret_count) {
@@ -431,25 +418,9 @@ size_t proxy_trailers(slice section, struct http1_field *out) {
 
 /* Whether TEXT, decoded, is PATH. */
 static bool spells(slice text, slice path) {
-    size_t at = 0;
     if (slice_equal(text, path))
         return slice_find(text, '%') < 0; /* a '%' of the path itself is sent as %25 */
-    for (size_t i = 0; i < text.len && at < path.len; i++, at++) {
-        char c = text.ptr[i];
-        if (c == '%') {
-            int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        if (c != path.ptr[at])
-            return false;
-        if (i + 1 == text.len)
-            return at + 1 == path.len;
-    }
-    return text.len == 0 && path.len == 0;
+    return url_says(text, false, path);
 }
 
 static int put_query(char *text, char *end, slice query, slice *ret_target) {

@@ -126,25 +126,16 @@ static void keep_told(struct forward_call *f, const struct http1_head *head) {
     }
 }
 
-static bool find_field(const struct http1_head *head, slice name, slice *ret_value) {
-    for (size_t i = 0; i < head->fields_count; i++)
-        if (slice_equal_nocase(head->fields[i].name, name)) {
-            *ret_value = head->fields[i].value;
-            return true;
-        }
-    return false;
-}
-
 static void keep_taken(struct forward_call *f, const struct http1_head *head) {
     const struct gateway_way *way = f->t->way;
     struct exchange *x = f->t->x;
     struct arena *arena = exchange_arena(x);
     slice value;
     for (unsigned i = 0; i < way->forward.taken_count; i++)
-        if (find_field(head, way->forward.taken[i], &value))
+        if (http1_get(head, way->forward.taken[i], &value))
             f->no_memory |=
                 arena_copy(arena, value, &value) || way_set_onward(x, way->forward.taken[i], value);
-    if (way->forward.principal.len && find_field(head, way->forward.principal, &value))
+    if (way->forward.principal.len && http1_get(head, way->forward.principal, &value))
         f->no_memory |= arena_copy(arena, value, &f->principal) != 0;
 }
 
