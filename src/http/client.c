@@ -14,6 +14,7 @@
 #include "http/client_link.h"
 
 #include "base/mem.h"
+#include "wire/http1_write.h"
 
 #include <errno.h>
 
@@ -123,7 +124,7 @@ struct http_pool_stats http_pool_stats(const struct http_pool *pool) {
 
 static struct http_call *take_call(struct http_pool *pool) {
     struct http_call *call = pool->spare;
-    struct buf text = buf_make(2 * HTTP_CALL_HEAD_MAX);
+    struct buf text = buf_make(2 * HTTP1_WRITTEN_MAX);
     if (call) {
         pool->spare = (struct http_call *)(void *)call->node.next;
         pool->spare_count--;

@@ -84,7 +84,6 @@ struct http_call_events {
 };
 
 #define HTTP_CALL_CHUNKED UINT64_MAX
-#define HTTP_CALL_HEAD_MAX (64u << 10)    /* bytes of a head, or of trailers */
 #define HTTP_CALL_HIGH_BYTES (512u << 10) /* not taken by the server: http_call_write waits */
 
 struct http_call_options {
@@ -102,8 +101,8 @@ struct http_call_options {
     uint64_t answer_ns;   /* 0: the pool's */
     uint64_t take_ns;     /* without a byte of the request being taken; 0: the pool's silence_ns */
 };
-/* 0; -EBUSY (bounds, or retired), -EINVAL (a field that cannot be sent), -ENOMEM: no event comes.
-   The options' texts are not needed after the call. */
+/* 0; -EBUSY (bounds, or retired), -EINVAL (what cannot be sent, or a head above HTTP1_WRITTEN_MAX),
+   -ENOMEM: no event comes. The options' texts are not needed after the call. */
 must_use int http_call_begin(struct http_pool *pool, const struct http_call_options *options,
                              const struct http_call_events *events, void *self,
                              struct http_call **ret_call);

@@ -22,7 +22,7 @@ struct http_request {
     struct http_connection *connection;
     struct arena arena;
     enum http_request_state state;
-    slice method, path, target, query, host, upgrade, user;
+    slice method, path, target, query, host, upgrade;
     struct http1_field *fields;
     size_t field_count;
     uint64_t began_ns;
@@ -64,7 +64,10 @@ void http_request_keep_routes(struct http_request *r);
 /* reply.c */
 /* The answer is complete, as far as it ever will be. */
 void http_reply_finish(struct http_request *r);
-/* Fields that say how a message is framed, which only the server knows. */
-bool http_is_framing(slice name);
+/* A head in the loop's scratch: its first line; then FIELDS, none of them http1_is_framing, and the
+   empty line. 0, -EINVAL (what cannot be sent, or more than HTTP1_WRITTEN_MAX bytes), -ENOMEM. */
+must_use int http_head_begin(struct http_shard *shard, unsigned status);
+must_use int http_head_end(struct http_shard *shard, const struct http1_field *fields,
+                           size_t count);
 
 #endif

@@ -12,9 +12,10 @@
 #include "base/buf.h"
 
 enum {
-    HTTP1_CHUNK_HEAD_ROOM = 18, /* 16 digits and CR LF */
-    HTTP1_REQUEST_ROOM = 12,    /* a request line is so much longer than its method and target */
-    HTTP1_FIELD_ROOM = 4,       /* and a field's than its name and value */
+    HTTP1_WRITTEN_MAX = 64 * 1024, /* bytes of a head, or of trailers, that we send */
+    HTTP1_CHUNK_HEAD_ROOM = 18,    /* 16 digits and CR LF */
+    HTTP1_REQUEST_ROOM = 12,       /* a request line is so much longer than its method and target */
+    HTTP1_FIELD_ROOM = 4,          /* and a field's than its name and value */
 };
 
 /* "HTTP/1.1 404 Not Found\r\n"; STATUS 100 to 599. An empty REASON gives the usual one. */

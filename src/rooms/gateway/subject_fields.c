@@ -153,9 +153,8 @@ int subject_fields_write(struct exchange *x, enum subject_verb verb, slice *ret_
 
 static bool is_for_the_client(slice name) {
     static const slice ours[] = {
-        NAME("Connection"), NAME("Keep-Alive"),        NAME("TE"),
-        NAME("Trailer"),    NAME("Transfer-Encoding"), NAME("Upgrade"),
-        NAME("Date"),       NAME("Content-Length"),    NAME("X-Request-Id"),
+        NAME("Keep-Alive"), NAME("TE"),   NAME("Trailer"),
+        NAME("Upgrade"),    NAME("Date"), NAME("X-Request-Id"),
     };
     static const slice prefixes[] = {NAME("Nats-"), NAME("Nonet-"), NAME("Proxy-")};
     for (size_t i = 0; i < array_count(ours); i++)
@@ -164,7 +163,7 @@ static bool is_for_the_client(slice name) {
     for (size_t i = 0; i < array_count(prefixes); i++)
         if (slice_equal_nocase(slice_take(name, prefixes[i].len), prefixes[i]))
             return false;
-    return http1_is_token(name);
+    return http1_is_token(name) && !http1_is_framing(name);
 }
 
 static bool can_be_sent(slice value) {
