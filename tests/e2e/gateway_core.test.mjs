@@ -1,6 +1,7 @@
 // The front door itself: which route, static files, what every answer carries, reload.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -163,6 +164,9 @@ fs.writeFileSync(path.join(SITE, 'docs', '.git', 'config'), 'secret');
 fs.writeFileSync(path.join(SITE, '.well-known', 'x.txt'), 'known');
 fs.writeFileSync(path.join(SITE, 'a.js'), 'let a;');
 fs.writeFileSync(path.join(SITE, 'a.js.gz'), zlib.gzipSync('let a;'));
+fs.writeFileSync(path.join(SITE, 'a.js.br'), zlib.brotliCompressSync('let a;'));
+fs.mkdirSync(path.join(SITE, 'bare'));
+execFileSync('mkfifo', [path.join(SITE, 'pipe')]);
 fs.writeFileSync(path.join(SITE, 'empty.txt'), '');
 fs.writeFileSync(path.join(SITE, 'large.bin'), LARGE);
 
@@ -183,6 +187,11 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     assert.equal((await ask(server, '/docs/')).text, 'docs');
     const folder = await ask(server, '/docs?x=1');
     assert.deepEqual([folder.statusCode, folder.headers.location], [308, '/docs/?x=1']);
+    const elsewhere = await raw(
+      server,
+      'GET //evil.example/%2e%2e/docs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    );
+    assert.match(elsewhere, /\r\nLocation: \/docs\/\r\n/);
     const empty = await ask(server, '/empty.txt');
     assert.deepEqual([empty.statusCode, empty.headers['content-length']], [200, '0']);
   });
@@ -207,6 +216,8 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
       assert.equal(head.headers.etag, get.headers.etag);
     }
     assert.equal((await ask(server, '/', { method: 'POST', body: 'x' })).statusCode, 405);
+    const part = await ask(server, '/a.js', { method: 'HEAD', headers: { range: 'bytes=0-1' } });
+    assert.equal(part.statusCode, 200); // a range is of GET only
   });
 
   it('conditions spare the body', async (t, server) => {
@@ -218,6 +229,20 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     assert.equal((await ask(server, '/a.js', { headers: since })).statusCode, 304);
     const other = { ...since, 'if-none-match': '"other"' }; // the entity tag decides
     assert.equal((await ask(server, '/a.js', { headers: other })).statusCode, 200);
+    const status = async (headers) => (await ask(server, '/a.js', { headers })).statusCode;
+    const { etag } = headers;
+    assert.equal(await status({ 'if-none-match': ['"x", "y"', `W/${etag}`] }), 304);
+    assert.equal(await status({ 'if-match': etag }), 200);
+    assert.equal(await status({ 'if-match': '*' }), 200);
+    assert.equal(await status({ 'if-match': `W/${etag}` }), 412);
+    assert.equal(await status({ 'if-match': '"x"', 'if-none-match': etag }), 412);
+    assert.equal(await status({ 'if-unmodified-since': headers['last-modified'] }), 200);
+    assert.equal(await status({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' }), 412);
+    // Dates as they were written once.
+    for (const date of ['Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994']) {
+      assert.equal(await status({ 'if-unmodified-since': date }), 412, date);
+    }
+    assert.equal(await status({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 CET' }), 200);
   });
 
   it('ranges', async (t, server) => {
@@ -233,7 +258,10 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     const outside = await range('bytes=2000000-');
     assert.equal(outside.statusCode, 416);
     assert.equal(outside.headers['content-range'], `bytes */${LARGE.length}`);
+    assert.equal((await range('Bytes=10-19')).text, 'abcdefghij');
     assert.equal((await range('bytes=5-2')).statusCode, 200);
+    const small = await ask(server, '/docs/', { headers: { range: 'bytes=1-2' } });
+    assert.deepEqual([small.statusCode, small.text], [206, 'oc']);
     assert.equal((await range('lines=1-2')).statusCode, 200);
     assert.equal((await range('bytes=0-1', { 'if-range': '"other"' })).statusCode, 200);
   });
@@ -250,6 +278,17 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     const plain = await ask(server, '/a.js', { headers: { 'accept-encoding': 'gzip;q=0' } });
     assert.deepEqual([plain.text, plain.headers['content-encoding']], ['let a;', undefined]);
     assert.notEqual(plain.headers.etag, zipped.headers.etag);
+    const coding = async (accepted) => {
+      const { headers, body } = await request(urlOf(server, '/a.js'), {
+        headers: { 'accept-encoding': accepted },
+      });
+      await body.dump();
+      return headers['content-encoding'];
+    };
+    assert.equal(await coding('gzip, br'), 'br');
+    assert.equal(await coding('gzip;q=1.0, br;Q=0.5'), 'gzip');
+    assert.equal(await coding('br;q=0, *;q=0.1'), 'gzip');
+    assert.equal(await coding(['identity', 'br']), 'br');
   });
 
   it('nothing outside of the folder, nothing hidden', async (t, server) => {
@@ -265,7 +304,15 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     assert.equal((await ask(server, '/.well-known/x.txt')).text, 'known');
   });
 
+  it('what is no file is not sent, and nobody waits for it', async (t, server) => {
+    assert.equal((await ask(server, '/pipe')).statusCode, 404);
+    assert.equal((await ask(server, '/bare/')).statusCode, 404);
+    assert.equal((await ask(server, '/bare')).statusCode, 404);
+  });
+
   it('a page that routes itself gets its fallback', async (t, server) => {
+    const bare = await ask(server, '/spa/bare'); // a folder, but there is nothing in it
+    assert.deepEqual([bare.statusCode, bare.text], [200, PAGE]);
     const page = await ask(server, '/spa/some/where');
     assert.deepEqual([page.statusCode, page.text], [200, PAGE]);
     assert.equal((await ask(server, '/spa/a.js')).text, 'let a;');
