@@ -640,6 +640,27 @@ check('gateway: another service decides', async (t) => {
   assert.equal((await ask(server, '/either/x', { 'x-api-key': 'wrong' })).status, 302);
 });
 
+check('gateway: the service that decides is told what the target will be', async (t) => {
+  const heard = [];
+  const judge = await serve(t, (asked, response) => {
+    heard.push(asked.headers);
+    response.end();
+  });
+  const trusting = 'gateway:\n  trusted_proxies: [127.0.0.1]';
+  const config = forward(`http://127.0.0.1:${judge.port}/`).replace('gateway:', trusting);
+  const server = await startNonet(t, { config, listen });
+  const proxied = {
+    'x-forwarded-for': '192.0.2.7',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'shop.example',
+  };
+  assert.equal(await status(server, '/asked/x', proxied), 200);
+  const [told] = heard;
+  assert.equal(told['x-forwarded-for'], '192.0.2.7, 127.0.0.1');
+  assert.equal(told['x-forwarded-proto'], 'https');
+  assert.equal(told['x-forwarded-host'], 'shop.example');
+});
+
 check('gateway: a service that does not decide is 503', async (t) => {
   const held = [];
   const judge = await serve(t, (asked, response) => held.push([asked, response]));

@@ -70,6 +70,11 @@ static void node_start(struct exchange *x, void *self) {
     http_target.start(x, self);
 }
 
+static unsigned node_write_services(const void *self, const struct gateway_shard *shard,
+                                    slice route, unsigned max, struct json_writer *w) {
+    return http_target.write_services(self, shard, route, max, w);
+}
+
 const struct gateway_target node_target = {
     .name = "node",
     .chosen = chosen,
@@ -78,4 +83,5 @@ const struct gateway_target node_target = {
     .shard_open = node_shard_open,
     .shard_close = node_shard_close,
     .start = node_start,
+    .write_services = node_write_services,
 };

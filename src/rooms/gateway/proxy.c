@@ -206,8 +206,7 @@ static slice choose_upgrade(const struct http_request *request) {
     return (slice){0};
 }
 
-static int make_fields(const struct proxy *p, struct proxy_fields *ret_fields) {
-    struct exchange *x = p->x;
+struct proxy_asked proxy_asked_of(const struct exchange *x) {
     struct proxy_asked asked = {
         .host = http_request_host(x->request),
         .peer = x->peer,
@@ -222,7 +221,12 @@ static int make_fields(const struct proxy *p, struct proxy_fields *ret_fields) {
         .changes = &x->route->request_fields,
     };
     asked.fields = http_request_fields(x->request, &asked.field_count);
-    return proxy_fields_onward(&asked, exchange_arena(x), ret_fields);
+    return asked;
+}
+
+static int make_fields(const struct proxy *p, struct proxy_fields *ret_fields) {
+    const struct proxy_asked asked = proxy_asked_of(p->x);
+    return proxy_fields_onward(&asked, exchange_arena(p->x), ret_fields);
 }
 
 static int make_target(struct exchange *x, slice *ret_target) {

@@ -12,6 +12,7 @@
 #ifndef NONET_GATEWAY_PROXY_H
 #define NONET_GATEWAY_PROXY_H
 
+#include "rooms/gateway/proxy_fields.h"
 #include "rooms/gateway/retry.h"
 #include "rooms/gateway/target.h"
 #include "rooms/gateway/upstream.h"
@@ -51,5 +52,7 @@ struct proxy_share *proxy_share_unref(struct proxy_share *share);
 
 /* proxy.c: the target's start. */
 void proxy_start(struct exchange *x, void *self);
+/* The request of X, as far as fields of one that is made of it tell of it. */
+struct proxy_asked proxy_asked_of(const struct exchange *x);
 
 #endif

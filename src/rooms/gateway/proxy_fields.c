@@ -262,6 +262,29 @@ static int put_forwarded_for(struct onward *o, struct arena *arena) {
     return put(o, slice_lit("X-Forwarded-For"), list);
 }
 
+static slice proto_of(const struct proxy_asked *asked) {
+    return asked->tls ? slice_lit("https") : slice_lit("http");
+}
+
+/* The first field of KIND where the peer is believed, else OURS. */
+static slice believed(const struct proxy_asked *asked, enum kind kind, slice ours) {
+    for (size_t i = 0; i < asked->field_count && asked->trusted; i++)
+        if (kind_of(asked->fields[i].name) == kind)
+            return asked->fields[i].value;
+    return ours;
+}
+
+int proxy_forwarded(const struct proxy_asked *asked, struct arena *arena,
+                    struct proxy_forwarded *ret_forwarded) {
+    slice client = asked->peer;
+    if (asked->trusted && join(asked, KIND_FORWARDED_FOR, asked->peer, arena, &client))
+        return -ENOMEM;
+    ret_forwarded->client = client;
+    ret_forwarded->proto = believed(asked, KIND_FORWARDED_PROTO, proto_of(asked));
+    ret_forwarded->host = believed(asked, KIND_FORWARDED_HOST, asked->host);
+    return 0;
+}
+
 /* RFC 7239 4: an IPv6 address and a host with a port are quoted. */
 static int put_forwarded(struct onward *o, struct arena *arena) {
     const struct proxy_asked *asked = o->asked;
@@ -281,8 +304,7 @@ static int put_ours(struct onward *o, struct arena *arena) {
     const struct proxy_asked *asked = o->asked;
     int failed = put_forwarded_for(o, arena);
     if (!failed && !o->has_proto)
-        failed = put(o, slice_lit("X-Forwarded-Proto"),
-                     asked->tls ? slice_lit("https") : slice_lit("http"));
+        failed = put(o, slice_lit("X-Forwarded-Proto"), proto_of(asked));
     if (!failed && !o->has_host && asked->host.len)
         failed = put(o, slice_lit("X-Forwarded-Host"), asked->host);
     if (!failed && o->has_forwarded)

@@ -62,6 +62,14 @@ struct proxy_fields {
 must_use int proxy_fields_onward(const struct proxy_asked *asked, struct arena *arena,
                                  struct proxy_fields *ret_fields);
 
+/* What those say of the client, one value each: for who is told the same in fields of another
+   request. 0 or -ENOMEM. */
+struct proxy_forwarded {
+    slice client, proto, host; /* X-Forwarded-For, -Proto, -Host */
+};
+must_use int proxy_forwarded(const struct proxy_asked *asked, struct arena *arena,
+                             struct proxy_forwarded *ret_forwarded);
+
 /* Fields of an answer, or of an interim one, to the client. OUT has HTTP1_FIELDS_MAX. 0 or -EINVAL
    (as above). */
 must_use int proxy_fields_back(const struct http1_head *head, struct http1_field *out,

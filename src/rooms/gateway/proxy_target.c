@@ -283,6 +283,20 @@ static void target_shard_close(void *self, struct gateway_shard *shard) {
     *share = proxy_share_unref(*share);
 }
 
+static unsigned write_services(const void *self, const struct gateway_shard *shard, slice route,
+                               unsigned max, struct json_writer *w) {
+    const struct proxy_target *t = self;
+    const struct proxy_share *share = t->shares[shard->shard->index];
+    unsigned count = 0;
+    for (; share && count < share->balance.count && count < max; count++)
+        upstream_write(share->upstreams[count], route, false, w);
+    if (share && share->mirror && count < max) {
+        upstream_write(share->mirror, route, true, w);
+        count++;
+    }
+    return count;
+}
+
 const struct gateway_target http_target = {
     .name = "http",
     .chosen = chosen,
@@ -291,4 +305,5 @@ const struct gateway_target http_target = {
     .shard_open = target_shard_open,
     .shard_close = target_shard_close,
     .start = proxy_start,
+    .write_services = write_services,
 };

@@ -204,8 +204,9 @@ static int copy_route(struct gateway_table *table, struct gateway_route *route,
     route->body_max = config->max_body;
     route->concurrency = (uint64_t)config->concurrency;
     route->exchange_ns = config->exchange_timeout_ns;
-    route->under_way = arena_zalloc(arena, table->gateway->node->shards, sizeof(uint32_t));
-    int failed = route->under_way ? 0 : -ENOMEM;
+    if (route->concurrency)
+        route->under_way = arena_zalloc(arena, table->gateway->node->shards, sizeof(uint32_t));
+    int failed = route->concurrency && !route->under_way ? -ENOMEM : 0;
     if (!failed)
         failed = config->name.len ? arena_copy(arena, config->name, &route->name)
                                   : route_match_name(&config->match, arena, &route->name);

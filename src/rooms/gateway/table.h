@@ -56,7 +56,7 @@ struct gateway_route {
     struct gateway_fields request_fields, response_fields;
     const struct gateway_cors *cors; /* NULL: none */
     struct gateway_route_metrics metrics;
-    uint32_t *under_way; /* [loops]: each used by its own loop only */
+    uint32_t *under_way; /* with concurrency: [loops], each used by its own loop only */
 };
 
 struct gateway_table {

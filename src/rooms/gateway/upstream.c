@@ -303,26 +303,49 @@ static const char *state_of(const struct upstream *u) {
     return u->load.unwell ? "unwell" : u->load.ejected ? "ejected" : "in service";
 }
 
-void gateway_upstreams_write(const struct gateway_shard *shard, struct json_writer *w) {
-    struct list_node *at, *following;
+void upstream_write(const struct upstream *u, slice route, bool mirror, struct json_writer *w) {
+    struct http_pool_stats pool = http_pool_stats(u->pool);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } figures[] = {
+        {"under_way", u->load.under_way},
+        {"connections", pool.connections},
+        {"idle", pool.idle},
+        {"waiting", pool.waiting},
+        {"connections_total", pool.connections_total},
+        {"connect_failures", pool.connect_failures},
+        {"repeated_calls", pool.retries},
+    };
     json_write_object(w);
+    if (route.len) {
+        json_write_key(w, "route");
+        json_write_string(w, route);
+    }
+    json_write_key(w, "url");
+    json_write_string(w, u->options.url);
+    json_write_key(w, "state");
+    json_write_text(w, mirror ? "mirror" : state_of(u));
+    json_write_key(w, "checked");
+    json_write_bool(w, u->options.checked);
+    for (size_t i = 0; i < array_count(figures); i++) {
+        json_write_key(w, figures[i].name);
+        json_write_u64(w, figures[i].value);
+    }
+    json_write_end(w);
+}
+
+unsigned gateway_upstreams_write_leaving(const struct gateway_shard *shard, unsigned max,
+                                         struct json_writer *w) {
+    struct list_node *at, *following;
+    unsigned count = 0;
     if (shard->upstreams)
         list_each(&shard->upstreams->all, at, following) {
             const struct upstream *u = container_of(at, struct upstream, node);
-            struct http_pool_stats pool = http_pool_stats(u->pool);
-            json_write_key_slice(w, u->options.url);
-            json_write_object(w);
-            json_write_key(w, "state");
-            json_write_text(w, state_of(u));
-            json_write_key(w, "checked");
-            json_write_bool(w, u->options.checked);
-            json_write_key(w, "under_way");
-            json_write_u64(w, u->load.under_way);
-            json_write_key(w, "connections");
-            json_write_u64(w, pool.connections);
-            json_write_key(w, "idle");
-            json_write_u64(w, pool.idle);
-            json_write_end(w);
+            if (u->named || count == max)
+                continue;
+            upstream_write(u, (slice){0}, false, w);
+            count++;
         }
-    json_write_end(w);
+    return count;
 }

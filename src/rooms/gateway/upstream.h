@@ -84,8 +84,12 @@ must_use int upstream_take(struct gateway_shard *shard, const struct upstream_op
                            struct upstream **ret_upstream);
 /* One share less. */
 void upstream_drop(struct upstream *upstream);
-/* An object: each service by its name, with its state as this loop sees it. */
-void gateway_upstreams_write(const struct gateway_shard *shard, struct json_writer *w);
+/* An object: its URL, state and figures as its loop sees them. MIRROR: it is one's of ROUTE. */
+void upstream_write(const struct upstream *upstream, slice route, bool mirror,
+                    struct json_writer *w);
+/* Those that no share names any more. Returns how many; at most MAX. */
+unsigned gateway_upstreams_write_leaving(const struct gateway_shard *shard, unsigned max,
+                                         struct json_writer *w);
 /* The end of the loop's part: all that is left, under way or not, is over. */
 void gateway_upstreams_close(struct gateway_shard *shard);
 

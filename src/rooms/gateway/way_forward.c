@@ -3,7 +3,7 @@
  *
  *     GET url                                    2xx    in; fields of the answer are set in what
  *     X-Forwarded-Method, -Proto, -Host,                goes on, one of them names who asks
- *                -Uri, -For                      other  the client gets it as it is: status, body,
+ *                -Uri, -For (as to a target)     other  the client gets it as it is: status, body,
  *     and fields of the request ------------->          FORWARD_TOLD's fields
  *                                                none in time, or no answer at all: 503
  *
@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "http/client.h"
 #include "rooms/gateway/auth_shard.h"
+#include "rooms/gateway/proxy.h"
 
 #include <errno.h>
 
@@ -197,26 +198,30 @@ static void add_sent(struct fields *fields, const struct exchange *x, slice name
             fields->items[fields->count++] = sent[i];
 }
 
-static void write_fields(struct exchange *x, const struct gateway_way *way, struct fields *fields) {
+static int write_fields(struct exchange *x, const struct gateway_way *way, struct fields *fields) {
+    const struct proxy_asked asked = proxy_asked_of(x);
+    struct proxy_forwarded forwarded;
+    if (proxy_forwarded(&asked, exchange_arena(x), &forwarded))
+        return -ENOMEM;
     fields->count = 0;
     add(fields, "X-Forwarded-Method", http_request_method(x->request));
-    add(fields, "X-Forwarded-Proto",
-        http_request_is_tls(x->request) ? slice_lit("https") : slice_lit("http"));
-    add(fields, "X-Forwarded-Host", http_request_host(x->request));
+    add(fields, "X-Forwarded-Proto", forwarded.proto);
+    add(fields, "X-Forwarded-Host", forwarded.host);
     add(fields, "X-Forwarded-Uri", http_request_target(x->request));
-    add(fields, "X-Forwarded-For", x->client);
+    add(fields, "X-Forwarded-For", forwarded.client);
     add(fields, "X-Request-Id", x->request_id);
     add(fields, "traceparent", exchange_traceparent(x));
     for (unsigned i = 0; i < way->forward.sent_count; i++)
         add_sent(fields, x, way->forward.sent[i]);
+    return 0;
 }
 
-static struct http_pool *find_pool(struct forward_desk *desk, slice url) {
+static struct forward_pool *find_pool(struct forward_desk *desk, slice url) {
     struct list_node *node, *following;
     list_each(&desk->pools, node, following) {
         struct forward_pool *pool = container_of(node, struct forward_pool, node);
         if (slice_equal(slice_make(pool->url, pool->url_len), url))
-            return pool->pool;
+            return pool;
     }
     return NULL;
 }
@@ -226,11 +231,13 @@ static int begin(struct forward_call *f) {
         .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
     struct exchange *x = f->t->x;
     const struct gateway_way *way = f->t->way;
-    struct http_pool *pool = find_pool(x->shard->ways->forwards, way->forward.remote.url);
+    struct forward_pool *pool = find_pool(x->shard->ways->forwards, way->forward.remote.url);
     struct fields fields;
     if (!pool)
         return -ENOENT;
-    write_fields(x, way, &fields);
+    int failed = write_fields(x, way, &fields);
+    if (failed)
+        return failed;
     struct http_call_options options = {
         .method = slice_lit("GET"),
         .target = way->forward.remote.target,
@@ -239,7 +246,7 @@ static int begin(struct forward_call *f) {
         .field_count = fields.count,
         .answer_ns = way->forward.timeout_ns,
     };
-    return http_call_begin(pool, &options, &events, f, &f->call);
+    return http_call_begin(pool->pool, &options, &events, f, &f->call);
 }
 
 static enum way_verdict judge(struct way_try *t) {
@@ -313,11 +320,8 @@ static int pool_open(struct forward_desk *desk, const struct way_remote *remote)
 }
 
 static void keep_or_open(struct forward_desk *desk, const struct way_remote *remote) {
-    struct list_node *node, *following;
-    list_each(&desk->pools, node, following) {
-        struct forward_pool *pool = container_of(node, struct forward_pool, node);
-        if (!slice_equal(slice_make(pool->url, pool->url_len), remote->url))
-            continue;
+    struct forward_pool *pool = find_pool(desk, remote->url);
+    if (pool) {
         pool->in_table = true;
         return;
     }
