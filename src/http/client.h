@@ -124,7 +124,5 @@ void http_call_cancel(struct http_call *call);
    of this turn on; what came behind the head comes by on_bytes first. The call is gone. */
 void http_call_detach(struct http_call *call, const struct io_stream_events *events, void *owner,
                       struct io_stream **ret_stream);
-/* "127.0.0.1:8080", or "" before there is a connection. */
-const char *http_call_peer(const struct http_call *call);
 
 #endif

@@ -365,7 +365,6 @@ static struct http_connection *connection_new(struct http_shard *shard, struct i
     list_push_back(&shard->waiting, &c->in_shard);
     shard->open++;
     shard->connections++;
-    shard->connections_total++;
     if (shard->metrics) {
         metrics_gauge_add(shard->metrics, shard->server->connections, 1);
         metrics_count(shard->metrics, shard->server->connections_total, 1);
@@ -380,7 +379,6 @@ static bool make_room(struct http_shard *shard, struct http_connection *newest) 
     struct list_node *longest = shard->waiting.head.next;
     if (shard->open <= shard->connections_max)
         return true;
-    shard->refused++;
     if (longest == &newest->in_shard)
         return false;
     cut(container_of(longest, struct http_connection, in_shard));
@@ -392,7 +390,6 @@ void http_connection_accept(struct http_shard *shard, struct io_stream *stream) 
     if (!shard->draining && shard->connections < shard->connections_max + CLOSING_MAX)
         c = connection_new(shard, stream);
     if (!c) {
-        shard->refused++;
         io_stream_set_events(stream, &ownerless, NULL);
         io_stream_abort(stream);
         return;

@@ -29,7 +29,6 @@ static void take_back(struct http_request *r, unsigned status) {
 
 void http_refuse(struct http_connection *c, unsigned status, const char *detail) {
     struct http_request *r = c->body_of ? c->body_of : http_request_new(c);
-    c->shard->refused++;
     c->body_of = NULL;
     c->reading = HTTP_READ_DONE;
     c->input = (slice){0};
@@ -58,7 +57,6 @@ static void refuse_error(struct http_connection *c, enum http1_error error) {
 static void refuse_request(struct http_request *r, struct http_refusal refusal) {
     struct http1_field fields[2];
     size_t count = 0;
-    r->connection->shard->refused++;
     if (refusal.status == 401)
         fields[count++] = (struct http1_field){slice_lit("WWW-Authenticate"),
                                                slice_lit("Bearer realm=\"nonet\", Basic "
@@ -195,7 +193,6 @@ static void begin_request(struct http_connection *c, const struct http1_head *he
         return;
     }
     uint64_t requests_max = c->shard->server->limits.requests_per_connection_max;
-    c->shard->requests++;
     c->requests_seen++;
     if (requests_max && c->requests_seen >= requests_max)
         r->keep_alive = false;

@@ -166,10 +166,6 @@ slice http_request_body(const struct http_request *r) {
     return buf_slice(&r->body);
 }
 
-unsigned http_request_version_minor(const struct http_request *r) {
-    return r->http_1_0 ? 0 : 1;
-}
-
 bool http_request_is_tls(const struct http_request *r) {
     return r->connection->tls;
 }

@@ -48,8 +48,6 @@ slice http_request_target(const struct http_request *request); /* path and query
 slice http_request_query(const struct http_request *request);  /* without '?', as sent */
 slice http_request_host(const struct http_request *request);   /* host[:port] as sent */
 slice http_request_body(const struct http_request *request);
-/* 0: HTTP/1.0. 1: HTTP/1.1 */
-unsigned http_request_version_minor(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);
 /* The stream below, for its addresses and certificates only. */
 const struct io_stream *http_request_stream(const struct http_request *request);

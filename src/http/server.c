@@ -236,15 +236,3 @@ struct http_server *http_server_free(struct http_server *server) {
     mem_free(server->name);
     return mem_free(server);
 }
-
-struct http_server_stats http_server_stats(const struct http_server *server,
-                                           const struct io_loop *loop) {
-    const struct http_shard *shard = shard_of(server, loop);
-    return (struct http_server_stats){
-        .connections = shard->open,
-        .connections_total = shard->connections_total,
-        .requests = shard->requests,
-        .refused = shard->refused,
-        .held_bytes = shard->held_bytes,
-    };
-}

@@ -89,14 +89,6 @@ void http_server_close(struct http_server *server, struct io_loop *loop);
 /* After every loop's close, or after the loops have ended. NULL allowed, returns NULL. */
 struct http_server *http_server_free(struct http_server *server);
 
-struct http_server_stats {
-    unsigned connections;
-    uint64_t connections_total, requests, refused, held_bytes;
-};
-/* Of one loop, on its thread. */
-struct http_server_stats http_server_stats(const struct http_server *server,
-                                           const struct io_loop *loop);
-
 /* GET handler: everything in a registry (OWNER is its struct metrics) in Prometheus' text format
    0.0.4. */
 void http_metrics_handler(void *owner, struct http_request *request);

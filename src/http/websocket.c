@@ -482,11 +482,3 @@ int http_websocket_accept(struct http_request *request,
 int http_websocket_protocol(const struct http_websocket *ws) {
     return ws->protocol;
 }
-
-const struct io_stream *http_websocket_stream(const struct http_websocket *ws) {
-    return ws->stream;
-}
-
-size_t http_websocket_pending(const struct http_websocket *ws) {
-    return io_stream_pending(ws->stream);
-}

@@ -78,10 +78,6 @@ must_use int http_websocket_accept(struct http_request *request,
 
 /* Which of the options' protocols was agreed on; -1: none. */
 int http_websocket_protocol(const struct http_websocket *ws);
-/* The stream below, for its loop, addresses and certificates only. */
-const struct io_stream *http_websocket_stream(const struct http_websocket *ws);
-/* Bytes of output that wait for the peer. */
-size_t http_websocket_pending(const struct http_websocket *ws);
 
 /* Sends MESSAGE in one frame. 0: it was taken. -EAGAIN: see SLOW READERS. -EPIPE: it is closing or
    closed. -EILSEQ: text that is not UTF-8, which the peer would close over. -E2BIG: above

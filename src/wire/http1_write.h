@@ -36,9 +36,6 @@ must_use char *http1_put_field(char *out, slice name, slice value);
 /* The empty line. */
 must_use int http1_write_end(struct buf *b);
 
-/* DATA as one chunk; empty DATA writes nothing, since an empty chunk would be the last. */
-must_use int http1_write_chunk(struct buf *b, slice data);
-
 /* The line before SIZE bytes of data, for data that is sent from where it lies; OUT has
    HTTP1_CHUNK_HEAD_ROOM bytes. Returns its length. The data is followed by "\r\n". */
 size_t http1_put_chunk_head(char *out, size_t size);
