@@ -33,7 +33,7 @@
 #define ROOM_SHARDS_MAX BUS_SHARDS_MAX
 
 struct json_writer; /* wire/json_write.h */
-struct http_routes; /* http/server.h: the admin listener's table, which `started` may add to */
+struct http_routes; /* http/routes.h: the admin listener's table, which `started` may add to */
 
 /* A listener of section `listen`. */
 struct room_listen {

@@ -1,13 +1,15 @@
 /*
  * request_inside.h - the inside of http/: a request of a connection. For the server's files only.
  *
- *     READING --body whole--> CALLED --http_request_later--> LATER --answer complete--> ANSWERED
- *                               ^ '----------- answer complete ----------------------------^
- *     head of a route that streams
+ *     READING --read--> CALLED --http_request_later--> LATER --answered, on_gone--> ANSWERED
+ *      |  |                 '--answered at once-----------------------------------------^
+ *      |  '--read, while the guard asks who it is--> LATER --decided--> CALLED          |
+ *      '--what comes of it cannot be read (reading.c)-----------------------------------'
  *
- * ANSWERED waits for its turn and for those who stand on it. A route that streams is called with
- * the head; its body is the connection's next input while it is LATER (body_of points to it), and
- * flows while somebody has asked for it and has not paused it.
+ * "Read" is the body, or the head where there is none or the route streams: then the body is the
+ * connection's next input (body_of points to the request), which flows while it is LATER and
+ * somebody has asked for it and has not paused it. ANSWERED waits for its turn and for those who
+ * stand on it.
  */
 #ifndef NONET_HTTP_REQUEST_INSIDE_H
 #define NONET_HTTP_REQUEST_INSIDE_H
