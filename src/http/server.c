@@ -13,6 +13,9 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define CONNECTIONS_DEFAULT 4096u
+/* What the kernel holds for a client beyond what is on its way: left to itself it is megabytes for
+   each one that does not read. Below this throughput falls; at it, transfers are as fast. */
+#define UNSENT_MAX (128u << 10)
 #define IN_FLIGHT_DEFAULT 16u
 #define HELD_BYTES_DEFAULT (64u << 20)
 
@@ -102,6 +105,7 @@ static int listen_on(struct http_server *server, struct io_loop *loop,
         .address = options->address,
         .loop_first = options->loop_first,
         .loop_count = options->loop_count,
+        .unsent_max = UNSENT_MAX,
         .on_accept = on_accept,
         .owner = server,
     };

@@ -13,9 +13,8 @@
  * consumer, HTTP stops reading the other side). An idle stream holds no buffer of its own: input is
  * read into the loop's shared buffer, and output buffers go back to the loop's pool when drained.
  *
- *     OPEN --io_stream_close--> CLOSING (output flushed, as long as it is taken) --> on_close,
- * freed OPEN --peer closed, error, io_stream_abort-----------------------------------> on_close,
- * freed
+ *     OPEN --io_stream_close--> CLOSING (flushed, as long as output is taken) --> on_close, freed
+ *     OPEN --peer closed, error, io_stream_abort--------------------------------> on_close, freed
  *
  * on_close is the last call for a stream, never made from inside close or abort, and after it the
  * pointer is gone. After close/abort no on_bytes comes any more.
@@ -63,7 +62,6 @@ void io_stream_set_out_max(struct io_stream *stream, size_t bytes);
 /* Stops and starts reading: how push-back reaches the peer. Counted, so pairs nest. */
 void io_stream_pause(struct io_stream *stream);
 void io_stream_resume(struct io_stream *stream);
-
 must_use int io_stream_grow(struct io_stream *stream, size_t room); /* the slow halves of */
 void io_stream_mark_dirty(struct io_stream *stream);                /* the next two */
 /* Room for ROOM bytes behind the output. 0, -ENOBUFS (bound), -ENOMEM, -EPIPE (closing). */
@@ -87,8 +85,7 @@ static inline void io_stream_advance(struct io_stream *stream, size_t written) {
         io_stream_mark_dirty(stream);
 }
 
-/* Reserve, copy, advance. */
-must_use int io_stream_write(struct io_stream *stream, slice bytes);
+must_use int io_stream_write(struct io_stream *stream, slice bytes); /* reserve, copy, advance */
 
 /* Output not yet accepted by the kernel, bytes. */
 static inline size_t io_stream_pending(const struct io_stream *stream) {
@@ -119,7 +116,8 @@ bool io_stream_is_open(const struct io_stream *stream); /* not closed, not lost;
 struct io_listen_options {
     const char *address;
     unsigned loop_first, loop_count;
-    unsigned backlog; /* 0 = 1024 */
+    unsigned backlog;    /* 0 = 1024 */
+    unsigned unsent_max; /* bytes of a stream in the kernel and not yet sent; 0: as it likes */
     void (*on_accept)(void *owner, struct io_loop *loop, struct io_stream *stream);
     void *owner;
 };

@@ -17,7 +17,8 @@ struct slow {
     pthread_t reader;
     bool reading, close_when_full, in_pieces;
     size_t room_below; /* wanted, and not yet told of */
-    uint64_t said, heard;
+    unsigned unsent_max;
+    uint64_t said, heard, taken; /* taken: by the kernel once it was full */
     uint64_t closed_ns, close_began_ns;
     unsigned refused, drains, ticks;
     int reason;
@@ -81,6 +82,7 @@ static void on_tick(struct io_timer *timer) {
         io_timer_start(slow->stage->loop, timer, 5 * STAGE_MS, on_tick);
         return;
     }
+    slow->taken = io_stream_accepted(slow->stream);
     if (slow->close_when_full) {
         slow->close_began_ns = io_host_clock_ns(slow->stage->host);
         io_stream_close(slow->stream);
@@ -136,7 +138,12 @@ static void slow_accept(void *owner, struct io_loop *loop, struct io_stream *str
 static void slow_begin(struct stage *stage) {
     struct slow *slow = stage->state;
     slow->stage = stage;
-    slow->listener = stage_listen(stage, 1, slow_accept);
+    struct io_listen_options options = {.address = "127.0.0.1:0",
+                                        .loop_count = 1,
+                                        .unsent_max = slow->unsent_max,
+                                        .on_accept = slow_accept,
+                                        .owner = stage};
+    check(io_listen(stage->loop, &options, &slow->listener, NULL) == 0);
     slow->raw = stage_raw_connect(io_listener_address(slow->listener));
 }
 
@@ -151,6 +158,18 @@ static void a_slow_reader_is_refused_at_the_bound_and_drains_later(void **state)
     assert_true(slow.refused >= 1);
     assert_true(slow.said >= SLOW_OUT_MAX - SLOW_PIECE);
     assert_int_equal(slow.heard, slow.said);
+}
+
+static void the_kernel_keeps_little_for_a_deaf_reader_where_it_is_told_to(void **state) {
+    (void)state;
+    struct stage stage;
+    struct slow usual = {.reading = true, .room_below = SLOW_OUT_MAX / 2};
+    struct slow bounded = usual;
+    bounded.unsent_max = 64u << 10;
+    stage_play(&stage, 1, slow_begin, &usual);
+    stage_play(&stage, 1, slow_begin, &bounded);
+    assert_true(bounded.taken < usual.taken / 2);
+    assert_int_equal(bounded.heard, bounded.said); /* and it loses nothing */
 }
 
 static void close_flushes_what_a_slow_reader_is_owed(void **state) {
@@ -185,6 +204,7 @@ static void close_does_not_wait_for_ever(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slow_reader_is_refused_at_the_bound_and_drains_later),
+        cmocka_unit_test(the_kernel_keeps_little_for_a_deaf_reader_where_it_is_told_to),
         cmocka_unit_test(close_flushes_what_a_slow_reader_is_owed),
         cmocka_unit_test(close_is_patient_while_something_is_taken),
         cmocka_unit_test(close_does_not_wait_for_ever),
