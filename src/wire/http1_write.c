@@ -83,7 +83,7 @@ static bool may_hold_control(const char *at) {
 }
 
 /* What may stand in a value or reason: anything but control bytes other than tab. */
-static bool is_line_text(slice text) {
+bool http1_is_value(slice text) {
     size_t i = 0;
     for (; i + MASK_BYTES_SHORT <= text.len; i += MASK_BYTES_SHORT)
         if (mask_control_16(text.ptr + i))
@@ -111,7 +111,7 @@ static bool is_target_text(slice text) {
 }
 
 int http1_write_status(struct buf *b, unsigned status, slice reason) {
-    if (status < 100 || status > 599 || !is_line_text(reason))
+    if (status < 100 || status > 599 || !http1_is_value(reason))
         return -EINVAL;
     char line[] = "HTTP/1.1 000 ";
     line[9] = (char)('0' + status / 100);
@@ -137,7 +137,7 @@ char *http1_put_request(char *out, slice method, slice target) {
 }
 
 char *http1_put_field(char *out, slice name, slice value) {
-    if (!http1_is_token(name) || !is_line_text(value))
+    if (!http1_is_token(name) || !http1_is_value(value))
         return NULL;
     out = put_bytes(out, name);
     out = put_bytes(out, slice_lit(": "));

@@ -24,6 +24,9 @@ must_use int http1_write_status(struct buf *b, unsigned status, slice reason);
 /* "GET /path HTTP/1.1\r\n"; no blank or control byte in TARGET. */
 must_use int http1_write_request(struct buf *b, slice method, slice target);
 
+/* Whether TEXT may be a field's value or a reason: no control byte but tab. */
+bool http1_is_value(slice text);
+
 /* "Name: value\r\n" */
 must_use int http1_write_field(struct buf *b, slice name, slice value);
 must_use int http1_write_field_u64(struct buf *b, slice name, uint64_t value);

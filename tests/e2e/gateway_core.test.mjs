@@ -336,10 +336,11 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
       headers: { 'x-forwarded-for': '6.6.6.6, 10.1.2.3, 127.0.0.9', 'x-request-id': 'seen-1' },
     });
     await ask(server, '/files/none');
+    await ask(server, '/word', { method: 'HEAD' });
     const file = path.join(server.dir, 'app', 'access.ndjson');
     const lines = await until(() => {
       const all = fs.readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
-      return all.length >= 2 && all.map((line) => JSON.parse(line));
+      return all.length >= 3 && all.map((line) => JSON.parse(line));
     });
     const word = lines.find((line) => line.route === 'word');
     assert.equal(word.id, 'seen-1');
@@ -347,13 +348,15 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
     assert.equal(word.path, '/word?a=b');
     assert.deepEqual([word.status, word.bytes_out, word.method], [200, 4, 'GET']);
     assert.ok(word.duration_us >= 0);
+    const head = lines.find((line) => line.method === 'HEAD');
+    assert.deepEqual([head.status, head.bytes_out], [200, 0]); // what was sent of a body: nothing
     const none = lines.find((line) => line.route === 'page');
     assert.deepEqual([none.status, none.reason], [404, 'no such file']);
     const { body } = await request(`${server.admin}/metrics`);
     const page = await body.text();
-    assert.match(page, /nonet_gateway_requests_total\{route="word",status="2xx"\} 1\n/);
+    assert.match(page, /nonet_gateway_requests_total\{route="word",status="2xx"\} 2\n/);
     assert.match(page, /nonet_gateway_requests_total\{route="page",status="4xx"\} 1\n/);
-    assert.match(page, /nonet_gateway_request_seconds_count\{route="word"\} 1\n/);
+    assert.match(page, /nonet_gateway_request_seconds_count\{route="word"\} 2\n/);
     assert.match(page, /nonet_gateway_requests_under_way\{route="word"\} 0\n/);
   });
 });
@@ -414,6 +417,18 @@ check('without routes the door stays closed, unless it is asked for', async (t) 
   assert.equal(closed.ports.http, undefined);
   const asked = await startNonet(t, { listen });
   assert.equal((await ask(asked, '/')).statusCode, 404);
+});
+
+check('what a reload cannot take up is told', async (t) => {
+  const server = await startNonet(t, { config: 'gateway: {}\n' });
+  assert.match(await server.reload(version(1)), /reloaded/);
+  assert.match(server.log, /http listener is closed.*routes=1/);
+  const open = await startNonet(t, { config: version(1), listen });
+  assert.match(await open.reload(version(2)), /reloaded/);
+  assert.doesNotMatch(open.log, /next start/);
+  const limited = version(2).replace('gateway: {', 'gateway: {limits: {connections: 7}, ');
+  assert.match(await open.reload(limited), /reloaded/);
+  assert.match(open.log, /takes effect at the next start.*setting=gateway\.limits/);
 });
 
 check('check --routes lists them in the order in which they are tried', async (t) => {

@@ -46,6 +46,7 @@ static void finish(struct exchange *x, unsigned status) {
     x->rights = x->rights ? principal_unref(x->rights) : NULL;
     if (x->deadline)
         io_timer_stop(exchange_loop(x), &x->deadline->timer);
+    expiry_stop(&x->expiry);
     list_remove(&x->node);
     list_node_init(&x->node);
     if (shard->access_log)
@@ -236,13 +237,19 @@ static struct http_answer make_whole(const struct exchange *x, const struct http
 /* --- answers -----------------------------------------------------------------------------------
  */
 
+/* Nothing of a body goes out in these answers (RFC 9110 6.4.1), whatever is handed over. */
+static bool sends_no_body(const struct exchange *x, unsigned status) {
+    return status == 204 || status == 304 ||
+           slice_equal(http_request_method(x->request), slice_lit("HEAD"));
+}
+
 void exchange_reply(struct exchange *x, const struct http_answer *answer, slice body) {
     struct http1_field fields[EXCHANGE_ANSWER_FIELDS_MAX];
     struct http_answer whole = make_whole(x, answer, fields);
     struct http_request *request = x->request;
     if (!x->moments[EXCHANGE_ANSWERED])
         exchange_note(x, EXCHANGE_ANSWERED);
-    x->bytes_out = body.len;
+    x->bytes_out = sends_no_body(x, answer->status) ? 0 : body.len;
     finish(x, answer->status);
     http_reply(request, &whole, body);
 }
@@ -303,7 +310,7 @@ int exchange_begin(struct exchange *x, const struct http_answer *answer) {
 
 int exchange_write(struct exchange *x, slice bytes) {
     int failed = http_reply_write(x->request, bytes);
-    if (!failed)
+    if (!failed && !sends_no_body(x, x->status))
         x->bytes_out += bytes.len;
     return failed;
 }
@@ -328,8 +335,25 @@ void exchange_break(struct exchange *x, const char *reason) {
 /* --- streams -----------------------------------------------------------------------------------
  */
 
+static void on_login_over(struct expiry *expiry) {
+    struct exchange *x = container_of(expiry, struct exchange, expiry);
+    if (x->events.on_drain)
+        x->events.on_drain(x);
+}
+
+void exchange_ends_with_login(struct exchange *x) {
+    expiry_start(&x->expiry, exchange_loop(x), on_login_over);
+}
+
+static void on_stream_login_over(struct expiry *expiry) {
+    struct gateway_stream *stream = container_of(expiry, struct gateway_stream, expiry);
+    stream->on_drain(stream, false);
+}
+
 void exchange_upgraded(struct exchange *x, struct gateway_stream *stream) {
     list_push_back(&x->shard->streams, &stream->node);
+    stream->expiry.at_ns = x->expiry.at_ns;
+    expiry_start(&stream->expiry, exchange_loop(x), on_stream_login_over);
     exchange_note(x, EXCHANGE_ANSWERED);
     finish(x, 101);
 }

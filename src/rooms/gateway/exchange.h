@@ -35,7 +35,7 @@ struct exchange_events {
     /* As http/request.h: parts, or (on_body NULL) the end with the body gathered. */
     void (*on_body)(struct exchange *x, slice bytes);
     void (*on_body_end)(struct exchange *x, slice trailers);
-    /* The loop drains: an answer without an end of its own (SSE) is to end. */
+    /* An answer without an end of its own (SSE) is to end: the loop drains, or expiry.over. */
     void (*on_drain)(struct exchange *x);
 };
 
@@ -59,6 +59,7 @@ struct exchange {
     slice principal;    /* who asks; empty: nobody in particular */
     slice way;          /* name of the way that let it in; empty: none was asked */
     struct principal *rights; /* counted: on subjects; NULL: no limit beside the route's */
+    struct expiry expiry;     /* of what let it in: set by ways that know it */
     char traceparent[EXCHANGE_TRACEPARENT_LEN]; /* W3C trace context, with a span of ours */
     bool continued;                             /* the trace was begun by someone else */
     slice request_id;                           /* X-Request-Id as sent, or the trace id */
@@ -101,8 +102,7 @@ void exchange_print_field(struct exchange *x, const char *name, const char *form
     printf_like(3, 4);
 
 /* TEXT with what stands for {name} in this request's path: as template_expand. */
-must_use int exchange_expand(struct exchange *x, slice text, enum template_kind kind,
-                             slice *ret_text);
+must_use int exchange_expand(struct exchange *x, slice text, enum template_kind kind, slice *ret);
 
 /* Whole answers. The route's response_headers and the fields added are applied. */
 void exchange_reply(struct exchange *x, const struct http_answer *answer, slice body);
@@ -117,6 +117,8 @@ must_use int exchange_begin(struct exchange *x, const struct http_answer *answer
 must_use int exchange_write(struct exchange *x, slice bytes);
 bool exchange_full(struct exchange *x);
 void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count);
+/* It has no end of its own: it ends, by on_drain, when what let it in does (expiry). */
+void exchange_ends_with_login(struct exchange *x);
 /* REASON (static): for the log. */
 void exchange_break(struct exchange *x, const char *reason);
 /* All fields of ANSWER as the client gets it: the target's, those added by steps, and the route's

@@ -7,7 +7,7 @@
 #include "rooms/gateway/gateway_config.h"
 
 #include "http/routes.h"
-#include "rooms/gateway/template.h"
+#include "wire/http1_write.h"
 
 #include <errno.h>
 
@@ -18,22 +18,16 @@
 #define SECOND (1000 * MS)
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
+#define HEADER_VALUE_MAX 4096u
 
-static int judge_method(slice text, struct error *e) {
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] < 'A' || text.ptr[i] > 'Z') {
-            error_set(e, -EINVAL, "is not a method: '%.*s'", slice_fmt(slice_take(text, 32)));
-            error_hint(e, "capital letters: GET, POST");
-            return -EINVAL;
-        }
-    return text.len ? 0 : error_set(e, -EINVAL, "is empty");
-}
-
-static int judge_header(slice text, struct error *e) {
-    if (http1_is_token(text))
+static int judge_header_value(slice text, struct error *e) {
+    if (text.len > HEADER_VALUE_MAX)
+        return error_set(e, -EINVAL, "has %zu bytes, a header's value at most %u", text.len,
+                         HEADER_VALUE_MAX);
+    if (http1_is_value(text))
         return 0;
-    error_set(e, -EINVAL, "is not the name of a header: '%.*s'", slice_fmt(slice_take(text, 64)));
-    error_hint(e, "letters, digits and '-'");
+    error_set(e, -EINVAL, "cannot be sent: it has control bytes in it");
+    error_hint(e, "one line of text; what has several lines is several headers");
     return -EINVAL;
 }
 
@@ -62,7 +56,7 @@ static const struct conf_key match_keys[] = {
      AT(struct gateway_match, method),
      .flags = CONF_ALONE,
      .max = 16,
-     .judge = judge_method,
+     .judge = gateway_judge_method,
      .doc = "GET answers HEAD too; left out: any",
      .example = "method: [GET, POST]"},
     {.name = "headers",
@@ -90,6 +84,7 @@ static const struct conf_key fields_keys[] = {
      .of = CONF_STRING,
      AT(struct gateway_fields_config, set),
      .max = 32,
+     .judge = judge_header_value,
      .doc = "put in the place of what is there",
      .example = "set: {X-Frame-Options: DENY}"},
     {.name = "add",
@@ -97,6 +92,7 @@ static const struct conf_key fields_keys[] = {
      .of = CONF_STRING,
      AT(struct gateway_fields_config, add),
      .max = 32,
+     .judge = judge_header_value,
      .doc = "put beside what is there",
      .example = "add: {Vary: Accept}"},
     {.name = "remove",
@@ -105,7 +101,7 @@ static const struct conf_key fields_keys[] = {
      AT(struct gateway_fields_config, remove),
      .flags = CONF_ALONE,
      .max = 32,
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "taken out",
      .example = "remove: [Server, X-Powered-By]"},
 };
@@ -119,7 +115,8 @@ static const struct conf_key route_keys[] = {
      AT(struct gateway_route_config, name),
      .min = 1,
      .max = 128,
-     .doc = "in metrics, logs and limits; left out: its method, host and path",
+     .doc = "in metrics, logs and limits, no two alike; left out: its method, host, path and "
+            "conditions",
      .example = "name: bids"},
     {.name = "match",
      .type = CONF_SECTION,
@@ -141,7 +138,7 @@ static const struct conf_key route_keys[] = {
      .flags = CONF_ALONE,
      .max = 8,
      .doc = "ways of gateway.auth, of which one must let the request in, or none; off loopback "
-            "every route says so",
+            "every route must say which",
      .example = "auth: [api-keys]"},
     {.name = "limit",
      .type = CONF_LIST,
@@ -177,8 +174,10 @@ static const struct conf_key route_keys[] = {
      .fallback = "1MB",
      .min = 1,
      .max = 1024 * 1024 * MIB,
-     .doc = "of a request's body, larger ones get 413; bodies to http are streamed, to subjects "
-            "they are held and bounded by limits.max_payload as well",
+     .doc =
+         "of a request's body, larger ones get 413, and of a message on a WebSocket, larger ones "
+         "close it (1009); bodies to http are streamed, those to subjects are held and bounded "
+         "by limits.max_payload as well",
      .example = "max_body: 20MB"},
     {.name = "rewrite",
      .type = CONF_STRING,
@@ -295,7 +294,7 @@ static const struct conf_key gateway_keys[] = {
      AT(struct gateway_config, trusted_proxies),
      .flags = CONF_ALONE,
      .max = 64,
-     .doc = "addresses or networks whose X-Forwarded-For and traceparent are believed",
+     .doc = "addresses or networks whose X-Forwarded-* and Forwarded are believed",
      .example = "trusted_proxies: [10.0.0.0/8]"},
     {.name = "limits",
      .type = CONF_SECTION,

@@ -22,9 +22,8 @@ struct json_writer;  /* wire/json_write.h */
 struct room_setting; /* bus/room.h */
 
 #define GATEWAY_ROUTES_MAX 2000u
-#define GATEWAY_TARGETS_MAX 64u /* of one route */
-#define GATEWAY_LIMITS_MAX 4u   /* of one route */
-#define GATEWAY_AUTH_MAX 64u    /* ways to say who asks */
+#define GATEWAY_LIMITS_MAX 4u /* of one route */
+#define GATEWAY_AUTH_MAX 64u  /* ways to say who asks */
 
 struct gateway_match {
     struct conf_item item;
@@ -47,7 +46,7 @@ struct gateway_route_config {
     struct conf_array auth;       /* of slice: names of ways, or "none" alone; empty: not said */
     struct conf_array limit;      /* of struct gateway_limit_config */
     uint64_t exchange_timeout_ns; /* 0: without limit */
-    int64_t concurrency;          /* requests under way on this route, per node; 0: without limit */
+    int64_t concurrency;          /* requests under way on each shard; 0: without limit */
     uint64_t max_body;
     slice rewrite; /* path template; empty: as it came */
     struct gateway_fields_config request_headers, response_headers;

@@ -427,6 +427,8 @@ static void on_head(void *self, const struct http1_head *head) {
     answer.has_length = head->has_content_length;
     answer.length = head->content_length;
     p->endless = is_event_stream(head);
+    if (p->endless)
+        exchange_ends_with_login(x);
     p->share = proxy_share_unref(p->share);
     int failed = exchange_begin(x, &answer);
     if (failed == -ENOMEM)

@@ -61,6 +61,14 @@ static bool is_in_host(slice before, enum template_kind kind) {
     return slice_find(rest, '/') < 0 && slice_find(rest, '?') < 0 && slice_find(rest, '#') < 0;
 }
 
+/* Nothing but what a request's line and a Location may hold (RFC 3986 2). */
+static bool is_url_text(slice text) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
 static bool looks_right(slice sample, enum template_kind kind) {
     struct url url;
     switch (kind) {
@@ -70,9 +78,9 @@ static bool looks_right(slice sample, enum template_kind kind) {
         return nats_subject_valid(sample);
     case TEMPLATE_PATH:
         return slice_starts_with(sample, slice_lit("/")) && slice_find(sample, '?') < 0 &&
-               slice_find(sample, ' ') < 0;
+               is_url_text(sample);
     case TEMPLATE_URL:
-        return slice_find(sample, ' ') < 0 &&
+        return is_url_text(sample) &&
                (slice_starts_with(sample, slice_lit("/")) || url_parse(sample, &url) == 0);
     }
     return false;

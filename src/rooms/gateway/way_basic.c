@@ -19,6 +19,7 @@
 #include "io/crypto.h"
 #include "io/file.h"
 #include "rooms/gateway/auth_shard.h"
+#include "rooms/gateway/limit.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -48,7 +49,7 @@ struct login_job {
     int failed;
     _Atomic(bool) unwanted; /* all who waited have gone */
     unsigned char digest[DIGEST_SIZE];
-    uint64_t client; /* hash of the address */
+    uint64_t client; /* hash of who asks (limit_client) */
     size_t text_len;
     char text[];
 };
@@ -230,8 +231,10 @@ static struct login_job *submit(struct login_desk *desk, const struct auth_login
 static enum way_verdict judge_slowly(struct way_try *t, const struct auth_login *from,
                                      const unsigned char *digest) {
     struct login_desk *desk = t->x->shard->ways->logins;
-    uint64_t client = hash_slice(&desk->shard->gateway->secrets[0], t->x->client);
+    uint64_t who[2], client;
     unsigned of_client = 0;
+    limit_client(t->x->client, who);
+    client = hash_slice(&desk->shard->gateway->secrets[0], slice_make(who, sizeof who));
     struct login_job *login = find_job(desk, digest, client, &of_client);
     if (!login && (desk->job_count >= LOGIN_JOBS_MAX || of_client >= LOGIN_JOBS_CLIENT_MAX))
         return way_refuse(t, WAY_UNAVAILABLE, "too many passwords wait to be checked");

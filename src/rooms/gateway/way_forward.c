@@ -10,7 +10,7 @@
  * The service is asked for the head only: bodies go to the target. What it says beyond
  * FORWARD_BODY_MAX bytes is left out, since half a page is no page.
  *
- * Connections are kept by the loop and outlive a table, one pool for each URL.
+ * Connections are kept by the loop and outlive a table, one pool for each remote (its key).
  */
 #include "base/mem.h"
 #include "http/client.h"
@@ -35,8 +35,8 @@ struct forward_pool {
     struct list_node node;
     struct http_pool *pool;
     bool in_table;
-    size_t url_len;
-    char url[];
+    size_t key_len;
+    char key[]; /* of the remote */
 };
 
 struct forward_desk {
@@ -216,11 +216,11 @@ static int write_fields(struct exchange *x, const struct gateway_way *way, struc
     return 0;
 }
 
-static struct forward_pool *find_pool(struct forward_desk *desk, slice url) {
+static struct forward_pool *find_pool(struct forward_desk *desk, slice key) {
     struct list_node *node, *following;
     list_each(&desk->pools, node, following) {
         struct forward_pool *pool = container_of(node, struct forward_pool, node);
-        if (slice_equal(slice_make(pool->url, pool->url_len), url))
+        if (slice_equal(slice_make(pool->key, pool->key_len), key))
             return pool;
     }
     return NULL;
@@ -231,7 +231,7 @@ static int begin(struct forward_call *f) {
         .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
     struct exchange *x = f->t->x;
     const struct gateway_way *way = f->t->way;
-    struct forward_pool *pool = find_pool(x->shard->ways->forwards, way->forward.remote.url);
+    struct forward_pool *pool = find_pool(x->shard->ways->forwards, way->forward.remote.key);
     struct fields fields;
     if (!pool)
         return -ENOENT;
@@ -285,7 +285,7 @@ static int open_way(struct gateway_way *way, const struct way_opening *opening,
         way->forward.sent = usually_sent;
         way->forward.sent_count = array_count(usually_sent);
     }
-    return way_remote_open(&way->forward.remote, config->url, opening, ret_error);
+    return way_remote_open(&way->forward.remote, config->url, config->ca, opening, ret_error);
 }
 
 static void close_way(struct gateway_way *way) {
@@ -304,7 +304,7 @@ const struct way_kind way_forward = {
 static int pool_open(struct forward_desk *desk, const struct way_remote *remote) {
     struct http_pool_options options = {
         .address = remote->address, .tls = remote->tls, .waiting_max = FORWARD_CALLS_MAX};
-    struct forward_pool *pool = mem_zalloc(1, sizeof *pool + remote->url.len);
+    struct forward_pool *pool = mem_zalloc(1, sizeof *pool + remote->key.len);
     if (!pool)
         return -ENOMEM;
     int failed = http_pool_create(desk->shard->shard->loop, &options, &pool->pool);
@@ -312,15 +312,15 @@ static int pool_open(struct forward_desk *desk, const struct way_remote *remote)
         mem_free(pool);
         return failed;
     }
-    memcpy(pool->url, remote->url.ptr, remote->url.len);
-    pool->url_len = remote->url.len;
+    memcpy(pool->key, remote->key.ptr, remote->key.len);
+    pool->key_len = remote->key.len;
     pool->in_table = true;
     list_push_back(&desk->pools, &pool->node);
     return 0;
 }
 
 static void keep_or_open(struct forward_desk *desk, const struct way_remote *remote) {
-    struct forward_pool *pool = find_pool(desk, remote->url);
+    struct forward_pool *pool = find_pool(desk, remote->key);
     if (pool) {
         pool->in_table = true;
         return;

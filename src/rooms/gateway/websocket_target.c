@@ -12,8 +12,8 @@
  *
  *     1001   the node stops                       1009   larger than a message may be
  *     1008   the client sends, but there is no    1013   the client does not read as fast as
- *            publish; or its rights have changed         messages come: more than PENDING_BYTES
- * wait
+ *            publish; its rights have changed, or        messages come: more than PENDING_BYTES
+ *            its token has expired                       wait
  *
  * A socket outlives reloads. While the node takes no more messages its client is not read.
  *
@@ -107,6 +107,10 @@ static void on_close(void *owner, unsigned code) {
 
 static void on_drain(struct gateway_stream *stream, bool at_once) {
     struct session *s = container_of(stream, struct session, stream);
+    if (!at_once && stream->expiry.over) {
+        close_with(s, WEBSOCKET_CODE_POLICY, "the token has expired");
+        return;
+    }
     if (!at_once) {
         close_with(s, WEBSOCKET_CODE_GOING_AWAY, "the node stops");
         return;

@@ -57,22 +57,70 @@ static void keys_of_other_targets_are_refused(void **state) {
                    "f:1:21: 'durable' in to goes only with: publish\n"
                    "  hint: take it out, or write it there\n");
     assert_refused(ROUTE("to: {files: p}, rewrite: /x"),
-                   "f:1:20: rewrite has nothing to do here\n"
+                   "f:1:46: rewrite has nothing to do here\n"
                    "  hint: only http and node are asked for a path\n");
     assert_refused(ROUTE("to: {sse: a}, exchange_timeout: 5s"),
-                   "f:1:20: exchange_timeout has nothing to do where an answer has no end\n"
+                   "f:1:53: exchange_timeout has nothing to do where an answer has no end\n"
                    "  hint: take it out: the client's going ends it, or the node's stop\n");
+    assert_refused(ROUTE("to: {publish: p}, request_headers: {remove: [Cookie]}"),
+                   "f:1:39: request_headers has nothing to do here\n"
+                   "  hint: only http and node are told headers\n");
+}
+
+static void what_cannot_be_sent_is_refused(void **state) {
+    (void)state;
+    assert_refused(
+        ROUTE("to: {respond: {}}, response_headers: {set: {\"X Y\": a, "
+              "Content-Length: \"3\"}, add: {X: \"a\\r\\nY: b\"}, remove: "
+              "[Server, connection]}"),
+        "f:1:65: 'X Y' is not the name of a header\n"
+        "  hint: letters, digits and '-'\n"
+        "f:1:75: the header Content-Length says how a connection is used; the gateway "
+        "writes it itself\n"
+        "  hint: take it out\n"
+        "f:1:106: 'add' in headers response_headers cannot be sent: it has control bytes "
+        "in it\n"
+        "  hint: one line of text; what has several lines is several headers\n"
+        "f:1:137: the header connection says how a connection is used; the gateway "
+        "writes it itself\n"
+        "  hint: take it out\n");
+    assert_refused(ROUTE("to: {http: \"http://a:1\"}, request_headers: {set: {Host: \"a b\"}}"),
+                   "f:1:71: 'a b' is no host\n"
+                   "  hint: shop.example, or shop.example:8080\n");
+    assert_refused(ROUTE("to: {respond: {type: \"text/html\\n\"}}"),
+                   "f:1:42: 'type' in respond is not a media type: 'text/html\n'\n"
+                   "  hint: application/json, or text/html; charset=utf-8\n");
+    assert_refused(ROUTE("to: {redirect: \"/a\\tb\"}"),
+                   "f:1:36: 'redirect' is not a URL or path: '/a\tb'\n");
+    assert_refused(ROUTE("to: {http: \"http://a:1\", health: {path: /ä}}"),
+                   "f:1:61: 'path' in health is not a path: '/ä'\n"
+                   "  hint: it begins with '/', and is written as in a URL: no blanks, %C3%A4 for "
+                   "letters that are not ASCII\n");
+}
+
+static void names_are_of_one_route(void **state) {
+    (void)state;
+    assert_refused("gateway:\n"
+                   "  routes:\n"
+                   "    - {match: {path: /a}, to: {respond: {}}}\n"
+                   "    - {match: {path: /b}, to: {respond: {}}, name: shop}\n"
+                   "    - {match: {path: /c}, to: {respond: {}}, name: \"* /a\"}\n"
+                   "    - {match: {path: /d}, to: {respond: {}}, name: shop}\n",
+                   "f:5:52: another route is called '* /a', too\n"
+                   "  hint: give it a name of its own\n"
+                   "f:6:52: another route is called 'shop', too\n"
+                   "  hint: give it a name of its own\n");
 }
 
 static void templates_name_what_the_path_has(void **state) {
     (void)state;
     assert_refused(ROUTE("match: {path: \"/a/{id}\"}, to: {request: \"a.{ie}\"}"),
-                   "f:1:47: 'request' names {ie}, which the path '/a/{id}' does not have\n"
+                   "f:1:61: 'request' names {ie}, which the path '/a/{id}' does not have\n"
                    "  hint: parameters of the path are written {name}, its last star {*}\n");
     assert_refused(ROUTE("to: {publish: \"a.*\"}"),
-                   "f:1:21: 'publish' is not a subject to publish to: 'a.*'\n");
+                   "f:1:35: 'publish' is not a subject to publish to: 'a.*'\n");
     assert_refused(ROUTE("to: {sse: [\"a.>\", \"b..c\"]}"),
-                   "f:1:21: 'sse' is not a subject: 'b..c'\n");
+                   "f:1:39: 'sse' is not a subject: 'b..c'\n");
 }
 
 static void routes_that_clash_are_found(void **state) {
@@ -91,13 +139,13 @@ static void routes_that_clash_are_found(void **state) {
 static void ways_are_declared(void **state) {
     (void)state;
     assert_refused(ROUTE("to: {respond: {}}, auth: shop"),
-                   "f:1:20: auth names 'shop', which gateway.auth does not have\n"
+                   "f:1:46: auth names 'shop', which gateway.auth does not have\n"
                    "  hint: ways are declared in gateway.auth\n");
     assert_refused("gateway: {auth: {a: {basic: {}}}, routes: [{to: {respond: {}}, auth: [a, "
                    "none]}]}\n",
                    "f:1:18: basic has no users to let in\n"
                    "  hint: add auth.users with user and password\n"
-                   "f:1:44: auth names none beside a way: anybody would be let in\n"
+                   "f:1:74: auth names none beside a way: anybody would be let in\n"
                    "  hint: write none alone, or take it out\n");
 }
 
@@ -121,16 +169,39 @@ static void a_token_is_checked_by_one_key(void **state) {
     assert_refused(
         "gateway: {auth: {a: {jwt: {secret: 0123456789abcdef0123456789abcdef, algorithms: [RS256, "
         "XS1]}}}}\n",
-        "f:1:22: 'RS256' does not go with this key\n"
-        "  hint: HS algorithms go with a secret, the others with public keys\n"
-        "f:1:22: 'XS1' is not an algorithm\n"
+        "f:1:83: 'RS256' does not go with this key\n"
+        "  hint: HS algorithms go with a secret as long as their hash, the others with public "
+        "keys\n"
+        "f:1:90: 'XS1' is not an algorithm\n"
         "  hint: RS256, PS256, ES256, EdDSA, HS256 and their longer kin\n");
+    assert_refused("gateway: {auth: {a: {jwt: {secret: 0123456789abcdef0123456789abcdef, "
+                   "algorithms: HS384}}, b: {jwt: {public_key: k.pem, algorithms: [ES512, "
+                   "HS256]}}}}\n",
+                   "f:1:82: 'HS384' does not go with this key\n"
+                   "  hint: HS algorithms go with a secret as long as their hash, the others with "
+                   "public keys\n"
+                   "f:1:140: 'HS256' does not go with this key\n"
+                   "  hint: HS algorithms go with a secret as long as their hash, the others with "
+                   "public keys\n");
+}
+
+static void authorities_go_with_https(void **state) {
+    (void)state;
+    assert_refused("gateway: {auth: {a: {forward: {url: \"http://a/\", ca: c.pem}},\n"
+                   "  b: {jwt: {jwks_url: \"http://a/\", ca: c.pem}}}}\n",
+                   "f:1:54: ca has nothing to do here: the URL is not https\n"
+                   "  hint: take it out, or write https://\n"
+                   "f:2:40: ca has nothing to do here: the URL is not https\n"
+                   "  hint: take it out, or write https://\n");
+    assert_refused("gateway: {auth: {a: {jwt: {public_key: k.pem, ca: c.pem}}}}\n",
+                   "f:1:22: 'ca' in jwt goes only with: jwks_url\n"
+                   "  hint: take it out, or write it there\n");
 }
 
 static void weights_go_with_services(void **state) {
     (void)state;
     assert_refused(ROUTE("to: {http: \"http://a:1\", weights: [1, 2]}"),
-                   "f:1:21: there are 2 weights for 1 services\n"
+                   "f:1:55: there are 2 weights for 1 services\n"
                    "  hint: one for each service, in the same order\n");
     assert_refused(ROUTE("to: {http: \"http://a:1/x\"}"),
                    "f:1:32: 'http' in to is not the address of an HTTP service: 'http://a:1/x'\n"
@@ -140,7 +211,7 @@ static void weights_go_with_services(void **state) {
 static void networks_are_whole(void **state) {
     (void)state;
     assert_refused("gateway: {trusted_proxies: [10.0.0.1/8]}\n",
-                   "f:1:1: '10.0.0.1/8' in trusted_proxies is not a network\n"
+                   "f:1:29: '10.0.0.1/8' in trusted_proxies is not a network\n"
                    "  hint: an address, or network/bits with zeroes behind the bits\n");
 }
 
@@ -152,7 +223,9 @@ static void routes_are_listed_in_the_order_they_are_tried(void **state) {
                                  "    - {to: {files: p}}\n"
                                  "    - {match: {path: \"/a/{id}\"}, to: {request: \"a.{id}\"}}\n"
                                  "    - {match: {path: /a/b, method: POST}, to: {publish: b}}\n"
-                                 "    - {match: {host: h, path: \"/*\"}, to: {respond: {}}}\n",
+                                 "    - {match: {host: h, path: \"/*\"}, to: {respond: {}}}\n"
+                                 "    - {match: {path: /c, method: PUT, headers: {X: \"2\"}},"
+                                 " to: {websocket: {publish: c}}, cors: {origins: \"*\"}}\n",
                                  &out);
     assert_non_null(config);
     struct json_writer w = json_writer_make(&out, false);
@@ -166,6 +239,11 @@ static void routes_are_listed_in_the_order_they_are_tried(void **state) {
         "\"name\":\"POST /a/b\"},"
         "{\"host\":\"*\",\"path\":\"/a/{id}\",\"method\":\"*\",\"when\":\"\","
         "\"to\":\"request a.{id}\",\"name\":\"* /a/{id}\"},"
+        "{\"host\":\"*\",\"path\":\"/c\",\"method\":\"OPTIONS\","
+        "\"when\":\"Origin, Access-Control-Request-Method: PUT\",\"to\":\"preflight (cors)\","
+        "\"name\":\"PUT /c X=2\"},"
+        "{\"host\":\"*\",\"path\":\"/c\",\"method\":\"PUT\",\"when\":\"X: 2\","
+        "\"to\":\"websocket publish c\",\"name\":\"PUT /c X=2\"},"
         "{\"host\":\"*\",\"path\":\"/*\",\"method\":\"*\",\"when\":\"\",\"to\":\"files p\","
         "\"name\":\"* /*\"}]");
     config_free(config);
@@ -175,11 +253,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_has_one_target),
         cmocka_unit_test(keys_of_other_targets_are_refused),
+        cmocka_unit_test(what_cannot_be_sent_is_refused),
+        cmocka_unit_test(names_are_of_one_route),
         cmocka_unit_test(templates_name_what_the_path_has),
         cmocka_unit_test(routes_that_clash_are_found),
         cmocka_unit_test(ways_are_declared),
         cmocka_unit_test(off_loopback_every_route_says_who_may),
         cmocka_unit_test(a_token_is_checked_by_one_key),
+        cmocka_unit_test(authorities_go_with_https),
         cmocka_unit_test(weights_go_with_services),
         cmocka_unit_test(networks_are_whole),
         cmocka_unit_test(routes_are_listed_in_the_order_they_are_tried),
