@@ -78,14 +78,19 @@ void http_pool_settle(struct http_pool *pool) {
         pool_destroy(pool);
 }
 
-void http_pool_retire(struct http_pool *pool) {
+void http_pool_drain(struct http_pool *pool) {
     struct list_node *node, *next;
-    pool->retired = true;
+    pool->draining = true;
     list_each(&pool->links, node, next) {
         struct http_link *link = container_of(node, struct http_link, in_pool);
         if (!link->call)
             http_link_drop(link, false);
     }
+}
+
+void http_pool_retire(struct http_pool *pool) {
+    pool->retired = true;
+    http_pool_drain(pool);
     http_pool_settle(pool);
 }
 
@@ -256,7 +261,7 @@ void http_link_release(struct http_link *link) {
         http_link_start(link, call);
         return;
     }
-    if (pool->retired) {
+    if (pool->draining) {
         http_link_drop(link, true);
         return;
     }

@@ -55,6 +55,8 @@ must_use int http_pool_create(struct io_loop *loop, const struct http_pool_optio
 /* Idle connections close, calls under way and waiting go on to their ends; no new ones. The pool
    frees itself after the last. */
 void http_pool_retire(struct http_pool *pool);
+/* Idle connections close, and from now on those in use close when their calls are over. */
+void http_pool_drain(struct http_pool *pool);
 /* Everything ends now, without events; the pool is gone. NULL allowed, returns NULL. */
 struct http_pool *http_pool_free(struct http_pool *pool);
 

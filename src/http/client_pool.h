@@ -33,6 +33,7 @@ struct http_pool {
     unsigned open, idle_count, waiting_count, calls, spare_count;
     unsigned lingering; /* links that say goodbye */
     bool retired;
+    bool draining; /* keeps no idle links */
     uint64_t connections_total, calls_total, retries, connect_failures;
     struct http1_head head; /* the answer's being parsed; large, so one for all links */
 };

@@ -17,6 +17,7 @@
 #include "rooms/gateway/auth.h"
 #include "rooms/gateway/gateway_config.h"
 #include "rooms/gateway/limit.h"
+#include "rooms/gateway/names.h"
 #include "rooms/gateway/subjects.h"
 #include "rooms/gateway/table.h"
 #include "rooms/gateway/upstream.h"
@@ -160,6 +161,7 @@ static void shard_close(void *shard_self) {
     if (shard->table)
         gateway_table_shard_close(shard->table, shard);
     gateway_upstreams_close(shard);
+    gateway_names_close(shard);
     gateway_limits_shard_close(shard);
     gateway_auth_shard_close(shard);
     gateway_subjects_shard_close(shard);
@@ -325,6 +327,11 @@ static void status(void *self, struct json_writer *w) {
     json_write_key(w, "upstreams");
     if (gateway->shards[0])
         write_upstreams(gateway->shards[0], w);
+    else
+        json_write_null(w);
+    json_write_key(w, "names");
+    if (gateway->shards[0])
+        gateway_names_write(gateway->shards[0], w);
     else
         json_write_null(w);
     json_write_end(w);

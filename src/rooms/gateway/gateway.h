@@ -33,6 +33,7 @@
 struct gateway_table;
 struct gateway_limits;
 struct gateway_upstreams;
+struct gateway_names;
 struct gateway_auth_shard;
 struct gateway_access_log;
 struct gateway_subjects;
@@ -53,6 +54,7 @@ struct gateway_shard {
     struct gateway_table *table; /* counted: what new requests of this loop are chosen by */
     struct auth *auth;           /* counted: users of section auth */
     struct gateway_upstreams *upstreams;
+    struct gateway_names *names; /* NULL: no service has one */
     struct gateway_limits *limits;
     struct gateway_auth_shard *ways;
     struct gateway_access_log *access_log; /* NULL: none */

@@ -6,8 +6,10 @@
  */
 #include "rooms/gateway/gateway_config.h"
 
+#include "base/ip.h"
 #include "http/routes.h"
 #include "wire/http1_write.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
@@ -28,6 +30,18 @@ static int judge_header_value(slice text, struct error *e) {
         return 0;
     error_set(e, -EINVAL, "cannot be sent: it has control bytes in it");
     error_hint(e, "one line of text; what has several lines is several headers");
+    return -EINVAL;
+}
+
+static int judge_resolver(slice text, struct error *e) {
+    struct url_authority server;
+    struct ip ip;
+    if (url_parse_authority(text, &server) == 0 && !server.user.ptr &&
+        ip_parse(server.host, &ip) == 0 && (!server.has_port || server.port > 0))
+        return 0;
+    error_set(e, -EINVAL, "is not the address of a DNS server: '%.*s'",
+              slice_fmt(slice_take(text, 64)));
+    error_hint(e, "numbers, with a port where it is not 53: 10.0.0.2, 127.0.0.1:5353, [::1]:53");
     return -EINVAL;
 }
 
@@ -296,6 +310,16 @@ static const struct conf_key gateway_keys[] = {
      .max = 64,
      .doc = "addresses or networks whose X-Forwarded-* and Forwarded are believed",
      .example = "trusted_proxies: [10.0.0.0/8]"},
+    {.name = "resolver",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     AT(struct gateway_config, resolver),
+     .flags = CONF_ALONE,
+     .max = GATEWAY_RESOLVERS_MAX,
+     .judge = judge_resolver,
+     .doc = "DNS servers that the names of http services are asked of, in this order, port 53 "
+            "where none is given; left out: those of /etc/resolv.conf",
+     .example = "resolver: [\"10.0.0.2\", \"10.0.0.3:5353\"]"},
     {.name = "limits",
      .type = CONF_SECTION,
      AT(struct gateway_config, limits),

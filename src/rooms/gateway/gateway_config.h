@@ -24,6 +24,7 @@ struct room_setting; /* bus/room.h */
 #define GATEWAY_ROUTES_MAX 2000u
 #define GATEWAY_LIMITS_MAX 4u /* of one route */
 #define GATEWAY_AUTH_MAX 64u  /* ways to say who asks */
+#define GATEWAY_RESOLVERS_MAX 8u
 
 struct gateway_match {
     struct conf_item item;
@@ -67,6 +68,7 @@ struct gateway_limits_config {
 struct gateway_config {
     struct conf_item item;
     struct conf_array trusted_proxies; /* of slice: addresses or networks */
+    struct conf_array resolver;        /* of slice: DNS servers; none: the system's */
     struct gateway_access_log_config access_log;
     struct gateway_limits_config limits;
     struct conf_array auth;   /* map of struct gateway_auth_config */

@@ -37,6 +37,9 @@ struct proxy {
     uint64_t body_length;      /* with has_body; UINT64_MAX: chunked */
     uint64_t began_ns;         /* the call */
     uint64_t tried;            /* members, as balance_pick takes it */
+    unsigned version;          /* of the members that are meant by it */
+    struct list_node waits;    /* of the share's waiting, where WAITING */
+    bool waiting;              /* for the first answer of DNS */
     unsigned attempts;         /* left */
     bool has_body;             /* of at least one byte, perhaps */
     bool says_length;          /* it is 0, and the client said so */
@@ -64,9 +67,18 @@ static void cancel_call(struct proxy *p) {
     end_call(p);
 }
 
+static void stop_waiting(struct proxy *p) {
+    if (!p->waiting)
+        return;
+    list_remove(&p->waits);
+    p->share->waiting_count--;
+    p->waiting = false;
+}
+
 /* P holds nothing any more. */
 static void let_go(struct proxy *p) {
     cancel_call(p);
+    stop_waiting(p);
     p->share = proxy_share_unref(p->share);
     p->mirror = mirror_forget(p->mirror);
 }
@@ -185,6 +197,9 @@ static uint64_t key_of(const struct exchange *x, const struct proxy_target *t) {
 
 static int pick(struct proxy *p) {
     struct balance *balance = &p->share->balance;
+    if (p->version != p->share->version)
+        p->tried = 0;
+    p->version = p->share->version;
     uint64_t key = balance->kind == BALANCE_HASH ? key_of(p->x, p->share->target) : 0;
     return balance_pick(balance, &p->x->shard->random, key, p->tried);
 }
@@ -247,11 +262,12 @@ static bool is_idempotent(slice method) {
 }
 
 static void mirror(struct proxy *p, const struct http_call_options *options) {
-    struct upstream *to = p->share->mirror;
+    struct proxy_share *share = p->share;
     struct http_call_options copy = *options;
     p->mirrored = true;
-    if (!to)
+    if (share->mirror_count == 0)
         return;
+    struct upstream *to = share->mirrors[share->mirror_turn++ % share->mirror_count];
     if (!p->share->target->keep_host)
         copy.host = to->options.host;
     p->mirror = mirror_begin(to, &copy);
@@ -270,7 +286,7 @@ static int begin_call(struct proxy *p, unsigned index) {
     struct proxy_fields fields;
     struct http_call_options options = {
         .method = http_request_method(x->request),
-        .host = t->services[index].host,
+        .host = p->share->services[index]->host,
         .has_body = p->has_body || p->says_length,
         .body_length = p->body_length,
         .upgrade = p->upgrade,
@@ -295,7 +311,7 @@ static int begin_call(struct proxy *p, unsigned index) {
         return failed;
     p->upstream = p->share->upstreams[index];
     upstream_begin(p->upstream);
-    x->upstream = t->services[index].url;
+    x->upstream = p->share->services[index]->url;
     p->began_ns = io_loop_now_ns(exchange_loop(x));
     if (!p->mirrored)
         mirror(p, &options);
@@ -326,12 +342,27 @@ static void refuse_call(struct proxy *p, int failed) {
         refuse(p, 400, "request head", "the request cannot be passed on as it is");
 }
 
+/* Nobody can be asked: because nobody is known yet, or nobody is well. */
+static void wait_or_refuse(struct proxy *p) {
+    struct proxy_share *share = p->share;
+    if (share->asking && share->waiting_count < PROXY_WAITING_MAX) {
+        list_push_back(&share->waiting, &p->waits);
+        share->waiting_count++;
+        p->waiting = true;
+    } else if (share->nameless) {
+        refuse(p, 503, "name not resolved",
+               "the name of the service behind this address cannot be resolved");
+    } else {
+        refuse(p, 503, "no upstream", "no upstream is available");
+    }
+}
+
 static void attempt(struct proxy *p) {
     int failed;
     do {
         int index = pick(p);
         if (index < 0) {
-            refuse(p, 503, "no upstream", "no upstream is available");
+            wait_or_refuse(p);
             return;
         }
         p->tried |= UINT64_C(1) << index;
@@ -347,6 +378,20 @@ static void attempt(struct proxy *p) {
         http_call_end(p->call, NULL, 0);
     if (!http_call_full(p->call))
         connected(p); /* else on_call_room tells */
+}
+
+void proxy_share_wake(struct io_task *task) {
+    struct proxy_share *share = container_of(task, struct proxy_share, wake);
+    struct list woken;
+    list_init(&woken);
+    list_splice(&woken, &share->waiting);
+    proxy_share_ref(share);
+    while (!list_empty(&woken)) {
+        struct proxy *p = container_of(woken.head.next, struct proxy, waits);
+        stop_waiting(p);
+        attempt(p); /* waits again, perhaps */
+    }
+    proxy_share_unref(share);
 }
 
 void proxy_start(struct exchange *x, void *self) {

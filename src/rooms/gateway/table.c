@@ -12,7 +12,9 @@
 #include "base/number.h"
 #include "rooms/gateway/auth.h"
 #include "rooms/gateway/limit.h"
+#include "rooms/gateway/names.h"
 #include "rooms/gateway/route_match.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
@@ -275,11 +277,31 @@ static int take_trusted(struct gateway_table *table, const struct gateway_config
     return arena_copy(&table->arena, config->access_log.path, &table->access_log);
 }
 
+/* "10.0.0.2:53,[::1]:53" of the config's list. */
+static int take_resolver(struct gateway_table *table, const struct gateway_config *config) {
+    const slice *items = config->resolver.items;
+    slice text = {0};
+    for (size_t i = 0; i < config->resolver.count; i++) {
+        struct url_authority server;
+        check(url_parse_authority(items[i], &server) == 0); /* judged with the config */
+        int failed =
+            arena_printf(&table->arena, &text, server.is_ipv6 ? "%.*s%s[%.*s]:%u" : "%.*s%s%.*s:%u",
+                         slice_fmt(text), i ? "," : "", slice_fmt(server.host),
+                         server.has_port ? server.port : 53u);
+        if (failed)
+            return failed;
+    }
+    table->resolver = text.ptr; /* NULL where there is none */
+    return 0;
+}
+
 static int fill(struct gateway_table *table, const struct gateway_config *config,
                 struct error *ret_error) {
     const struct gateway_route_config *routes = config->routes.items;
     table->routes = arena_zalloc(&table->arena, config->routes.count, sizeof *table->routes);
     int failed = table->routes ? take_trusted(table, config) : -ENOMEM;
+    if (!failed)
+        failed = take_resolver(table, config);
     if (failed)
         return error_set(ret_error, failed, "no memory for the gateway's routes");
     failed =
@@ -334,6 +356,8 @@ static void close_shares(struct gateway_table *table, struct gateway_shard *shar
 }
 
 int gateway_table_shard_open(struct gateway_table *table, struct gateway_shard *shard) {
+    if (gateway_names_set_servers(shard, table->resolver))
+        return -ENOMEM;
     for (unsigned i = 0; i < table->route_count; i++) {
         const struct gateway_target *target = table->routes[i].target;
         int failed =

@@ -67,7 +67,8 @@ struct gateway_table {
     struct gateway_ways *ways; /* auth.h; NULL: none are configured */
     struct ip_network *trusted;
     unsigned trusted_count;
-    slice access_log; /* path; empty: none */
+    slice access_log;     /* path; empty: none */
+    const char *resolver; /* as gateway_names_set_servers takes it */
     struct arena arena;
 };
 

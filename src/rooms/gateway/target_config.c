@@ -390,8 +390,8 @@ static const struct conf_key to_keys[] = {
      .min = 1,
      .max = 65536,
      .with = with_http,
-     .doc = "open at a time to each service from each shard (default 256); more requests wait for "
-            "one, at most connect_timeout, then 503",
+     .doc = "open at a time to each address of a service from each shard (default 256); more "
+            "requests wait for one, at most connect_timeout, then 503",
      .example = "connections: 64"},
     {.name = "connect_timeout",
      .type = CONF_DURATION,

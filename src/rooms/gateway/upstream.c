@@ -3,10 +3,10 @@
  *
  *     NAMED --no share names it--> RETIRED --the last call is over--> freed
  *
- * Figures are named by URL alone: upstreams with other options, and those of other loops, are in
- * the same sum, so nonet_gateway_upstream_healthy says how many of them take requests. The series
- * of a URL that nobody names any more is hidden, by loop 0 alone, whose tables come and go in
- * order.
+ * Figures are named by URL alone: upstreams with other options or addresses, and those of other
+ * loops, are in the same sum, so nonet_gateway_upstream_healthy says how many of them take
+ * requests. The series of a URL that nobody names any more is hidden, by loop 0 alone, whose tables
+ * come and go in order.
  */
 #include "rooms/gateway/upstream.h"
 
@@ -28,7 +28,8 @@ static const struct metrics_family healthy_family = {
     .name = "nonet_gateway_upstream_healthy",
     .kind = METRICS_GAUGE,
     .labels = {"upstream"},
-    .help = "Shards (and routes with other options) that give requests to this service.",
+    .help = "Shards (and routes with other options, and addresses) that give requests to this "
+            "service.",
 };
 static const struct metrics_family requests_family = {
     .name = "nonet_gateway_upstream_requests_total",
@@ -127,6 +128,8 @@ static int copy_options(struct upstream *u, const struct upstream_options *optio
     if (!failed)
         failed = arena_copy(&u->arena, slice_str(options->address), &address);
     if (!failed)
+        failed = arena_copy(&u->arena, options->name, &o->name);
+    if (!failed)
         o->address = address.ptr;
     return failed;
 }
@@ -215,6 +218,8 @@ static void retire(struct upstream *u) {
     hide_series(u);
     if (u->load.under_way == 0)
         upstream_free(u);
+    else
+        http_pool_drain(u->pool);
 }
 
 void upstream_drop(struct upstream *u) {
@@ -246,8 +251,8 @@ void gateway_upstreams_close(struct gateway_shard *shard) {
 static void tell(const struct upstream *u, enum log_level level, const char *message,
                  const char *why) {
     logger_write(u->shard->gateway->node->logger, level, "gateway", message,
-                 "upstream=%.*s shard=%u reason=\"%s\"", slice_fmt(u->options.url),
-                 u->shard->shard->index, why);
+                 "upstream=%.*s address=%s shard=%u reason=\"%s\"", slice_fmt(u->options.url),
+                 u->options.address, u->shard->shard->index, why);
 }
 
 void upstream_set_unwell(struct upstream *u, bool unwell, const char *why) {
@@ -326,6 +331,8 @@ void upstream_write(const struct upstream *u, slice route, bool mirror, struct j
     json_write_string(w, u->options.url);
     json_write_key(w, "state");
     json_write_text(w, mirror ? "mirror" : state_of(u));
+    json_write_key(w, "address");
+    json_write_text(w, u->options.address);
     json_write_key(w, "checked");
     json_write_bool(w, u->options.checked);
     for (size_t i = 0; i < array_count(figures); i++) {

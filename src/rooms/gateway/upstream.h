@@ -2,13 +2,15 @@
  * upstream.h - a loop's HTTP services: connections, health, figures; they live longer than tables.
  *
  *     table -- shares (proxy.h) --take--> UPSTREAM: http_pool, load, health, ejection
- *                                  ^          under a key: URL and all options that matter
+ *                                  ^          under a key: URL, address, all options that matter
  *     next table -- shares --------'
  *
+ * A service whose URL has a name (names.h) is an upstream for each address of the name.
+ *
  * A reload that names the same URL with the same options takes the same object, so connections,
- * requests under way and what is known of its health go on. One that no table names any more is
- * retired: no questions are asked, calls under way come to their ends, and it goes with the last of
- * them.
+ * requests under way and what is known of its health go on. One that no share names any more, for
+ * the table or the address has gone, is retired: idle connections close, no questions are asked,
+ * calls under way come to their ends, and it goes with the last of them.
  *
  * Services are a loop's own: each loop asks for health and ejects for itself, by what it sees.
  */
@@ -31,8 +33,10 @@ struct upstream_options {
     slice key;           /* all of these, in one text */
     slice url;           /* "http://10.0.0.1:80": its name */
     const char *address; /* host:port */
-    slice host;          /* of requests that bring none of their own */
-    struct io_tls *tls;  /* NULL: plain */
+    slice name;          /* the host, if it has addresses of names.h, of which address is one */
+    unsigned port;
+    slice host;         /* of requests that bring none of their own */
+    struct io_tls *tls; /* NULL: plain */
     unsigned connections;
     uint64_t connect_ns, idle_ns;
     bool checked, ejects;

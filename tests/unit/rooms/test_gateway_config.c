@@ -4,6 +4,7 @@
 
 #include "../base/base_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Section `gateway`: what the check says, and in which order routes are tried. */
@@ -215,6 +216,27 @@ static void networks_are_whole(void **state) {
                    "  hint: an address, or network/bits with zeroes behind the bits\n");
 }
 
+static void resolvers_are_addresses(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"dns.internal", "10.0.0.2:0", "10.0.0.2:65536", "::1",
+                                        "a@1.1.1.1"};
+    for (size_t i = 0; i < array_count(wrong); i++) {
+        char config[128], errors[400];
+        (void)snprintf(config, sizeof config, "gateway: {resolver: \"%s\"}\n", wrong[i]);
+        (void)snprintf(errors, sizeof errors,
+                       "f:1:21: 'resolver' in gateway is not the address of a DNS server: '%s'\n"
+                       "  hint: numbers, with a port where it is not 53: 10.0.0.2, "
+                       "127.0.0.1:5353, [::1]:53\n",
+                       wrong[i]);
+        assert_refused(config, errors);
+    }
+    struct buf out _cleanup_buf_ = buf_make(1 << 20);
+    struct config *config = load(
+        "gateway: {resolver: [10.0.0.2, \"127.0.0.1:5353\", \"[::1]:53\", \"[::1]\"]}\n", &out);
+    assert_non_null(config);
+    config_free(config);
+}
+
 static void routes_are_listed_in_the_order_they_are_tried(void **state) {
     (void)state;
     struct buf out _cleanup_buf_ = buf_make(1 << 20);
@@ -263,6 +285,7 @@ int main(void) {
         cmocka_unit_test(authorities_go_with_https),
         cmocka_unit_test(weights_go_with_services),
         cmocka_unit_test(networks_are_whole),
+        cmocka_unit_test(resolvers_are_addresses),
         cmocka_unit_test(routes_are_listed_in_the_order_they_are_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,261 +1,14 @@
 /*
  * test_proxy.c - the proxy between strangers and services of a simulated world: what depends on
  * time (health, ejection, tunnels, deadlines), and every allocation failing in turn.
- *
- * The desk (tests/unit/http) is the gateway's server; its one route is ours. What exchanges ask of
- * the room's other files is written down here.
  */
-#include "desk.h"
+#include "town.h"
 
 #include "base/mem.h"
-#include "rooms/gateway/access_log.h"
-#include "rooms/gateway/proxy.h"
-#include "rooms/gateway/steps.h"
-#include "rooms/gateway/table.h"
 #include "rooms/gateway/tunnel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SERVICES_MAX 2u
-#define LINES_MAX 256u
-#define OK_HI "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-#define BROKEN "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-#define SWITCHES "HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: wire\r\n\r\n"
-#define WISHES "GET /wire HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: wire\r\n\r\n"
-
-struct service;
-struct line {
-    struct service *service;
-    struct io_stream *stream; /* NULL: closed */
-    struct buf got;           /* of the head that is coming, or of the tunnel */
-    bool tunnel;
-};
-struct service {
-    const char *says; /* to each head, or to each question about health; NULL: nothing */
-    const char *health_says;
-    unsigned accepted, open, asked, questions;
-    struct line lines[LINES_MAX];
-    char last[1024]; /* head */
-    bool gave_up;
-    struct io_listener *listener;
-};
-
-struct town {
-    struct desk *desk;
-    struct io_host *host;
-    struct io_group *group;
-    struct service services[SERVICES_MAX];
-    struct metrics *metrics;
-    struct room_node node;
-    struct room_shard room;
-    struct gateway gateway;
-    struct gateway_shard shard;
-    struct gateway_table table;
-    struct gateway_route route;
-    struct gateway_route_config config;
-};
-
-static struct town town;
-
-/* --- what the room's other files are asked -----------------------------------------------------
- */
-
-const struct metrics_family gateway_seconds_family = {
-    .name = "seconds", .help = "x", .kind = METRICS_HISTOGRAM};
-
-static enum step_result introduce(struct exchange *x) {
-    memcpy(x->traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
-           sizeof x->traceparent);
-    x->request_id = slice_lit("id");
-    x->peer = x->client = slice_lit("10.0.0.1");
-    return STEP_ON;
-}
-
-gateway_step gateway_step_at(unsigned index) {
-    return index == 0 ? introduce : NULL;
-}
-
-void access_log_write(struct gateway_access_log *log, const struct exchange *x) {
-    (void)log;
-    (void)x;
-    assert_true(false);
-}
-
-void gateway_stream_over(struct gateway_shard *shard, struct gateway_stream *stream) {
-    (void)shard;
-    list_remove(&stream->node);
-}
-
-/* --- services ----------------------------------------------------------------------------------
- */
-
-/* Short of memory, as the gateway is. */
-static void give_up(struct line *line) {
-    line->service->gave_up = true;
-    io_stream_abort(line->stream);
-}
-
-static void say(struct line *line, const char *text) {
-    if (text && io_stream_write(line->stream, slice_str(text)))
-        give_up(line);
-}
-
-static void take_head(struct line *line, slice head) {
-    struct service *service = line->service;
-    bool question = slice_starts_with(head, slice_lit("GET /healthz "));
-    const char *says = question ? service->health_says : service->says;
-    snprintf(service->last, sizeof service->last, "%.*s", slice_fmt(head));
-    service->questions += question;
-    service->asked += !question;
-    line->tunnel = says && strcmp(says, SWITCHES) == 0;
-    say(line, says);
-}
-
-static void on_bytes(void *owner, slice bytes) {
-    struct line *line = owner;
-    if (line->tunnel) {
-        if (io_stream_write(line->stream, bytes))
-            give_up(line);
-        return;
-    }
-    if (buf_append(&line->got, bytes)) {
-        give_up(line);
-        return;
-    }
-    ptrdiff_t end;
-    while (!line->tunnel &&
-           (end = slice_find_slice(buf_slice(&line->got), slice_lit("\r\n\r\n"))) >= 0) {
-        take_head(line, slice_take(buf_slice(&line->got), (size_t)end + 4));
-        buf_clear(&line->got); /* bodies are sent with their heads here */
-    }
-}
-
-static void on_close(void *owner, int reason) {
-    struct line *line = owner;
-    (void)reason;
-    line->stream = NULL;
-    line->service->open--;
-    buf_free(&line->got);
-}
-
-static void on_accept(void *owner, struct io_loop *loop, struct io_stream *stream) {
-    static const struct io_stream_events events = {.on_bytes = on_bytes, .on_close = on_close};
-    struct service *service = owner;
-    (void)loop;
-    assert_true(service->accepted < LINES_MAX);
-    struct line *line = &service->lines[service->accepted++];
-    *line = (struct line){.service = service, .stream = stream, .got = buf_make(1u << 20)};
-    service->open++;
-    io_stream_set_events(stream, &events, line);
-}
-
-static void listen(unsigned index) {
-    struct service *service = &town.services[index];
-    char address[32];
-    struct error error;
-    snprintf(address, sizeof address, "0.0.0.0:%u", 81 + index);
-    struct io_listen_options options = {
-        .address = address, .loop_count = 1, .on_accept = on_accept, .owner = service};
-    assert_int_equal(io_listen(io_group_loop(town.group, 0), &options, &service->listener, &error),
-                     0);
-}
-
-/* --- the town ----------------------------------------------------------------------------------
- */
-
-static const slice urls[] = {{"http://far:81", 13}, {"http://far:82", 13}};
-
-static void run(uint64_t span_ns) {
-    desk_run(town.desk, span_ns);
-}
-
-/* The usual defaults, as the config's tables have them. */
-static void town_make(uint64_t seed, unsigned services) {
-    memset(&town, 0, sizeof town);
-    town.desk = desk_open(seed, NULL);
-    town.host = sim_host_create(town.desk->sim, "far");
-    assert_int_equal(io_group_create(town.host, 1, &town.group), 0);
-    sim_group_start(town.group, NULL, NULL);
-    for (unsigned i = 0; i < SERVICES_MAX; i++) {
-        town.services[i].says = town.services[i].health_says = OK_HI;
-        listen(i);
-    }
-    struct gateway_to *to = &town.config.to;
-    to->http = (struct conf_array){(void *)(uintptr_t)urls, services};
-    to->balance = GATEWAY_ROUND_ROBIN;
-    to->eject.failures = 3;
-    to->eject.time_ns = 10 * SIM_SECOND;
-    to->retry.attempts = 1;
-    to->retry.budget_percent = 20;
-}
-
-static struct proxy_target *town_open(void) {
-    struct error error;
-    town.metrics = metrics_new(1);
-    town.node = (struct room_node){
-        .host = town.desk->host[1], .metrics = town.metrics, .shards = 1, .serving = 1};
-    town.room = (struct room_shard){.node = &town.node,
-                                    .loop = desk_loop(town.desk),
-                                    .metrics = metrics_shard(town.metrics, 0)};
-    town.gateway = (struct gateway){.node = &town.node, .shards = {&town.shard}};
-    town.shard = (struct gateway_shard){
-        .gateway = &town.gateway, .shard = &town.room, .random = random_make(1)};
-    list_init(&town.shard.exchanges);
-    list_init(&town.shard.streams);
-    town.table = (struct gateway_table){.gateway = &town.gateway, .arena = arena_make(0, 1u << 20)};
-    town.route = (struct gateway_route){.table = &town.table,
-                                        .target = &http_target,
-                                        .exchange_ns = town.config.exchange_timeout_ns};
-    assert_int_equal(http_target.open(&town.gateway, &town.config, &town.table.arena,
-                                      &town.route.target_self, &error),
-                     0);
-    assert_int_equal(http_target.shard_open(town.route.target_self, &town.shard), 0);
-    desk_serve_only(town.desk, &(struct http_route){.pattern = "/*",
-                                                    .handle = exchange_begin_request,
-                                                    .owner = &town.route,
-                                                    .streams = true});
-    return town.route.target_self;
-}
-
-static void town_close(void) {
-    for (unsigned i = 0; i < town.desk->stranger_count; i++)
-        stranger_leaves(&town.desk->strangers[i]);
-    run(DESK_PATIENCE);
-    assert_true(list_empty(&town.shard.exchanges));
-    assert_true(list_empty(&town.shard.streams));
-    http_target.shard_close(town.route.target_self, &town.shard);
-    gateway_upstreams_close(&town.shard);
-    run(SIM_SECOND);
-    for (unsigned i = 0; i < SERVICES_MAX; i++) {
-        assert_int_equal(town.services[i].open, 0);
-        io_listener_close(town.services[i].listener);
-    }
-    run(SIM_SECOND);
-    io_group_free(town.group);
-    http_target.close(town.route.target_self);
-    desk_close(town.desk);
-    arena_free(&town.table.arena);
-    metrics_free(town.metrics);
-}
-
-static const struct upstream *upstream_at(unsigned index) {
-    const struct proxy_target *target = town.route.target_self;
-    return target->shares[0]->upstreams[index];
-}
-
-/* The status that a stranger is answered, soon. */
-static unsigned ask(const char *text) {
-    struct stranger *s = desk_stranger(town.desk);
-    stranger_says(s, text);
-    run(SIM_SECOND / 10);
-    slice got = stranger_got(s);
-    unsigned status = got.len > 12 ? (unsigned)strtoul(got.ptr + 9, NULL, 10) : 0;
-    stranger_leaves(s);
-    return status;
-}
-
-#define ASK GET("/x")
 
 /* --- requests ----------------------------------------------------------------------------------
  */
@@ -618,7 +371,7 @@ static void something_happens(void) {
         break;
     case 3:
         service->listener = io_listener_close(service->listener);
-        listen((unsigned)(service - town.services));
+        town_listen((unsigned)(service - town.services));
         break;
     case 4:
         if (sim_below(sim, 4) == 0)
@@ -640,7 +393,7 @@ static void whatever_happens_nothing_is_left(void **state) {
     for (uint64_t seed = 0; seed < 150; seed++) {
         town_make(seed, 2);
         check_health_each_second();
-        town.config.to.mirror = urls[1];
+        town.config.to.mirror = town_urls[1];
         town.config.to.timeout_ns = 3 * SIM_SECOND;
         town_open();
         for (unsigned i = 0; i < 120; i++) {
@@ -680,7 +433,7 @@ static void play_without_memory(const char *text, const char *says, const char *
     for (unsigned long at = 1; !passed_all; at++) {
         town_make(1, 1);
         town.config.exchange_timeout_ns = 90 * SIM_SECOND; /* there, but never over */
-        town.config.to.mirror = urls[1];
+        town.config.to.mirror = town_urls[1];
         town_open();
         town.services[0].says = says;
         struct stranger *s = desk_stranger(town.desk);
@@ -695,7 +448,7 @@ static void play_without_memory(const char *text, const char *says, const char *
         if (!town.services[0].gave_up) /* what we are short of is not their fault */
             assert_int_equal(failures_of(upstream_at(0)), 0);
         if (!town.services[1].gave_up)
-            assert_int_equal(failures_of(target->shares[0]->mirror), 0);
+            assert_int_equal(failures_of(target->shares[0]->mirrors[0]), 0);
         town.services[0].says = OK_HI;
         assert_int_equal(ask(ASK), 200); /* and nothing is the worse for it */
         town_close();
