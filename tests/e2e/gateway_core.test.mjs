@@ -328,6 +328,8 @@ gateway:
   routes:
     - {name: word, match: {path: /word}, to: {respond: {body: word}}}
     - {name: page, match: {path: "/files/*"}, to: {files: .}}
+    - {name: keys, match: {path: /keys}, to: {respond: {body: in}}, auth: keys}
+  auth: {keys: {api_keys: {query: api_key, keys: [{name: ann, key: "key-of-ann"}]}}}
 `;
 
 onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
@@ -337,10 +339,11 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
     });
     await ask(server, '/files/none');
     await ask(server, '/word', { method: 'HEAD' });
+    await ask(server, '/keys?a=b&api_key=key-of-ann&c');
     const file = path.join(server.dir, 'app', 'access.ndjson');
     const lines = await until(() => {
       const all = fs.readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
-      return all.length >= 3 && all.map((line) => JSON.parse(line));
+      return all.length >= 4 && all.map((line) => JSON.parse(line));
     });
     const word = lines.find((line) => line.route === 'word');
     assert.equal(word.id, 'seen-1');
@@ -350,6 +353,8 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
     assert.ok(word.duration_us >= 0);
     const head = lines.find((line) => line.method === 'HEAD');
     assert.deepEqual([head.status, head.bytes_out], [200, 0]); // what was sent of a body: nothing
+    const keys = lines.find((line) => line.route === 'keys');
+    assert.deepEqual([keys.status, keys.path], [200, '/keys?a=b&api_key=-&c']);
     const none = lines.find((line) => line.route === 'page');
     assert.deepEqual([none.status, none.reason], [404, 'no such file']);
     const { body } = await request(`${server.admin}/metrics`);

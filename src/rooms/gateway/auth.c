@@ -18,9 +18,11 @@
 
 #include "base/mem.h"
 #include "rooms/gateway/auth_shard.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
+#define KEY_BYTES_MAX 1024u /* of an argument's name, escapes and all */
 #define AUTHORIZATION slice_lit("Authorization")
 
 /* --- what was sent -----------------------------------------------------------------------------
@@ -52,6 +54,20 @@ int way_credentials(const struct exchange *x, slice name, slice scheme, slice *r
         return -ENOENT; /* of another way */
     *ret_credentials = value;
     return 0;
+}
+
+bool gateway_auth_hides(const struct gateway_route *route, slice key) {
+    char name[KEY_BYTES_MAX];
+    size_t len;
+    for (unsigned i = 0; i < route->way_count; i++) {
+        const struct gateway_way *way = &route->table->ways->items[route->ways[i]];
+        if (way->kind != &way_api_keys || way->keys.query.len == 0)
+            continue;
+        if (key.len > sizeof name || url_decode(key, true, name, &len) ||
+            slice_equal(slice_make(name, len), way->keys.query))
+            return true; /* what cannot be told is hidden, too */
+    }
+    return false;
 }
 
 /* --- let in ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "rooms/gateway/gateway.h"
 
 #include "base/mem.h"
+#include "bus/private.h"
 #include "io/file.h"
 #include "rooms/gateway/access_log.h"
 #include "rooms/gateway/auth.h"
@@ -26,7 +27,7 @@
 #include <errno.h>
 
 #define STATUS_SERVICES_MAX 1000u /* that status tells of: a few hundred bytes each */
-#define RELOAD_SUBJECT "_NONET.gateway.reload"
+#define RELOAD_SUBJECT BUS_PRIVATE_PREFIX "gateway.reload"
 
 static const struct gateway_config no_config;
 

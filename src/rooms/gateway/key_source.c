@@ -11,12 +11,13 @@
 #include "rooms/gateway/key_source.h"
 
 #include "base/mem.h"
+#include "bus/private.h"
 #include "rooms/gateway/key_fetch.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define SUBJECT_PREFIX "_NONET.gateway.keys."
+#define SUBJECT_PREFIX BUS_PRIVATE_PREFIX "gateway.keys."
 #define SUBJECT_MAX (sizeof SUBJECT_PREFIX + 10)
 
 struct key_source {

@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/private.h"
 #include "rooms/gateway/buckets.h"
 #include "rooms/gateway/steps.h"
 
@@ -19,7 +20,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define SUBJECT_PREFIX "_NONET.gateway.limit."
+#define SUBJECT_PREFIX BUS_PRIVATE_PREFIX "gateway.limit."
 #define SUBJECT_MAX (sizeof SUBJECT_PREFIX + 10)
 #define SWEEP_NS 1000000000u
 #define CLIENT_BITS_V6 64u /* what an IPv6 client is known by */

@@ -215,8 +215,6 @@ static int copy_route(struct gateway_table *table, struct gateway_route *route,
     if (!failed)
         failed = arena_copy(arena, config->rewrite, &route->rewrite);
     if (!failed)
-        failed = arena_copy(arena, config->match.path, &route->pattern);
-    if (!failed)
         failed = copy_fields(arena, &config->request_headers, &route->request_fields);
     if (!failed)
         failed = copy_fields(arena, &config->response_headers, &route->response_fields);
@@ -235,7 +233,6 @@ static int make_route(struct gateway_table *table, const struct gateway_route_co
                       const struct gateway_config *section, struct error *ret_error) {
     struct gateway_route *route = &table->routes[table->route_count];
     struct arena scratch _cleanup_arena_ = arena_make(0, 1u << 20);
-    route->index = table->route_count;
     int failed = copy_route(table, route, config, section);
     if (!failed)
         failed = route_match_add(table->http, &config->match, exchange_begin_request, route,

@@ -41,7 +41,6 @@ struct gateway_route_metrics {
 struct gateway_route {
     struct gateway_table *table;
     slice name;
-    unsigned index; /* in the table */
     const struct gateway_target *target;
     void *target_self;
     const unsigned *ways; /* indices into the table's ways; count 0: none is asked */
@@ -52,7 +51,7 @@ struct gateway_route {
     uint64_t concurrency; /* 0: without limit */
     uint64_t exchange_ns; /* for a whole exchange; 0: without limit */
     uint64_t body_max;
-    slice rewrite, pattern; /* pattern: of match.path */
+    slice rewrite;
     struct gateway_fields request_fields, response_fields;
     const struct gateway_cors *cors; /* NULL: none */
     struct gateway_route_metrics metrics;

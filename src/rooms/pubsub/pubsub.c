@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/auth_job.h"
 #include "bus/private.h"
 #include "rooms/pubsub/client.h"
 
@@ -181,12 +182,17 @@ static void on_tick(struct io_timer *timer) {
 
 static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) {
     static const struct bus_receiver receiver = {on_reload};
+    struct auth_worker_options logins = {.loop = room->shard->loop,
+                                         .thread = "nonet-login",
+                                         .waiting_max = PUBSUB_LOGINS_WAITING_MAX};
     int failed = make_tls(room->pubsub->node, &room->tls, ret_error);
     if (failed)
         return failed;
     room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->tls.verify_peer;
     failed = bus_subscribe(room->shard->bus, slice_lit(RELOAD_SUBJECT), (slice){0}, &receiver, room,
                            NULL, &room->reload);
+    if (!failed)
+        failed = auth_worker_new(&logins, &room->logins);
     if (!failed)
         failed = monitor_shard_open(room);
     if (!failed && room->shard->streams)
@@ -200,7 +206,7 @@ static void shard_close(void *shard_self) {
     struct pubsub_shard *room = shard_self;
     struct list_node *at, *following;
     list_each(&room->clients, at, following) client_drop(container_of(at, struct client, in_room));
-    room->login_worker = io_worker_free(room->login_worker); /* drop made its jobs idle */
+    room->logins = auth_worker_free(room->logins); /* drop made its jobs idle */
     bus_fence_cancel(room->shard->bus, room);
     room->jetstream = jetstream_close(room->jetstream);
     monitor_shard_close(room);
