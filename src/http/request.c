@@ -193,6 +193,10 @@ uint64_t http_request_began_ns(const struct http_request *r) {
     return r->began_ns;
 }
 
+slice http_request_allow(const struct http_request *r) {
+    return slice_str(r->match.allow);
+}
+
 struct io_loop *http_request_loop(const struct http_request *r) {
     return r->connection->shard->loop;
 }

@@ -68,6 +68,9 @@ slice http_request_upgrade(const struct http_request *request);
 /* The first "KEY=value" of the query, decoded ("+" is a blank; "" where it has no '='). 0, -ENOENT,
    -EINVAL (badly escaped), -ENOMEM. */
 must_use int http_request_argument(struct http_request *request, slice key, slice *ret_value);
+/* Where no route fitted (http_routes_set_fallback): the methods that the path has, "GET, HEAD";
+   empty where there is nothing at it. */
+slice http_request_allow(const struct http_request *request);
 
 struct io_loop *http_request_loop(const struct http_request *request);
 const char *http_request_peer(const struct http_request *request);

@@ -42,6 +42,14 @@ struct http_routes *http_routes_unref(struct http_routes *routes) {
     return mem_free(routes);
 }
 
+void http_routes_set_fallback(struct http_routes *routes,
+                              void (*handle)(void *owner, struct http_request *request),
+                              void *owner) {
+    check(!routes->sealed);
+    routes->fallback = (struct http_route){
+        .handle = handle, .owner = owner, .body_bytes_max = UINT64_MAX, .streams = true};
+}
+
 void http_routes_on_free(struct http_routes *routes, void (*free)(void *owner), void *owner) {
     check(!routes->free);
     routes->free = free;

@@ -251,6 +251,8 @@ void http_routes_find(const struct http_routes *routes, const struct http_asked 
     ret_match->path_known = false;
     ret_match->parameter_count = 0;
     ret_match->allow[0] = '\0';
-    if (!walk_hosts(&search, rest))
-        (void)walk(&search, HTTP_NODE_ANY, rest);
+    if (walk_hosts(&search, rest) || walk(&search, HTTP_NODE_ANY, rest) || !routes->fallback.handle)
+        return;
+    ret_match->route = &routes->fallback;
+    ret_match->parameter_count = 0;
 }

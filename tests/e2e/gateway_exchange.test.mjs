@@ -27,9 +27,12 @@ const config = `
 gateway:
   access_log: {path: access.ndjson}
   routes:
-    - {match: {path: "/*"}, to: {http: "${service.url}"}, exchange_timeout: 400ms}
+    - {match: {path: /a/only, host: other.example, method: PUT}, to: {respond: {body: x}}}
+    - match: {host: "127.0.0.1", path: "/*"}
+      to: {http: "${service.url}"}
+      exchange_timeout: 400ms
     - {match: {path: "/free/*"}, rewrite: "/{*}", to: {http: "${service.url}"}}
-    - {match: {path: "/ask"}, to: {request: slow.one, timeout: 30s}, exchange_timeout: 400ms}
+    - {match: {path: /ask}, to: {request: slow.one, timeout: 30s}, exchange_timeout: 400ms}
 `;
 
 onNonet('gateway: a bound on a whole request', { config, listen: { http: 0 } }, (it) => {
@@ -69,7 +72,7 @@ onNonet('gateway: a bound on a whole request', { config, listen: { http: 0 } }, 
 
   it('a body that goes on and on: 504, and the connection ends', async (t, server) => {
     const client = await Client.open(t, server);
-    client.send('POST /sinks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+    client.send('POST /sinks HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n');
     const timer = setInterval(() => client.send('1\r\nx\r\n'), 20);
     t.after(() => clearInterval(timer));
     await until(() => client.ended, 'the end');
@@ -85,11 +88,27 @@ onNonet('gateway: a bound on a whole request', { config, listen: { http: 0 } }, 
     assert.equal((await logged(server, '/ask')).reason, 'exchange timeout');
   });
 
+  it('what no route is for has an id and a line, too', async (t, server) => {
+    for (const [method, target, status] of [
+      ['GET', '/a/none', 404],
+      ['DELETE', '/a/only', 405],
+    ]) {
+      const host = { host: 'other.example' };
+      const answer = await ask(server, target, { method, headers: host });
+      assert.equal(answer.statusCode, status);
+      assert.equal(answer.headers.allow, status === 405 ? 'PUT' : undefined);
+      const line = await logged(server, target);
+      assert.equal(line.id, answer.headers['x-request-id']);
+      assert.equal(JSON.parse(answer.text).instance, line.id);
+      assert.deepEqual([line.route, line.status, line.reason], ['none', status, 'no route']);
+    }
+  });
+
   it('what is quick is not touched, and a route without it waits', async (t, server) => {
     assert.equal((await ask(server, '/fine')).text, 'fine');
     assert.equal((await logged(server, '/fine')).reason, '');
     const client = await Client.open(t, server);
-    client.send('GET /free/trickles HTTP/1.1\r\nHost: x\r\n\r\n');
+    client.send('GET /free/trickles HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
     await until(() => client.heard.split('\r\nx\r\n').length > 40, 'parts beyond the bound');
     assert.equal(client.ended, false);
   });

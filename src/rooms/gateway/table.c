@@ -292,6 +292,14 @@ static int take_resolver(struct gateway_table *table, const struct gateway_confi
     return 0;
 }
 
+/* What comes to it is known by an id, counted and logged as all else. */
+static int make_nowhere(struct gateway_table *table) {
+    table->nowhere = (struct gateway_route){
+        .table = table, .name = slice_lit("none"), .target = &nowhere_target};
+    http_routes_set_fallback(table->http, exchange_begin_request, &table->nowhere);
+    return add_metrics(table->gateway, &table->nowhere);
+}
+
 static int fill(struct gateway_table *table, const struct gateway_config *config,
                 struct error *ret_error) {
     const struct gateway_route_config *routes = config->routes.items;
@@ -299,6 +307,8 @@ static int fill(struct gateway_table *table, const struct gateway_config *config
     int failed = table->routes ? take_trusted(table, config) : -ENOMEM;
     if (!failed)
         failed = take_resolver(table, config);
+    if (!failed)
+        failed = make_nowhere(table);
     if (failed)
         return error_set(ret_error, failed, "no memory for the gateway's routes");
     failed =

@@ -63,7 +63,8 @@ struct gateway_table {
     struct http_routes *http; /* its handlers' owners are the routes; frees the table */
     struct gateway_route *routes;
     unsigned route_count;
-    struct gateway_ways *ways; /* auth.h; NULL: none are configured */
+    struct gateway_route nowhere; /* for what none of them is for */
+    struct gateway_ways *ways;    /* auth.h; NULL: none are configured */
     struct ip_network *trusted;
     unsigned trusted_count;
     slice access_log;     /* path; empty: none */

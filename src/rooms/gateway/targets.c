@@ -4,6 +4,7 @@
  * The first target that finds itself chosen by a route's `to` is the route's; the config's table
  * has seen to it that there is exactly one.
  */
+#include "rooms/gateway/exchange.h"
 #include "rooms/gateway/table.h"
 #include "rooms/gateway/target.h"
 #include "rooms/gateway/template.h"
@@ -116,3 +117,19 @@ const struct gateway_target redirect_target = {
     .open = redirect_open,
     .start = redirect_start,
 };
+
+/* --- nowhere -----------------------------------------------------------------------------------
+ */
+
+static void nowhere_start(struct exchange *x, void *self) {
+    slice allow = http_request_allow(x->request);
+    (void)self;
+    if (allow.len == 0) {
+        exchange_problem(x, 404, "no route", "there is nothing at this path");
+        return;
+    }
+    exchange_add_field(x, slice_lit("Allow"), allow);
+    exchange_problem(x, 405, "no route", "this path has other methods, see Allow");
+}
+
+const struct gateway_target nowhere_target = {.name = "none", .start = nowhere_start};
