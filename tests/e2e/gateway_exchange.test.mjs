@@ -31,8 +31,12 @@ gateway:
     - match: {host: "127.0.0.1", path: "/*"}
       to: {http: "${service.url}"}
       exchange_timeout: 400ms
-    - {match: {path: "/free/*"}, rewrite: "/{*}", to: {http: "${service.url}"}}
-    - {match: {path: /ask}, to: {request: slow.one, timeout: 30s}, exchange_timeout: 400ms}
+    - match: {host: "127.0.0.1", path: "/free/*"}
+      rewrite: "/{*}"
+      to: {http: "${service.url}"}
+    - match: {host: "127.0.0.1", path: /ask}
+      to: {request: slow.one, timeout: 30s}
+      exchange_timeout: 400ms
 `;
 
 onNonet('gateway: a bound on a whole request', { config, listen: { http: 0 } }, (it) => {

@@ -392,9 +392,9 @@ onNonet('proxy: hostile services', { config: HOSTILE, listen }, (it) => {
     }
   }
 
-  it('nobody there: 502; no such name: 502', async (t, server) => {
+  it('nobody there: 502; no such name: 503', async (t, server) => {
     isProblem(await ask(server, '/dead/x'), 502);
-    isProblem(await ask(server, '/gone/x'), 502);
+    isProblem(await ask(server, '/gone/x'), 503);
     isProblem(await ask(server, '/dead/x', { method: 'POST', body: 'abc' }), 502);
   });
 

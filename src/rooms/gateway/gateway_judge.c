@@ -334,6 +334,9 @@ static int judge_name(const struct judge *j, const struct gateway_route_config *
 }
 
 static void judge_route(const struct judge *j, const struct gateway_route_config *route) {
+    if (slice_equal(route->name, slice_lit("none")))
+        note(j, conf_place_of(&route->item, "name", 0), "choose another",
+             "a route cannot be called none: that is what no route is for");
     judge_templates(j, route);
     judge_to(j, route);
     judge_fields(j, &route->request_headers);

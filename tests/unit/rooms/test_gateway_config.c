@@ -111,6 +111,9 @@ static void names_are_of_one_route(void **state) {
                    "  hint: give it a name of its own\n"
                    "f:6:52: another route is called 'shop', too\n"
                    "  hint: give it a name of its own\n");
+    assert_refused("gateway: {routes: [{to: {respond: {}}, name: none}]}\n",
+                   "f:1:46: a route cannot be called none: that is what no route is for\n"
+                   "  hint: choose another\n");
 }
 
 static void templates_name_what_the_path_has(void **state) {
