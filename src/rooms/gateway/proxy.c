@@ -449,10 +449,10 @@ static void join(struct proxy *p, const struct http1_head *head) {
 }
 
 static bool is_event_stream(const struct http1_head *head) {
-    static const slice events = slice_lit("text/event-stream");
-    slice type;
+    slice type, parameters;
     return !head->has_content_length && http1_get(head, slice_lit("Content-Type"), &type) &&
-           slice_equal_nocase(slice_take(type, events.len), events);
+           slice_equal_nocase(slice_trim(slice_cut(type, ';', &parameters)),
+                              slice_lit("text/event-stream"));
 }
 
 static void on_head(void *self, const struct http1_head *head) {
@@ -461,6 +461,9 @@ static void on_head(void *self, const struct http1_head *head) {
     struct http1_field fields[HTTP1_FIELDS_MAX];
     struct http_answer answer = {.status = head->status, .fields = fields};
     upstream_answered(p->upstream, head->status, io_loop_now_ns(exchange_loop(x)) - p->began_ns);
+    p->endless = is_event_stream(head);
+    if (p->endless || head->status == 101)
+        upstream_served(p->upstream, head->status);
     if (head->status == 101) {
         join(p, head);
         return;
@@ -471,7 +474,6 @@ static void on_head(void *self, const struct http1_head *head) {
     }
     answer.has_length = head->has_content_length;
     answer.length = head->content_length;
-    p->endless = is_event_stream(head);
     if (p->endless)
         exchange_ends_with_login(x);
     p->share = proxy_share_unref(p->share);
@@ -508,6 +510,7 @@ static void on_end(void *self, slice trailers) {
     struct exchange *x = p->x;
     struct http1_field fields[HTTP1_FIELDS_MAX];
     size_t count = trailers.len ? proxy_trailers(trailers, fields) : 0;
+    upstream_served(p->upstream, x->status);
     end_call(p);
     let_go(p);
     exchange_end(x, fields, count);

@@ -13,7 +13,8 @@
  *     X-Request-Id, traceparent          as the gateway's own logs have them
  *     X-Forwarded-For, -Proto, -Host     of a peer that is a trusted proxy they are believed, the
  *                                        first one with the peer's address behind it
- *     X-Forwarded-* of other names       believed of a trusted proxy, else taken out
+ *     X-Forwarded-* of other names,      believed of a trusted proxy, else taken out
+ *     X-Real-IP
  *     Forwarded (RFC 7239)               where it comes: in a trusted proxy's our element is put
  *                                        behind, another's is replaced by ours
  *

@@ -284,11 +284,22 @@ static void note(struct upstream *u, bool good, const char *why) {
     count_healthy(u);
 }
 
+static bool is_bad(unsigned status) {
+    return status >= 502 && status <= 504;
+}
+
 void upstream_answered(struct upstream *u, unsigned status, uint64_t waited_ns) {
     struct metrics_shard *here = u->shard->shard->metrics;
     metrics_count(here, u->metrics.requests[status / 100 - 1], 1);
     metrics_observe(here, &seconds_family, u->metrics.seconds, waited_ns);
-    note(u, status < 502 || status > 504, "its answers are 502, 503 or 504");
+    if (is_bad(status))
+        note(u, false, "its answers are 502, 503 or 504");
+}
+
+/* Not by its head: a service that cuts all its answers short would be as good as new each time. */
+void upstream_served(struct upstream *u, unsigned status) {
+    if (!is_bad(status))
+        note(u, true, "");
 }
 
 void upstream_failed(struct upstream *u, enum upstream_failure failure, const char *why) {

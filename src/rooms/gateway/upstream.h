@@ -102,8 +102,10 @@ static inline void upstream_begin(struct upstream *upstream) {
     upstream->load.under_way++;
 }
 void upstream_end(struct upstream *upstream);
-/* What has become of a request: for figures and for ejection. */
+/* What has become of a request, for figures and for ejection: its answer has begun; that is whole,
+   or such as has no end to wait for; there is none, or not all of it. */
 void upstream_answered(struct upstream *upstream, unsigned status, uint64_t waited_ns);
+void upstream_served(struct upstream *upstream, unsigned status);
 void upstream_failed(struct upstream *upstream, enum upstream_failure failure, const char *why);
 /* What has failed with CODE is ours and says nothing of the service: memory, descriptors, ports. */
 bool upstream_is_our_own(int code);

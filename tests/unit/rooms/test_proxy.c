@@ -216,6 +216,27 @@ static void an_ejected_service_is_out_for_its_time_and_longer_each_time(void **s
 /* --- services come and go ----------------------------------------------------------------------
  */
 
+#define HALF "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"
+
+static void answers_that_are_cut_short_count_as_failures(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    town.services[0].says = HALF;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(upstream_at(0)->load.ejected);
+        struct stranger *s = desk_stranger(town.desk);
+        stranger_says(s, ASK);
+        run(SIM_SECOND / 10);
+        sim_reset_streams(town.host);
+        run(SIM_SECOND / 10);
+        assert_true(s->ended || s->closed);
+        stranger_leaves(s);
+    }
+    assert_true(upstream_at(0)->load.ejected);
+    town_close();
+}
+
 static void a_service_that_no_table_names_ends_with_its_last_call(void **state) {
     (void)state;
     town_make(1, 1);
@@ -338,7 +359,6 @@ static void the_end_of_the_node_cuts_tunnels(void **state) {
 /* --- whatever happens --------------------------------------------------------------------------
  */
 
-#define HALF "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"
 #define CHUNKS "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
 
 /* One of the things that may happen in a town. */
@@ -475,6 +495,7 @@ int main(void) {
         cmocka_unit_test(it_takes_fall_bad_answers_to_go_and_rise_good_ones_to_come_back),
         cmocka_unit_test(a_service_that_is_down_at_first_is_found_out_at_once),
         cmocka_unit_test(an_ejected_service_is_out_for_its_time_and_longer_each_time),
+        cmocka_unit_test(answers_that_are_cut_short_count_as_failures),
         cmocka_unit_test(a_service_that_no_table_names_ends_with_its_last_call),
         cmocka_unit_test(the_next_table_takes_the_same_connections),
         cmocka_unit_test(a_tunnel_in_which_nothing_moves_ends),
