@@ -223,6 +223,7 @@ static void answers_that_are_cut_short_count_as_failures(void **state) {
     town_make(1, 1);
     town_open();
     town.services[0].says = HALF;
+    run(SIM_SECOND); /* its name is looked up */
     for (unsigned i = 0; i < 3; i++) {
         assert_false(upstream_at(0)->load.ejected);
         struct stranger *s = desk_stranger(town.desk);
