@@ -398,7 +398,24 @@ static int apply_section(const struct scope *around, const struct conf_key *key,
         note_shape(around, node->place, key, CONF_SECTION);
         return fill(&s, NULL);
     }
+    item->node = node;
     return fill(&s, node);
+}
+
+struct conf_place conf_place_of(const struct conf_item *item, const char *key, size_t index) {
+    for (size_t i = 0; item->node && i < item->node->count; i++) {
+        const struct conf_entry *entry = &item->node->entries[i];
+        if (!slice_equal(entry->key, slice_str(key))) {
+            continue;
+        }
+        const struct conf_node *value = entry->value;
+        if (value->type == CONF_NODE_SCALAR || index >= value->count) {
+            return value->place;
+        }
+        const struct conf_entry *element = &value->entries[index];
+        return value->type == CONF_NODE_LIST ? element->value->place : element->place;
+    }
+    return item->place;
 }
 
 int conf_apply(const struct conf_reader *reader, const struct conf_table *table,

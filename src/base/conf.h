@@ -59,8 +59,9 @@ struct conf_entry {
 struct conf_item {
     slice name; /* its key in the map around it, or of the section; "" in a list */
     struct conf_place place;
-    bool given;  /* false: it was left out and holds defaults */
-    bool off;    /* the word `off` stood in its place (CONF_MAY_BE_OFF) */
+    const struct conf_node *node; /* its keys as the file gives them; NULL: it gives none */
+    bool given;                   /* false: it was left out and holds defaults */
+    bool off;                     /* the word `off` stood in its place (CONF_MAY_BE_OFF) */
     bool faulty; /* one of its own keys was refused: what follows from that need not be said */
 };
 

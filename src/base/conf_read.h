@@ -64,6 +64,10 @@ struct conf_reader {
 must_use int conf_apply(const struct conf_reader *reader, const struct conf_table *table,
                         const struct conf_node *node, void *into);
 
+/* Where the file gives the value of KEY in the section ITEM, of a list or map the INDEX-th one's
+   (what stands alone is the first); else where the section is. For checks across keys. */
+struct conf_place conf_place_of(const struct conf_item *item, const char *key, size_t index);
+
 /* "127.0.0.1:4222", "[::1]:4222", "localhost:0", or a bare port, then on 127.0.0.1. 0, -EINVAL or
    -ENOMEM. Text and host are in ARENA. */
 must_use int conf_parse_address(struct arena *arena, slice text, struct conf_address *ret_address);

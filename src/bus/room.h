@@ -28,16 +28,18 @@
 #include "bus/bus.h"
 #include "bus/streams.h"
 #include "io/logger.h"
+#include "io/tls.h"
 
 #define ROOM_SHARDS_MAX BUS_SHARDS_MAX
 
 struct json_writer; /* wire/json_write.h */
-struct http_routes; /* http/server.h: the admin listener's table, which `started` may add to */
+struct http_routes; /* http/routes.h: the admin listener's table, which `started` may add to */
 
-/* A listener of section `listen`. Files are paths as the process sees them; NULL = none. */
+/* A listener of section `listen`. */
 struct room_listen {
-    const char *name, *address, *cert_file, *key_file, *ca_file;
-    bool off, verify, handshake_first;
+    const char *name, *address;
+    struct io_tls_options tls; /* of its side; cert_file NULL: plain text */
+    bool off, handshake_first;
     bool same_origin;     /* of websocket: of pages, only those of its own address */
     const slice *origins; /* and of these */
     unsigned origin_count;

@@ -52,7 +52,7 @@ struct nats_client_info {
 must_use int nats_client_open(struct io_loop *loop, const struct login *login, uint64_t timeout_ns,
                               const struct nats_client_events *events, void *self,
                               struct nats_client **ret_client, struct error *ret_error);
-/* What has been written leaves first (for IO_LINGER_MS at most). */
+/* What has been written leaves first, as long as it is taken (IO_LINGER_MS). */
 void nats_client_close(struct nats_client *client);
 /* Ends with these words, as if the server had failed. No-op where the client is ending already. */
 void nats_client_fail(struct nats_client *client, int code, const char *format, ...)

@@ -2,7 +2,8 @@
  * status.c - nonet status: what a node is and does.
  *
  * A node answers on `nonet.status` (rooms/request) with one JSON object; --json prints it as it
- * is, people get a line for each member ("listeners.nats  127.0.0.1:4222"). A server that is no
+ * is, people get a line for each member ("listeners.nats  127.0.0.1:4222") and for each service of
+ * the gateway ("gateway.upstreams  route=shop url=http://10.0.0.1:80 ..."). A server that is no
  * Nonet has nobody on that subject: then what its INFO says is printed, in the same two forms:
  * {"name":..,"version":..,"address":..,"jetstream":true,"max_payload":1048576,"tls":""}.
  */
@@ -16,6 +17,7 @@
 #define STATUS_SUBJECT "nonet.status"
 #define PATH_MAX_BYTES 128u
 #define DEPTH_MAX 4u
+#define ITEM_BYTES_MAX 2048u
 
 struct status {
     const struct cli_call *call;
@@ -23,7 +25,37 @@ struct status {
     struct json_doc doc;
 };
 
-/* Members below V, each under its path; what is deeper than DEPTH_MAX is shown as JSON. */
+/* "route=shop url=http://10.0.0.1:80 state=\"in service\"": an object in one line; what it holds of
+   objects and lists is shown as JSON. */
+static void print_item(json_value v, const char *name) {
+    _cleanup_buf_ struct buf line = buf_make(ITEM_BYTES_MAX);
+    struct json_iterator i = json_each(v);
+    slice key, text;
+    int failed = 0;
+    while (!failed && json_next(&i)) {
+        if (json_string(i.key, &key))
+            continue;
+        bool is_text = json_string(i.value, &text) == 0;
+        bool bare = is_text && slice_find(text, ' ') < 0;
+        failed = buf_printf(&line, "%s%.*s=%.*s", line.len ? " " : "", slice_fmt(key),
+                            slice_fmt(bare ? text : json_source(i.value)));
+    }
+    output_field(name, "%.*s%s", slice_fmt(buf_slice(&line)), failed ? " ..." : "");
+}
+
+static bool holds_objects(json_value v) {
+    struct json_iterator i = json_each(v);
+    return json_type_of(v) == JSON_ARRAY && json_next(&i) && json_type_of(i.value) == JSON_OBJECT;
+}
+
+static void print_items(json_value v, const char *name) {
+    struct json_iterator i = json_each(v);
+    while (json_next(&i))
+        print_item(i.value, name);
+}
+
+/* Members below V, each under its path, a list of objects by a line for each; what is deeper than
+   DEPTH_MAX is shown as JSON. */
 static void print_members(json_value v, const char *path, unsigned depth) {
     struct json_iterator i = json_each(v);
     char name[PATH_MAX_BYTES];
@@ -34,6 +66,8 @@ static void print_members(json_value v, const char *path, unsigned depth) {
         snprintf(name, sizeof name, "%s%s%.*s", path, *path ? "." : "", slice_fmt(key));
         if (json_type_of(i.value) == JSON_OBJECT && depth < DEPTH_MAX)
             print_members(i.value, name, depth + 1);
+        else if (holds_objects(i.value))
+            print_items(i.value, name);
         else if (json_string(i.value, &text) == 0)
             output_field(name, "%.*s", slice_fmt(text));
         else

@@ -14,6 +14,7 @@
 #include "http/client_link.h"
 
 #include "base/mem.h"
+#include "wire/http1_write.h"
 
 #include <errno.h>
 
@@ -77,14 +78,19 @@ void http_pool_settle(struct http_pool *pool) {
         pool_destroy(pool);
 }
 
-void http_pool_retire(struct http_pool *pool) {
+void http_pool_drain(struct http_pool *pool) {
     struct list_node *node, *next;
-    pool->retired = true;
+    pool->draining = true;
     list_each(&pool->links, node, next) {
         struct http_link *link = container_of(node, struct http_link, in_pool);
         if (!link->call)
             http_link_drop(link, false);
     }
+}
+
+void http_pool_retire(struct http_pool *pool) {
+    pool->retired = true;
+    http_pool_drain(pool);
     http_pool_settle(pool);
 }
 
@@ -123,7 +129,7 @@ struct http_pool_stats http_pool_stats(const struct http_pool *pool) {
 
 static struct http_call *take_call(struct http_pool *pool) {
     struct http_call *call = pool->spare;
-    struct buf text = buf_make(2 * HTTP_CALL_HEAD_MAX);
+    struct buf text = buf_make(2 * HTTP1_WRITTEN_MAX);
     if (call) {
         pool->spare = (struct http_call *)(void *)call->node.next;
         pool->spare_count--;
@@ -255,7 +261,7 @@ void http_link_release(struct http_link *link) {
         http_link_start(link, call);
         return;
     }
-    if (pool->retired) {
+    if (pool->draining) {
         http_link_drop(link, true);
         return;
     }

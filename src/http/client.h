@@ -55,6 +55,8 @@ must_use int http_pool_create(struct io_loop *loop, const struct http_pool_optio
 /* Idle connections close, calls under way and waiting go on to their ends; no new ones. The pool
    frees itself after the last. */
 void http_pool_retire(struct http_pool *pool);
+/* Idle connections close, and from now on those in use close when their calls are over. */
+void http_pool_drain(struct http_pool *pool);
 /* Everything ends now, without events; the pool is gone. NULL allowed, returns NULL. */
 struct http_pool *http_pool_free(struct http_pool *pool);
 
@@ -84,7 +86,6 @@ struct http_call_events {
 };
 
 #define HTTP_CALL_CHUNKED UINT64_MAX
-#define HTTP_CALL_HEAD_MAX (64u << 10)    /* bytes of a head, or of trailers */
 #define HTTP_CALL_HIGH_BYTES (512u << 10) /* not taken by the server: http_call_write waits */
 
 struct http_call_options {
@@ -102,8 +103,8 @@ struct http_call_options {
     uint64_t answer_ns;   /* 0: the pool's */
     uint64_t take_ns;     /* without a byte of the request being taken; 0: the pool's silence_ns */
 };
-/* 0; -EBUSY (bounds, or retired), -EINVAL (a field that cannot be sent), -ENOMEM: no event comes.
-   The options' texts are not needed after the call. */
+/* 0; -EBUSY (bounds, or retired), -EINVAL (what cannot be sent, or a head above HTTP1_WRITTEN_MAX),
+   -ENOMEM: no event comes. The options' texts are not needed after the call. */
 must_use int http_call_begin(struct http_pool *pool, const struct http_call_options *options,
                              const struct http_call_events *events, void *self,
                              struct http_call **ret_call);
@@ -125,7 +126,5 @@ void http_call_cancel(struct http_call *call);
    of this turn on; what came behind the head comes by on_bytes first. The call is gone. */
 void http_call_detach(struct http_call *call, const struct io_stream_events *events, void *owner,
                       struct io_stream **ret_stream);
-/* "127.0.0.1:8080", or "" before there is a connection. */
-const char *http_call_peer(const struct http_call *call);
 
 #endif

@@ -144,10 +144,6 @@ void http_call_resume(struct http_call *call) {
     http_link_go_on(link);
 }
 
-const char *http_call_peer(const struct http_call *call) {
-    return call->link && call->link->stream ? io_stream_peer(call->link->stream) : "";
-}
-
 /* --- the ends -----------------------------------------------------------------------------------
  */
 

@@ -19,7 +19,6 @@
 #include <errno.h>
 
 #define LOOKS 4u /* at bytes that are not taken, within take_ns */
-#define ROOM_DELAY_NS UINT64_C(1000000)
 
 struct wait {
     uint64_t span_ns; /* NEVER: for nothing of the server's */
@@ -97,16 +96,7 @@ void http_link_give_room(struct http_link *l) {
     call->events.on_room(call->self);
 }
 
-/* The turn that wrote has been flushed: either the socket took it all, and on_drain is not called
-   for what never waited, or it did not, and on_drain will be. */
-static void on_room(struct io_timer *timer) {
-    struct http_link *l = container_of(timer, struct http_link, room);
-    if (l->call)
-        http_link_give_room(l);
-}
-
 void http_link_want_room(struct http_link *l) {
     l->call->wants_room = true;
-    if (!io_timer_running(&l->room))
-        io_timer_start(l->loop, &l->room, ROOM_DELAY_NS, on_room);
+    io_stream_want_room(l->stream, HTTP_CALL_HIGH_BYTES);
 }

@@ -17,28 +17,16 @@
 #define OWN_ROOM 160u
 
 static bool is_ours(slice name) {
-    switch (name.len) { /* most fields are told apart by their length */
-    case sizeof("Host") - 1:
-        return slice_equal_nocase(name, slice_lit("Host"));
-    case sizeof("Upgrade") - 1:
-        return slice_equal_nocase(name, slice_lit("Upgrade"));
-    case sizeof("Connection") - 1:
-        return slice_equal_nocase(name, slice_lit("Connection"));
-    case sizeof("Content-Length") - 1:
-        return slice_equal_nocase(name, slice_lit("Content-Length"));
-    case sizeof("Transfer-Encoding") - 1:
-        return slice_equal_nocase(name, slice_lit("Transfer-Encoding"));
-    default:
-        return false;
-    }
+    return http1_is_framing(name) || slice_equal_nocase(name, slice_lit("Host")) ||
+           slice_equal_nocase(name, slice_lit("Upgrade"));
 }
 
-/* Bytes of the fields' lines, or more than HTTP_CALL_HEAD_MAX where they are more than that. */
+/* Bytes of the fields' lines, or more than HTTP1_WRITTEN_MAX where they are more than that. */
 static size_t fields_room(const struct http1_field *fields, size_t count) {
     size_t room = 0;
-    for (size_t i = 0; i < count && room <= HTTP_CALL_HEAD_MAX; i++) {
-        if (fields[i].name.len > HTTP_CALL_HEAD_MAX || fields[i].value.len > HTTP_CALL_HEAD_MAX)
-            return HTTP_CALL_HEAD_MAX + 1;
+    for (size_t i = 0; i < count && room <= HTTP1_WRITTEN_MAX; i++) {
+        if (fields[i].name.len > HTTP1_WRITTEN_MAX || fields[i].value.len > HTTP1_WRITTEN_MAX)
+            return HTTP1_WRITTEN_MAX + 1;
         room += fields[i].name.len + fields[i].value.len + HTTP1_FIELD_ROOM;
     }
     return room;
@@ -71,12 +59,12 @@ size_t http_head_room(const struct http_call_options *options) {
     if (!is_ours_to_send(options))
         return 0;
     for (size_t i = 0; i < array_count(texts); i++) {
-        if (texts[i].len > HTTP_CALL_HEAD_MAX)
+        if (texts[i].len > HTTP1_WRITTEN_MAX)
             return 0;
         room += texts[i].len;
     }
     room += fields_room(options->fields, options->field_count);
-    return room <= HTTP_CALL_HEAD_MAX ? room : 0;
+    return room <= HTTP1_WRITTEN_MAX ? room : 0;
 }
 
 static bool usually_has_a_body(slice method) {
@@ -120,7 +108,7 @@ size_t http_head_put(char *out, const struct http_call_options *options) {
 
 size_t http_tail_room(const struct http1_field *trailers, size_t count) {
     size_t room = sizeof("0\r\n\r\n") - 1 + fields_room(trailers, count);
-    return room <= HTTP_CALL_HEAD_MAX ? room : 0;
+    return room <= HTTP1_WRITTEN_MAX ? room : 0;
 }
 
 size_t http_tail_put(char *out, const struct http1_field *trailers, size_t count) {

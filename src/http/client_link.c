@@ -40,7 +40,6 @@ static void leave_count(struct http_link *l) {
     }
     pool->open--;
     io_timer_stop(l->loop, &l->clock);
-    io_timer_stop(l->loop, &l->room);
     io_defer_cancel(l->loop, &l->task);
 }
 
@@ -505,7 +504,7 @@ static void on_drain(void *owner) {
     struct http_link *l = owner;
     if (l->state != LINK_CALLED)
         return;
-    if (!l->call->answered)
+    if (!l->call->answered && io_stream_pending(l->stream) == 0)
         l->since_ns = io_loop_now_ns(l->loop); /* the request's last byte may just have left */
     http_link_look_after_request(l);
     http_link_give_room(l);

@@ -42,7 +42,7 @@ struct http_link {
     uint64_t taken;    /* the same, when last seen to have grown */
     uint64_t since_ns; /* when that happened which the clock measures from */
     uint64_t due_ns;   /* when the clock rings; NEVER: it does not run */
-    struct io_timer clock, room;
+    struct io_timer clock;
     struct io_task task;
     int failed;      /* why we cut the stream: negative errno, 0 = for no failure */
     const char *why; /* words for it */

@@ -33,6 +33,7 @@ struct http_pool {
     unsigned open, idle_count, waiting_count, calls, spare_count;
     unsigned lingering; /* links that say goodbye */
     bool retired;
+    bool draining; /* keeps no idle links */
     uint64_t connections_total, calls_total, retries, connect_failures;
     struct http1_head head; /* the answer's being parsed; large, so one for all links */
 };
@@ -74,7 +75,7 @@ void http_call_give(struct http_call *call);
 void http_call_fail(struct http_call *call, enum http_failed failed, int code, const char *why);
 
 /* client_head.c */
-/* Bytes that the head of OPTIONS needs at most; 0: more than HTTP_CALL_HEAD_MAX, or a request that
+/* Bytes that the head of OPTIONS needs at most; 0: more than HTTP1_WRITTEN_MAX, or a request that
    is not the client's to send. */
 size_t http_head_room(const struct http_call_options *options);
 /* Writes it at OUT. Its length; 0: something in it cannot be sent. */

@@ -17,7 +17,6 @@
 #include "base/mem.h"
 
 #define CLOSING_MAX 1024u /* over the bound, while their last words leave */
-#define ROOM_DELAY_NS UINT64_C(1000000)
 
 static void settle(struct http_connection *c);
 
@@ -39,7 +38,6 @@ static void stop_clocks(struct http_connection *c) {
     struct io_loop *loop = c->shard->loop;
     io_timer_stop(loop, &c->clock);
     io_timer_stop(loop, &c->write_clock);
-    io_timer_stop(loop, &c->room);
     io_defer_cancel(loop, &c->wake);
 }
 
@@ -216,27 +214,25 @@ static void set_clock(struct http_connection *c) {
         io_timer_start(c->shard->loop, &c->clock, spans[wanted], on_clock);
 }
 
+static void on_write_clock(struct io_timer *timer);
+
+/* What we write says nothing of the client, and TLS makes more of it: what counts is what the
+   kernel has taken. */
+static void start_write_clock(struct http_connection *c) {
+    c->accepted = io_stream_accepted(c->stream);
+    io_timer_start(c->shard->loop, &c->write_clock, c->shard->server->limits.write_ns,
+                   on_write_clock);
+}
+
 static void on_write_clock(struct io_timer *timer) {
     struct http_connection *c = container_of(timer, struct http_connection, write_clock);
-    size_t pending = io_stream_pending(c->stream);
-    if (pending == 0)
+    if (io_stream_pending(c->stream) == 0)
         return;
-    uint64_t taken = c->written - pending;
-    if (taken == c->taken) {
+    if (io_stream_accepted(c->stream) == c->accepted) {
         cut(c);
         return;
     }
-    c->taken = taken;
-    io_timer_start(c->shard->loop, timer, c->shard->server->limits.write_ns, on_write_clock);
-}
-
-static void wrote(struct http_connection *c, size_t n) {
-    c->written += n;
-    if (io_timer_running(&c->write_clock))
-        return;
-    c->taken = c->written - io_stream_pending(c->stream);
-    io_timer_start(c->shard->loop, &c->write_clock, c->shard->server->limits.write_ns,
-                   on_write_clock);
+    start_write_clock(c);
 }
 
 int http_connection_write(struct http_connection *c, const slice *parts, size_t part_count) {
@@ -255,21 +251,9 @@ int http_connection_write(struct http_connection *c, const slice *parts, size_t 
         room += parts[i].len;
     }
     io_stream_advance(c->stream, size);
-    wrote(c, size);
+    if (!io_timer_running(&c->write_clock))
+        start_write_clock(c);
     return 0;
-}
-
-/* The turn that wrote has been flushed: either the socket took it all, and on_drain is not called
-   for what never waited, or it did not, and on_drain will be. */
-static void on_room(struct io_timer *timer) {
-    struct http_connection *c = container_of(timer, struct http_connection, room);
-    if (io_stream_pending(c->stream) < HTTP_STREAM_HIGH_BYTES)
-        http_connection_feed(c, (slice){0});
-}
-
-void http_connection_want_room(struct http_connection *c) {
-    if (!c->closed && !io_timer_running(&c->room))
-        io_timer_start(c->shard->loop, &c->room, ROOM_DELAY_NS, on_room);
 }
 
 /* --- after each step ---------------------------------------------------------------------------
@@ -323,7 +307,7 @@ static void settle(struct http_connection *c) {
     set_paused(c);
     set_clock(c);
     if (io_stream_pending(c->stream) >= HTTP_STREAM_HIGH_BYTES)
-        http_connection_want_room(c);
+        io_stream_want_room(c->stream, HTTP_STREAM_HIGH_BYTES);
 }
 
 /* --- events of the stream ----------------------------------------------------------------------
@@ -381,7 +365,6 @@ static struct http_connection *connection_new(struct http_shard *shard, struct i
     list_push_back(&shard->waiting, &c->in_shard);
     shard->open++;
     shard->connections++;
-    shard->connections_total++;
     if (shard->metrics) {
         metrics_gauge_add(shard->metrics, shard->server->connections, 1);
         metrics_count(shard->metrics, shard->server->connections_total, 1);
@@ -396,7 +379,6 @@ static bool make_room(struct http_shard *shard, struct http_connection *newest) 
     struct list_node *longest = shard->waiting.head.next;
     if (shard->open <= shard->connections_max)
         return true;
-    shard->refused++;
     if (longest == &newest->in_shard)
         return false;
     cut(container_of(longest, struct http_connection, in_shard));
@@ -408,7 +390,6 @@ void http_connection_accept(struct http_shard *shard, struct io_stream *stream) 
     if (!shard->draining && shard->connections < shard->connections_max + CLOSING_MAX)
         c = connection_new(shard, stream);
     if (!c) {
-        shard->refused++;
         io_stream_set_events(stream, &ownerless, NULL);
         io_stream_abort(stream);
         return;

@@ -48,11 +48,11 @@ struct http_connection {
     struct buf rest;                 /* between feeds: the same */
     struct http1_parser parser;
     struct http1_body body;
-    struct io_timer clock, write_clock, room; /* room: a turn has flushed since */
-    struct io_task wake;                      /* feed at the end of the turn; GIVEN: hand over */
+    struct io_timer clock, write_clock;
+    struct io_task wake; /* feed at the end of the turn; GIVEN: hand over */
     uint64_t requests_seen, body_mark, head_began_ns;
-    uint64_t written, taken; /* bytes given to the stream; as the write clock last saw them gone */
-    size_t waiting_bytes;    /* in `out` of requests whose turn has not come */
+    uint64_t accepted;    /* io_stream_accepted as the write clock last saw it */
+    size_t waiting_bytes; /* in `out` of requests whose turn has not come */
     unsigned in_flight;
     enum http_reading reading;
     enum http_clock clock_of;
@@ -80,8 +80,6 @@ void http_connection_drop(struct http_connection *c);
    on_close will follow. */
 must_use int http_connection_write(struct http_connection *c, const slice *parts,
                                    size_t part_count);
-/* Someone waits until the stream takes bytes again. */
-void http_connection_want_room(struct http_connection *c);
 /* It is the server's no more: off its lists, its counts and its budget, without clocks. */
 void http_connection_leave(struct http_connection *c);
 

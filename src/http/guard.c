@@ -7,7 +7,7 @@
 #include "http/guard.h"
 
 #include "base/base64.h"
-#include "base/number.h"
+#include "base/ip.h"
 #include "base/password.h"
 #include "wire/url.h"
 
@@ -20,26 +20,12 @@ static const struct http_refusal let_in = {0, NULL};
 /* --- Host --------------------------------------------------------------------------------------
  */
 
-/* Four numbers up to 255 without leading zeros, as every reader of addresses takes them. */
-static bool is_ipv4(slice host) {
-    unsigned parts = 0;
-    while (host.ptr) {
-        slice part = slice_cut(host, '.', &host);
-        uint64_t number;
-        if (part.len == 0 || part.len > 3 || (part.len > 1 && part.ptr[0] == '0') ||
-            number_parse_u64(part, &number) || number > 255)
-            return false;
-        parts++;
-    }
-    return parts == 4;
-}
-
 static bool host_is_ours(const struct http_guard *guard, slice authority) {
     struct url_authority parsed;
+    struct ip ip;
     if (url_parse_authority(authority, &parsed) || parsed.user.ptr)
         return false;
-    if (parsed.is_ipv6 || is_ipv4(parsed.host) ||
-        slice_equal_nocase(parsed.host, slice_lit("localhost")))
+    if (ip_parse(parsed.host, &ip) == 0 || slice_equal_nocase(parsed.host, slice_lit("localhost")))
         return true;
     for (const char *const *name = guard->hosts; name && *name; name++)
         if (slice_equal_nocase(parsed.host, slice_str(*name)))
@@ -103,8 +89,7 @@ struct http_refusal http_guard_refusal(int result) {
 
 static struct http_refusal judge_basic(const struct http_guard *guard, slice encoded,
                                        struct http_login_budget *budget, uint64_t now_ns,
-                                       struct arena *arena, struct http_login *login,
-                                       slice *ret_user) {
+                                       struct arena *arena, struct http_login *login) {
     if (!guard->check_user)
         return refuse_login("this listener knows no users, only its token");
     size_t room = base64_decoded_max(encoded.len), len;
@@ -121,45 +106,30 @@ static struct http_refusal judge_basic(const struct http_guard *guard, slice enc
         return (struct http_refusal){429, "too many logins a second"};
     int result = guard->check_user(guard->owner, user, password, login);
     login->asked = result == -EINPROGRESS;
-    if (login->asked || result == 0)
-        *ret_user = user;
     return login->asked ? let_in : http_guard_refusal(result);
-}
-
-/* Takes "SCHEME " off *TEXT. */
-static bool cut_scheme(slice *text, slice scheme) {
-    if (text->len <= scheme.len || text->ptr[scheme.len] != ' ' ||
-        !slice_equal_nocase(slice_take(*text, scheme.len), scheme))
-        return false;
-    *text = slice_trim(slice_skip(*text, scheme.len));
-    return true;
 }
 
 static struct http_refusal judge_login(const struct http_guard *guard,
                                        const struct http1_head *head,
                                        struct http_login_budget *budget, uint64_t now_ns,
-                                       struct arena *arena, struct http_login *login,
-                                       slice *ret_user) {
+                                       struct arena *arena, struct http_login *login) {
     slice text;
     if (!http1_get(head, slice_lit("Authorization"), &text))
         return refuse_login("this call needs credentials: the token of the node, or a user");
-    if (cut_scheme(&text, slice_lit("Bearer"))) {
+    if (http1_cut_scheme(&text, slice_lit("Bearer"))) {
         if (guard->token.len == 0 || !password_equal(text, guard->token))
             return refuse_login("the token is wrong");
-        *ret_user = slice_lit("token");
         return let_in;
     }
-    if (cut_scheme(&text, slice_lit("Basic")))
-        return judge_basic(guard, text, budget, now_ns, arena, login, ret_user);
+    if (http1_cut_scheme(&text, slice_lit("Basic")))
+        return judge_basic(guard, text, budget, now_ns, arena, login);
     return refuse_login("the credentials are neither Bearer nor Basic");
 }
 
 struct http_refusal http_guard_judge(const struct http_guard *guard, const struct http1_head *head,
                                      bool is_tls, bool without_login,
                                      struct http_login_budget *budget, uint64_t now_ns,
-                                     struct arena *arena, struct http_login *login,
-                                     slice *ret_user) {
-    *ret_user = (slice){0};
+                                     struct arena *arena, struct http_login *login) {
     if (!(guard->any_host && without_login) && !host_is_ours(guard, head->authority))
         return (struct http_refusal){403, "Host is neither an address, localhost nor a name "
                                           "that this listener is configured for"};
@@ -168,5 +138,5 @@ struct http_refusal http_guard_judge(const struct http_guard *guard, const struc
         return (struct http_refusal){403, "a page of another origin may not change anything here"};
     if (without_login || (reading && !guard->reading_too))
         return let_in;
-    return judge_login(guard, head, budget, now_ns, arena, login, ret_user);
+    return judge_login(guard, head, budget, now_ns, arena, login);
 }

@@ -31,9 +31,8 @@
 
 /* A user who is being asked about; a part of the request. */
 struct http_login {
-    bool asked;     /* the guard's owner holds it */
-    bool waited_on; /* nothing is left to do but to wait for the word */
-    int result;     /* the word, as check_user's */
+    bool asked; /* the guard's owner holds it */
+    int result; /* the word, as check_user's */
 };
 /* The word about LOGIN, on the request's loop, not from inside check_user. */
 void http_login_decide(struct http_login *login, int result);
@@ -60,13 +59,12 @@ struct http_refusal {
     unsigned status; /* 0: let in */
     const char *detail;
 };
-/* Judges a request from its head. WITHOUT_LOGIN: the route asks for no credentials. *RET_USER
-   points into ARENA or is empty. LOGIN->asked afterwards: let in as far as is known yet. */
+/* Judges a request from its head. WITHOUT_LOGIN: the route asks for no credentials.
+   LOGIN->asked afterwards: let in as far as is known yet. */
 struct http_refusal http_guard_judge(const struct http_guard *guard, const struct http1_head *head,
                                      bool is_tls, bool without_login,
                                      struct http_login_budget *budget, uint64_t now_ns,
-                                     struct arena *arena, struct http_login *login,
-                                     slice *ret_user);
+                                     struct arena *arena, struct http_login *login);
 /* What a user is told after RESULT, the word of check_user; status 0 where he is let in. */
 struct http_refusal http_guard_refusal(int result);
 

@@ -29,7 +29,6 @@ static void take_back(struct http_request *r, unsigned status) {
 
 void http_refuse(struct http_connection *c, unsigned status, const char *detail) {
     struct http_request *r = c->body_of ? c->body_of : http_request_new(c);
-    c->shard->refused++;
     c->body_of = NULL;
     c->reading = HTTP_READ_DONE;
     c->input = (slice){0};
@@ -58,7 +57,6 @@ static void refuse_error(struct http_connection *c, enum http1_error error) {
 static void refuse_request(struct http_request *r, struct http_refusal refusal) {
     struct http1_field fields[2];
     size_t count = 0;
-    r->connection->shard->refused++;
     if (refusal.status == 401)
         fields[count++] = (struct http1_field){slice_lit("WWW-Authenticate"),
                                                slice_lit("Bearer realm=\"nonet\", Basic "
@@ -81,9 +79,9 @@ static struct http_refusal judge(struct http_request *r, const struct http1_head
         http_routes_find(r->routes, &asked, &r->match);
     const struct http_route *route = r->match.route;
     if (server->guard) {
-        struct http_refusal refusal = http_guard_judge(
-            server->guard, head, r->connection->tls, route && route->without_login, &shard->logins,
-            io_loop_now_ns(shard->loop), &r->arena, &r->login, &r->user);
+        struct http_refusal refusal =
+            http_guard_judge(server->guard, head, r->connection->tls, route && route->without_login,
+                             &shard->logins, io_loop_now_ns(shard->loop), &r->arena, &r->login);
         if (refusal.status)
             return refusal;
     }
@@ -111,7 +109,6 @@ static void read_on_behind(struct http_connection *c, const struct http_request 
    had put it off. It may be answered and still stands, since we are busy. */
 static void call_handler(struct http_request *r) {
     if (r->login.asked) {
-        r->login.waited_on = true;
         r->state = REQUEST_LATER;
         return;
     }
@@ -133,7 +130,7 @@ void http_login_decide(struct http_login *login, int result) {
     check(login->asked && !c->busy);
     login->asked = false;
     login->result = result;
-    if (!login->waited_on || r->state != REQUEST_LATER)
+    if (r->state != REQUEST_LATER)
         return;     /* the body is not whole yet, or it has been refused meanwhile */
     c->busy = true; /* what comes of it waits for the feed */
     call_handler(r);
@@ -196,7 +193,6 @@ static void begin_request(struct http_connection *c, const struct http1_head *he
         return;
     }
     uint64_t requests_max = c->shard->server->limits.requests_per_connection_max;
-    c->shard->requests++;
     c->requests_seen++;
     if (requests_max && c->requests_seen >= requests_max)
         r->keep_alive = false;

@@ -19,14 +19,12 @@
 #include "base/number.h"
 #include "wire/http1_write.h"
 #include "wire/json_write.h"
-#include "wire/put.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #define DETAIL_MAX 512
 #define PROBLEM_MAX 8192
-#define HEAD_MAX (64u << 10) /* of an answer */
 #define CRLF "\r\n"
 #define DATE_LINE_LEN (sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT" CRLF - 1)
 
@@ -58,20 +56,6 @@ slice http_date_line(struct http_shard *shard) {
     return slice_make(shard->date_line, DATE_LINE_LEN);
 }
 
-/* Fields that say how the message is framed, which only the server knows. */
-bool http_is_framing(slice name) {
-    switch (name.len) {
-    case sizeof "Connection" - 1:
-        return slice_equal_nocase(name, slice_lit("Connection"));
-    case sizeof "Content-Length" - 1:
-        return slice_equal_nocase(name, slice_lit("Content-Length"));
-    case sizeof "Transfer-Encoding" - 1:
-        return slice_equal_nocase(name, slice_lit("Transfer-Encoding"));
-    default:
-        return false;
-    }
-}
-
 static bool has_date(const struct http_answer *answer) {
     for (size_t i = 0; i < answer->field_count; i++)
         if (slice_equal_nocase(answer->fields[i].name, slice_lit("Date")))
@@ -83,55 +67,61 @@ static bool has_no_body(unsigned status) {
     return status == 204 || status == 304;
 }
 
-static int write_fields(struct buf *b, const struct http1_field *fields, size_t count) {
-    int failed = 0;
-    for (size_t i = 0; i < count && !failed; i++)
-        failed = http_is_framing(fields[i].name)
-                     ? -EINVAL
-                     : http1_write_field(b, fields[i].name, fields[i].value);
-    return failed ? failed : http1_write_end(b);
+int http_head_begin(struct http_shard *shard, unsigned status) {
+    shard->scratch.max = HTTP1_WRITTEN_MAX;
+    buf_clear(&shard->scratch);
+    return http1_write_status(&shard->scratch, status, (slice){0});
 }
 
-static int write_length(struct buf *b, uint64_t length) {
-    slice name = slice_lit("Content-Length: ");
-    int failed = buf_reserve(b, name.len + PUT_U64_ROOM + 2);
-    if (failed)
-        return failed;
-    char *end = put_crlf(put_u64(put_bytes(b->ptr + b->len, name), length));
-    b->len = (size_t)(end - b->ptr);
-    return 0;
+int http_head_end(struct http_shard *shard, const struct http1_field *fields, size_t count) {
+    struct buf *b = &shard->scratch;
+    int failed = 0;
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = http1_is_framing(fields[i].name)
+                     ? -EINVAL
+                     : http1_write_field(b, fields[i].name, fields[i].value);
+    if (!failed)
+        failed = http1_write_end(b);
+    return failed == -ENOBUFS ? -EINVAL : failed;
 }
 
 static int write_framing(const struct http_request *r, struct buf *b, const uint64_t *length) {
     int failed = 0;
     if (length)
-        failed = write_length(b, *length);
+        failed = http1_write_field_u64(b, slice_lit("Content-Length"), *length);
     else if (r->chunked)
         failed = buf_append(b, slice_lit("Transfer-Encoding: chunked" CRLF));
-    if (!failed && r->closes)
-        failed = buf_append(b, slice_lit("Connection: close" CRLF));
-    else if (!failed && r->http_1_0)
-        failed = buf_append(b, slice_lit("Connection: keep-alive" CRLF));
     return failed;
+}
+
+/* Who sends Upgrade says so here, too (RFC 9110 7.8); of answers that is 426. */
+static int write_connection(const struct http_request *r, struct buf *b, unsigned status) {
+    bool upgrade = status == 426;
+    if (r->closes && upgrade)
+        return buf_append(b, slice_lit("Connection: close, Upgrade" CRLF));
+    if (r->closes)
+        return buf_append(b, slice_lit("Connection: close" CRLF));
+    if (r->http_1_0)
+        return buf_append(b, slice_lit("Connection: keep-alive" CRLF));
+    return upgrade ? buf_append(b, slice_lit("Connection: Upgrade" CRLF)) : 0;
 }
 
 /* Makes the head in the loop's scratch, with the LENGTH that is announced; NULL: none is. 0,
    -EINVAL (a field that cannot be sent), -ENOMEM. */
 static int make_head(struct http_request *r, const struct http_answer *answer,
                      const uint64_t *length) {
-    struct buf *b = &r->connection->shard->scratch;
-    b->max = HEAD_MAX;
-    buf_clear(b);
-    int failed = answer->status < 200 ? -EINVAL : http1_write_status(b, answer->status, (slice){0});
+    struct http_shard *shard = r->connection->shard;
+    struct buf *b = &shard->scratch;
+    int failed = answer->status < 200 ? -EINVAL : http_head_begin(shard, answer->status);
     if (!failed && !has_date(answer))
-        failed = buf_append(b, http_date_line(r->connection->shard));
+        failed = buf_append(b, http_date_line(shard));
     if (!failed && answer->type)
         failed = http1_write_field(b, slice_lit("Content-Type"), slice_str(answer->type));
     if (!failed)
         failed = write_framing(r, b, length);
     if (!failed)
-        failed = write_fields(b, answer->fields, answer->field_count);
-    return failed == -ENOBUFS ? -EINVAL : failed;
+        failed = write_connection(r, b, answer->status);
+    return failed ? failed : http_head_end(shard, answer->fields, answer->field_count);
 }
 
 /* Whether the connection ends with this answer, as far as is known when its head is made. */
@@ -260,15 +250,13 @@ void http_reply_problem(struct http_request *r, unsigned status, const char *for
 void http_reply_interim(struct http_request *r, unsigned status, const struct http1_field *fields,
                         size_t field_count) {
     check(r->state == REQUEST_CALLED || r->state == REQUEST_LATER);
-    struct buf *b = &r->connection->shard->scratch;
+    struct http_shard *shard = r->connection->shard;
     if (status <= 101 || status > 199 || r->begun || r->http_1_0 || !may_write(r))
         return;
-    b->max = HEAD_MAX;
-    buf_clear(b);
-    int failed = http1_write_status(b, status, (slice){0});
+    int failed = http_head_begin(shard, status);
     if (!failed)
-        failed = write_fields(b, fields, field_count);
-    slice head = buf_slice(b);
+        failed = http_head_end(shard, fields, field_count);
+    slice head = buf_slice(&shard->scratch);
     if (!failed)
         failed = http_connection_write(r->connection, &head, 1);
     (void)failed; /* it is only a hint: the answer does without */
@@ -284,12 +272,13 @@ int http_reply_begin(struct http_request *r, const struct http_answer *answer) {
     r->closes = will_close(r, answer) || (!r->has_length && r->http_1_0);
     bool announced = r->has_length && answer->status != 204; /* RFC 9110 8.6: never with that */
     int failed = make_head(r, answer, announced ? &answer->length : NULL);
-    if (failed)
-        return failed;
     slice head = buf_slice(&r->connection->shard->scratch);
-    failed = emit(r, &head, 1);
-    if (failed && failed != -EPIPE)
-        return -ENOMEM;
+    if (!failed && (failed = emit(r, &head, 1)))
+        failed = failed == -EPIPE ? 0 : -ENOMEM;
+    if (failed) {
+        r->chunked = false; /* it is another answer that is framed next */
+        return failed;
+    }
     r->begun = true;
     r->wants_continue = false; /* it would come too late */
     http_count_answer(r->connection->shard, answer->status);
@@ -301,7 +290,7 @@ bool http_reply_full(struct http_request *r) {
         return false;
     r->wants_room = true;
     if (is_first(r))
-        http_connection_want_room(r->connection);
+        io_stream_want_room(r->connection->stream, HTTP_STREAM_HIGH_BYTES);
     return true;
 }
 

@@ -166,10 +166,6 @@ slice http_request_body(const struct http_request *r) {
     return buf_slice(&r->body);
 }
 
-unsigned http_request_version_minor(const struct http_request *r) {
-    return r->http_1_0 ? 0 : 1;
-}
-
 bool http_request_is_tls(const struct http_request *r) {
     return r->connection->tls;
 }
@@ -197,8 +193,8 @@ uint64_t http_request_began_ns(const struct http_request *r) {
     return r->began_ns;
 }
 
-slice http_request_user(const struct http_request *r) {
-    return r->user;
+slice http_request_allow(const struct http_request *r) {
+    return slice_str(r->match.allow);
 }
 
 struct io_loop *http_request_loop(const struct http_request *r) {

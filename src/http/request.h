@@ -48,8 +48,6 @@ slice http_request_target(const struct http_request *request); /* path and query
 slice http_request_query(const struct http_request *request);  /* without '?', as sent */
 slice http_request_host(const struct http_request *request);   /* host[:port] as sent */
 slice http_request_body(const struct http_request *request);
-/* 0: HTTP/1.0. 1: HTTP/1.1 */
-unsigned http_request_version_minor(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);
 /* The stream below, for its addresses and certificates only. */
 const struct io_stream *http_request_stream(const struct http_request *request);
@@ -70,8 +68,9 @@ slice http_request_upgrade(const struct http_request *request);
 /* The first "KEY=value" of the query, decoded ("+" is a blank; "" where it has no '='). 0, -ENOENT,
    -EINVAL (badly escaped), -ENOMEM. */
 must_use int http_request_argument(struct http_request *request, slice key, slice *ret_value);
-/* The user or "token" that the guard has let in; empty where it asked for none. */
-slice http_request_user(const struct http_request *request);
+/* Where no route fitted (http_routes_set_fallback): the methods that the path has, "GET, HEAD";
+   empty where there is nothing at it. */
+slice http_request_allow(const struct http_request *request);
 
 struct io_loop *http_request_loop(const struct http_request *request);
 const char *http_request_peer(const struct http_request *request);

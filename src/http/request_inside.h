@@ -1,13 +1,15 @@
 /*
  * request_inside.h - the inside of http/: a request of a connection. For the server's files only.
  *
- *     READING --body whole--> CALLED --http_request_later--> LATER --answer complete--> ANSWERED
- *                               ^ '----------- answer complete ----------------------------^
- *     head of a route that streams
+ *     READING --read--> CALLED --http_request_later--> LATER --answered, on_gone--> ANSWERED
+ *      |  |                 '--answered at once-----------------------------------------^
+ *      |  '--read, while the guard asks who it is--> LATER --decided--> CALLED          |
+ *      '--what comes of it cannot be read (reading.c)-----------------------------------'
  *
- * ANSWERED waits for its turn and for those who stand on it. A route that streams is called with
- * the head; its body is the connection's next input while it is LATER (body_of points to it), and
- * flows while somebody has asked for it and has not paused it.
+ * "Read" is the body, or the head where there is none or the route streams: then the body is the
+ * connection's next input (body_of points to the request), which flows while it is LATER and
+ * somebody has asked for it and has not paused it. ANSWERED waits for its turn and for those who
+ * stand on it.
  */
 #ifndef NONET_HTTP_REQUEST_INSIDE_H
 #define NONET_HTTP_REQUEST_INSIDE_H
@@ -22,7 +24,7 @@ struct http_request {
     struct http_connection *connection;
     struct arena arena;
     enum http_request_state state;
-    slice method, path, target, query, host, upgrade, user;
+    slice method, path, target, query, host, upgrade;
     struct http1_field *fields;
     size_t field_count;
     uint64_t began_ns;
@@ -64,7 +66,10 @@ void http_request_keep_routes(struct http_request *r);
 /* reply.c */
 /* The answer is complete, as far as it ever will be. */
 void http_reply_finish(struct http_request *r);
-/* Fields that say how a message is framed, which only the server knows. */
-bool http_is_framing(slice name);
+/* A head in the loop's scratch: its first line; then FIELDS, none of them http1_is_framing, and the
+   empty line. 0, -EINVAL (what cannot be sent, or more than HTTP1_WRITTEN_MAX bytes), -ENOMEM. */
+must_use int http_head_begin(struct http_shard *shard, unsigned status);
+must_use int http_head_end(struct http_shard *shard, const struct http1_field *fields,
+                           size_t count);
 
 #endif

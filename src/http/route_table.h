@@ -74,6 +74,7 @@ struct http_routes {
     struct http_node *nodes; /* sealed: the tree */
     struct http_edge *edges;
     uint32_t node_count, edge_mask;
+    struct http_route fallback; /* handle NULL: there is none */
     void (*free)(void *owner);
     void *free_owner;
 };

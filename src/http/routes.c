@@ -42,6 +42,14 @@ struct http_routes *http_routes_unref(struct http_routes *routes) {
     return mem_free(routes);
 }
 
+void http_routes_set_fallback(struct http_routes *routes,
+                              void (*handle)(void *owner, struct http_request *request),
+                              void *owner) {
+    check(!routes->sealed);
+    routes->fallback = (struct http_route){
+        .handle = handle, .owner = owner, .body_bytes_max = UINT64_MAX, .streams = true};
+}
+
 void http_routes_on_free(struct http_routes *routes, void (*free)(void *owner), void *owner) {
     check(!routes->free);
     routes->free = free;
@@ -129,6 +137,10 @@ static bool is_method(const char *method) {
     return *method != '\0';
 }
 
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static int read_host(struct http_routes *routes, struct http_entry *entry) {
     slice host = slice_str(entry->route.host);
     struct url_authority parsed;
@@ -144,22 +156,29 @@ static int read_host(struct http_routes *routes, struct http_entry *entry) {
     if (host.len > HTTP_HOST_BYTES_MAX || url_parse_authority(host, &parsed) || parsed.user.ptr ||
         parsed.has_port || (parsed.is_ipv6 && entry->host_kind == HTTP_HOST_WILDCARD))
         return -EINVAL;
-    char *lower = arena_alloc(&routes->texts, host.len);
-    if (!lower)
+    char *name = arena_alloc(&routes->texts, host.len);
+    if (!name)
         return -ENOMEM;
     for (size_t i = 0; i < host.len; i++)
-        lower[i] =
-            host.ptr[i] >= 'A' && host.ptr[i] <= 'Z' ? (char)(host.ptr[i] | 0x20) : host.ptr[i];
-    entry->host = slice_make(lower, host.len);
+        name[i] = lower(host.ptr[i]);
+    entry->host = slice_make(name, host.len);
     return 0;
+}
+
+static int compare_nocase(slice a, slice b) {
+    size_t shorter = a.len < b.len ? a.len : b.len;
+    for (size_t i = 0; i < shorter; i++)
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+            return lower(a.ptr[i]) < lower(b.ptr[i]) ? -1 : 1;
+    return (a.len > b.len) - (a.len < b.len);
 }
 
 /* Alphabetical, names of fields without regard to case; 0: the same test. */
 static int compare_tests(const struct http_test *a, const struct http_test *b) {
     if (a->on != b->on)
         return a->on < b->on ? -1 : 1;
-    bool same = a->on == HTTP_ON_FIELD && slice_equal_nocase(a->name, b->name);
-    int order = same ? 0 : slice_compare(a->name, b->name);
+    int order =
+        a->on == HTTP_ON_FIELD ? compare_nocase(a->name, b->name) : slice_compare(a->name, b->name);
     if (order)
         return order;
     if (a->any != b->any)

@@ -70,6 +70,12 @@ void http_routes_on_free(struct http_routes *routes, void (*free)(void *owner), 
    (HTTP_ROUTES_MAX, HTTP_CONDITIONS_MAX), -ENOMEM. */
 must_use int http_routes_add(struct http_routes *routes, const struct http_route *route);
 
+/* What no route fits is called by HANDLE with the head, as on a route that streams, and not refused
+   by the server with 404 or 405 (http_request_allow tells which). */
+void http_routes_set_fallback(struct http_routes *routes,
+                              void (*handle)(void *owner, struct http_request *request),
+                              void *owner);
+
 /* A server takes them: nothing may be added any more, and look-ups become fast. 0 or -ENOMEM. */
 must_use int http_routes_seal(struct http_routes *routes);
 

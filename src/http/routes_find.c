@@ -100,32 +100,6 @@ int http_routes_seal(struct http_routes *routes) {
 /* --- conditions and methods --------------------------------------------------------------------
  */
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    const char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* Whether TEXT of a query says PLAIN; nothing where it is badly escaped. */
-static bool says(slice text, slice plain) {
-    size_t len = 0;
-    for (size_t i = 0; i < text.len; i++, len++) {
-        char c = text.ptr[i] == '+' ? ' ' : text.ptr[i];
-        if (c == '%') {
-            int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        if (len == plain.len || plain.ptr[len] != c)
-            return false;
-    }
-    return len == plain.len;
-}
-
 static bool holds(const struct http_test *test, const struct http_asked *asked) {
     if (test->on == HTTP_ON_FIELD) {
         for (size_t i = 0; i < asked->field_count; i++)
@@ -136,7 +110,7 @@ static bool holds(const struct http_test *test, const struct http_asked *asked) 
     }
     slice query = asked->query, name, value;
     while (url_query_next(&query, &name, &value))
-        if (says(name, test->name) && (test->any || says(value, test->value)))
+        if (url_says(name, true, test->name) && (test->any || url_says(value, true, test->value)))
             return true;
     return false;
 }
@@ -277,6 +251,8 @@ void http_routes_find(const struct http_routes *routes, const struct http_asked 
     ret_match->path_known = false;
     ret_match->parameter_count = 0;
     ret_match->allow[0] = '\0';
-    if (!walk_hosts(&search, rest))
-        (void)walk(&search, HTTP_NODE_ANY, rest);
+    if (walk_hosts(&search, rest) || walk(&search, HTTP_NODE_ANY, rest) || !routes->fallback.handle)
+        return;
+    ret_match->route = &routes->fallback;
+    ret_match->parameter_count = 0;
 }

@@ -13,8 +13,13 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define CONNECTIONS_DEFAULT 4096u
+/* What the kernel holds for a client beyond what is on its way: left to itself it is megabytes for
+   each one that does not read. Below this throughput falls; at it, transfers are as fast. */
+#define UNSENT_MAX (128u << 10)
 #define IN_FLIGHT_DEFAULT 16u
 #define HELD_BYTES_DEFAULT (64u << 20)
+
+const char *const http_protocols[] = {"http/1.1", NULL};
 
 static const struct metrics_family connections_family = {
     .name = "nonet_http_connections",
@@ -100,6 +105,7 @@ static int listen_on(struct http_server *server, struct io_loop *loop,
         .address = options->address,
         .loop_first = options->loop_first,
         .loop_count = options->loop_count,
+        .unsent_max = UNSENT_MAX,
         .on_accept = on_accept,
         .owner = server,
     };
@@ -233,16 +239,4 @@ struct http_server *http_server_free(struct http_server *server) {
         shard_free(&server->shards[i]);
     mem_free(server->name);
     return mem_free(server);
-}
-
-struct http_server_stats http_server_stats(const struct http_server *server,
-                                           const struct io_loop *loop) {
-    const struct http_shard *shard = shard_of(server, loop);
-    return (struct http_server_stats){
-        .connections = shard->open,
-        .connections_total = shard->connections_total,
-        .requests = shard->requests,
-        .refused = shard->refused,
-        .held_bytes = shard->held_bytes,
-    };
 }

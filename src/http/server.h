@@ -49,6 +49,9 @@ struct http_limits {
     uint64_t requests_per_connection_max; /* [no bound] then the connection is closed */
 };
 
+/* What an `io_tls_options.alpn` of a server's may offer. */
+extern const char *const http_protocols[];
+
 struct http_server_options {
     const char *name;    /* of the listener, in log lines and metrics: "admin" */
     const char *address; /* as io_listen's */
@@ -85,14 +88,6 @@ void http_server_drain(struct http_server *server, struct io_loop *loop,
 void http_server_close(struct http_server *server, struct io_loop *loop);
 /* After every loop's close, or after the loops have ended. NULL allowed, returns NULL. */
 struct http_server *http_server_free(struct http_server *server);
-
-struct http_server_stats {
-    unsigned connections;
-    uint64_t connections_total, requests, refused, held_bytes;
-};
-/* Of one loop, on its thread. */
-struct http_server_stats http_server_stats(const struct http_server *server,
-                                           const struct io_loop *loop);
 
 /* GET handler: everything in a registry (OWNER is its struct metrics) in Prometheus' text format
    0.0.4. */

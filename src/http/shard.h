@@ -27,7 +27,7 @@ struct http_shard {
     struct list waiting, working;  /* no request under way (longest first); at least one */
     struct list closing;           /* closed by us, output not yet all gone */
     unsigned open, connections, connections_max; /* open: those that we have not closed */
-    uint64_t connections_total, requests, refused, held_bytes;
+    uint64_t held_bytes;
     struct http_login_budget logins;
     struct http1_head head;     /* being judged; large, so one for all connections */
     struct buf scratch;         /* the head of an answer being made */

@@ -17,25 +17,15 @@
 
 #include <errno.h>
 
-#define HEAD_MAX (64u << 10)
-
 /* The 101 in the loop's scratch. 0, -EINVAL or -ENOMEM. */
 static int make_head(struct http_shard *shard, const struct http1_field *fields, size_t count) {
     struct buf *b = &shard->scratch;
-    b->max = HEAD_MAX;
-    buf_clear(b);
-    int failed = http1_write_status(b, 101, (slice){0});
+    int failed = http_head_begin(shard, 101);
     if (!failed)
         failed = buf_append(b, http_date_line(shard));
     if (!failed)
         failed = http1_write_field(b, slice_lit("Connection"), slice_lit("Upgrade"));
-    for (size_t i = 0; i < count && !failed; i++)
-        failed = http_is_framing(fields[i].name)
-                     ? -EINVAL
-                     : http1_write_field(b, fields[i].name, fields[i].value);
-    if (!failed)
-        failed = http1_write_end(b);
-    return failed == -ENOBUFS ? -EINVAL : failed;
+    return failed ? failed : http_head_end(shard, fields, count);
 }
 
 static bool is_alone(const struct http_request *r) {

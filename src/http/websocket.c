@@ -10,10 +10,6 @@
  * happened since, and is started again for what is left (on_clock). Only what brings a deadline
  * nearer starts it anew: closing, and going on after a pause.
  *
- * ROOM: io_stream tells by on_drain that output which had to wait is gone; output that the socket
- * takes at the end of the very turn has never waited. So whoever was told -EAGAIN also gets a
- * timer, which looks once after that flush.
- *
  * Nothing here frees the WebSocket but the stream's on_close, which never comes from inside a call:
  * so a handler may close, abort or pause whatever it stands on.
  */
@@ -29,7 +25,6 @@
 #include <errno.h>
 
 #define SECOND_NS UINT64_C(1000000000)
-#define ROOM_DELAY_NS UINT64_C(1000000)
 #define OUT_HIGH_BYTES (256u << 10)
 #define REST_BYTES_MAX (2 * IO_READ_BYTES) /* one read, and what TLS had decrypted already */
 
@@ -43,7 +38,7 @@ struct http_websocket {
     struct websocket_parser parser;
     struct buf rest; /* read, but not parsed: it is paused, or was until this turn */
     struct buf pong; /* the last ping, to be answered when output does not wait any more */
-    struct io_timer clock, room;
+    struct io_timer clock;
     struct io_task go_on;
     uint64_t ping_ns, pong_ns, idle_ns, close_ns;
     uint64_t heard_ns;   /* when the last byte came */
@@ -74,7 +69,6 @@ static void stop(struct http_websocket *ws, unsigned code) {
         ws->code = (uint16_t)code;
     ws->state = CLOSED;
     io_timer_stop(ws->loop, &ws->clock);
-    io_timer_stop(ws->loop, &ws->room);
     io_defer_cancel(ws->loop, &ws->go_on);
     buf_free(&ws->rest);
     buf_free(&ws->pong);
@@ -193,11 +187,8 @@ static bool is_full(const struct http_websocket *ws) {
     return io_stream_pending(ws->stream) > ws->out_high_bytes;
 }
 
-static void on_room(struct io_timer *timer);
-
 static void want_room(struct http_websocket *ws) {
-    if (!io_timer_running(&ws->room))
-        io_timer_start(ws->loop, &ws->room, ROOM_DELAY_NS, on_room);
+    io_stream_want_room(ws->stream, (size_t)ws->out_high_bytes + 1);
 }
 
 static int put(struct http_websocket *ws, enum websocket_kind kind, slice payload) {
@@ -229,7 +220,8 @@ static void answer_ping(struct http_websocket *ws, slice payload) {
 }
 
 /* Output may have gone: what was put off comes now, if so. */
-static void use_room(struct http_websocket *ws) {
+static void on_drain(void *self) {
+    struct http_websocket *ws = self;
     if (ws->state != OPEN || is_full(ws))
         return;
     if (ws->wants_pong) {
@@ -245,14 +237,6 @@ static void use_room(struct http_websocket *ws) {
         if (ws->events.on_room)
             ws->events.on_room(ws->owner);
     }
-}
-
-static void on_room(struct io_timer *timer) {
-    use_room(container_of(timer, struct http_websocket, room));
-}
-
-static void on_drain(void *self) {
-    use_room(self);
 }
 
 int http_websocket_send(struct http_websocket *ws, bool is_text, slice message) {
@@ -428,19 +412,25 @@ static void begin(struct http_websocket *ws) {
 }
 
 static int answer_upgrade(struct http_request *request, slice key, slice protocol,
-                          struct http_websocket *ws) {
+                          const struct http_websocket_options *options, struct http_websocket *ws) {
     static const struct io_stream_events events = {on_bytes, on_end, on_drain, on_close};
     char source[WEBSOCKET_ACCEPT_SOURCE_LEN], accept[WEBSOCKET_ACCEPT_LEN];
     unsigned char digest[WEBSOCKET_DIGEST_BYTES];
+    size_t count = 0, room = options->field_count + 3;
+    struct http1_field *fields = arena_alloc(http_request_arena(request), room * sizeof *fields);
+    if (!fields)
+        return -ENOMEM;
     websocket_accept_source(key, source);
     io_sha1(slice_make(source, sizeof source), digest);
     websocket_accept_text(digest, accept);
-    const struct http1_field fields[] = {
-        {slice_lit("Upgrade"), slice_lit("websocket")},
-        {slice_lit("Sec-WebSocket-Accept"), slice_make(accept, sizeof accept)},
-        {slice_lit("Sec-WebSocket-Protocol"), protocol},
-    };
-    return http_reply_upgrade(request, fields, protocol.len ? 3 : 2, &events, ws, &ws->stream);
+    fields[count++] = (struct http1_field){slice_lit("Upgrade"), slice_lit("websocket")};
+    fields[count++] =
+        (struct http1_field){slice_lit("Sec-WebSocket-Accept"), slice_make(accept, sizeof accept)};
+    if (protocol.len)
+        fields[count++] = (struct http1_field){slice_lit("Sec-WebSocket-Protocol"), protocol};
+    for (size_t i = 0; i < options->field_count; i++)
+        fields[count++] = options->fields[i];
+    return http_reply_upgrade(request, fields, count, &events, ws, &ws->stream);
 }
 
 static void refuse(struct http_request *request, unsigned status, const char *why) {
@@ -472,13 +462,14 @@ int http_websocket_accept(struct http_request *request,
                                                       options->protocol_count);
         failed = answer_upgrade(
             request, key, ws->protocol < 0 ? (slice){NULL, 0} : options->protocols[ws->protocol],
-            ws);
+            options, ws);
     }
     if (failed) {
-        check(failed != -EINVAL);
         mem_free(ws);
         if (failed == -EBUSY)
             refuse(request, 400, "a WebSocket cannot be asked for among other requests");
+        else if (failed == -EINVAL)
+            refuse(request, 500, "the answer has a field that cannot be sent");
         else
             refuse(request, 503, "short of memory");
         return failed;
@@ -488,14 +479,14 @@ int http_websocket_accept(struct http_request *request,
     return 0;
 }
 
-int http_websocket_protocol(const struct http_websocket *ws) {
-    return ws->protocol;
-}
-
 const struct io_stream *http_websocket_stream(const struct http_websocket *ws) {
     return ws->stream;
 }
 
 size_t http_websocket_pending(const struct http_websocket *ws) {
     return io_stream_pending(ws->stream);
+}
+
+int http_websocket_protocol(const struct http_websocket *ws) {
+    return ws->protocol;
 }

@@ -10,8 +10,8 @@
  *      |---- the peer's close frame: answered; a frame that is refused: said ------------------^
  *      '---- the connection lost, abort, no sign of life, output not taken --------------------^
  *
- * CLOSED lasts until what was said has left and the peer has ended (io/net.h, at most
- * IO_LINGER_MS); then on_close is the last call, never made from inside a function below, and the
+ * CLOSED lasts until what was said has left and the peer has ended (io/net.h, IO_LINGER_MS without
+ * either at most); then on_close is the last call, never made from inside a function below, and the
  * pointer is gone.
  *
  * ALIVE is who is heard: after ping_ns without a byte a ping is sent, and pong_ns later, still
@@ -45,6 +45,8 @@ struct http_websocket;
 struct http_websocket_options {
     const slice *protocols; /* ours; the client's order decides which of them is spoken */
     size_t protocol_count;
+    const struct http1_field *fields; /* of the 101, beside its own */
+    size_t field_count;
     uint32_t message_bytes_max; /* [1 MiB] of a message that comes; a larger one closes with 1009 */
     uint32_t out_high_bytes;    /* [256 KiB] */
     uint64_t ping_ns;           /* [30 s], or HTTP_WEBSOCKET_NEVER */
@@ -67,7 +69,8 @@ struct http_websocket_events {
 /* Answers REQUEST, which may be in any state in which it wants an answer, and is gone after the
    call. 0: with 101; *RET_WS, and the first event comes no sooner than at the end of this turn. Or
    it was refused: -EPROTO (it does not ask for a WebSocket, or wrongly), -EBUSY (it was sent among
-   others whose answers are not done), -ENOMEM. OPTIONS and EVENTS are copied. */
+   others whose answers are not done), -EINVAL (a field that cannot be sent), -ENOMEM. OPTIONS and
+   EVENTS are copied. */
 must_use int http_websocket_accept(struct http_request *request,
                                    const struct http_websocket_options *options,
                                    const struct http_websocket_events *events, void *owner,

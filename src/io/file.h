@@ -24,7 +24,8 @@ enum io_file_flag {
     IO_FILE_APPEND = 16, /* writes go to the end, whatever their offset: many may write one file */
 };
 
-/* 0 or a negative errno (-ENOENT, -EACCES, -ENOSPC, -EMFILE ...). */
+/* 0 or a negative errno (-ENOENT, -EACCES, -ENOSPC, -EMFILE ...). Reading: a pipe without a writer
+   does not hold it up. */
 must_use int io_file_open(struct io_host *host, const char *path, unsigned flags,
                           struct io_file **ret_file);
 struct io_file *io_file_close(struct io_file *file); /* NULL allowed, returns NULL; no sync */
@@ -44,8 +45,8 @@ void io_file_uncache(struct io_file *file);
 must_use int io_file_size(struct io_file *file, uint64_t *ret_size);
 struct io_file_info {
     uint64_t size;
-    int64_t modified_ns; /* since 1970-01-01 UTC; the simulated disk keeps none: 0 */
-    bool is_folder;
+    int64_t modified_ns;     /* since 1970-01-01 UTC; the simulated disk keeps none: 0 */
+    bool is_folder, is_file; /* neither: a pipe, a socket, a device */
 };
 must_use int io_file_info(struct io_file *file, struct io_file_info *ret_info);
 must_use int io_file_truncate(struct io_file *file, uint64_t size);

@@ -13,8 +13,8 @@
  * consumer, HTTP stops reading the other side). An idle stream holds no buffer of its own: input is
  * read into the loop's shared buffer, and output buffers go back to the loop's pool when drained.
  *
- *     OPEN --io_stream_close--> CLOSING (output flushed, at most linger_ms) --> on_close, freed
- *     OPEN --peer closed, error, io_stream_abort------------------------------> on_close, freed
+ *     OPEN --io_stream_close--> CLOSING (flushed, as long as output is taken) --> on_close, freed
+ *     OPEN --peer closed, error, io_stream_abort--------------------------------> on_close, freed
  *
  * on_close is the last call for a stream, never made from inside close or abort, and after it the
  * pointer is gone. After close/abort no on_bytes comes any more.
@@ -28,7 +28,7 @@
 
 #define IO_READ_BYTES (256u << 10)     /* the loop's shared read buffer */
 #define IO_OUT_MAX_DEFAULT (64u << 20) /* waiting output per stream */
-#define IO_LINGER_MS 5000              /* how long CLOSING may flush */
+#define IO_LINGER_MS 5000              /* how long CLOSING waits while no byte is taken */
 
 struct io_stream;
 struct io_listener;
@@ -39,7 +39,7 @@ struct io_stream_events {
     void (*on_bytes)(void *owner, slice bytes);
     /* The peer half-closed its side. NULL: the stream is closed as by io_stream_close. */
     void (*on_end)(void *owner);
-    /* Output that had to wait has all left. May be NULL. */
+    /* Output that had to wait has all left, or io_stream_want_room's is there. May be NULL. */
     void (*on_drain)(void *owner);
     /* REASON 0: closed by us or cleanly by the peer; else a negative errno. Last call. */
     void (*on_close)(void *owner, int reason);
@@ -62,10 +62,8 @@ void io_stream_set_out_max(struct io_stream *stream, size_t bytes);
 /* Stops and starts reading: how push-back reaches the peer. Counted, so pairs nest. */
 void io_stream_pause(struct io_stream *stream);
 void io_stream_resume(struct io_stream *stream);
-
-/* Slow halves of io_stream_reserve and io_stream_advance. */
-must_use int io_stream_grow(struct io_stream *stream, size_t room);
-void io_stream_mark_dirty(struct io_stream *stream);
+must_use int io_stream_grow(struct io_stream *stream, size_t room); /* the slow halves of */
+void io_stream_mark_dirty(struct io_stream *stream);                /* the next two */
 /* Room for ROOM bytes behind the output. 0, -ENOBUFS (bound), -ENOMEM, -EPIPE (closing). */
 must_use static inline int io_stream_reserve(struct io_stream *stream, size_t room,
                                              char **ret_room) {
@@ -87,8 +85,7 @@ static inline void io_stream_advance(struct io_stream *stream, size_t written) {
         io_stream_mark_dirty(stream);
 }
 
-/* Reserve, copy, advance. */
-must_use int io_stream_write(struct io_stream *stream, slice bytes);
+must_use int io_stream_write(struct io_stream *stream, slice bytes); /* reserve, copy, advance */
 
 /* Output not yet accepted by the kernel, bytes. */
 static inline size_t io_stream_pending(const struct io_stream *stream) {
@@ -96,8 +93,11 @@ static inline size_t io_stream_pending(const struct io_stream *stream) {
     return head->out.len + head->in_flight;
 }
 
-/* Bytes on the wire (with TLS: encrypted) accepted by the kernel since the beginning: stands still
-   only while the peer does not read. */
+/* ON_DRAIN comes once when fewer than BELOW (at least 1) bytes are pending, at the soonest after
+   this turn's flush: also where that has taken them, or they were so few before. */
+void io_stream_want_room(struct io_stream *stream, size_t below);
+
+/* Bytes on the wire (TLS: encrypted) taken by the kernel so far: grows only as the peer reads. */
 static inline uint64_t io_stream_accepted(const struct io_stream *stream) {
     return ((const struct io_stream_head *)(const void *)stream)->accepted;
 }
@@ -116,7 +116,8 @@ bool io_stream_is_open(const struct io_stream *stream); /* not closed, not lost;
 struct io_listen_options {
     const char *address;
     unsigned loop_first, loop_count;
-    unsigned backlog; /* 0 = 1024 */
+    unsigned backlog;    /* 0 = 1024 */
+    unsigned unsent_max; /* bytes of a stream in the kernel and not yet sent; 0: as it likes */
     void (*on_accept)(void *owner, struct io_loop *loop, struct io_stream *stream);
     void *owner;
 };
@@ -137,7 +138,6 @@ must_use int io_connect(struct io_loop *loop, const char *address, uint64_t time
 void io_connect_cancel(struct io_loop *loop, const void *owner);
 
 /* --- datagrams -------------------------------------------------------------------------------- */
-
 struct io_udp;
 must_use int io_udp_open(struct io_loop *loop, const char *address,
                          void (*on_datagram)(void *owner, slice bytes, const char *from),

@@ -36,7 +36,7 @@ static int open_descriptor(const char *path, int flags, unsigned mode) {
 int io_file_open(struct io_host *host, const char *path, unsigned flags,
                  struct io_file **ret_file) {
     (void)host;
-    int native = (flags & IO_FILE_WRITE) ? O_RDWR : O_RDONLY;
+    int native = (flags & IO_FILE_WRITE) ? O_RDWR : O_RDONLY | O_NONBLOCK;
     native |= (flags & IO_FILE_CREATE) ? O_CREAT : 0;
     native |= (flags & IO_FILE_EXCLUSIVE) ? O_EXCL : 0;
     native |= (flags & IO_FILE_TRUNCATE) ? O_TRUNC : 0;
@@ -114,6 +114,7 @@ int io_file_info(struct io_file *file, struct io_file_info *ret_info) {
         .modified_ns =
             (int64_t)status.st_mtim.tv_sec * 1000000000 + (int64_t)status.st_mtim.tv_nsec,
         .is_folder = S_ISDIR(status.st_mode),
+        .is_file = S_ISREG(status.st_mode),
     };
     return 0;
 }

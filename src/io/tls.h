@@ -5,11 +5,21 @@
  * context for new connections, old streams keep theirs (contexts are counted). A stream is
  * upgraded in place, because NATS starts TLS in the middle of a connection: after the call,
  * on_bytes and the output buffer are plain text again, and only the wire is encrypted.
+ *
+ * A server shows the certificate whose subjectAltName has the name that the client asks for (SNI):
+ * the exact name before "*.shop.example", which covers one label (RFC 9525); else its first one.
+ * Sessions resume by tickets whose keys the host holds and changes (tls_tickets.c), so that they
+ * outlive a reload; a server that asks for other client certificates takes none of them.
  */
 #ifndef NONET_IO_TLS_H
 #define NONET_IO_TLS_H
 
+#include "base/buf.h"
 #include "io/net.h"
+
+struct io_tls_pair {
+    const char *cert_file, *key_file;
+};
 
 struct io_tls_options {
     const char *cert_file;   /* PEM chain; server: required, client: for client certificates */
@@ -20,16 +30,27 @@ struct io_tls_options {
     bool verify_peer;        /* server: client certificate required; client: check the server */
     const char *server_name; /* client: SNI and name check; needed for verify_peer */
     const char *const *alpn; /* NULL-terminated list in order of preference, or NULL */
-    /* server: further certificates by SNI name ("*.shop.example" allowed) */
-    const struct io_tls_name { const char *name, *cert_file, *key_file; } * names;
-    unsigned name_count;
+    const struct io_tls_pair *further; /* server: more certificates, chosen by name */
+    unsigned further_count;
 };
 
-/* Reads the files now. Errors name the file and the cause. The context starts with one count. */
+/* Reads the files now. Errors name the file and the cause. The context starts with one count; HOST
+   outlives it. */
 must_use int io_tls_create(struct io_host *host, const struct io_tls_options *options,
                            struct io_tls **ret_tls, struct error *ret_error);
 struct io_tls *io_tls_ref(struct io_tls *tls);
 struct io_tls *io_tls_unref(struct io_tls *tls); /* NULL allowed, returns NULL; any thread */
+
+/* What a server's certificate says. The files are read now, CA_FILE (NULL: none) too; errors are
+   those of io_tls_create. NAMES gets its names of hosts in lower case, one a line. */
+#define IO_TLS_NAMES_MAX 10000u /* of all certificates of one server */
+struct io_tls_facts {
+    bool early, expired;      /* by the clock of the machine */
+    char from[32], until[32]; /* "2026-11-30 16:45:00 UTC" */
+};
+must_use int io_tls_examine(const struct io_tls_pair *pair, const char *ca_file,
+                            struct io_tls_facts *ret_facts, struct buf *names,
+                            struct error *ret_error);
 
 /* Starts the handshake; ALREADY holds bytes of the peer's that were read before the upgrade.
    ON_READY(owner, 0) when encrypted, or a negative errno with WHY, upon which the stream closes.

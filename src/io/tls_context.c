@@ -1,11 +1,17 @@
 #include "base/mem.h"
+#include "io/crypto.h"
+#include "io/file.h"
 #include "io/tls_inside.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
 
-#define ALPN_MAX 1024 /* bytes of the whole list */
+#define ALPN_MAX 1024           /* bytes of the whole list */
+#define CA_FILE_MAX (16u << 20) /* bytes */
+/* TLS 1.2 as TLS 1.3 is by itself: forward secrecy and authenticated encryption only. */
+#define CIPHERS_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
@@ -78,25 +84,13 @@ static int load_authorities(SSL_CTX *context, const struct io_tls_options *optio
 
 /* --- callbacks of OpenSSL --------------------------------------------------------------------- */
 
-/* "*.shop.example" covers one more label, as RFC 6125 has it. */
-static bool name_matches(const char *pattern, slice name) {
-    slice wanted = slice_str(pattern);
-    if (!slice_starts_with(wanted, slice_lit("*.")))
-        return slice_equal_nocase(wanted, name);
-    ptrdiff_t dot = slice_find(name, '.');
-    return dot > 0 && slice_equal_nocase(slice_skip(wanted, 1), slice_skip(name, (size_t)dot));
-}
-
 static int choose_certificate(SSL *ssl, int *alert, void *argument) {
     (void)alert;
     const struct io_tls *tls = argument;
     slice name = slice_str(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    for (unsigned i = 0; i < tls->certificate_count && name.len > 0; i++) {
-        if (name_matches(tls->certificates[i].name, name)) {
-            SSL_set_SSL_CTX(ssl, tls->certificates[i].context);
-            break;
-        }
-    }
+    SSL_CTX *context = name.len > 0 ? io_tls_names_find(tls, name) : NULL;
+    if (context)
+        SSL_set_SSL_CTX(ssl, context);
     return SSL_TLSEXT_ERR_OK;
 }
 
@@ -129,6 +123,30 @@ SSL_SESSION *io_tls_take_session(struct io_tls *tls) {
     tls->session = NULL;
     pthread_mutex_unlock(&tls->mutex);
     return session;
+}
+
+/* Sessions are kept by the clients alone, in tickets; what was agreed under other demands on client
+   certificates (another CA file, or none) is not taken up again. */
+static int limit_sessions(const struct io_tls *tls, const struct io_tls_options *options,
+                          SSL_CTX *context, struct error *ret_error) {
+    unsigned char demands[32];
+    static_assert(sizeof demands <= SSL_MAX_SID_CTX_LENGTH, "OpenSSL takes the whole digest");
+    char *authorities = NULL;
+    size_t size = 0;
+    if (options->verify_peer && options->ca_file) {
+        int failed = io_file_load(tls->host, options->ca_file, CA_FILE_MAX, &authorities, &size);
+        if (failed) {
+            error_set(ret_error, failed, "cannot read the CA bundle: %s", error_name(failed));
+            error_place(ret_error, "%s", options->ca_file);
+            return failed;
+        }
+    }
+    io_sha256(slice_make(authorities, size), demands);
+    mem_free(authorities);
+    check(SSL_CTX_set_session_id_context(context, demands, sizeof demands) == 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    io_tickets_use(context);
+    return 0;
 }
 
 /* --- contexts --------------------------------------------------------------------------------- */
@@ -165,8 +183,8 @@ static int make_context(struct io_tls *tls, const struct io_tls_options *options
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     int failed = 0;
     if (options->server) {
-        static const unsigned char id[] = "nonet";
-        check(SSL_CTX_set_session_id_context(context, id, sizeof id - 1) == 1);
+        failed = limit_sessions(tls, options, context, ret_error);
+        check(SSL_CTX_set_cipher_list(context, CIPHERS_1_2) == 1);
         SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
         SSL_CTX_set_tlsext_servername_arg(context, tls);
         if (tls->alpn_size > 0)
@@ -189,26 +207,40 @@ static int make_context(struct io_tls *tls, const struct io_tls_options *options
     return failed;
 }
 
+static int add_names(struct io_tls *tls, SSL_CTX *context, const char *cert_file,
+                     struct error *ret_error) {
+    int failed = io_tls_names_add(tls, context);
+    if (failed == -ENOBUFS)
+        error_set(ret_error, failed, "the certificates of a listener have more than %u names",
+                  IO_TLS_NAMES_MAX);
+    else if (failed)
+        error_set(ret_error, failed, "no memory for TLS");
+    if (failed)
+        error_place(ret_error, "%s", cert_file);
+    return failed;
+}
+
+/* The first one's names are its own, too: another that has them later does not take them. */
 static int make_certificates(struct io_tls *tls, const struct io_tls_options *options,
                              struct error *ret_error) {
-    if (options->name_count == 0)
-        return 0;
-    tls->certificates = mem_zalloc(options->name_count, sizeof *tls->certificates);
-    if (!tls->certificates)
+    struct hash_key key;
+    io_host_random(tls->host, &key, sizeof key);
+    tls->names = map_make(key, IO_TLS_NAMES_MAX);
+    tls->tickets = io_host_tickets(tls->host);
+    tls->further = mem_zalloc(options->further_count + 1, sizeof(SSL_CTX *));
+    if (!tls->further)
         return error_set(ret_error, -ENOMEM, "no memory for TLS");
-    for (unsigned i = 0; i < options->name_count; i++) {
-        const struct io_tls_name *name = &options->names[i];
-        struct io_tls_certificate *certificate = &tls->certificates[i];
-        tls->certificate_count = i + 1; /* what io_tls_unref has to look at */
-        certificate->name = mem_copy(name->name, strlen(name->name));
-        if (!certificate->name)
-            return error_set(ret_error, -ENOMEM, "no memory for TLS");
-        int failed = make_context(tls, options, name->cert_file, name->key_file,
-                                  &certificate->context, ret_error);
+    int failed = add_names(tls, tls->context, options->cert_file, ret_error);
+    for (unsigned i = 0; i < options->further_count && !failed; i++) {
+        const struct io_tls_pair *pair = &options->further[i];
+        SSL_CTX **context = &tls->further[i];
+        failed = make_context(tls, options, pair->cert_file, pair->key_file, context, ret_error);
         if (failed)
-            return failed;
+            break;
+        tls->further_count = i + 1; /* what io_tls_unref has to look at */
+        failed = add_names(tls, *context, pair->cert_file, ret_error);
     }
-    return 0;
+    return failed;
 }
 
 static int check_options(const struct io_tls_options *options, struct error *ret_error) {
@@ -222,7 +254,6 @@ static int check_options(const struct io_tls_options *options, struct error *ret
 
 int io_tls_create(struct io_host *host, const struct io_tls_options *options,
                   struct io_tls **ret_tls, struct error *ret_error) {
-    (void)host;
     int failed = check_options(options, ret_error);
     if (failed)
         return failed;
@@ -231,6 +262,7 @@ int io_tls_create(struct io_host *host, const struct io_tls_options *options,
         return error_set(ret_error, -ENOMEM, "no memory for TLS");
     atomic_init(&tls->counts, 1);
     pthread_mutex_init(&tls->mutex, NULL);
+    tls->host = host;
     tls->server = options->server;
     tls->verify_peer = options->verify_peer;
     tls->wire = io_tls_wire_method();
@@ -243,7 +275,7 @@ int io_tls_create(struct io_host *host, const struct io_tls_options *options,
     if (failed == 0)
         failed = make_context(tls, options, options->cert_file, options->key_file, &tls->context,
                               ret_error);
-    if (failed == 0)
+    if (failed == 0 && options->server)
         failed = make_certificates(tls, options, ret_error);
     if (failed)
         io_tls_unref(tls);
@@ -260,11 +292,10 @@ struct io_tls *io_tls_ref(struct io_tls *tls) {
 struct io_tls *io_tls_unref(struct io_tls *tls) {
     if (!tls || atomic_fetch_sub(&tls->counts, 1) != 1)
         return NULL;
-    for (unsigned i = 0; i < tls->certificate_count; i++) {
-        mem_free(tls->certificates[i].name);
-        SSL_CTX_free(tls->certificates[i].context);
-    }
-    mem_free(tls->certificates);
+    io_tls_names_free(tls);
+    for (unsigned i = 0; i < tls->further_count; i++)
+        SSL_CTX_free(tls->further[i]);
+    mem_free(tls->further);
     SSL_SESSION_free(tls->session);
     SSL_CTX_free(tls->context);
     BIO_meth_free(tls->wire);
@@ -272,4 +303,38 @@ struct io_tls *io_tls_unref(struct io_tls *tls) {
     mem_free(tls->server_name);
     mem_free(tls->alpn);
     return mem_free(tls);
+}
+
+/* --- looking at files --------------------------------------------------------------------------
+ */
+
+static void write_time(const ASN1_TIME *time, char out[32]) {
+    struct tm parts;
+    if (ASN1_TIME_to_tm(time, &parts) != 1 || !strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &parts))
+        snprintf(out, 32, "an unknown time");
+}
+
+int io_tls_examine(const struct io_tls_pair *pair, const char *ca_file,
+                   struct io_tls_facts *ret_facts, struct buf *names, struct error *ret_error) {
+    ERR_clear_error();
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (!context)
+        return error_set(ret_error, -ENOMEM, "no memory for TLS");
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    int failed = load_certificate(context, pair->cert_file, pair->key_file, ret_error);
+    if (failed == 0 && ca_file && SSL_CTX_load_verify_file(context, ca_file) != 1)
+        failed = openssl_error(ret_error, ca_file, "CA bundle");
+    if (failed == 0) {
+        X509 *certificate = SSL_CTX_get0_certificate(context);
+        const ASN1_TIME *from = X509_get0_notBefore(certificate);
+        const ASN1_TIME *until = X509_get0_notAfter(certificate);
+        ret_facts->early = X509_cmp_current_time(from) > 0;
+        ret_facts->expired = X509_cmp_current_time(until) < 0;
+        write_time(from, ret_facts->from);
+        write_time(until, ret_facts->until);
+        if (io_tls_names_of(certificate, names))
+            failed = error_set(ret_error, -ENOMEM, "no memory for the names of a certificate");
+    }
+    SSL_CTX_free(context);
+    return failed;
 }

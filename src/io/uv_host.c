@@ -1,6 +1,7 @@
 #include "base/mem.h"
 #include "io/guard.h"
 #include "io/loop.h"
+#include "io/tls_inside.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,7 +10,8 @@
 #include <uv.h>
 
 struct io_host {
-    struct io_guard *guard; /* of the child processes */
+    struct io_guard *guard;     /* of the child processes */
+    struct io_tickets *tickets; /* of TLS sessions */
 };
 
 int io_host_create(struct io_host **ret_host) {
@@ -17,8 +19,9 @@ int io_host_create(struct io_host **ret_host) {
     if (!host)
         return -ENOMEM;
     host->guard = io_guard_new();
-    if (!host->guard) {
-        mem_free(host);
+    host->tickets = io_tickets_new(host);
+    if (!host->guard || !host->tickets) {
+        io_host_free(host);
         return -ENOMEM;
     }
     /* A peer that is gone is an error of the write, not the end of the process. */
@@ -28,9 +31,15 @@ int io_host_create(struct io_host **ret_host) {
 }
 
 struct io_host *io_host_free(struct io_host *host) {
-    if (host)
-        io_guard_free(host->guard);
+    if (!host)
+        return NULL;
+    io_guard_free(host->guard);
+    io_tickets_free(host->tickets);
     return mem_free(host);
+}
+
+struct io_tickets *io_host_tickets(struct io_host *host) {
+    return host->tickets;
 }
 
 struct io_guard *io_host_guard(struct io_host *host) {

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -137,13 +138,18 @@ static int resolve(const char *text, struct io_address *ret_address) {
     return failed;
 }
 
-/* Returns a bound, listening descriptor or a negative errno; *ADDRESS becomes the one taken. */
-static int open_socket(struct io_address *address, unsigned backlog) {
+/* Returns a bound, listening descriptor or a negative errno; *ADDRESS becomes the one taken. What
+   is set here is what accepted sockets begin with. */
+static int open_socket(struct io_address *address, const struct io_listen_options *options) {
+    unsigned backlog = options->backlog ? options->backlog : BACKLOG_DEFAULT;
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     int on = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    int unsent = (int)options->unsent_max;
+    if (unsent > 0) /* a kernel that cannot do it keeps more, that is all */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     address->size = address->any.sa_family == AF_INET ? sizeof address->v4 : sizeof address->v6;
     if (bind(fd, &address->any, address->size) != 0 || listen(fd, (int)backlog) != 0 ||
         getsockname(fd, &address->any, &address->size) != 0) {
@@ -179,7 +185,7 @@ int io_listen(struct io_loop *loop, const struct io_listen_options *options,
     struct io_listener *listener = mem_zalloc(1, sizeof *listener);
     if (!listener)
         return explain(-ENOMEM, options->address, ret_error);
-    listener->fd = open_socket(&address, options->backlog ? options->backlog : BACKLOG_DEFAULT);
+    listener->fd = open_socket(&address, options);
     failed =
         listener->fd < 0 ? listener->fd : uv_poll_init(&loop->uv, &listener->poll, listener->fd);
     if (failed) {

@@ -83,6 +83,7 @@ void io_stream_fail(struct io_stream *stream, int reason) {
     stream->waiting = false;
     watch(stream, false);
     io_timer_stop(stream->loop, &stream->linger);
+    io_defer_cancel(stream->loop, &stream->room);
     stream->die.run = die;
     io_defer(stream->loop, &stream->die);
 }
@@ -91,8 +92,21 @@ void io_stream_abort(struct io_stream *stream) {
     io_stream_fail(stream, 0);
 }
 
+static void on_linger_over(struct io_timer *timer);
+
+static void linger(struct io_stream *stream) {
+    stream->lingered = stream->head.accepted;
+    io_timer_start(stream->loop, &stream->linger, (uint64_t)IO_LINGER_MS * IO_NS_PER_MS,
+                   on_linger_over);
+}
+
+/* A slow reader gets all that it is owed, one that takes nothing does not. */
 static void on_linger_over(struct io_timer *timer) {
-    io_stream_fail(container_of(timer, struct io_stream, linger), 0);
+    struct io_stream *stream = container_of(timer, struct io_stream, linger);
+    if (io_stream_pending(stream) > 0 && stream->head.accepted != stream->lingered)
+        linger(stream);
+    else
+        io_stream_fail(stream, 0);
 }
 
 void io_stream_close(struct io_stream *stream) {
@@ -100,8 +114,7 @@ void io_stream_close(struct io_stream *stream) {
         return;
     stream->state = STREAM_FLUSHING;
     stream->head.closing = true;
-    io_timer_start(stream->loop, &stream->linger, (uint64_t)IO_LINGER_MS * IO_NS_PER_MS,
-                   on_linger_over);
+    linger(stream);
     watch(stream, wants_bytes(stream));
     if (!stream->head.dirty)
         io_stream_mark_dirty(stream);
@@ -446,6 +459,34 @@ static void flush(struct io_stream *stream) {
         shut(stream);
 }
 
+/* --- room ------------------------------------------------------------------------------------- */
+
+void io_stream_want_room(struct io_stream *stream, size_t below) {
+    check(below > 0);
+    stream->room_below = below;
+    if (!stream->head.dirty) /* the flush looks */
+        io_stream_mark_dirty(stream);
+}
+
+static bool has_wanted_room(const struct io_stream *stream) {
+    return stream->state == STREAM_OPEN && io_stream_pending(stream) < stream->room_below;
+}
+
+static void tell_room(struct io_stream *stream) {
+    stream->room_below = 0;
+    io_defer_cancel(stream->loop, &stream->room);
+    if (stream->events.on_drain)
+        stream->events.on_drain(stream->owner);
+}
+
+static void on_room(struct io_task *task) {
+    struct io_stream *stream = container_of(task, struct io_stream, room);
+    if (has_wanted_room(stream))
+        tell_room(stream);
+    else if (stream->state == STREAM_OPEN) /* filled again meanwhile */
+        io_stream_want_room(stream, stream->room_below);
+}
+
 void io_streams_flush(struct io_loop *loop) {
     while (loop->dirty_first) {
         struct io_stream *stream = loop->dirty_first;
@@ -455,6 +496,10 @@ void io_streams_flush(struct io_loop *loop) {
         stream->head.dirty = false;
         if (stream->state == STREAM_OPEN || stream->state == STREAM_FLUSHING)
             flush(stream);
+        if (has_wanted_room(stream)) {
+            stream->room.run = on_room;
+            io_defer(loop, &stream->room);
+        }
     }
 }
 
@@ -464,8 +509,8 @@ static void on_writable(struct io_stream *stream) {
     if (stream->state == STREAM_DEAD)
         return;
     watch(stream, wants_bytes(stream));
-    if (stream->state == STREAM_OPEN && io_stream_pending(stream) == 0 && stream->events.on_drain)
-        stream->events.on_drain(stream->owner);
+    if (has_wanted_room(stream) || (stream->state == STREAM_OPEN && io_stream_pending(stream) == 0))
+        tell_room(stream);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {

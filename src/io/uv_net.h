@@ -47,13 +47,15 @@ struct io_stream {
     int reason;      /* for on_close */
     unsigned pauses; /* > 0: not reading */
     enum io_stream_state state;
-    bool shutting;  /* OPEN, but our side ends with the output there is */
-    bool shut;      /* FIN sent */
-    bool waiting;   /* the socket is full; poll tells when it is not */
-    bool peer_done; /* the peer's end has been read */
-    bool talkative; /* said more than a small segment lately: gets a large one */
-    struct io_task die;
+    bool shutting;     /* OPEN, but our side ends with the output there is */
+    bool shut;         /* FIN sent */
+    bool waiting;      /* the socket is full; poll tells when it is not */
+    bool peer_done;    /* the peer's end has been read */
+    bool talkative;    /* said more than a small segment lately: gets a large one */
+    size_t room_below; /* on_drain is due where fewer bytes are pending; 0: nobody asked */
+    struct io_task die, room;
     struct io_timer linger;
+    uint64_t lingered; /* head.accepted, when linger was started */
     char peer[IO_ADDRESS_TEXT_MAX];
 };
 

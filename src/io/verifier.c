@@ -19,7 +19,6 @@
 #define COORDINATE_MAX 66    /* bytes of a number of P-521 */
 #define DER_MAX 160          /* two such numbers as DER */
 #define ED25519_BYTES 32u
-#define ED25519_SIGNATURE_BYTES 64u
 
 enum kind { KIND_RSA, KIND_P256, KIND_P384, KIND_P521, KIND_ED25519, KIND_SECRET };
 

@@ -89,15 +89,10 @@ int admin_open(struct node *node, struct error *ret_error) {
     return make_token(admin, ret_error);
 }
 
-int node_make_tls(struct node *node, const struct room_listen *listen, struct io_tls **ret_tls,
-                  struct error *ret_error) {
-    struct io_tls_options options = {
-        .cert_file = listen->cert_file,
-        .key_file = listen->key_file,
-        .ca_file = listen->ca_file,
-        .server = true,
-        .verify_peer = listen->verify,
-    };
+static int make_tls(struct node *node, const struct room_listen *listen, struct io_tls **ret_tls,
+                    struct error *ret_error) {
+    struct io_tls_options options = listen->tls;
+    options.alpn = http_protocols;
     return io_tls_create(node->room.host, &options, ret_tls, ret_error);
 }
 
@@ -116,7 +111,7 @@ int admin_listen(struct node *node, struct error *ret_error) {
         .any_host = node->room.monitoring_is_open,
     };
     struct io_tls *tls = NULL;
-    int failed = listen->cert_file ? node_make_tls(node, listen, &tls, ret_error) : 0;
+    int failed = listen->tls.cert_file ? make_tls(node, listen, &tls, ret_error) : 0;
     if (failed)
         return failed;
     struct http_server_options options = {
@@ -140,10 +135,10 @@ int admin_listen(struct node *node, struct error *ret_error) {
 
 int admin_renew(struct node *node, struct error *ret_error) {
     const struct room_listen *listen = room_listen(&node->room, "admin");
-    if (!node->admin->server || !listen->cert_file)
+    if (!node->admin->server || !listen->tls.cert_file)
         return 0;
     struct io_tls *tls;
-    int failed = node_make_tls(node, listen, &tls, ret_error);
+    int failed = make_tls(node, listen, &tls, ret_error);
     if (failed)
         return failed;
     http_server_set_tls(node->admin->server, node->shards[0].room.loop, tls);

@@ -40,9 +40,16 @@ struct config_node {
     struct config_log log;
 };
 
+struct config_certificate {
+    struct conf_item item;
+    slice cert, key;
+};
+
+/* Without cert the first of certificates stands in its place; with none of both there is no TLS. */
 struct config_tls {
     struct conf_item item;
-    slice cert, key, ca; /* cert empty: no TLS */
+    slice cert, key, ca;
+    struct conf_array certificates; /* of struct config_certificate */
     bool verify;
 };
 

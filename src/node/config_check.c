@@ -209,7 +209,7 @@ static void check_tls(const struct checker *c, const struct config_listener *l) 
                          "listener %.*s has a TLS %s", slice_fmt(l->item.name),
                          tls->cert.len ? "certificate without its key"
                                        : "key without its certificate");
-    } else if (tls->item.given && tls->cert.len == 0) {
+    } else if (tls->item.given && !tls->cert.len && !tls->certificates.count) {
         conf_errors_note(c->errors, tls->item.place, "give cert and key, or take tls out",
                          "listener %.*s has a tls section without certificate",
                          slice_fmt(l->item.name));

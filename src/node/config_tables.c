@@ -125,15 +125,40 @@ static const struct conf_table node_table =
 
 /* listen: the listeners differ in their default address, so each has its own table */
 
+static const struct conf_key certificate_keys[] = {
+    {.name = "cert",
+     .type = CONF_PATH,
+     AT(struct config_certificate, cert),
+     .flags = CONF_REQUIRED,
+     .doc = "PEM file of the certificate and its chain"},
+    {.name = "key",
+     .type = CONF_PATH,
+     AT(struct config_certificate, key),
+     .flags = CONF_REQUIRED,
+     .doc = "PEM file of its private key"},
+};
+static const struct conf_table certificate_table = TABLE(
+    certificate_keys, "certificate", "A certificate chosen by name", struct config_certificate);
+
 static const struct conf_key tls_keys[] = {
     {.name = "cert",
      .type = CONF_PATH,
      AT(struct config_tls, cert),
-     .doc = "PEM file of the certificate and its chain; switches TLS on"},
+     .doc = "PEM file of the certificate and its chain; a reload reads it anew"},
     {.name = "key",
      .type = CONF_PATH,
      AT(struct config_tls, key),
      .doc = "PEM file of the certificate's private key"},
+    {.name = "certificates",
+     .type = CONF_LIST,
+     .of = CONF_SECTION,
+     AT(struct config_tls, certificates),
+     .max = 1000,
+     .table = &certificate_table,
+     .doc = "more of them: each client is shown the one whose subjectAltName has the name that it "
+            "asks for (SNI), the exact name before a wildcard; whoever asks for none or another is "
+            "shown cert, or without cert the first one",
+     .example = "certificates: [{cert: shop.pem, key: shop.key}, {cert: api.pem, key: api.key}]"},
     {.name = "ca",
      .type = CONF_PATH,
      AT(struct config_tls, ca),

@@ -210,7 +210,7 @@ static int write_url(struct json_writer *w, const char *key, const char *scheme,
 static const char *scheme_of(const struct node *node, const char *listener, const char *plain,
                              const char *tls) {
     const struct room_listen *listen = room_listen(&node->room, listener);
-    return listen && listen->cert_file ? tls : plain;
+    return listen && listen->tls.cert_file ? tls : plain;
 }
 
 static int write_ports(struct node *node, struct error *ret_error) {
@@ -275,7 +275,7 @@ int nats_server_ready(struct node *node, struct error *ret_error) {
             scheme_of(node, "websocket", "ws", "wss"), port_of(node, "websocket"));
     if (nats)
         say(node, LOG_LEVEL_INFO, "Listening for client connections on %s", nats);
-    if (nats && room_listen(&node->room, "nats")->cert_file)
+    if (nats && room_listen(&node->room, "nats")->tls.cert_file)
         say(node, LOG_LEVEL_INFO, "TLS required for client connections");
     if (!config_is_loopback(node->config->listen.nats.address) &&
         node->config->auth.users.count == 0)

@@ -15,6 +15,9 @@
 must_use int node_load_config(struct node *node, struct config **ret_config, bool print,
                               struct error *ret_error);
 must_use int node_apply_settings(struct node *node, struct error *ret_error);
+/* A server's side of a listener's TLS, in CONFIG's arena. 0 or -ENOMEM. */
+must_use int node_tls_options(struct config *config, const struct config_tls *from,
+                              struct io_tls_options *ret_options);
 must_use int node_make_auth(const struct config *config, struct auth **ret_auth,
                             struct error *ret_error);
 /* Data folder: made, locked, its format version checked. */
@@ -34,6 +37,11 @@ void nats_server_farewell(struct node *node);
 /* After the end: the data folder, if it was only for this run. */
 void nats_server_clean_up(struct node *node);
 must_use int node_write_pid(struct node *node, struct error *ret_error);
+/* certificates.c: looks at the certificates of all open listeners. Errors: files that cannot be
+   read or used, a name that two certificates have. Warnings, one a line to stderr: those that are
+   out of their time. */
+void certificates_judge(const struct config *config, struct conf_errors *errors);
+void certificates_warn(const struct config *config);
 
 /* shard.c */
 void node_shard_start(void *node, struct io_loop *loop);
@@ -83,9 +91,6 @@ bool services_running(const struct node *node);
 /* admin.c: the admin listener and the node's own pages. */
 must_use int admin_open(struct node *node, struct error *ret_error);
 must_use int admin_listen(struct node *node, struct error *ret_error);
-/* A server's context from a listener's files. */
-must_use int node_make_tls(struct node *node, const struct room_listen *listen,
-                           struct io_tls **ret_tls, struct error *ret_error);
 /* The admin listener's TLS from the files as they are now. */
 must_use int admin_renew(struct node *node, struct error *ret_error);
 void admin_stop(struct node *node);  /* on loop 0 */

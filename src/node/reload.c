@@ -48,11 +48,14 @@ static bool same_origins(const struct conf_array *a, const struct conf_array *b)
     return a->count == b->count;
 }
 
+static bool has_tls(const struct config_listener *listener) {
+    return listener->tls.cert.len > 0 || listener->tls.certificates.count > 0;
+}
+
 static bool same_listener(const struct config_listener *a, const struct config_listener *b) {
     return a->item.off == b->item.off && slice_equal(a->address.text, b->address.text) &&
-           (a->tls.cert.len > 0) == (b->tls.cert.len > 0) &&
-           a->handshake_first == b->handshake_first && a->same_origin == b->same_origin &&
-           same_origins(&a->origins, &b->origins);
+           has_tls(a) == has_tls(b) && a->handshake_first == b->handshake_first &&
+           a->same_origin == b->same_origin && same_origins(&a->origins, &b->origins);
 }
 
 /* Everything behind the item (its name and place), which has no padding but zeroes. */
@@ -93,18 +96,18 @@ static void tell_what_stays(struct node *node, const struct config *new) {
 /* --- taking up ------------------------------------------------------------------------------ */
 
 /* New certificate files for a listener that has TLS; address and on/off stay. */
-static void renew_files(struct room_listen *listen, const struct config_listener *config) {
-    if (!listen->cert_file || !config->tls.cert.len)
-        return;
-    listen->cert_file = config->tls.cert.ptr;
-    listen->key_file = config->tls.key.ptr;
-    listen->ca_file = config->tls.ca.len ? config->tls.ca.ptr : NULL;
-    listen->verify = config->tls.verify;
+static int renew_files(struct room_listen *listen, struct config *config) {
+    const struct config_listener *from = config_listener(config, listen->name);
+    return listen->tls.cert_file && has_tls(from)
+               ? node_tls_options(config, &from->tls, &listen->tls)
+               : 0;
 }
 
-static void renew_listens(struct node *node, const struct config *config) {
-    for (unsigned i = 0; i < node->room.listen_count; i++)
-        renew_files(&node->listens[i], config_listener(config, node->listens[i].name));
+static int renew_listens(struct node *node, struct config *config, struct error *ret_error) {
+    int failed = 0;
+    for (unsigned i = 0; i < node->room.listen_count && !failed; i++)
+        failed = renew_files(&node->listens[i], config);
+    return failed ? error_set(ret_error, failed, "no memory for the listeners") : 0;
 }
 
 static int reload_rooms(struct node *node, const struct config *config, struct error *ret_error) {
@@ -126,8 +129,9 @@ static int take_up(struct node *node, struct config *config, struct error *ret_e
     if (failed)
         return failed;
     node->room.auth = auth;
-    renew_listens(node, config);
-    failed = admin_renew(node, ret_error);
+    failed = renew_listens(node, config, ret_error);
+    if (!failed)
+        failed = admin_renew(node, ret_error);
     if (!failed)
         failed = reload_rooms(node, config, ret_error);
     if (failed) {

@@ -68,6 +68,7 @@ static bool has_passwords(const struct config *config) {
 }
 
 static void check_rooms(const struct config *config, bool insecure, struct conf_errors *errors) {
+    certificates_judge(config, errors);
     const struct config_listener *http = &config->listen.http;
     struct room_setting setting = {
         .http_exposed = !insecure && !http->item.off && !config_is_loopback(http->address),
@@ -157,6 +158,8 @@ int node_load_config(struct node *node, struct config **ret_config, bool print,
     failed = judge(node, &source, errors, print, ret_config, ret_error);
     mem_free(errors);
     mem_free(text);
+    if (!failed && print)
+        certificates_warn(*ret_config);
     return failed;
 }
 
@@ -166,16 +169,35 @@ static const char *text_or_null(slice text) {
     return text.len ? text.ptr : NULL; /* the config's texts have a NUL behind them */
 }
 
-static void set_listen(struct node *node, const char *name, const struct config_listener *from) {
+int node_tls_options(struct config *config, const struct config_tls *from,
+                     struct io_tls_options *ret_options) {
+    const struct config_certificate *certificates = from->certificates.items;
+    size_t count = from->certificates.count;
+    struct io_tls_pair *pairs = arena_zalloc(&config->arena, count + 1, sizeof *pairs);
+    if (!pairs)
+        return -ENOMEM;
+    pairs[0] = (struct io_tls_pair){text_or_null(from->cert), text_or_null(from->key)};
+    unsigned used = from->cert.len > 0;
+    for (size_t i = 0; i < count; i++)
+        pairs[used++] = (struct io_tls_pair){certificates[i].cert.ptr, certificates[i].key.ptr};
+    *ret_options = (struct io_tls_options){
+        .cert_file = pairs[0].cert_file,
+        .key_file = pairs[0].key_file,
+        .further = pairs + 1,
+        .further_count = used > 0 ? used - 1 : 0,
+        .ca_file = text_or_null(from->ca),
+        .verify_peer = from->verify,
+        .server = true,
+    };
+    return 0;
+}
+
+static int set_listen(struct node *node, const char *name, const struct config_listener *from) {
     check(node->room.listen_count < NODE_LISTENS_MAX);
     struct room_listen *listen = &node->listens[node->room.listen_count++];
     *listen = (struct room_listen){
         .name = name,
         .address = text_or_null(from->address.text),
-        .cert_file = text_or_null(from->tls.cert),
-        .key_file = text_or_null(from->tls.key),
-        .ca_file = text_or_null(from->tls.ca),
-        .verify = from->tls.verify,
         .off = from->item.off || !from->address.text.len,
         .given = from->item.given,
         .handshake_first = from->handshake_first,
@@ -183,6 +205,7 @@ static void set_listen(struct node *node, const char *name, const struct config_
         .origins = from->origins.items,
         .origin_count = (unsigned)from->origins.count,
     };
+    return node_tls_options(node->config, &from->tls, &listen->tls);
 }
 
 static void set_limits(struct node *node) {
@@ -255,10 +278,15 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
     room->monitoring_is_open = node->options->nats != NULL;
     room->self = node;
     set_limits(node);
-    set_listen(node, "nats", &config->listen.nats);
-    set_listen(node, "http", &config->listen.http);
-    set_listen(node, "admin", &config->listen.admin);
-    set_listen(node, "websocket", &config->listen.websocket);
+    failed = set_listen(node, "nats", &config->listen.nats);
+    if (!failed)
+        failed = set_listen(node, "http", &config->listen.http);
+    if (!failed)
+        failed = set_listen(node, "admin", &config->listen.admin);
+    if (!failed)
+        failed = set_listen(node, "websocket", &config->listen.websocket);
+    if (failed)
+        return error_set(ret_error, failed, "no memory for the listeners");
     struct room_listen *websocket = &node->listens[node->room.listen_count - 1];
     websocket->off |= !websocket->given;
     return node_make_auth(config, &room->auth, ret_error);

@@ -99,9 +99,6 @@ must_use int http1_parse(struct http1_parser *p, slice input, struct http1_head 
 /* The value of the first field NAME (case does not matter); false: not there. */
 bool http1_get(const struct http1_head *head, slice name, slice *ret_value);
 
-/* True where a field NAME has TOKEN in its comma-separated list, over all its lines. */
-bool http1_has_token(const struct http1_head *head, slice name, slice token);
-
 /* The last step of http1_parse: from the first line and the fields to framing, content_length,
    keep_alive, authority, expect_continue and upgrade. */
 must_use enum http1_error http1_frame(struct http1_head *head);

@@ -196,6 +196,27 @@ bool http1_next_element(slice *list, slice *ret_element) {
     return false;
 }
 
+bool http1_cut_scheme(slice *credentials, slice scheme) {
+    if (credentials->len <= scheme.len || credentials->ptr[scheme.len] != ' ' ||
+        !slice_equal_nocase(slice_take(*credentials, scheme.len), scheme))
+        return false;
+    *credentials = slice_trim(slice_skip(*credentials, scheme.len));
+    return true;
+}
+
+bool http1_is_framing(slice name) {
+    switch (name.len) { /* most fields are told apart by their length */
+    case sizeof("Connection") - 1:
+        return slice_equal_nocase(name, slice_lit("Connection"));
+    case sizeof("Content-Length") - 1:
+        return slice_equal_nocase(name, slice_lit("Content-Length"));
+    case sizeof("Transfer-Encoding") - 1:
+        return slice_equal_nocase(name, slice_lit("Transfer-Encoding"));
+    default:
+        return false;
+    }
+}
+
 bool http1_parse_length(slice text, uint64_t *ret_length) {
     enum { DIGITS_MAX = 19 }; /* of 2^63 - 1; 19 digits fit uint64_t */
     if (text.len == 0 || text.len > DIGITS_MAX || (text.len > 1 && text.ptr[0] == '0'))

@@ -42,9 +42,15 @@ bool http1_next_field(slice *section, struct http1_field *ret_field);
    a quoted string does not separate. False at the end. */
 bool http1_next_element(slice *list, slice *ret_element);
 
+/* Takes "SCHEME " off the *CREDENTIALS of an Authorization field; false: they are of another. */
+bool http1_cut_scheme(slice *credentials, slice scheme);
+
 /* RFC 9110: 1 or more tchar. */
 bool http1_is_token(slice s);
 bool http1_is_token_byte(char c);
+
+/* Connection, Content-Length, Transfer-Encoding: whoever sends a message says these itself. */
+bool http1_is_framing(slice name);
 
 /* Digits only, no leading zero but in "0", at most 2^63 - 1. */
 bool http1_parse_length(slice text, uint64_t *ret_length);

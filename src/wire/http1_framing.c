@@ -198,16 +198,3 @@ bool http1_get(const struct http1_head *head, slice name, slice *ret_value) {
     }
     return false;
 }
-
-bool http1_has_token(const struct http1_head *head, slice name, slice token) {
-    for (size_t i = 0; i < head->fields_count; i++) {
-        slice element, list = head->fields[i].value;
-        if (!slice_equal_nocase(head->fields[i].name, name))
-            continue;
-        while (http1_next_element(&list, &element)) {
-            if (slice_equal_nocase(element, token))
-                return true;
-        }
-    }
-    return false;
-}

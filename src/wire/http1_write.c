@@ -83,7 +83,7 @@ static bool may_hold_control(const char *at) {
 }
 
 /* What may stand in a value or reason: anything but control bytes other than tab. */
-static bool is_line_text(slice text) {
+bool http1_is_value(slice text) {
     size_t i = 0;
     for (; i + MASK_BYTES_SHORT <= text.len; i += MASK_BYTES_SHORT)
         if (mask_control_16(text.ptr + i))
@@ -110,21 +110,8 @@ static bool is_target_text(slice text) {
     return text.len > 0;
 }
 
-/* Appends the four parts as one: all or nothing. */
-static int write_parts(struct buf *b, slice first, slice second, slice third, slice fourth) {
-    const slice parts[] = {first, second, third, fourth};
-    int r = buf_reserve(b, first.len + second.len + third.len + fourth.len);
-    if (r < 0)
-        return r;
-    char *end = b->ptr + b->len;
-    for (size_t i = 0; i < array_count(parts); i++)
-        end = put_bytes(end, parts[i]);
-    b->len = (size_t)(end - b->ptr);
-    return 0;
-}
-
 int http1_write_status(struct buf *b, unsigned status, slice reason) {
-    if (status < 100 || status > 599 || !is_line_text(reason))
+    if (status < 100 || status > 599 || !http1_is_value(reason))
         return -EINVAL;
     char line[] = "HTTP/1.1 000 ";
     line[9] = (char)('0' + status / 100);
@@ -132,7 +119,12 @@ int http1_write_status(struct buf *b, unsigned status, slice reason) {
     line[11] = (char)('0' + status % 10);
     if (reason.len == 0)
         reason = slice_str(http1_reason(status));
-    return write_parts(b, slice_str(line), reason, slice_lit("\r\n"), (slice){NULL, 0});
+    int r = buf_reserve(b, sizeof line - 1 + reason.len + 2);
+    if (r < 0)
+        return r;
+    const char *end = put_crlf(put_bytes(put_bytes(b->ptr + b->len, slice_str(line)), reason));
+    b->len = (size_t)(end - b->ptr);
+    return 0;
 }
 
 char *http1_put_request(char *out, slice method, slice target) {
@@ -145,7 +137,7 @@ char *http1_put_request(char *out, slice method, slice target) {
 }
 
 char *http1_put_field(char *out, slice name, slice value) {
-    if (!http1_is_token(name) || !is_line_text(value))
+    if (!http1_is_token(name) || !http1_is_value(value))
         return NULL;
     out = put_bytes(out, name);
     out = put_bytes(out, slice_lit(": "));
@@ -193,14 +185,6 @@ size_t http1_put_chunk_head(char *out, size_t size) {
         out[--i] = "0123456789abcdef"[size & 15];
     put_crlf(out + digits);
     return digits + 2;
-}
-
-int http1_write_chunk(struct buf *b, slice data) {
-    if (data.len == 0)
-        return 0;
-    char head[HTTP1_CHUNK_HEAD_ROOM];
-    size_t len = http1_put_chunk_head(head, data.len);
-    return write_parts(b, slice_make(head, len), data, slice_lit("\r\n"), (slice){NULL, 0});
 }
 
 int http1_write_last_chunk(struct buf *b) {

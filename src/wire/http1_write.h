@@ -12,9 +12,10 @@
 #include "base/buf.h"
 
 enum {
-    HTTP1_CHUNK_HEAD_ROOM = 18, /* 16 digits and CR LF */
-    HTTP1_REQUEST_ROOM = 12,    /* a request line is so much longer than its method and target */
-    HTTP1_FIELD_ROOM = 4,       /* and a field's than its name and value */
+    HTTP1_WRITTEN_MAX = 64 * 1024, /* bytes of a head, or of trailers, that we send */
+    HTTP1_CHUNK_HEAD_ROOM = 18,    /* 16 digits and CR LF */
+    HTTP1_REQUEST_ROOM = 12,       /* a request line is so much longer than its method and target */
+    HTTP1_FIELD_ROOM = 4,          /* and a field's than its name and value */
 };
 
 /* "HTTP/1.1 404 Not Found\r\n"; STATUS 100 to 599. An empty REASON gives the usual one. */
@@ -22,6 +23,9 @@ must_use int http1_write_status(struct buf *b, unsigned status, slice reason);
 
 /* "GET /path HTTP/1.1\r\n"; no blank or control byte in TARGET. */
 must_use int http1_write_request(struct buf *b, slice method, slice target);
+
+/* Whether TEXT may be a field's value or a reason: no control byte but tab. */
+bool http1_is_value(slice text);
 
 /* "Name: value\r\n" */
 must_use int http1_write_field(struct buf *b, slice name, slice value);
@@ -34,9 +38,6 @@ must_use char *http1_put_field(char *out, slice name, slice value);
 
 /* The empty line. */
 must_use int http1_write_end(struct buf *b);
-
-/* DATA as one chunk; empty DATA writes nothing, since an empty chunk would be the last. */
-must_use int http1_write_chunk(struct buf *b, slice data);
 
 /* The line before SIZE bytes of data, for data that is sent from where it lies; OUT has
    HTTP1_CHUNK_HEAD_ROOM bytes. Returns its length. The data is followed by "\r\n". */

@@ -1,19 +1,15 @@
 /*
  * url.c - authorities, paths, queries; see url.h for why so strict.
  *
- * An IPv6 address is checked by its grammar, not converted: up to eight groups of one to four hex
- * digits, one "::" for a run of zero groups, an IPv4 address in place of the last two.
+ * Nothing is allocated: parts are slices of what was given, and what is decoded is never longer
+ * than it was, so it may go where it came from.
  */
 #include "wire/url.h"
 
-#include <errno.h>
+#include "base/hex.h"
+#include "base/ip.h"
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    const char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
+#include <errno.h>
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -41,50 +37,9 @@ static bool is_number_up_to(slice text, unsigned max, unsigned *ret_number) {
     return number <= max;
 }
 
-static bool is_ipv4(slice text) {
-    unsigned parts = 0, number;
-    while (text.ptr) {
-        slice part = slice_cut(text, '.', &text);
-        if (!is_number_up_to(part, 255, &number) || (part.len > 1 && part.ptr[0] == '0'))
-            return false;
-        parts++;
-    }
-    return parts == 4;
-}
-
-static bool is_hex_group(slice group) {
-    for (size_t i = 0; i < group.len; i++) {
-        if (hex_value(group.ptr[i]) < 0)
-            return false;
-    }
-    return group.len >= 1 && group.len <= 4;
-}
-
-/* How many groups the colon-separated TEXT holds, 9 where it is malformed. */
-static unsigned count_groups(slice text, bool may_end_in_ipv4) {
-    enum { MALFORMED = 9 };
-    unsigned groups = 0;
-    if (text.len == 0)
-        return 0;
-    while (text.ptr && groups < MALFORMED) {
-        slice group = slice_cut(text, ':', &text);
-        if (is_hex_group(group))
-            groups++;
-        else if (!text.ptr && may_end_in_ipv4 && is_ipv4(group))
-            groups += 2;
-        else
-            return MALFORMED;
-    }
-    return groups;
-}
-
 static bool is_ipv6(slice text) {
-    ptrdiff_t gap = slice_find_slice(text, slice_lit("::"));
-    if (gap < 0)
-        return count_groups(text, true) == 8;
-    unsigned before = count_groups(slice_take(text, (size_t)gap), false);
-    unsigned after = count_groups(slice_skip(text, (size_t)gap + 2), true);
-    return before + after <= 7;
+    struct ip ip;
+    return slice_find(text, ':') >= 0 && ip_parse(text, &ip) == 0;
 }
 
 static bool is_host_name(slice host) {
@@ -174,24 +129,66 @@ int url_parse(slice text, struct url *ret_url) {
     return 0;
 }
 
+static size_t encode(slice text, const char *plain, char *out) {
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        if (is_letter((char)c) || is_digit((char)c) || (c && strchr(plain, c))) {
+            out[len++] = (char)c;
+            continue;
+        }
+        out[len++] = '%';
+        out[len++] = "0123456789ABCDEF"[c >> 4];
+        out[len++] = "0123456789ABCDEF"[c & 15];
+    }
+    return len;
+}
+
+size_t url_encode_path(slice path, char *out) {
+    return encode(path, "-._~/!$&'()*+,=:@", out);
+}
+
+size_t url_encode_segment(slice segment, char *out) {
+    return encode(segment, "-._~!$&'()*+,=:@", out);
+}
+
+size_t url_encode_value(slice value, char *out) {
+    return encode(value, "-._~", out);
+}
+
+/* Takes the next byte off *TEXT, which is not empty: 0 to 255, or -EINVAL. */
+static int next_byte(slice *text, bool plus_is_space) {
+    slice s = *text;
+    if (s.ptr[0] != '%') {
+        *text = slice_skip(s, 1);
+        return s.ptr[0] == '+' && plus_is_space ? ' ' : (unsigned char)s.ptr[0];
+    }
+    int high = s.len > 2 ? hex_digit(s.ptr[1]) : -1;
+    int low = s.len > 2 ? hex_digit(s.ptr[2]) : -1;
+    *text = slice_skip(s, 3);
+    return high < 0 || low < 0 ? -EINVAL : high << 4 | low;
+}
+
 int url_decode(slice s, bool plus_is_space, char *out, size_t *ret_len) {
     size_t len = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        if (c == '%') {
-            int high = i + 2 < s.len ? hex_value(s.ptr[i + 1]) : -1;
-            int low = i + 2 < s.len ? hex_value(s.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return -EINVAL;
-            c = (char)(high << 4 | low);
-            i += 2;
-        } else if (c == '+' && plus_is_space) {
-            c = ' ';
-        }
-        out[len++] = c;
+    while (s.len > 0) {
+        int byte = next_byte(&s, plus_is_space);
+        if (byte < 0)
+            return byte;
+        out[len++] = (char)byte;
     }
     *ret_len = len;
     return 0;
+}
+
+bool url_says(slice s, bool plus_is_space, slice plain) {
+    while (s.len > 0) {
+        int byte = next_byte(&s, plus_is_space);
+        if (byte < 0 || plain.len == 0 || (char)byte != plain.ptr[0])
+            return false;
+        plain = slice_skip(plain, 1);
+    }
+    return plain.len == 0;
 }
 
 /* True where a decoded segment holds what could be read as another path. */

@@ -46,6 +46,17 @@ bool url_same_authority(slice a, slice b, uint16_t default_port);
    0 and *ret_len, or -EINVAL for a '%' without two hex digits. */
 must_use int url_decode(slice s, bool plus_is_space, char *out, size_t *ret_len);
 
+/* The other way: PATH, decoded, as it is sent. Whatever might mean something else than itself is
+   "%XX", ';' too: some servers take what is behind it for parameters. '/' stays, but in a segment.
+   OUT holds at least 3 * path.len bytes; returns how many there are. */
+size_t url_encode_path(slice path, char *out);
+size_t url_encode_segment(slice segment, char *out);
+/* The same for a value within a query: only letters, digits and "-._~" stay. */
+size_t url_encode_value(slice value, char *out);
+
+/* Whether S, decoded, is PLAIN; false where it cannot be. */
+bool url_says(slice s, bool plus_is_space, slice plain);
+
 /* PATH (begins with '/', no query) in its one form, see above. OUT holds at least path.len bytes.
    0 and *ret_len, or -EINVAL. */
 must_use int url_path_normalize(slice path, char *out, size_t *ret_len);

@@ -31,10 +31,6 @@ static char *put_head(char *out, enum websocket_kind kind, bool last, uint64_t l
     return form == LENGTH_IN_8 ? put_big_endian(out, len, 8) : out;
 }
 
-char *websocket_put_head(char *out, enum websocket_kind kind, bool last, uint64_t payload_len) {
-    return put_head(out, kind, last, payload_len, 0);
-}
-
 char *websocket_put_frame(char *out, enum websocket_kind kind, bool last, slice payload,
                           const unsigned char *key) {
     if (!key)

@@ -22,9 +22,6 @@ static inline size_t websocket_frame_room(size_t payload_len) {
     return WEBSOCKET_HEAD_MAX + payload_len;
 }
 
-/* The head of a server's frame, for a payload that is sent from where it lies. */
-char *websocket_put_head(char *out, enum websocket_kind kind, bool last, uint64_t payload_len);
-
 /* A frame; KEY is NULL for a server's. A control frame is always the LAST, with at most
    WEBSOCKET_CONTROL_MAX bytes. */
 char *websocket_put_frame(char *out, enum websocket_kind kind, bool last, slice payload,

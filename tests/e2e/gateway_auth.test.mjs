@@ -640,6 +640,27 @@ check('gateway: another service decides', async (t) => {
   assert.equal((await ask(server, '/either/x', { 'x-api-key': 'wrong' })).status, 302);
 });
 
+check('gateway: the service that decides is told what the target will be', async (t) => {
+  const heard = [];
+  const judge = await serve(t, (asked, response) => {
+    heard.push(asked.headers);
+    response.end();
+  });
+  const trusting = 'gateway:\n  trusted_proxies: [127.0.0.1]';
+  const config = forward(`http://127.0.0.1:${judge.port}/`).replace('gateway:', trusting);
+  const server = await startNonet(t, { config, listen });
+  const proxied = {
+    'x-forwarded-for': '192.0.2.7',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'shop.example',
+  };
+  assert.equal(await status(server, '/asked/x', proxied), 200);
+  const [told] = heard;
+  assert.equal(told['x-forwarded-for'], '192.0.2.7, 127.0.0.1');
+  assert.equal(told['x-forwarded-proto'], 'https');
+  assert.equal(told['x-forwarded-host'], 'shop.example');
+});
+
 check('gateway: a service that does not decide is 503', async (t) => {
   const held = [];
   const judge = await serve(t, (asked, response) => held.push([asked, response]));
@@ -668,11 +689,83 @@ check('gateway: a service that does not decide is 503', async (t) => {
   assert.equal(await status(server, '/either/x', { 'x-api-key': 'key-of-ann' }), 200);
 });
 
+// ---- wrong credentials --------------------------------------------------------------------------
+
+const GUARDED = `
+gateway:
+  trusted_proxies: [127.0.0.0/8]
+  auth:
+    keys: {api_keys: {keys: [{name: ann, key: "key-of-ann"}]}}
+    shared: {jwt: {secret: "${SECRET}"}}
+  routes:
+    - {match: {path: /keys}, to: {respond: {body: in}}, auth: keys}
+    - {match: {path: /both}, to: {respond: {body: in}}, auth: [keys, shared]}
+    - {match: {path: /open}, to: {respond: {body: in}}, auth: none}
+`;
+
+onNonet('gateway: wrong credentials', { config: GUARDED, listen }, (it) => {
+  // Every request over one connection, so that one shard counts them.
+  const session = (t, server, address) => {
+    const agent = new Agent({ connections: 1, pipelining: 1 });
+    t.after(() => agent.close());
+    return (target, headers) =>
+      ask(server, target, { 'x-forwarded-for': address, ...headers }, { dispatcher: agent });
+  };
+  const guess = (n) => ({ 'x-api-key': `guess-${n}` });
+  const exhaust = async (send, target, bad) => {
+    for (let n = 0; n < 1000; n++) {
+      const answer = await send(target, bad(n));
+      if (answer.status !== 401) return answer;
+    }
+    return null;
+  };
+
+  it('are answered 429 when there are too many, and so are good ones then', async (t, server) => {
+    const send = session(t, server, '203.0.113.1');
+    const refused = await exhaust(send, '/keys', guess);
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers['retry-after'], '1');
+    assert.match(JSON.parse(refused.text).detail, /too many wrong credentials/);
+    for (let n = 0; n < 20; n++) await send('/keys', guess(n));
+    assert.equal((await send('/both', { 'x-api-key': 'key-of-ann' })).status, 429);
+    assert.equal((await send('/open', {})).status, 200);
+    const other = session(t, server, '203.0.113.2');
+    assert.equal((await other('/keys', { 'x-api-key': 'key-of-ann' })).status, 200);
+    await until(
+      async () => (await send('/keys', { 'x-api-key': 'key-of-ann' })).status === 200,
+      'another try',
+    );
+  });
+
+  it('count by /64 of IPv6, and forged tokens like guessed keys', async (t, server) => {
+    const bad = bearer(await shared({}, {}, 'HS256', `${SECRET} not`));
+    const first = session(t, server, '2001:db8:1:2::1');
+    assert.equal((await exhaust(first, '/both', () => bad)).status, 429);
+    let seen = 0;
+    for (let n = 0; n < 20 && seen !== 429; n++) {
+      await first('/both', bad);
+      const answer = await first('/both', { ...bad, 'x-forwarded-for': `2001:db8:1:2::${n + 2}` });
+      seen = answer.status;
+    }
+    assert.equal(seen, 429);
+  });
+
+  it('what has expired, and what was not sent, is no guess', async (t, server) => {
+    const old = bearer(await shared({}, { exp: '-5m' }));
+    const send = session(t, server, '203.0.113.3');
+    for (let n = 0; n < 300; n++) {
+      assert.equal((await send('/both', n % 2 ? old : {})).status, 401);
+    }
+  });
+});
+
 // ---- the config ---------------------------------------------------------------------------------
 
 check('gateway: ways that make no sense refuse the start', async (t) => {
+  const files = { 'rsa.pem': await pem('RS256'), 'odd.pem': await pem('ES384'), ...tokenFiles };
   const start = (auth) =>
     startNonet(t, {
+      files,
       config: `gateway: {auth: {a: ${auth}}, routes: [{to: {respond: {body: x}}, auth: a}]}\n`,
       listen,
     });
@@ -681,6 +774,9 @@ check('gateway: ways that make no sense refuse the start', async (t) => {
     ['{jwt: {secret: short}}', /secret/],
     ['{jwt: {}}', /exactly one of/],
     ['{jwt: {secret: "0123456789012345678901234567890123456789", algorithms: none}}', /none/],
+    ['{jwt: {public_key: rsa.pem, algorithms: [RS256, ES256]}}', /no key here can check ES256/],
+    ['{jwt: {public_key: odd.pem}}', /check RS256, ES256, EdDSA\n.*algorithms: \[ES384\]/],
+    ['{jwt: {jwks_file: keys.json, algorithms: HS256}}', /can check HS256/],
     ['{basic: {}}', /users/],
     ['{client_certificate: {}}', /certificate/],
     ['{api_keys: {keys: [{name: a, key: "12345678", as: nobody}]}}', /nobody/],

@@ -113,31 +113,45 @@ async function serveKeys(t, host) {
   return server.address().port;
 }
 
-async function judged(t, host, authority) {
+async function judged(t, host, authority, own = null) {
   const port = await serveKeys(t, host);
-  const config = `
+  const configOf = (own) => `
 gateway:
   auth:
-    issuer: {jwt: {jwks_url: "https://${host}:${port}/keys"}}
-    asked: {forward: {url: "https://${host}:${port}/"}}
+    issuer: {jwt: {jwks_url: "https://${host}:${port}/keys"${own ? `, ca: ${own}.pem` : ''}}}
+    asked: {forward: {url: "https://${host}:${port}/"${own ? `, ca: ${own}.pem` : ''}}}
   routes:
     - {match: {path: /issuer}, to: {respond: {body: in}}, auth: issuer}
     - {match: {path: /asked}, to: {respond: {body: in}}, auth: asked}
 `;
   const env = { SSL_CERT_FILE: made.file(`${authority}.pem`) };
-  const server = await startNonet(t, { config, listen, env });
+  const files = made.files('authority', 'stranger');
+  const server = await startNonet(t, { config: configOf(own), files, listen, env });
   const status = async (target) => {
     const url = `http://${server.ports.http}${target}`;
     const response = await request(url, { headers: { authorization: `Bearer ${token}` } });
     await response.body.dump();
     return response.statusCode;
   };
-  return [await status('/issuer'), await status('/asked')];
+  const judge = async () => [await status('/issuer'), await status('/asked')];
+  const reload = (own) => server.reload(configOf(own));
+  return { judge, reload };
 }
 
 check('gateway: keys and decisions come from who has the right certificate', async (t) => {
-  assert.deepEqual(await judged(t, 'localhost', 'authority'), [200, 200]);
-  assert.deepEqual(await judged(t, '127.0.0.1', 'authority'), [200, 200]);
-  assert.deepEqual(await judged(t, '127.0.0.2', 'authority'), [503, 503]); // not its name
-  assert.deepEqual(await judged(t, 'localhost', 'stranger'), [503, 503]);
+  const judge = async (...args) => (await judged(t, ...args)).judge();
+  assert.deepEqual(await judge('localhost', 'authority'), [200, 200]);
+  assert.deepEqual(await judge('127.0.0.1', 'authority'), [200, 200]);
+  assert.deepEqual(await judge('127.0.0.2', 'authority'), [503, 503]); // not its name
+  assert.deepEqual(await judge('localhost', 'stranger'), [503, 503]);
+});
+
+check('gateway: whose certificates are right may be said for each of them', async (t) => {
+  const { judge, reload } = await judged(t, 'localhost', 'stranger', 'authority');
+  assert.deepEqual(await judge(), [200, 200]);
+  assert.match(await reload('stranger'), /reloaded/);
+  assert.deepEqual(await judge(), [503, 503]); // not by connections and keys of before
+  assert.match(await reload('authority'), /reloaded/);
+  assert.deepEqual(await judge(), [200, 200]);
+  assert.match(await reload('nowhere'), /refused/);
 });

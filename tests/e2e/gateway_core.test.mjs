@@ -1,6 +1,7 @@
 // The front door itself: which route, static files, what every answer carries, reload.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -42,9 +43,16 @@ gateway:
     - {match: {path: /only, method: [POST, PUT]}, to: {respond: {status: 201, body: made}}}
     - {match: {path: "/old/*"}, to: {redirect: "/new/{*}", status: 301}}
     - {match: {path: "/away/{id}"}, to: {redirect: "https://x.example/{id}"}}
+    - {match: {path: "/asks/{id}"}, to: {redirect: "/new?id={id}#top"}}
     - match: {path: /fields}
       to: {respond: {body: x}}
       response_headers: {set: {X-Frame-Options: DENY}, add: {Vary: Accept}, remove: [Date]}
+    - match: {path: /typed}
+      to: {respond: {body: x, type: text/plain}}
+      response_headers: {set: {Content-Type: text/x}}
+    - match: {path: /untyped}
+      to: {respond: {body: x, type: text/plain}}
+      response_headers: {remove: [content-type]}
 `;
 
 onNonet('gateway: routes', { config: ROUTES, listen }, (it) => {
@@ -86,6 +94,9 @@ onNonet('gateway: routes', { config: ROUTES, listen }, (it) => {
     const old = await ask(server, '/old/a%20b/c?d=e&f');
     assert.equal(old.statusCode, 301);
     assert.equal(old.headers.location, '/new/a%20b/c?d=e&f');
+    const asks = await ask(server, '/asks/a&b?c=d');
+    assert.equal(asks.headers.location, '/new?id=a%26b&c=d#top');
+    assert.equal((await ask(server, '/asks/1')).headers.location, '/new?id=1#top');
     const away = await ask(server, '/away/7%2F8');
     assert.equal(away.statusCode, 400); // an encoded slash has two meanings
     const found = await ask(server, '/away/7');
@@ -96,6 +107,8 @@ onNonet('gateway: routes', { config: ROUTES, listen }, (it) => {
     const { headers } = await ask(server, '/fields');
     assert.equal(headers['x-frame-options'], 'DENY');
     assert.equal(headers.vary, 'Accept');
+    assert.equal((await ask(server, '/typed')).headers['content-type'], 'text/x');
+    assert.equal((await ask(server, '/untyped')).headers['content-type'], undefined);
   });
 
   it('names every request, and says the name back', async (t, server) => {
@@ -110,6 +123,12 @@ onNonet('gateway: routes', { config: ROUTES, listen }, (it) => {
       headers: { traceparent: `00-${trace}-b7ad6b7169203331-01` },
     });
     assert.equal(traced.headers['x-request-id'], trace);
+    const line = `traceparent: 00-${trace}-b7ad6b7169203331-01\r\n`;
+    const twice = await raw(
+      server,
+      `GET /word HTTP/1.1\r\nHost: x\r\n${line}${line}Connection: close\r\n\r\n`,
+    );
+    assert.doesNotMatch(twice, new RegExp(trace)); // which of two would it be?
   });
 
   it('a body that nobody reads ends the connection, not the answer', async (t, server) => {
@@ -145,6 +164,9 @@ fs.writeFileSync(path.join(SITE, 'docs', '.git', 'config'), 'secret');
 fs.writeFileSync(path.join(SITE, '.well-known', 'x.txt'), 'known');
 fs.writeFileSync(path.join(SITE, 'a.js'), 'let a;');
 fs.writeFileSync(path.join(SITE, 'a.js.gz'), zlib.gzipSync('let a;'));
+fs.writeFileSync(path.join(SITE, 'a.js.br'), zlib.brotliCompressSync('let a;'));
+fs.mkdirSync(path.join(SITE, 'bare'));
+execFileSync('mkfifo', [path.join(SITE, 'pipe')]);
 fs.writeFileSync(path.join(SITE, 'empty.txt'), '');
 fs.writeFileSync(path.join(SITE, 'large.bin'), LARGE);
 
@@ -165,6 +187,11 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     assert.equal((await ask(server, '/docs/')).text, 'docs');
     const folder = await ask(server, '/docs?x=1');
     assert.deepEqual([folder.statusCode, folder.headers.location], [308, '/docs/?x=1']);
+    const elsewhere = await raw(
+      server,
+      'GET //evil.example/%2e%2e/docs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    );
+    assert.match(elsewhere, /\r\nLocation: \/docs\/\r\n/);
     const empty = await ask(server, '/empty.txt');
     assert.deepEqual([empty.statusCode, empty.headers['content-length']], [200, '0']);
   });
@@ -189,6 +216,8 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
       assert.equal(head.headers.etag, get.headers.etag);
     }
     assert.equal((await ask(server, '/', { method: 'POST', body: 'x' })).statusCode, 405);
+    const part = await ask(server, '/a.js', { method: 'HEAD', headers: { range: 'bytes=0-1' } });
+    assert.equal(part.statusCode, 200); // a range is of GET only
   });
 
   it('conditions spare the body', async (t, server) => {
@@ -200,6 +229,20 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     assert.equal((await ask(server, '/a.js', { headers: since })).statusCode, 304);
     const other = { ...since, 'if-none-match': '"other"' }; // the entity tag decides
     assert.equal((await ask(server, '/a.js', { headers: other })).statusCode, 200);
+    const status = async (headers) => (await ask(server, '/a.js', { headers })).statusCode;
+    const { etag } = headers;
+    assert.equal(await status({ 'if-none-match': ['"x", "y"', `W/${etag}`] }), 304);
+    assert.equal(await status({ 'if-match': etag }), 200);
+    assert.equal(await status({ 'if-match': '*' }), 200);
+    assert.equal(await status({ 'if-match': `W/${etag}` }), 412);
+    assert.equal(await status({ 'if-match': '"x"', 'if-none-match': etag }), 412);
+    assert.equal(await status({ 'if-unmodified-since': headers['last-modified'] }), 200);
+    assert.equal(await status({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' }), 412);
+    // Dates as they were written once.
+    for (const date of ['Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994']) {
+      assert.equal(await status({ 'if-unmodified-since': date }), 412, date);
+    }
+    assert.equal(await status({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 CET' }), 200);
   });
 
   it('ranges', async (t, server) => {
@@ -215,7 +258,10 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     const outside = await range('bytes=2000000-');
     assert.equal(outside.statusCode, 416);
     assert.equal(outside.headers['content-range'], `bytes */${LARGE.length}`);
+    assert.equal((await range('Bytes=10-19')).text, 'abcdefghij');
     assert.equal((await range('bytes=5-2')).statusCode, 200);
+    const small = await ask(server, '/docs/', { headers: { range: 'bytes=1-2' } });
+    assert.deepEqual([small.statusCode, small.text], [206, 'oc']);
     assert.equal((await range('lines=1-2')).statusCode, 200);
     assert.equal((await range('bytes=0-1', { 'if-range': '"other"' })).statusCode, 200);
   });
@@ -232,6 +278,17 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     const plain = await ask(server, '/a.js', { headers: { 'accept-encoding': 'gzip;q=0' } });
     assert.deepEqual([plain.text, plain.headers['content-encoding']], ['let a;', undefined]);
     assert.notEqual(plain.headers.etag, zipped.headers.etag);
+    const coding = async (accepted) => {
+      const { headers, body } = await request(urlOf(server, '/a.js'), {
+        headers: { 'accept-encoding': accepted },
+      });
+      await body.dump();
+      return headers['content-encoding'];
+    };
+    assert.equal(await coding('gzip, br'), 'br');
+    assert.equal(await coding('gzip;q=1.0, br;Q=0.5'), 'gzip');
+    assert.equal(await coding('br;q=0, *;q=0.1'), 'gzip');
+    assert.equal(await coding(['identity', 'br']), 'br');
   });
 
   it('nothing outside of the folder, nothing hidden', async (t, server) => {
@@ -247,7 +304,15 @@ onNonet('gateway: files', { config: FILES, listen }, (it) => {
     assert.equal((await ask(server, '/.well-known/x.txt')).text, 'known');
   });
 
+  it('what is no file is not sent, and nobody waits for it', async (t, server) => {
+    assert.equal((await ask(server, '/pipe')).statusCode, 404);
+    assert.equal((await ask(server, '/bare/')).statusCode, 404);
+    assert.equal((await ask(server, '/bare')).statusCode, 404);
+  });
+
   it('a page that routes itself gets its fallback', async (t, server) => {
+    const bare = await ask(server, '/spa/bare'); // a folder, but there is nothing in it
+    assert.deepEqual([bare.statusCode, bare.text], [200, PAGE]);
     const page = await ask(server, '/spa/some/where');
     assert.deepEqual([page.statusCode, page.text], [200, PAGE]);
     assert.equal((await ask(server, '/spa/a.js')).text, 'let a;');
@@ -263,6 +328,8 @@ gateway:
   routes:
     - {name: word, match: {path: /word}, to: {respond: {body: word}}}
     - {name: page, match: {path: "/files/*"}, to: {files: .}}
+    - {name: keys, match: {path: /keys}, to: {respond: {body: in}}, auth: keys}
+  auth: {keys: {api_keys: {query: api_key, keys: [{name: ann, key: "key-of-ann"}]}}}
 `;
 
 onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
@@ -271,10 +338,12 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
       headers: { 'x-forwarded-for': '6.6.6.6, 10.1.2.3, 127.0.0.9', 'x-request-id': 'seen-1' },
     });
     await ask(server, '/files/none');
+    await ask(server, '/word', { method: 'HEAD' });
+    await ask(server, '/keys?a=b&api_key=key-of-ann&c');
     const file = path.join(server.dir, 'app', 'access.ndjson');
     const lines = await until(() => {
       const all = fs.readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
-      return all.length >= 2 && all.map((line) => JSON.parse(line));
+      return all.length >= 4 && all.map((line) => JSON.parse(line));
     });
     const word = lines.find((line) => line.route === 'word');
     assert.equal(word.id, 'seen-1');
@@ -282,13 +351,17 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
     assert.equal(word.path, '/word?a=b');
     assert.deepEqual([word.status, word.bytes_out, word.method], [200, 4, 'GET']);
     assert.ok(word.duration_us >= 0);
+    const head = lines.find((line) => line.method === 'HEAD');
+    assert.deepEqual([head.status, head.bytes_out], [200, 0]); // what was sent of a body: nothing
+    const keys = lines.find((line) => line.route === 'keys');
+    assert.deepEqual([keys.status, keys.path], [200, '/keys?a=b&api_key=-&c']);
     const none = lines.find((line) => line.route === 'page');
     assert.deepEqual([none.status, none.reason], [404, 'no such file']);
     const { body } = await request(`${server.admin}/metrics`);
     const page = await body.text();
-    assert.match(page, /nonet_gateway_requests_total\{route="word",status="2xx"\} 1\n/);
+    assert.match(page, /nonet_gateway_requests_total\{route="word",status="2xx"\} 2\n/);
     assert.match(page, /nonet_gateway_requests_total\{route="page",status="4xx"\} 1\n/);
-    assert.match(page, /nonet_gateway_request_seconds_count\{route="word"\} 1\n/);
+    assert.match(page, /nonet_gateway_request_seconds_count\{route="word"\} 2\n/);
     assert.match(page, /nonet_gateway_requests_under_way\{route="word"\} 0\n/);
   });
 });
@@ -349,6 +422,18 @@ check('without routes the door stays closed, unless it is asked for', async (t) 
   assert.equal(closed.ports.http, undefined);
   const asked = await startNonet(t, { listen });
   assert.equal((await ask(asked, '/')).statusCode, 404);
+});
+
+check('what a reload cannot take up is told', async (t) => {
+  const server = await startNonet(t, { config: 'gateway: {}\n' });
+  assert.match(await server.reload(version(1)), /reloaded/);
+  assert.match(server.log, /http listener is closed.*routes=1/);
+  const open = await startNonet(t, { config: version(1), listen });
+  assert.match(await open.reload(version(2)), /reloaded/);
+  assert.doesNotMatch(open.log, /next start/);
+  const limited = version(2).replace('gateway: {', 'gateway: {limits: {connections: 7}, ');
+  assert.match(await open.reload(limited), /reloaded/);
+  assert.match(open.log, /takes effect at the next start.*setting=gateway\.limits/);
 });
 
 check('check --routes lists them in the order in which they are tried', async (t) => {

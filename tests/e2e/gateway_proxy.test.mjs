@@ -64,7 +64,7 @@ const talker = await Honest.start((q, response, body) => {
   } else if (part === 'hints') {
     response.writeEarlyHints({ link: '</a.css>; rel=preload' });
     response.end('hinted');
-  } else response.writeHead(500, { 'X-Own': '1' }).end('own trouble');
+  } else response.writeHead(500, { 'X-Own': '1', 'x-request-id': 'own' }).end('own trouble');
 });
 after(() => [honest, talker].forEach((service) => service.stop()));
 
@@ -141,6 +141,16 @@ onNonet('proxy: what goes through', { config: ROUTES, listen }, (it) => {
     });
     assert.equal(told.headers['x-forwarded-for'], '192.0.2.7, 127.0.0.9');
     assert.equal(told.headers['x-forwarded-proto'], 'https');
+  });
+
+  it('an answer has one id, and it is ours', async (t, server) => {
+    const heard = await raw(
+      t,
+      server,
+      get('/talk/other', 'X-Request-Id: mine\r\nConnection: close\r\n'),
+    );
+    assert.match(heard, /\r\nX-Own: 1\r\n/);
+    assert.deepEqual(heard.match(/x-request-id: .*/gi), ['X-Request-Id: mine']);
   });
 
   it('Host stays where a route says so', async (t, server) => {
@@ -382,9 +392,9 @@ onNonet('proxy: hostile services', { config: HOSTILE, listen }, (it) => {
     }
   }
 
-  it('nobody there: 502; no such name: 502', async (t, server) => {
+  it('nobody there: 502; no such name: 503', async (t, server) => {
     isProblem(await ask(server, '/dead/x'), 502);
-    isProblem(await ask(server, '/gone/x'), 502);
+    isProblem(await ask(server, '/gone/x'), 503);
     isProblem(await ask(server, '/dead/x', { method: 'POST', body: 'abc' }), 502);
   });
 

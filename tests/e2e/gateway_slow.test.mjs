@@ -10,7 +10,7 @@ import { onNonet, sleep, temporaryFolder, until } from './lib/node.mjs';
 import { Prober } from './lib/prober.mjs';
 
 const TOTAL = Math.min(Number(process.env.GATEWAY_SLOW ?? 10_000), socketsMax());
-const DEAF = Math.floor(TOTAL / 100); // the kernel holds 3 MB for each
+const DEAF = Math.floor(TOTAL / 100); // each holds what the node has read ahead for it
 const HEADS = Math.floor((TOTAL - DEAF) / 2);
 const BODIES = TOTAL - DEAF - HEADS;
 const DEADLINE_MS = 8_000;

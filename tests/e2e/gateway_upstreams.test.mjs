@@ -10,7 +10,16 @@ import path from 'node:path';
 import { after } from 'node:test';
 import { Agent, request } from 'undici';
 import { WebSocket, WebSocketServer } from 'ws';
-import { check, onNonet, sleep, startNonet, temporaryFolder, until } from './lib/node.mjs';
+import {
+  check,
+  onNonet,
+  run,
+  SHARDS,
+  sleep,
+  startNonet,
+  temporaryFolder,
+  until,
+} from './lib/node.mjs';
 import { Client, deadPort, Honest, Hostile } from './lib/service.mjs';
 
 const listen = { http: 0 };
@@ -385,6 +394,42 @@ check('a stream of events goes through at once, and ends with the node', async (
   assert.ok(Date.now() - from < 5000);
 });
 
+check('nonet status tells of each service of each route', async (t) => {
+  const [one, two] = [await Honest.start(), await Honest.start()];
+  t.after(() => Promise.all([one.stop(), two.stop()]));
+  const dead = `http://127.0.0.1:${await deadPort()}`;
+  const server = await startNonet(t, {
+    config: `
+gateway:
+  routes:
+    - {name: a, match: {path: "/a"}, to: {http: ["${one.url}", "${two.url}"], mirror: "${two.url}"}}
+    - {name: b, match: {path: "/b"}, to: {http: "${one.url}"}}
+    - {name: c, match: {path: "/c"}, to: {http: "${dead}", retry: off}}
+`,
+    listen,
+  });
+  await request(`http://${server.ports.http}/c`).then(({ body }) => body.dump());
+  const status = async (...more) => {
+    const { stdout, stderr, status } = await run(['status', '--server', server.url, ...more]);
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const { upstreams } = JSON.parse(await status('--json')).gateway;
+  assert.deepEqual(
+    upstreams.map(({ route, url, state }) => [route, url, state]),
+    [
+      ['a', one.url, 'in service'],
+      ['a', two.url, 'in service'],
+      ['a', two.url, 'mirror'],
+      ['b', one.url, 'in service'],
+      ['c', dead, 'in service'],
+    ],
+  );
+  if (SHARDS === '1') assert.equal(upstreams[4].connect_failures, 1);
+  const line = new RegExp(`^gateway\\.upstreams +route=b url=${one.url} state="in service" `, 'm');
+  assert.match(await status(), line);
+});
+
 // ---- upgrades -----------------------------------------------------------------------------------
 
 async function webSockets(t) {
@@ -477,7 +522,7 @@ check('any other protocol goes through both ways, each side with its own end', a
     config: toAll(url),
     listen,
   });
-  const wish = (protocol, more = '') =>
+  const wish = (protocol, more = 'X-Request-Id: w-1\r\n') =>
     `GET /wire HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`;
   const client = await Client.open(t, server);
   client.send(wish('h2c, telegraph') + 'early ');
@@ -485,6 +530,7 @@ check('any other protocol goes through both ways, each side with its own end', a
   assert.match(client.heard, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
   assert.match(client.heard, /\r\nUpgrade: Telegraph\r\n/);
   assert.match(client.heard, /\r\nX-Line: 1\r\n/);
+  assert.match(client.heard, /\r\nX-Request-Id: w-1\r\n/);
   assert.doesNotMatch(client.heard, /X-Hop/);
   assert.match(peers[0].head, /\r\nConnection: upgrade\r\nUpgrade: telegraph\r\n/i);
   client.send('late');

@@ -14,7 +14,10 @@ gateway:
     - match: {path: "/chat/{room}"}
       to: {websocket: {subscribe: ["chat.{room}.>", "chat.{room}.in"], publish: "chat.{room}.in"}}
     - {match: {path: /news}, to: {websocket: {subscribe: "news.>"}}}
-    - {match: {path: /drop}, to: {websocket: {publish: drop.in}}, max_body: 100}
+    - match: {path: /drop}
+      to: {websocket: {publish: drop.in}}
+      max_body: 100
+      response_headers: {set: {X-Said: by route}}
     - match: {path: /pages}
       to: {websocket: {subscribe: "news.>"}}
       cors: {origins: ["https://shop.example", "https://*.shop.example"]}
@@ -55,6 +58,18 @@ onNonet('gateway: websocket', { config: CONFIG, listen }, (it) => {
     nc.publish('chat.7.out', '');
     await until(() => socket.got.length === 3, 'three messages');
     assert.deepEqual(socket.got, ['hällo', Buffer.from([0, 255, 1]), '']);
+  });
+
+  it('the handshake is answered with what every answer carries', async (t, server) => {
+    const socket = new WebSocket(`ws://${server.ports.http}/drop`, {
+      headers: { 'x-request-id': 'r-7' },
+    });
+    t.after(() => socket.terminate());
+    const { headers } = await new Promise((resolve, reject) =>
+      socket.once('upgrade', resolve).once('error', reject),
+    );
+    assert.equal(headers['x-request-id'], 'r-7');
+    assert.equal(headers['x-said'], 'by route');
   });
 
   it('what is published behind the handshake arrives', async (t, server) => {
@@ -165,6 +180,8 @@ onNonet('gateway: websocket', { config: CONFIG, listen }, (it) => {
     await open(t, server, '/pages', from('https://shop.example'));
     await open(t, server, '/pages', from('https://www.shop.example'));
     await open(t, server, '/pages', from(`http://${server.ports.http}`));
+    const own = { host: 'chat.example', origin: 'https://chat.example:443' };
+    await open(t, server, '/pages', { headers: own }); // its port is the usual one
     await open(t, server, '/pages');
     await open(t, server, '/news', from('https://other.example'));
     for (const origin of ['https://evil.example', 'http://shop.example', 'null'])

@@ -56,7 +56,7 @@ struct sim {
     struct heap queue;
     struct random random, keys; /* the schedule's, and what hosts hand out as randomness */
     struct sim_fiber *fiber;    /* the worker running now, NULL: loops or the test */
-    struct list machines, links, datagrams;
+    struct list machines, links, datagrams, names;
     uint64_t io_attempts, io_fail_at;
     bool io_fail_persistent, stepping;
     uint32_t ids, machine_count, partition_count;
@@ -129,6 +129,9 @@ void sim_fiber_free_spares(struct sim *sim);
 /* --- worker.c */
 void sim_worker_pause(struct sim *sim, uint64_t span_ns); /* no-op outside a worker */
 void sim_workers_finish(struct io_loop *loop);            /* calls done() of what is done */
+
+/* --- resolve.c */
+void sim_names_free(struct sim *sim);
 
 /* --- loop.c */
 void sim_loop_poke(struct io_loop *loop, uint64_t at_ns); /* a turn at AT or a little later */

@@ -225,7 +225,7 @@ int io_file_info(struct io_file *file, struct io_file_info *ret_info) {
     uint64_t size;
     int failed = io_file_size(file, &size);
     if (!failed)
-        *ret_info = (struct io_file_info){.size = size};
+        *ret_info = (struct io_file_info){.size = size, .is_file = true};
     return failed;
 }
 

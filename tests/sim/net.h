@@ -93,7 +93,9 @@ struct io_stream {
     bool ready, waiting, room, end_told, shutting, shut;
     struct io_listener *accepted_by; /* not yet told to its owner */
     struct io_timer linger;
-    struct io_task die;
+    uint64_t lingered; /* head.accepted, when linger was started */
+    size_t room_below; /* on_drain is due where fewer bytes are pending; 0: nobody asked */
+    struct io_task die, tell;
 };
 
 /* --- for loop.c, host.c and sim.c */

@@ -62,6 +62,7 @@ struct sim *sim_create(uint64_t seed, const struct sim_options *options) {
     list_init(&sim->machines);
     list_init(&sim->links);
     list_init(&sim->datagrams);
+    list_init(&sim->names);
     return sim;
 }
 
@@ -70,6 +71,7 @@ struct sim *sim_free(struct sim *sim) {
         return NULL;
     sim_net_free(sim);
     sim_udp_free(sim);
+    sim_names_free(sim);
     sim_fiber_free_spares(sim);
     for (struct list_node *n; (n = list_pop_front(&sim->machines)) != NULL;)
         sim_machine_free(container_of(n, struct sim_machine, node));

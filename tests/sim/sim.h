@@ -134,6 +134,11 @@ struct sim_image *sim_image_free(struct sim_image *image);
 void sim_fail_io_at(struct sim *sim, uint64_t count, bool persistent);
 uint64_t sim_io_attempts(const struct sim *sim);
 
+/* What io_resolve says of NAME from now on: ADDRESSES ("10.0.0.2 10.0.0.3") for TTL_NS, or FAILED
+   (-ETIMEDOUT: nothing, until the asker's patience is over). Machines have names of their own. */
+void sim_name_set(struct sim *sim, const char *name, const char *addresses, uint64_t ttl_ns,
+                  int failed);
+
 /* --- network faults -----------------------------------------------------------------------------
  */
 

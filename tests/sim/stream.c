@@ -63,6 +63,7 @@ static void fail(struct io_stream *stream, int reason) {
     stream->head.closing = true;
     buf_free(&stream->head.out);
     io_timer_stop(stream->loop, &stream->linger);
+    io_defer_cancel(stream->loop, &stream->tell);
     struct sim_end *end = stream->end;
     stream->end = NULL;
     bool reset = end->arrived_len > 0 || sim_chance(end->link->sim, 2);
@@ -77,8 +78,19 @@ void io_stream_abort(struct io_stream *stream) {
     fail(stream, 0);
 }
 
+static void on_linger_over(struct io_timer *timer);
+
+static void linger(struct io_stream *stream) {
+    stream->lingered = stream->head.accepted;
+    io_timer_start(stream->loop, &stream->linger, IO_LINGER_MS * SIM_MILLISECOND, on_linger_over);
+}
+
 static void on_linger_over(struct io_timer *timer) {
-    fail(container_of(timer, struct io_stream, linger), 0);
+    struct io_stream *stream = container_of(timer, struct io_stream, linger);
+    if (stream->head.out.len > 0 && stream->head.accepted != stream->lingered)
+        linger(stream);
+    else
+        fail(stream, 0);
 }
 
 void io_stream_close(struct io_stream *stream) {
@@ -86,7 +98,7 @@ void io_stream_close(struct io_stream *stream) {
         return;
     stream->state = STREAM_FLUSHING;
     stream->head.closing = true;
-    io_timer_start(stream->loop, &stream->linger, IO_LINGER_MS * SIM_MILLISECOND, on_linger_over);
+    linger(stream);
     sim_stream_ready(stream, 0); /* what waits to be read is thrown away */
     if (!stream->head.dirty)
         io_stream_mark_dirty(stream);
@@ -166,12 +178,42 @@ static void flush(struct io_stream *stream) {
     sim_end_send(stream->end, SIM_FIN, (slice){0});
 }
 
+void io_stream_want_room(struct io_stream *stream, size_t below) {
+    check(below > 0);
+    stream->room_below = below;
+    if (!stream->head.dirty) /* the flush looks */
+        io_stream_mark_dirty(stream);
+}
+
+static bool has_wanted_room(const struct io_stream *stream) {
+    return stream->state == STREAM_OPEN && stream->head.out.len < stream->room_below;
+}
+
+static void tell_room(struct io_stream *stream) {
+    stream->room_below = 0;
+    io_defer_cancel(stream->loop, &stream->tell);
+    if (stream->events.on_drain)
+        stream->events.on_drain(stream->owner);
+}
+
+static void on_tell(struct io_task *task) {
+    struct io_stream *stream = container_of(task, struct io_stream, tell);
+    if (has_wanted_room(stream))
+        tell_room(stream);
+    else if (stream->state == STREAM_OPEN) /* filled again meanwhile */
+        io_stream_want_room(stream, stream->room_below);
+}
+
 void sim_net_flush(struct io_loop *loop) {
     struct list *dirty = &sim_loop_net(loop)->dirty;
     for (struct list_node *n; (n = list_pop_front(dirty)) != NULL;) {
         struct io_stream *stream = container_of(n, struct io_stream, dirty_node);
         stream->head.dirty = false;
         flush(stream);
+        if (has_wanted_room(stream)) {
+            stream->tell.run = on_tell;
+            io_defer(loop, &stream->tell);
+        }
     }
 }
 
@@ -227,8 +269,8 @@ static void discard(struct io_stream *stream) {
 static void take_room(struct io_stream *stream) {
     stream->room = false;
     flush(stream);
-    if (stream->state == STREAM_OPEN && !stream->waiting && stream->events.on_drain)
-        stream->events.on_drain(stream->owner);
+    if (has_wanted_room(stream) || (stream->state == STREAM_OPEN && !stream->waiting))
+        tell_room(stream);
 }
 
 static void step(struct io_stream *stream) {

@@ -9,6 +9,7 @@ struct peer { /* one end of a stream, and all that happened to it */
     struct io_stream *stream;
     char got[1 << 17];
     size_t len;
+    size_t drained; /* pending at the last on_drain */
     unsigned chunks, drains, ends, closes;
     int reason, failed;
     bool told, echo, keep_open;
@@ -43,7 +44,7 @@ static void on_end(void *owner) {
 
 static void on_drain(void *owner) {
     struct peer *peer = owner;
-    assert_int_equal(io_stream_pending(peer->stream), 0);
+    peer->drained = io_stream_pending(peer->stream);
     peer->drains++;
 }
 
@@ -198,10 +199,45 @@ static void test_on_drain_tells_when_waiting_output_has_left(void **state) {
         assert_int_equal(io_stream_write(town->client.stream, slice_make(sent, sizeof(sent))), 0);
         sim_run_for(town->sim, 60 * SIM_SECOND);
         assert_int_equal(town->server.len, sizeof(sent) + 1);
+        assert_int_equal(town->client.drained, 0);
         drains += town->client.drains;
         town_close(town);
     }
     assert_true(drains > 5);
+}
+
+static void test_room_that_is_wanted_is_told_of_once(void **state) {
+    (void)state;
+    static char sent[100000];
+    unsigned early = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct town *town = town_joined(seed);
+        struct peer *client = &town->client;
+        io_stream_want_room(client->stream, 1); /* there it is already */
+        assert_int_equal(client->drains, 0);
+        sim_run_for(town->sim, SIM_MILLISECOND);
+        assert_int_equal(client->drains, 1);
+        io_stream_pause(town->server.stream);
+        assert_int_equal(io_stream_write(client->stream, slice_make(sent, sizeof(sent))), 0);
+        io_stream_want_room(client->stream, sizeof(sent) / 2);
+        assert_int_equal(client->drains, 1);
+        sim_run_for(town->sim, SIM_SECOND);
+        bool full = io_stream_pending(client->stream) >= sizeof(sent) / 2;
+        assert_true(full ? client->drains == 1 : client->drains >= 2);
+        io_stream_resume(town->server.stream);
+        for (unsigned i = 0; i < 10000 && client->drains < 2; i++)
+            sim_run_for(town->sim, SIM_MILLISECOND);
+        assert_true(client->drains >= 2);
+        assert_true(client->drained < sizeof(sent) / 2);
+        bool waits = full && client->drained > 0;
+        early += waits;
+        sim_run_for(town->sim, 60 * SIM_SECOND);
+        assert_int_equal(town->server.len, sizeof(sent));
+        if (waits) /* once for the room, once for the last byte */
+            assert_int_equal(client->drains, 3);
+        town_close(town);
+    }
+    assert_true(early > 5);
 }
 
 static void test_close_flushes_first_and_both_sides_hear_of_it(void **state) {
@@ -226,6 +262,7 @@ static void test_close_flushes_first_and_both_sides_hear_of_it(void **state) {
     }
 }
 
+/* It looks whether anything was taken since it looked last, so it may be twice as long. */
 static void test_close_gives_up_after_its_linger(void **state) {
     (void)state;
     static char sent[65536 * 32];
@@ -235,9 +272,30 @@ static void test_close_gives_up_after_its_linger(void **state) {
     io_stream_close(town->client.stream);
     sim_run_for(town->sim, (IO_LINGER_MS - 1) * SIM_MILLISECOND);
     assert_int_equal(town->client.closes, 0);
-    sim_run_for(town->sim, 100 * SIM_MILLISECOND);
+    sim_run_for(town->sim, (IO_LINGER_MS + 100) * SIM_MILLISECOND);
     assert_int_equal(town->client.closes, 1);
     town_close(town);
+}
+
+static void test_who_takes_little_of_what_is_owed_gets_it_all(void **state) {
+    (void)state;
+    static char sent[100000];
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct town *town = town_joined(seed);
+        unsigned spans = 0;
+        io_stream_pause(town->server.stream);
+        assert_int_equal(io_stream_write(town->client.stream, slice_make(sent, sizeof(sent))), 0);
+        io_stream_close(town->client.stream);
+        for (; town->server.closes == 0 && spans < 1000; spans++) {
+            sim_run_for(town->sim, (IO_LINGER_MS - 1000) * SIM_MILLISECOND);
+            io_stream_resume(town->server.stream);
+            sim_run_for(town->sim, SIM_MILLISECOND);
+            if (town->server.stream)
+                io_stream_pause(town->server.stream);
+        }
+        assert_int_equal(town->server.len, sizeof(sent));
+        town_close(town);
+    }
 }
 
 static void test_a_half_closed_stream_can_still_be_written_to(void **state) {
@@ -566,8 +624,10 @@ int main(void) {
         cmocka_unit_test(test_the_names_of_peers_are_addresses),
         cmocka_unit_test(test_a_reader_that_pauses_stops_the_writer),
         cmocka_unit_test(test_on_drain_tells_when_waiting_output_has_left),
+        cmocka_unit_test(test_room_that_is_wanted_is_told_of_once),
         cmocka_unit_test(test_close_flushes_first_and_both_sides_hear_of_it),
         cmocka_unit_test(test_close_gives_up_after_its_linger),
+        cmocka_unit_test(test_who_takes_little_of_what_is_owed_gets_it_all),
         cmocka_unit_test(test_a_half_closed_stream_can_still_be_written_to),
         cmocka_unit_test(test_a_shut_stream_still_hears_its_peer),
         cmocka_unit_test(test_an_abort_is_a_reset_or_an_end_to_the_peer),

@@ -19,12 +19,32 @@
 #define NAME_MAX_BYTES 255u
 #define KEYS_MAX 10000u
 
-static int judge_header(slice text, struct error *e) {
+/* 0 where TEXT is a token (RFC 9110 5.6.2), as names of these kinds are. */
+static int judge_token(slice text, const char *kind, const char *hint, struct error *e) {
     if (http1_is_token(text))
         return 0;
-    error_set(e, -EINVAL, "is not the name of a header: '%.*s'", slice_fmt(slice_take(text, 64)));
-    error_hint(e, "letters, digits and '-'");
+    error_set(e, -EINVAL, "is not the name of a %s: '%.*s'", kind, slice_fmt(slice_take(text, 64)));
+    error_hint(e, "%s", hint);
     return -EINVAL;
+}
+
+int gateway_judge_header(slice text, struct error *e) {
+    return judge_token(text, "header", "letters, digits and '-'", e);
+}
+
+int gateway_judge_cookie(slice text, struct error *e) {
+    return judge_token(text, "cookie", "letters, digits, '-' and '_'", e);
+}
+
+/* Methods are told apart by letter case (RFC 9110 9.1): "get" would never be asked for. */
+int gateway_judge_method(slice text, struct error *e) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < 'A' || text.ptr[i] > 'Z') {
+            error_set(e, -EINVAL, "is not a method: '%.*s'", slice_fmt(slice_take(text, 32)));
+            error_hint(e, "capital letters: GET, POST");
+            return -EINVAL;
+        }
+    return text.len ? 0 : error_set(e, -EINVAL, "is empty");
 }
 
 static int judge_url(slice text, struct error *e) {
@@ -75,7 +95,7 @@ static const struct conf_key api_keys_keys[] = {
      .type = CONF_STRING,
      AT(struct gateway_api_keys, header),
      .fallback = "X-API-Key",
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "where the key is sent; in Authorization it stands behind the word Bearer",
      .example = "header: X-API-Key"},
     {.name = "query",
@@ -113,6 +133,8 @@ static const struct conf_table basic_table =
           "their rights on subjects",
           struct gateway_basic);
 
+static const char *const with_jwks_url[] = {"jwks_url", NULL};
+
 static const struct conf_key jwt_keys[] = {
     {.name = "jwks_url",
      .type = CONF_STRING,
@@ -120,6 +142,12 @@ static const struct conf_key jwt_keys[] = {
      .judge = judge_url,
      .doc = "where the issuer publishes its keys (RFC 7517); fetched anew for an unknown key",
      .example = "jwks_url: https://login.example/.well-known/jwks.json"},
+    {.name = "ca",
+     .type = CONF_PATH,
+     AT(struct gateway_jwt, ca),
+     .with = with_jwks_url,
+     .doc = "authorities of an https jwks_url in PEM; left out: those of the system",
+     .example = "ca: internal-ca.pem"},
     {.name = "jwks_file",
      .type = CONF_PATH,
      AT(struct gateway_jwt, jwks_file),
@@ -187,14 +215,14 @@ static const struct conf_key jwt_keys[] = {
      .type = CONF_STRING,
      AT(struct gateway_jwt, header),
      .fallback = "Authorization",
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "where the token is sent; in Authorization behind the word Bearer",
      .example = "header: X-Token"},
     {.name = "cookie",
      .type = CONF_STRING,
      AT(struct gateway_jwt, cookie),
-     .judge = judge_header,
-     .doc = "a cookie that may carry the token instead",
+     .judge = gateway_judge_cookie,
+     .doc = "a cookie that may carry the token instead, where the header is not sent",
      .example = "cookie: session"},
     AS_KEY(struct gateway_jwt),
 };
@@ -225,6 +253,11 @@ static const struct conf_key forward_keys[] = {
      .judge = judge_url,
      .doc = "asked for each request; 2xx lets it pass, any other answer goes to the client",
      .example = "url: http://127.0.0.1:9000/verify"},
+    {.name = "ca",
+     .type = CONF_PATH,
+     AT(struct gateway_forward, ca),
+     .doc = "authorities of an https url in PEM; left out: those of the system",
+     .example = "ca: internal-ca.pem"},
     {.name = "timeout",
      .type = CONF_DURATION,
      AT(struct gateway_forward, timeout_ns),
@@ -239,7 +272,7 @@ static const struct conf_key forward_keys[] = {
      AT(struct gateway_forward, request_headers),
      .flags = CONF_ALONE,
      .max = 32,
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "headers of the request that it is told; left out: Authorization and Cookie",
      .example = "request_headers: [Authorization]"},
     {.name = "response_headers",
@@ -248,13 +281,13 @@ static const struct conf_key forward_keys[] = {
      AT(struct gateway_forward, response_headers),
      .flags = CONF_ALONE,
      .max = 32,
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "headers of its answer that are set in the request that goes on",
      .example = "response_headers: [X-User]"},
     {.name = "principal",
      .type = CONF_STRING,
      AT(struct gateway_forward, principal),
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "header of its answer that names who asks",
      .example = "principal: X-User"},
 };
@@ -349,7 +382,7 @@ static const struct conf_key cors_keys[] = {
      AT(struct gateway_cors_config, methods),
      .flags = CONF_ALONE,
      .max = 16,
-     .judge = judge_header,
+     .judge = gateway_judge_method,
      .doc = "methods they may use; left out: those of the route, or the usual ones",
      .example = "methods: [GET, POST]"},
     {.name = "headers",
@@ -358,7 +391,7 @@ static const struct conf_key cors_keys[] = {
      AT(struct gateway_cors_config, headers),
      .flags = CONF_ALONE,
      .max = 64,
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "headers they may send; left out: those they ask for",
      .example = "headers: [Content-Type, X-API-Key]"},
     {.name = "expose",
@@ -367,7 +400,7 @@ static const struct conf_key cors_keys[] = {
      AT(struct gateway_cors_config, expose),
      .flags = CONF_ALONE,
      .max = 64,
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "headers of the answer that they may read",
      .example = "expose: [X-Request-Id]"},
     {.name = "credentials",

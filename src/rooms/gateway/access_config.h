@@ -27,6 +27,7 @@ struct gateway_basic {
 struct gateway_jwt {
     struct conf_item item;
     slice jwks_url, jwks_file, public_key, secret; /* one of them */
+    slice ca;                                      /* of an https jwks_url; empty: the system's */
     struct conf_array algorithms, audience;        /* of slice */
     struct conf_array claims;                      /* of struct conf_pair: must be equal */
     slice issuer, subject, header, cookie, as;
@@ -39,7 +40,7 @@ struct gateway_client_certificate {
 };
 struct gateway_forward {
     struct conf_item item;
-    slice url;
+    slice url, ca; /* ca: of an https url; empty: the system's */
     uint64_t timeout_ns;
     struct conf_array request_headers, response_headers; /* of slice */
     slice principal; /* field of the answer that names who asks */
@@ -67,6 +68,11 @@ struct gateway_cors_config {
     bool credentials;
     uint64_t max_age_ns;
 };
+
+/* Judges of texts (struct conf_key), for all tables of the gateway. */
+must_use int gateway_judge_header(slice text, struct error *e); /* name of a header */
+must_use int gateway_judge_cookie(slice text, struct error *e); /* name of a cookie */
+must_use int gateway_judge_method(slice text, struct error *e);
 
 extern const struct conf_table gateway_auth_table, gateway_limit_table, gateway_cors_table;
 

@@ -10,14 +10,17 @@
 #include "base/clocktext.h"
 #include "base/mem.h"
 #include "io/file.h"
+#include "rooms/gateway/auth.h"
 #include "rooms/gateway/table.h"
 #include "wire/json_write.h"
+#include "wire/url.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #define FLUSH_NS UINT64_C(200000000)
 #define NS_PER_US UINT64_C(1000)
+#define PATH_BYTES_MAX ((size_t)64 << 10) /* a head's target is shorter */
 
 static const struct metrics_family dropped_family = {
     .name = "nonet_gateway_access_log_dropped_total",
@@ -100,6 +103,30 @@ static void write_count(struct json_writer *w, const char *key, uint64_t count) 
     json_write_u64(w, count);
 }
 
+/* Keys in the query are secrets, of which the line has a '-'. */
+static int hide_secrets(const struct exchange *x, slice path, slice query, struct buf *text) {
+    slice key, value;
+    const char *before = "?";
+    int failed = buf_append(text, path);
+    while (!failed && url_query_next(&query, &key, &value)) {
+        bool hidden = value.ptr && gateway_auth_hides(x->route, key);
+        failed = buf_printf(text, "%s%.*s%s%.*s", before, slice_fmt(key), value.ptr ? "=" : "",
+                            slice_fmt(hidden ? slice_lit("-") : value));
+        before = "&";
+    }
+    return failed;
+}
+
+static void write_path(struct json_writer *w, const struct exchange *x) {
+    struct buf text _cleanup_buf_ = buf_make(PATH_BYTES_MAX);
+    slice query, target = http_request_target(x->request);
+    slice path = url_cut_query(target, &query);
+    if (x->route->way_count == 0 || query.len == 0)
+        write_text(w, "path", target);
+    else
+        write_text(w, "path", hide_secrets(x, path, query, &text) ? path : buf_slice(&text));
+}
+
 static void write_line(struct json_writer *w, const struct exchange *x, int64_t now_ns) {
     char time[CLOCKTEXT_SIZE];
     json_write_object(w);
@@ -109,7 +136,7 @@ static void write_line(struct json_writer *w, const struct exchange *x, int64_t 
     write_text(w, "principal", x->principal);
     write_text(w, "method", http_request_method(x->request));
     write_text(w, "host", http_request_host(x->request));
-    write_text(w, "path", http_request_target(x->request));
+    write_path(w, x);
     write_text(w, "route", x->route->name);
     write_count(w, "status", x->status);
     write_count(w, "bytes_in", x->bytes_in);
@@ -122,7 +149,7 @@ static void write_line(struct json_writer *w, const struct exchange *x, int64_t 
     write_text(w, "upstream", x->upstream);
     write_count(w, "retries", x->retries);
     write_text(w, "reason", slice_str(x->reason));
-    write_text(w, "trace", slice_make(x->trace, EXCHANGE_ID_LEN));
+    write_text(w, "trace", exchange_trace_id(x));
     json_write_end(w);
 }
 

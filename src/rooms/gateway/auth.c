@@ -6,7 +6,8 @@
  * the answer is the most telling word that was said: another service's own answer, else 503 (what
  * was sent could not be judged now), 403 (it is good, but not enough), else 401, with a challenge
  * for each way that has one. Where no way has one, as with certificates, it is 403: there is
- * nothing that the client could send in its next request.
+ * nothing that the client could send in its next request. A client that was refused too often is
+ * not judged at all: 429 (auth_guard.h).
  *
  * What a gateway believes must come from the gateway. So the fields that a deciding service may
  * set, and those that carry API keys, are taken out of what goes on where they come from the
@@ -17,10 +18,11 @@
 
 #include "base/mem.h"
 #include "rooms/gateway/auth_shard.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
-#define RETRY_AFTER slice_lit("1")
+#define KEY_BYTES_MAX 1024u /* of an argument's name, escapes and all */
 #define AUTHORIZATION slice_lit("Authorization")
 
 /* --- what was sent -----------------------------------------------------------------------------
@@ -48,11 +50,24 @@ int way_credentials(const struct exchange *x, slice name, slice scheme, slice *r
         *ret_credentials = value;
         return 0;
     }
-    if (value.len <= scheme.len || value.ptr[scheme.len] != ' ' ||
-        !slice_equal_nocase(slice_take(value, scheme.len), scheme))
+    if (!http1_cut_scheme(&value, scheme))
         return -ENOENT; /* of another way */
-    *ret_credentials = slice_trim(slice_skip(value, scheme.len));
+    *ret_credentials = value;
     return 0;
+}
+
+bool gateway_auth_hides(const struct gateway_route *route, slice key) {
+    char name[KEY_BYTES_MAX];
+    size_t len;
+    for (unsigned i = 0; i < route->way_count; i++) {
+        const struct gateway_way *way = &route->table->ways->items[route->ways[i]];
+        if (way->kind != &way_api_keys || way->keys.query.len == 0)
+            continue;
+        if (key.len > sizeof name || url_decode(key, true, name, &len) ||
+            slice_equal(slice_make(name, len), way->keys.query))
+            return true; /* what cannot be told is hidden, too */
+    }
+    return false;
 }
 
 /* --- let in ------------------------------------------------------------------------------------
@@ -155,7 +170,6 @@ static void turn_away(struct way_try *t) {
         exchange_reply(x, t->answer, t->body);
         break;
     case WAY_UNAVAILABLE:
-        exchange_add_field(x, slice_lit("Retry-After"), RETRY_AFTER);
         exchange_problem(x, 503, x->reason ? x->reason : "auth: unavailable", "%s",
                          why ? why : "who you are cannot be found out now");
         break;
@@ -194,6 +208,7 @@ static void count(const struct way_try *t, enum way_verdict verdict) {
 }
 
 static void note(struct way_try *t, enum way_verdict verdict) {
+    t->wrong |= verdict == WAY_REFUSED && !t->stale;
     if (verdict <= t->told)
         return;
     t->told = verdict;
@@ -205,7 +220,7 @@ static enum way_verdict ask_next(struct way_try *t) {
     const struct gateway_route *route = t->x->route;
     t->way = &route->table->ways->items[route->ways[t->next++]];
     t->why = NULL;
-    t->second = false;
+    t->second = t->stale = false;
     return t->way->kind->judge(t);
 }
 
@@ -226,6 +241,8 @@ static enum step_result go_on(struct way_try *t, enum way_verdict verdict) {
         }
         note(t, verdict);
         if (t->next == t->x->route->way_count) {
+            if (t->wrong)
+                auth_guard_count(t->x->shard->ways->guard, t->x);
             turn_away(t);
             return STEP_TAKEN;
         }
@@ -243,6 +260,8 @@ void way_decide(struct way_try *t, enum way_verdict verdict) {
 enum step_result step_auth(struct exchange *x) {
     if (x->route->way_count == 0)
         return STEP_ON;
+    if (!auth_guard_lets_try(x->shard->ways->guard, x))
+        return STEP_TAKEN;
     struct way_try *t = arena_zalloc(exchange_arena(x), 1, sizeof *t);
     if (!t) {
         exchange_problem(x, 503, "no memory", "there is no memory to answer this request");
@@ -265,6 +284,8 @@ static int open_parts(struct gateway_auth_shard *share) {
     if (!failed)
         failed = token_cache_new(key, TOKEN_CACHE_ENTRIES_DEFAULT, TOKEN_CACHE_BYTES_DEFAULT,
                                  &share->tokens);
+    if (!failed)
+        failed = auth_guard_open(shard, &share->guard);
     if (!failed)
         failed = login_desk_open(shard, &share->logins);
     if (!failed)
@@ -301,6 +322,7 @@ void gateway_auth_shard_close(struct gateway_shard *shard) {
     login_desk_close(share->logins);
     forward_desk_close(share->forwards);
     key_desk_close(share->keys);
+    auth_guard_close(share->guard);
     token_cache_free(share->tokens);
     jwt_reader_free(share->reader);
     shard->ways = mem_free(share);

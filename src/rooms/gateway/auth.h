@@ -10,6 +10,7 @@
 #include "rooms/gateway/gateway.h"
 #include "rooms/gateway/gateway_config.h"
 
+struct gateway_route;
 struct gateway_ways;
 
 /* AUTH: the config's list of struct gateway_auth_config; the way at its index I is way I of routes.
@@ -19,6 +20,10 @@ must_use int gateway_ways_create(struct gateway *gateway, const struct conf_arra
                                  struct arena *arena, struct gateway_ways **ret_ways,
                                  struct error *ret_error);
 void gateway_ways_free(struct gateway_ways *ways); /* NULL allowed; any thread */
+
+/* Whether the argument KEY of a query (as sent, escapes and all) carries a secret to ROUTE, which
+   no log should have. */
+bool gateway_auth_hides(const struct gateway_route *route, slice key);
 
 /* What a loop keeps longer than a table: key sets, tokens and logins found good. 0 or -ENOMEM. */
 must_use int gateway_auth_shard_open(struct gateway_shard *shard);

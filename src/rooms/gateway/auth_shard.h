@@ -8,6 +8,7 @@
 #ifndef NONET_GATEWAY_AUTH_SHARD_H
 #define NONET_GATEWAY_AUTH_SHARD_H
 
+#include "rooms/gateway/auth_guard.h"
 #include "rooms/gateway/ways.h"
 
 struct gateway_auth_shard {
@@ -17,6 +18,7 @@ struct gateway_auth_shard {
     struct forward_desk *forwards;
     struct jwt_reader *reader;
     struct token_cache *tokens;
+    struct auth_guard *guard;
 };
 
 /* way_basic.c. All of these: 0 or -ENOMEM; close takes NULL and returns it. */

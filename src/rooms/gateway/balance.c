@@ -11,8 +11,6 @@
 
 #include <math.h>
 
-#define WEIGHT_MAX 1000u
-
 static uint64_t bit(unsigned index) {
     return UINT64_C(1) << index;
 }

@@ -24,6 +24,7 @@
 #include "base/slice.h"
 
 #define BALANCE_MEMBERS_MAX 64u
+#define BALANCE_WEIGHT_MAX 1000000000u /* 64 of them, times the requests under way, fit 64 bits */
 
 enum balance_kind { BALANCE_LEAST_REQUESTS, BALANCE_ROUND_ROBIN, BALANCE_HASH };
 
@@ -36,7 +37,7 @@ struct balance_load {
 struct balance_member {
     const struct balance_load *load;
     uint64_t seed;   /* balance_seed of the service's name */
-    uint32_t weight; /* at most 1000 */
+    uint32_t weight; /* at most BALANCE_WEIGHT_MAX */
     int64_t turn;    /* round robin: how much it is due */
 };
 

@@ -203,6 +203,16 @@ static bool has_token(const struct bucket *bucket, const struct bucket_ask *ask,
     return missing(bucket, now_ns) + token <= token * ask->burst;
 }
 
+struct bucket_state buckets_look(const struct buckets *buckets, const struct bucket_ask *ask,
+                                 uint64_t now_ns) {
+    const struct bucket *bucket = map_find(&buckets->map, key_bytes(&ask->key));
+    if (!bucket)
+        return (struct bucket_state){.left = ask->burst};
+    struct bucket_state state = describe(bucket, ask, now_ns);
+    state.empty = !has_token(bucket, ask, now_ns);
+    return state;
+}
+
 int buckets_take(struct buckets *buckets, const struct bucket_ask *asks, unsigned count,
                  uint64_t now_ns, struct bucket_state *states) {
     struct bucket *found[BUCKETS_TOGETHER_MAX];

@@ -57,6 +57,10 @@ struct buckets *buckets_free(struct buckets *buckets); /* NULL allowed, returns 
 must_use int buckets_take(struct buckets *buckets, const struct bucket_ask *asks, unsigned count,
                           uint64_t now_ns, struct bucket_state *states);
 
+/* How the bucket of ASK stands, which is looked at only; one that there is not is full. */
+struct bucket_state buckets_look(const struct buckets *buckets, const struct bucket_ask *ask,
+                                 uint64_t now_ns);
+
 /* Forgets those that are full by now. */
 void buckets_sweep(struct buckets *buckets, uint64_t now_ns);
 

@@ -17,10 +17,15 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* A bound on a whole exchange, in its arena. */
+struct exchange_deadline {
+    struct exchange *exchange;
+    struct io_timer timer;
+};
+
 #define PROBLEM_MAX 8192
 #define DETAIL_MAX 512
 #define CLIENT_CLOSED 499 /* in figures and logs, as nginx has it */
-#define ANSWER_FIELDS_MAX (HTTP1_FIELDS_MAX + EXCHANGE_FIELDS_MAX + 2 * 32 + 8)
 
 /* --- the end -----------------------------------------------------------------------------------
  */
@@ -39,6 +44,9 @@ static void finish(struct exchange *x, unsigned status) {
         x->route->under_way[shard->shard->index]--;
     x->counted = false;
     x->rights = x->rights ? principal_unref(x->rights) : NULL;
+    if (x->deadline)
+        io_timer_stop(exchange_loop(x), &x->deadline->timer);
+    expiry_stop(&x->expiry);
     list_remove(&x->node);
     list_node_init(&x->node);
     if (shard->access_log)
@@ -114,6 +122,33 @@ void exchange_go_on(struct exchange *x) {
     x->route->target->start(x, x->route->target_self);
 }
 
+/* --- the bound on the whole --------------------------------------------------------------------
+ */
+
+/* Whoever holds the exchange gives back what it has as if the client had gone. */
+static void on_late(struct io_timer *timer) {
+    struct exchange *x = container_of(timer, struct exchange_deadline, timer)->exchange;
+    check(x->held);
+    if (x->events.on_gone)
+        x->events.on_gone(x);
+    if (x->status)
+        exchange_break(x, "exchange timeout");
+    else
+        exchange_problem(x, 504, "exchange timeout", "the request took longer than it may");
+}
+
+/* In the arena: a route without such a bound pays a pointer. */
+static bool set_deadline(struct exchange *x) {
+    uint64_t gone = io_loop_now_ns(exchange_loop(x)) - x->moments[EXCHANGE_BEGAN];
+    uint64_t bound = x->route->exchange_ns;
+    x->deadline = arena_zalloc(exchange_arena(x), 1, sizeof *x->deadline);
+    if (!x->deadline)
+        return false;
+    x->deadline->exchange = x;
+    io_timer_start(exchange_loop(x), &x->deadline->timer, gone < bound ? bound - gone : 0, on_late);
+    return true;
+}
+
 void exchange_begin_request(void *owner, struct http_request *request) {
     const struct gateway_route *route = owner;
     struct exchange *x = arena_alloc(http_request_arena(request), sizeof *x);
@@ -128,7 +163,10 @@ void exchange_begin_request(void *owner, struct http_request *request) {
     x->moments[EXCHANGE_BEGAN] = http_request_began_ns(request);
     list_push_back(&x->shard->exchanges, &x->node);
     metrics_gauge_add(x->shard->shard->metrics, route->metrics.under_way, 1);
-    exchange_go_on(x);
+    if (route->exchange_ns && !set_deadline(x))
+        exchange_problem(x, 503, "no memory", "there is no memory for this request");
+    else
+        exchange_go_on(x);
 }
 
 int exchange_expand(struct exchange *x, slice text, enum template_kind kind, slice *ret_text) {
@@ -166,34 +204,52 @@ static bool is_said_by_cors(const struct exchange *x, slice name) {
     return x->route->cors && slice_equal_nocase(slice_take(name, prefix.len), prefix);
 }
 
-/* The target's fields, those that steps have added, and the route's changes to both. OUT has room
-   for ANSWER_FIELDS_MAX; what does not fit is left out. */
-static size_t merge(const struct exchange *x, const struct http_answer *answer,
-                    struct http1_field *out) {
+/* The id is the one that our logs have, whatever a service calls the request. */
+static bool is_said_by_us(const struct exchange *x, slice name) {
+    return slice_equal_nocase(name, slice_lit("X-Request-Id")) || is_said_by_cors(x, name);
+}
+
+size_t exchange_answer_fields(const struct exchange *x, const struct http_answer *answer,
+                              struct http1_field *out) {
     const struct gateway_fields *changes = &x->route->response_fields;
     const struct http1_field *lists[] = {answer->fields, x->fields, changes->set, changes->add};
     size_t counts[] = {answer->field_count, x->field_count, changes->set_count, changes->add_count};
     size_t count = 0;
     for (unsigned list = 0; list < array_count(lists); list++)
-        for (size_t i = 0; i < counts[list] && count < ANSWER_FIELDS_MAX; i++)
+        for (size_t i = 0; i < counts[list] && count < EXCHANGE_ANSWER_FIELDS_MAX; i++)
             if (list >= 2 || (gateway_field_stays(changes, lists[list][i].name) &&
-                              !(list == 0 && is_said_by_cors(x, lists[list][i].name))))
+                              !(list == 0 && is_said_by_us(x, lists[list][i].name))))
                 out[count++] = lists[list][i];
     return count;
+}
+
+/* ANSWER with all its fields, which lie in OUT. */
+static struct http_answer make_whole(const struct exchange *x, const struct http_answer *answer,
+                                     struct http1_field *out) {
+    struct http_answer whole = *answer;
+    whole.fields = out;
+    whole.field_count = exchange_answer_fields(x, answer, out);
+    if (whole.type && !gateway_field_stays(&x->route->response_fields, slice_lit("Content-Type")))
+        whole.type = NULL;
+    return whole;
 }
 
 /* --- answers -----------------------------------------------------------------------------------
  */
 
+/* Nothing of a body goes out in these answers (RFC 9110 6.4.1), whatever is handed over. */
+static bool sends_no_body(const struct exchange *x, unsigned status) {
+    return status == 204 || status == 304 ||
+           slice_equal(http_request_method(x->request), slice_lit("HEAD"));
+}
+
 void exchange_reply(struct exchange *x, const struct http_answer *answer, slice body) {
-    struct http1_field fields[ANSWER_FIELDS_MAX];
-    struct http_answer whole = *answer;
+    struct http1_field fields[EXCHANGE_ANSWER_FIELDS_MAX];
+    struct http_answer whole = make_whole(x, answer, fields);
     struct http_request *request = x->request;
-    whole.fields = fields;
-    whole.field_count = merge(x, answer, fields);
     if (!x->moments[EXCHANGE_ANSWERED])
         exchange_note(x, EXCHANGE_ANSWERED);
-    x->bytes_out = body.len;
+    x->bytes_out = sends_no_body(x, answer->status) ? 0 : body.len;
     finish(x, answer->status);
     http_reply(request, &whole, body);
 }
@@ -217,6 +273,13 @@ static int write_problem(struct exchange *x, unsigned status, const char *detail
     return json_write_finish(&w);
 }
 
+static bool has_added(const struct exchange *x, slice name) {
+    for (unsigned i = 0; i < x->field_count; i++)
+        if (slice_equal_nocase(x->fields[i].name, name))
+            return true;
+    return false;
+}
+
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *format,
                       ...) {
     _cleanup_buf_ struct buf text = buf_make(PROBLEM_MAX);
@@ -226,6 +289,8 @@ void exchange_problem(struct exchange *x, unsigned status, const char *reason, c
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
     x->reason = reason;
+    if (status == 503 && !has_added(x, slice_lit("Retry-After")))
+        exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     if (write_problem(x, status, detail, &text))
         buf_clear(&text); /* no memory: the status says the most of it */
     struct http_answer answer = {.status = status, .type = text.len ? HTTP_PROBLEM_TYPE : NULL};
@@ -233,10 +298,8 @@ void exchange_problem(struct exchange *x, unsigned status, const char *reason, c
 }
 
 int exchange_begin(struct exchange *x, const struct http_answer *answer) {
-    struct http1_field fields[ANSWER_FIELDS_MAX];
-    struct http_answer whole = *answer;
-    whole.fields = fields;
-    whole.field_count = merge(x, answer, fields);
+    struct http1_field fields[EXCHANGE_ANSWER_FIELDS_MAX];
+    struct http_answer whole = make_whole(x, answer, fields);
     int failed = http_reply_begin(x->request, &whole);
     if (failed)
         return failed;
@@ -247,7 +310,7 @@ int exchange_begin(struct exchange *x, const struct http_answer *answer) {
 
 int exchange_write(struct exchange *x, slice bytes) {
     int failed = http_reply_write(x->request, bytes);
-    if (!failed)
+    if (!failed && !sends_no_body(x, x->status))
         x->bytes_out += bytes.len;
     return failed;
 }
@@ -272,8 +335,25 @@ void exchange_break(struct exchange *x, const char *reason) {
 /* --- streams -----------------------------------------------------------------------------------
  */
 
+static void on_login_over(struct expiry *expiry) {
+    struct exchange *x = container_of(expiry, struct exchange, expiry);
+    if (x->events.on_drain)
+        x->events.on_drain(x);
+}
+
+void exchange_ends_with_login(struct exchange *x) {
+    expiry_start(&x->expiry, exchange_loop(x), on_login_over);
+}
+
+static void on_stream_login_over(struct expiry *expiry) {
+    struct gateway_stream *stream = container_of(expiry, struct gateway_stream, expiry);
+    stream->on_drain(stream, false);
+}
+
 void exchange_upgraded(struct exchange *x, struct gateway_stream *stream) {
     list_push_back(&x->shard->streams, &stream->node);
+    stream->expiry.at_ns = x->expiry.at_ns;
+    expiry_start(&stream->expiry, exchange_loop(x), on_stream_login_over);
     exchange_note(x, EXCHANGE_ANSWERED);
     finish(x, 101);
 }

@@ -8,8 +8,9 @@
  * An exchange lives in its request's arena and goes with the request: after a call that completes
  * the answer (reply, problem, end, break) and after on_gone the pointer must not be used. Steps and
  * targets keep what they need in memory of their own or in the arena, and give it back in on_gone
- * (the client went, or the body was refused), which is called in place of everything else, exactly
- * once, while the exchange is held or with its target and not yet answered.
+ * (the client went, the body was refused, or the route's exchange_timeout is over), which is called
+ * in place of everything else, exactly once, while the exchange is held or with its target and not
+ * yet answered.
  */
 #ifndef NONET_GATEWAY_EXCHANGE_H
 #define NONET_GATEWAY_EXCHANGE_H
@@ -19,7 +20,8 @@
 #include "rooms/gateway/template.h"
 
 #define EXCHANGE_FIELDS_MAX 32u /* that steps add to the answer */
-#define EXCHANGE_ID_LEN 32      /* hex digits of a trace id */
+#define EXCHANGE_ANSWER_FIELDS_MAX (HTTP1_FIELDS_MAX + EXCHANGE_FIELDS_MAX + 2 * 32 + 8)
+#define EXCHANGE_TRACEPARENT_LEN 55 /* "00-TRACE-SPAN-01": 32 and 16 hex digits */
 #define EXCHANGE_PHASES 6
 
 struct exchange;
@@ -33,7 +35,7 @@ struct exchange_events {
     /* As http/request.h: parts, or (on_body NULL) the end with the body gathered. */
     void (*on_body)(struct exchange *x, slice bytes);
     void (*on_body_end)(struct exchange *x, slice trailers);
-    /* The loop drains: an answer without an end of its own (SSE) is to end. */
+    /* An answer without an end of its own (SSE) is to end: the loop drains, or expiry.over. */
     void (*on_drain)(struct exchange *x);
 };
 
@@ -57,10 +59,11 @@ struct exchange {
     slice principal;    /* who asks; empty: nobody in particular */
     slice way;          /* name of the way that let it in; empty: none was asked */
     struct principal *rights; /* counted: on subjects; NULL: no limit beside the route's */
-    char trace[EXCHANGE_ID_LEN + 1], span[17], parent[17]; /* W3C trace context */
-    bool sampled;
-    slice request_id;   /* X-Request-Id as sent, or the trace id */
-    slice upstream;     /* who answered: "http://10.0.0.1:80", "bid.new" */
+    struct expiry expiry;     /* of what let it in: set by ways that know it */
+    char traceparent[EXCHANGE_TRACEPARENT_LEN]; /* W3C trace context, with a span of ours */
+    bool continued;                             /* the trace was begun by someone else */
+    slice request_id;                           /* X-Request-Id as sent, or the trace id */
+    slice upstream;                             /* who answered: "http://10.0.0.1:80", "bid.new" */
     const char *reason; /* why it failed: for the access log, not for the client */
     unsigned field_count;
     /* Fields that are set in what goes on to an HTTP service, or, where the value's ptr is NULL,
@@ -72,7 +75,8 @@ struct exchange {
     unsigned status;              /* 0: not answered yet */
     unsigned step;                /* which one is next */
     unsigned retries;
-    bool held, counted; /* counted: in the route's concurrency */
+    bool held, counted;                 /* counted: in the route's concurrency */
+    struct exchange_deadline *deadline; /* of the whole; NULL: the route sets none */
     struct exchange_events events;
     void *state;                                    /* of whoever holds it */
     struct http1_field fields[EXCHANGE_FIELDS_MAX]; /* last: not zeroed */
@@ -98,12 +102,13 @@ void exchange_print_field(struct exchange *x, const char *name, const char *form
     printf_like(3, 4);
 
 /* TEXT with what stands for {name} in this request's path: as template_expand. */
-must_use int exchange_expand(struct exchange *x, slice text, enum template_kind kind,
-                             slice *ret_text);
+must_use int exchange_expand(struct exchange *x, slice text, enum template_kind kind, slice *ret);
 
 /* Whole answers. The route's response_headers and the fields added are applied. */
 void exchange_reply(struct exchange *x, const struct http_answer *answer, slice body);
-/* RFC 9457 problem: DETAIL for the client, names no internals; REASON (static) for the log. */
+/* RFC 9457 problem: DETAIL for the client, names no internals; REASON (static) for the log. A 503
+   without a Retry-After among the fields added gets one of a second: what is short now is memory
+   or a place, and comes back that soon. */
 void exchange_problem(struct exchange *x, unsigned status, const char *reason, const char *format,
                       ...) printf_like(4, 5);
 
@@ -112,13 +117,26 @@ must_use int exchange_begin(struct exchange *x, const struct http_answer *answer
 must_use int exchange_write(struct exchange *x, slice bytes);
 bool exchange_full(struct exchange *x);
 void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count);
+/* It has no end of its own: it ends, by on_drain, when what let it in does (expiry). */
+void exchange_ends_with_login(struct exchange *x);
 /* REASON (static): for the log. */
 void exchange_break(struct exchange *x, const char *reason);
+/* All fields of ANSWER as the client gets it: the target's, those added by steps, and the route's
+   changes to both. For who answers by http/ itself (101). OUT has EXCHANGE_ANSWER_FIELDS_MAX, what
+   does not fit is left out; returns how many. */
+size_t exchange_answer_fields(const struct exchange *x, const struct http_answer *answer,
+                              struct http1_field *out);
 /* Just before http_reply_upgrade or http_websocket_accept takes the request, with which X goes: the
    exchange is over, and STREAM stands for what goes on until gateway_stream_over. Where the call
    fails the request is answered by http/reply.h, for X is gone all the same. */
 void exchange_upgraded(struct exchange *x, struct gateway_stream *stream);
 
+static inline slice exchange_traceparent(const struct exchange *x) {
+    return slice_make(x->traceparent, EXCHANGE_TRACEPARENT_LEN);
+}
+static inline slice exchange_trace_id(const struct exchange *x) {
+    return slice_make(x->traceparent + 3, 32);
+}
 static inline struct io_loop *exchange_loop(const struct exchange *x) {
     return x->shard->shard->loop;
 }

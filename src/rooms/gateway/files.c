@@ -1,18 +1,24 @@
 /*
  * files.c - static files: a folder served below a path.
  *
- *     name from the path -> worker: open, look, read up to 64 KiB -> answer; larger ones are read
- * on, piece by piece, as the client takes
+ *     name from the path -> worker: open, look; read what is small -> answer; what is larger than
+ *     64 KiB, or may not be sent at all (HEAD, conditions), is read behind its head, piece by piece
+ *     as the client takes
  *
  * The loop never touches the disk: each loop has a worker thread for it. What stands for a folder
  * is its index file; what is not there may be the fallback. A file NAME.br or NAME.gz beside NAME
  * is sent in its place to who accepts that coding. Segments that begin with a dot are not served,
  * but for .well-known. The path comes in its one form (wire/url.h), so nothing climbs out of the
- * folder; links are followed, for they are the owner's.
+ * folder; links are followed, for they are the owner's. Neither folders nor pipes nor devices are
+ * sent.
  *
- * ETag is strong: length and time of change to the nanosecond. Conditions and ranges are RFC 9110
- * 13 and 14: If-None-Match before If-Modified-Since, If-Range, one range; a request for several
- * ranges gets the whole file, as the RFC allows.
+ * ETag is strong: length and time of change to the nanosecond, and the coding. Conditions and
+ * ranges are RFC 9110 13 and 14: If-Match or If-Unmodified-Since, then If-None-Match or
+ * If-Modified-Since, then If-Range and one range of GET; a request for several ranges gets the
+ * whole file, as the RFC allows.
+ *
+ * A worker may still be at it when the client has gone and the table with it, so a reading counts
+ * the table.
  */
 #include "base/clocktext.h"
 #include "base/mem.h"
@@ -42,9 +48,12 @@ struct reading {
     struct io_file *file;
     struct files_found found;
     char path[PATH_MAX_BYTES];
-    size_t base_len; /* of the path without ".gz" */
-    const struct files *files;
-    bool takes_brotli, takes_gzip;
+    size_t base_len;             /* of the path without ".gz" */
+    const struct files *files;   /* in the table */
+    struct gateway_table *table; /* counted */
+    unsigned brotli, gzip;       /* how welcome they are; 0: not at all */
+    bool with_slash;             /* the request's path ends with it: it may be a folder's */
+    bool peeks;                  /* a small file is read with its opening: it will be sent */
     bool submitted, begun;
     uint64_t at, end; /* what is still to be sent */
     size_t got;
@@ -54,6 +63,7 @@ struct reading {
 
 static struct reading *reading_free(struct reading *r) {
     io_file_close(r->file);
+    gateway_table_unref(r->table);
     mem_free(r->piece);
     return mem_free(r);
 }
@@ -69,13 +79,13 @@ static int open_at(struct reading *r, const char *suffix) {
         return -ENAMETOOLONG;
     memcpy(r->path + r->base_len, suffix, len + 1);
     int failed = io_file_open(r->host, r->path, 0, &file);
-    if (!failed)
-        failed = io_file_info(file, &info);
-    if (!failed && info.is_folder)
-        failed = -EISDIR;
+    if (failed)
+        return failed;
+    failed = io_file_info(file, &info);
+    if (!failed && !info.is_file)
+        failed = info.is_folder ? -EISDIR : -EACCES; /* who reads a pipe waits for its writer */
     if (failed) {
-        if (failed == -EISDIR)
-            io_file_close(file);
+        io_file_close(file);
         return failed;
     }
     r->file = file;
@@ -84,32 +94,29 @@ static int open_at(struct reading *r, const char *suffix) {
     return 0;
 }
 
-/* The file itself, or its index where it is a folder; then its compressed twin, if wanted. */
-static int open_best(struct reading *r) {
-    int failed = open_at(r, "");
-    if (failed == -EISDIR) {
-        const slice index = r->files->index;
-        bool slash = r->base_len && r->path[r->base_len - 1] == '/';
-        int len = snprintf(r->path + r->base_len, sizeof r->path - r->base_len, "%s%.*s",
-                           slash ? "" : "/", slice_fmt(index));
-        if (len < 0 || (size_t)len >= sizeof r->path - r->base_len)
-            return -ENAMETOOLONG;
-        r->found.is_folder = !slash;
-        r->base_len += (size_t)len;
-        failed = open_at(r, "");
-    }
-    if (failed)
-        return failed;
+static int open_index(struct reading *r) {
+    const slice index = r->files->index;
+    bool slash = r->path[r->base_len - 1] == '/';
+    int len = snprintf(r->path + r->base_len, sizeof r->path - r->base_len, "%s%.*s",
+                       slash ? "" : "/", slice_fmt(index));
+    if (len < 0 || (size_t)len >= sizeof r->path - r->base_len)
+        return -ENAMETOOLONG;
+    r->base_len += (size_t)len;
+    return open_at(r, "");
+}
+
+/* The compressed twin in place of the file, if it is there and wanted; the more welcome one. */
+static void open_twin(struct reading *r) {
     struct io_file *plain = r->file;
-    r->found.coding = NULL;
-    if (r->takes_brotli && open_at(r, ".br") == 0)
-        r->found.coding = "br";
-    else if (r->takes_gzip && open_at(r, ".gz") == 0)
-        r->found.coding = "gzip";
+    bool brotli_first = r->brotli >= r->gzip;
+    for (unsigned i = 0; i < 2 && !r->found.coding; i++) {
+        bool brotli = brotli_first == (i == 0);
+        if ((brotli ? r->brotli : r->gzip) && open_at(r, brotli ? ".br" : ".gz") == 0)
+            r->found.coding = brotli ? "br" : "gzip";
+    }
     if (r->found.coding)
         io_file_close(plain);
     r->path[r->base_len] = '\0';
-    return 0;
 }
 
 static int open_fallback(struct reading *r) {
@@ -119,22 +126,38 @@ static int open_fallback(struct reading *r) {
     if (!fallback.len || len < 0 || (size_t)len >= sizeof r->path)
         return -ENOENT;
     r->base_len = (size_t)len;
-    return open_best(r);
+    return open_at(r, "");
+}
+
+/* The file itself, its index where it is a folder, or else the fallback. */
+static int open_best(struct reading *r) {
+    int failed = open_at(r, "");
+    bool folder = failed == -EISDIR;
+    if (folder)
+        failed = open_index(r);
+    r->found.is_folder = folder && !failed && !r->with_slash;
+    if (failed == -ENOENT || failed == -ENOTDIR || failed == -EISDIR)
+        failed = open_fallback(r);
+    if (!failed && !r->found.is_folder)
+        open_twin(r);
+    return failed;
 }
 
 static void run(struct io_job *job) {
     struct reading *r = container_of(job, struct reading, job);
     if (!r->file) {
         r->failed = open_best(r);
-        if (r->failed == -ENOENT || r->failed == -ENOTDIR || r->failed == -EISDIR)
-            r->failed = open_fallback(r);
-        if (r->failed)
+        if (r->failed || !r->peeks || r->found.is_folder || r->found.size > PIECE_BYTES)
             return;
         r->end = r->found.size;
     }
     uint64_t left = r->end - r->at;
     size_t size = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
-    r->failed = io_file_read(r->file, r->piece, size, r->at, &r->got);
+    if (!r->piece && size) /* no later one is larger than the first */
+        r->piece = mem_alloc(size);
+    r->failed = r->piece || !size ? 0 : -ENOMEM;
+    if (!r->failed && size)
+        r->failed = io_file_read(r->file, r->piece, size, r->at, &r->got);
     if (!r->failed && r->got < size)
         r->failed = -EIO; /* it has become shorter under our hands */
 }
@@ -191,6 +214,18 @@ static void fail(struct reading *r, int failed) {
         exchange_problem(x, 503, "file cannot be read", "this file cannot be read at the moment");
 }
 
+/* The body comes in pieces. */
+static void begin(struct reading *r, const struct files_plan *plan) {
+    r->begun = exchange_begin(r->x, &plan->answer) == 0;
+    if (!r->begun) {
+        fail(r, -ENOMEM);
+        return;
+    }
+    r->at = plan->from;
+    r->end = plan->from + plan->length;
+    submit(r);
+}
+
 static void answer(struct reading *r) {
     struct exchange *x = r->x;
     struct files_plan plan;
@@ -201,37 +236,23 @@ static void answer(struct reading *r) {
         return;
     }
     bool head = slice_equal(http_request_method(x->request), slice_lit("HEAD"));
-    if (!plan.has_body || plan.length == 0 || (head && plan.length > r->got)) {
-        plan.answer.has_length = true;
-        plan.answer.length = plan.length;
+    plan.answer.has_length = plan.has_body;
+    plan.answer.length = plan.length;
+    if (!plan.has_body || plan.length == 0) {
         reading_free(r);
-        if (!plan.has_body)
-            exchange_reply(x, &plan.answer, (slice){0});
-        else if (exchange_begin(x, &plan.answer))
+        exchange_reply(x, &plan.answer, (slice){0});
+    } else if (head) {
+        reading_free(r);
+        if (exchange_begin(x, &plan.answer))
             exchange_problem(x, 503, "no memory", "there is no memory for this answer");
         else
             exchange_end(x, NULL, 0);
-        return;
-    }
-    if (plan.from == 0 && plan.length <= r->got) { /* small: all of it is here */
-        exchange_reply(x, &plan.answer, slice_make(r->piece, (size_t)plan.length));
+    } else if (r->got) { /* small: all of it is here */
+        exchange_reply(x, &plan.answer, slice_make(r->piece + plan.from, (size_t)plan.length));
         reading_free(r);
-        return;
+    } else {
+        begin(r, &plan);
     }
-    plan.answer.has_length = true;
-    plan.answer.length = plan.length;
-    r->begun = exchange_begin(x, &plan.answer) == 0;
-    if (!r->begun) {
-        fail(r, -ENOMEM);
-        return;
-    }
-    bool whole = plan.from == 0;
-    r->at = plan.from;
-    r->end = plan.from + plan.length;
-    if (whole)
-        pass_on(r); /* the first piece is here */
-    else
-        submit(r);
 }
 
 static void done(struct io_job *job) {
@@ -280,11 +301,8 @@ static bool is_served(slice name) {
 
 static struct reading *reading_new(struct exchange *x, const struct files *files, slice name) {
     struct reading *r = mem_zalloc(1, sizeof *r);
-    char *piece = mem_alloc(PIECE_BYTES);
-    if (!r || !piece) {
-        mem_free(piece);
-        return mem_free(r);
-    }
+    if (!r)
+        return NULL;
     int len =
         snprintf(r->path, sizeof r->path, "%.*s/%.*s", slice_fmt(files->folder), slice_fmt(name));
     r->base_len = len > 0 && (size_t)len < sizeof r->path ? (size_t)len : sizeof r->path;
@@ -292,9 +310,12 @@ static struct reading *reading_new(struct exchange *x, const struct files *files
     r->host = io_loop_host(exchange_loop(x));
     r->worker = x->shard->files_worker;
     r->files = files;
-    r->piece = piece;
-    r->takes_gzip = files_accepts(x, slice_lit("gzip"));
-    r->takes_brotli = files_accepts(x, slice_lit("br"));
+    r->table = gateway_table_ref(x->route->table);
+    r->gzip = files_accepts(x, slice_lit("gzip"));
+    r->brotli = files_accepts(x, slice_lit("br"));
+    r->with_slash = slice_ends_with(http_request_path(x->request), slice_lit("/"));
+    r->peeks =
+        slice_equal(http_request_method(x->request), slice_lit("GET")) && !files_is_conditional(x);
     return r;
 }
 
@@ -307,11 +328,11 @@ static void start(struct exchange *x, void *self) {
         exchange_problem(x, 405, "method", "files are read with GET and HEAD");
         return;
     }
-    struct reading *r = is_served(name) ? reading_new(x, files, name) : NULL;
-    if (!r && !is_served(name)) {
+    if (!is_served(name)) {
         exchange_problem(x, 404, "hidden file", "there is nothing at this path");
         return;
     }
+    struct reading *r = reading_new(x, files, name);
     if (!r) {
         exchange_problem(x, 503, "no memory", "there is no memory to read this file");
         return;

@@ -9,6 +9,7 @@
 #include "base/clocktext.h"
 #include "base/number.h"
 #include "wire/http1_fields.h"
+#include "wire/url.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,33 +76,38 @@ slice files_type(slice path) {
 /* --- codings -----------------------------------------------------------------------------------
  */
 
-/* "br;q=0.5": whether its weight is above 0. */
-static bool has_weight(slice parameters) {
+/* "br;q=0.5" is 500; what is no weight is 1. */
+static unsigned weight_of(slice parameters) {
     slice rest = parameters;
     while (rest.ptr) {
         slice parameter = slice_trim(slice_cut(rest, ';', &rest));
-        if (!slice_starts_with(parameter, slice_lit("q=")))
+        if (!slice_equal_nocase(slice_take(parameter, 2), slice_lit("q=")))
             continue;
-        slice weight = slice_skip(parameter, 2);
-        for (size_t i = 0; i < weight.len; i++)
-            if (weight.ptr[i] >= '1' && weight.ptr[i] <= '9')
-                return true;
-        return false;
+        slice digits, whole = slice_cut(slice_skip(parameter, 2), '.', &digits);
+        unsigned weight = 0, unit = 100;
+        for (size_t i = 0; i < digits.len && i < 3; i++, unit /= 10)
+            if (digits.ptr[i] >= '0' && digits.ptr[i] <= '9')
+                weight += (unsigned)(digits.ptr[i] - '0') * unit;
+        return slice_equal(whole, slice_lit("0")) ? weight : 1000;
     }
-    return true;
+    return 1000;
 }
 
-bool files_accepts(const struct exchange *x, slice coding) {
-    slice list, element;
-    bool any = false;
-    if (!http_request_field(x->request, slice_lit("Accept-Encoding"), &list))
-        return false;
-    while (http1_next_element(&list, &element)) {
-        slice parameters;
-        slice name = slice_trim(slice_cut(element, ';', &parameters));
-        if (slice_equal_nocase(name, coding))
-            return has_weight(parameters);
-        any |= slice_equal(name, slice_lit("*")) && has_weight(parameters);
+unsigned files_accepts(const struct exchange *x, slice coding) {
+    size_t count;
+    const struct http1_field *fields = http_request_fields(x->request, &count);
+    unsigned any = 0;
+    for (size_t i = 0; i < count; i++) {
+        slice list = fields[i].value, element, parameters;
+        if (!slice_equal_nocase(fields[i].name, slice_lit("Accept-Encoding")))
+            continue;
+        while (http1_next_element(&list, &element)) {
+            slice name = slice_trim(slice_cut(element, ';', &parameters));
+            if (slice_equal_nocase(name, coding))
+                return weight_of(parameters);
+            if (slice_equal(name, slice_lit("*")))
+                any = weight_of(parameters);
+        }
     }
     return any;
 }
@@ -121,46 +127,100 @@ static void print_date(int64_t seconds, char out[DATE_SIZE]) {
              at.minute % 100, at.second % 100);
 }
 
-/* IMF-fixdate only: the two obsolete forms are taken as no date at all, and the file is sent. */
-static bool read_date(slice text, int64_t *ret_seconds) {
-    char month[4];
-    unsigned day, year, hour, minute, second;
-    char copy[DATE_SIZE];
+/* The three forms of RFC 9110 5.6.7. True with what stands in TEXT. */
+static bool scan_date(const char *text, char month[4], unsigned *day, int64_t *year,
+                      unsigned time[3]) {
+    unsigned number;
     int used = 0;
-    if (text.len != DATE_SIZE - 1 || slice_to_string(text, copy, sizeof copy) ||
-        sscanf(copy + 5, "%2u %3s %4u %2u:%2u:%2u GMT%n", &day, month, &year, &hour, &minute,
-               &second, &used) != 6 ||
-        used != (int)text.len - 5)
+    if (sscanf(text, "%*3[A-Za-z], %2u %3[A-Za-z] %4u %2u:%2u:%2u GMT%n", day, month, &number,
+               &time[0], &time[1], &time[2], &used) == 6 &&
+        used && !text[used]) {
+        *year = number;
+        return true;
+    }
+    if (sscanf(text, "%*9[A-Za-z], %2u-%3[A-Za-z]-%2u %2u:%2u:%2u GMT%n", day, month, &number,
+               &time[0], &time[1], &time[2], &used) == 6 &&
+        used && !text[used]) {
+        *year = number + (number < 70 ? 2000 : 1900);
+        return true;
+    }
+    if (sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2u %2u:%2u:%2u %4u%n", month, day, &time[0], &time[1],
+               &time[2], &number, &used) == 6 &&
+        used && !text[used]) {
+        *year = number;
+        return true;
+    }
+    return false;
+}
+
+static bool read_date(slice text, int64_t *ret_seconds) {
+    char month[4], copy[48];
+    unsigned day, time[3];
+    int64_t year;
+    if (slice_to_string(text, copy, sizeof copy) || !scan_date(copy, month, &day, &year, time))
         return false;
     ptrdiff_t at = slice_find_slice(slice_str(months), slice_str(month));
-    if (at < 0 || at % 3 || day == 0 || day > 31 || hour > 23 || minute > 59 || second > 60)
+    if (strlen(month) != 3 || at < 0 || at % 3 || year > 9999 || day == 0 || day > 31 ||
+        time[0] > 23 || time[1] > 59 || time[2] > 60)
         return false;
-    *ret_seconds = clocktext_days(year, (unsigned)at / 3 + 1, day) * 86400 + (int64_t)hour * 3600 +
-                   (int64_t)minute * 60 + (int64_t)second;
+    *ret_seconds = clocktext_days(year, (unsigned)at / 3 + 1, day) * 86400 +
+                   (int64_t)time[0] * 3600 + (int64_t)time[1] * 60 + (int64_t)time[2];
     return true;
 }
 
 /* --- conditions --------------------------------------------------------------------------------
  */
 
-static bool etag_listed(slice list, slice etag) {
-    slice element;
-    while (http1_next_element(&list, &element)) {
-        if (slice_starts_with(element, slice_lit("W/"))) /* weak comparison */
-            element = slice_skip(element, 2);
-        if (slice_equal(element, slice_lit("*")) || slice_equal(element, etag))
-            return true;
+/* Whether a field NAME is there; *RET_LISTED: whether one of its entity tags is ETAG. */
+static bool names_etag(const struct exchange *x, slice name, slice etag, bool weakly,
+                       bool *ret_listed) {
+    size_t count;
+    const struct http1_field *fields = http_request_fields(x->request, &count);
+    bool there = false;
+    *ret_listed = false;
+    for (size_t i = 0; i < count; i++) {
+        slice list = fields[i].value, element;
+        if (!slice_equal_nocase(fields[i].name, name))
+            continue;
+        there = true;
+        while (http1_next_element(&list, &element)) {
+            if (weakly && slice_starts_with(element, slice_lit("W/")))
+                element = slice_skip(element, 2);
+            *ret_listed |= slice_equal(element, slice_lit("*")) || slice_equal(element, etag);
+        }
     }
-    return false;
+    return there;
 }
 
-static bool is_unchanged(const struct exchange *x, slice etag, int64_t modified) {
+static bool find_date(const struct exchange *x, slice name, int64_t *ret_seconds) {
     slice value;
+    return http_request_field(x->request, name, &value) && read_date(value, ret_seconds);
+}
+
+/* The status that conditions lead to instead of the file, in the order of RFC 9110 13.2.2; 0: none.
+ */
+static unsigned judge_conditions(const struct exchange *x, slice etag, int64_t modified) {
+    bool listed;
     int64_t since;
-    if (http_request_field(x->request, slice_lit("If-None-Match"), &value))
-        return etag_listed(value, etag);
-    return http_request_field(x->request, slice_lit("If-Modified-Since"), &value) &&
-           read_date(value, &since) && modified <= since;
+    if (names_etag(x, slice_lit("If-Match"), etag, false, &listed)
+            ? !listed
+            : find_date(x, slice_lit("If-Unmodified-Since"), &since) && modified > since)
+        return 412;
+    if (names_etag(x, slice_lit("If-None-Match"), etag, true, &listed)
+            ? listed
+            : find_date(x, slice_lit("If-Modified-Since"), &since) && modified <= since)
+        return 304;
+    return 0;
+}
+
+bool files_is_conditional(const struct exchange *x) {
+    static const slice names[] = {slice_lit("If-None-Match"), slice_lit("If-Modified-Since"),
+                                  slice_lit("If-Match"), slice_lit("If-Unmodified-Since")};
+    slice value;
+    for (size_t i = 0; i < array_count(names); i++)
+        if (http_request_field(x->request, names[i], &value))
+            return true;
+    return false;
 }
 
 /* Whether If-Range, where it is given, still names this file (strong comparison). */
@@ -180,7 +240,7 @@ enum range { RANGE_NONE, RANGE_ONE, RANGE_OUTSIDE };
 static enum range read_range(slice value, uint64_t size, uint64_t *ret_from, uint64_t *ret_length) {
     slice unit = slice_lit("bytes="), rest;
     uint64_t first = 0, last = 0;
-    if (!slice_starts_with(value, unit) || slice_find(value, ',') >= 0)
+    if (!slice_equal_nocase(slice_take(value, unit.len), unit) || slice_find(value, ',') >= 0)
         return RANGE_NONE;
     slice begin = slice_trim(slice_cut(slice_skip(value, unit.len), '-', &rest));
     slice end = slice_trim(rest);
@@ -210,12 +270,15 @@ static void add(struct files_plan *plan, slice name, slice value) {
     plan->fields[plan->answer.field_count++] = (struct http1_field){name, value};
 }
 
+/* To the path in its one form: "//evil.example/%2e%2e/docs" as sent would lead elsewhere. */
 static int plan_folder(struct exchange *x, struct files_plan *plan) {
-    slice location, query = http_request_query(x->request);
-    slice target = http_request_target(x->request);
-    slice path = slice_take(target, target.len - (query.ptr ? query.len + 1 : 0));
-    int failed = arena_printf(exchange_arena(x), &location, "%.*s/%s%.*s", slice_fmt(path),
-                              query.ptr ? "?" : "", slice_fmt(query));
+    slice query = http_request_query(x->request), path = http_request_path(x->request), location;
+    struct arena *arena = exchange_arena(x);
+    char *sent = arena_alloc(arena, path.len * 3);
+    if (!sent)
+        return -ENOMEM;
+    int failed = arena_printf(arena, &location, "%.*s/%s%.*s", (int)url_encode_path(path, sent),
+                              sent, query.ptr ? "?" : "", slice_fmt(query));
     if (failed)
         return failed;
     plan->answer.status = 308;
@@ -226,7 +289,8 @@ static int plan_folder(struct exchange *x, struct files_plan *plan) {
 static int plan_range(struct exchange *x, const struct files_found *found, slice etag,
                       struct files_plan *plan) {
     slice value, text;
-    if (!http_request_field(x->request, slice_lit("Range"), &value) ||
+    if (!slice_equal(http_request_method(x->request), slice_lit("GET")) || /* RFC 9110 14.2 */
+        !http_request_field(x->request, slice_lit("Range"), &value) ||
         !range_holds(x, etag, seconds_of(found->modified_ns)))
         return 0;
     enum range range = read_range(value, found->size, &plan->from, &plan->length);
@@ -258,7 +322,8 @@ int files_plan(struct exchange *x, const struct files_found *found, slice path, 
         ret_plan->has_body = false;
         return plan_folder(x, ret_plan);
     }
-    print_date(seconds_of(found->modified_ns), date);
+    int64_t now_ns = io_loop_wall_ns(exchange_loop(x)); /* later than Date it may not be */
+    print_date(seconds_of(found->modified_ns < now_ns ? found->modified_ns : now_ns), date);
     if (arena_printf(arena, &etag, "\"%llx-%llx%s%s\"", (unsigned long long)found->modified_ns,
                      (unsigned long long)found->size, found->coding ? "-" : "",
                      found->coding ? found->coding : "") ||
@@ -269,8 +334,9 @@ int files_plan(struct exchange *x, const struct files_found *found, slice path, 
     add(ret_plan, slice_lit("Cache-Control"), cache_control);
     add(ret_plan, slice_lit("Accept-Ranges"), slice_lit("bytes"));
     exchange_add_field(x, slice_lit("Vary"), slice_lit("Accept-Encoding"));
-    if (is_unchanged(x, etag, seconds_of(found->modified_ns))) {
-        ret_plan->answer.status = 304;
+    unsigned status = judge_conditions(x, etag, seconds_of(found->modified_ns));
+    if (status) {
+        ret_plan->answer.status = status;
         ret_plan->has_body = false;
         return 0;
     }

@@ -29,8 +29,12 @@ struct files_plan {
 must_use int files_plan(struct exchange *x, const struct files_found *found, slice path,
                         slice cache_control, struct files_plan *ret_plan);
 
-/* Whether X accepts CODING (RFC 9110 12.5.3), by name or by "*", with a weight above 0. */
-bool files_accepts(const struct exchange *x, slice coding);
+/* How welcome CODING is to X (RFC 9110 12.5.3), by name or by "*": its weight in thousandths; 0:
+   not accepted. */
+unsigned files_accepts(const struct exchange *x, slice coding);
+
+/* Whether X has a condition, so that the file may not be sent. */
+bool files_is_conditional(const struct exchange *x);
 
 /* "text/html; charset=utf-8" for "a/index.html"; application/octet-stream for what is not known. */
 slice files_type(slice path);

@@ -12,11 +12,13 @@
 #include "rooms/gateway/gateway.h"
 
 #include "base/mem.h"
+#include "bus/private.h"
 #include "io/file.h"
 #include "rooms/gateway/access_log.h"
 #include "rooms/gateway/auth.h"
 #include "rooms/gateway/gateway_config.h"
 #include "rooms/gateway/limit.h"
+#include "rooms/gateway/names.h"
 #include "rooms/gateway/subjects.h"
 #include "rooms/gateway/table.h"
 #include "rooms/gateway/upstream.h"
@@ -24,7 +26,8 @@
 
 #include <errno.h>
 
-#define RELOAD_SUBJECT "_NONET.gateway.reload"
+#define STATUS_SERVICES_MAX 1000u /* that status tells of: a few hundred bytes each */
+#define RELOAD_SUBJECT BUS_PRIVATE_PREFIX "gateway.reload"
 
 static const struct gateway_config no_config;
 
@@ -33,20 +36,25 @@ static const struct gateway_config *config_of(const void *section) {
 }
 
 static int make_tls(struct room_node *node, struct io_tls **ret_tls, struct error *ret_error) {
-    static const char *const protocols[] = {"http/1.1", NULL};
     const struct room_listen *listen = room_listen(node, "http");
     *ret_tls = NULL;
-    if (!listen || !listen->cert_file)
+    if (!listen || !listen->tls.cert_file)
         return 0;
-    struct io_tls_options options = {
-        .cert_file = listen->cert_file,
-        .key_file = listen->key_file,
-        .ca_file = listen->ca_file,
-        .server = true,
-        .verify_peer = listen->verify,
-        .alpn = protocols,
-    };
+    struct io_tls_options options = listen->tls;
+    options.alpn = http_protocols;
     return io_tls_create(node->host, &options, ret_tls, ret_error);
+}
+
+static struct http_limits limits_of(const struct gateway_config *config) {
+    const struct gateway_limits_config *given = &config->limits;
+    struct http_limits limits;
+    memset(&limits, 0, sizeof limits); /* they are compared, padding and all */
+    limits.connections_max = (unsigned)given->connections;
+    limits.head_ns = given->head_timeout_ns;
+    limits.body_ns = given->body_timeout_ns;
+    limits.idle_ns = given->idle_timeout_ns;
+    limits.write_ns = given->write_timeout_ns;
+    return limits;
 }
 
 static int open_room(struct room_node *node, const void *section, void **ret_self,
@@ -54,16 +62,9 @@ static int open_room(struct room_node *node, const void *section, void **ret_sel
     struct gateway *gateway = mem_zalloc(1, sizeof *gateway);
     if (!gateway)
         return error_set(ret_error, -ENOMEM, "no memory for the gateway");
-    const struct gateway_limits_config *limits = &config_of(section)->limits;
     gateway->node = node;
     io_host_random(node->host, gateway->secrets, sizeof gateway->secrets);
-    gateway->limits = (struct http_limits){
-        .connections_max = (unsigned)limits->connections,
-        .head_ns = limits->head_timeout_ns,
-        .body_ns = limits->body_timeout_ns,
-        .idle_ns = limits->idle_timeout_ns,
-        .write_ns = limits->write_timeout_ns,
-    };
+    gateway->limits = limits_of(config_of(section));
     int failed = gateway_table_create(gateway, config_of(section), &gateway->table, ret_error);
     if (failed)
         mem_free(gateway);
@@ -161,6 +162,7 @@ static void shard_close(void *shard_self) {
     if (shard->table)
         gateway_table_shard_close(shard->table, shard);
     gateway_upstreams_close(shard);
+    gateway_names_close(shard);
     gateway_limits_shard_close(shard);
     gateway_auth_shard_close(shard);
     gateway_subjects_shard_close(shard);
@@ -220,19 +222,25 @@ static int shard_open(void *self, struct room_shard *room, void **ret_shard_self
 /* --- the listener ------------------------------------------------------------------------------
  */
 
+/* Whether the door is to be open, by its listener and with so many routes: a front door that leads
+   nowhere is no reason to take a port. */
+static bool wants_listener(const struct gateway *gateway, const struct gateway_table *table) {
+    const struct room_listen *listen = room_listen(gateway->node, "http");
+    return listen && !listen->off && (listen->given || table->route_count);
+}
+
 static int started(void *self, struct error *ret_error) {
     struct gateway *gateway = self;
     struct room_node *node = gateway->node;
-    const struct room_listen *listen = room_listen(node, "http");
     struct io_tls *tls;
-    if (!listen || listen->off || (!listen->given && !gateway->table->route_count))
-        return 0; /* a front door that leads nowhere is no reason to take a port */
+    if (!wants_listener(gateway, gateway->table))
+        return 0;
     int failed = make_tls(node, &tls, ret_error);
     if (failed)
         return failed;
     struct http_server_options options = {
         .name = "http",
-        .address = listen->address,
+        .address = room_listen(node, "http")->address,
         .loop_first = 0,
         .loop_count = node->serving,
         .routes = gateway->table->http,
@@ -246,6 +254,19 @@ static int started(void *self, struct error *ret_error) {
     if (!failed)
         node->listening(node, "http", http_server_address(gateway->server));
     return failed;
+}
+
+/* Of a new config in force, what a running node does not do. */
+static void tell_what_stays(const struct gateway *gateway, const struct gateway_config *config) {
+    struct http_limits limits = limits_of(config);
+    if (memcmp(&limits, &gateway->limits, sizeof limits) != 0)
+        logger_write(gateway->node->logger, LOG_LEVEL_WARN, "gateway",
+                     "a changed setting takes effect at the next start", "setting=gateway.limits");
+    if (!gateway->server && wants_listener(gateway, gateway->table))
+        logger_write(gateway->node->logger, LOG_LEVEL_WARN, "gateway",
+                     "the http listener is closed, as there were no routes when the node started; "
+                     "it opens at the next start",
+                     "routes=%u", gateway->table->route_count);
 }
 
 static int reload_room(void *self, const void *section, struct error *ret_error) {
@@ -278,9 +299,24 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
     gateway_table_unref(gateway->table);
     gateway->table = reload.table; /* the count it was made with */
     io_tls_unref(reload.tls);
+    tell_what_stays(gateway, config_of(section));
     return receivers >= loops /* clients may hear ">"; they are not handed this */
                ? 0
                : error_set(ret_error, -ENOMEM, "the new routes did not reach every shard");
+}
+
+/* An element for each service of each route: one that two routes share is in both. */
+static void write_upstreams(const struct gateway_shard *shard, struct json_writer *w) {
+    const struct gateway_table *table = shard->table;
+    unsigned left = STATUS_SERVICES_MAX;
+    json_write_array(w);
+    for (unsigned i = 0; i < table->route_count && left; i++) {
+        const struct gateway_route *route = &table->routes[i];
+        if (route->target->write_services)
+            left -= route->target->write_services(route->target_self, shard, route->name, left, w);
+    }
+    (void)gateway_upstreams_write_leaving(shard, left, w);
+    json_write_end(w);
 }
 
 /* As loop 0 sees it: each loop checks services for itself. */
@@ -291,7 +327,12 @@ static void status(void *self, struct json_writer *w) {
     json_write_u64(w, gateway->table->route_count);
     json_write_key(w, "upstreams");
     if (gateway->shards[0])
-        gateway_upstreams_write(gateway->shards[0], w);
+        write_upstreams(gateway->shards[0], w);
+    else
+        json_write_null(w);
+    json_write_key(w, "names");
+    if (gateway->shards[0])
+        gateway_names_write(gateway->shards[0], w);
     else
         json_write_null(w);
     json_write_end(w);
@@ -309,6 +350,7 @@ static void settle(struct gateway_shard *shard) {
 }
 
 void gateway_stream_over(struct gateway_shard *shard, struct gateway_stream *stream) {
+    expiry_stop(&stream->expiry);
     list_remove(&stream->node);
     settle(shard);
 }

@@ -28,10 +28,12 @@
 #include "base/random.h"
 #include "bus/room.h"
 #include "http/server.h"
+#include "rooms/gateway/expiry.h"
 
 struct gateway_table;
 struct gateway_limits;
 struct gateway_upstreams;
+struct gateway_names;
 struct gateway_auth_shard;
 struct gateway_access_log;
 struct gateway_subjects;
@@ -52,6 +54,7 @@ struct gateway_shard {
     struct gateway_table *table; /* counted: what new requests of this loop are chosen by */
     struct auth *auth;           /* counted: users of section auth */
     struct gateway_upstreams *upstreams;
+    struct gateway_names *names; /* NULL: no service has one */
     struct gateway_limits *limits;
     struct gateway_auth_shard *ways;
     struct gateway_access_log *access_log; /* NULL: none */
@@ -69,7 +72,9 @@ struct gateway_shard {
 /* What has been made of a request by an upgrade: a WebSocket, a tunnel. Lies in its owner. */
 struct gateway_stream {
     struct list_node node; /* of the shard's streams */
-    /* The loop drains: end it soon. AT_ONCE: it must be over (gateway_stream_over) in this call. */
+    struct expiry expiry;  /* of what let its request in */
+    /* The loop drains, or (expiry.over) who it is for is let in no longer: end it soon. AT_ONCE: it
+       must be over (gateway_stream_over) in this call. */
     void (*on_drain)(struct gateway_stream *stream, bool at_once);
 };
 /* It has ended; a drain may be over with it. */

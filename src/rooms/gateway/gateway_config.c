@@ -6,8 +6,10 @@
  */
 #include "rooms/gateway/gateway_config.h"
 
+#include "base/ip.h"
 #include "http/routes.h"
-#include "rooms/gateway/template.h"
+#include "wire/http1_write.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
@@ -18,22 +20,28 @@
 #define SECOND (1000 * MS)
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
+#define HEADER_VALUE_MAX 4096u
 
-static int judge_method(slice text, struct error *e) {
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] < 'A' || text.ptr[i] > 'Z') {
-            error_set(e, -EINVAL, "is not a method: '%.*s'", slice_fmt(slice_take(text, 32)));
-            error_hint(e, "capital letters: GET, POST");
-            return -EINVAL;
-        }
-    return text.len ? 0 : error_set(e, -EINVAL, "is empty");
+static int judge_header_value(slice text, struct error *e) {
+    if (text.len > HEADER_VALUE_MAX)
+        return error_set(e, -EINVAL, "has %zu bytes, a header's value at most %u", text.len,
+                         HEADER_VALUE_MAX);
+    if (http1_is_value(text))
+        return 0;
+    error_set(e, -EINVAL, "cannot be sent: it has control bytes in it");
+    error_hint(e, "one line of text; what has several lines is several headers");
+    return -EINVAL;
 }
 
-static int judge_header(slice text, struct error *e) {
-    if (http1_is_token(text))
+static int judge_resolver(slice text, struct error *e) {
+    struct url_authority server;
+    struct ip ip;
+    if (url_parse_authority(text, &server) == 0 && !server.user.ptr &&
+        ip_parse(server.host, &ip) == 0 && (!server.has_port || server.port > 0))
         return 0;
-    error_set(e, -EINVAL, "is not the name of a header: '%.*s'", slice_fmt(slice_take(text, 64)));
-    error_hint(e, "letters, digits and '-'");
+    error_set(e, -EINVAL, "is not the address of a DNS server: '%.*s'",
+              slice_fmt(slice_take(text, 64)));
+    error_hint(e, "numbers, with a port where it is not 53: 10.0.0.2, 127.0.0.1:5353, [::1]:53");
     return -EINVAL;
 }
 
@@ -62,7 +70,7 @@ static const struct conf_key match_keys[] = {
      AT(struct gateway_match, method),
      .flags = CONF_ALONE,
      .max = 16,
-     .judge = judge_method,
+     .judge = gateway_judge_method,
      .doc = "GET answers HEAD too; left out: any",
      .example = "method: [GET, POST]"},
     {.name = "headers",
@@ -90,6 +98,7 @@ static const struct conf_key fields_keys[] = {
      .of = CONF_STRING,
      AT(struct gateway_fields_config, set),
      .max = 32,
+     .judge = judge_header_value,
      .doc = "put in the place of what is there",
      .example = "set: {X-Frame-Options: DENY}"},
     {.name = "add",
@@ -97,6 +106,7 @@ static const struct conf_key fields_keys[] = {
      .of = CONF_STRING,
      AT(struct gateway_fields_config, add),
      .max = 32,
+     .judge = judge_header_value,
      .doc = "put beside what is there",
      .example = "add: {Vary: Accept}"},
     {.name = "remove",
@@ -105,7 +115,7 @@ static const struct conf_key fields_keys[] = {
      AT(struct gateway_fields_config, remove),
      .flags = CONF_ALONE,
      .max = 32,
-     .judge = judge_header,
+     .judge = gateway_judge_header,
      .doc = "taken out",
      .example = "remove: [Server, X-Powered-By]"},
 };
@@ -119,7 +129,8 @@ static const struct conf_key route_keys[] = {
      AT(struct gateway_route_config, name),
      .min = 1,
      .max = 128,
-     .doc = "in metrics, logs and limits; left out: its method, host and path",
+     .doc = "in metrics, logs and limits, no two alike; left out: its method, host, path and "
+            "conditions",
      .example = "name: bids"},
     {.name = "match",
      .type = CONF_SECTION,
@@ -141,7 +152,7 @@ static const struct conf_key route_keys[] = {
      .flags = CONF_ALONE,
      .max = 8,
      .doc = "ways of gateway.auth, of which one must let the request in, or none; off loopback "
-            "every route says so",
+            "every route must say which",
      .example = "auth: [api-keys]"},
     {.name = "limit",
      .type = CONF_LIST,
@@ -161,14 +172,26 @@ static const struct conf_key route_keys[] = {
      .max = 1000000,
      .doc = "requests under way at a time on each shard, more get 503",
      .example = "concurrency: 200"},
+    {.name = "exchange_timeout",
+     .type = CONF_DURATION,
+     AT(struct gateway_route_config, exchange_timeout_ns),
+     .fallback = "unlimited",
+     .zero_word = "unlimited",
+     .min = 10 * MS,
+     .max = 86400 * SECOND,
+     .doc = "for a whole request, from its first byte until the last of the answer is given to the "
+            "client's connection: then 504, or the end of a connection whose answer has begun",
+     .example = "exchange_timeout: 2m"},
     {.name = "max_body",
      .type = CONF_SIZE,
      AT(struct gateway_route_config, max_body),
      .fallback = "1MB",
      .min = 1,
      .max = 1024 * 1024 * MIB,
-     .doc = "of a request's body, larger ones get 413; bodies to http are streamed, to subjects "
-            "they are held and bounded by limits.max_payload as well",
+     .doc =
+         "of a request's body, larger ones get 413, and of a message on a WebSocket, larger ones "
+         "close it (1009); bodies to http are streamed, those to subjects are held and bounded "
+         "by limits.max_payload as well",
      .example = "max_body: 20MB"},
     {.name = "rewrite",
      .type = CONF_STRING,
@@ -285,8 +308,18 @@ static const struct conf_key gateway_keys[] = {
      AT(struct gateway_config, trusted_proxies),
      .flags = CONF_ALONE,
      .max = 64,
-     .doc = "addresses or networks whose X-Forwarded-For and traceparent are believed",
+     .doc = "addresses or networks whose X-Forwarded-* and Forwarded are believed",
      .example = "trusted_proxies: [10.0.0.0/8]"},
+    {.name = "resolver",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     AT(struct gateway_config, resolver),
+     .flags = CONF_ALONE,
+     .max = GATEWAY_RESOLVERS_MAX,
+     .judge = judge_resolver,
+     .doc = "DNS servers that the names of http services are asked of, in this order, port 53 "
+            "where none is given; left out: those of /etc/resolv.conf",
+     .example = "resolver: [\"10.0.0.2\", \"10.0.0.3:5353\"]"},
     {.name = "limits",
      .type = CONF_SECTION,
      AT(struct gateway_config, limits),

@@ -22,9 +22,9 @@ struct json_writer;  /* wire/json_write.h */
 struct room_setting; /* bus/room.h */
 
 #define GATEWAY_ROUTES_MAX 2000u
-#define GATEWAY_TARGETS_MAX 64u /* of one route */
-#define GATEWAY_LIMITS_MAX 4u   /* of one route */
-#define GATEWAY_AUTH_MAX 64u    /* ways to say who asks */
+#define GATEWAY_LIMITS_MAX 4u /* of one route */
+#define GATEWAY_AUTH_MAX 64u  /* ways to say who asks */
+#define GATEWAY_RESOLVERS_MAX 8u
 
 struct gateway_match {
     struct conf_item item;
@@ -44,9 +44,10 @@ struct gateway_route_config {
     slice name;
     struct gateway_match match;
     struct gateway_to to;
-    struct conf_array auth;  /* of slice: names of ways, or "none" alone; empty: not said */
-    struct conf_array limit; /* of struct gateway_limit_config */
-    int64_t concurrency;     /* requests under way on this route, per node; 0: without limit */
+    struct conf_array auth;       /* of slice: names of ways, or "none" alone; empty: not said */
+    struct conf_array limit;      /* of struct gateway_limit_config */
+    uint64_t exchange_timeout_ns; /* 0: without limit */
+    int64_t concurrency;          /* requests under way on each shard; 0: without limit */
     uint64_t max_body;
     slice rewrite; /* path template; empty: as it came */
     struct gateway_fields_config request_headers, response_headers;
@@ -67,6 +68,7 @@ struct gateway_limits_config {
 struct gateway_config {
     struct conf_item item;
     struct conf_array trusted_proxies; /* of slice: addresses or networks */
+    struct conf_array resolver;        /* of slice: DNS servers; none: the system's */
     struct gateway_access_log_config access_log;
     struct gateway_limits_config limits;
     struct conf_array auth;   /* map of struct gateway_auth_config */

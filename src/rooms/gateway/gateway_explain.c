@@ -2,7 +2,8 @@
  * gateway_explain.c - what a config's routes come to: their order, for `nonet check --routes`.
  *
  * The rows are put into http's table, as the check and the running gateway do, and walked in the
- * order in which that table tries them; so what is printed is what will happen.
+ * order in which that table tries them; so what is printed is what will happen. A route with cors
+ * has rows for preflights, too: OPTIONS that ask what a page may send.
  */
 #include "rooms/gateway/gateway_config.h"
 #include "rooms/gateway/route_match.h"
@@ -19,12 +20,28 @@ static void never_called(void *owner, struct http_request *request) {
     check(false);
 }
 
+/* The handler of a preflight's row, so that it is known again. */
+static void preflight(void *owner, struct http_request *request) {
+    never_called(owner, request);
+}
+
 /* "http://127.0.0.1:9001, http://127.0.0.1:9002" */
 static int print_list(const struct conf_array *list, struct buf *out) {
     const slice *items = list->items;
     int failed = 0;
     for (size_t i = 0; i < list->count && !failed; i++)
         failed = buf_printf(out, "%s%.*s", i ? ", " : "", slice_fmt(items[i]));
+    return failed;
+}
+
+/* "websocket chat.>, publish chat.in" */
+static int print_websocket(const struct gateway_websocket_config *websocket, struct buf *out) {
+    int failed = buf_append(out, slice_lit("websocket "));
+    if (!failed)
+        failed = print_list(&websocket->subscribe, out);
+    if (!failed && websocket->publish.len)
+        failed = buf_printf(out, "%spublish %.*s", websocket->subscribe.count ? ", " : "",
+                            slice_fmt(websocket->publish));
     return failed;
 }
 
@@ -40,8 +57,7 @@ static int print_target(const struct gateway_to *to, struct buf *out) {
     else if (to->sse.count)
         failed = buf_append(out, slice_lit("sse ")) || print_list(&to->sse, out);
     else if (to->websocket.item.given)
-        failed =
-            buf_append(out, slice_lit("websocket ")) || print_list(&to->websocket.subscribe, out);
+        failed = print_websocket(&to->websocket, out);
     else if (to->files.len)
         failed = buf_printf(out, "files %.*s", slice_fmt(to->files));
     else if (to->redirect.len)
@@ -89,7 +105,10 @@ static int write_route(void *self, const struct http_route *row) {
     json_write_key(w, "method");
     json_write_text(w, row->method ? row->method : "*");
     write_member(w, "when", print_conditions(row, &text), &text);
-    write_member(w, "to", print_target(&route->to, &text), &text);
+    write_member(w, "to",
+                 row->handle == preflight ? buf_append(&text, slice_lit("preflight (cors)"))
+                                          : print_target(&route->to, &text),
+                 &text);
     json_write_key(w, "name");
     json_write_string(w, name);
     json_write_end(w);
@@ -104,8 +123,13 @@ void gateway_explain(const void *section, struct json_writer *w) {
     if (http_routes_create(&table) == 0) {
         for (size_t i = 0; i < config->routes.count; i++) {
             struct arena scratch _cleanup_arena_ = arena_make(0, 1u << 20);
-            (void)!route_match_add(table, &routes[i].match, never_called, (void *)&routes[i], 0,
-                                   &scratch); /* judged fine; without memory it is left out */
+            int failed = route_match_add(table, &routes[i].match, never_called, (void *)&routes[i],
+                                         0, &scratch);
+            if (!failed && routes[i].cors.item.given)
+                failed = route_match_add_preflights(table, &routes[i].match, preflight,
+                                                    (void *)&routes[i], &scratch);
+            if (failed) /* judged fine; without memory it is left out */
+                break;
         }
         (void)http_routes_each(table, write_route, w);
         http_routes_unref(table);

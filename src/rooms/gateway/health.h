@@ -12,7 +12,8 @@
  *
  * EJECTION, by what becomes of real requests (passive): `failures` in a row take a service out for
  * `time`. Then it is on probation: its failures have not been forgotten, so one more takes it out
- * again, for twice `time`, and so on up to ten times; one good request makes it as good as new.
+ * again, for twice `time`, and so on up to ten times; one good request makes it as good as new. An
+ * answer is good when it is whole.
  */
 #ifndef NONET_GATEWAY_HEALTH_H
 #define NONET_GATEWAY_HEALTH_H

@@ -1,7 +1,7 @@
 /*
  * key_source.c - sets of keys on each loop (key_source.h).
  *
- * Loops talk on one private subject each. A message names a source by a hash of its URL; a set is
+ * Loops talk on one private subject each. A message names a source by a hash of its key; a set is
  * handed over with a count of its own. Loop 0 tells all loops of every fetch that ends, so that it
  * asks the issuer once for the whole node; a loop that has opened later asks for what is there.
  *
@@ -11,20 +11,21 @@
 #include "rooms/gateway/key_source.h"
 
 #include "base/mem.h"
+#include "bus/private.h"
 #include "rooms/gateway/key_fetch.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define SUBJECT_PREFIX "_NONET.gateway.keys."
+#define SUBJECT_PREFIX BUS_PRIVATE_PREFIX "gateway.keys."
 #define SUBJECT_MAX (sizeof SUBJECT_PREFIX + 10)
 
 struct key_source {
     struct list_node node;
     struct key_desk *desk;
-    uint64_t id[2]; /* of its URL */
-    char *url_text;
-    slice url;
+    uint64_t id[2]; /* of its key */
+    char *key_text;
+    slice key;        /* of the remote */
     struct jwks *set; /* NULL: none yet */
     uint64_t generation;
     struct list waiting; /* tries */
@@ -217,11 +218,11 @@ bool key_source_wait(struct key_source *source, struct way_try *t, bool unknown)
     return true;
 }
 
-struct key_source *key_source_find(struct key_desk *desk, slice url) {
+struct key_source *key_source_find(struct key_desk *desk, slice key) {
     struct list_node *node, *following;
     list_each(&desk->sources, node, following) {
         struct key_source *source = container_of(node, struct key_source, node);
-        if (slice_equal(source->url, url))
+        if (slice_equal(source->key, key))
             return source;
     }
     return NULL;
@@ -244,7 +245,7 @@ static void source_close(struct key_source *source) {
     key_fetch_close(source->fetch);
     jwks_unref(source->set);
     list_remove(&source->node);
-    mem_free(source->url_text);
+    mem_free(source->key_text);
     mem_free(source);
 }
 
@@ -257,13 +258,13 @@ static int source_open(struct key_desk *desk, const struct way_remote *remote,
     list_init(&source->waiting);
     list_push_back(&desk->sources, &source->node);
     source->desk = desk;
-    source->url_text = mem_copy(remote->url.ptr, remote->url.len);
-    source->url = slice_make(source->url_text, remote->url.len);
-    source->id[0] = hash_slice(&secrets[0], remote->url);
-    source->id[1] = hash_slice(&secrets[1], remote->url);
+    source->key_text = mem_copy(remote->key.ptr, remote->key.len);
+    source->key = slice_make(source->key_text, remote->key.len);
+    source->id[0] = hash_slice(&secrets[0], remote->key);
+    source->id[1] = hash_slice(&secrets[1], remote->key);
     struct key_fetch_options options = {
         .shard = desk->shard, .remote = remote, .on_end = on_fetched, .owner = source};
-    int failed = source->url_text ? 0 : -ENOMEM;
+    int failed = source->key_text ? 0 : -ENOMEM;
     if (!failed && desk->shard->shard->index == 0)
         failed = key_fetch_open(&options, &source->fetch);
     if (failed)
@@ -274,7 +275,7 @@ static int source_open(struct key_desk *desk, const struct way_remote *remote,
 }
 
 static void keep_or_open(struct key_desk *desk, const struct way_remote *remote) {
-    struct key_source *source = key_source_find(desk, remote->url);
+    struct key_source *source = key_source_find(desk, remote->key);
     if (!source && source_open(desk, remote, &source)) {
         logger_write(desk->shard->gateway->node->logger, LOG_LEVEL_ERROR, "gateway",
                      "no memory for the keys that check tokens", "url=%s", remote->url.ptr);

@@ -22,8 +22,8 @@
 
 struct key_source;
 
-/* The source for URL on this loop; NULL: no table in force has it. */
-struct key_source *key_source_find(struct key_desk *desk, slice url);
+/* The source of the remote KEY on this loop; NULL: no table in force has it. */
+struct key_source *key_source_find(struct key_desk *desk, slice key);
 /* The set in force, or NULL. GENERATION: another number for each other set this loop has seen. */
 const struct jwks *key_source_set(const struct key_source *source, uint64_t *ret_generation);
 /* The last fetch has failed: what is not in the set may be good all the same. */

@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/private.h"
 #include "rooms/gateway/buckets.h"
 #include "rooms/gateway/steps.h"
 
@@ -19,7 +20,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define SUBJECT_PREFIX "_NONET.gateway.limit."
+#define SUBJECT_PREFIX BUS_PRIVATE_PREFIX "gateway.limit."
 #define SUBJECT_MAX (sizeof SUBJECT_PREFIX + 10)
 #define SWEEP_NS 1000000000u
 #define CLIENT_BITS_V6 64u /* what an IPv6 client is known by */
@@ -170,13 +171,14 @@ static void refuse(struct exchange *x, const struct bucket_state *states) {
 /* --- who asks ----------------------------------------------------------------------------------
  */
 
-static void know_address(slice address, uint64_t who[2]) {
+void limit_client(slice address, uint64_t ret_who[2]) {
     struct ip ip;
+    ret_who[0] = ret_who[1] = 0;
     if (ip_parse(address, &ip))
         return; /* no address: all of those are one */
     if (!ip_is_v4(&ip))
         ip = ip_prefix(&ip, CLIENT_BITS_V6);
-    memcpy(who, ip.bytes, sizeof ip.bytes);
+    memcpy(ret_who, ip.bytes, sizeof ip.bytes);
 }
 
 static void know(const struct exchange *x, enum gateway_limit_per per, uint64_t who[2]) {
@@ -185,7 +187,7 @@ static void know(const struct exchange *x, enum gateway_limit_per per, uint64_t 
         who[0] = hash_slice(&secrets[0], x->principal);
         who[1] = hash_slice(&secrets[1], x->principal);
     } else if (per != GATEWAY_PER_ROUTE) {
-        know_address(x->client, who);
+        limit_client(x->client, who);
     }
 }
 

@@ -33,6 +33,10 @@
 #define LIMIT_ANSWER_NS 1000000000u    /* how long another loop may take */
 #define LIMIT_QUESTIONS_MAX (1u << 16) /* of a loop, not answered yet; more go on, counted */
 
+/* Who a client is by its ADDRESS, for whatever is counted by client: IPv4 the address, IPv6 its
+   /64; zeroes where it is none. */
+void limit_client(slice address, uint64_t ret_who[2]);
+
 /* Names the limits of ROUTE and writes its RateLimit-Policy, into ARENA. 0 or -ENOMEM. */
 must_use int gateway_limits_describe(struct gateway_route *route, struct arena *arena);
 

@@ -111,8 +111,8 @@ static void on_end(void *self, slice trailers) {
 static void on_fail(void *self, enum http_failed failed, bool answered, int code, const char *why) {
     struct mirror *m = self;
     (void)answered;
-    (void)code;
-    upstream_failed(m->upstream, upstream_failure_of(failed), why);
+    if (!upstream_is_our_own(code))
+        upstream_failed(m->upstream, upstream_failure_of(failed), why);
     give(m);
 }
 
@@ -148,9 +148,11 @@ static const struct http_call_events events = {
 /* False: there is no place for it. */
 static bool begin(struct mirror *m, const struct http_call_options *options) {
     m->began_ns = io_loop_now_ns(m->upstream->shard->shard->loop);
-    if (http_call_begin(m->upstream->pool, options, &events, m, &m->call) == 0)
+    int failed = http_call_begin(m->upstream->pool, options, &events, m, &m->call);
+    if (!failed)
         return true;
-    upstream_failed(m->upstream, UPSTREAM_BUSY, "no place");
+    if (failed == -EBUSY)
+        upstream_failed(m->upstream, UPSTREAM_BUSY, "no place");
     m->call = NULL;
     give(m);
     return false;

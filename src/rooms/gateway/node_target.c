@@ -32,8 +32,9 @@ static int make_url(const struct room_listen *admin, struct arena *arena, slice 
         return -EINVAL;
     }
     slice rest = reachable(address);
-    int failed = arena_printf(arena, ret_url, "%s://%s%.*s", admin->cert_file ? "https" : "http",
-                              rest.ptr == address.ptr ? "" : "127.0.0.1:", slice_fmt(rest));
+    int failed =
+        arena_printf(arena, ret_url, "%s://%s%.*s", admin->tls.cert_file ? "https" : "http",
+                     rest.ptr == address.ptr ? "" : "127.0.0.1:", slice_fmt(rest));
     return failed ? error_set(ret_error, failed, "no memory for a route") : 0;
 }
 
@@ -69,6 +70,11 @@ static void node_start(struct exchange *x, void *self) {
     http_target.start(x, self);
 }
 
+static unsigned node_write_services(const void *self, const struct gateway_shard *shard,
+                                    slice route, unsigned max, struct json_writer *w) {
+    return http_target.write_services(self, shard, route, max, w);
+}
+
 const struct gateway_target node_target = {
     .name = "node",
     .chosen = chosen,
@@ -77,4 +83,5 @@ const struct gateway_target node_target = {
     .shard_open = node_shard_open,
     .shard_close = node_shard_close,
     .start = node_start,
+    .write_services = node_write_services,
 };

@@ -37,6 +37,9 @@ struct proxy {
     uint64_t body_length;      /* with has_body; UINT64_MAX: chunked */
     uint64_t began_ns;         /* the call */
     uint64_t tried;            /* members, as balance_pick takes it */
+    unsigned version;          /* of the members that are meant by it */
+    struct list_node waits;    /* of the share's waiting, where WAITING */
+    bool waiting;              /* for the first answer of DNS */
     unsigned attempts;         /* left */
     bool has_body;             /* of at least one byte, perhaps */
     bool says_length;          /* it is 0, and the client said so */
@@ -64,9 +67,18 @@ static void cancel_call(struct proxy *p) {
     end_call(p);
 }
 
+static void stop_waiting(struct proxy *p) {
+    if (!p->waiting)
+        return;
+    list_remove(&p->waits);
+    p->share->waiting_count--;
+    p->waiting = false;
+}
+
 /* P holds nothing any more. */
 static void let_go(struct proxy *p) {
     cancel_call(p);
+    stop_waiting(p);
     p->share = proxy_share_unref(p->share);
     p->mirror = mirror_forget(p->mirror);
 }
@@ -74,8 +86,6 @@ static void let_go(struct proxy *p) {
 static void refuse(struct proxy *p, unsigned status, const char *reason, const char *detail) {
     struct exchange *x = p->x;
     let_go(p);
-    if (status == 503)
-        exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     exchange_problem(x, status, reason, "%s", detail);
 }
 
@@ -187,6 +197,9 @@ static uint64_t key_of(const struct exchange *x, const struct proxy_target *t) {
 
 static int pick(struct proxy *p) {
     struct balance *balance = &p->share->balance;
+    if (p->version != p->share->version)
+        p->tried = 0;
+    p->version = p->share->version;
     uint64_t key = balance->kind == BALANCE_HASH ? key_of(p->x, p->share->target) : 0;
     return balance_pick(balance, &p->x->shard->random, key, p->tried);
 }
@@ -208,8 +221,7 @@ static slice choose_upgrade(const struct http_request *request) {
     return (slice){0};
 }
 
-static int make_fields(const struct proxy *p, struct proxy_fields *ret_fields) {
-    struct exchange *x = p->x;
+struct proxy_asked proxy_asked_of(const struct exchange *x) {
     struct proxy_asked asked = {
         .host = http_request_host(x->request),
         .peer = x->peer,
@@ -217,16 +229,19 @@ static int make_fields(const struct proxy *p, struct proxy_fields *ret_fields) {
         .tls = http_request_is_tls(x->request),
         .principal = x->principal,
         .request_id = x->request_id,
-        .trace = x->trace,
-        .span = x->span,
-        .sampled = x->sampled,
-        .continued = x->parent[0] != '\0',
+        .traceparent = exchange_traceparent(x),
+        .continued = x->continued,
         .onward = x->onward,
         .onward_count = x->onward_count,
         .changes = &x->route->request_fields,
     };
     asked.fields = http_request_fields(x->request, &asked.field_count);
-    return proxy_fields_onward(&asked, exchange_arena(x), ret_fields);
+    return asked;
+}
+
+static int make_fields(const struct proxy *p, struct proxy_fields *ret_fields) {
+    const struct proxy_asked asked = proxy_asked_of(p->x);
+    return proxy_fields_onward(&asked, exchange_arena(p->x), ret_fields);
 }
 
 static int make_target(struct exchange *x, slice *ret_target) {
@@ -247,11 +262,12 @@ static bool is_idempotent(slice method) {
 }
 
 static void mirror(struct proxy *p, const struct http_call_options *options) {
-    struct upstream *to = p->share->mirror;
+    struct proxy_share *share = p->share;
     struct http_call_options copy = *options;
     p->mirrored = true;
-    if (!to)
+    if (share->mirror_count == 0)
         return;
+    struct upstream *to = share->mirrors[share->mirror_turn++ % share->mirror_count];
     if (!p->share->target->keep_host)
         copy.host = to->options.host;
     p->mirror = mirror_begin(to, &copy);
@@ -270,7 +286,7 @@ static int begin_call(struct proxy *p, unsigned index) {
     struct proxy_fields fields;
     struct http_call_options options = {
         .method = http_request_method(x->request),
-        .host = t->services[index].host,
+        .host = p->share->services[index]->host,
         .has_body = p->has_body || p->says_length,
         .body_length = p->body_length,
         .upgrade = p->upgrade,
@@ -295,7 +311,7 @@ static int begin_call(struct proxy *p, unsigned index) {
         return failed;
     p->upstream = p->share->upstreams[index];
     upstream_begin(p->upstream);
-    x->upstream = t->services[index].url;
+    x->upstream = p->share->services[index]->url;
     p->began_ns = io_loop_now_ns(exchange_loop(x));
     if (!p->mirrored)
         mirror(p, &options);
@@ -326,12 +342,27 @@ static void refuse_call(struct proxy *p, int failed) {
         refuse(p, 400, "request head", "the request cannot be passed on as it is");
 }
 
+/* Nobody can be asked: because nobody is known yet, or nobody is well. */
+static void wait_or_refuse(struct proxy *p) {
+    struct proxy_share *share = p->share;
+    if (share->asking && share->waiting_count < PROXY_WAITING_MAX) {
+        list_push_back(&share->waiting, &p->waits);
+        share->waiting_count++;
+        p->waiting = true;
+    } else if (share->nameless) {
+        refuse(p, 503, "name not resolved",
+               "the name of the service behind this address cannot be resolved");
+    } else {
+        refuse(p, 503, "no upstream", "no upstream is available");
+    }
+}
+
 static void attempt(struct proxy *p) {
     int failed;
     do {
         int index = pick(p);
         if (index < 0) {
-            refuse(p, 503, "no upstream", "no upstream is available");
+            wait_or_refuse(p);
             return;
         }
         p->tried |= UINT64_C(1) << index;
@@ -347,6 +378,20 @@ static void attempt(struct proxy *p) {
         http_call_end(p->call, NULL, 0);
     if (!http_call_full(p->call))
         connected(p); /* else on_call_room tells */
+}
+
+void proxy_share_wake(struct io_task *task) {
+    struct proxy_share *share = container_of(task, struct proxy_share, wake);
+    struct list woken;
+    list_init(&woken);
+    list_splice(&woken, &share->waiting);
+    proxy_share_ref(share);
+    while (!list_empty(&woken)) {
+        struct proxy *p = container_of(woken.head.next, struct proxy, waits);
+        stop_waiting(p);
+        attempt(p); /* waits again, perhaps */
+    }
+    proxy_share_unref(share);
 }
 
 void proxy_start(struct exchange *x, void *self) {
@@ -387,7 +432,6 @@ static void refuse_answer(struct proxy *p, const char *why) {
 /* The service speaks another protocol from here on: the one that it was offered, it is hoped. */
 static void join(struct proxy *p, const struct http1_head *head) {
     struct http1_field fields[HTTP1_FIELDS_MAX + 1];
-    struct upstream *upstream = p->upstream;
     size_t count;
     if (!slice_equal_nocase(head->upgrade, p->upgrade) || proxy_fields_back(head, fields, &count)) {
         refuse_answer(p, "a protocol that was not asked for");
@@ -395,20 +439,20 @@ static void join(struct proxy *p, const struct http1_head *head) {
     }
     fields[count++] = (struct http1_field){slice_lit("Upgrade"), head->upgrade};
     p->share = proxy_share_unref(p->share);
-    int failed = tunnel_open(p->x, p->call, fields, count);
+    int failed = tunnel_open(p->x, p->call, p->upstream, fields, count);
     if (!failed)
-        upstream_end(upstream); /* P is gone with the exchange */
-    else if (failed == -EBUSY)
+        return; /* P is gone with the exchange */
+    if (failed == -EBUSY)
         refuse(p, 400, "upgrade", "a request for another protocol must be alone on its connection");
     else
         refuse(p, 503, "no memory", "there is no memory for another protocol");
 }
 
 static bool is_event_stream(const struct http1_head *head) {
-    static const slice events = slice_lit("text/event-stream");
-    slice type;
+    slice type, parameters;
     return !head->has_content_length && http1_get(head, slice_lit("Content-Type"), &type) &&
-           slice_equal_nocase(slice_take(type, events.len), events);
+           slice_equal_nocase(slice_trim(slice_cut(type, ';', &parameters)),
+                              slice_lit("text/event-stream"));
 }
 
 static void on_head(void *self, const struct http1_head *head) {
@@ -417,6 +461,9 @@ static void on_head(void *self, const struct http1_head *head) {
     struct http1_field fields[HTTP1_FIELDS_MAX];
     struct http_answer answer = {.status = head->status, .fields = fields};
     upstream_answered(p->upstream, head->status, io_loop_now_ns(exchange_loop(x)) - p->began_ns);
+    p->endless = is_event_stream(head);
+    if (p->endless || head->status == 101)
+        upstream_served(p->upstream, head->status);
     if (head->status == 101) {
         join(p, head);
         return;
@@ -427,7 +474,8 @@ static void on_head(void *self, const struct http1_head *head) {
     }
     answer.has_length = head->has_content_length;
     answer.length = head->content_length;
-    p->endless = is_event_stream(head);
+    if (p->endless)
+        exchange_ends_with_login(x);
     p->share = proxy_share_unref(p->share);
     int failed = exchange_begin(x, &answer);
     if (failed == -ENOMEM)
@@ -462,6 +510,7 @@ static void on_end(void *self, slice trailers) {
     struct exchange *x = p->x;
     struct http1_field fields[HTTP1_FIELDS_MAX];
     size_t count = trailers.len ? proxy_trailers(trailers, fields) : 0;
+    upstream_served(p->upstream, x->status);
     end_call(p);
     let_go(p);
     exchange_end(x, fields, count);
@@ -505,20 +554,14 @@ static void report(struct proxy *p, enum http_failed failed, int code) {
     }
 }
 
-/* What has failed is ours, and says nothing of the service: memory, descriptors, ports. */
-static bool is_our_own(int code) {
-    return code == -ENOMEM || code == -EMFILE || code == -ENFILE || code == -ENOBUFS ||
-           code == -EADDRNOTAVAIL;
-}
-
 static void on_fail(void *self, enum http_failed failed, bool answered, int code, const char *why) {
     struct proxy *p = self;
-    if (!is_our_own(code))
+    if (!upstream_is_our_own(code))
         upstream_failed(p->upstream, upstream_failure_of(failed), why);
     end_call(p);
     if (answered)
         break_off(p, failed == HTTP_FAILED_TIME ? "answer stopped" : "answer cut short");
-    else if (is_our_own(code))
+    else if (upstream_is_our_own(code))
         refuse(p, 503, "no resources", "there are no resources to pass this request on");
     else if (may_be_tried_again(p, failed) && take_attempt(p))
         attempt(p);

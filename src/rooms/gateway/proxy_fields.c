@@ -5,7 +5,6 @@
  */
 #include "rooms/gateway/proxy_fields.h"
 
-#include "base/hex.h"
 #include "wire/put.h"
 #include "wire/url.h"
 
@@ -50,6 +49,7 @@ static const struct known known_x[] = {KNOWN("x-forwarded-for", KIND_FORWARDED_F
                                        KNOWN("x-forwarded-proto", KIND_FORWARDED_PROTO),
                                        KNOWN("x-forwarded-host", KIND_FORWARDED_HOST),
                                        PREFIX("x-forwarded-", KIND_FORWARDED_OTHER),
+                                       KNOWN("x-real-ip", KIND_FORWARDED_OTHER),
                                        KNOWN("x-nonet-principal", KIND_HOP),
                                        KNOWN("x-request-id", KIND_HOP)};
 
@@ -263,6 +263,29 @@ static int put_forwarded_for(struct onward *o, struct arena *arena) {
     return put(o, slice_lit("X-Forwarded-For"), list);
 }
 
+static slice proto_of(const struct proxy_asked *asked) {
+    return asked->tls ? slice_lit("https") : slice_lit("http");
+}
+
+/* The first field of KIND where the peer is believed, else OURS. */
+static slice believed(const struct proxy_asked *asked, enum kind kind, slice ours) {
+    for (size_t i = 0; i < asked->field_count && asked->trusted; i++)
+        if (kind_of(asked->fields[i].name) == kind)
+            return asked->fields[i].value;
+    return ours;
+}
+
+int proxy_forwarded(const struct proxy_asked *asked, struct arena *arena,
+                    struct proxy_forwarded *ret_forwarded) {
+    slice client = asked->peer;
+    if (asked->trusted && join(asked, KIND_FORWARDED_FOR, asked->peer, arena, &client))
+        return -ENOMEM;
+    ret_forwarded->client = client;
+    ret_forwarded->proto = believed(asked, KIND_FORWARDED_PROTO, proto_of(asked));
+    ret_forwarded->host = believed(asked, KIND_FORWARDED_HOST, asked->host);
+    return 0;
+}
+
 /* RFC 7239 4: an IPv6 address and a host with a port are quoted. */
 static int put_forwarded(struct onward *o, struct arena *arena) {
     const struct proxy_asked *asked = o->asked;
@@ -278,23 +301,11 @@ static int put_forwarded(struct onward *o, struct arena *arena) {
     return put(o, slice_lit("Forwarded"), element);
 }
 
-/* "00-TRACE-SPAN-01" */
-static int put_trace(struct onward *o) {
-    const struct proxy_asked *asked = o->asked;
-    char *out = o->out->traceparent, *at = put_bytes(out, slice_lit("00-"));
-    at = put_bytes(at, slice_make(asked->trace, 32));
-    *at++ = '-';
-    at = put_bytes(at, slice_make(asked->span, 16));
-    at = put_bytes(at, asked->sampled ? slice_lit("-01") : slice_lit("-00"));
-    return put(o, slice_lit("traceparent"), slice_make(out, (size_t)(at - out)));
-}
-
 static int put_ours(struct onward *o, struct arena *arena) {
     const struct proxy_asked *asked = o->asked;
     int failed = put_forwarded_for(o, arena);
     if (!failed && !o->has_proto)
-        failed = put(o, slice_lit("X-Forwarded-Proto"),
-                     asked->tls ? slice_lit("https") : slice_lit("http"));
+        failed = put(o, slice_lit("X-Forwarded-Proto"), proto_of(asked));
     if (!failed && !o->has_host && asked->host.len)
         failed = put(o, slice_lit("X-Forwarded-Host"), asked->host);
     if (!failed && o->has_forwarded)
@@ -302,7 +313,7 @@ static int put_ours(struct onward *o, struct arena *arena) {
     if (!failed)
         failed = put(o, slice_lit("X-Request-Id"), asked->request_id);
     if (!failed)
-        failed = put_trace(o);
+        failed = put(o, slice_lit("traceparent"), asked->traceparent);
     if (!failed && asked->principal.len)
         failed = put(o, slice_lit("X-Nonet-Principal"), asked->principal);
     return failed;
@@ -358,22 +369,10 @@ int proxy_fields_onward(const struct proxy_asked *asked, struct arena *arena,
  */
 
 static bool goes_back(slice name) {
-    switch (name.len) { /* most fields are told apart by their length */
-    case sizeof("TE") - 1:
-        return !slice_equal_nocase(name, slice_lit("TE"));
-    case sizeof("Upgrade") - 1:
-        return !slice_equal_nocase(name, slice_lit("Upgrade"));
-    case sizeof("Connection") - 1:
-        return !slice_equal_nocase(name, slice_lit("Connection")) &&
-               !slice_equal_nocase(name, slice_lit("Keep-Alive"));
-    case sizeof("Content-Length") - 1:
-        return !slice_equal_nocase(name, slice_lit("Content-Length"));
-    case sizeof("Transfer-Encoding") - 1:
-        return !slice_equal_nocase(name, slice_lit("Transfer-Encoding"));
-    default:
-        return folded(name.ptr[0]) != 'p' ||
-               !slice_equal_nocase(slice_take(name, 6), slice_lit("Proxy-"));
-    }
+    return !http1_is_framing(name) && !slice_equal_nocase(name, slice_lit("TE")) &&
+           !slice_equal_nocase(name, slice_lit("Upgrade")) &&
+           !slice_equal_nocase(name, slice_lit("Keep-Alive")) &&
+           !slice_equal_nocase(slice_take(name, 6), slice_lit("Proxy-"));
 }
 
 int proxy_fields_back(const struct http1_head *head, struct http1_field *out, size_t *ret_count) {
@@ -442,33 +441,9 @@ size_t proxy_trailers(slice section, struct http1_field *out) {
 
 /* Whether TEXT, decoded, is PATH. */
 static bool spells(slice text, slice path) {
-    size_t at = 0;
     if (slice_equal(text, path))
         return slice_find(text, '%') < 0; /* a '%' of the path itself is sent as %25 */
-    for (size_t i = 0; i < text.len && at < path.len; i++, at++) {
-        char c = text.ptr[i];
-        if (c == '%') {
-            int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        if (c != path.ptr[at])
-            return false;
-        if (i + 1 == text.len)
-            return at + 1 == path.len;
-    }
-    return text.len == 0 && path.len == 0;
-}
-
-/* Bytes of a path that mean nothing but themselves. ';' is not among them, since some servers take
-   what is behind it for parameters: in a path it is, like '?', a byte of the name. */
-static bool is_plain(char c) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return memchr("-._~/!$&'()*+,=:@", c, 17) != NULL;
+    return url_says(text, false, path);
 }
 
 static int put_query(char *text, char *end, slice query, slice *ret_target) {
@@ -493,20 +468,10 @@ int proxy_target_rewritten(slice target, slice path, struct arena *arena, slice 
 }
 
 static int encode(slice path, slice query, struct arena *arena, slice *ret_target) {
-    char *text = arena_alloc(arena, path.len * 3 + 1 + query.len), *at = text;
+    char *text = arena_alloc(arena, path.len * 3 + 1 + query.len);
     if (!text)
         return -ENOMEM;
-    for (size_t i = 0; i < path.len; i++) {
-        unsigned char c = (unsigned char)path.ptr[i];
-        if (is_plain((char)c)) {
-            *at++ = (char)c;
-            continue;
-        }
-        *at++ = '%';
-        *at++ = "0123456789ABCDEF"[c >> 4];
-        *at++ = "0123456789ABCDEF"[c & 15];
-    }
-    return put_query(text, at, query, ret_target);
+    return put_query(text, text + url_encode_path(path, text), query, ret_target);
 }
 
 int proxy_target(slice target, slice path, struct arena *arena, slice *ret_target) {

@@ -13,7 +13,8 @@
  *     X-Request-Id, traceparent          as the gateway's own logs have them
  *     X-Forwarded-For, -Proto, -Host     of a peer that is a trusted proxy they are believed, the
  *                                        first one with the peer's address behind it
- *     X-Forwarded-* of other names       believed of a trusted proxy, else taken out
+ *     X-Forwarded-* of other names,      believed of a trusted proxy, else taken out
+ *     X-Real-IP
  *     Forwarded (RFC 7239)               where it comes: in a trusted proxy's our element is put
  *                                        behind, another's is replaced by ours
  *
@@ -42,8 +43,8 @@ struct proxy_asked {
     slice peer; /* address, without a port */
     bool trusted, tls;
     slice principal, request_id;
-    const char *trace, *span;         /* hex digits */
-    bool sampled, continued;          /* continued: the trace was begun by someone else */
+    slice traceparent;
+    bool continued;                   /* the trace was begun by someone else */
     const struct http1_field *onward; /* set by steps; value.ptr NULL: taken out */
     unsigned onward_count;
     const struct gateway_fields *changes; /* the route's, to all of the above */
@@ -51,17 +52,24 @@ struct proxy_asked {
 
 struct proxy_fields {
     size_t count;
-    slice host;           /* where the route or a step sets Host; else empty */
-    bool trailers;        /* the client takes those of the answer (TE) */
-    char traceparent[56]; /* its value, that a field points to */
+    slice host;    /* where the route or a step sets Host; else empty */
+    bool trailers; /* the client takes those of the answer (TE) */
     struct http1_field fields[PROXY_FIELDS_MAX];
 };
 
-/* Fields of the request to a service; they point into ASKED, ARENA and *RET_FIELDS itself. 0;
+/* Fields of the request to a service; they point into ASKED and ARENA. 0;
    -EINVAL: Connection names more than PROXY_NAMED_MAX; -ENOBUFS: more than PROXY_FIELDS_MAX;
    -ENOMEM. */
 must_use int proxy_fields_onward(const struct proxy_asked *asked, struct arena *arena,
                                  struct proxy_fields *ret_fields);
+
+/* What those say of the client, one value each: for who is told the same in fields of another
+   request. 0 or -ENOMEM. */
+struct proxy_forwarded {
+    slice client, proto, host; /* X-Forwarded-For, -Proto, -Host */
+};
+must_use int proxy_forwarded(const struct proxy_asked *asked, struct arena *arena,
+                             struct proxy_forwarded *ret_forwarded);
 
 /* Fields of an answer, or of an interim one, to the client. OUT has HTTP1_FIELDS_MAX. 0 or -EINVAL
    (as above). */

@@ -16,13 +16,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #define SECOND UINT64_C(1000000000)
 #define TIMEOUT_NS (60 * SECOND)
 #define CONNECT_NS (2 * SECOND)
 #define IDLE_NS (4 * SECOND)
 #define CONNECTIONS 256u
-#define FILE_MAX (4u << 20) /* of TLS */
+#define FILE_MAX (4u << 20)   /* of TLS */
+#define WEIGHT_SCALE 1000000u /* of a weight, so that it can be shared by addresses */
 
 static bool chosen(const struct gateway_to *to) {
     return to->http.count > 0;
@@ -118,6 +120,9 @@ static int name_service(struct arena *arena, slice text, const struct url *url, 
     int failed = arena_copy(arena, trimmed, &o->url);
     if (!failed)
         failed = arena_copy(arena, url->authority_text, &o->host);
+    o->port = port;
+    if (!failed && !authority->is_ipv6 && gateway_name_is(authority->host))
+        failed = arena_copy(arena, authority->host, &o->name);
     if (!failed)
         failed = arena_printf(arena, &address, authority->is_ipv6 ? "[%.*s]:%u" : "%.*s:%u",
                               slice_fmt(authority->host), port);
@@ -230,11 +235,26 @@ static int target_open(struct gateway *gateway, const struct gateway_route_confi
 /* --- shares ------------------------------------------------------------------------------------
  */
 
+/* Members in the making. */
+struct members {
+    struct balance_member of[BALANCE_MEMBERS_MAX];
+    struct upstream *upstreams[BALANCE_MEMBERS_MAX];
+    const struct upstream_options *services[BALANCE_MEMBERS_MAX];
+    unsigned count;
+};
+
+static void drop_all(struct upstream **upstreams, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        upstream_drop(upstreams[i]);
+}
+
 static void share_free(struct proxy_share *share) {
-    for (unsigned i = 0; i < share->balance.count; i++)
-        upstream_drop(share->upstreams[i]);
-    if (share->mirror)
-        upstream_drop(share->mirror);
+    for (unsigned i = 0; share->watches && i <= share->target->count; i++)
+        gateway_watch_end(&share->watches[i].watch);
+    drop_all(share->upstreams, share->balance.count);
+    drop_all(share->mirrors, share->mirror_count);
+    io_defer_cancel(share->shard->shard->loop, &share->wake);
+    mem_free(share->watches);
     mem_free(share);
 }
 
@@ -244,20 +264,146 @@ struct proxy_share *proxy_share_unref(struct proxy_share *share) {
     return NULL;
 }
 
-static int take_upstreams(struct proxy_share *share, struct gateway_shard *shard) {
+/* The upstream of SERVICE at ADDRESS, or the one of its URL's own address where that is NULL; *SEED
+   tells it from the others of the route. */
+static int take_upstream(struct gateway_shard *shard, const struct upstream_options *service,
+                         const struct ip *address, struct upstream **ret_upstream,
+                         uint64_t *ret_seed) {
+    char text[IP_TEXT_MAX], place[IP_TEXT_MAX + 8];
+    struct arena arena _cleanup_arena_ = arena_make(0, 1u << 20);
+    struct upstream_options o = *service;
+    slice seed = service->url;
+    int failed = 0;
+    if (address) {
+        (void)snprintf(place, sizeof place, ip_is_v4(address) ? "%s:%u" : "[%s]:%u",
+                       ip_text(address, text), service->port);
+        o.address = place;
+        failed = arena_printf(&arena, &o.key, "%.*s @ %s", slice_fmt(service->key), place);
+        if (!failed)
+            failed = arena_printf(&arena, &seed, "%.*s @ %s", slice_fmt(service->url), place);
+    }
+    *ret_seed = balance_seed(seed);
+    return failed ? failed : upstream_take(shard, &o, ret_upstream);
+}
+
+/* The addresses that the service of WATCH has now; *RET_COUNT is 1, with NULL, where it has one of
+   its own. */
+static const struct ip *addresses_of(const struct gateway_watch *watch, unsigned *ret_count) {
+    *ret_count = 1;
+    return watch->name ? gateway_name_addresses(watch->name, ret_count) : NULL;
+}
+
+static int add_members(struct proxy_share *share, unsigned index, struct members *members) {
     const struct proxy_target *t = share->target;
-    for (unsigned i = 0; i < t->count; i++) {
-        int failed = upstream_take(shard, &t->services[i], &share->upstreams[i]);
+    unsigned count, count_max = BALANCE_MEMBERS_MAX / t->count;
+    const struct ip *addresses = addresses_of(&share->watches[index].watch, &count);
+    if (count > count_max) {
+        logger_write(share->shard->gateway->node->logger, LOG_LEVEL_WARN, "gateway",
+                     "a service has more addresses than its route can ask, the first ones are",
+                     "upstream=%.*s addresses=%u asked=%u", slice_fmt(t->services[index].url),
+                     count, count_max);
+        count = count_max;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = members->count;
+        int failed =
+            take_upstream(share->shard, &t->services[index], addresses ? &addresses[i] : NULL,
+                          &members->upstreams[at], &members->of[at].seed);
         if (failed)
             return failed;
-        share->members[i] = (struct balance_member){
-            .load = &share->upstreams[i]->load,
-            .seed = balance_seed(t->services[i].url),
-            .weight = t->weights[i],
-        };
-        share->balance.count++;
+        members->of[at].load = &members->upstreams[at]->load;
+        members->of[at].weight = t->weights[index] * WEIGHT_SCALE / count;
+        members->services[at] = &t->services[index];
+        members->count++;
     }
-    return t->mirror ? upstream_take(shard, t->mirror, &share->mirror) : 0;
+    return 0;
+}
+
+/* Whose turn it is goes on where it was. */
+static void keep_turns(const struct proxy_share *share, struct members *members) {
+    for (unsigned i = 0; i < members->count; i++)
+        for (unsigned j = 0; j < share->balance.count; j++)
+            if (members->upstreams[i] == share->upstreams[j])
+                members->of[i].turn = share->members[j].turn;
+}
+
+static void note_names(struct proxy_share *share) {
+    share->asking = share->nameless = false;
+    for (unsigned i = 0; i < share->target->count; i++) {
+        const struct gateway_name *name = share->watches[i].watch.name;
+        unsigned count = 1;
+        if (!name || share->target->weights[i] == 0)
+            continue;
+        (void)gateway_name_addresses(name, &count);
+        share->asking |= gateway_name_is_asked_first(name);
+        share->nameless |= count == 0;
+    }
+}
+
+static int renew_mirrors(struct proxy_share *share) {
+    const struct proxy_target *t = share->target;
+    struct upstream *next[PROXY_MIRRORS_MAX];
+    unsigned count = 0, taken = 0;
+    uint64_t seed;
+    int failed = 0;
+    const struct ip *addresses =
+        t->mirror ? addresses_of(&share->watches[t->count].watch, &count) : NULL;
+    for (; taken < count && taken < PROXY_MIRRORS_MAX && !failed; taken += !failed)
+        failed = take_upstream(share->shard, t->mirror, addresses ? &addresses[taken] : NULL,
+                               &next[taken], &seed);
+    if (failed) {
+        drop_all(next, taken);
+        return failed;
+    }
+    drop_all(share->mirrors, share->mirror_count);
+    memcpy(share->mirrors, next, taken * sizeof *next);
+    share->mirror_count = taken;
+    return 0;
+}
+
+/* Makes the members anew, of what names are known to be now. On failure the old ones go on. */
+static int renew(struct proxy_share *share) {
+    struct members members = {.count = 0};
+    int failed = 0;
+    for (unsigned i = 0; i < share->target->count && !failed; i++)
+        failed = add_members(share, i, &members);
+    if (!failed)
+        failed = renew_mirrors(share);
+    if (failed) {
+        drop_all(members.upstreams, members.count);
+        return failed;
+    }
+    keep_turns(share, &members);
+    drop_all(share->upstreams, share->balance.count);
+    memcpy(share->members, members.of, sizeof share->members);
+    memcpy(share->upstreams, members.upstreams, sizeof share->upstreams);
+    memcpy(share->services, members.services, sizeof share->services);
+    share->balance.count = members.count;
+    share->version++;
+    return 0;
+}
+
+static int on_change(struct gateway_watch *watch) {
+    struct proxy_share *share = container_of(watch, struct proxy_watch, watch)->share;
+    int failed = renew(share);
+    if (failed)
+        return failed;
+    note_names(share);
+    io_defer(share->shard->shard->loop, &share->wake);
+    return 0;
+}
+
+static int watch_names(struct proxy_share *share) {
+    const struct proxy_target *t = share->target;
+    int failed = 0;
+    for (unsigned i = 0; i < t->count + (t->mirror != NULL) && !failed; i++) {
+        const struct upstream_options *service = i < t->count ? &t->services[i] : t->mirror;
+        share->watches[i].share = share;
+        if (service->name.len)
+            failed = gateway_watch_begin(share->shard, service->name, on_change,
+                                         &share->watches[i].watch);
+    }
+    return failed;
 }
 
 static int target_shard_open(void *self, struct gateway_shard *shard) {
@@ -266,13 +412,18 @@ static int target_shard_open(void *self, struct gateway_shard *shard) {
     if (!share)
         return -ENOMEM;
     share->target = t;
+    share->shard = shard;
     share->count = 1;
     share->balance = (struct balance){.kind = t->balance, .members = share->members};
     share->budget = retry_budget_make(t->budget_percent, io_loop_now_ns(shard->shard->loop));
-    if (take_upstreams(share, shard)) {
+    share->wake.run = proxy_share_wake;
+    list_init(&share->waiting);
+    share->watches = mem_zalloc(t->count + 1, sizeof *share->watches);
+    if (!share->watches || watch_names(share) || renew(share)) {
         share_free(share);
         return -ENOMEM;
     }
+    note_names(share);
     t->shares[shard->shard->index] = share;
     return 0;
 }
@@ -283,6 +434,18 @@ static void target_shard_close(void *self, struct gateway_shard *shard) {
     *share = proxy_share_unref(*share);
 }
 
+static unsigned write_services(const void *self, const struct gateway_shard *shard, slice route,
+                               unsigned max, struct json_writer *w) {
+    const struct proxy_target *t = self;
+    const struct proxy_share *share = t->shares[shard->shard->index];
+    unsigned count = 0;
+    for (; share && count < share->balance.count && count < max; count++)
+        upstream_write(share->upstreams[count], route, false, w);
+    for (unsigned i = 0; share && i < share->mirror_count && count < max; i++, count++)
+        upstream_write(share->mirrors[i], route, true, w);
+    return count;
+}
+
 const struct gateway_target http_target = {
     .name = "http",
     .chosen = chosen,
@@ -291,4 +454,5 @@ const struct gateway_target http_target = {
     .shard_open = target_shard_open,
     .shard_close = target_shard_close,
     .start = proxy_start,
+    .write_services = write_services,
 };

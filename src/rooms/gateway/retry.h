@@ -13,9 +13,8 @@
 #include <stdint.h>
 
 #define RETRY_FLOOR 10u /* tokens a second, and as many saved by time alone */
-#define RETRY_SAVED_MAX                                                                            \
-    500u /* tokens: a service with so many requests under way may go at once                       \
-          */
+/* Tokens: a service with so many requests under way may go at once. */
+#define RETRY_SAVED_MAX 500u
 
 struct retry_budget {
     uint32_t percent;

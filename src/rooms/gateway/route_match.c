@@ -6,7 +6,11 @@
  */
 #include "rooms/gateway/route_match.h"
 
+#include "base/buf.h"
+
 #include <errno.h>
+
+#define NAME_BYTES_MAX ((size_t)2 << 20) /* the longest match that a config can hold */
 
 static int text_of(struct arena *scratch, slice text, const char **ret_text) {
     slice copy;
@@ -110,10 +114,33 @@ int route_match_add_preflights(struct http_routes *routes, const struct gateway_
     return failed;
 }
 
+/* "GET,POST " or "* " */
+static int name_methods(struct buf *name, const struct conf_array *list) {
+    const slice *methods = list->items;
+    int failed = list->count ? 0 : buf_append_byte(name, '*');
+    for (size_t i = 0; i < list->count && !failed; i++)
+        failed = buf_printf(name, "%s%.*s", i ? "," : "", slice_fmt(methods[i]));
+    return failed ? failed : buf_append_byte(name, ' ');
+}
+
+/* " X-Version=2" for each of PAIRS, with BEFORE in front of its name. */
+static int name_conditions(struct buf *name, const struct conf_array *pairs, const char *before) {
+    const struct conf_pair *items = pairs->items;
+    int failed = 0;
+    for (size_t i = 0; i < pairs->count && !failed; i++)
+        failed = buf_printf(name, " %s%.*s=%.*s", before, slice_fmt(items[i].item.name),
+                            slice_fmt(items[i].text));
+    return failed;
+}
+
 int route_match_name(const struct gateway_match *match, struct arena *arena, slice *ret_name) {
-    const slice *methods = match->method.items;
-    slice method = match->method.count ? methods[0] : slice_lit("*");
-    return arena_printf(arena, ret_name, "%.*s%s %.*s%.*s", slice_fmt(method),
-                        match->method.count > 1 ? "," : "", slice_fmt(match->host),
-                        slice_fmt(match->path));
+    struct buf name _cleanup_buf_ = buf_make(NAME_BYTES_MAX);
+    int failed = name_methods(&name, &match->method);
+    if (!failed)
+        failed = buf_printf(&name, "%.*s%.*s", slice_fmt(match->host), slice_fmt(match->path));
+    if (!failed)
+        failed = name_conditions(&name, &match->headers, "");
+    if (!failed)
+        failed = name_conditions(&name, &match->query, "?");
+    return failed ? failed : arena_copy(arena, buf_slice(&name), ret_name);
 }

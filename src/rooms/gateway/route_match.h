@@ -26,7 +26,8 @@ must_use int route_match_add_preflights(struct http_routes *routes,
                                         void (*handle)(void *owner, struct http_request *request),
                                         void *owner, struct arena *scratch);
 
-/* "POST shop.example/bids": how a route without a name is called. In ARENA. 0 or -ENOMEM. */
+/* "GET,POST shop.example/bids X-Version=2 ?preview=*": how a route without a name is called, all of
+   its match. In ARENA. 0 or -ENOMEM. */
 must_use int route_match_name(const struct gateway_match *match, struct arena *arena,
                               slice *ret_name);
 

@@ -36,11 +36,10 @@ static void on_client_end(struct exchange *x) {
 }
 
 static void on_drain(struct exchange *x) {
-    sse_end(x->state, "node stops");
+    sse_end(x->state, x->expiry.over ? "login over" : "node stops");
 }
 
 static void busy(struct exchange *x, const char *reason) {
-    exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     exchange_problem(x, 503, reason, "there is no room for another client");
 }
 
@@ -115,6 +114,7 @@ static void start(struct exchange *x, void *self) {
     client->filtered = is_filtered(x, subjects, sse->count);
     x->upstream = subjects[0];
     exchange_hold(x, &events, client);
+    exchange_ends_with_login(x);
     if (sse_join(x->shard->subjects->sse, subjects, sse->count, client))
         busy(x, "no memory");
 }

@@ -64,7 +64,6 @@ bool sse_feed_has(const struct sse_feed *feed, slice subject) {
  */
 
 static void refuse(struct exchange *x, const char *reason) {
-    exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     exchange_problem(x, 503, reason, "the events cannot be read at the moment");
 }
 

@@ -17,9 +17,10 @@ gateway_step gateway_step_at(unsigned index) {
 }
 
 enum step_result step_crowd(struct exchange *x) {
+    if (!x->route->concurrency)
+        return STEP_ON;
     uint32_t *under_way = &x->route->under_way[x->shard->shard->index];
-    if (x->route->concurrency && *under_way >= x->route->concurrency) {
-        exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
+    if (*under_way >= x->route->concurrency) {
         exchange_problem(x, 503, "concurrency", "too many requests of this kind are under way");
         return STEP_TAKEN;
     }

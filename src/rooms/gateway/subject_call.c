@@ -54,13 +54,8 @@ static struct bus *bus_of(const struct exchange *x) {
     return x->shard->shard->bus;
 }
 
-static void busy(struct exchange *x, const char *reason, const char *detail) {
-    exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
-    exchange_problem(x, 503, reason, "%s", detail);
-}
-
 static void no_memory(struct exchange *x) {
-    busy(x, "no memory", "there is no memory to answer this request");
+    exchange_problem(x, 503, "no memory", "there is no memory to answer this request");
 }
 
 /* --- request -----------------------------------------------------------------------------------
@@ -87,11 +82,11 @@ static void on_reply(void *owner, const struct bus_message *reply, int ended) {
         bus_request_cancel(bus_of(x), call->request); /* it is over: CALL goes with the answer */
         answer_request(x, reply);
     } else if (ended == -EHOSTUNREACH) {
-        busy(x, "no responders", "nobody answers to this at the moment");
+        exchange_problem(x, 503, "no responders", "nobody answers to this at the moment");
     } else if (ended == -ETIMEDOUT) {
         exchange_problem(x, 504, "timeout", "there was no answer in time");
     } else {
-        busy(x, "cancelled", "the node is stopping");
+        exchange_problem(x, 503, "cancelled", "the node is stopping");
     }
 }
 
@@ -198,7 +193,8 @@ static unsigned refusal_status(const struct ack *ack) {
 static void answer_refused(struct exchange *x, const struct ack *ack) {
     unsigned status = refusal_status(ack);
     if (status == 503)
-        busy(x, "stream refused", "the message could not be stored, send it again");
+        exchange_problem(x, 503, "stream refused",
+                         "the message could not be stored, send it again");
     else
         exchange_problem(x, status, "stream refused", "%.*s", slice_fmt(ack->words));
 }
@@ -216,13 +212,15 @@ static void on_ack(void *owner, const struct bus_message *reply, int ended) {
         else
             answer_stored(x, &ack);
     } else if (ended == -EHOSTUNREACH) {
-        busy(x, "no stream", "no stream stores this subject: nothing was stored");
+        exchange_problem(x, 503, "no stream", "no stream stores this subject: nothing was stored");
     } else if (ended == -ECANCELED) {
-        busy(x, "cancelled", "the node is stopping, the message may have been stored");
+        exchange_problem(x, 503, "cancelled",
+                         "the node is stopping, the message may have been stored");
     } else {
-        busy(x, "no ack",
-             "no stream has confirmed the message in time, it may or may not have been stored: "
-             "send it again with the same Idempotency-Key");
+        exchange_problem(
+            x, 503, "no ack",
+            "no stream has confirmed the message in time, it may or may not have been stored: "
+            "send it again with the same Idempotency-Key");
     }
 }
 
@@ -241,7 +239,7 @@ static void start_request(struct call *call, const struct bus_message *message) 
     };
     int failed = bus_request(bus_of(x), &options, &call->request);
     if (failed == -ENOBUFS)
-        busy(x, "too many requests", "too many requests wait for an answer");
+        exchange_problem(x, 503, "too many requests", "too many requests wait for an answer");
     else if (failed)
         no_memory(x);
 }
@@ -284,7 +282,8 @@ static void on_room(struct bus_waiter *waiter) {
 static void on_patience(struct io_timer *timer) {
     struct call *call = container_of(timer, struct call, patience);
     bus_wait_cancel(&call->waiter);
-    busy(call->x, "bus full", "the node has more messages under way than it can take");
+    exchange_problem(call->x, 503, "bus full",
+                     "the node has more messages under way than it can take");
 }
 
 static void on_body_end(struct exchange *x, slice trailers) {

@@ -15,7 +15,6 @@
 
 #define BLOCK_FRAME 32u /* bytes around the fields */
 #define FIELD_FRAME 4u  /* ": " and CR LF */
-#define TRACEPARENT_ROOM 55
 
 #define NAME(literal)                                                                              \
     { "" literal, sizeof(literal) - 1 }
@@ -40,7 +39,6 @@ static const struct {
     {NAME("If-Modified-Since"), R},
     {NAME("If-Unmodified-Since"), R},
     {NAME("Idempotency-Key"), R},
-    {NAME("tracestate"), R | P | W},
     {NAME("Nats-Expected-Stream"), P},
     {NAME("Nats-Expected-Last-Sequence"), P},
     {NAME("Nats-Expected-Last-Subject-Sequence"), P},
@@ -65,6 +63,16 @@ static void add_taken(struct outgoing *out, const struct exchange *x, enum subje
         for (size_t k = 0; k < array_count(taken); k++)
             if (taken[k].verbs & 1u << verb && slice_equal_nocase(fields[i].name, taken[k].name))
                 add(out, taken[k].name, fields[i].value);
+}
+
+/* Only behind a traceparent that goes on: what others say of their trace is not said of ours. */
+static void add_tracestate(struct outgoing *out, const struct exchange *x) {
+    static const slice name = NAME("tracestate");
+    size_t count;
+    const struct http1_field *fields = http_request_fields(x->request, &count);
+    for (size_t i = 0; i < count && x->continued; i++)
+        if (slice_equal_nocase(fields[i].name, name))
+            add(out, name, fields[i].value);
 }
 
 /* The path as sent, also of a target in absolute form. */
@@ -123,21 +131,10 @@ static int write_block(struct arena *arena, const struct outgoing *out, slice *r
     return failed;
 }
 
-/* "00-TRACE-SPAN-01" */
-static slice write_traceparent(const struct exchange *x, char out[TRACEPARENT_ROOM]) {
-    memcpy(out, "00-", 3);
-    memcpy(out + 3, x->trace, 32);
-    out[35] = '-';
-    memcpy(out + 36, x->span, 16);
-    memcpy(out + 52, x->sampled ? "-01" : "-00", 3);
-    return slice_make(out, TRACEPARENT_ROOM);
-}
-
 int subject_fields_write(struct exchange *x, enum subject_verb verb, slice *ret_headers) {
     struct outgoing out;
-    char traceparent[TRACEPARENT_ROOM];
     out.count = 0;
-    add(&out, slice_lit("traceparent"), write_traceparent(x, traceparent));
+    add(&out, slice_lit("traceparent"), exchange_traceparent(x));
     add(&out, slice_lit("X-Request-Id"), x->request_id);
     add(&out, slice_lit("Nonet-Principal"), x->principal);
     add(&out, slice_lit("Nonet-Query"), http_request_query(x->request));
@@ -146,6 +143,7 @@ int subject_fields_write(struct exchange *x, enum subject_verb verb, slice *ret_
         add_request(&out, x);
     if (verb == SUBJECT_PUBLISH)
         failed = add_message_id(&out, x);
+    add_tracestate(&out, x);
     add_taken(&out, x, verb);
     return failed ? failed : write_block(exchange_arena(x), &out, ret_headers);
 }
@@ -155,9 +153,8 @@ int subject_fields_write(struct exchange *x, enum subject_verb verb, slice *ret_
 
 static bool is_for_the_client(slice name) {
     static const slice ours[] = {
-        NAME("Connection"), NAME("Keep-Alive"),        NAME("TE"),
-        NAME("Trailer"),    NAME("Transfer-Encoding"), NAME("Upgrade"),
-        NAME("Date"),       NAME("Content-Length"),    NAME("X-Request-Id"),
+        NAME("Keep-Alive"), NAME("TE"),   NAME("Trailer"),
+        NAME("Upgrade"),    NAME("Date"), NAME("X-Request-Id"),
     };
     static const slice prefixes[] = {NAME("Nats-"), NAME("Nonet-"), NAME("Proxy-")};
     for (size_t i = 0; i < array_count(ours); i++)
@@ -166,7 +163,7 @@ static bool is_for_the_client(slice name) {
     for (size_t i = 0; i < array_count(prefixes); i++)
         if (slice_equal_nocase(slice_take(name, prefixes[i].len), prefixes[i]))
             return false;
-    return http1_is_token(name);
+    return http1_is_token(name) && !http1_is_framing(name);
 }
 
 static bool can_be_sent(slice value) {

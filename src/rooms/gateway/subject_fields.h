@@ -15,7 +15,8 @@
  *            Nats-Expected-Last-Msg-Id               the same: what the stream must be like
  *       P    Nats-Msg-Id                             Idempotency-Key, behind "PRINCIPAL:" where
  *                                                    somebody in particular asks
- *     R P W  traceparent, tracestate                 W3C trace context, of the gateway's span
+ *     R P W  traceparent                             W3C trace context, of the gateway's span
+ *     R P W  tracestate                              as sent, where the trace was begun before
  *     R P W  X-Request-Id                            as the answer has it
  *     R P W  Nonet-Principal                         who asks; left out: nobody in particular
  *     R P W  Nonet-Query                             the query as sent, where there is one

@@ -12,7 +12,9 @@
 #include "base/number.h"
 #include "rooms/gateway/auth.h"
 #include "rooms/gateway/limit.h"
+#include "rooms/gateway/names.h"
 #include "rooms/gateway/route_match.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
@@ -203,15 +205,15 @@ static int copy_route(struct gateway_table *table, struct gateway_route *route,
     route->table = table;
     route->body_max = config->max_body;
     route->concurrency = (uint64_t)config->concurrency;
-    route->under_way = arena_zalloc(arena, table->gateway->node->shards, sizeof(uint32_t));
-    int failed = route->under_way ? 0 : -ENOMEM;
+    route->exchange_ns = config->exchange_timeout_ns;
+    if (route->concurrency)
+        route->under_way = arena_zalloc(arena, table->gateway->node->shards, sizeof(uint32_t));
+    int failed = route->concurrency && !route->under_way ? -ENOMEM : 0;
     if (!failed)
         failed = config->name.len ? arena_copy(arena, config->name, &route->name)
                                   : route_match_name(&config->match, arena, &route->name);
     if (!failed)
         failed = arena_copy(arena, config->rewrite, &route->rewrite);
-    if (!failed)
-        failed = arena_copy(arena, config->match.path, &route->pattern);
     if (!failed)
         failed = copy_fields(arena, &config->request_headers, &route->request_fields);
     if (!failed)
@@ -231,7 +233,6 @@ static int make_route(struct gateway_table *table, const struct gateway_route_co
                       const struct gateway_config *section, struct error *ret_error) {
     struct gateway_route *route = &table->routes[table->route_count];
     struct arena scratch _cleanup_arena_ = arena_make(0, 1u << 20);
-    route->index = table->route_count;
     int failed = copy_route(table, route, config, section);
     if (!failed)
         failed = route_match_add(table->http, &config->match, exchange_begin_request, route,
@@ -273,11 +274,41 @@ static int take_trusted(struct gateway_table *table, const struct gateway_config
     return arena_copy(&table->arena, config->access_log.path, &table->access_log);
 }
 
+/* "10.0.0.2:53,[::1]:53" of the config's list. */
+static int take_resolver(struct gateway_table *table, const struct gateway_config *config) {
+    const slice *items = config->resolver.items;
+    slice text = {0};
+    for (size_t i = 0; i < config->resolver.count; i++) {
+        struct url_authority server;
+        check(url_parse_authority(items[i], &server) == 0); /* judged with the config */
+        int failed =
+            arena_printf(&table->arena, &text, server.is_ipv6 ? "%.*s%s[%.*s]:%u" : "%.*s%s%.*s:%u",
+                         slice_fmt(text), i ? "," : "", slice_fmt(server.host),
+                         server.has_port ? server.port : 53u);
+        if (failed)
+            return failed;
+    }
+    table->resolver = text.ptr; /* NULL where there is none */
+    return 0;
+}
+
+/* What comes to it is known by an id, counted and logged as all else. */
+static int make_nowhere(struct gateway_table *table) {
+    table->nowhere = (struct gateway_route){
+        .table = table, .name = slice_lit("none"), .target = &nowhere_target};
+    http_routes_set_fallback(table->http, exchange_begin_request, &table->nowhere);
+    return add_metrics(table->gateway, &table->nowhere);
+}
+
 static int fill(struct gateway_table *table, const struct gateway_config *config,
                 struct error *ret_error) {
     const struct gateway_route_config *routes = config->routes.items;
     table->routes = arena_zalloc(&table->arena, config->routes.count, sizeof *table->routes);
     int failed = table->routes ? take_trusted(table, config) : -ENOMEM;
+    if (!failed)
+        failed = take_resolver(table, config);
+    if (!failed)
+        failed = make_nowhere(table);
     if (failed)
         return error_set(ret_error, failed, "no memory for the gateway's routes");
     failed =
@@ -332,6 +363,8 @@ static void close_shares(struct gateway_table *table, struct gateway_shard *shar
 }
 
 int gateway_table_shard_open(struct gateway_table *table, struct gateway_shard *shard) {
+    if (gateway_names_set_servers(shard, table->resolver))
+        return -ENOMEM;
     for (unsigned i = 0; i < table->route_count; i++) {
         const struct gateway_target *target = table->routes[i].target;
         int failed =

@@ -41,7 +41,6 @@ struct gateway_route_metrics {
 struct gateway_route {
     struct gateway_table *table;
     slice name;
-    unsigned index; /* in the table */
     const struct gateway_target *target;
     void *target_self;
     const unsigned *ways; /* indices into the table's ways; count 0: none is asked */
@@ -50,12 +49,13 @@ struct gateway_route {
     unsigned limit_count;
     slice limit_policy;   /* the field RateLimit-Policy */
     uint64_t concurrency; /* 0: without limit */
+    uint64_t exchange_ns; /* for a whole exchange; 0: without limit */
     uint64_t body_max;
-    slice rewrite, pattern; /* pattern: of match.path */
+    slice rewrite;
     struct gateway_fields request_fields, response_fields;
     const struct gateway_cors *cors; /* NULL: none */
     struct gateway_route_metrics metrics;
-    uint32_t *under_way; /* [loops]: each used by its own loop only */
+    uint32_t *under_way; /* with concurrency: [loops], each used by its own loop only */
 };
 
 struct gateway_table {
@@ -63,10 +63,12 @@ struct gateway_table {
     struct http_routes *http; /* its handlers' owners are the routes; frees the table */
     struct gateway_route *routes;
     unsigned route_count;
-    struct gateway_ways *ways; /* auth.h; NULL: none are configured */
+    struct gateway_route nowhere; /* for what none of them is for */
+    struct gateway_ways *ways;    /* auth.h; NULL: none are configured */
     struct ip_network *trusted;
     unsigned trusted_count;
-    slice access_log; /* path; empty: none */
+    slice access_log;     /* path; empty: none */
+    const char *resolver; /* as gateway_names_set_servers takes it */
     struct arena arena;
 };
 

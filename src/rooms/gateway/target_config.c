@@ -6,7 +6,9 @@
  */
 #include "rooms/gateway/target_config.h"
 
+#include "rooms/gateway/access_config.h"
 #include "wire/http1_fields.h"
+#include "wire/http1_write.h"
 #include "wire/url.h"
 
 #include <errno.h>
@@ -42,20 +44,27 @@ static int judge_upstream(slice text, struct error *e) {
     return -EINVAL;
 }
 
+/* What a request's line may hold: no blanks, no control bytes, ASCII. */
 static int judge_path(slice text, struct error *e) {
-    if (slice_starts_with(text, slice_lit("/")) && slice_find(text, ' ') < 0)
+    bool fine = slice_starts_with(text, slice_lit("/"));
+    for (size_t i = 0; i < text.len; i++)
+        fine &= text.ptr[i] > ' ' && text.ptr[i] <= '~';
+    if (fine)
         return 0;
     error_set(e, -EINVAL, "is not a path: '%.*s'", slice_fmt(slice_take(text, 64)));
-    error_hint(e, "it begins with '/'");
+    error_hint(e, "it begins with '/', and is written as in a URL: no blanks, %%C3%%A4 for letters "
+                  "that are not ASCII");
     return -EINVAL;
 }
 
-static int judge_token(slice text, struct error *e) {
-    if (http1_is_token(text))
+/* type/subtype, with parameters or without (RFC 9110 8.3.1). */
+static int judge_media_type(slice text, struct error *e) {
+    slice parameters, subtype;
+    slice type = slice_cut(slice_cut(text, ';', &parameters), '/', &subtype);
+    if (http1_is_token(type) && http1_is_token(slice_trim(subtype)) && http1_is_value(text))
         return 0;
-    error_set(e, -EINVAL, "is not the name of a header or cookie: '%.*s'",
-              slice_fmt(slice_take(text, 64)));
-    error_hint(e, "letters, digits and '-'");
+    error_set(e, -EINVAL, "is not a media type: '%.*s'", slice_fmt(slice_take(text, 64)));
+    error_hint(e, "application/json, or text/html; charset=utf-8");
     return -EINVAL;
 }
 
@@ -233,6 +242,7 @@ static const struct conf_key respond_keys[] = {
      AT(struct gateway_respond_config, type),
      .fallback = "text/plain; charset=utf-8",
      .max = 255,
+     .judge = judge_media_type,
      .doc = "its Content-Type",
      .example = "type: application/json"},
     {.name = "body",
@@ -332,14 +342,14 @@ static const struct conf_key to_keys[] = {
     {.name = "hash_header",
      .type = CONF_STRING,
      AT(struct gateway_to, hash_header),
-     .judge = judge_token,
+     .judge = gateway_judge_header,
      .with = with_http,
      .doc = "balance: hash goes by this header; requests without it by the client's address",
      .example = "hash_header: X-User"},
     {.name = "hash_cookie",
      .type = CONF_STRING,
      AT(struct gateway_to, hash_cookie),
-     .judge = judge_token,
+     .judge = gateway_judge_cookie,
      .with = with_http,
      .doc = "balance: hash goes by this cookie",
      .example = "hash_cookie: session"},
@@ -356,7 +366,7 @@ static const struct conf_key to_keys[] = {
      .flags = CONF_MAY_BE_OFF,
      .table = &eject_table,
      .with = with_http,
-     .doc = "passive checks by what happens to requests",
+     .doc = "passive checks by what happens to requests; left out: with the defaults of its keys",
      .example = "eject: {failures: 5, time: 30s}"},
     {.name = "retry",
      .type = CONF_SECTION,
@@ -364,7 +374,8 @@ static const struct conf_key to_keys[] = {
      .flags = CONF_MAY_BE_OFF,
      .table = &retry_table,
      .with = with_http,
-     .doc = "another attempt after a failure that has done nothing",
+     .doc = "another attempt after a failure that has done nothing; left out: with the defaults of "
+            "its keys",
      .example = "retry: {attempts: 2}"},
     {.name = "tls",
      .type = CONF_SECTION,
@@ -379,8 +390,8 @@ static const struct conf_key to_keys[] = {
      .min = 1,
      .max = 65536,
      .with = with_http,
-     .doc = "open at a time to each service from each shard (default 256); more requests wait for "
-            "one, at most connect_timeout, then 503",
+     .doc = "open at a time to each address of a service from each shard (default 256); more "
+            "requests wait for one, at most connect_timeout, then 503",
      .example = "connections: 64"},
     {.name = "connect_timeout",
      .type = CONF_DURATION,
@@ -419,7 +430,8 @@ static const struct conf_key to_keys[] = {
      .min = 1 * MS,
      .max = 3600 * SECOND,
      .with = with_calls,
-     .doc = "until the answer begins, then 504 (default 60s for http, 5s for subjects)",
+     .doc = "until the answer begins, then 504; of a durable publish 503, as it may be stored all "
+            "the same (default 60s for http, 5s for subjects)",
      .example = "timeout: 2s"},
     {.name = "durable",
      .type = CONF_BOOL,

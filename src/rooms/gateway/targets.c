@@ -4,6 +4,7 @@
  * The first target that finds itself chosen by a route's `to` is the route's; the config's table
  * has seen to it that there is exactly one.
  */
+#include "rooms/gateway/exchange.h"
 #include "rooms/gateway/table.h"
 #include "rooms/gateway/target.h"
 #include "rooms/gateway/template.h"
@@ -79,10 +80,23 @@ static int redirect_open(struct gateway *gateway, const struct gateway_route_con
     return 0;
 }
 
+/* TO with the QUERY of the request behind its own, before what is behind '#'. 0 or -ENOMEM. */
+static int print_location(struct arena *arena, slice to, slice query, slice *ret_location) {
+    slice fragment, address = slice_cut(to, '#', &fragment);
+    const char *sign = slice_find(address, '?') < 0               ? "?"
+                       : slice_ends_with(address, slice_lit("?")) ? ""
+                                                                  : "&";
+    return arena_printf(arena, ret_location, "%.*s%s%.*s%s%.*s", slice_fmt(address),
+                        query.len ? sign : "", slice_fmt(query), fragment.ptr ? "#" : "",
+                        slice_fmt(fragment));
+}
+
 static void redirect_start(struct exchange *x, void *self) {
     const struct redirect *redirect = self;
-    slice to, query = http_request_query(x->request);
+    slice to, location = {0};
     int failed = exchange_expand(x, redirect->to, TEMPLATE_URL, &to);
+    if (!failed)
+        failed = print_location(exchange_arena(x), to, http_request_query(x->request), &location);
     if (failed == -ENOMEM) {
         exchange_problem(x, 503, "no memory", "there is no memory to answer this request");
         return;
@@ -91,9 +105,10 @@ static void redirect_start(struct exchange *x, void *self) {
         exchange_problem(x, 400, "redirect", "the path makes no address to be sent to");
         return;
     }
-    exchange_print_field(x, "Location", "%.*s%s%.*s", slice_fmt(to), query.len ? "?" : "",
-                         slice_fmt(query));
-    exchange_reply(x, &(struct http_answer){.status = redirect->status}, (slice){0});
+    const struct http1_field field = {slice_lit("Location"), location};
+    exchange_reply(
+        x, &(struct http_answer){.status = redirect->status, .fields = &field, .field_count = 1},
+        (slice){0});
 }
 
 const struct gateway_target redirect_target = {
@@ -102,3 +117,19 @@ const struct gateway_target redirect_target = {
     .open = redirect_open,
     .start = redirect_start,
 };
+
+/* --- nowhere -----------------------------------------------------------------------------------
+ */
+
+static void nowhere_start(struct exchange *x, void *self) {
+    slice allow = http_request_allow(x->request);
+    (void)self;
+    if (allow.len == 0) {
+        exchange_problem(x, 404, "no route", "there is nothing at this path");
+        return;
+    }
+    exchange_add_field(x, slice_lit("Allow"), allow);
+    exchange_problem(x, 405, "no route", "this path has other methods, see Allow");
+}
+
+const struct gateway_target nowhere_target = {.name = "none", .start = nowhere_start};

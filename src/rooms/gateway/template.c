@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "wire/nats_subject.h"
+#include "wire/put.h"
 #include "wire/url.h"
 
 #include <errno.h>
@@ -51,6 +52,23 @@ static bool has_parameter(slice pattern, slice name) {
     return false;
 }
 
+/* Whether what comes behind BEFORE, the beginning of a URL, still belongs to its host. */
+static bool is_in_host(slice before, enum template_kind kind) {
+    ptrdiff_t scheme = slice_find_slice(before, slice_lit("://"));
+    if (kind != TEMPLATE_URL || scheme < 0)
+        return false;
+    slice rest = slice_skip(before, (size_t)scheme + 3);
+    return slice_find(rest, '/') < 0 && slice_find(rest, '?') < 0 && slice_find(rest, '#') < 0;
+}
+
+/* Nothing but what a request's line and a Location may hold (RFC 3986 2). */
+static bool is_url_text(slice text) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
 static bool looks_right(slice sample, enum template_kind kind) {
     struct url url;
     switch (kind) {
@@ -60,9 +78,9 @@ static bool looks_right(slice sample, enum template_kind kind) {
         return nats_subject_valid(sample);
     case TEMPLATE_PATH:
         return slice_starts_with(sample, slice_lit("/")) && slice_find(sample, '?') < 0 &&
-               slice_find(sample, ' ') < 0;
+               is_url_text(sample);
     case TEMPLATE_URL:
-        return slice_find(sample, ' ') < 0 &&
+        return is_url_text(sample) &&
                (slice_starts_with(sample, slice_lit("/")) || url_parse(sample, &url) == 0);
     }
     return false;
@@ -86,6 +104,14 @@ int template_check(slice text, enum template_kind kind, slice pattern, struct er
             error_hint(ret_error, "parameters of the path are written {name}, its last star {*}");
             return -EINVAL;
         }
+        if (name && is_in_host(buf_slice(&sample), kind) &&
+            !(slice_starts_with(rest, slice_lit(".")) && rest.len > 1)) {
+            error_set(ret_error, -EINVAL, "lets the path say which host {%.*s} is",
+                      slice_fmt(slice_take(piece, 64)));
+            error_hint(ret_error, "in a host a name may stand before a '.' only: "
+                                  "https://{name}.shop.example/");
+            return -EINVAL;
+        }
         failed = buf_append(&sample, name ? slice_lit("x") : piece);
     }
     if (failed == -ENOMEM)
@@ -100,47 +126,64 @@ int template_check(slice text, enum template_kind kind, slice pattern, struct er
 /* --- expanding ---------------------------------------------------------------------------------
  */
 
-/* VALUE as one token of a subject, or as several where it is what the star stands for. */
-static int append_tokens(struct buf *out, slice value, bool star) {
+/* VALUE as one token of a subject, or as several where it is what the star stands for. The new end,
+   or NULL where it cannot be. */
+static char *put_tokens(char *out, slice value, bool star) {
     if (value.len == 0)
-        return -EINVAL;
+        return NULL;
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.ptr[i];
         bool parts = star && c == '/';
         bool empty = parts && (i == 0 || i + 1 == value.len || value.ptr[i + 1] == '/');
         if (c <= ' ' || c == 0x7f || c == '.' || c == '*' || c == '>' || empty)
-            return -EINVAL;
-        int failed = buf_append_byte(out, parts ? '.' : (char)c);
-        if (failed)
-            return failed;
+            return NULL;
+        *out++ = parts ? '.' : (char)c;
     }
-    return 0;
+    return out;
 }
 
-static bool is_plain(unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           memchr("-._~!$&'()*+,;=:@", c, 17);
-}
-
-static int append_encoded(struct buf *out, slice value, bool star) {
-    int failed = 0;
-    for (size_t i = 0; i < value.len && !failed; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        bool plain = is_plain(c) || (star && c == '/');
-        failed = plain ? buf_append_byte(out, (char)c) : buf_printf(out, "%%%02X", c);
+/* A part of a host stays one: what else it held might say where the request goes. */
+static char *put_labels(char *out, slice value) {
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '-' && c != '.')
+            return NULL;
     }
-    return failed;
+    return value.len ? put_bytes(out, value) : NULL;
 }
 
-static int append_value(struct buf *out, slice name, enum template_kind kind,
-                        const struct http_parameter *parameters, unsigned count) {
-    bool star = slice_equal(name, slice_lit("*"));
+/* BEFORE: what is expanded already. */
+static char *put_value(char *out, slice before, slice value, enum template_kind kind, bool star) {
+    if (kind == TEMPLATE_SUBJECT || kind == TEMPLATE_FILTER)
+        return put_tokens(out, value, star);
+    if (is_in_host(before, kind))
+        return put_labels(out, value);
+    if (slice_find(before, '?') >= 0)
+        return out + url_encode_value(value, out);
+    return out + (star ? url_encode_path(value, out) : url_encode_segment(value, out));
+}
+
+static const slice *find_value(slice name, const struct http_parameter *parameters,
+                               unsigned count) {
     for (unsigned i = 0; i < count; i++)
         if (slice_equal(parameters[i].name, name))
-            return kind == TEMPLATE_SUBJECT || kind == TEMPLATE_FILTER
-                       ? append_tokens(out, parameters[i].value, star)
-                       : append_encoded(out, parameters[i].value, star);
-    return -EINVAL;
+            return &parameters[i].value;
+    return NULL;
+}
+
+/* Bytes that TEXT may come to; 0 where a name stands for nothing. */
+static size_t room_for(slice text, const struct http_parameter *parameters, unsigned count) {
+    slice rest = text, piece;
+    bool name, broken;
+    size_t room = text.len;
+    while (next_piece(&rest, &piece, &name, &broken)) {
+        const slice *value = name ? find_value(piece, parameters, count) : NULL;
+        if (name && !value)
+            return 0;
+        room += value ? value->len * 3 : 0;
+    }
+    return room;
 }
 
 int template_expand(slice text, enum template_kind kind, const struct http_parameter *parameters,
@@ -149,12 +192,20 @@ int template_expand(slice text, enum template_kind kind, const struct http_param
         *ret_text = text;
         return 0;
     }
-    _cleanup_buf_ struct buf out = buf_make(TEMPLATE_EXPANDED_MAX);
+    size_t room = room_for(text, parameters, parameter_count);
+    char *out = room ? arena_alloc(arena, room) : NULL, *at = out;
+    if (!out)
+        return room ? -ENOMEM : -EINVAL;
     slice rest = text, piece;
     bool name, broken;
-    int failed = 0;
-    while (!failed && next_piece(&rest, &piece, &name, &broken))
-        failed = name ? append_value(&out, piece, kind, parameters, parameter_count)
-                      : buf_append(&out, piece);
-    return failed ? failed : arena_copy(arena, buf_slice(&out), ret_text);
+    while (at && next_piece(&rest, &piece, &name, &broken)) {
+        slice before = slice_make(out, (size_t)(at - out));
+        at = name ? put_value(at, before, *find_value(piece, parameters, parameter_count), kind,
+                              slice_equal(piece, slice_lit("*")))
+                  : put_bytes(at, piece);
+    }
+    if (!at)
+        return -EINVAL;
+    *ret_text = slice_make(out, (size_t)(at - out));
+    return ret_text->len <= TEMPLATE_EXPANDED_MAX ? 0 : -ENOBUFS;
 }

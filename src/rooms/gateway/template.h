@@ -6,7 +6,9 @@
  *
  * What stands for {name} is a parameter of the route's path, decoded; {*} is what its star stands
  * for. In a subject it is one token, so it may not be empty and may hold no dot, wildcard, blank or
- * control byte ({*}: its slashes part tokens); in a path and a URL it is percent-encoded again.
+ * control byte ({*}: its slashes part tokens); in a path and a URL it is percent-encoded again, and
+ * so strictly behind '?' that it is one value. In the host of a URL it may be a label or more, but
+ * never the end: who sends a request does not say to which domain others are sent.
  */
 #ifndef NONET_GATEWAY_TEMPLATE_H
 #define NONET_GATEWAY_TEMPLATE_H

@@ -13,8 +13,8 @@
 #include "base/ip.h"
 #include "rooms/gateway/steps.h"
 #include "rooms/gateway/table.h"
+#include "rooms/gateway/ways.h"
 
-#define TRACEPARENT_LEN 55 /* "00-" 32 "-" 16 "-" 2 */
 #define REQUEST_ID_MAX 128u
 #define HOPS_MAX 32u /* of X-Forwarded-For that are looked at */
 
@@ -36,23 +36,23 @@ static slice part(slice text, size_t from, size_t len) {
     return slice_take(slice_skip(text, from), len);
 }
 
-/* A version we do not know may have more behind the flags (W3C 3.2.2.3 "versioning"). */
-static bool read_traceparent(struct exchange *x, slice text) {
+/* A version we do not know may have more behind the flags (W3C 3.2.2.3 "versioning"). True with the
+   trace and its flag at OUT. */
+static bool read_traceparent(slice text, char out[EXCHANGE_TRACEPARENT_LEN]) {
     slice version = slice_take(text, 2);
     bool known = slice_equal(version, slice_lit("00"));
-    if (text.len < TRACEPARENT_LEN || text.ptr[2] != '-' || text.ptr[35] != '-' ||
+    if (text.len < EXCHANGE_TRACEPARENT_LEN || text.ptr[2] != '-' || text.ptr[35] != '-' ||
         text.ptr[52] != '-' || slice_equal(version, slice_lit("ff")) ||
         hex_digit(version.ptr[0]) < 0 || hex_digit(version.ptr[1]) < 0)
         return false;
-    if (text.len > TRACEPARENT_LEN && (known || text.ptr[TRACEPARENT_LEN] != '-'))
+    if (text.len > EXCHANGE_TRACEPARENT_LEN && (known || text.ptr[EXCHANGE_TRACEPARENT_LEN] != '-'))
         return false;
     int flags = hex_digit(text.ptr[54]);
     if (!is_hex(part(text, 3, 32)) || !is_hex(part(text, 36, 16)) || hex_digit(text.ptr[53]) < 0 ||
         flags < 0)
         return false;
-    memcpy(x->trace, text.ptr + 3, EXCHANGE_ID_LEN);
-    memcpy(x->parent, text.ptr + 36, sizeof x->parent - 1);
-    x->sampled = flags & 1;
+    memcpy(out + 3, text.ptr + 3, 32);
+    out[54] = flags & 1 ? '1' : '0';
     return true;
 }
 
@@ -65,16 +65,16 @@ static void print_random(struct random *random, char *out, unsigned words) {
 
 static void begin_trace(struct exchange *x) {
     struct random *random = &x->shard->random;
+    char *text = x->traceparent;
     slice value;
-    bool goes_on = http_request_field(x->request, slice_lit("traceparent"), &value) &&
-                   read_traceparent(x, value);
-    if (!goes_on) {
-        print_random(random, x->trace, 2);
-        x->parent[0] = '\0';
-        x->sampled = true;
-    }
-    x->trace[EXCHANGE_ID_LEN] = '\0';
-    print_random(random, x->span, 1);
+    memcpy(text, "00-", 3);
+    memcpy(text + 52, "-01", 3);
+    x->continued = way_field(x, slice_lit("traceparent"), &value) == 0 && /* W3C 3.2: only once */
+                   read_traceparent(value, text);
+    if (!x->continued)
+        print_random(random, text + 3, 2);
+    text[35] = '-';
+    print_random(random, text + 36, 1);
 }
 
 static bool is_plain_id(slice text) {
@@ -154,7 +154,7 @@ enum step_result step_trace(struct exchange *x) {
     x->trusted = x->route->table->trusted_count && ip_parse(x->peer, &ip) == 0 &&
                  is_trusted(x->route->table, &ip);
     x->client = x->trusted ? client_behind_proxies(x, x->peer) : x->peer;
-    x->request_id = slice_make(x->trace, EXCHANGE_ID_LEN);
+    x->request_id = exchange_trace_id(x);
     if (http_request_field(x->request, slice_lit("X-Request-Id"), &id) && is_plain_id(id))
         x->request_id = id;
     exchange_add_field(x, slice_lit("X-Request-Id"), x->request_id);

@@ -6,8 +6,7 @@
  *       OPEN --its end, heard --------------> shut (still talks)
  *       OPEN --lost, or both have ended ----> both close; the last on_close frees the tunnel
  *
- * An end is paused while the other one's output is high. on_drain does not come for output that the
- * socket took at once, so a pause also sets a timer that looks after the turn's flush.
+ * An end is paused while the other one's output is high.
  */
 #include "rooms/gateway/tunnel.h"
 
@@ -15,8 +14,7 @@
 
 #include <errno.h>
 
-#define ROOM_NS UINT64_C(1000000)
-#define IDLE_LOOKS 4u /* within TUNNEL_IDLE_NS, at what readers have taken */
+#define IDLE_LOOKS 4u /* within the time that it may be still, at what readers have taken */
 
 struct tunnel;
 
@@ -31,10 +29,12 @@ struct tunnel_end {
 struct tunnel {
     struct gateway_stream stream;
     struct gateway_shard *shard;
+    struct upstream *upstream;
     struct tunnel_end client, service;
-    struct io_timer idle, room;
-    uint64_t moved_ns; /* when bytes last came */
-    uint64_t accepted; /* by both kernels, when last looked at */
+    struct io_timer idle;
+    uint64_t moved_ns;        /* when bytes last came */
+    uint64_t may_be_still_ns; /* for so long */
+    uint64_t accepted;        /* by both kernels, when last looked at */
 };
 
 static struct io_loop *loop_of(const struct tunnel *t) {
@@ -47,7 +47,7 @@ static struct io_loop *loop_of(const struct tunnel *t) {
 static void tunnel_free(struct tunnel *t) {
     struct gateway_shard *shard = t->shard;
     io_timer_stop(loop_of(t), &t->idle);
-    io_timer_stop(loop_of(t), &t->room);
+    upstream_end(t->upstream);
     gateway_stream_over(shard, &t->stream);
     mem_free(t);
 }
@@ -80,10 +80,15 @@ static void cut(struct tunnel_end *end) {
     io_stream_abort(end->stream);
 }
 
+static void look(struct tunnel *t);
+
 static void on_drain_of_loop(struct gateway_stream *stream, bool at_once) {
     struct tunnel *t = container_of(stream, struct tunnel, stream);
-    if (!at_once)
-        return; /* only its ends know when it may end */
+    if (!at_once && !stream->expiry.over) {
+        t->may_be_still_ns = TUNNEL_PAUSE_NS;
+        look(t);
+        return;
+    }
     cut(&t->client);
     cut(&t->service);
     tunnel_free(t);
@@ -102,12 +107,6 @@ static void resume_if_room(struct tunnel_end *end) {
     end->paused = false;
     if (end->stream)
         io_stream_resume(end->stream);
-}
-
-static void on_room(struct io_timer *timer) {
-    struct tunnel *t = container_of(timer, struct tunnel, room);
-    resume_if_room(&t->client);
-    resume_if_room(&t->service);
 }
 
 static void on_drain(void *owner) {
@@ -131,8 +130,7 @@ static void on_bytes(void *owner, slice bytes) {
         return;
     end->paused = true;
     io_stream_pause(end->stream);
-    if (!io_timer_running(&t->room))
-        io_timer_start(loop_of(t), &t->room, ROOM_NS, on_room);
+    io_stream_want_room(other->stream, TUNNEL_HIGH_BYTES);
 }
 
 static void on_end(void *owner) {
@@ -151,13 +149,17 @@ static uint64_t accepted(const struct tunnel_end *end) {
 }
 
 static void on_idle(struct io_timer *timer) {
-    struct tunnel *t = container_of(timer, struct tunnel, idle);
+    look(container_of(timer, struct tunnel, idle));
+}
+
+/* Closes both ends if nothing has moved for long enough, else comes back to see. */
+static void look(struct tunnel *t) {
     uint64_t now = io_loop_now_ns(loop_of(t)), taken = accepted(&t->client) + accepted(&t->service);
     if (taken != t->accepted) /* a slow reader is not an idle one */
         t->moved_ns = now;
     t->accepted = taken;
-    if (now - t->moved_ns < TUNNEL_IDLE_NS) {
-        io_timer_start(loop_of(t), timer, TUNNEL_IDLE_NS / IDLE_LOOKS, on_idle);
+    if (now - t->moved_ns < t->may_be_still_ns) {
+        io_timer_start(loop_of(t), &t->idle, t->may_be_still_ns / IDLE_LOOKS, on_idle);
         return;
     }
     close_end(&t->client);
@@ -169,29 +171,34 @@ static void on_idle(struct io_timer *timer) {
 
 static const struct io_stream_events end_events = {on_bytes, on_end, on_drain, on_close};
 
-static struct tunnel *tunnel_new(struct gateway_shard *shard) {
+static struct tunnel *tunnel_new(struct gateway_shard *shard, struct upstream *upstream) {
     struct tunnel *t = mem_zalloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->shard = shard;
+    t->upstream = upstream;
     t->stream.on_drain = on_drain_of_loop;
     t->client = (struct tunnel_end){.tunnel = t, .other = &t->service};
     t->service = (struct tunnel_end){.tunnel = t, .other = &t->client};
     t->moved_ns = io_loop_now_ns(loop_of(t));
+    t->may_be_still_ns = shard->draining ? TUNNEL_PAUSE_NS : TUNNEL_IDLE_NS;
     return t;
 }
 
-int tunnel_open(struct exchange *x, struct http_call *call, const struct http1_field *fields,
-                size_t count) {
+int tunnel_open(struct exchange *x, struct http_call *call, struct upstream *upstream,
+                const struct http1_field *fields, size_t count) {
+    struct http1_field all[EXCHANGE_ANSWER_FIELDS_MAX];
     struct http_request *request = x->request;
     if (!http_reply_may_upgrade(request))
         return -EBUSY;
-    struct tunnel *t = tunnel_new(x->shard);
+    struct tunnel *t = tunnel_new(x->shard, upstream);
     if (!t)
         return -ENOMEM;
+    const struct http_answer answer = {.status = 101, .fields = fields, .field_count = count};
+    count = exchange_answer_fields(x, &answer, all);
     exchange_upgraded(x, &t->stream);
     int failed =
-        http_reply_upgrade(request, fields, count, &end_events, &t->client, &t->client.stream);
+        http_reply_upgrade(request, all, count, &end_events, &t->client, &t->client.stream);
     if (failed) {
         http_call_cancel(call);
         tunnel_free(t);
@@ -199,6 +206,6 @@ int tunnel_open(struct exchange *x, struct http_call *call, const struct http1_f
         return 0;
     }
     http_call_detach(call, &end_events, &t->service, &t->service.stream);
-    io_timer_start(loop_of(t), &t->idle, TUNNEL_IDLE_NS / IDLE_LOOKS, on_idle);
+    io_timer_start(loop_of(t), &t->idle, t->may_be_still_ns / IDLE_LOOKS, on_idle);
     return 0;
 }

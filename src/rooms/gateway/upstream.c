@@ -3,10 +3,10 @@
  *
  *     NAMED --no share names it--> RETIRED --the last call is over--> freed
  *
- * Figures are named by URL alone: upstreams with other options, and those of other loops, are in
- * the same sum, so nonet_gateway_upstream_healthy says how many of them take requests. The series
- * of a URL that nobody names any more is hidden, by loop 0 alone, whose tables come and go in
- * order.
+ * Figures are named by URL alone: upstreams with other options or addresses, and those of other
+ * loops, are in the same sum, so nonet_gateway_upstream_healthy says how many of them take
+ * requests. The series of a URL that nobody names any more is hidden, by loop 0 alone, whose tables
+ * come and go in order.
  */
 #include "rooms/gateway/upstream.h"
 
@@ -28,7 +28,8 @@ static const struct metrics_family healthy_family = {
     .name = "nonet_gateway_upstream_healthy",
     .kind = METRICS_GAUGE,
     .labels = {"upstream"},
-    .help = "Shards (and routes with other options) that give requests to this service.",
+    .help = "Shards (and routes with other options, and addresses) that give requests to this "
+            "service.",
 };
 static const struct metrics_family requests_family = {
     .name = "nonet_gateway_upstream_requests_total",
@@ -127,6 +128,8 @@ static int copy_options(struct upstream *u, const struct upstream_options *optio
     if (!failed)
         failed = arena_copy(&u->arena, slice_str(options->address), &address);
     if (!failed)
+        failed = arena_copy(&u->arena, options->name, &o->name);
+    if (!failed)
         o->address = address.ptr;
     return failed;
 }
@@ -215,6 +218,8 @@ static void retire(struct upstream *u) {
     hide_series(u);
     if (u->load.under_way == 0)
         upstream_free(u);
+    else
+        http_pool_drain(u->pool);
 }
 
 void upstream_drop(struct upstream *u) {
@@ -246,8 +251,8 @@ void gateway_upstreams_close(struct gateway_shard *shard) {
 static void tell(const struct upstream *u, enum log_level level, const char *message,
                  const char *why) {
     logger_write(u->shard->gateway->node->logger, level, "gateway", message,
-                 "upstream=%.*s shard=%u reason=\"%s\"", slice_fmt(u->options.url),
-                 u->shard->shard->index, why);
+                 "upstream=%.*s address=%s shard=%u reason=\"%s\"", slice_fmt(u->options.url),
+                 u->options.address, u->shard->shard->index, why);
 }
 
 void upstream_set_unwell(struct upstream *u, bool unwell, const char *why) {
@@ -279,11 +284,22 @@ static void note(struct upstream *u, bool good, const char *why) {
     count_healthy(u);
 }
 
+static bool is_bad(unsigned status) {
+    return status >= 502 && status <= 504;
+}
+
 void upstream_answered(struct upstream *u, unsigned status, uint64_t waited_ns) {
     struct metrics_shard *here = u->shard->shard->metrics;
     metrics_count(here, u->metrics.requests[status / 100 - 1], 1);
     metrics_observe(here, &seconds_family, u->metrics.seconds, waited_ns);
-    note(u, status < 502 || status > 504, "its answers are 502, 503 or 504");
+    if (is_bad(status))
+        note(u, false, "its answers are 502, 503 or 504");
+}
+
+/* Not by its head: a service that cuts all its answers short would be as good as new each time. */
+void upstream_served(struct upstream *u, unsigned status) {
+    if (!is_bad(status))
+        note(u, true, "");
 }
 
 void upstream_failed(struct upstream *u, enum upstream_failure failure, const char *why) {
@@ -292,32 +308,62 @@ void upstream_failed(struct upstream *u, enum upstream_failure failure, const ch
         note(u, false, why);
 }
 
+bool upstream_is_our_own(int code) {
+    return code == -ENOMEM || code == -EMFILE || code == -ENFILE || code == -ENOBUFS ||
+           code == -EADDRNOTAVAIL;
+}
+
 static const char *state_of(const struct upstream *u) {
     if (!u->named)
         return "leaving";
     return u->load.unwell ? "unwell" : u->load.ejected ? "ejected" : "in service";
 }
 
-void gateway_upstreams_write(const struct gateway_shard *shard, struct json_writer *w) {
-    struct list_node *at, *following;
+void upstream_write(const struct upstream *u, slice route, bool mirror, struct json_writer *w) {
+    struct http_pool_stats pool = http_pool_stats(u->pool);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } figures[] = {
+        {"under_way", u->load.under_way},
+        {"connections", pool.connections},
+        {"idle", pool.idle},
+        {"waiting", pool.waiting},
+        {"connections_total", pool.connections_total},
+        {"connect_failures", pool.connect_failures},
+        {"repeated_calls", pool.retries},
+    };
     json_write_object(w);
+    if (route.len) {
+        json_write_key(w, "route");
+        json_write_string(w, route);
+    }
+    json_write_key(w, "url");
+    json_write_string(w, u->options.url);
+    json_write_key(w, "state");
+    json_write_text(w, mirror ? "mirror" : state_of(u));
+    json_write_key(w, "address");
+    json_write_text(w, u->options.address);
+    json_write_key(w, "checked");
+    json_write_bool(w, u->options.checked);
+    for (size_t i = 0; i < array_count(figures); i++) {
+        json_write_key(w, figures[i].name);
+        json_write_u64(w, figures[i].value);
+    }
+    json_write_end(w);
+}
+
+unsigned gateway_upstreams_write_leaving(const struct gateway_shard *shard, unsigned max,
+                                         struct json_writer *w) {
+    struct list_node *at, *following;
+    unsigned count = 0;
     if (shard->upstreams)
         list_each(&shard->upstreams->all, at, following) {
             const struct upstream *u = container_of(at, struct upstream, node);
-            struct http_pool_stats pool = http_pool_stats(u->pool);
-            json_write_key_slice(w, u->options.url);
-            json_write_object(w);
-            json_write_key(w, "state");
-            json_write_text(w, state_of(u));
-            json_write_key(w, "checked");
-            json_write_bool(w, u->options.checked);
-            json_write_key(w, "under_way");
-            json_write_u64(w, u->load.under_way);
-            json_write_key(w, "connections");
-            json_write_u64(w, pool.connections);
-            json_write_key(w, "idle");
-            json_write_u64(w, pool.idle);
-            json_write_end(w);
+            if (u->named || count == max)
+                continue;
+            upstream_write(u, (slice){0}, false, w);
+            count++;
         }
-    json_write_end(w);
+    return count;
 }

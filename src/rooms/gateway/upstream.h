@@ -2,13 +2,15 @@
  * upstream.h - a loop's HTTP services: connections, health, figures; they live longer than tables.
  *
  *     table -- shares (proxy.h) --take--> UPSTREAM: http_pool, load, health, ejection
- *                                  ^          under a key: URL and all options that matter
+ *                                  ^          under a key: URL, address, all options that matter
  *     next table -- shares --------'
  *
+ * A service whose URL has a name (names.h) is an upstream for each address of the name.
+ *
  * A reload that names the same URL with the same options takes the same object, so connections,
- * requests under way and what is known of its health go on. One that no table names any more is
- * retired: no questions are asked, calls under way come to their ends, and it goes with the last of
- * them.
+ * requests under way and what is known of its health go on. One that no share names any more, for
+ * the table or the address has gone, is retired: idle connections close, no questions are asked,
+ * calls under way come to their ends, and it goes with the last of them.
  *
  * Services are a loop's own: each loop asks for health and ejects for itself, by what it sees.
  */
@@ -31,8 +33,10 @@ struct upstream_options {
     slice key;           /* all of these, in one text */
     slice url;           /* "http://10.0.0.1:80": its name */
     const char *address; /* host:port */
-    slice host;          /* of requests that bring none of their own */
-    struct io_tls *tls;  /* NULL: plain */
+    slice name;          /* the host, if it has addresses of names.h, of which address is one */
+    unsigned port;
+    slice host;         /* of requests that bring none of their own */
+    struct io_tls *tls; /* NULL: plain */
     unsigned connections;
     uint64_t connect_ns, idle_ns;
     bool checked, ejects;
@@ -84,8 +88,12 @@ must_use int upstream_take(struct gateway_shard *shard, const struct upstream_op
                            struct upstream **ret_upstream);
 /* One share less. */
 void upstream_drop(struct upstream *upstream);
-/* An object: each service by its name, with its state as this loop sees it. */
-void gateway_upstreams_write(const struct gateway_shard *shard, struct json_writer *w);
+/* An object: its URL, state and figures as its loop sees them. MIRROR: it is one's of ROUTE. */
+void upstream_write(const struct upstream *upstream, slice route, bool mirror,
+                    struct json_writer *w);
+/* Those that no share names any more. Returns how many; at most MAX. */
+unsigned gateway_upstreams_write_leaving(const struct gateway_shard *shard, unsigned max,
+                                         struct json_writer *w);
 /* The end of the loop's part: all that is left, under way or not, is over. */
 void gateway_upstreams_close(struct gateway_shard *shard);
 
@@ -94,9 +102,13 @@ static inline void upstream_begin(struct upstream *upstream) {
     upstream->load.under_way++;
 }
 void upstream_end(struct upstream *upstream);
-/* What has become of a request: for figures and for ejection. */
+/* What has become of a request, for figures and for ejection: its answer has begun; that is whole,
+   or such as has no end to wait for; there is none, or not all of it. */
 void upstream_answered(struct upstream *upstream, unsigned status, uint64_t waited_ns);
+void upstream_served(struct upstream *upstream, unsigned status);
 void upstream_failed(struct upstream *upstream, enum upstream_failure failure, const char *why);
+/* What has failed with CODE is ours and says nothing of the service: memory, descriptors, ports. */
+bool upstream_is_our_own(int code);
 static inline enum upstream_failure upstream_failure_of(enum http_failed failed) {
     return (enum upstream_failure)failed; /* in the same order */
 }

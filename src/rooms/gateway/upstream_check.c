@@ -3,7 +3,8 @@
  * time so that one that accepts no more is found out, however well it serves the old ones.
  *
  *     WAITING --every, more or less--> ASKING --2xx or 3xx in time--> good, WAITING
- *                                        '--anything else-----------> bad,  WAITING
+ *                                        |--anything else-----------> bad,  WAITING
+ *                                        '--it could not be asked---> WAITING (our own trouble)
  *
  * Waits differ by up to an eighth, so that many loops and nodes do not all ask at once. The
  * answer's head is enough; its body is not waited for.
@@ -27,6 +28,12 @@ static void judge(struct upstream *u, bool good, const char *why) {
     wait_for_next(u, o->health_every_ns);
 }
 
+/* It could not be asked, which says nothing of it. */
+static void pass_over(struct upstream *u) {
+    u->check_call = NULL;
+    wait_for_next(u, u->options.health_every_ns);
+}
+
 static void on_head(void *self, const struct http1_head *head) {
     struct upstream *u = self;
     char why[48];
@@ -39,12 +46,10 @@ static void on_fail(void *self, enum http_failed failed, bool answered, int code
     struct upstream *u = self;
     (void)failed;
     (void)answered;
-    if (code != -ENOMEM && code != -EMFILE && code != -ENFILE) {
+    if (upstream_is_our_own(code))
+        pass_over(u);
+    else
         judge(u, false, why);
-        return;
-    }
-    u->check_call = NULL; /* that is not the service's fault */
-    wait_for_next(u, u->options.health_every_ns);
 }
 
 static void on_body(void *self, slice bytes) {
@@ -79,15 +84,12 @@ static void ask(struct io_timer *timer) {
         .field_count = array_count(fields),
     };
     int failed = http_call_begin(u->check_pool, &options, &events, u, &u->check_call);
-    if (failed == -ENOMEM) {
-        wait_for_next(u, u->options.health_every_ns); /* that is not the service's fault */
-        return;
-    }
-    if (failed) {
+    if (failed && upstream_is_our_own(failed))
+        pass_over(u);
+    else if (failed)
         judge(u, false, "its health check cannot be sent");
-        return;
-    }
-    io_timer_start(u->shard->shard->loop, timer, u->options.health_timeout_ns, on_late);
+    else
+        io_timer_start(u->shard->shard->loop, timer, u->options.health_timeout_ns, on_late);
 }
 
 static void wait_for_next(struct upstream *u, uint64_t ns) {

@@ -16,12 +16,12 @@
 #include "base/base64.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "bus/auth_job.h"
 #include "io/crypto.h"
-#include "io/file.h"
 #include "rooms/gateway/auth_shard.h"
+#include "rooms/gateway/limit.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 
 #define LOGIN_KNOWN_MAX 4096u
 #define LOGIN_KNOWN_NS (300 * UINT64_C(1000000000))
@@ -37,29 +37,22 @@ struct known {
     uint64_t until_ns;
 };
 
-struct login_job {
-    struct io_job job;
+/* Tries with the same pair, that wait for it to be judged. */
+struct login_wait {
     struct list_node node;
     struct login_desk *desk;
-    struct list tries; /* that wait for it */
-    struct auth *auth;
-    struct auth_login login; /* slices into text */
-    struct principal *principal;
-    int failed;
-    _Atomic(bool) unwanted; /* all who waited have gone */
+    struct list tries;
+    const struct auth *auth; /* which users; the job counts it */
+    struct auth_job *job;
     unsigned char digest[DIGEST_SIZE];
-    uint64_t client; /* hash of the address */
-    size_t text_len;
-    char text[];
 };
 
 struct login_desk {
     struct gateway_shard *shard;
-    struct io_worker *worker; /* made by the first login that needs it */
+    struct auth_worker *worker;
     struct map known;
     struct list by_use; /* of known: the one used longest ago first */
-    struct list jobs;
-    unsigned job_count;
+    struct list waits;
 };
 
 /* --- known -------------------------------------------------------------------------------------
@@ -129,118 +122,90 @@ static enum way_verdict refuse(struct way_try *t, int failed) {
 /* --- off the loop ------------------------------------------------------------------------------
  */
 
-static void run(struct io_job *job) {
-    struct login_job *login = container_of(job, struct login_job, job);
-    login->failed = atomic_load(&login->unwanted)
-                        ? -ECANCELED
-                        : auth_check(login->auth, &login->login, &login->principal);
+static void wait_free(struct login_wait *wait) {
+    list_remove(&wait->node);
+    mem_free(wait);
 }
 
-static void job_free(struct login_job *login) {
-    principal_unref(login->principal);
-    auth_unref(login->auth);
-    explicit_bzero(login->text, login->text_len);
-    mem_free(login);
-}
-
-static void done(struct io_job *job) {
-    struct login_job *login = container_of(job, struct login_job, job);
-    struct login_desk *desk = login->desk;
+static void decided(void *owner, const struct auth_login *login, int failed,
+                    struct principal *principal) {
+    struct login_wait *wait = owner;
+    struct login_desk *desk = wait->desk;
     struct list_node *node;
-    list_remove(&login->node);
-    desk->job_count--;
-    if (!login->failed && !principal_still_in(login->principal, desk->shard->auth))
-        login->failed = -EACCES; /* a reload came between */
-    if (!login->failed)
-        remember(desk, login->digest, login->principal);
-    while ((node = list_pop_front(&login->tries))) {
+    (void)login;
+    list_remove(&wait->node); /* a try that goes now finds it so */
+    list_node_init(&wait->node);
+    wait->job = NULL;
+    if (!failed && !principal_still_in(principal, desk->shard->auth))
+        failed = -EACCES; /* a reload came between */
+    if (!failed)
+        remember(desk, wait->digest, principal);
+    while ((node = list_pop_front(&wait->tries))) {
         struct way_try *t = container_of(node, struct way_try, node);
-        way_decide(t, login->failed ? refuse(t, login->failed) : let_in(t, login->principal));
+        way_decide(t, failed ? refuse(t, failed) : let_in(t, principal));
     }
-    job_free(login);
+    mem_free(wait);
 }
 
 static void forget(struct way_try *t) {
-    struct login_job *login = t->state;
+    struct login_wait *wait = t->state;
     list_remove(&t->node);
-    if (list_empty(&login->tries))
-        atomic_store(&login->unwanted, true);
+    if (!wait->job || !list_empty(&wait->tries))
+        return;
+    auth_job_forget(wait->job);
+    wait_free(wait);
 }
 
-static slice put(char **at, slice text) {
-    slice copy = slice_make(*at, text.len);
-    memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return copy;
-}
-
-static struct login_job *job_new(struct login_desk *desk, const struct auth_login *from,
-                                 const unsigned char *digest) {
-    size_t size = from->user.len + from->password.len;
-    struct login_job *login = mem_zalloc(1, sizeof *login + size);
-    if (!login)
-        return NULL;
-    char *at = login->text;
-    login->job.run = run;
-    login->job.done = done;
-    login->desk = desk;
-    login->auth = auth_ref(desk->shard->auth);
-    login->text_len = size;
-    login->login.user = put(&at, from->user);
-    login->login.password = put(&at, from->password);
-    memcpy(login->digest, digest, DIGEST_SIZE);
-    list_init(&login->tries);
-    list_node_init(&login->node);
-    return login;
-}
-
-/* The job for the same pair, or NULL; *RET_OF_CLIENT: how many are CLIENT's. */
-static struct login_job *find_job(struct login_desk *desk, const unsigned char *digest,
-                                  uint64_t client, unsigned *ret_of_client) {
+/* The wait for the same pair and the same users, or NULL. */
+static struct login_wait *find_wait(const struct login_desk *desk, const unsigned char *digest) {
     struct list_node *node, *following;
-    unsigned of_client = 0;
-    list_each(&desk->jobs, node, following) {
-        struct login_job *login = container_of(node, struct login_job, node);
-        bool same = memcmp(login->digest, digest, DIGEST_SIZE) == 0;
-        if (same && !atomic_load(&login->unwanted) && login->auth == desk->shard->auth)
-            return login;
-        of_client += login->client == client;
+    list_each(&desk->waits, node, following) {
+        struct login_wait *wait = container_of(node, struct login_wait, node);
+        if (memcmp(wait->digest, digest, DIGEST_SIZE) == 0 && wait->auth == desk->shard->auth)
+            return wait;
     }
-    *ret_of_client = of_client;
     return NULL;
 }
 
-static struct login_job *submit(struct login_desk *desk, const struct auth_login *from,
-                                const unsigned char *digest, uint64_t client) {
-    if (!desk->worker && io_worker_create(desk->shard->shard->loop, "nonet-login", &desk->worker))
-        return NULL;
-    struct login_job *login = job_new(desk, from, digest);
-    if (!login)
-        return NULL;
-    login->client = client;
-    if (io_worker_submit(desk->worker, &login->job)) {
-        job_free(login);
-        return NULL;
+/* 0, or as auth_worker_submit. */
+static int begin_wait(struct login_desk *desk, const struct auth_login *login,
+                      const unsigned char *digest, slice client, struct login_wait **ret_wait) {
+    struct login_wait *wait = mem_zalloc(1, sizeof *wait);
+    uint64_t who[2];
+    if (!wait)
+        return -ENOMEM;
+    limit_client(client, who);
+    struct auth_question question = {
+        .auth = desk->shard->auth,
+        .login = login,
+        .who = hash_slice(&desk->shard->gateway->secrets[0], slice_make(who, sizeof who)),
+        .decided = decided,
+        .owner = wait};
+    int failed = auth_worker_submit(desk->worker, &question, &wait->job);
+    if (failed) {
+        mem_free(wait);
+        return failed;
     }
-    list_push_back(&desk->jobs, &login->node);
-    desk->job_count++;
-    return login;
+    wait->desk = desk;
+    wait->auth = desk->shard->auth;
+    memcpy(wait->digest, digest, DIGEST_SIZE);
+    list_init(&wait->tries);
+    list_push_back(&desk->waits, &wait->node);
+    *ret_wait = wait;
+    return 0;
 }
 
-static enum way_verdict judge_slowly(struct way_try *t, const struct auth_login *from,
+static enum way_verdict judge_slowly(struct way_try *t, const struct auth_login *login,
                                      const unsigned char *digest) {
     struct login_desk *desk = t->x->shard->ways->logins;
-    uint64_t client = hash_slice(&desk->shard->gateway->secrets[0], t->x->client);
-    unsigned of_client = 0;
-    struct login_job *login = find_job(desk, digest, client, &of_client);
-    if (!login && (desk->job_count >= LOGIN_JOBS_MAX || of_client >= LOGIN_JOBS_CLIENT_MAX))
+    struct login_wait *wait = find_wait(desk, digest);
+    int failed = wait ? 0 : begin_wait(desk, login, digest, t->x->client, &wait);
+    if (failed == -EAGAIN)
         return way_refuse(t, WAY_UNAVAILABLE, "too many passwords wait to be checked");
-    if (!login)
-        login = submit(desk, from, digest, client);
-    if (!login)
-        return refuse(t, -ENOMEM);
-    list_push_back(&login->tries, &t->node);
-    t->state = login;
+    if (failed)
+        return refuse(t, failed);
+    list_push_back(&wait->tries, &t->node);
+    t->state = wait;
     t->forget = forget;
     return WAY_LATER;
 }
@@ -336,15 +301,23 @@ const struct way_kind way_basic = {
  */
 
 int login_desk_open(struct gateway_shard *shard, struct login_desk **ret_desk) {
+    struct auth_worker_options options = {.loop = shard->shard->loop,
+                                          .thread = "nonet-login",
+                                          .waiting_max = LOGIN_JOBS_MAX,
+                                          .waiting_of_one_max = LOGIN_JOBS_CLIENT_MAX};
     struct login_desk *desk = mem_zalloc(1, sizeof *desk);
     if (!desk)
         return -ENOMEM;
     desk->shard = shard;
     desk->known = map_make(shard->gateway->secrets[1], LOGIN_KNOWN_MAX);
     list_init(&desk->by_use);
-    list_init(&desk->jobs);
-    *ret_desk = desk;
-    return 0;
+    list_init(&desk->waits);
+    int failed = auth_worker_new(&options, &desk->worker);
+    if (failed)
+        login_desk_close(desk);
+    else
+        *ret_desk = desk;
+    return failed;
 }
 
 void login_desk_renew(struct login_desk *desk) {
@@ -359,8 +332,8 @@ void login_desk_renew(struct login_desk *desk) {
 struct login_desk *login_desk_close(struct login_desk *desk) {
     if (!desk)
         return NULL;
-    io_worker_free(desk->worker); /* nobody waits any more: its jobs end at once */
-    check(list_empty(&desk->jobs));
+    auth_worker_free(desk->worker); /* nobody waits any more: its jobs end at once */
+    check(list_empty(&desk->waits));
     struct list_node *node;
     while ((node = list_first(&desk->by_use)))
         forget_known(desk, container_of(node, struct known, node));

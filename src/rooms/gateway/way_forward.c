@@ -3,18 +3,19 @@
  *
  *     GET url                                    2xx    in; fields of the answer are set in what
  *     X-Forwarded-Method, -Proto, -Host,                goes on, one of them names who asks
- *                -Uri, -For                      other  the client gets it as it is: status, body,
+ *                -Uri, -For (as to a target)     other  the client gets it as it is: status, body,
  *     and fields of the request ------------->          FORWARD_TOLD's fields
  *                                                none in time, or no answer at all: 503
  *
  * The service is asked for the head only: bodies go to the target. What it says beyond
  * FORWARD_BODY_MAX bytes is left out, since half a page is no page.
  *
- * Connections are kept by the loop and outlive a table, one pool for each URL.
+ * Connections are kept by the loop and outlive a table, one pool for each remote (its key).
  */
 #include "base/mem.h"
 #include "http/client.h"
 #include "rooms/gateway/auth_shard.h"
+#include "rooms/gateway/proxy.h"
 
 #include <errno.h>
 
@@ -34,8 +35,8 @@ struct forward_pool {
     struct list_node node;
     struct http_pool *pool;
     bool in_table;
-    size_t url_len;
-    char url[];
+    size_t key_len;
+    char key[]; /* of the remote */
 };
 
 struct forward_desk {
@@ -126,25 +127,16 @@ static void keep_told(struct forward_call *f, const struct http1_head *head) {
     }
 }
 
-static bool find_field(const struct http1_head *head, slice name, slice *ret_value) {
-    for (size_t i = 0; i < head->fields_count; i++)
-        if (slice_equal_nocase(head->fields[i].name, name)) {
-            *ret_value = head->fields[i].value;
-            return true;
-        }
-    return false;
-}
-
 static void keep_taken(struct forward_call *f, const struct http1_head *head) {
     const struct gateway_way *way = f->t->way;
     struct exchange *x = f->t->x;
     struct arena *arena = exchange_arena(x);
     slice value;
     for (unsigned i = 0; i < way->forward.taken_count; i++)
-        if (find_field(head, way->forward.taken[i], &value))
+        if (http1_get(head, way->forward.taken[i], &value))
             f->no_memory |=
                 arena_copy(arena, value, &value) || way_set_onward(x, way->forward.taken[i], value);
-    if (way->forward.principal.len && find_field(head, way->forward.principal, &value))
+    if (way->forward.principal.len && http1_get(head, way->forward.principal, &value))
         f->no_memory |= arena_copy(arena, value, &f->principal) != 0;
 }
 
@@ -207,29 +199,29 @@ static void add_sent(struct fields *fields, const struct exchange *x, slice name
 }
 
 static int write_fields(struct exchange *x, const struct gateway_way *way, struct fields *fields) {
-    slice trace;
+    const struct proxy_asked asked = proxy_asked_of(x);
+    struct proxy_forwarded forwarded;
+    if (proxy_forwarded(&asked, exchange_arena(x), &forwarded))
+        return -ENOMEM;
     fields->count = 0;
-    int failed = arena_printf(exchange_arena(x), &trace, "00-%s-%s-%02x", x->trace, x->span,
-                              x->sampled ? 1u : 0u);
     add(fields, "X-Forwarded-Method", http_request_method(x->request));
-    add(fields, "X-Forwarded-Proto",
-        http_request_is_tls(x->request) ? slice_lit("https") : slice_lit("http"));
-    add(fields, "X-Forwarded-Host", http_request_host(x->request));
+    add(fields, "X-Forwarded-Proto", forwarded.proto);
+    add(fields, "X-Forwarded-Host", forwarded.host);
     add(fields, "X-Forwarded-Uri", http_request_target(x->request));
-    add(fields, "X-Forwarded-For", x->client);
+    add(fields, "X-Forwarded-For", forwarded.client);
     add(fields, "X-Request-Id", x->request_id);
-    add(fields, "traceparent", trace);
+    add(fields, "traceparent", exchange_traceparent(x));
     for (unsigned i = 0; i < way->forward.sent_count; i++)
         add_sent(fields, x, way->forward.sent[i]);
-    return failed;
+    return 0;
 }
 
-static struct http_pool *find_pool(struct forward_desk *desk, slice url) {
+static struct forward_pool *find_pool(struct forward_desk *desk, slice key) {
     struct list_node *node, *following;
     list_each(&desk->pools, node, following) {
         struct forward_pool *pool = container_of(node, struct forward_pool, node);
-        if (slice_equal(slice_make(pool->url, pool->url_len), url))
-            return pool->pool;
+        if (slice_equal(slice_make(pool->key, pool->key_len), key))
+            return pool;
     }
     return NULL;
 }
@@ -239,7 +231,7 @@ static int begin(struct forward_call *f) {
         .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
     struct exchange *x = f->t->x;
     const struct gateway_way *way = f->t->way;
-    struct http_pool *pool = find_pool(x->shard->ways->forwards, way->forward.remote.url);
+    struct forward_pool *pool = find_pool(x->shard->ways->forwards, way->forward.remote.key);
     struct fields fields;
     if (!pool)
         return -ENOENT;
@@ -254,7 +246,7 @@ static int begin(struct forward_call *f) {
         .field_count = fields.count,
         .answer_ns = way->forward.timeout_ns,
     };
-    return http_call_begin(pool, &options, &events, f, &f->call);
+    return http_call_begin(pool->pool, &options, &events, f, &f->call);
 }
 
 static enum way_verdict judge(struct way_try *t) {
@@ -293,7 +285,7 @@ static int open_way(struct gateway_way *way, const struct way_opening *opening,
         way->forward.sent = usually_sent;
         way->forward.sent_count = array_count(usually_sent);
     }
-    return way_remote_open(&way->forward.remote, config->url, opening, ret_error);
+    return way_remote_open(&way->forward.remote, config->url, config->ca, opening, ret_error);
 }
 
 static void close_way(struct gateway_way *way) {
@@ -312,7 +304,7 @@ const struct way_kind way_forward = {
 static int pool_open(struct forward_desk *desk, const struct way_remote *remote) {
     struct http_pool_options options = {
         .address = remote->address, .tls = remote->tls, .waiting_max = FORWARD_CALLS_MAX};
-    struct forward_pool *pool = mem_zalloc(1, sizeof *pool + remote->url.len);
+    struct forward_pool *pool = mem_zalloc(1, sizeof *pool + remote->key.len);
     if (!pool)
         return -ENOMEM;
     int failed = http_pool_create(desk->shard->shard->loop, &options, &pool->pool);
@@ -320,19 +312,16 @@ static int pool_open(struct forward_desk *desk, const struct way_remote *remote)
         mem_free(pool);
         return failed;
     }
-    memcpy(pool->url, remote->url.ptr, remote->url.len);
-    pool->url_len = remote->url.len;
+    memcpy(pool->key, remote->key.ptr, remote->key.len);
+    pool->key_len = remote->key.len;
     pool->in_table = true;
     list_push_back(&desk->pools, &pool->node);
     return 0;
 }
 
 static void keep_or_open(struct forward_desk *desk, const struct way_remote *remote) {
-    struct list_node *node, *following;
-    list_each(&desk->pools, node, following) {
-        struct forward_pool *pool = container_of(node, struct forward_pool, node);
-        if (!slice_equal(slice_make(pool->url, pool->url_len), remote->url))
-            continue;
+    struct forward_pool *pool = find_pool(desk, remote->key);
+    if (pool) {
         pool->in_table = true;
         return;
     }

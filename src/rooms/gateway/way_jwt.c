@@ -16,6 +16,7 @@
 #include "rooms/gateway/key_source.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* --- where it stands ---------------------------------------------------------------------------
  */
@@ -70,12 +71,25 @@ static enum way_verdict answer(struct way_try *t, enum jwt_fault fault, struct k
         return way_refuse(t, WAY_FORBIDDEN, why);
     case JWT_NO_MEMORY:
         return way_refuse(t, WAY_UNAVAILABLE, why);
+    case JWT_EXPIRED:
+    case JWT_NOT_YET:
+        t->stale = true;
+        return way_refuse(t, WAY_REFUSED, why);
     case JWT_KEY_UNKNOWN:
         return wait_or(t, source, true,
                        source && key_source_failing(source) ? WAY_UNAVAILABLE : WAY_REFUSED, why);
     default:
         return way_refuse(t, WAY_REFUSED, why);
     }
+}
+
+/* What the request begins ends with the token, on the clock that may lag as far as it may. */
+static enum way_verdict let_in(struct way_try *t, const struct jwt *jwt) {
+    int64_t leeway_ns =
+        (int64_t)t->way->jwt.rules.leeway_ns; /* an hour at most (access_config.c) */
+    if (__builtin_add_overflow(jwt->expires_ns, leeway_ns, &t->x->expiry.at_ns))
+        t->x->expiry.at_ns = 0;
+    return way_let_in(t, jwt->principal, t->way->as);
 }
 
 static enum way_verdict judge(struct way_try *t) {
@@ -91,7 +105,7 @@ static enum way_verdict judge(struct way_try *t) {
         return failed == -ENOENT ? WAY_ABSENT
                                  : way_refuse(t, WAY_REFUSED, "the token was sent twice");
     if (!set) {
-        source = key_source_find(share->keys, way->jwt.remote.url);
+        source = key_source_find(share->keys, way->jwt.remote.key);
         set = source ? key_source_set(source, &generation) : NULL;
         if (!set)
             return wait_or(t, source, false, WAY_UNAVAILABLE,
@@ -100,12 +114,12 @@ static enum way_verdict judge(struct way_try *t) {
     struct token_key key = token_key(token);
     struct jwt *jwt = token_cache_find(share->tokens, &key, way->jwt.realm, generation, now_ns);
     if (jwt)
-        return way_let_in(t, jwt->principal, way->as);
+        return let_in(t, jwt);
     enum jwt_fault fault = jwt_verify(share->reader, token, &way->jwt.rules, set, now_ns, &jwt);
     if (fault)
         return answer(t, fault, source);
     token_cache_put(share->tokens, &key, way->jwt.realm, generation, jwt);
-    enum way_verdict verdict = way_let_in(t, jwt->principal, way->as);
+    enum way_verdict verdict = let_in(t, jwt);
     jwt_unref(jwt);
     return verdict;
 }
@@ -196,7 +210,7 @@ static int write_rules(struct buf *text, const struct gateway_way *way, slice ke
     if (!failed)
         failed = write_part(text, "key", key);
     if (!failed)
-        failed = write_part(text, "url", way->jwt.remote.url);
+        failed = write_part(text, "url", way->jwt.remote.key);
     if (!failed)
         failed = write_part(text, "principal", rules->principal);
     if (!failed)
@@ -241,6 +255,35 @@ static int read_keys(struct gateway_way *way, const struct gateway_jwt *config, 
     return jwks_create(&given, 1, &way->jwt.set, &number, ret_error);
 }
 
+/* "ES384, ES512" */
+static void name_signatures(uint32_t signatures, char *out, size_t size) {
+    size_t len = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < IO_SIGNATURES && len < size; i++)
+        if (signatures & IO_SIGNATURE_BIT(i)) {
+            int n = snprintf(out + len, size - len, "%s%s", len ? ", " : "",
+                             io_signature_name((enum io_signature)i));
+            len += n > 0 ? (size_t)n : size;
+        }
+}
+
+/* An algorithm that no key can check would be a promise that is not kept. Of a set, whose keys come
+   and go with rotations, one is enough; of a single key, all that are named. */
+static int judge_algorithms(const struct gateway_way *way, const struct gateway_jwt *config,
+                            struct error *ret_error) {
+    uint32_t wanted = way->jwt.rules.algorithms, can = jwks_signatures(way->jwt.set);
+    bool all = config->algorithms.count && !config->jwks_file.len;
+    uint32_t missing = wanted & ~can;
+    char names[128];
+    if (all ? missing == 0 : (wanted & can) != 0)
+        return 0;
+    name_signatures(missing, names, sizeof names);
+    error_set(ret_error, -EINVAL, "no key here can check %s", names);
+    name_signatures(can, names, sizeof names);
+    error_hint(ret_error, "algorithms: [%s] is what it is for", names);
+    return -EINVAL;
+}
+
 static int load_keys(struct gateway_way *way, const struct way_opening *opening,
                      struct error *ret_error) {
     const struct gateway_jwt *config = &opening->config->jwt;
@@ -257,9 +300,14 @@ static int load_keys(struct gateway_way *way, const struct way_opening *opening,
     }
     struct error error = {0};
     int failed = read_keys(way, config, key, &error);
-    if (failed)
-        return error_set(ret_error, failed, "%s%s%s", path.len ? path.ptr : "",
-                         path.len ? ": " : "", error.message);
+    if (!failed)
+        failed = judge_algorithms(way, config, &error);
+    if (failed) {
+        error_set(ret_error, failed, "%s%s%s", path.len ? path.ptr : "", path.len ? ": " : "",
+                  error.message);
+        error_hint(ret_error, "%s", error.hint);
+        return failed;
+    }
     return take_realm(way, key, opening)
                ? error_set(ret_error, -ENOMEM, "no memory for the rules of tokens")
                : 0;
@@ -275,7 +323,7 @@ static int open_way(struct gateway_way *way, const struct way_opening *opening,
         return error_set(ret_error, -ENOMEM, "no memory for the rules of tokens");
     if (!config->jwks_url.len)
         return load_keys(way, opening, ret_error);
-    failed = way_remote_open(&way->jwt.remote, config->jwks_url, opening, ret_error);
+    failed = way_remote_open(&way->jwt.remote, config->jwks_url, config->ca, opening, ret_error);
     if (!failed && take_realm(way, (slice){0}, opening))
         failed = error_set(ret_error, -ENOMEM, "no memory for the rules of tokens");
     return failed;

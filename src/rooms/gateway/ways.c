@@ -9,11 +9,15 @@
  */
 #include "rooms/gateway/ways.h"
 
+#include "base/hex.h"
 #include "base/mem.h"
+#include "io/crypto.h"
+#include "io/file.h"
 #include "wire/url.h"
 
 #include <errno.h>
 
+#define CA_BYTES_MAX ((size_t)4 << 20)
 #define PORT_HTTP 80u
 #define PORT_HTTPS 443u
 
@@ -33,20 +37,45 @@ static int print_address(struct way_remote *remote, const struct url *url, struc
     return failed;
 }
 
-static int open_tls(struct way_remote *remote, const struct url *url,
+/* The URL with the SHA-256 of its authorities' file behind it: another file, other connections. */
+static int name_authorities(struct way_remote *remote, const char *ca,
+                            const struct way_opening *opening, struct error *ret_error) {
+    _cleanup_mem_ char *bytes = NULL;
+    unsigned char digest[32];
+    char digits[sizeof digest * 2];
+    size_t size;
+    int failed = io_file_load(opening->gateway->node->host, ca, CA_BYTES_MAX, &bytes, &size);
+    if (failed)
+        return error_set(ret_error, failed, "cannot read %s: %s", ca, error_name(failed));
+    io_sha256(slice_make(bytes, size), digest);
+    hex_encode(slice_make(digest, sizeof digest), digits);
+    failed = arena_printf(opening->arena, &remote->key, "%.*s %.*s", slice_fmt(remote->url),
+                          (int)sizeof digits, digits);
+    return failed ? error_set(ret_error, failed, "no memory for a URL") : 0;
+}
+
+static int open_tls(struct way_remote *remote, const struct url *url, slice ca,
                     const struct way_opening *opening, struct error *ret_error) {
-    slice name;
-    if (arena_copy(opening->arena, url->authority.host, &name))
+    slice name, file;
+    if (arena_copy(opening->arena, url->authority.host, &name) ||
+        arena_copy(opening->arena, ca, &file))
         return error_set(ret_error, -ENOMEM, "no memory for a URL");
     struct io_tls_options options = {.verify_peer = true, .server_name = name.ptr};
+    if (ca.len) {
+        int failed = name_authorities(remote, file.ptr, opening, ret_error);
+        if (failed)
+            return failed;
+        options.ca_file = file.ptr;
+    }
     return io_tls_create(opening->gateway->node->host, &options, &remote->tls, ret_error);
 }
 
-int way_remote_open(struct way_remote *remote, slice text, const struct way_opening *opening,
-                    struct error *ret_error) {
+int way_remote_open(struct way_remote *remote, slice text, slice ca,
+                    const struct way_opening *opening, struct error *ret_error) {
     struct url url;
     if (arena_copy(opening->arena, text, &remote->url))
         return error_set(ret_error, -ENOMEM, "no memory for a URL");
+    remote->key = remote->url;
     if (url_parse(remote->url, &url))
         return error_set(ret_error, -EINVAL, "is not a URL: %s", remote->url.ptr);
     if (url.authority.user.ptr)
@@ -60,7 +89,7 @@ int way_remote_open(struct way_remote *remote, slice text, const struct way_open
     if (failed)
         return error_set(ret_error, failed, "no memory for a URL");
     return slice_equal_nocase(url.scheme, slice_lit("https"))
-               ? open_tls(remote, &url, opening, ret_error)
+               ? open_tls(remote, &url, ca, opening, ret_error)
                : 0;
 }
 

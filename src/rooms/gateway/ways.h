@@ -43,6 +43,8 @@ struct way_try {
     const struct gateway_way *teller;
     const char *why, *teller_why; /* static words for the client; of the way being asked, of told */
     bool second;                  /* way_jwt: it has waited for keys once */
+    bool stale;                   /* what the way being asked refuses has been good once */
+    bool wrong;                   /* a way has refused what is not stale */
     void (*forget)(struct way_try *t);
     enum way_verdict (*again)(struct way_try *t); /* for key_source.h: judge once more */
     void *state;                                  /* of the way being asked */
@@ -51,9 +53,10 @@ struct way_try {
     slice body;
 };
 
-/* A server of somebody else's, from its URL. */
+/* A server of somebody else's, from its URL. KEY is what a loop knows its connections by over
+   reloads: the URL, and a digest of the authorities it is checked against. */
 struct way_remote {
-    slice url;
+    slice url, key;
     slice target, host; /* of a request's line, and its Host */
     const char *address;
     struct io_tls *tls; /* NULL: plain text */
@@ -118,8 +121,8 @@ struct gateway_ways {
     unsigned count;
 };
 
-/* ways.c. 0, or negative with words. */
-must_use int way_remote_open(struct way_remote *remote, slice url,
+/* ways.c. CA: file of authorities in PEM; empty: the system's. 0, or negative with words. */
+must_use int way_remote_open(struct way_remote *remote, slice url, slice ca,
                              const struct way_opening *opening, struct error *ret_error);
 
 /* --- for the kinds (auth.c) ------------------------------------------------------------------- */

@@ -12,8 +12,8 @@
  *
  *     1001   the node stops                       1009   larger than a message may be
  *     1008   the client sends, but there is no    1013   the client does not read as fast as
- *            publish; or its rights have changed         messages come: more than PENDING_BYTES
- * wait
+ *            publish; its rights have changed, or        messages come: more than PENDING_BYTES
+ *            its token has expired                       wait
  *
  * A socket outlives reloads. While the node takes no more messages its client is not read.
  *
@@ -27,6 +27,7 @@
 #include "rooms/gateway/subject_fields.h"
 #include "rooms/gateway/table.h"
 #include "wire/nats_subject.h"
+#include "wire/url.h"
 #include "wire/websocket_handshake.h"
 
 #include <errno.h>
@@ -106,6 +107,10 @@ static void on_close(void *owner, unsigned code) {
 
 static void on_drain(struct gateway_stream *stream, bool at_once) {
     struct session *s = container_of(stream, struct session, stream);
+    if (!at_once && stream->expiry.over) {
+        close_with(s, WEBSOCKET_CODE_POLICY, "the token has expired");
+        return;
+    }
     if (!at_once) {
         close_with(s, WEBSOCKET_CODE_GOING_AWAY, "the node stops");
         return;
@@ -177,11 +182,13 @@ static void on_message(void *owner, bool is_text, slice bytes) {
 /* --- the beginning -----------------------------------------------------------------------------
  */
 
-/* Whether ORIGIN names the host that was asked: behind "scheme://" it is the same. */
+/* Whether ORIGIN names the host that was asked. The schemes may differ: TLS may end before us. */
 static bool is_own_page(const struct exchange *x, slice origin) {
-    ptrdiff_t scheme = slice_find_slice(origin, slice_lit("://"));
-    return scheme >= 0 && slice_equal_nocase(slice_skip(origin, (size_t)scheme + 3),
-                                             http_request_host(x->request));
+    struct url url;
+    if (url_parse(origin, &url))
+        return false;
+    bool https = slice_equal_nocase(url.scheme, slice_lit("https"));
+    return url_same_authority(url.authority_text, http_request_host(x->request), https ? 443 : 80);
 }
 
 static bool may_open(const struct exchange *x) {
@@ -196,7 +203,6 @@ static bool may_open(const struct exchange *x) {
 }
 
 static void no_memory(struct exchange *x) {
-    exchange_add_field(x, slice_lit("Retry-After"), slice_lit("1"));
     exchange_problem(x, 503, "no memory", "there is no room for another client");
 }
 
@@ -321,6 +327,10 @@ static void shake_hands(struct session *s) {
         .out_high_bytes =
             payload_max > PENDING_BYTES_MIN / 2 ? HTTP_WEBSOCKET_HIGH_MAX : PENDING_BYTES_MIN,
     };
+    struct http1_field fields[EXCHANGE_ANSWER_FIELDS_MAX];
+    options.fields = fields;
+    options.field_count =
+        exchange_answer_fields(s->x, &(struct http_answer){.status = 101}, fields);
     struct http_request *request = s->x->request;
     exchange_upgraded(s->x, &s->stream);
     s->x = NULL;

@@ -87,7 +87,7 @@ void client_close(struct client *c, enum client_reason reason, const char *error
         return; /* sending the error overflowed and closed it */
     c->reason = reason;
     c->state = CLIENT_CLOSING;
-    client_login_forget(c);
+    client_login_skip(c);
     struct pubsub *pubsub = c->room->pubsub;
     bool slow = reason == CLIENT_SLOW_PENDING || reason == CLIENT_SLOW_WRITE;
     if (slow)

@@ -63,7 +63,7 @@ struct client {
     const struct io_stream *below; /* the stream of either, only to be asked */
     struct principal *principal;
     struct client_responses *responses; /* NULL until a request has come that it may answer */
-    struct login_job *login;            /* being judged on the worker's thread; NULL: none */
+    struct auth_job *login;             /* being judged on the worker's thread; NULL: none */
     struct bus *bus;
     struct nats_parser parser;
     struct buf rest;
@@ -118,7 +118,9 @@ void client_arm_ping(struct client *client);
 /* client_login.c: opens the client or closes it, in this call or, where that takes long, later;
    until then the client is held. */
 void client_log_in(struct client *client, const struct auth_login *login);
-/* Nobody waits for the login any more. */
+/* It closes, so its login need not be judged; it is held until its turn all the same. */
+void client_login_skip(struct client *client);
+/* It goes: nobody waits for the login any more. */
 void client_login_forget(struct client *client);
 
 /* client_deliver.c */

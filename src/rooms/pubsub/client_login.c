@@ -4,34 +4,16 @@
  *     CONNECT --cheap--> judged at once ------------------------> OPEN, or closed
  *        '------bcrypt--> held, waits for the shard's worker ----'
  *
- * A bcrypt hash costs tens of milliseconds on purpose, and a stranger can ask for one with each
- * connection. So it is computed on a thread of its own, one a shard, made by the first login that
- * needs it; the client is held meanwhile, and its deadline runs on. The line in front of the worker
- * is short: who could not be judged before the deadline is better told at once. All other logins
- * cost less than the connection they come by, and are judged at once, however many there are: when
- * a node comes back, so do its ten thousand clients.
- *
- * A job holds copies of what it needs and the client's id: the client may go away, and the users
- * may be reloaded, while it runs.
+ * Slow logins are judged by a worker of the shard's (bus/auth_job.h); the client is held
+ * meanwhile, and its deadline runs on: who finds the line full could not be judged before it, and
+ * is told at once. All other logins cost less than the connection they come by, and are judged at
+ * once, however many there are: when a node comes back, so do its ten thousand clients. The users
+ * may be reloaded while a login is judged.
  */
-#include "base/mem.h"
+#include "bus/auth_job.h"
 #include "rooms/pubsub/client.h"
 
 #include <errno.h>
-
-#define LOGINS_WAITING_MAX 32u
-
-struct login_job {
-    struct io_job job;
-    struct pubsub_shard *room;
-    uint64_t client_id;
-    struct auth *auth;
-    struct auth_login login; /* slices into text */
-    struct principal *principal;
-    int failed;
-    _Atomic(bool) unwanted; /* the client has gone */
-    char text[];
-};
 
 /* --- the result --------------------------------------------------------------------------- */
 
@@ -66,84 +48,29 @@ static void finish(struct client *c, const struct auth_login *login, int failed,
 
 /* --- off the loop ------------------------------------------------------------------------- */
 
-static void run(struct io_job *job) {
-    struct login_job *login = container_of(job, struct login_job, job);
-    login->failed = atomic_load(&login->unwanted)
-                        ? -ECANCELED
-                        : auth_check(login->auth, &login->login, &login->principal);
+static void decided(void *owner, const struct auth_login *login, int failed,
+                    struct principal *principal) {
+    struct client *c = owner;
+    bool fine = !failed && principal_still_in(principal, c->room->auth);
+    c->login = NULL;
+    if (c->state != CLIENT_CLOSING)
+        finish(c, login, fine ? 0 : -EACCES, fine ? principal_ref(principal) : NULL);
+    client_go_on(c);
 }
 
-static void job_free(struct login_job *login) {
-    auth_unref(login->auth);
-    explicit_bzero(login->text, login->login.password.len + login->login.token.len);
-    mem_free(login);
-}
-
-static void done(struct io_job *job) {
-    struct login_job *login = container_of(job, struct login_job, job);
-    struct pubsub_shard *room = login->room;
-    struct client *c = map64_find(&room->by_id, login->client_id);
-    room->logins_waiting--;
-    bool fine = !login->failed && principal_still_in(login->principal, room->auth);
-    if (c)
-        c->login = NULL;
-    if (c && c->state != CLIENT_CLOSING)
-        finish(c, &login->login, fine ? 0 : -EACCES, fine ? principal_ref(login->principal) : NULL);
-    principal_unref(login->principal);
-    job_free(login);
-    if (c)
-        client_go_on(c);
-}
-
-static slice put(char **at, slice text) {
-    slice copy = slice_make(*at, text.len);
-    if (text.len)
-        memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return copy;
-}
-
-/* Secrets first, so that they are easily wiped. */
-static struct login_job *job_new(struct client *c, const struct auth_login *from) {
-    size_t size = from->password.len + from->token.len + from->user.len + from->nkey.len;
-    struct login_job *login = mem_zalloc(1, sizeof *login + size);
-    if (!login)
-        return NULL;
-    char *at = login->text;
-    login->job.run = run;
-    login->job.done = done;
-    login->room = c->room;
-    login->client_id = c->id;
-    login->auth = auth_ref(c->room->auth);
-    login->login.password = put(&at, from->password);
-    login->login.token = put(&at, from->token);
-    login->login.user = put(&at, from->user);
-    login->login.nkey = put(&at, from->nkey);
-    return login;
-}
-
-static bool has_worker(struct pubsub_shard *room) {
-    return room->login_worker ||
-           io_worker_create(room->shard->loop, "nonet-login", &room->login_worker) == 0;
-}
-
-static void judge_slowly(struct client *c, const struct auth_login *from) {
+static void judge_slowly(struct client *c, const struct auth_login *login) {
     struct pubsub_shard *room = c->room;
-    if (room->logins_waiting >= LOGINS_WAITING_MAX) {
-        log_refusal(c, from->user);
+    struct auth_question question = {
+        .auth = room->auth, .login = login, .decided = decided, .owner = c};
+    int failed = auth_worker_submit(room->logins, &question, &c->login);
+    if (failed == -EAGAIN) {
+        log_refusal(c, login->user);
         client_close(c, CLIENT_AUTH_TIMEOUT, "Authentication Timeout");
-        return;
-    }
-    struct login_job *login = has_worker(room) ? job_new(c, from) : NULL;
-    if (!login || io_worker_submit(room->login_worker, &login->job)) {
-        if (login)
-            job_free(login);
+    } else if (failed) {
         client_close(c, CLIENT_NO_MEMORY, NULL);
-        return;
+    } else {
+        client_hold(c);
     }
-    room->logins_waiting++;
-    c->login = login;
-    client_hold(c);
 }
 
 /* --- on the loop -------------------------------------------------------------------------- */
@@ -159,7 +86,13 @@ void client_log_in(struct client *c, const struct auth_login *login) {
     finish(c, login, failed, principal);
 }
 
+void client_login_skip(struct client *c) {
+    if (c->login)
+        auth_job_skip(c->login);
+}
+
 void client_login_forget(struct client *c) {
     if (c->login)
-        atomic_store(&c->login->unwanted, true);
+        auth_job_forget(c->login);
+    c->login = NULL;
 }

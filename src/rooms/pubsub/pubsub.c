@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/auth_job.h"
 #include "bus/private.h"
 #include "http/server.h"
 #include "rooms/pubsub/client.h"
@@ -69,16 +70,9 @@ int pubsub_make_tls(struct room_node *node, const char *name, struct io_tls **re
                     struct error *ret_error) {
     const struct room_listen *listen = room_listen(node, name);
     *ret_tls = NULL;
-    if (!listen || !listen->cert_file)
+    if (!listen || !listen->tls.cert_file)
         return 0;
-    struct io_tls_options options = {
-        .cert_file = listen->cert_file,
-        .key_file = listen->key_file,
-        .ca_file = listen->ca_file,
-        .server = true,
-        .verify_peer = listen->verify,
-    };
-    return io_tls_create(node->host, &options, ret_tls, ret_error);
+    return io_tls_create(node->host, &listen->tls, ret_tls, ret_error);
 }
 
 static int open_room(struct room_node *node, const void *section, void **ret_self,
@@ -173,7 +167,7 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
     reload.auth = pubsub->node->auth;
     reload.tls = tls;
     reload.web_tls = web_tls;
-    reload.tls_verify = tls && room_listen(pubsub->node, "nats")->verify;
+    reload.tls_verify = tls && room_listen(pubsub->node, "nats")->tls.verify_peer;
     struct bus_message message = {
         .subject = slice_lit(RELOAD_SUBJECT),
         .payload = slice_make(&reload, sizeof reload),
@@ -206,12 +200,17 @@ static void on_tick(struct io_timer *timer) {
 
 static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) {
     static const struct bus_receiver receiver = {on_reload};
+    struct auth_worker_options logins = {.loop = room->shard->loop,
+                                         .thread = "nonet-login",
+                                         .waiting_max = PUBSUB_LOGINS_WAITING_MAX};
     int failed = pubsub_make_tls(room->pubsub->node, "nats", &room->tls, ret_error);
     if (failed)
         return failed;
-    room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->verify;
+    room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->tls.verify_peer;
     failed = bus_subscribe(room->shard->bus, slice_lit(RELOAD_SUBJECT), (slice){0}, &receiver, room,
                            NULL, &room->reload);
+    if (!failed)
+        failed = auth_worker_new(&logins, &room->logins);
     if (!failed)
         failed = monitor_shard_open(room);
     if (!failed && room->shard->streams && room->pubsub->node->jetstream)
@@ -225,7 +224,7 @@ static void shard_close(void *shard_self) {
     struct pubsub_shard *room = shard_self;
     struct list_node *at, *following;
     list_each(&room->clients, at, following) client_drop(container_of(at, struct client, in_room));
-    room->login_worker = io_worker_free(room->login_worker); /* drop made its jobs idle */
+    room->logins = auth_worker_free(room->logins); /* drop made its jobs idle */
     websocket_shard_close(room);
     bus_fence_cancel(room->shard->bus, room);
     room->jetstream = jetstream_close(room->jetstream);

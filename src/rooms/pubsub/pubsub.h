@@ -22,7 +22,8 @@
 /* What INFO says of the server: clients gate their features on it, so it names the level that is
    truly served (docs/architecture.md, "NATS level"). */
 #define PUBSUB_NATS_VERSION "2.9.25"
-#define PUBSUB_REFUSALS_TOLD_MAX 10u /* refused logins that a shard warns of in one second */
+#define PUBSUB_LOGINS_WAITING_MAX 32u /* slow ones, on a shard */
+#define PUBSUB_REFUSALS_TOLD_MAX 10u  /* refused logins that a shard warns of in one second */
 
 extern const struct room pubsub_room;
 
@@ -55,8 +56,7 @@ struct pubsub_shard {
     uint64_t messages_out, bytes_out; /* since the last tick, which adds them to the metrics */
     struct io_timer tick;             /* once a second: write deadlines, metrics */
     unsigned refusals_told;
-    struct io_worker *login_worker; /* client_login.c; NULL until a login needs it */
-    unsigned logins_waiting;
+    struct auth_worker *logins; /* client_login.c */
     bool draining;
     uint64_t duck_step_ns; /* of a lame duck: so many clients are sent away so often */
     unsigned duck_batch;

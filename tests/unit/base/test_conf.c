@@ -412,6 +412,26 @@ static void an_element_may_stand_alone(void **state) {
                    "f:1:6: 'c' in choice must be a list\n  hint: write [a, b]\n");
 }
 
+static void the_place_of_each_value_is_known(void **state) {
+    (void)state;
+    static struct run run;
+    start_run(&run,
+              MAP(1, KEY(2, "number", SCALAR(3, "7")),
+                  KEY(4, "list", LIST(5, ITEM(SCALAR(6, "1")), ITEM(SCALAR(7, "2")))),
+                  KEY(8, "map", MAP(9, KEY(10, "a", SCALAR(11, "x")))),
+                  KEY(12, "choice",
+                      MAP(13, KEY(14, "b", SCALAR(15, "1")), KEY(16, "c", SCALAR(17, "x"))))));
+    const struct conf_item *all = &run.all.item, *choice = &run.all.choice.item;
+    assert_int_equal(conf_place_of(all, "number", 0).column, 3);
+    assert_int_equal(conf_place_of(all, "list", 1).column, 7);
+    assert_int_equal(conf_place_of(all, "list", SIZE_MAX).column, 5);
+    assert_int_equal(conf_place_of(all, "map", 0).column, 10);
+    assert_int_equal(conf_place_of(choice, "c", 0).column, 17);
+    assert_int_equal(conf_place_of(choice, "a", 0).column, choice->place.column);
+    assert_int_equal(conf_place_of(&run.all.inner.item, "n", 0).column, 1);
+    end_run(&run);
+}
+
 static void references_are_replaced(void **state) {
     (void)state;
     static struct run run;
@@ -593,6 +613,7 @@ int main(void) {
         cmocka_unit_test(shapes_are_checked),
         cmocka_unit_test(keys_are_held_against_the_table),
         cmocka_unit_test(an_element_may_stand_alone),
+        cmocka_unit_test(the_place_of_each_value_is_known),
         cmocka_unit_test(references_are_replaced),
         cmocka_unit_test(what_a_variable_holds_is_not_followed),
         cmocka_unit_test(bad_references_are_refused),

@@ -1,5 +1,7 @@
 #include "desk.h"
 
+#include "http/shard.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,15 +109,15 @@ static void asked(void *owner, struct http_request *request) {
     const struct http1_field *fields = http_request_fields(request, &count);
     bool has_body = http_request_has_body(request, &length);
     desk->calls++;
-    int len = snprintf(
-        text, sizeof text,
-        "target %.*s\npath %.*s\nquery %.*s\nhost %.*s\nversion 1.%u\n"
-        "upgrade %.*s\nbody %d %lld\npeer %s\nstream %s\nbegan %llu\n",
-        slice_fmt(http_request_target(request)), slice_fmt(http_request_path(request)),
-        slice_fmt(http_request_query(request)), slice_fmt(http_request_host(request)),
-        http_request_version_minor(request), slice_fmt(http_request_upgrade(request)), has_body,
-        (long long)length, http_request_peer(request), io_stream_peer(http_request_stream(request)),
-        (unsigned long long)(http_request_began_ns(request) / SIM_MILLISECOND));
+    int len =
+        snprintf(text, sizeof text,
+                 "target %.*s\npath %.*s\nquery %.*s\nhost %.*s\n"
+                 "upgrade %.*s\nbody %d %lld\npeer %s\nstream %s\nbegan %llu\n",
+                 slice_fmt(http_request_target(request)), slice_fmt(http_request_path(request)),
+                 slice_fmt(http_request_query(request)), slice_fmt(http_request_host(request)),
+                 slice_fmt(http_request_upgrade(request)), has_body, (long long)length,
+                 http_request_peer(request), io_stream_peer(http_request_stream(request)),
+                 (unsigned long long)(http_request_began_ns(request) / SIM_MILLISECOND));
     for (size_t i = 0; i < count; i++)
         len += snprintf(text + len, sizeof text - (size_t)len, "%.*s=%.*s\n",
                         slice_fmt(fields[i].name), slice_fmt(fields[i].value));
@@ -188,8 +190,9 @@ void desk_serve_only(struct desk *desk, const struct http_route *route) {
     http_server_set_routes(desk->server, desk_loop(desk), desk->routes);
 }
 
-struct http_server_stats desk_stats(struct desk *desk) {
-    return http_server_stats(desk->server, desk_loop(desk));
+struct desk_stats desk_stats(struct desk *desk) {
+    const struct http_shard *shard = &desk->server->shards[0];
+    return (struct desk_stats){shard->open, shard->held_bytes};
 }
 
 void desk_close(struct desk *desk) {

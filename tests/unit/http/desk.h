@@ -69,6 +69,12 @@ struct desk {
     struct kept stream;
 };
 
+/* What the server's loop holds. */
+struct desk_stats {
+    unsigned connections;
+    uint64_t held_bytes;
+};
+
 /* OPTIONS gives limits and a guard; the rest is the desk's. May be NULL. */
 struct desk *desk_open(uint64_t seed, const struct http_server_options *options);
 /* Everything that was opened must have been closed by now; strangers are sent away. */
@@ -77,7 +83,7 @@ void desk_run(struct desk *desk, uint64_t span_ns);
 struct io_loop *desk_loop(struct desk *desk); /* the server's */
 /* Takes the desk's paths away and puts ROUTE in their place. */
 void desk_serve_only(struct desk *desk, const struct http_route *route);
-struct http_server_stats desk_stats(struct desk *desk);
+struct desk_stats desk_stats(struct desk *desk);
 
 struct stranger *desk_stranger(struct desk *desk); /* connected */
 void stranger_says_bytes(struct stranger *s, slice bytes);

@@ -40,6 +40,7 @@ void hall_accept(struct hall *hall, struct http_request *request) {
     assert_true(hall->served_count < HALL_SERVED_MAX);
     struct served *s = &hall->served[hall->served_count];
     s->hall = hall;
+    s->stream = (struct io_stream *)(uintptr_t)http_request_stream(request);
     int failed = http_websocket_accept(request, &hall->options, &events, s, &ws);
     if (failed) {
         hall->refused = failed;
@@ -67,6 +68,10 @@ static void handle_later(void *owner, struct http_request *request) {
 static void handle_hello(void *owner, struct http_request *request) {
     (void)owner;
     http_reply(request, &(struct http_answer){.status = 200}, slice_lit("hello"));
+}
+
+size_t hall_pending(const struct served *s) {
+    return io_stream_pending(s->stream);
 }
 
 void hall_echo(struct served *s, slice message) {

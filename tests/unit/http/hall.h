@@ -32,6 +32,7 @@
 struct served {
     struct hall *hall;
     struct http_websocket *ws; /* NULL: closed */
+    struct io_stream *stream;  /* below it */
     struct buf heard;          /* "text hello\n"; long messages by their length */
     unsigned messages, rooms, closes, code;
 };
@@ -54,6 +55,8 @@ void hall_run(struct hall *hall, uint64_t span_ns);
 void hall_accept(struct hall *hall, struct http_request *request);
 /* For hall->then: sends the message back, as text where it begins with 't'. */
 void hall_echo(struct served *s, slice message);
+/* Output that waits for S's peer. */
+size_t hall_pending(const struct served *s);
 void assert_heard(const struct served *s, const char *text);
 
 /* A stranger who has sent REQUEST, a second ago. */

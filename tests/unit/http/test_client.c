@@ -1,5 +1,7 @@
 #include "upstream.h"
 
+#include "wire/http1_write.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -107,16 +109,16 @@ static void test_what_cannot_be_sent_is_refused(void **state) {
 
 static void test_a_head_has_a_bound(void **state) {
     (void)state;
-    static char long_text[HTTP_CALL_HEAD_MAX + 1];
+    static char long_text[HTTP1_WRITTEN_MAX + 1];
     memset(long_text, 'x', sizeof long_text);
     long_text[0] = '/';
     struct upstream *u = upstream_open(1, NULL);
-    struct http1_field field = {slice_lit("X"), slice_make(long_text, HTTP_CALL_HEAD_MAX)};
+    struct http1_field field = {slice_lit("X"), slice_make(long_text, HTTP1_WRITTEN_MAX)};
     struct http_call_options with = {.fields = &field, .field_count = 1};
     assert_int_equal(ask(u, with)->begun, -EINVAL);
     field.value.len = SIZE_MAX / 2; /* sums must not wrap */
     assert_int_equal(ask(u, with)->begun, -EINVAL);
-    with = (struct http_call_options){.target = slice_make(long_text, HTTP_CALL_HEAD_MAX)};
+    with = (struct http_call_options){.target = slice_make(long_text, HTTP1_WRITTEN_MAX)};
     assert_int_equal(ask(u, with)->begun, -EINVAL);
     field.value.len = 60000;
     with = (struct http_call_options){.fields = &field, .field_count = 1};

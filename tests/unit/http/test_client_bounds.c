@@ -406,17 +406,6 @@ static void test_a_call_on_an_idle_connection_allocates_nothing(void **state) {
     upstream_close(u);
 }
 
-static void test_the_peer_is_named(void **state) {
-    (void)state;
-    struct upstream *u = upstream_open(1, NULL);
-    struct asked *a = ask_get(u, "/x");
-    assert_string_equal(http_call_peer(a->call), "");
-    upstream_line(u, 0);
-    assert_string_equal(http_call_peer(a->call), "10.0.0.2:80");
-    asked_cancel(a);
-    upstream_close(u);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections_and_the_queue_have_bounds),
@@ -438,7 +427,6 @@ int main(void) {
         cmocka_unit_test(test_a_server_that_takes_little_is_not),
         cmocka_unit_test(test_times_may_be_endless),
         cmocka_unit_test(test_a_call_on_an_idle_connection_allocates_nothing),
-        cmocka_unit_test(test_the_peer_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -294,13 +294,10 @@ static const char *path(const char *name) {
     return out;
 }
 
-static struct io_tls *make_tls(const struct io_tls_options *options) {
-    struct io_host *host;
+static struct io_tls *make_tls(struct io_host *host, const struct io_tls_options *options) {
     struct io_tls *tls;
     struct error error;
-    check(io_host_create(&host) == 0);
     check(io_tls_create(host, options, &tls, &error) == 0);
-    io_host_free(host);
     return tls;
 }
 
@@ -365,11 +362,14 @@ static void play_tls(struct scene *scene, const char *ca, const char *server_nam
         .cert_file = path("server.pem"), .key_file = path("server.key"), .server = true};
     struct io_tls_options client = {
         .ca_file = path(ca), .verify_peer = true, .server_name = server_name};
-    scene->server_tls = make_tls(&server);
-    scene->client_tls = make_tls(&client);
+    struct io_host *host; /* outlives the contexts */
+    check(io_host_create(&host) == 0);
+    scene->server_tls = make_tls(host, &server);
+    scene->client_tls = make_tls(host, &client);
     stage_play(&scene->stage, 1, begin_tls, NULL);
     io_tls_unref(scene->server_tls);
     io_tls_unref(scene->client_tls);
+    io_host_free(host);
 }
 
 static void test_calls_over_tls_share_a_connection(void **state) {

@@ -317,6 +317,23 @@ static void test_more_conditions_are_more_specific(void **state) {
     http_routes_unref(routes);
 }
 
+static void test_names_of_fields_have_no_case_where_conditions_are_ordered(void **state) {
+    (void)state;
+    const struct http_condition these[] = {{HTTP_ON_FIELD, "X-B", NULL},
+                                           {HTTP_ON_FIELD, "x-a", NULL}},
+                                same[] = {{HTTP_ON_FIELD, "x-b", NULL},
+                                          {HTTP_ON_FIELD, "X-A", NULL}},
+                                twice[] = {{HTTP_ON_FIELD, "x-b", NULL},
+                                           {HTTP_ON_FIELD, "X-C", NULL},
+                                           {HTTP_ON_FIELD, "X-B", NULL}};
+    struct http_routes *routes;
+    assert_int_equal(http_routes_create(&routes), 0);
+    assert_int_equal(add_conditioned(routes, these, 2, "these"), 0);
+    assert_int_equal(add_conditioned(routes, same, 2, "same"), -EEXIST);
+    assert_int_equal(add_conditioned(routes, twice, 3, "twice"), -EINVAL);
+    http_routes_unref(routes);
+}
+
 /* A route that fits but for its method is no reason for 405 where its conditions do not hold. */
 static void test_allow_knows_hosts_and_conditions(void **state) {
     (void)state;
@@ -343,6 +360,27 @@ static void test_allow_knows_hosts_and_conditions(void **state) {
     assert_null(match.route);
     assert_true(match.path_known);
     assert_string_equal(match.allow, "PUT, PATCH");
+    http_routes_unref(routes);
+}
+
+static void test_what_no_route_fits_goes_to_the_fallback(void **state) {
+    (void)state;
+    const struct http_route post = {.method = "POST", .pattern = "/a/{id}", .handle = never};
+    struct http_routes *routes;
+    struct http_match match;
+    int owner;
+    assert_int_equal(http_routes_create(&routes), 0);
+    assert_int_equal(http_routes_add(routes, &post), 0);
+    http_routes_set_fallback(routes, never, &owner);
+    find(routes, "POST", "/a/1", &match);
+    assert_ptr_not_equal(match.route->owner, &owner);
+    find(routes, "GET", "/a/1", &match);
+    assert_ptr_equal(match.route->owner, &owner);
+    assert_int_equal(match.parameter_count, 0);
+    assert_string_equal(match.allow, "POST");
+    find(routes, "GET", "/b", &match);
+    assert_ptr_equal(match.route->owner, &owner);
+    assert_string_equal(match.allow, "");
     http_routes_unref(routes);
 }
 
@@ -535,7 +573,9 @@ int main(void) {
         cmocka_unit_test(test_hosts_are_chosen_before_paths),
         cmocka_unit_test(test_a_host_too_long_for_any_route_is_no_host),
         cmocka_unit_test(test_more_conditions_are_more_specific),
+        cmocka_unit_test(test_names_of_fields_have_no_case_where_conditions_are_ordered),
         cmocka_unit_test(test_allow_knows_hosts_and_conditions),
+        cmocka_unit_test(test_what_no_route_fits_goes_to_the_fallback),
         cmocka_unit_test(test_malformed_hosts_and_conditions_are_refused),
         cmocka_unit_test(test_the_tree_finds_what_a_walk_would),
         cmocka_unit_test(test_the_last_count_frees),

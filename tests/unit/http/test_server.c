@@ -272,7 +272,7 @@ static void test_a_handler_sees_what_was_asked(void **state) {
                                  "Content-Length: 0\r\n\r\n"));
     desk_run(desk, SIM_SECOND);
     assert_true(got_contains(s, "target /asked/./%61?b=%63\npath /asked/a\nquery b=%63\n"
-                                "host Name:80\nversion 1.1\nupgrade chat/1\nbody 1 0\n"));
+                                "host Name:80\nupgrade chat/1\nbody 1 0\n"));
     assert_true(got_contains(s, "Host=Name:80\nConnection=upgrade\nUpgrade=chat/1\n"
                                 "Content-Length=0\n"));
     ptrdiff_t peer = slice_find_slice(stranger_got(s), slice_lit("peer "));

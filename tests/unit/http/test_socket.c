@@ -20,6 +20,8 @@
 #define ASKS_FOR_UPGRADE                                                                           \
     "GET /upgrade HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
 #define EARLY_BYTES 400000
+#define DRIP_BYTES 65536
+#define DRIP_NS UINT64_C(1000000)
 #define IDLE_CONNECTIONS 300
 #define IDLE_BYTES_MAX 4096
 
@@ -37,6 +39,11 @@ struct scene {
     size_t got_len;
     struct io_stream *upgraded;
     size_t early; /* bytes that the upgraded stream has got */
+    struct http_limits limits;
+    bool silent; /* the client of TLS reads nothing */
+    struct http_request *drip;
+    struct io_timer drip_timer;
+    atomic_bool dripped, cut; /* the answer is over; since the client was cut */
 };
 
 static void hello(void *owner, struct http_request *request) {
@@ -65,6 +72,36 @@ static void upgrade(void *owner, struct http_request *request) {
     check(http_reply_upgrade(request, &field, 1, &events, scene, &scene->upgraded) == 0);
 }
 
+/* Drips until it is cut, or until the client would have to be waited for. */
+static void drip(struct io_timer *timer) {
+    struct scene *scene = container_of(timer, struct scene, drip_timer);
+    static char bytes[DRIP_BYTES];
+    if (http_reply_full(scene->drip)) {
+        http_reply_break(scene->drip);
+        atomic_store(&scene->dripped, true);
+        return;
+    }
+    bool waits = io_stream_pending(http_request_stream(scene->drip)) > 0;
+    check(http_reply_write(scene->drip, slice_make(bytes, waits ? 1 : sizeof bytes)) == 0);
+    io_timer_start(http_request_loop(scene->drip), timer, DRIP_NS, drip);
+}
+
+static void on_drip_gone(void *owner) {
+    struct scene *scene = owner;
+    io_timer_stop(http_request_loop(scene->drip), &scene->drip_timer);
+    atomic_store(&scene->cut, true);
+    atomic_store(&scene->dripped, true);
+}
+
+static void dripping(void *owner, struct http_request *request) {
+    static const struct http_request_events events = {.on_gone = on_drip_gone};
+    struct scene *scene = owner;
+    scene->drip = request;
+    http_request_later(request, &events, scene);
+    check(http_reply_begin(request, &plain) == 0);
+    drip(&scene->drip_timer);
+}
+
 /* --- the serving loops --------------------------------------------------------------------------
  */
 
@@ -87,6 +124,7 @@ static void open_server(struct scene *scene, struct io_loop *loop) {
         .loop_count = SERVING,
         .routes = scene->routes,
         .tls = scene->server_tls,
+        .limits = scene->limits,
     };
     struct error error;
     check(http_server_open(loop, &options, &scene->server, &error) == 0);
@@ -146,6 +184,7 @@ static void scene_play(struct scene *scene, void (*act)(struct scene *scene)) {
     const struct http_route routes[] = {
         {.method = "GET", .pattern = "/hello", .handle = hello, .owner = scene},
         {.method = "GET", .pattern = "/upgrade", .handle = upgrade, .owner = scene},
+        {.method = "GET", .pattern = "/drip", .handle = dripping, .owner = scene},
     };
     scene->play = act;
     assert_int_equal(http_routes_create(&scene->routes), 0);
@@ -272,12 +311,26 @@ static void on_close(void *owner, int reason) {
 static struct io_stream *tls_stream;
 static slice tls_request;
 
+static bool has_dripped(struct stage *stage) {
+    return atomic_load(&container_of(stage, struct scene, stage)->dripped);
+}
+
+static void leave(struct stage *stage) {
+    (void)stage;
+    io_stream_abort(tls_stream);
+}
+
 static void on_ready(void *owner, int failed, const char *why) {
-    (void)owner;
-    if (failed)
+    struct scene *scene = owner;
+    if (failed) {
         print_message("handshake: %s\n", why);
-    else
-        check(io_stream_write(tls_stream, tls_request) == 0);
+        return;
+    }
+    check(io_stream_write(tls_stream, tls_request) == 0);
+    if (!scene->silent)
+        return;
+    io_stream_pause(tls_stream); /* hears nothing more, not even that it was cut */
+    stage_when(&scene->stage, has_dripped, leave);
 }
 
 static void on_connect(void *owner, struct io_stream *stream, int failed) {
@@ -295,13 +348,10 @@ static void act_tls(struct scene *scene) {
           0);
 }
 
-static struct io_tls *make_tls(const struct io_tls_options *options) {
-    struct io_host *host;
+static struct io_tls *make_tls(struct io_host *host, const struct io_tls_options *options) {
     struct io_tls *tls;
     struct error error;
-    check(io_host_create(&host) == 0);
     check(io_tls_create(host, options, &tls, &error) == 0);
-    io_host_free(host);
     return tls;
 }
 
@@ -317,12 +367,15 @@ static void play_tls(struct scene *scene, slice request) {
     struct io_tls_options server = {.cert_file = path[2], .key_file = path[3], .server = true};
     struct io_tls_options client = {
         .ca_file = path[0], .verify_peer = true, .server_name = "localhost"};
-    scene->server_tls = make_tls(&server);
-    scene->client_tls = make_tls(&client);
+    struct io_host *host; /* outlives the contexts */
+    check(io_host_create(&host) == 0);
+    scene->server_tls = make_tls(host, &server);
+    scene->client_tls = make_tls(host, &client);
     tls_request = request;
     scene_play(scene, act_tls);
     io_tls_unref(scene->server_tls);
     io_tls_unref(scene->client_tls);
+    io_host_free(host);
     for (unsigned i = 0; i < 4; i++)
         check(unlink(path[i]) == 0);
     check(rmdir(folder) == 0);
@@ -334,6 +387,14 @@ static void test_a_request_over_tls_is_answered(void **state) {
     play_tls(&scene, slice_lit("GET /hello HTTP/1.1\r\nHost: localhost\r\n"
                                "Connection: close\r\n\r\n"));
     assert_true(slice_ends_with(slice_make(scene.got, scene.got_len), slice_lit("hello over TLS")));
+}
+
+/* Little by little is said to it meanwhile, which is no sign of life of its own. */
+static void test_who_takes_nothing_over_tls_is_cut(void **state) {
+    (void)state;
+    struct scene scene = {.limits = {.write_ns = UINT64_C(100000000)}, .silent = true};
+    play_tls(&scene, slice_lit("GET /drip HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_true(atomic_load(&scene.cut));
 }
 
 /* --- upgraded -----------------------------------------------------------------------------------
@@ -384,6 +445,7 @@ int main(void) {
         cmocka_unit_test(test_half_a_request_and_the_end_is_a_400),
         cmocka_unit_test(test_an_idle_connection_is_small),
         cmocka_unit_test(test_a_request_over_tls_is_answered),
+        cmocka_unit_test(test_who_takes_nothing_over_tls_is_cut),
         cmocka_unit_test(test_an_upgraded_stream_gets_what_was_read_and_what_follows),
         cmocka_unit_test(test_so_does_one_over_tls),
     };

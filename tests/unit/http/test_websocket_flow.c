@@ -128,7 +128,7 @@ static void output_is_bounded_and_room_is_told(void **state) {
     assert_int_equal(http_websocket_send(served->ws, false, slice_lit("more")), 0);
     hall_run(hall, 10 * SIM_SECOND);
     io_stream_pause(s->stream);
-    while (http_websocket_pending(served->ws) == 0) { /* the socket still takes all of it */
+    while (hall_pending(served) == 0) { /* the socket still takes all of it */
         static char bytes[20000];
         assert_int_equal(http_websocket_send(served->ws, false, slice_make(bytes, sizeof bytes)),
                          0);
@@ -136,7 +136,7 @@ static void output_is_bounded_and_room_is_told(void **state) {
     }
     io_stream_resume(s->stream);
     hall_run(hall, 10 * SIM_SECOND);
-    assert_int_equal(http_websocket_pending(served->ws), 0);
+    assert_int_equal(hall_pending(served), 0);
     assert_int_equal(served->rooms, 2); /* nobody was refused */
     hall_close(hall);
 }
@@ -162,7 +162,7 @@ static void the_last_ping_is_answered_when_output_has_gone(void **state) {
     for (unsigned round = 1; round <= 2; round++) {
         io_stream_pause(s->stream);
         unsigned sent = messages_got(s) + fill_all(hall, served);
-        const size_t waiting = http_websocket_pending(served->ws);
+        const size_t waiting = hall_pending(served);
         for (unsigned i = 0; round == 1 && i < 50; i++) {
             says_frame(s, WEBSOCKET_PING, true, slice_lit("an earlier one"));
             hall_run(hall, SIM_SECOND / 10);
@@ -170,7 +170,7 @@ static void the_last_ping_is_answered_when_output_has_gone(void **state) {
         if (round == 1)
             says_frame(s, WEBSOCKET_PING, true, slice_lit("the last one"));
         hall_run(hall, SIM_SECOND);
-        assert_int_equal(http_websocket_pending(served->ws), waiting);
+        assert_int_equal(hall_pending(served), waiting);
         io_stream_resume(s->stream);
         hall_run(hall, 60 * SIM_SECOND);
         assert_int_equal(messages_got(s), round == 1 ? sent + 1 : sent);
@@ -268,7 +268,7 @@ static void who_takes_slowly_and_says_nothing_is_alive(void **state) {
         hall_run(hall, SIM_SECOND);
     }
     assert_int_equal(served->closes, 0);
-    assert_true(http_websocket_pending(served->ws) > 0); /* it was slow, all the time */
+    assert_true(hall_pending(served) > 0); /* it was slow, all the time */
     hall_close(hall);
 }
 
@@ -455,7 +455,7 @@ static void nothing_is_left_behind_by_a_loss(void **state) {
     fill(first); /* asks for room */
     http_websocket_abort(first);
     http_websocket_pause(second);
-    io_stream_abort((struct io_stream *)(uintptr_t)http_websocket_stream(second));
+    io_stream_abort(hall->served[1].stream);
     http_websocket_resume(second);
     hall_run(hall, SIM_SECOND);
     assert_int_equal(hall->served[0].closes, 1);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* We say much to somebody who does not listen, for a while or for ever. */
@@ -14,8 +15,10 @@ struct slow {
     struct io_stream *stream;
     int raw;
     pthread_t reader;
-    bool reading, close_when_full;
-    uint64_t said, heard;
+    bool reading, close_when_full, in_pieces;
+    size_t room_below; /* wanted, and not yet told of */
+    unsigned unsent_max;
+    uint64_t said, heard, taken; /* taken: by the kernel once it was full */
     uint64_t closed_ns, close_began_ns;
     unsigned refused, drains, ticks;
     int reason;
@@ -24,6 +27,7 @@ struct slow {
 
 #define SLOW_OUT_MAX (2u << 20)
 #define SLOW_PIECE 5000u
+#define PIECE_PAUSE_MS 400u
 
 static char piece_byte(uint64_t at) {
     return (char)((at * 2654435761u) >> 13);
@@ -46,6 +50,13 @@ static void speak(struct slow *slow) {
     slow->refused++;
 }
 
+/* So that what waits for it takes longer than IO_LINGER_MS. */
+static void listen_slowly(const struct slow *slow) {
+    struct timespec span = {.tv_nsec = PIECE_PAUSE_MS * STAGE_MS};
+    if (slow->in_pieces && slow->heard < SLOW_OUT_MAX)
+        nanosleep(&span, NULL);
+}
+
 static void *listen_at_last(void *argument) {
     struct slow *slow = argument;
     static char got[100000];
@@ -55,6 +66,7 @@ static void *listen_at_last(void *argument) {
         for (size_t i = 0; i < size; i++)
             check(got[i] == piece_byte(slow->heard + i));
         slow->heard += size;
+        listen_slowly(slow);
     } while (size == sizeof got);
     shutdown(slow->raw, SHUT_WR);
     return NULL;
@@ -70,10 +82,13 @@ static void on_tick(struct io_timer *timer) {
         io_timer_start(slow->stage->loop, timer, 5 * STAGE_MS, on_tick);
         return;
     }
+    slow->taken = io_stream_accepted(slow->stream);
     if (slow->close_when_full) {
         slow->close_began_ns = io_host_clock_ns(slow->stage->host);
         io_stream_close(slow->stream);
     }
+    if (slow->room_below)
+        io_stream_want_room(slow->stream, slow->room_below);
     if (slow->reading)
         check(pthread_create(&slow->reader, NULL, listen_at_last, slow) == 0);
 }
@@ -86,6 +101,12 @@ static void slow_bytes(void *owner, slice bytes) {
 
 static void slow_drain(void *owner) {
     struct slow *slow = owner;
+    if (slow->room_below) {
+        assert_true(io_stream_pending(slow->stream) < slow->room_below);
+        slow->room_below = 0;
+        if (io_stream_pending(slow->stream) > 0)
+            return;
+    }
     assert_int_equal(io_stream_pending(slow->stream), 0);
     assert_int_equal(io_stream_accepted(slow->stream), slow->said);
     slow->drains++;
@@ -117,20 +138,38 @@ static void slow_accept(void *owner, struct io_loop *loop, struct io_stream *str
 static void slow_begin(struct stage *stage) {
     struct slow *slow = stage->state;
     slow->stage = stage;
-    slow->listener = stage_listen(stage, 1, slow_accept);
+    struct io_listen_options options = {.address = "127.0.0.1:0",
+                                        .loop_count = 1,
+                                        .unsent_max = slow->unsent_max,
+                                        .on_accept = slow_accept,
+                                        .owner = stage};
+    check(io_listen(stage->loop, &options, &slow->listener, NULL) == 0);
     slow->raw = stage_raw_connect(io_listener_address(slow->listener));
 }
 
 static void a_slow_reader_is_refused_at_the_bound_and_drains_later(void **state) {
     (void)state;
     struct stage stage;
-    struct slow slow = {.reading = true};
+    struct slow slow = {.reading = true, .room_below = SLOW_OUT_MAX / 2};
     stage_play(&stage, 1, slow_begin, &slow);
     assert_int_equal(slow.reason, 0);
     assert_int_equal(slow.drains, 1);
+    assert_int_equal(slow.room_below, 0);
     assert_true(slow.refused >= 1);
     assert_true(slow.said >= SLOW_OUT_MAX - SLOW_PIECE);
     assert_int_equal(slow.heard, slow.said);
+}
+
+static void the_kernel_keeps_little_for_a_deaf_reader_where_it_is_told_to(void **state) {
+    (void)state;
+    struct stage stage;
+    struct slow usual = {.reading = true, .room_below = SLOW_OUT_MAX / 2};
+    struct slow bounded = usual;
+    bounded.unsent_max = 64u << 10;
+    stage_play(&stage, 1, slow_begin, &usual);
+    stage_play(&stage, 1, slow_begin, &bounded);
+    assert_true(bounded.taken < usual.taken / 2);
+    assert_int_equal(bounded.heard, bounded.said); /* and it loses nothing */
 }
 
 static void close_flushes_what_a_slow_reader_is_owed(void **state) {
@@ -140,6 +179,15 @@ static void close_flushes_what_a_slow_reader_is_owed(void **state) {
     stage_play(&stage, 1, slow_begin, &slow);
     assert_int_equal(slow.reason, 0);
     assert_int_equal(slow.drains, 0); /* on_close is the only call after close */
+    assert_int_equal(slow.heard, slow.said);
+}
+
+static void close_is_patient_while_something_is_taken(void **state) {
+    (void)state;
+    struct stage stage;
+    struct slow slow = {.reading = true, .close_when_full = true, .in_pieces = true};
+    stage_play(&stage, 1, slow_begin, &slow);
+    assert_true((slow.closed_ns - slow.close_began_ns) / STAGE_MS > IO_LINGER_MS);
     assert_int_equal(slow.heard, slow.said);
 }
 
@@ -156,7 +204,9 @@ static void close_does_not_wait_for_ever(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slow_reader_is_refused_at_the_bound_and_drains_later),
+        cmocka_unit_test(the_kernel_keeps_little_for_a_deaf_reader_where_it_is_told_to),
         cmocka_unit_test(close_flushes_what_a_slow_reader_is_owed),
+        cmocka_unit_test(close_is_patient_while_something_is_taken),
         cmocka_unit_test(close_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,52 @@ static void close_stream(struct stage *stage) {
     io_stream_close(((struct one *)stage->state)->stream);
 }
 
+/* --- room: on_drain when fewer bytes are pending ------------------------------------------------
+ */
+
+static bool has_drained(struct stage *stage) {
+    return ((struct one *)stage->state)->drains > 0;
+}
+
+static void drain_is_told_once(struct stage *stage) {
+    struct one *one = stage->state;
+    assert_int_equal(io_stream_pending(one->stream), 0);
+    assert_int_equal(one->drains, 1);
+    io_stream_abort(one->stream);
+}
+
+static void want_what_is_there(struct one *one) {
+    io_stream_want_room(one->stream, 1);
+    assert_int_equal(one->drains, 0); /* never from inside */
+    stage_when(one->stage, has_drained, drain_is_told_once);
+}
+
+static void want_what_comes_with_the_turn(struct one *one) {
+    assert_int_equal(io_stream_write(one->stream, slice_lit("taken at once")), 0);
+    want_what_is_there(one);
+}
+
+static void room_is_told_of_where_nothing_had_to_wait(void **state) {
+    (void)state;
+    struct one with = {0}, without = {0};
+    play_one(&with, &plain_events, want_what_comes_with_the_turn);
+    play_one(&without, &plain_events, want_what_is_there);
+    assert_int_equal(with.drains, 1);
+    assert_int_equal(without.drains, 1);
+}
+
+static void want_and_abort(struct one *one) {
+    io_stream_want_room(one->stream, 1);
+    io_stream_abort(one->stream);
+}
+
+static void room_is_not_told_of_after_the_end(void **state) {
+    (void)state;
+    struct one one = {0};
+    play_one(&one, &plain_events, want_and_abort);
+    assert_int_equal(one.drains, 0);
+}
+
 /* --- the output's edge ------------------------------------------------------------------------ */
 
 static void nothing_is_sent_yet(struct one *one) {
@@ -529,6 +575,8 @@ static void an_idle_stream_is_small(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(room_is_told_of_where_nothing_had_to_wait),
+        cmocka_unit_test(room_is_not_told_of_after_the_end),
         cmocka_unit_test(output_leaves_at_the_end_of_the_turn),
         cmocka_unit_test(output_is_refused_at_its_bound_and_after_close),
         cmocka_unit_test(a_paused_stream_gives_no_bytes),

@@ -14,8 +14,9 @@
 #define PATIENCE_NS (5000 * (uint64_t)STAGE_MS)
 
 static char folder[] = "nonet-tls-XXXXXX";
-static char paths[16][64]; /* "FOLDER/NAME.ENDING", made once */
+static char paths[24][64]; /* "FOLDER/NAME.ENDING", made once */
 static unsigned path_count;
+static struct io_host *host; /* of contexts that no stage has */
 
 static const char *file(const char *name) {
     char path[64];
@@ -30,11 +31,13 @@ static const char *file(const char *name) {
 
 static int make_files(void **state) {
     (void)state;
+    check(io_host_create(&host) == 0);
     check(mkdtemp(folder) != NULL);
     struct certificate *good = certificates_authority(folder, "ca");
     struct certificate *other = certificates_authority(folder, "otherca");
     certificates_signed(folder, "server", "DNS:localhost,IP:127.0.0.1", good);
     certificates_signed(folder, "shop", "DNS:*.shop.example", good);
+    certificates_signed(folder, "api", "DNS:API.shop.example,DNS:localhost", good);
     certificates_signed(folder, "client", "email:ann@example.org", good);
     certificates_signed(folder, "stranger", "DNS:stranger", other);
     certificates_free(good);
@@ -44,7 +47,8 @@ static int make_files(void **state) {
 
 static int remove_files(void **state) {
     (void)state;
-    static const char *const names[] = {"ca", "otherca", "server", "shop", "client", "stranger"};
+    static const char *const names[] = {"ca",  "otherca", "server",  "shop",
+                                        "api", "client",  "stranger"};
     for (size_t i = 0; i < array_count(names); i++) {
         char path[64];
         snprintf(path, sizeof path, "%s/%s.pem", folder, names[i]);
@@ -52,6 +56,7 @@ static int remove_files(void **state) {
         snprintf(path, sizeof path, "%s/%s.key", folder, names[i]);
         check(unlink(path) == 0);
     }
+    host = io_host_free(host);
     return rmdir(folder);
 }
 
@@ -81,6 +86,7 @@ struct talk {
     struct io_listener *listener;
     struct end server, client;
     unsigned rounds; /* connections one after the other, with the same contexts */
+    const struct io_tls_options *renewed; /* but for the server's, made anew for each by these */
     bool resumed;
     void (*on_both_ready)(struct talk *talk);
 };
@@ -183,6 +189,10 @@ static void talk_connected(void *owner, struct io_stream *stream, int failed) {
 
 static void connect_again(struct talk *talk) {
     struct io_tls *server = talk->server.tls, *client = talk->client.tls;
+    if (talk->renewed && talk->server.closed) {
+        io_tls_unref(server);
+        assert_int_equal(io_tls_create(talk->stage->host, talk->renewed, &server, NULL), 0);
+    }
     talk->server = (struct end){.talk = talk, .ready = 1, .tls = server};
     talk->client = (struct end){.talk = talk, .ready = 1, .tls = client};
     assert_int_equal(io_connect(talk->stage->loop, io_listener_address(talk->listener), PATIENCE_NS,
@@ -261,6 +271,69 @@ static void a_second_connection_resumes_the_session(void **state) {
     assert_true(talk.resumed);
 }
 
+static void a_session_outlives_a_reload(void **state) {
+    (void)state;
+    struct talk talk = usual_talk();
+    struct io_tls_options renewed = talk.server_options;
+    renewed.cert_file = file("api.pem"); /* it is for localhost, too */
+    renewed.key_file = file("api.key");
+    talk.renewed = &renewed;
+    talk.rounds = 2;
+    play_talk(&talk);
+    assert_talked(&talk);
+    assert_true(talk.resumed);
+}
+
+static void a_session_made_without_a_certificate_ends_when_one_is_asked_for(void **state) {
+    (void)state;
+    struct talk talk = usual_talk();
+    struct io_tls_options renewed = talk.server_options;
+    renewed.verify_peer = true;
+    renewed.ca_file = file("ca.pem");
+    talk.client_options.cert_file = file("client.pem");
+    talk.client_options.key_file = file("client.key");
+    talk.renewed = &renewed;
+    talk.rounds = 2;
+    play_talk(&talk);
+    assert_talked(&talk);
+    assert_false(talk.resumed);
+    assert_string_equal(talk.server.subject, "CN=client,O=Nonet");
+}
+
+static void a_session_of_clients_of_one_authority_is_nothing_to_another(void **state) {
+    (void)state;
+    struct talk talk = usual_talk();
+    talk.server_options.verify_peer = true;
+    talk.server_options.ca_file = file("ca.pem");
+    struct io_tls_options renewed = talk.server_options;
+    renewed.ca_file = file("otherca.pem");
+    talk.client_options.cert_file = file("client.pem");
+    talk.client_options.key_file = file("client.key");
+    talk.renewed = &renewed;
+    talk.rounds = 2;
+    play_talk(&talk);
+    assert_int_equal(talk.server.ready, -EPROTO);
+    assert_int_equal(talk.server.got_total, 0);
+}
+
+static void a_certificate_says_its_names_and_its_time(void **state) {
+    (void)state;
+    _cleanup_buf_ struct buf names = buf_make(1000);
+    struct io_tls_pair pair = {file("api.pem"), file("api.key")};
+    struct io_tls_facts facts;
+    struct error error;
+    assert_int_equal(io_tls_examine(&pair, file("ca.pem"), &facts, &names, &error), 0);
+    assert_string_equal(buf_text(&names), "api.shop.example\nlocalhost\n");
+    assert_false(facts.early);
+    assert_false(facts.expired);
+    assert_non_null(strstr(facts.until, " UTC"));
+    assert_int_equal(io_tls_examine(&pair, file("ca.key"), &facts, &names, &error), -EINVAL);
+    assert_string_equal(error.place, file("ca.key"));
+    pair.key_file = file("shop.key");
+    assert_int_equal(io_tls_examine(&pair, NULL, &facts, &names, &error), -EINVAL);
+    assert_string_equal(error.place, file("shop.key"));
+}
+
 static void a_certificate_of_an_unknown_authority_is_refused(void **state) {
     (void)state;
     struct talk talk = usual_talk();
@@ -318,12 +391,14 @@ static void sni_chooses_the_certificate(void **state) {
         const char *name, *subject;
     } cases[] = {{"a.shop.example", "CN=shop,O=Nonet"},
                  {"B.Shop.Example", "CN=shop,O=Nonet"},
-                 {"localhost", "CN=server,O=Nonet"}};
+                 {"api.Shop.example", "CN=api,O=Nonet"}, /* exact before the wildcard */
+                 {"localhost", "CN=server,O=Nonet"}};    /* the first that has a name keeps it */
     for (size_t i = 0; i < array_count(cases); i++) {
         struct talk talk = usual_talk();
-        struct io_tls_name names[] = {{"*.shop.example", file("shop.pem"), file("shop.key")}};
-        talk.server_options.names = names;
-        talk.server_options.name_count = 1;
+        const struct io_tls_pair further[] = {{file("shop.pem"), file("shop.key")},
+                                              {file("api.pem"), file("api.key")}};
+        talk.server_options.further = further;
+        talk.server_options.further_count = 2;
         talk.client_options.server_name = cases[i].name;
         play_talk(&talk);
         assert_talked(&talk);
@@ -583,7 +658,7 @@ static void assert_refused(const struct io_tls_options *options, int code, const
     struct error error;
     struct io_tls *tls = NULL;
     char text[800];
-    assert_int_equal(io_tls_create(NULL, options, &tls, &error), code);
+    assert_int_equal(io_tls_create(host, options, &tls, &error), code);
     assert_null(tls);
     assert_non_null(strstr(error_text(&error, text, sizeof text), word));
 }
@@ -616,9 +691,9 @@ static void wrong_files_are_refused_with_their_name(void **state) {
     options.alpn = empty;
     assert_refused(&options, -EINVAL, "ALPN");
     options = usual_talk().server_options;
-    struct io_tls_name names[] = {{"*.x", file("shop.pem"), file("server.key")}};
-    options.names = names;
-    options.name_count = 1;
+    const struct io_tls_pair further[] = {{file("shop.pem"), file("server.key")}};
+    options.further = further;
+    options.further_count = 1;
     assert_refused(&options, -EINVAL, "server.key");
     assert_null(io_tls_unref(NULL));
 }
@@ -626,21 +701,21 @@ static void wrong_files_are_refused_with_their_name(void **state) {
 static void without_memory_a_context_is_refused(void **state) {
     (void)state;
     static const char *const alpn[] = {"h2", NULL};
-    struct io_tls_name names[] = {{"*.x", file("shop.pem"), file("shop.key")}};
+    const struct io_tls_pair further[] = {{file("shop.pem"), file("shop.key")}};
     struct io_tls_options options = usual_talk().server_options;
     options.server_name = "own";
     options.alpn = alpn;
-    options.names = names;
-    options.name_count = 1;
+    options.further = further;
+    options.further_count = 1;
     struct io_tls *tls = NULL;
     unsigned long failures = 0;
     for (int failed = -ENOMEM; failed; failures++) {
         mem_fail_at(failures + 1, false);
-        failed = io_tls_create(NULL, &options, &tls, NULL);
+        failed = io_tls_create(host, &options, &tls, NULL);
         mem_fail_at(0, false);
         assert_true(failed == 0 || failed == -ENOMEM);
     }
-    assert_int_equal(failures, 6);
+    assert_int_equal(failures, 11);
     assert_ptr_equal(io_tls_ref(tls), tls);
     assert_null(io_tls_unref(tls));
     assert_null(io_tls_unref(tls));
@@ -651,6 +726,10 @@ int main(void) {
         cmocka_unit_test(both_sides_talk_in_tls_1_3),
         cmocka_unit_test(an_address_is_checked_as_a_name_is),
         cmocka_unit_test(a_second_connection_resumes_the_session),
+        cmocka_unit_test(a_session_outlives_a_reload),
+        cmocka_unit_test(a_session_made_without_a_certificate_ends_when_one_is_asked_for),
+        cmocka_unit_test(a_session_of_clients_of_one_authority_is_nothing_to_another),
+        cmocka_unit_test(a_certificate_says_its_names_and_its_time),
         cmocka_unit_test(a_certificate_of_an_unknown_authority_is_refused),
         cmocka_unit_test(a_certificate_of_another_name_is_refused),
         cmocka_unit_test(a_client_certificate_tells_who_it_is),

@@ -61,6 +61,21 @@ static void a_full_bucket_lets_its_burst_in_at_once(void **state) {
     assert_int_equal(let_in(ask(1, 1, 100, SECOND, 200), 1000, START), 200);
 }
 
+static void looking_takes_nothing(void **state) {
+    (void)state;
+    struct bucket_ask one = ask(1, 1, 1, SECOND, 2);
+    assert_int_equal(buckets_look(buckets, &one, START).left, 2);
+    assert_int_equal(buckets_stats(buckets).count, 0);
+    assert_int_equal(let_in(one, 2, START), 2);
+    for (unsigned i = 0; i < 3; i++) {
+        struct bucket_state empty = buckets_look(buckets, &one, START);
+        assert_true(empty.empty);
+        assert_int_equal(empty.left, 0);
+    }
+    assert_false(buckets_look(buckets, &one, START + SECOND).empty);
+    assert_int_equal(let_in(one, 2, START + SECOND), 1);
+}
+
 static void tokens_come_back_at_the_rate(void **state) {
     (void)state;
     struct bucket_ask one = ask(1, 1, 100, SECOND, 200);
@@ -231,6 +246,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
         TEST(a_full_bucket_lets_its_burst_in_at_once),
+        TEST(looking_takes_nothing),
         TEST(tokens_come_back_at_the_rate),
         TEST(an_idle_bucket_holds_no_more_than_its_burst),
         TEST(a_rate_that_divides_no_second_is_kept_exactly),

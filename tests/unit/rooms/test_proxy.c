@@ -1,252 +1,14 @@
 /*
  * test_proxy.c - the proxy between strangers and services of a simulated world: what depends on
  * time (health, ejection, tunnels, deadlines), and every allocation failing in turn.
- *
- * The desk (tests/unit/http) is the gateway's server; its one route is ours. What exchanges ask of
- * the room's other files is written down here.
  */
-#include "desk.h"
+#include "town.h"
 
 #include "base/mem.h"
-#include "rooms/gateway/access_log.h"
-#include "rooms/gateway/proxy.h"
-#include "rooms/gateway/steps.h"
-#include "rooms/gateway/table.h"
 #include "rooms/gateway/tunnel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SERVICES_MAX 2u
-#define LINES_MAX 256u
-#define OK_HI "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-#define BROKEN "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-#define SWITCHES "HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: wire\r\n\r\n"
-#define WISHES "GET /wire HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: wire\r\n\r\n"
-
-struct service;
-struct line {
-    struct service *service;
-    struct io_stream *stream; /* NULL: closed */
-    struct buf got;           /* of the head that is coming, or of the tunnel */
-    bool tunnel;
-};
-struct service {
-    const char *says; /* to each head, or to each question about health; NULL: nothing */
-    const char *health_says;
-    unsigned accepted, open, asked, questions;
-    struct line lines[LINES_MAX];
-    char last[1024]; /* head */
-    struct io_listener *listener;
-};
-
-struct town {
-    struct desk *desk;
-    struct io_host *host;
-    struct io_group *group;
-    struct service services[SERVICES_MAX];
-    struct metrics *metrics;
-    struct room_node node;
-    struct room_shard room;
-    struct gateway gateway;
-    struct gateway_shard shard;
-    struct gateway_table table;
-    struct gateway_route route;
-    struct gateway_route_config config;
-};
-
-static struct town town;
-
-/* --- what the room's other files are asked -----------------------------------------------------
- */
-
-const struct metrics_family gateway_seconds_family = {
-    .name = "seconds", .help = "x", .kind = METRICS_HISTOGRAM};
-
-static enum step_result introduce(struct exchange *x) {
-    snprintf(x->trace, sizeof x->trace, "0af7651916cd43dd8448eb211c80319c");
-    snprintf(x->span, sizeof x->span, "b7ad6b7169203331");
-    x->request_id = slice_lit("id");
-    x->peer = x->client = slice_lit("10.0.0.1");
-    return STEP_ON;
-}
-
-gateway_step gateway_step_at(unsigned index) {
-    return index == 0 ? introduce : NULL;
-}
-
-void access_log_write(struct gateway_access_log *log, const struct exchange *x) {
-    (void)log;
-    (void)x;
-    assert_true(false);
-}
-
-void gateway_stream_over(struct gateway_shard *shard, struct gateway_stream *stream) {
-    (void)shard;
-    list_remove(&stream->node);
-}
-
-/* --- services ----------------------------------------------------------------------------------
- */
-
-static void say(struct line *line, const char *text) {
-    if (text && io_stream_write(line->stream, slice_str(text)))
-        io_stream_abort(line->stream); /* short of memory, as the gateway is */
-}
-
-static void take_head(struct line *line, slice head) {
-    struct service *service = line->service;
-    bool question = slice_starts_with(head, slice_lit("GET /healthz "));
-    const char *says = question ? service->health_says : service->says;
-    snprintf(service->last, sizeof service->last, "%.*s", slice_fmt(head));
-    service->questions += question;
-    service->asked += !question;
-    line->tunnel = says && strcmp(says, SWITCHES) == 0;
-    say(line, says);
-}
-
-static void on_bytes(void *owner, slice bytes) {
-    struct line *line = owner;
-    if (line->tunnel) {
-        if (io_stream_write(line->stream, bytes))
-            io_stream_abort(line->stream);
-        return;
-    }
-    if (buf_append(&line->got, bytes)) {
-        io_stream_abort(line->stream);
-        return;
-    }
-    ptrdiff_t end;
-    while (!line->tunnel &&
-           (end = slice_find_slice(buf_slice(&line->got), slice_lit("\r\n\r\n"))) >= 0) {
-        take_head(line, slice_take(buf_slice(&line->got), (size_t)end + 4));
-        buf_clear(&line->got); /* bodies are sent with their heads here */
-    }
-}
-
-static void on_close(void *owner, int reason) {
-    struct line *line = owner;
-    (void)reason;
-    line->stream = NULL;
-    line->service->open--;
-    buf_free(&line->got);
-}
-
-static void on_accept(void *owner, struct io_loop *loop, struct io_stream *stream) {
-    static const struct io_stream_events events = {.on_bytes = on_bytes, .on_close = on_close};
-    struct service *service = owner;
-    (void)loop;
-    assert_true(service->accepted < LINES_MAX);
-    struct line *line = &service->lines[service->accepted++];
-    *line = (struct line){.service = service, .stream = stream, .got = buf_make(1u << 20)};
-    service->open++;
-    io_stream_set_events(stream, &events, line);
-}
-
-static void listen(unsigned index) {
-    struct service *service = &town.services[index];
-    char address[32];
-    struct error error;
-    snprintf(address, sizeof address, "0.0.0.0:%u", 81 + index);
-    struct io_listen_options options = {
-        .address = address, .loop_count = 1, .on_accept = on_accept, .owner = service};
-    assert_int_equal(io_listen(io_group_loop(town.group, 0), &options, &service->listener, &error),
-                     0);
-}
-
-/* --- the town ----------------------------------------------------------------------------------
- */
-
-static const slice urls[] = {{"http://far:81", 13}, {"http://far:82", 13}};
-
-static void run(uint64_t span_ns) {
-    desk_run(town.desk, span_ns);
-}
-
-/* The usual defaults, as the config's tables have them. */
-static void town_make(uint64_t seed, unsigned services) {
-    memset(&town, 0, sizeof town);
-    town.desk = desk_open(seed, NULL);
-    town.host = sim_host_create(town.desk->sim, "far");
-    assert_int_equal(io_group_create(town.host, 1, &town.group), 0);
-    sim_group_start(town.group, NULL, NULL);
-    for (unsigned i = 0; i < SERVICES_MAX; i++) {
-        town.services[i].says = town.services[i].health_says = OK_HI;
-        listen(i);
-    }
-    struct gateway_to *to = &town.config.to;
-    to->http = (struct conf_array){(void *)(uintptr_t)urls, services};
-    to->balance = GATEWAY_ROUND_ROBIN;
-    to->eject.failures = 3;
-    to->eject.time_ns = 10 * SIM_SECOND;
-    to->retry.attempts = 1;
-    to->retry.budget_percent = 20;
-}
-
-static struct proxy_target *town_open(void) {
-    struct error error;
-    town.metrics = metrics_new(1);
-    town.node = (struct room_node){
-        .host = town.desk->host[1], .metrics = town.metrics, .shards = 1, .serving = 1};
-    town.room = (struct room_shard){.node = &town.node,
-                                    .loop = desk_loop(town.desk),
-                                    .metrics = metrics_shard(town.metrics, 0)};
-    town.gateway = (struct gateway){.node = &town.node, .shards = {&town.shard}};
-    town.shard = (struct gateway_shard){
-        .gateway = &town.gateway, .shard = &town.room, .random = random_make(1)};
-    list_init(&town.shard.exchanges);
-    list_init(&town.shard.streams);
-    town.table = (struct gateway_table){.gateway = &town.gateway, .arena = arena_make(0, 1u << 20)};
-    town.route = (struct gateway_route){.table = &town.table, .target = &http_target};
-    assert_int_equal(http_target.open(&town.gateway, &town.config, &town.table.arena,
-                                      &town.route.target_self, &error),
-                     0);
-    assert_int_equal(http_target.shard_open(town.route.target_self, &town.shard), 0);
-    desk_serve_only(town.desk, &(struct http_route){.pattern = "/*",
-                                                    .handle = exchange_begin_request,
-                                                    .owner = &town.route,
-                                                    .streams = true});
-    return town.route.target_self;
-}
-
-static void town_close(void) {
-    for (unsigned i = 0; i < town.desk->stranger_count; i++)
-        stranger_leaves(&town.desk->strangers[i]);
-    run(DESK_PATIENCE);
-    assert_true(list_empty(&town.shard.exchanges));
-    assert_true(list_empty(&town.shard.streams));
-    http_target.shard_close(town.route.target_self, &town.shard);
-    gateway_upstreams_close(&town.shard);
-    run(SIM_SECOND);
-    for (unsigned i = 0; i < SERVICES_MAX; i++) {
-        assert_int_equal(town.services[i].open, 0);
-        io_listener_close(town.services[i].listener);
-    }
-    run(SIM_SECOND);
-    io_group_free(town.group);
-    http_target.close(town.route.target_self);
-    desk_close(town.desk);
-    arena_free(&town.table.arena);
-    metrics_free(town.metrics);
-}
-
-static const struct upstream *upstream_at(unsigned index) {
-    const struct proxy_target *target = town.route.target_self;
-    return target->shares[0]->upstreams[index];
-}
-
-/* The status that a stranger is answered, soon. */
-static unsigned ask(const char *text) {
-    struct stranger *s = desk_stranger(town.desk);
-    stranger_says(s, text);
-    run(SIM_SECOND / 10);
-    slice got = stranger_got(s);
-    unsigned status = got.len > 12 ? (unsigned)strtoul(got.ptr + 9, NULL, 10) : 0;
-    stranger_leaves(s);
-    return status;
-}
-
-#define ASK GET("/x")
 
 /* --- requests ----------------------------------------------------------------------------------
  */
@@ -290,6 +52,70 @@ static void deadlines_are_told_apart(void **state) {
     run(3 * SIM_SECOND); /* and once more, at the same service */
     assert_true(got_contains(other, "cannot be reached in time"));
     sim_heal(town.desk->host[1], town.host);
+    town_close();
+}
+
+#define BEGINS "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegins"
+
+static void a_whole_exchange_has_its_bound_and_ends_its_call(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town.config.exchange_timeout_ns = 3 * SIM_SECOND;
+    town_open();
+    struct stranger *quick = desk_stranger(town.desk);
+    stranger_says(quick, ASK);
+    run(SIM_SECOND);
+    assert_int_equal(answers(quick, "200 OK"), 1);
+    town.services[0].says = NULL;
+    struct stranger *late = desk_stranger(town.desk);
+    stranger_says(late, "GET /x HTTP/1.1\r\n");
+    run(SIM_SECOND);
+    stranger_says(late, "Host: x\r\n\r\n");
+    run(19 * SIM_SECOND / 10);
+    assert_int_equal(stranger_got(late).len, 0);
+    assert_int_equal(town.services[0].open, 1);
+    run(SIM_SECOND / 5); /* of the first byte, not of the head's last */
+    assert_true(got_contains(late, "HTTP/1.1 504 "));
+    assert_true(got_contains(late, "longer than it may"));
+    assert_int_equal(town.services[0].open, 0);
+    assert_int_equal(answers(quick, "200 OK"), 1); /* and nothing more */
+    assert_false(quick->closed);
+    town_close();
+}
+
+static void an_answer_that_has_begun_is_cut_at_the_bound(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town.config.exchange_timeout_ns = 3 * SIM_SECOND;
+    town_open();
+    town.services[0].says = BEGINS;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, ASK);
+    run(29 * SIM_SECOND / 10);
+    assert_true(got_contains(s, "begins"));
+    assert_false(s->ended);
+    run(SIM_SECOND / 5);
+    assert_true(s->ended || s->closed);
+    assert_true(slice_ends_with(stranger_got(s), slice_lit("begins")));
+    assert_int_equal(town.services[0].open, 0);
+    town_close();
+}
+
+static void a_body_that_trickles_meets_the_bound(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town.config.exchange_timeout_ns = 3 * SIM_SECOND;
+    town_open();
+    town.services[0].says = NULL;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
+    for (unsigned i = 0; i < 35 && !s->ended; i++) {
+        stranger_says(s, "x");
+        run(SIM_SECOND / 10);
+    }
+    assert_true(got_contains(s, "HTTP/1.1 504 "));
+    assert_true(s->ended); /* no byte of the body is taken for a request */
+    assert_int_equal(town.services[0].open, 0);
     town_close();
 }
 
@@ -390,6 +216,28 @@ static void an_ejected_service_is_out_for_its_time_and_longer_each_time(void **s
 /* --- services come and go ----------------------------------------------------------------------
  */
 
+#define HALF "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"
+
+static void answers_that_are_cut_short_count_as_failures(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    town.services[0].says = HALF;
+    run(SIM_SECOND); /* its name is looked up */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(upstream_at(0)->load.ejected);
+        struct stranger *s = desk_stranger(town.desk);
+        stranger_says(s, ASK);
+        run(SIM_SECOND / 10);
+        sim_reset_streams(town.host);
+        run(SIM_SECOND / 10);
+        assert_true(s->ended || s->closed);
+        stranger_leaves(s);
+    }
+    assert_true(upstream_at(0)->load.ejected);
+    town_close();
+}
+
 static void a_service_that_no_table_names_ends_with_its_last_call(void **state) {
     (void)state;
     town_make(1, 1);
@@ -456,6 +304,34 @@ static void a_tunnel_in_which_nothing_moves_ends(void **state) {
     town_close();
 }
 
+static void a_stop_ends_a_tunnel_in_its_next_pause(void **state) {
+    (void)state;
+    town_make(1, 1);
+    town_open();
+    town.services[0].says = SWITCHES;
+    struct stranger *s = desk_stranger(town.desk);
+    stranger_says(s, WISHES);
+    run(SIM_SECOND / 2);
+    struct gateway_stream *stream =
+        container_of(town.shard.streams.head.next, struct gateway_stream, node);
+    stranger_says(s, "busy");
+    run(SIM_SECOND / 10);
+    stream->on_drain(stream, false);
+    for (unsigned i = 0; i < 20; i++) {
+        stranger_says(s, "busy");
+        run(SIM_SECOND / 10);
+        assert_false(s->ended);
+    }
+    run(SIM_SECOND);
+    assert_true(s->ended);
+    slice got = stranger_got(s);
+    got = slice_skip(got, (size_t)slice_find_slice(got, slice_lit("\r\n\r\n")) + 4);
+    assert_int_equal(got.len, 21 * strlen("busy"));
+    assert_int_equal(town.services[0].open, 0);
+    assert_true(list_empty(&town.shard.streams));
+    town_close();
+}
+
 static void the_end_of_the_node_cuts_tunnels(void **state) {
     (void)state;
     town_make(1, 1);
@@ -465,13 +341,17 @@ static void the_end_of_the_node_cuts_tunnels(void **state) {
     stranger_says(s, WISHES);
     run(SIM_SECOND);
     assert_false(list_empty(&town.shard.streams));
+    assert_int_equal(upstream_at(0)->load.under_way, 1); /* it weighs as a request does */
     struct gateway_stream *stream =
         container_of(town.shard.streams.head.next, struct gateway_stream, node);
-    stream->on_drain(stream, false); /* it may end by itself */
-    run(SIM_SECOND);
+    stranger_says(s, "busy");
+    run(SIM_SECOND / 10);
+    stream->on_drain(stream, false); /* not in the middle of something */
+    run(SIM_SECOND / 10);
     assert_false(s->closed);
     stream->on_drain(stream, true);
     assert_true(list_empty(&town.shard.streams));
+    assert_int_equal(upstream_at(0)->load.under_way, 0);
     run(SIM_SECOND);
     assert_true(s->closed);
     town_close();
@@ -480,7 +360,6 @@ static void the_end_of_the_node_cuts_tunnels(void **state) {
 /* --- whatever happens --------------------------------------------------------------------------
  */
 
-#define HALF "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"
 #define CHUNKS "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
 
 /* One of the things that may happen in a town. */
@@ -513,7 +392,7 @@ static void something_happens(void) {
         break;
     case 3:
         service->listener = io_listener_close(service->listener);
-        listen((unsigned)(service - town.services));
+        town_listen((unsigned)(service - town.services));
         break;
     case 4:
         if (sim_below(sim, 4) == 0)
@@ -535,7 +414,7 @@ static void whatever_happens_nothing_is_left(void **state) {
     for (uint64_t seed = 0; seed < 150; seed++) {
         town_make(seed, 2);
         check_health_each_second();
-        town.config.to.mirror = urls[1];
+        town.config.to.mirror = town_urls[1];
         town.config.to.timeout_ns = 3 * SIM_SECOND;
         town_open();
         for (unsigned i = 0; i < 120; i++) {
@@ -560,13 +439,22 @@ static bool is_over(void *self) {
            got_contains(s, "problem+json") || got_contains(s, "wire\r\n\r\nearly");
 }
 
+/* Of connections that were there: the service's side of one may be what there is no memory for. */
+static int64_t failures_of(const struct upstream *upstream) {
+    int64_t sum = 0;
+    for (unsigned i = UPSTREAM_CONNECT + 1; i < UPSTREAM_FAILURES; i++)
+        sum += metrics_value(town.metrics, upstream->metrics.failures[i]);
+    return sum;
+}
+
 /* TEXT is asked again and again, one allocation failing each time, until none is left to fail. */
 static void play_without_memory(const char *text, const char *says, const char *wanted) {
     unsigned failed = 0;
     bool passed_all = false;
     for (unsigned long at = 1; !passed_all; at++) {
         town_make(1, 1);
-        town.config.to.mirror = urls[1];
+        town.config.exchange_timeout_ns = 90 * SIM_SECOND; /* there, but never over */
+        town.config.to.mirror = town_urls[1];
         town_open();
         town.services[0].says = says;
         struct stranger *s = desk_stranger(town.desk);
@@ -577,6 +465,11 @@ static void play_without_memory(const char *text, const char *says, const char *
         passed_all = mem_attempts() - before < at;
         mem_fail_at(0, false);
         failed += !got_contains(s, wanted);
+        const struct proxy_target *target = town.route.target_self;
+        if (!town.services[0].gave_up) /* what we are short of is not their fault */
+            assert_int_equal(failures_of(upstream_at(0)), 0);
+        if (!town.services[1].gave_up)
+            assert_int_equal(failures_of(target->shares[0]->mirrors[0]), 0);
         town.services[0].says = OK_HI;
         assert_int_equal(ask(ASK), 200); /* and nothing is the worse for it */
         town_close();
@@ -596,13 +489,18 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_goes_to_a_service_and_its_answer_back),
         cmocka_unit_test(deadlines_are_told_apart),
+        cmocka_unit_test(a_whole_exchange_has_its_bound_and_ends_its_call),
+        cmocka_unit_test(an_answer_that_has_begun_is_cut_at_the_bound),
+        cmocka_unit_test(a_body_that_trickles_meets_the_bound),
         cmocka_unit_test(questions_come_in_time_each_on_a_new_connection),
         cmocka_unit_test(it_takes_fall_bad_answers_to_go_and_rise_good_ones_to_come_back),
         cmocka_unit_test(a_service_that_is_down_at_first_is_found_out_at_once),
         cmocka_unit_test(an_ejected_service_is_out_for_its_time_and_longer_each_time),
+        cmocka_unit_test(answers_that_are_cut_short_count_as_failures),
         cmocka_unit_test(a_service_that_no_table_names_ends_with_its_last_call),
         cmocka_unit_test(the_next_table_takes_the_same_connections),
         cmocka_unit_test(a_tunnel_in_which_nothing_moves_ends),
+        cmocka_unit_test(a_stop_ends_a_tunnel_in_its_next_pause),
         cmocka_unit_test(the_end_of_the_node_cuts_tunnels),
         cmocka_unit_test(whatever_happens_nothing_is_left),
         cmocka_unit_test(each_allocation_may_fail),

@@ -22,9 +22,7 @@ static struct proxy_asked asked_of(const char *text, struct http1_field *room) {
         .host = slice_lit("shop.example"),
         .peer = slice_lit("203.0.113.7"),
         .request_id = slice_lit("id-1"),
-        .trace = "0af7651916cd43dd8448eb211c80319c",
-        .span = "b7ad6b7169203331",
-        .sampled = true,
+        .traceparent = slice_lit("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         .changes = &no_changes,
     };
     slice rest = slice_str(text);
@@ -130,6 +128,7 @@ static void a_strangers_word_about_clients_is_replaced(void **state) {
     (void)state;
     assert_text_goes_on_as("X-Forwarded-For: 10.0.0.1\nx-forwarded-proto: https\n"
                            "X-Forwarded-Host: bank\nX-Forwarded-Port: 1\nX-Forwarded-Prefix: /p\n"
+                           "X-Real-IP: 10.0.0.1\nx_real_ip: 10.0.0.1\n"
                            "X-Nonet-Principal: root\nX-Request-Id: theirs\ntraceparent: 00-1\n"
                            "tracestate: a=1\nForwarded: for=10.0.0.1\n",
                            "X-Forwarded-For: 203.0.113.7\nX-Forwarded-Proto: http\n"
@@ -170,7 +169,7 @@ static void a_trusted_proxy_that_says_nothing_is_the_client(void **state) {
     struct http1_field room[HTTP1_FIELDS_MAX];
     struct proxy_asked asked = asked_of("", room);
     asked.trusted = asked.tls = true;
-    asked.sampled = false;
+    asked.traceparent = slice_lit("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00");
     asked.host = (slice){0};
     asked.principal = slice_lit("ann");
     assert_onward(&asked, "X-Forwarded-For: 203.0.113.7\nX-Forwarded-Proto: https\n"

@@ -15,8 +15,7 @@ struct asker {
     struct arena arena;
     slice body;
     unsigned status, answers; /* 0: not answered */
-    bool retry_after;
-    char text[512]; /* the answer's body, or the problem's detail */
+    char text[512];           /* the answer's body, or the problem's detail */
 };
 
 struct counter {
@@ -66,11 +65,6 @@ void exchange_problem(struct exchange *x, unsigned status, const char *reason, c
     int len = vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
     answer(x, status, detail, (size_t)len);
-}
-
-void exchange_add_field(struct exchange *x, slice name, slice value) {
-    (void)value;
-    asker_of(x)->retry_after |= slice_equal(name, slice_lit("Retry-After"));
 }
 
 int exchange_expand(struct exchange *x, slice text, enum template_kind kind, slice *ret_text) {
@@ -184,7 +178,6 @@ static void assert_answer(const struct asker *asker, unsigned status, const char
     assert_int_equal(asker->status, status);
     if (!strstr(asker->text, text))
         fail_msg("'%s' is not in '%s'", text, asker->text);
-    assert_int_equal(asker->retry_after, status == 503);
 }
 
 static void run(struct counter *c, unsigned ms) {

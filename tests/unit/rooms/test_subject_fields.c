@@ -64,11 +64,9 @@ static int set_up(void **state) {
     (void)state;
     request = (struct request){
         .arena = arena_make(0, 1u << 20), .method = "POST", .target = "/bids", .query = ""};
-    x = (struct exchange){.client = slice_lit("10.0.0.7"),
-                          .trace = "0123456789abcdef0123456789abcdef",
-                          .span = "fedcba9876543210",
-                          .sampled = true,
-                          .request_id = slice_lit("r-1")};
+    x = (struct exchange){.client = slice_lit("10.0.0.7"), .request_id = slice_lit("r-1")};
+    memcpy(x.traceparent, "00-0123456789abcdef0123456789abcdef-fedcba9876543210-01",
+           sizeof x.traceparent);
     return 0;
 }
 
@@ -115,6 +113,15 @@ static void test_a_request_tells_what_was_asked_and_by_whom(void **state) {
     assert_header(block, "Nonet-Client", "10.0.0.7");
     assert_header(block, "X-Request-Id", "r-1");
     assert_header(block, "traceparent", "00-0123456789abcdef0123456789abcdef-fedcba9876543210-01");
+}
+
+static void test_tracestate_belongs_to_a_trace_that_goes_on(void **state) {
+    (void)state;
+    field("tracestate", "a=1");
+    assert_header(headers(SUBJECT_REQUEST), "tracestate", NULL);
+    x.continued = true;
+    assert_header(headers(SUBJECT_REQUEST), "tracestate", "a=1");
+    assert_header(headers(SUBJECT_PUBLISH), "tracestate", "a=1");
 }
 
 static void test_a_target_in_absolute_form_has_a_path_too(void **state) {
@@ -319,6 +326,8 @@ static void test_a_reply_with_too_many_headers_keeps_the_first(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_request_tells_what_was_asked_and_by_whom, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_tracestate_belongs_to_a_trace_that_goes_on, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_target_in_absolute_form_has_a_path_too, set_up,
                                         tear_down),

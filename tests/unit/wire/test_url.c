@@ -184,6 +184,26 @@ static void paths_without_an_escape_mean_the_same(void **state) {
         }
 }
 
+static void whatever_is_encoded_is_read_back_as_it_was(void **state) {
+    (void)state;
+    char all[256], sent[3 * sizeof all], back[sizeof sent];
+    for (unsigned i = 0; i < sizeof all; i++)
+        all[i] = (char)i;
+    slice text = slice_make(all, sizeof all);
+    size_t len = url_encode_path(text, sent);
+    assert_null(memchr(sent, ';', len));
+    assert_null(memchr(sent, '?', len));
+    assert_non_null(memchr(sent, '/', len));
+    assert_int_equal(url_decode(slice_make(sent, len), false, back, &len), 0);
+    assert_memory_equal(back, all, sizeof all);
+    len = url_encode_value(text, sent);
+    assert_null(memchr(sent, '/', len));
+    assert_null(memchr(sent, '&', len));
+    assert_int_equal(url_decode(slice_make(sent, len), true, back, &len), 0);
+    assert_int_equal(len, sizeof all);
+    assert_memory_equal(back, all, sizeof all);
+}
+
 static void queries_pair_by_pair(void **state) {
     (void)state;
     slice key, value, query = slice_lit("a=1&&b&c=&=d&e=f=g");
@@ -220,6 +240,7 @@ int main(void) {
         cmocka_unit_test(paths_have_one_form),
         cmocka_unit_test(paths_that_are_traps),
         cmocka_unit_test(paths_without_an_escape_mean_the_same),
+        cmocka_unit_test(whatever_is_encoded_is_read_back_as_it_was),
         cmocka_unit_test(queries_pair_by_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,15 +228,6 @@ static void what_is_written_is_parsed_again(void **state) {
     mem_free(bytes);
 }
 
-static void a_head_alone_is_a_frame_without_its_payload(void **state) {
-    (void)state;
-    char out[WEBSOCKET_HEAD_MAX];
-    const char *end = websocket_put_head(out, WEBSOCKET_BINARY, true, 65536);
-    assert_slice(slice_make(out, (size_t)(end - out)), "\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00");
-    end = websocket_put_head(out, WEBSOCKET_MORE, false, 300);
-    assert_slice(slice_make(out, (size_t)(end - out)), "\x00\x7e\x01\x2c");
-}
-
 static void a_frame_that_does_not_fit_is_not_begun(void **state) {
     (void)state;
     _cleanup_buf_ struct buf b = buf_make(16);
@@ -290,7 +281,6 @@ int main(void) {
         cmocka_unit_test(a_mask_works_where_the_bytes_lie_and_before),
         cmocka_unit_test(frames_are_the_examples_of_the_rfc),
         cmocka_unit_test(what_is_written_is_parsed_again),
-        cmocka_unit_test(a_head_alone_is_a_frame_without_its_payload),
         cmocka_unit_test(a_frame_that_does_not_fit_is_not_begun),
         cmocka_unit_test(a_close_frame_says_code_and_reason),
     };
