@@ -527,7 +527,7 @@ void job_append(struct engine *engine, slice name, slice body, slice reply, job_
         enter(job);
         return;
     }
-    char text[512];
+    char text[sizeof e.message + sizeof e.place + 8];
     bool theirs = failed == -EINVAL || failed == -E2BIG;
     if (e.code)
         snprintf(text, sizeof text, "%s%s%s", e.message, e.place[0] ? " at " : "", e.place);

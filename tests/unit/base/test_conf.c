@@ -161,11 +161,11 @@ static const struct conf_table all_table = {
     { {"f", 1}, 1, (at) }
 #define SCALAR(at, content)                                                                        \
     &(const struct conf_node) {                                                                    \
-        CONF_NODE_SCALAR, true, PLACE(at), slice_lit(content), NULL, 0                             \
+        CONF_NODE_SCALAR, true, PLACE(at), slice_lit(content), NULL, 0, false                      \
     }
 #define QUOTED(at, content)                                                                        \
     &(const struct conf_node) {                                                                    \
-        CONF_NODE_SCALAR, false, PLACE(at), slice_lit(content), NULL, 0                            \
+        CONF_NODE_SCALAR, false, PLACE(at), slice_lit(content), NULL, 0, false                     \
     }
 #define KEY(at, name, node)                                                                        \
     { slice_lit(name), PLACE(at), (node) }
@@ -178,7 +178,7 @@ static const struct conf_table all_table = {
 #define BRANCH(kind, at, ...)                                                                      \
     &(const struct conf_node) {                                                                    \
         kind, false, PLACE(at), {NULL, 0}, ENTRIES(__VA_ARGS__),                                   \
-            sizeof(ENTRIES(__VA_ARGS__)) / sizeof(struct conf_entry)                               \
+            sizeof(ENTRIES(__VA_ARGS__)) / sizeof(struct conf_entry), false                        \
     }
 #define MAP(at, ...) BRANCH(CONF_NODE_MAP, at, __VA_ARGS__)
 #define LIST(at, ...) BRANCH(CONF_NODE_LIST, at, __VA_ARGS__)
@@ -479,8 +479,8 @@ static void a_value_has_a_bounded_size_and_number_of_references(void **state) {
     (void)state;
     static char text[CONF_VALUE_MAX + 2];
     memset(text, 'a', sizeof(text));
-    const struct conf_node big = {CONF_NODE_SCALAR,           true, PLACE(4),
-                                  {text, CONF_VALUE_MAX + 1}, NULL, 0};
+    const struct conf_node big = {
+        CONF_NODE_SCALAR, true, PLACE(4), {text, CONF_VALUE_MAX + 1}, NULL, 0, false};
     assert_refused(MAP(1, KEY(1, "text", &big)),
                    "f:1:4: 'text' in all is too long once its references are replaced: at most "
                    "65536\n");
@@ -489,7 +489,7 @@ static void a_value_has_a_bounded_size_and_number_of_references(void **state) {
         memcpy(text + len, "${PORT}", 7);
         len += 7;
     }
-    const struct conf_node many = {CONF_NODE_SCALAR, true, PLACE(4), {text, len}, NULL, 0};
+    const struct conf_node many = {CONF_NODE_SCALAR, true, PLACE(4), {text, len}, NULL, 0, false};
     assert_refused(MAP(1, KEY(1, "text", &many)),
                    "f:1:4: 'text' in all is too long once its references are replaced: at most "
                    "65536\n");
