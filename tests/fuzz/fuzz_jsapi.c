@@ -47,6 +47,7 @@ struct given { /* the address to acknowledge a message at */
 
 struct desk {
     struct house *house;
+    struct room_node node;
     struct room_shard shard;
     struct jetstream *jetstream;
     struct bus_subscription *answers, *messages;
@@ -109,8 +110,11 @@ static void desk_rise(struct desk *desk) {
     static const struct bus_receiver answers = {on_answer}, messages = {on_given};
     struct bus *bus = house_last(desk->house);
     house_streams(desk->house);
-    desk->shard =
-        (struct room_shard){.loop = bus_loop(bus), .bus = bus, .streams = desk->house->streams};
+    desk->node.limits.pending_bytes_max = 64u << 20;
+    desk->shard = (struct room_shard){.node = &desk->node,
+                                      .loop = bus_loop(bus),
+                                      .bus = bus,
+                                      .streams = desk->house->streams};
     check(jetstream_open(&desk->shard, &desk->jetstream) == 0);
     check(bus_subscribe(bus, slice_lit("_R.*"), (slice){0}, &answers, desk, NULL, &desk->answers) ==
           0);

@@ -216,8 +216,8 @@ static void take_status(struct stream_reader *r, const struct nats_status *statu
     uint64_t left = 0;
     bool tells = nats_headers_get(status->fields, slice_lit("Nats-Pending-Messages"), &text) &&
                  number_parse_u64(text, &left) == 0;
-    if (status->code == 100)
-        return;
+    if (status->code == 100 || (status->code == 409 && tells && left == 0))
+        return; /* "Batch Completed": its last message has ended it already */
     if (r->follows && status->code == 408 && tells) {
         r->wanted -= left < r->wanted ? (unsigned)left : r->wanted;
         if (r->wanted <= LOW_WATER)

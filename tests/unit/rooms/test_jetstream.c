@@ -7,13 +7,16 @@
 
 struct office {
     struct house *house;
+    struct room_node node;
     struct room_shard shard;
     struct jetstream *jetstream;
 };
 
 static void office_serve(struct office *office) {
     house_streams(office->house);
-    office->shard = (struct room_shard){.loop = bus_loop(house_last(office->house)),
+    office->node.limits.pending_bytes_max = 64u << 20;
+    office->shard = (struct room_shard){.node = &office->node,
+                                        .loop = bus_loop(house_last(office->house)),
                                         .bus = house_last(office->house),
                                         .streams = office->house->streams};
     assert_int_equal(jetstream_open(&office->shard, &office->jetstream), 0);
