@@ -206,11 +206,9 @@ static int apply_key(struct translation *t, const struct nats_key *key,
     case FORM_TAKEN:
         return key->take(t, entry);
     case FORM_OFF:
-        if (is_switched_off(entry->value))
-            return 0;
-        [[fallthrough]];
     case FORM_REFUSED:
-        note(t, entry, key->hint, "is a setting of nats-server that nonet does not serve");
+        if (key->form == FORM_REFUSED || !is_switched_off(entry->value))
+            note(t, entry, key->hint, "is a setting of nats-server that nonet does not serve");
         return 0;
     default:
         return put_text(t, key, entry);
