@@ -19,6 +19,7 @@
  */
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/interest.h"
 #include "bus/private.h"
 #include "bus/stream.h"
 #include "wire/json_write.h"
@@ -368,6 +369,63 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
     return true;
 }
 
+/* --- nobody is interested ----------------------------------------------------------------- */
+
+/* The message takes a sequence, but is not kept. Where the stream is empty its front moves behind
+   it; else a message without a body is put in, and taken out again. */
+static int add_passing(struct stream *s, const struct bus_message *m, int64_t now_ns,
+                       uint64_t sequence, struct log_commit *commit) {
+    struct log *log = s->streams->log;
+    struct log_batch *batch;
+    bool empty = log_stream_staged(s->log).messages == 0;
+    if (!empty) {
+        struct log_message message = {m->subject, {0}, {0}, now_ns};
+        uint64_t unused;
+        int failed = log_batch_begin(log, &batch);
+        if (failed)
+            return failed;
+        failed = log_batch_append(batch, s->log, &message, &unused);
+        if (failed) {
+            log_batch_abandon(batch);
+            return failed;
+        }
+        log_batch_commit(batch, NULL);
+    }
+    int failed = log_batch_begin(log, &batch);
+    if (!failed) {
+        failed = empty ? log_batch_trim(batch, s->log, sequence + 1)
+                       : log_batch_delete(batch, s->log, sequence);
+        if (failed)
+            log_batch_abandon(batch);
+    }
+    if (!failed)
+        log_batch_commit(batch, commit);
+    else if (!empty)
+        interest_walk(s);
+    return failed;
+}
+
+static bool let_pass(struct stream *s, const struct bus_message *m, const struct publish_headers *h,
+                     int64_t now_ns, struct streams_error *e) {
+    uint64_t sequence = log_stream_staged(s->log).last_sequence + 1;
+    struct capture_ack *ack = NULL;
+    if (m->reply.len && !s->config.no_ack) {
+        ack = ack_take(s, m->reply);
+        if (!ack)
+            return explain(-ENOMEM, e);
+        ack->sequence = sequence;
+        ack->commit.done = on_committed;
+    }
+    int failed = add_passing(s, m, now_ns, sequence, ack ? &ack->commit : NULL);
+    if (failed) {
+        if (ack)
+            ack_give(ack);
+        return explain(failed, e);
+    }
+    note_appended(s, h, sequence, now_ns);
+    return true;
+}
+
 /* *RET_SEQUENCE stays where nothing new is stored. */
 static bool judge_and_append(struct stream *s, const struct bus_message *m, uint64_t *ret_sequence,
                              struct streams_error *e) {
@@ -380,6 +438,8 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m, uint
     if (!duplicate_of && (!judge_expectations(s, m, &h, e) || !judge_rollup(s, &h, e) ||
                           !judge_discard_new(s, m, size, e) || !store_takes(s, size, e)))
         return false;
+    if (unlikely(!duplicate_of && !interest_wanted(s, m->subject)))
+        return let_pass(s, m, &h, now_ns, e);
     return append(s, m, &h, duplicate_of, now_ns, ret_sequence, e);
 }
 

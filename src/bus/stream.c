@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "bus/advisory.h"
 #include "bus/consumer.h"
+#include "bus/interest.h"
 #include "bus/stream_config.h"
 #include "wire/nats_subject.h"
 
@@ -70,6 +71,7 @@ void stream_forget(struct stream *stream) {
     map_free(&stream->consumers);
     names_free(&stream->consumer_names);
     dedupe_close(&stream->dedupe);
+    interest_forget(stream);
     if (stream->log)
         log_stream_set_user(stream->log, NULL);
     arena_free(&stream->arena);
@@ -86,6 +88,7 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
     stream->arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
     stream->consumers = map_make(streams->hash_key, CONSUMERS_PER_STREAM_MAX);
     list_init(&stream->deliveries);
+    list_node_init(&stream->in_releasing);
     dedupe_open(&stream->dedupe, streams->hash_key, config->duplicate_window_ns);
     stream->name = mem_copy(config->name.ptr, config->name.len);
     if (!stream->name || stream_config_copy(config, &stream->arena, &stream->config)) {
@@ -339,6 +342,7 @@ static int update(struct stream *stream, const struct stream_config *wanted, str
     stream->arena = arena;
     stream->config = copy;
     stream->dedupe.window_ns = copy.duplicate_window_ns;
+    interest_walk(stream);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #define NONET_BUS_STREAM_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "bus/dedupe.h"
 #include "bus/diversion.h"
@@ -58,6 +59,12 @@ struct stream {
     struct stream_participant participants[STREAM_PARTICIPANTS_MAX];
     unsigned participant_count;
     bool diverted; /* its captures go to streams->diversion first */
+    /* interest.c */
+    struct buf released; /* sequences that a consumer is done with, and nobody wants */
+    size_t released_put; /* bytes of them in the batch being built */
+    struct list_node in_releasing;
+    struct interest_walk *walk;
+    bool walk_due;
 };
 
 struct capture_ack;
@@ -81,6 +88,7 @@ struct streams {
     unsigned held_count;
     bool draining; /* they are being appended */
     struct stream_diversion diversion;
+    struct list releasing; /* streams with `released` */
 };
 
 /* Around handing a record of the log to strangers: it stays valid, because what they publish into

@@ -327,9 +327,6 @@ bool stream_config_judge(struct stream_config *c, struct streams_error *e) {
     normalise(&c->bytes_max);
     normalise(&c->messages_per_subject_max);
     normalise(&c->message_bytes_max);
-    if (c->retention != STREAM_RETENTION_LIMITS)
-        return invalid(e, "retention \"%s\" is not served by this server",
-                       retentions[c->retention]);
     return judge_words(c, e) && judge_times(c, e) && judge_permissions(c, e) &&
            judge_subjects(c, e);
 }

@@ -7,6 +7,7 @@
  * headers, so nothing of it needs to be stored.
  */
 #include "base/mem.h"
+#include "bus/interest.h"
 #include "bus/stream.h"
 #include "bus/stream_config.h"
 #include "wire/nats_headers.h"
@@ -27,6 +28,7 @@ int streams_create(const struct streams_options *options, struct streams **ret_s
     streams->by_name = map_make(streams->hash_key, STREAMS_MAX);
     list_init(&streams->ops);
     list_init(&streams->held);
+    list_init(&streams->releasing);
     int failed = consumers_open(streams);
     if (failed) {
         mem_free(streams);
@@ -78,6 +80,9 @@ int streams_set_log(struct streams *streams, struct log *log, struct error *ret_
     int failed = consumers_start(streams);
     if (failed)
         error_set(ret_error, failed, "consumers cannot be taken up: %s", error_name(failed));
+    const struct map_entry *entry;
+    for (size_t at = 0; !failed && (entry = map_next(&streams->by_name, &at));)
+        interest_walk(entry->value);
     return failed;
 }
 
