@@ -32,7 +32,7 @@ static bool applies(const struct stream *stream) {
 /* --- who wants it ------------------------------------------------------------------------- */
 
 static bool matches(const struct consumer *c, slice subject) {
-    return !c->filter.count || log_filter_match(&c->filter, subject);
+    return log_filter_match(&c->filter, subject);
 }
 
 static bool in_lasts(const struct consumer *c, uint64_t sequence) {

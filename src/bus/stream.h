@@ -41,6 +41,10 @@ void streams_op_over(struct streams_op *op);
 /* What `end` tells: the node stops. */
 const struct streams_error *streams_stopping(void);
 
+struct transform;
+struct republish;
+struct expiry;
+
 struct stream {
     struct streams *streams;
     struct log_stream *log;
@@ -58,7 +62,10 @@ struct stream {
     char *name; /* as in config: the map's key, for the config may be replaced */
     struct stream_participant participants[STREAM_PARTICIPANTS_MAX];
     unsigned participant_count;
-    bool diverted; /* its captures go to streams->diversion first */
+    bool diverted;                             /* its captures go to streams->diversion first */
+    struct transform *transform, *republisher; /* of the config, in arena; NULL: none */
+    struct republish *republish;               /* republish.c; made at first use */
+    struct expiry *expiry;                     /* expiry.c; NULL without allow_msg_ttl */
     /* interest.c */
     struct buf released; /* sequences that a consumer is done with, and nobody wants */
     size_t released_put; /* bytes of them in the batch being built */

@@ -7,7 +7,9 @@
  * headers, so nothing of it needs to be stored.
  */
 #include "base/mem.h"
+#include "bus/expiry.h"
 #include "bus/interest.h"
+#include "bus/republish.h"
 #include "bus/stream.h"
 #include "bus/stream_config.h"
 #include "wire/nats_headers.h"
@@ -60,6 +62,12 @@ static int remember_id(void *self, const struct log_record *record) {
     return 0;
 }
 
+/* What of the streams runs in the background. */
+static void take_up(struct stream *stream) {
+    interest_walk(stream);
+    expiry_start(stream);
+}
+
 int streams_set_log(struct streams *streams, struct log *log, struct error *ret_error) {
     streams->log = log;
     int64_t now_ns = io_loop_wall_ns(bus_loop(streams->bus));
@@ -82,7 +90,7 @@ int streams_set_log(struct streams *streams, struct log *log, struct error *ret_
         error_set(ret_error, failed, "consumers cannot be taken up: %s", error_name(failed));
     const struct map_entry *entry;
     for (size_t at = 0; !failed && (entry = map_next(&streams->by_name, &at));)
-        interest_walk(entry->value);
+        take_up(entry->value);
     return failed;
 }
 
@@ -93,6 +101,10 @@ void streams_on_visible(struct streams *streams, struct log_stream *log_stream) 
     consumers_on_visible(stream);
     if (stream->diverted)
         streams->diversion.on_visible(streams->diversion.self);
+    if (unlikely(stream->republish != NULL))
+        republish_on_visible(stream);
+    if (unlikely(stream->expiry != NULL))
+        expiry_look(stream);
 }
 
 void streams_on_room(struct streams *streams) {
