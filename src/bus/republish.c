@@ -145,7 +145,7 @@ static int write_headers(struct republish *r, const struct log_record *record, u
 }
 
 /* Who receives it may remove the stream: R and its stream are not touched afterwards. */
-static void send(struct republish *r, const struct log_record *record, uint64_t last) {
+static void pass_on(struct republish *r, const struct log_record *record, uint64_t last) {
     struct stream *stream = r->stream;
     char subject[BUS_SUBJECT_MAX];
     struct bus_message m = {0};
@@ -208,7 +208,7 @@ static void step(struct republish *r) {
         if (failed)
             continue;
         streams_hold(streams);
-        send(r, &record, next.last);
+        pass_on(r, &record, next.last);
         streams_release(streams);
         struct stream *stream = stream_find(streams, slice_make(name, name_len));
         if (!stream || stream->republish != r)
