@@ -45,6 +45,7 @@ struct auth {
     unsigned count;
     bool uses_nkeys;
     struct principal anybody;
+    struct principal *stranger; /* one of users, or NULL */
     struct principal **by_name; /* those that have one, in its order */
     unsigned named_count;
     struct principal users[];
@@ -186,6 +187,19 @@ struct auth *auth_unref(struct auth *auth) {
 
 bool auth_required(const struct auth *auth) {
     return auth->count > 0;
+}
+
+int auth_let_in_strangers(struct auth *auth, slice name) {
+    for (unsigned i = 0; i < auth->count; i++)
+        if (name.len && slice_equal(principal_name(&auth->users[i]), name)) {
+            auth->stranger = &auth->users[i];
+            return 0;
+        }
+    return -ENOENT;
+}
+
+struct principal *auth_stranger(const struct auth *auth) {
+    return auth->stranger;
 }
 
 bool auth_uses_nkeys(const struct auth *auth) {

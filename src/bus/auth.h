@@ -45,9 +45,14 @@ struct auth_user {
 
 must_use int auth_create(const struct auth_user *users, unsigned count, struct auth **ret_auth,
                          struct error *ret_error);
-struct auth *auth_ref(struct auth *auth);      /* any thread */
-struct auth *auth_unref(struct auth *auth);    /* NULL allowed, returns NULL; any thread */
-bool auth_required(const struct auth *auth);   /* there are users */
+struct auth *auth_ref(struct auth *auth);    /* any thread */
+struct auth *auth_unref(struct auth *auth);  /* NULL allowed, returns NULL; any thread */
+bool auth_required(const struct auth *auth); /* there are users */
+/* Before AUTH is shared: who connects without a login is the user of this name. 0 or -ENOENT. */
+must_use int auth_let_in_strangers(struct auth *auth, slice name);
+/* That user, not counted; NULL: strangers are not let in. auth_check never takes one for another:
+   whoever serves strangers asks here. */
+struct principal *auth_stranger(const struct auth *auth);
 bool auth_uses_nkeys(const struct auth *auth); /* INFO then carries a nonce */
 
 struct auth_login {

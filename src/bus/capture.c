@@ -19,8 +19,12 @@
  */
 #include "base/mem.h"
 #include "base/number.h"
+#include "bus/expiry.h"
+#include "bus/interest.h"
 #include "bus/private.h"
+#include "bus/republish.h"
 #include "bus/stream.h"
+#include "bus/transform.h"
 #include "wire/json_write.h"
 #include "wire/nats_headers.h"
 #include "wire/nats_subject.h"
@@ -45,7 +49,7 @@ struct capture_ack {
 
 /* The publish headers that streams look at. */
 struct publish_headers {
-    slice id, expected_stream, expected_last_id, rollup;
+    slice id, expected_stream, expected_last_id, rollup, ttl;
     uint64_t expected_sequence, expected_subject_sequence;
     bool has_sequence, has_subject_sequence, malformed;
 };
@@ -75,7 +79,7 @@ static struct publish_headers read_headers(slice block) {
         return h;
     struct nats_field field;
     while (nats_headers_next(&status.fields, &field)) {
-        if (field.key.len < 10 || !slice_starts_with(field.key, slice_lit("Nats-")))
+        if (field.key.len < 8 || !slice_starts_with(field.key, slice_lit("Nats-")))
             continue;
         slice name = slice_skip(field.key, 5);
         if (slice_equal(name, slice_lit("Msg-Id")))
@@ -91,6 +95,8 @@ static struct publish_headers read_headers(slice block) {
                         &h.malformed);
         else if (slice_equal(name, slice_lit("Rollup")))
             h.rollup = field.value;
+        else if (slice_equal(name, slice_lit("TTL")))
+            h.ttl = field.value;
     }
     return h;
 }
@@ -252,6 +258,11 @@ static bool judge_form(struct stream *s, const struct bus_message *m,
         return streams_fail(e, 400, 10003, "bad request: an expected sequence is not a number");
     if (h->expected_stream.len && !slice_equal(h->expected_stream, c->name))
         return streams_fail(e, 400, 10060, "expected stream does not match");
+    int64_t seconds;
+    if (unlikely(h->ttl.len) && !c->allow_message_ttl)
+        return streams_fail(e, 400, 10166, "per-message TTL is disabled");
+    if (unlikely(h->ttl.len) && !expiry_parse(h->ttl, &seconds))
+        return streams_fail(e, 400, 10165, "invalid per-message TTL");
     return true;
 }
 
@@ -262,7 +273,7 @@ static bool explain(int failed, struct streams_error *e) {
         return streams_fail(e, 429, 10167, "too many requests");
     if (failed == -ENOSPC)
         return streams_fail(e, 503, 10077, "no space left on device");
-    if (failed == -ENOMEM)
+    if (failed == -ENOMEM || failed == -ENOBUFS)
         return streams_fail(e, 503, 10023, "insufficient resources");
     return streams_fail(e, 503, 10077, "%s", error_name(failed));
 }
@@ -270,8 +281,10 @@ static bool explain(int failed, struct streams_error *e) {
 /* A message on its way into the log. */
 struct appending {
     uint64_t sequence;
+    int64_t ttl_s; /* of the message; 0 = none */
     enum rollup rollup;
-    bool more; /* the roll-up has left messages of the subject */
+    uint64_t last; /* of the subject before; where it is republished */
+    bool more;     /* the roll-up has left messages of the subject */
 };
 
 /* What the message replaces goes, in its batch. */
@@ -339,8 +352,17 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
             return explain(-ENOMEM, e);
     }
     struct log_batch *batch;
-    struct appending a = {duplicate_of, rollup_of(h), false};
-    int failed = log_batch_begin(s->streams->log, &batch);
+    struct appending a = {.sequence = duplicate_of, .rollup = rollup_of(h)};
+    if (unlikely(h->ttl.len) && !expiry_parse(h->ttl, &a.ttl_s))
+        a.ttl_s = 0; /* it was judged */
+    if (unlikely(s->republisher != NULL)) {
+        struct log_subject_state subject = {0};
+        log_subject(s->log, m->subject, &subject);
+        a.last = subject.last_sequence;
+    }
+    int failed = a.ttl_s > 0 ? expiry_reserve(s, 1) : 0;
+    if (!failed)
+        failed = log_batch_begin(s->streams->log, &batch);
     if (failed) {
         explain(failed, e);
     } else {
@@ -362,9 +384,70 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
     if (!duplicate_of) {
         note_appended(s, h, a.sequence, now_ns);
         *ret_sequence = a.sequence;
+        if (unlikely(s->republisher != NULL))
+            republish_note(s, a.sequence, a.last);
+        if (unlikely(a.ttl_s > 0))
+            expiry_note(s, a.sequence, now_ns + a.ttl_s * 1000000000);
     }
     if (unlikely(a.more) && nats_subject_literal(m->subject))
         stream_purge(s, m->subject, a.sequence, 0, on_rest_purged, s->streams);
+    return true;
+}
+
+/* --- nobody is interested ----------------------------------------------------------------- */
+
+/* The message takes a sequence, but is not kept. Where the stream is empty its front moves behind
+   it; else a message without a body is put in, and taken out again. */
+static int add_passing(struct stream *s, const struct bus_message *m, int64_t now_ns,
+                       uint64_t sequence, struct log_commit *commit) {
+    struct log *log = s->streams->log;
+    struct log_batch *batch;
+    bool empty = log_stream_staged(s->log).messages == 0;
+    if (!empty) {
+        struct log_message message = {m->subject, {0}, {0}, now_ns};
+        uint64_t unused;
+        int failed = log_batch_begin(log, &batch);
+        if (failed)
+            return failed;
+        failed = log_batch_append(batch, s->log, &message, &unused);
+        if (failed) {
+            log_batch_abandon(batch);
+            return failed;
+        }
+        log_batch_commit(batch, NULL);
+    }
+    int failed = log_batch_begin(log, &batch);
+    if (!failed) {
+        failed = empty ? log_batch_trim(batch, s->log, sequence + 1)
+                       : log_batch_delete(batch, s->log, sequence);
+        if (failed)
+            log_batch_abandon(batch);
+    }
+    if (!failed)
+        log_batch_commit(batch, commit);
+    else if (!empty)
+        interest_walk(s);
+    return failed;
+}
+
+static bool let_pass(struct stream *s, const struct bus_message *m, const struct publish_headers *h,
+                     int64_t now_ns, struct streams_error *e) {
+    uint64_t sequence = log_stream_staged(s->log).last_sequence + 1;
+    struct capture_ack *ack = NULL;
+    if (m->reply.len && !s->config.no_ack) {
+        ack = ack_take(s, m->reply);
+        if (!ack)
+            return explain(-ENOMEM, e);
+        ack->sequence = sequence;
+        ack->commit.done = on_committed;
+    }
+    int failed = add_passing(s, m, now_ns, sequence, ack ? &ack->commit : NULL);
+    if (failed) {
+        if (ack)
+            ack_give(ack);
+        return explain(failed, e);
+    }
+    note_appended(s, h, sequence, now_ns);
     return true;
 }
 
@@ -380,6 +463,8 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m, uint
     if (!duplicate_of && (!judge_expectations(s, m, &h, e) || !judge_rollup(s, &h, e) ||
                           !judge_discard_new(s, m, size, e) || !store_takes(s, size, e)))
         return false;
+    if (unlikely(!duplicate_of && !interest_wanted(s, m->subject)))
+        return let_pass(s, m, &h, now_ns, e);
     return append(s, m, &h, duplicate_of, now_ns, ret_sequence, e);
 }
 
@@ -450,6 +535,34 @@ static int add_all(struct stream *s, struct log_batch *batch, const struct bus_m
     return failed;
 }
 
+/* What the last of message AT's subject will be before it. */
+static uint64_t last_before(struct stream *s, const struct bus_message *messages, size_t at,
+                            uint64_t first) {
+    for (size_t i = at; i-- > 0;)
+        if (slice_equal(messages[i].subject, messages[at].subject))
+            return first + i;
+    struct log_subject_state subject = {0};
+    log_subject(s->log, messages[at].subject, &subject);
+    return subject.last_sequence;
+}
+
+/* What follows from messages that are about to be committed; it cannot fail. */
+static void note_all(struct stream *s, const struct bus_message *messages, size_t count,
+                     uint64_t first) {
+    int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus)), ttl_s;
+    for (size_t i = 0; i < count; i++) {
+        if (unlikely(s->republisher != NULL))
+            republish_note(s, first + i, last_before(s, messages, i, first));
+        if (unlikely(s->expiry != NULL)) {
+            struct publish_headers h = read_headers(messages[i].headers);
+            if (h.ttl.len && expiry_parse(h.ttl, &ttl_s) && ttl_s > 0)
+                expiry_note(s, first + i, now_ns + ttl_s * 1000000000);
+        }
+        if (unlikely(!interest_wanted(s, messages[i].subject)))
+            s->walk_due = true;
+    }
+}
+
 bool stream_append_all(struct stream *s, const struct bus_message *messages, size_t count,
                        void (*done)(void *self, const struct streams_error *error), void *self,
                        uint64_t *ret_first_sequence, struct streams_error *e) {
@@ -457,7 +570,9 @@ bool stream_append_all(struct stream *s, const struct bus_message *messages, siz
     struct log_batch *batch;
     check(count > 0 && !streams->holding);
     struct append_all *all = mem_zalloc(1, sizeof *all);
-    int failed = all ? log_batch_begin(streams->log, &batch) : -ENOMEM;
+    int failed = all ? expiry_reserve(s, count) : -ENOMEM;
+    if (!failed)
+        failed = log_batch_begin(streams->log, &batch);
     if (failed) {
         mem_free(all);
         return explain(failed, e);
@@ -471,7 +586,10 @@ bool stream_append_all(struct stream *s, const struct bus_message *messages, siz
     all->done = done;
     all->self = self;
     streams_op_begin(streams, &all->op, append_all_end);
+    note_all(s, messages, count, *ret_first_sequence);
     log_batch_commit(batch, &all->commit);
+    if (unlikely(s->walk_due))
+        interest_walk(s);
     s->last_id = (slice){0};
     bus_set_stream_full(streams->bus, log_full(streams->log));
     return true;
@@ -481,6 +599,14 @@ bool stream_append_all(struct stream *s, const struct bus_message *messages, siz
 
 static void capture(struct stream *s, const struct bus_message *message) {
     const struct stream_diversion *diversion = &s->streams->diversion;
+    struct bus_message transformed;
+    char subject[BUS_SUBJECT_MAX];
+    if (unlikely(s->transform != NULL)) {
+        transformed = *message; /* where the source does not match it stays as it is */
+        transform_apply(s->transform, message->subject, subject, sizeof subject,
+                        &transformed.subject);
+        message = &transformed;
+    }
     if (unlikely(s->diverted))
         diversion->on_publish(diversion->self, s, message);
     else

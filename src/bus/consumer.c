@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "bus/advisory.h"
 #include "bus/consumer_parts.h"
+#include "bus/interest.h"
 #include "bus/stream_config.h"
 
 #include <errno.h>
@@ -424,8 +425,10 @@ static int change(struct creation *creation, struct consumer *c, struct streams_
         return failed;
     }
     arena_free(&arena);
-    if (!c->gone)
+    if (!c->gone) {
         take_up(c, moved, paused);
+        interest_walk(c->stream);
+    }
     return 0;
 }
 
@@ -506,6 +509,8 @@ static int try_create(struct creation *creation, struct streams_error *e) {
     }
     struct consumer *there =
         creation->config.name.len ? map_find(&stream->consumers, creation->config.name) : NULL;
+    if (!interest_admits(stream, &creation->config, there, e))
+        return 0;
     if (there) {
         creation->id = there->id;
         return change(creation, there, e);
@@ -567,7 +572,9 @@ void consumer_delete(struct consumer *c, consumer_done done, void *self) {
         done(self, NULL, &e);
         return;
     }
+    struct stream *stream = c->stream;
     consumer_end(c, "Consumer Deleted");
+    interest_walk(stream);
     if (!journalled)
         creation_over(removal, NULL);
 }

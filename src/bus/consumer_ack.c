@@ -22,6 +22,7 @@
 #include "base/number.h"
 #include "bus/advisory.h"
 #include "bus/consumer_parts.h"
+#include "bus/interest.h"
 #include "wire/json.h"
 
 #include <errno.h>
@@ -226,13 +227,18 @@ static bool acknowledge(struct consumer *c, uint64_t sequence) {
         return true;
     if (c->config.ack == ACK_EXPLICIT) {
         entry = pending_find(&c->pending, sequence);
-        if (entry && finish(c, entry))
+        if (entry && (interest_reserve(c->stream, 1) || finish(c, entry)))
             return false;
+        if (entry)
+            interest_release(c->stream, sequence);
     } else if ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence) {
-        if (consumer_note_done_up_to(c, sequence))
+        if (interest_reserve(c->stream, c->pending.count) || consumer_note_done_up_to(c, sequence))
             return false;
-        while ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence)
+        while ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence) {
+            uint64_t done = entry->stream_sequence;
             pending_remove(&c->pending, entry);
+            interest_release(c->stream, done);
+        }
         consumer_wake(c);
     }
     c->acknowledged_ns = io_loop_wall_ns(consumer_loop(c));

@@ -429,7 +429,7 @@ static void set_defaults(struct consumer_config *c) {
 
 bool consumer_config_judge(struct consumer_config *c, const struct stream_config *stream,
                            struct streams_error *e) {
-    if (!judge_names(c, e) || !judge_numbers(c, e) ||
+    if (!judge_names(c, e) || !judge_numbers(c, e) || !stream_config_limit_consumer(stream, c, e) ||
         !(c->deliver_subject.len ? judge_push(c, stream, e) : judge_pull(c, e)) ||
         !judge_filter(c, e) || !judge_start(c, e) || !judge_sample(c, e))
         return false;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "bus/consumer_parts.h"
+#include "bus/interest.h"
 #include "wire/nats_headers.h"
 
 #include <errno.h>
@@ -252,7 +253,8 @@ static int note(struct consumer *c, const struct delivery *d) {
         pending_delivered_again(&c->pending, entry, d->deliveries);
         entry->deadline_ns = deadline;
     } else {
-        failed = c->config.ack == ACK_NONE ? 0 : pending_reserve(&c->pending);
+        failed = c->config.ack == ACK_NONE ? interest_reserve(c->stream, 1)
+                                           : pending_reserve(&c->pending);
         if (!failed)
             failed = consumer_note_delivered(c, sequence, d->consumer_sequence);
         if (failed)
@@ -272,9 +274,10 @@ static int note(struct consumer *c, const struct delivery *d) {
     }
     c->consumer_sequence = d->consumer_sequence;
     c->delivered_ns = io_loop_wall_ns(consumer_loop(c));
-    if (c->config.ack == ACK_NONE)
+    if (c->config.ack == ACK_NONE) {
         c->acknowledged_ns = c->delivered_ns;
-    else
+        interest_release(c->stream, sequence);
+    } else
         consumer_ack_watch(c, deadline);
     consumer_alive(c);
     return 0;

@@ -32,6 +32,7 @@
 #include "base/mem.h"
 #include "bus/consumer_codec.h"
 #include "bus/consumer_parts.h"
+#include "bus/interest.h"
 #include "bus/stream_config.h"
 
 #include <errno.h>
@@ -304,13 +305,37 @@ int consumer_note_done_up_to(struct consumer *c, uint64_t sequence) {
     return 0;
 }
 
+/* A batch with what the acknowledgements have released. More than one can hold goes before them: a
+   message may go without its acknowledgement, never the other way round. */
+static int begin_flush(struct consumers *all, struct log_batch **ret_batch) {
+    for (;;) {
+        struct log_batch *batch;
+        int failed = log_batch_begin(all->streams->log, &batch);
+        if (failed)
+            return failed;
+        failed = interest_put(all->streams, batch);
+        if (!failed) {
+            *ret_batch = batch;
+            return 0;
+        }
+        if (failed != -E2BIG) {
+            log_batch_abandon(batch);
+            return failed;
+        }
+        log_batch_commit(batch, NULL);
+        interest_taken(all->streams);
+    }
+}
+
 static int flush(struct consumers *all) {
     struct log_batch *batch;
-    int failed = log_batch_begin(all->streams->log, &batch);
+    int failed = begin_flush(all, &batch);
     if (failed)
         return failed;
-    failed = all->unsaved.len ? log_batch_delta(batch, CODEC_OWNER_ID, buf_slice(&all->unsaved))
-                              : consumers_put_nothing(batch);
+    if (all->unsaved.len)
+        failed = log_batch_delta(batch, CODEC_OWNER_ID, buf_slice(&all->unsaved));
+    else if (all->answers)
+        failed = consumers_put_nothing(batch);
     if (failed) {
         log_batch_abandon(batch);
         return failed;
@@ -322,6 +347,7 @@ static int flush(struct consumers *all) {
     buf_clear(&all->unsaved);
     all->unsaved_time_ns = 0;
     log_batch_commit(batch, answers ? &answers->commit : NULL);
+    interest_taken(all->streams);
     return 0;
 }
 
@@ -330,7 +356,8 @@ static void on_flush_again(struct io_timer *timer);
 static void on_flush(struct io_task *task) {
     struct consumers *all = container_of(task, struct consumers, flush_task);
     close_run(all);
-    if ((!all->unsaved.len && !all->answers) || !all->streams->log)
+    bool idle = !all->unsaved.len && !all->answers && !interest_waiting(all->streams);
+    if (idle || !all->streams->log)
         return;
     int failed = flush(all);
     if (failed && failed != -EROFS)

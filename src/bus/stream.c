@@ -9,7 +9,11 @@
 #include "base/mem.h"
 #include "bus/advisory.h"
 #include "bus/consumer.h"
+#include "bus/expiry.h"
+#include "bus/interest.h"
+#include "bus/republish.h"
 #include "bus/stream_config.h"
+#include "bus/transform.h"
 #include "wire/nats_subject.h"
 
 #include <errno.h>
@@ -60,6 +64,8 @@ static int start_capturing(struct stream *stream, const struct stream_config *co
 
 void stream_stop(struct stream *stream) {
     stop_capturing(stream, stream->captures);
+    republish_stop(stream);
+    expiry_stop(stream);
     consumers_rest_all(stream);
 }
 
@@ -70,11 +76,26 @@ void stream_forget(struct stream *stream) {
     map_free(&stream->consumers);
     names_free(&stream->consumer_names);
     dedupe_close(&stream->dedupe);
+    interest_forget(stream);
+    republish_stop(stream);
+    expiry_stop(stream);
     if (stream->log)
         log_stream_set_user(stream->log, NULL);
     arena_free(&stream->arena);
     mem_free(stream->name);
     mem_free(stream);
+}
+
+/* What CONFIG, which was judged, says of subjects, ready for use. 0 or -ENOMEM. */
+static int compile(struct arena *arena, const struct stream_config *config,
+                   struct transform **ret_transform, struct transform **ret_republisher) {
+    const char *why;
+    *ret_transform = NULL;
+    int failed = 0;
+    if (config->transform.destination.len)
+        failed = transform_make(arena, config->transform.source, config->transform.destination,
+                                ret_transform, &why);
+    return failed ? failed : republish_make(arena, config, ret_republisher);
 }
 
 /* A stream with a copy of CONFIG, not yet capturing or in the map. */
@@ -86,9 +107,11 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
     stream->arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
     stream->consumers = map_make(streams->hash_key, CONSUMERS_PER_STREAM_MAX);
     list_init(&stream->deliveries);
+    list_node_init(&stream->in_releasing);
     dedupe_open(&stream->dedupe, streams->hash_key, config->duplicate_window_ns);
     stream->name = mem_copy(config->name.ptr, config->name.len);
-    if (!stream->name || stream_config_copy(config, &stream->arena, &stream->config)) {
+    if (!stream->name || stream_config_copy(config, &stream->arena, &stream->config) ||
+        compile(&stream->arena, &stream->config, &stream->transform, &stream->republisher)) {
         stream_forget(stream);
         return NULL;
     }
@@ -232,7 +255,7 @@ static int put(struct streams *streams, const struct stream_config *config, stru
         return failed;
     struct log_stream *log;
     failed = log_batch_put_stream(batch, config->name, buf_slice(&text), &limits, config->in_memory,
-                                  0, &log);
+                                  config->first_sequence, &log);
     if (failed) {
         log_batch_abandon(batch);
         return failed;
@@ -261,6 +284,7 @@ static int create(struct streams *streams, const struct stream_config *config, s
     change->event = "CREATED";
     stream->created_ns = log_stream_created_ns(stream->log);
     log_stream_set_user(stream->log, stream);
+    expiry_start(stream);
     return 0;
 }
 
@@ -322,6 +346,9 @@ static int update(struct stream *stream, const struct stream_config *wanted, str
     struct arena arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
     struct stream_config copy;
     int failed = change ? stream_config_copy(wanted, &arena, &copy) : -ENOMEM;
+    struct transform *transform, *republisher;
+    if (!failed)
+        failed = compile(&arena, &copy, &transform, &republisher);
     if (!failed)
         failed = start_capturing(stream, &copy, captures);
     if (!failed)
@@ -338,8 +365,28 @@ static int update(struct stream *stream, const struct stream_config *wanted, str
     arena_free(&stream->arena);
     stream->arena = arena;
     stream->config = copy;
+    stream->transform = transform;
+    stream->republisher = republisher;
     stream->dedupe.window_ns = copy.duplicate_window_ns;
+    interest_walk(stream);
+    expiry_start(stream);
     return 0;
+}
+
+/* A limit may not come below what a consumer has. */
+static bool fits_consumers(struct stream *stream, const struct stream_config *wanted,
+                           struct streams_error *e) {
+    int64_t inactive = wanted->consumer_inactive_ns, pending = wanted->consumer_ack_pending;
+    struct consumer *c = NULL;
+    while ((inactive || pending) &&
+           (c = consumer_next(stream, c ? consumer_config(c)->name : (slice){0}))) {
+        const struct consumer_config *config = consumer_config(c);
+        if ((inactive && config->inactive_ns > inactive) ||
+            (pending && config->ack_pending_max > pending))
+            return streams_fail(e, 500, 10069, "change to limits violates consumers: %.*s",
+                                slice_fmt(config->name));
+    }
+    return true;
 }
 
 void stream_update(struct streams *streams, const struct stream_config *config, streams_done done,
@@ -348,10 +395,13 @@ void stream_update(struct streams *streams, const struct stream_config *config, 
     struct stream_config wanted = *config;
     struct stream *there = stream_find(streams, wanted.name);
     int failed = 0;
+    if (there && !wanted.first_sequence) /* it has begun: there is nothing to be said */
+        wanted.first_sequence = there->config.first_sequence;
     if (!there)
         streams_fail(&e, 404, 10059, "stream not found");
     else if (stream_config_judge(&wanted, &e) &&
-             stream_config_may_update(&there->config, &wanted, &e)) {
+             stream_config_may_update(&there->config, &wanted, &e) &&
+             fits_consumers(there, &wanted, &e)) {
         if (overlaps(streams, &wanted))
             streams_fail(&e, 400, 10065, "subjects overlap with an existing stream");
         else if (store_reserves(streams, &wanted, &e))

@@ -14,6 +14,7 @@
 #define NONET_BUS_STREAM_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "bus/dedupe.h"
 #include "bus/diversion.h"
@@ -40,6 +41,10 @@ void streams_op_over(struct streams_op *op);
 /* What `end` tells: the node stops. */
 const struct streams_error *streams_stopping(void);
 
+struct transform;
+struct republish;
+struct expiry;
+
 struct stream {
     struct streams *streams;
     struct log_stream *log;
@@ -57,7 +62,16 @@ struct stream {
     char *name; /* as in config: the map's key, for the config may be replaced */
     struct stream_participant participants[STREAM_PARTICIPANTS_MAX];
     unsigned participant_count;
-    bool diverted; /* its captures go to streams->diversion first */
+    bool diverted;                             /* its captures go to streams->diversion first */
+    struct transform *transform, *republisher; /* of the config, in arena; NULL: none */
+    struct republish *republish;               /* republish.c; made at first use */
+    struct expiry *expiry;                     /* expiry.c; NULL without allow_msg_ttl */
+    /* interest.c */
+    struct buf released; /* sequences that a consumer is done with, and nobody wants */
+    size_t released_put; /* bytes of them in the batch being built */
+    struct list_node in_releasing;
+    struct interest_walk *walk;
+    bool walk_due;
 };
 
 struct capture_ack;
@@ -81,6 +95,7 @@ struct streams {
     unsigned held_count;
     bool draining; /* they are being appended */
     struct stream_diversion diversion;
+    struct list releasing; /* streams with `released` */
 };
 
 /* Around handing a record of the log to strangers: it stays valid, because what they publish into

@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "bus/stream_subjects.h"
+#include "bus/transform.h"
 #include "wire/nats_subject.h"
 
 #include <stdio.h>
@@ -16,7 +17,9 @@
 #define DESCRIPTION_MAX 4096u
 #define METADATA_MAX (128u << 10)
 #define REPLICAS_MAX 5u
+#define MAPPING_ARENA_MAX (1u << 20)
 #define DUPLICATE_WINDOW_DEFAULT_NS (120 * 1000000000ll)
+#define MARKER_TTL_MIN_NS 1000000000ll
 #define TIME_MIN_NS 100000000ll /* of an age and of a window */
 
 bool streams_fail(struct streams_error *e, int code, unsigned err_code, const char *format, ...) {
@@ -118,6 +121,8 @@ static const struct field fields[] = {
     FIELD("deny_purge", FLAG, deny_purge),
     FIELD("allow_rollup_hdrs", FLAG, allow_rollup),
     FIELD("allow_direct", FLAG, allow_direct),
+    FIELD("allow_msg_ttl", FLAG, allow_message_ttl),
+    FIELD("subject_delete_marker_ttl", NUMBER, marker_ttl_ns),
     FIELD("mirror_direct", FLAG, mirror_direct),
     FIELD("sealed", FLAG, sealed),
 };
@@ -180,6 +185,57 @@ static bool read_retention(json_value v, struct stream_config *c, struct streams
                         "invalid JSON: \"retention\" is \"limits\", \"interest\" or \"workqueue\"");
 }
 
+static bool read_mapping(json_value v, const char *what, struct stream_mapping *m,
+                         struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL)
+        return true;
+    if (json_type_of(v) != JSON_OBJECT)
+        return streams_fail(e, 400, 10025, "invalid JSON: \"%s\" is not an object", what);
+    struct json_iterator i = json_each(v);
+    while (json_next(&i)) {
+        slice key;
+        bool read = json_string(i.key, &key) == 0;
+        if (read && slice_equal(key, slice_lit("src")))
+            read = config_read_text(i.value, "src", &m->source, e);
+        else if (read && slice_equal(key, slice_lit("dest")))
+            read = config_read_text(i.value, "dest", &m->destination, e);
+        else if (read && slice_equal(key, slice_lit("headers_only")))
+            read = config_read_flag(i.value, "headers_only", &m->headers_only, e);
+        else if (read)
+            read = config_refuse(i.value, key, e);
+        if (!read)
+            return false;
+    }
+    return true;
+}
+
+static bool read_consumer_limits(json_value v, struct stream_config *c, struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL)
+        return true;
+    if (json_type_of(v) != JSON_OBJECT)
+        return streams_fail(e, 400, 10025, "invalid JSON: \"consumer_limits\" is not an object");
+    struct json_iterator i = json_each(v);
+    while (json_next(&i)) {
+        slice key;
+        bool read = json_string(i.key, &key) == 0;
+        if (read && slice_equal(key, slice_lit("inactive_threshold")))
+            read = config_read_number(i.value, "inactive_threshold", &c->consumer_inactive_ns, e);
+        else if (read && slice_equal(key, slice_lit("max_ack_pending")))
+            read = config_read_number(i.value, "max_ack_pending", &c->consumer_ack_pending, e);
+        else if (read)
+            read = config_refuse(i.value, key, e);
+        if (!read)
+            return false;
+    }
+    return true;
+}
+
+static bool read_first_sequence(json_value v, struct stream_config *c, struct streams_error *e) {
+    if (json_type_of(v) == JSON_NULL || json_u64(v, &c->first_sequence) == 0)
+        return true;
+    return streams_fail(e, 400, 10025, "invalid JSON: \"first_seq\" is not a sequence");
+}
+
 static bool read_own(slice key, json_value v, struct stream_config *c, struct streams_error *e) {
     if (slice_equal(key, slice_lit("subjects")))
         return read_subjects(v, c, e);
@@ -191,6 +247,14 @@ static bool read_own(slice key, json_value v, struct stream_config *c, struct st
         return read_retention(v, c, e);
     if (slice_equal(key, slice_lit("num_replicas")))
         return read_replicas(v, e);
+    if (slice_equal(key, slice_lit("subject_transform")))
+        return read_mapping(v, "subject_transform", &c->transform, e);
+    if (slice_equal(key, slice_lit("republish")))
+        return read_mapping(v, "republish", &c->republish, e);
+    if (slice_equal(key, slice_lit("first_seq")))
+        return read_first_sequence(v, c, e);
+    if (slice_equal(key, slice_lit("consumer_limits")))
+        return read_consumer_limits(v, c, e);
     if (slice_equal(key, slice_lit("metadata")) && json_type_of(v) == JSON_OBJECT) {
         c->metadata = json_source(v);
         return true;
@@ -305,6 +369,21 @@ static bool judge_times(struct stream_config *c, struct streams_error *e) {
     return true;
 }
 
+static bool judge_markers(struct stream_config *c, struct streams_error *e) {
+    if (c->marker_ttl_ns < 0)
+        return invalid(e, "subject delete marker TTL must not be negative");
+    if (c->marker_ttl_ns == 0)
+        return true;
+    if (c->marker_ttl_ns < MARKER_TTL_MIN_NS)
+        return invalid(e, "subject delete marker TTL must be at least 1 second");
+    c->allow_message_ttl = true;
+    if (!c->allow_rollup && !c->sealed) {
+        c->allow_rollup = true;
+        c->deny_purge = false;
+    }
+    return true;
+}
+
 static bool judge_permissions(struct stream_config *c, struct streams_error *e) {
     if (c->sealed) { /* as it comes from an update or from the log, see stream.c */
         c->age_max_ns = 0;
@@ -321,17 +400,93 @@ static bool judge_permissions(struct stream_config *c, struct streams_error *e) 
     return true;
 }
 
+/* Is it one? 0 or -EINVAL with the reason; -ENOMEM. */
+static int try_mapping(const struct stream_mapping *m, const char **ret_why) {
+    _cleanup_arena_ struct arena arena = arena_make(0, MAPPING_ARENA_MAX);
+    struct transform *unused;
+    return transform_make(&arena, m->source, m->destination, &unused, ret_why);
+}
+
+static bool judge_transform(const struct stream_config *c, struct streams_error *e) {
+    const struct stream_mapping *m = &c->transform;
+    const char *why = "insufficient resources";
+    if (!m->destination.len && !m->source.len)
+        return true;
+    if (m->source.len && !nats_subject_valid(m->source))
+        return streams_fail(e, 400, 10155, "stream transform source: invalid subject %.*s",
+                            slice_fmt(slice_take(m->source, 64)));
+    return try_mapping(m, &why) == 0 || streams_fail(e, 400, 10156, "stream transform: %s", why);
+}
+
+/* What is republished must not be captured again: a function may give any token. */
+static bool forms_cycle(const struct stream_config *c) {
+    slice rest = c->republish.destination, token;
+    char text[BUS_SUBJECT_MAX];
+    size_t len = 0;
+    while (nats_subject_next(&rest, &token)) {
+        bool any = token.len > 1 && (token.ptr[0] == '$' || token.ptr[0] == '{');
+        slice part = any ? slice_lit("*") : token;
+        if (len + part.len + 1 > sizeof text)
+            return true;
+        if (len)
+            text[len++] = '.';
+        memcpy(text + len, part.ptr, part.len);
+        len += part.len;
+    }
+    for (unsigned i = 0; i < c->subject_count; i++)
+        if (nats_subject_overlap(slice_make(text, len), c->subjects[i]))
+            return true;
+    return false;
+}
+
+static bool judge_republish(struct stream_config *c, struct streams_error *e) {
+    struct stream_mapping *m = &c->republish;
+    const char *why = "insufficient resources";
+    if (!m->destination.len && !m->source.len && !m->headers_only)
+        return true;
+    if (!m->source.len)
+        m->source = slice_lit(">");
+    if (try_mapping(m, &why))
+        return invalid(e, "stream configuration for republish not valid: %s", why);
+    if (slice_equal(m->destination, slice_lit(">")) || forms_cycle(c))
+        return invalid(e, "stream configuration for republish destination forms a cycle");
+    const char *refused = stream_subject_refused(m->destination, true);
+    return !refused || nats_subject_has_wildcard(m->destination) ||
+           !nats_subject_valid(m->destination) ||
+           invalid(e, "stream configuration for republish not valid: %s", refused);
+}
+
+static bool judge_consumer_limits(const struct stream_config *c, struct streams_error *e) {
+    return (c->consumer_inactive_ns >= 0 && c->consumer_ack_pending >= 0) ||
+           invalid(e, "consumer limits can not be negative");
+}
+
 bool stream_config_judge(struct stream_config *c, struct streams_error *e) {
     normalise(&c->consumers_max);
     normalise(&c->messages_max);
     normalise(&c->bytes_max);
     normalise(&c->messages_per_subject_max);
     normalise(&c->message_bytes_max);
-    if (c->retention != STREAM_RETENTION_LIMITS)
-        return invalid(e, "retention \"%s\" is not served by this server",
-                       retentions[c->retention]);
-    return judge_words(c, e) && judge_times(c, e) && judge_permissions(c, e) &&
-           judge_subjects(c, e);
+    return judge_words(c, e) && judge_times(c, e) && judge_markers(c, e) &&
+           judge_permissions(c, e) && judge_subjects(c, e) && judge_transform(c, e) &&
+           judge_republish(c, e) && judge_consumer_limits(c, e);
+}
+
+bool stream_config_limit_consumer(const struct stream_config *c, struct consumer_config *consumer,
+                                  struct streams_error *e) {
+    int64_t inactive = c->consumer_inactive_ns, pending = c->consumer_ack_pending;
+    if (inactive && !consumer->inactive_ns)
+        consumer->inactive_ns = inactive;
+    if (pending && !consumer->ack_pending_max && consumer->ack != ACK_NONE)
+        consumer->ack_pending_max = pending;
+    if (inactive && consumer->inactive_ns > inactive)
+        return streams_fail(e, 400, 10153,
+                            "consumer inactive threshold exceeds system limit of %lld ns",
+                            (long long)inactive);
+    if (pending && consumer->ack_pending_max > pending)
+        return streams_fail(e, 400, 10121, "consumer max ack pending exceeds system limit of %lld",
+                            (long long)pending);
+    return true;
 }
 
 bool stream_config_may_update(const struct stream_config *now, const struct stream_config *wanted,
@@ -345,12 +500,16 @@ bool stream_config_may_update(const struct stream_config *now, const struct stre
              (now->retention == STREAM_RETENTION_WORK_QUEUE ||
               wanted->retention == STREAM_RETENTION_WORK_QUEUE))
         what = "change retention policy to/from workqueue";
+    else if (wanted->first_sequence != now->first_sequence)
+        what = "change the first sequence";
     else if (now->sealed && !wanted->sealed)
         what = "unseal a sealed stream";
     else if (now->deny_delete && !wanted->deny_delete)
         what = "cancel deny message deletes";
     else if (now->deny_purge && !wanted->deny_purge)
         what = "cancel deny purge";
+    if (now->allow_message_ttl && !wanted->allow_message_ttl)
+        return invalid(e, "message TTL status can not be disabled");
     return !what || invalid(e, "stream configuration update can not %s", what);
 }
 
@@ -362,7 +521,8 @@ struct log_limits stream_config_limits(const struct stream_config *c) {
         .messages_per_subject_max = c->messages_per_subject_max > 0 && !c->discard_new_per_subject
                                         ? (uint64_t)c->messages_per_subject_max
                                         : 0,
-        .age_max_ns = c->age_max_ns > 0 ? (uint64_t)c->age_max_ns : 0,
+        /* With times of their own messages do not grow old in order: expiry.h. */
+        .age_max_ns = c->age_max_ns > 0 && !c->allow_message_ttl ? (uint64_t)c->age_max_ns : 0,
     };
 }
 
@@ -381,6 +541,32 @@ static void write_number(struct json_writer *w, const char *key, int64_t number)
 static void write_word(struct json_writer *w, const char *key, const char *word) {
     json_write_key(w, key);
     json_write_text(w, word);
+}
+
+static void write_mapping(struct json_writer *w, const char *key, const struct stream_mapping *m) {
+    if (!m->destination.len)
+        return;
+    json_write_key(w, key);
+    json_write_object(w);
+    json_write_key(w, "src");
+    json_write_string(w, m->source);
+    json_write_key(w, "dest");
+    json_write_string(w, m->destination);
+    if (m->headers_only)
+        write_flag(w, "headers_only", true);
+    json_write_end(w);
+}
+
+static void write_consumer_limits(struct json_writer *w, const struct stream_config *c) {
+    if (!c->consumer_inactive_ns && !c->consumer_ack_pending)
+        return;
+    json_write_key(w, "consumer_limits");
+    json_write_object(w);
+    if (c->consumer_inactive_ns)
+        write_number(w, "inactive_threshold", c->consumer_inactive_ns);
+    if (c->consumer_ack_pending)
+        write_number(w, "max_ack_pending", c->consumer_ack_pending);
+    json_write_end(w);
 }
 
 void stream_config_write(struct json_writer *w, const struct stream_config *c) {
@@ -411,6 +597,17 @@ void stream_config_write(struct json_writer *w, const struct stream_config *c) {
     write_number(w, "duplicate_window", c->duplicate_window_ns);
     if (c->no_ack)
         write_flag(w, "no_ack", true);
+    if (c->allow_message_ttl)
+        write_flag(w, "allow_msg_ttl", true);
+    if (c->marker_ttl_ns)
+        write_number(w, "subject_delete_marker_ttl", c->marker_ttl_ns);
+    write_mapping(w, "subject_transform", &c->transform);
+    write_mapping(w, "republish", &c->republish);
+    if (c->first_sequence) {
+        json_write_key(w, "first_seq");
+        json_write_u64(w, c->first_sequence);
+    }
+    write_consumer_limits(w, c);
     write_flag(w, "deny_delete", c->deny_delete);
     write_flag(w, "deny_purge", c->deny_purge);
     write_flag(w, "allow_rollup_hdrs", c->allow_rollup);
@@ -446,6 +643,12 @@ static int copy(struct arena *arena, slice from, slice *to) {
     return arena_copy(arena, from, to);
 }
 
+static int copy_mapping(struct arena *arena, const struct stream_mapping *from,
+                        struct stream_mapping *to) {
+    int failed = copy(arena, from->source, &to->source);
+    return failed ? failed : copy(arena, from->destination, &to->destination);
+}
+
 int stream_config_copy(const struct stream_config *c, struct arena *arena,
                        struct stream_config *ret_copy) {
     struct stream_config made = *c;
@@ -454,6 +657,10 @@ int stream_config_copy(const struct stream_config *c, struct arena *arena,
         failed = copy(arena, c->description, &made.description);
     if (!failed)
         failed = copy(arena, c->metadata, &made.metadata);
+    if (!failed)
+        failed = copy_mapping(arena, &c->transform, &made.transform);
+    if (!failed)
+        failed = copy_mapping(arena, &c->republish, &made.republish);
     for (unsigned i = 0; i < c->subject_count && !failed; i++)
         failed = copy(arena, c->subjects[i], &made.subjects[i]);
     if (!failed)

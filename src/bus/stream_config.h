@@ -28,6 +28,9 @@ bool stream_config_equal(const struct stream_config *a, const struct stream_conf
 /* Copies everything CONFIG points to into ARENA. 0 or -ENOMEM. */
 must_use int stream_config_copy(const struct stream_config *config, struct arena *arena,
                                 struct stream_config *ret_copy);
+/* A stream's limits on CONSUMER: fills in what it leaves open, refuses what goes beyond. */
+bool stream_config_limit_consumer(const struct stream_config *config,
+                                  struct consumer_config *consumer, struct streams_error *e);
 struct log_limits stream_config_limits(const struct stream_config *config);
 
 bool consumer_config_read(json_value object, struct arena *arena,

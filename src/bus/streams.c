@@ -7,6 +7,9 @@
  * headers, so nothing of it needs to be stored.
  */
 #include "base/mem.h"
+#include "bus/expiry.h"
+#include "bus/interest.h"
+#include "bus/republish.h"
 #include "bus/stream.h"
 #include "bus/stream_config.h"
 #include "wire/nats_headers.h"
@@ -27,6 +30,7 @@ int streams_create(const struct streams_options *options, struct streams **ret_s
     streams->by_name = map_make(streams->hash_key, STREAMS_MAX);
     list_init(&streams->ops);
     list_init(&streams->held);
+    list_init(&streams->releasing);
     int failed = consumers_open(streams);
     if (failed) {
         mem_free(streams);
@@ -58,6 +62,12 @@ static int remember_id(void *self, const struct log_record *record) {
     return 0;
 }
 
+/* What of the streams runs in the background. */
+static void take_up(struct stream *stream) {
+    interest_walk(stream);
+    expiry_start(stream);
+}
+
 int streams_set_log(struct streams *streams, struct log *log, struct error *ret_error) {
     streams->log = log;
     int64_t now_ns = io_loop_wall_ns(bus_loop(streams->bus));
@@ -78,6 +88,9 @@ int streams_set_log(struct streams *streams, struct log *log, struct error *ret_
     int failed = consumers_start(streams);
     if (failed)
         error_set(ret_error, failed, "consumers cannot be taken up: %s", error_name(failed));
+    const struct map_entry *entry;
+    for (size_t at = 0; !failed && (entry = map_next(&streams->by_name, &at));)
+        take_up(entry->value);
     return failed;
 }
 
@@ -88,6 +101,10 @@ void streams_on_visible(struct streams *streams, struct log_stream *log_stream) 
     consumers_on_visible(stream);
     if (stream->diverted)
         streams->diversion.on_visible(streams->diversion.self);
+    if (unlikely(stream->republish != NULL))
+        republish_on_visible(stream);
+    if (unlikely(stream->expiry != NULL))
+        expiry_look(stream);
 }
 
 void streams_on_room(struct streams *streams) {

@@ -89,6 +89,7 @@ struct config_user {
 struct config_auth {
     struct conf_item item;
     struct conf_array users; /* of struct config_user */
+    slice no_auth_user;      /* empty: everybody logs in, where there are users */
 };
 
 struct config_stream {

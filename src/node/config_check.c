@@ -184,8 +184,24 @@ static bool is_same_login(const struct config_user *a, const struct config_user 
            (a->token.len > 0 && slice_equal(a->token, b->token));
 }
 
+static void check_stranger(const struct checker *c) {
+    const struct config_auth *auth = &c->config->auth;
+    const struct config_user *users = auth->users.items;
+    for (size_t i = 0; i < auth->users.count; i++) {
+        if (slice_equal(users[i].user.len ? users[i].user : users[i].nkey, auth->no_auth_user)) {
+            return;
+        }
+    }
+    conf_errors_note(c->errors, auth->item.place, "name one of users, by user or nkey",
+                     "no_auth_user '%.*s' is none of the users",
+                     slice_fmt(slice_take(auth->no_auth_user, 64)));
+}
+
 static void check_users(const struct checker *c) {
     const struct config_user *users = c->config->auth.users.items;
+    if (c->config->auth.no_auth_user.len > 0) {
+        check_stranger(c);
+    }
     for (size_t i = 0; i < c->config->auth.users.count; i++) {
         check_user(c, &users[i]);
         for (size_t j = 0; j < i; j++) {

@@ -359,6 +359,12 @@ static const struct conf_key auth_keys[] = {
      .max = 10000,
      .table = &user_table,
      .doc = "who may connect; an empty list lets in everybody with all rights"},
+    {.name = "no_auth_user",
+     .type = CONF_STRING,
+     AT(struct config_auth, no_auth_user),
+     .min = 1,
+     .max = NAME_MAX_BYTES,
+     .doc = "the user whose rights a NATS client has that does not log in"},
 };
 static const struct conf_table auth_table =
     TABLE(auth_keys, "auth", "Who may connect; a reload changes it", struct config_auth);

@@ -206,11 +206,9 @@ static int apply_key(struct translation *t, const struct nats_key *key,
     case FORM_TAKEN:
         return key->take(t, entry);
     case FORM_OFF:
-        if (is_switched_off(entry->value))
-            return 0;
-        [[fallthrough]];
     case FORM_REFUSED:
-        note(t, entry, key->hint, "is a setting of nats-server that nonet does not serve");
+        if (key->form == FORM_REFUSED || !is_switched_off(entry->value))
+            note(t, entry, key->hint, "is a setting of nats-server that nonet does not serve");
         return 0;
     default:
         return put_text(t, key, entry);
@@ -389,27 +387,35 @@ static struct conf_node *make_listen(struct translation *t) {
 }
 
 static struct conf_node *make_auth(struct translation *t, struct conf_node *users) {
-    struct conf_entry *entry = arena_zalloc(t->arena, 1, sizeof *entry);
-    if (!entry)
+    struct conf_entry *entries = arena_zalloc(t->arena, 2, sizeof *entries);
+    struct conf_place place = users ? users->place : t->stranger_place;
+    size_t count = 0;
+    if (!entries)
         return NULL;
-    *entry = (struct conf_entry){slice_lit("users"), users->place, users};
-    return nats_map(t, users->place, entry, 1);
+    if (users)
+        entries[count++] = (struct conf_entry){slice_lit("users"), users->place, users};
+    if (t->stranger.len) {
+        struct conf_node *name = nats_scalar(t, t->stranger_place, t->stranger);
+        if (!name)
+            return NULL;
+        entries[count++] = (struct conf_entry){slice_lit("no_auth_user"), t->stranger_place, name};
+    }
+    return nats_map(t, place, entries, count);
 }
 
 static int make_tree(struct translation *t, struct conf_node *users, struct nats_config *ret) {
     struct section *limits = &t->sections[SECTION_LIMITS], *node = &t->sections[SECTION_NODE];
     struct conf_entry *entries = arena_zalloc(t->arena, 4, sizeof *entries);
-    struct conf_node *listen = make_listen(t), *auth = users ? make_auth(t, users) : NULL;
+    struct conf_node *listen = make_listen(t), *auth = make_auth(t, users);
     struct conf_node *in_node = nats_map(t, node->place, node->entries, node->count);
     struct conf_node *in_limits = nats_map(t, limits->place, limits->entries, limits->count);
-    if (!entries || !listen || !in_node || !in_limits || (users && !auth))
+    if (!entries || !listen || !auth || !in_node || !in_limits)
         return -ENOMEM;
     entries[0] = (struct conf_entry){slice_lit("node"), node->place, in_node};
     entries[1] = (struct conf_entry){slice_lit("listen"), listen->place, listen};
     entries[2] = (struct conf_entry){slice_lit("limits"), limits->place, in_limits};
-    if (auth)
-        entries[3] = (struct conf_entry){slice_lit("auth"), auth->place, auth};
-    ret->tree = nats_map(t, (struct conf_place){0}, entries, auth ? 4 : 3);
+    entries[3] = (struct conf_entry){slice_lit("auth"), auth->place, auth};
+    ret->tree = nats_map(t, (struct conf_place){0}, entries, 4);
     ret->ports_dir = t->ports_dir;
     ret->store_dir = t->jetstream ? t->store_dir : (slice){0};
     return ret->tree ? 0 : -ENOMEM;

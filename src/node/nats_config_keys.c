@@ -413,7 +413,7 @@ static const struct nats_key top_keys[] = {
     {.names = "mqtt", .form = FORM_REFUSED, .hint = "MQTT is not spoken; use NATS or WebSocket"},
     {.names = "accounts", .form = FORM_REFUSED, .hint = NO_ACCOUNTS},
     {.names = "system_account system no_system_account", .form = FORM_REFUSED, .hint = NO_ACCOUNTS},
-    {.names = "no_auth_user", .form = FORM_OFF, .hint = "give every client a user"},
+    {.names = "no_auth_user", .form = FORM_TAKEN, .take = nats_take_stranger},
     {.names = "operator operators roots root root_operators trusted trusted_keys",
      .form = FORM_REFUSED,
      .hint = NO_JWT},

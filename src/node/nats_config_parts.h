@@ -94,6 +94,8 @@ struct translation {
     struct user *users, **last_user, *user; /* user: the one being read */
     struct user alone, defaults; /* authorization's own user; default_permissions as if a user's */
     bool has_alone;
+    slice stranger; /* no_auth_user */
+    struct conf_place stranger_place;
 };
 
 /* --- nats_config.c ------------------------------------------------------------------------- */
@@ -127,6 +129,7 @@ extern const struct nats_table nats_top_table, nats_tls_table;
 /* --- nats_config_users.c ------------------------------------------------------------------- */
 
 must_use int nats_take_authorization(struct translation *t, const struct nats_conf_entry *entry);
+must_use int nats_take_stranger(struct translation *t, const struct nats_conf_entry *entry);
 /* The list of users, in *RET_USERS NULL where there are none. 0 or -ENOMEM. */
 must_use int nats_finish_users(struct translation *t, struct conf_node **ret_users);
 

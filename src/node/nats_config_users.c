@@ -250,6 +250,12 @@ int nats_take_authorization(struct translation *t, const struct nats_conf_entry 
     return nats_walk_block(t, &authorization_table, entry);
 }
 
+int nats_take_stranger(struct translation *t, const struct nats_conf_entry *entry) {
+    t->stranger_place = entry->place;
+    (void)nats_text(t, entry, &t->stranger);
+    return 0;
+}
+
 static void add_defaults(const struct translation *t, struct user *user) {
     for (size_t i = 0; i < t->defaults.count && !user->has_rights; i++) {
         check(user->count < USER_KEYS_MAX);

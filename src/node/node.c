@@ -19,11 +19,7 @@
 #include <stdlib.h>
 
 const struct room *const node_rooms[] = {
-    &pubsub_room,
-    &request_room,
-    &events_room,
-    &etl_room,
-    &gateway_room,
+    &pubsub_room, &request_room, &events_room, &etl_room, &gateway_room,
 };
 const unsigned node_room_count = array_count(node_rooms);
 

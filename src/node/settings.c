@@ -320,8 +320,19 @@ int node_make_auth(const struct config *config, struct auth **ret_auth, struct e
             .responses_max = (uint32_t)from[i].allow_responses.max,
             .responses_ns = from[i].allow_responses.expires_ns,
         };
-    int failed = auth_create(users, (unsigned)count, ret_auth, ret_error);
+    struct auth *auth = NULL;
+    int failed = auth_create(users, (unsigned)count, &auth, ret_error);
     mem_free(users);
+    slice stranger = config->auth.no_auth_user;
+    if (!failed && stranger.len) {
+        failed = auth_let_in_strangers(auth, stranger);
+        if (failed)
+            error_set(ret_error, failed, "there is no user '%.*s'", slice_fmt(stranger));
+    }
+    if (failed)
+        auth_unref(auth);
+    else
+        *ret_auth = auth;
     return failed;
 }
 

@@ -168,6 +168,32 @@ inPlace('allow_responses: who serves answers once and no more', async (t, start)
   }
 });
 
+inPlace('no_auth_user: who does not log in has its rights', async (t, start) => {
+  const server = await start({
+    files: {
+      'nats.conf': `no_auth_user: guest
+        authorization { users = [
+          {user: guest, password: g, permissions {publish: "open.>"}}, {user: b, password: b}
+        ] }`,
+    },
+    args: ['-c', 'nats.conf'],
+  });
+  const violation = `-ERR 'Permissions Violation for Publish to "x"'`;
+  for (const hello of ['', 'CONNECT {"verbose":false}\r\n']) {
+    const guest = await Raw.open(t, server);
+    assert.ok(!guest.info.auth_required);
+    guest.send(`${hello}SUB > 1\r\nPUB x 1\r\n1\r\nPUB open.x 1\r\n1\r\n`);
+    await guest.expect(violation);
+    await guest.expect('MSG open.x 1 1');
+  }
+  const b = await Raw.open(t, server);
+  b.send('CONNECT {"verbose":false,"user":"b","pass":"b"}\r\nSUB x 1\r\nPUB x 1\r\n1\r\n');
+  await b.expect('MSG x 1 1');
+  const wrong = await Raw.open(t, server);
+  wrong.send('CONNECT {"verbose":false,"user":"b","pass":"x"}\r\n');
+  await wrong.expect(/^-ERR 'Authorization Violation'/);
+});
+
 inPlace('SIGHUP takes up changed users and keeps the others', async (t, start) => {
   const conf = (users) => `authorization { users = [ ${users} ] }\n`;
   const server = await start({
@@ -371,7 +397,7 @@ test('what nonet does not serve is refused by name, with its place', async () =>
     'mqtt { port: 1883 }',
     'accounts { A { users: [] } }',
     'resolver: MEMORY',
-    'no_auth_user: ann',
+    'mappings: { a: b }',
     'log_size_limit: 1000',
     'tls { cert_file: a, key_file: b, cipher_suites: [X] }',
     'max_payload: "1MB"',
@@ -389,7 +415,7 @@ test('what nonet does not serve is refused by name, with its place', async () =>
     /nats.conf:4:1: 'mqtt' is/,
     /nats.conf:5:1: 'accounts' is/,
     /nats.conf:6:1: 'resolver' is/,
-    /nats.conf:7:1: 'no_auth_user' is/,
+    /nats.conf:7:1: 'mappings' is/,
     /nats.conf:8:1: 'log_size_limit' is/,
     /nats.conf:9:34: 'cipher_suites' is/,
     /nats.conf:10:1: 'max_payload' is not a whole number/,

@@ -184,6 +184,32 @@ inPlace('wss', async (t, start) => {
   assert.equal(connections[0].type, 'websocket');
 });
 
+test('clients of every shard hear each other, over a reload and till the end', async (t) => {
+  const config = (users) => `listen: {websocket: {address: "127.0.0.1:0"}}
+auth: {users: [{user: a, password: a}${users}]}
+`;
+  const node = await startNonet(t, { config: config(', {user: b, password: b}') });
+  const login = (name) => connectWeb(t, node, { user: name, pass: name });
+  const clients = [];
+  for (let i = 0; i < 8; i++) clients.push(await login('a'));
+  const gone = [await login('b'), await login('b'), await login('b')];
+  let heard = 0;
+  for (const nc of clients) nc.subscribe('all', { callback: () => heard++ });
+  await Promise.all(clients.map((nc) => nc.flush()));
+  const talk = async () => {
+    heard = 0;
+    for (const nc of clients) nc.publish('all');
+    await until(() => heard === 64, 'all to hear all');
+  };
+  await talk();
+  assert.match(await node.reload(config('')), /reloaded/);
+  await until(() => gone.every((nc) => nc.isClosed()), 'b to be closed');
+  await talk();
+  const ended = Promise.all(clients.map((nc) => nc.closed()));
+  assert.equal((await node.stop()).status, 0);
+  await ended;
+});
+
 test('who does not read is closed, and nobody else minds', async (t) => {
   const conf = `${PLAIN}max_payload: 64kb\nmax_pending: 1MB\nwrite_deadline: "30s"\n`;
   const server = await startInPlace(t, 'nonet', withConf(conf));

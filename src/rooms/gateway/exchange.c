@@ -46,7 +46,7 @@ static void finish(struct exchange *x, unsigned status) {
     x->rights = x->rights ? principal_unref(x->rights) : NULL;
     if (x->deadline)
         io_timer_stop(exchange_loop(x), &x->deadline->timer);
-    expiry_stop(&x->expiry);
+    login_end_stop(&x->login_end);
     list_remove(&x->node);
     list_node_init(&x->node);
     if (shard->access_log)
@@ -335,25 +335,25 @@ void exchange_break(struct exchange *x, const char *reason) {
 /* --- streams -----------------------------------------------------------------------------------
  */
 
-static void on_login_over(struct expiry *expiry) {
-    struct exchange *x = container_of(expiry, struct exchange, expiry);
+static void on_login_over(struct login_end *login_end) {
+    struct exchange *x = container_of(login_end, struct exchange, login_end);
     if (x->events.on_drain)
         x->events.on_drain(x);
 }
 
 void exchange_ends_with_login(struct exchange *x) {
-    expiry_start(&x->expiry, exchange_loop(x), on_login_over);
+    login_end_start(&x->login_end, exchange_loop(x), on_login_over);
 }
 
-static void on_stream_login_over(struct expiry *expiry) {
-    struct gateway_stream *stream = container_of(expiry, struct gateway_stream, expiry);
+static void on_stream_login_over(struct login_end *login_end) {
+    struct gateway_stream *stream = container_of(login_end, struct gateway_stream, login_end);
     stream->on_drain(stream, false);
 }
 
 void exchange_upgraded(struct exchange *x, struct gateway_stream *stream) {
     list_push_back(&x->shard->streams, &stream->node);
-    stream->expiry.at_ns = x->expiry.at_ns;
-    expiry_start(&stream->expiry, exchange_loop(x), on_stream_login_over);
+    stream->login_end.at_ns = x->login_end.at_ns;
+    login_end_start(&stream->login_end, exchange_loop(x), on_stream_login_over);
     exchange_note(x, EXCHANGE_ANSWERED);
     finish(x, 101);
 }

@@ -35,7 +35,7 @@ struct exchange_events {
     /* As http/request.h: parts, or (on_body NULL) the end with the body gathered. */
     void (*on_body)(struct exchange *x, slice bytes);
     void (*on_body_end)(struct exchange *x, slice trailers);
-    /* An answer without an end of its own (SSE) is to end: the loop drains, or expiry.over. */
+    /* An answer without an end of its own (SSE) is to end: the loop drains, or login_end.over. */
     void (*on_drain)(struct exchange *x);
 };
 
@@ -58,8 +58,8 @@ struct exchange {
     bool trusted;       /* the peer is one of trusted_proxies */
     slice principal;    /* who asks; empty: nobody in particular */
     slice way;          /* name of the way that let it in; empty: none was asked */
-    struct principal *rights; /* counted: on subjects; NULL: no limit beside the route's */
-    struct expiry expiry;     /* of what let it in: set by ways that know it */
+    struct principal *rights;   /* counted: on subjects; NULL: no limit beside the route's */
+    struct login_end login_end; /* of what let it in: set by ways that know it */
     char traceparent[EXCHANGE_TRACEPARENT_LEN]; /* W3C trace context, with a span of ours */
     bool continued;                             /* the trace was begun by someone else */
     slice request_id;                           /* X-Request-Id as sent, or the trace id */
@@ -117,7 +117,7 @@ must_use int exchange_begin(struct exchange *x, const struct http_answer *answer
 must_use int exchange_write(struct exchange *x, slice bytes);
 bool exchange_full(struct exchange *x);
 void exchange_end(struct exchange *x, const struct http1_field *trailers, size_t count);
-/* It has no end of its own: it ends, by on_drain, when what let it in does (expiry). */
+/* It has no end of its own: it ends, by on_drain, when what let it in does (login_end). */
 void exchange_ends_with_login(struct exchange *x);
 /* REASON (static): for the log. */
 void exchange_break(struct exchange *x, const char *reason);

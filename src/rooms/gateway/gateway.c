@@ -350,7 +350,7 @@ static void settle(struct gateway_shard *shard) {
 }
 
 void gateway_stream_over(struct gateway_shard *shard, struct gateway_stream *stream) {
-    expiry_stop(&stream->expiry);
+    login_end_stop(&stream->login_end);
     list_remove(&stream->node);
     settle(shard);
 }

@@ -28,7 +28,7 @@
 #include "base/random.h"
 #include "bus/room.h"
 #include "http/server.h"
-#include "rooms/gateway/expiry.h"
+#include "rooms/gateway/login_end.h"
 
 struct gateway_table;
 struct gateway_limits;
@@ -71,10 +71,10 @@ struct gateway_shard {
 
 /* What has been made of a request by an upgrade: a WebSocket, a tunnel. Lies in its owner. */
 struct gateway_stream {
-    struct list_node node; /* of the shard's streams */
-    struct expiry expiry;  /* of what let its request in */
-    /* The loop drains, or (expiry.over) who it is for is let in no longer: end it soon. AT_ONCE: it
-       must be over (gateway_stream_over) in this call. */
+    struct list_node node;      /* of the shard's streams */
+    struct login_end login_end; /* of what let its request in */
+    /* The loop drains, or (login_end.over) who it is for is let in no longer: end it soon. AT_ONCE:
+       it must be over (gateway_stream_over) in this call. */
     void (*on_drain)(struct gateway_stream *stream, bool at_once);
 };
 /* It has ended; a drain may be over with it. */

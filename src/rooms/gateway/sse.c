@@ -36,7 +36,7 @@ static void on_client_end(struct exchange *x) {
 }
 
 static void on_drain(struct exchange *x) {
-    sse_end(x->state, x->expiry.over ? "login over" : "node stops");
+    sse_end(x->state, x->login_end.over ? "login over" : "node stops");
 }
 
 static void busy(struct exchange *x, const char *reason) {

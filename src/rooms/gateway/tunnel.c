@@ -84,7 +84,7 @@ static void look(struct tunnel *t);
 
 static void on_drain_of_loop(struct gateway_stream *stream, bool at_once) {
     struct tunnel *t = container_of(stream, struct tunnel, stream);
-    if (!at_once && !stream->expiry.over) {
+    if (!at_once && !stream->login_end.over) {
         t->may_be_still_ns = TUNNEL_PAUSE_NS;
         look(t);
         return;

@@ -87,8 +87,8 @@ static enum way_verdict answer(struct way_try *t, enum jwt_fault fault, struct k
 static enum way_verdict let_in(struct way_try *t, const struct jwt *jwt) {
     int64_t leeway_ns =
         (int64_t)t->way->jwt.rules.leeway_ns; /* an hour at most (access_config.c) */
-    if (__builtin_add_overflow(jwt->expires_ns, leeway_ns, &t->x->expiry.at_ns))
-        t->x->expiry.at_ns = 0;
+    if (__builtin_add_overflow(jwt->expires_ns, leeway_ns, &t->x->login_end.at_ns))
+        t->x->login_end.at_ns = 0;
     return way_let_in(t, jwt->principal, t->way->as);
 }
 

@@ -107,7 +107,7 @@ static void on_close(void *owner, unsigned code) {
 
 static void on_drain(struct gateway_stream *stream, bool at_once) {
     struct session *s = container_of(stream, struct session, stream);
-    if (!at_once && stream->expiry.over) {
+    if (!at_once && stream->login_end.over) {
         close_with(s, WEBSOCKET_CODE_POLICY, "the token has expired");
         return;
     }

@@ -145,7 +145,7 @@ static bool may_go_on(struct client *c, enum nats_kind kind) {
         return true;
     if (c->state == CLIENT_CLOSING)
         return false;
-    if (kind == NATS_CONNECT || !auth_required(c->room->auth))
+    if (kind == NATS_CONNECT || !client_login_required(c->room))
         return true;
     client_close(c, CLIENT_AUTH_FAILED, "Authorization Violation");
     return false;
@@ -266,7 +266,7 @@ static void on_tls_ready(void *owner, int failed, const char *why) {
     if (!failed) {
         if (c->room->pubsub->handshake_first)
             client_send_info(c, false);
-        if (auth_required(c->room->auth))
+        if (client_login_required(c->room))
             client_arm_auth(c);
         else /* no login to wait for */
             client_arm_ping(c);
@@ -433,6 +433,12 @@ static struct client *client_new(struct pubsub_shard *room, struct io_stream *st
     c->waiter.on_room = on_room;
     c->verbose = c->pedantic = c->echo = true;
     c->unlimited = !auth_required(room->auth);
+    if (auth_stranger(room->auth)) {
+        c->principal = principal_ref(auth_stranger(room->auth));
+        c->unlimited = principal_unlimited(c->principal);
+        c->responds = principal_describe(c->principal).may_respond;
+        c->stranger = true;
+    }
     c->started_ns = c->active_ns = io_loop_wall_ns(room->shard->loop);
     c->tls_wanted = stream && room->tls;
     c->tls = socket && socket->tls;
@@ -470,7 +476,7 @@ void client_accept(struct pubsub_shard *room, struct io_stream *stream,
     }
     if (!c->tls_wanted || !pubsub->handshake_first)
         client_send_info(c, false);
-    if (auth_required(room->auth) || c->tls_wanted)
+    if (client_login_required(room) || c->tls_wanted)
         client_arm_auth(c);
     else
         client_arm_ping(c);

@@ -87,7 +87,8 @@ struct client {
     uint64_t round_trip_ns, ping_sent_ns;
     bool verbose, pedantic, echo, headers, no_responders, unlimited, tls, tls_wanted, waiting,
         published, interest_changed, held, dear, rest_is_whole;
-    bool responds, traced; /* allow_responses; the log wants to see its protocol */
+    /* Allow_responses; the log wants its protocol; without a login, with no_auth_user's rights. */
+    bool responds, traced, stranger;
     char nonce[AUTH_NONCE_SIZE + 1];
     char *name, *language, *version; /* of CONNECT; may be NULL */
 };
@@ -113,6 +114,7 @@ void client_connect(struct client *client, slice json);
 /* The login, where one is asked for, has been accepted. */
 void client_open(struct client *client);
 void client_arm_auth(struct client *client);
+bool client_login_required(const struct pubsub_shard *room); /* before anything but CONNECT */
 void client_arm_ping(struct client *client);
 
 /* client_login.c: opens the client or closes it, in this call or, where that takes long, later;
@@ -129,8 +131,7 @@ extern const struct bus_receiver client_receiver;
 void client_watch_output(struct client *client);
 void client_check_stalled(struct pubsub_shard *room);
 
-/* client_responses.c: a request with this reply subject has been delivered to a client that may
-   answer; may it publish to SUBJECT for that? Counts an answer. */
+/* client_responses.c: a request was delivered; may SUBJECT be published to for one? Counts it. */
 void client_note_request(struct client *client, slice reply);
 bool client_may_respond(struct client *client, slice subject);
 void client_forget_requests(struct client *client);

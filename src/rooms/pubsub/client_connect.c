@@ -65,7 +65,7 @@ static void write_info(struct client *c, struct json_writer *w, bool lame_duck) 
     json_write_u64(w, c->id);
     json_write_key(w, "client_ip");
     json_write_text(w, ip);
-    if (auth_required(c->room->auth)) {
+    if (client_login_required(c->room)) {
         json_write_key(w, "auth_required");
         json_write_bool(w, true);
     }
@@ -160,7 +160,16 @@ static void log_in(struct client *c, json_value root) {
         .jwt = text_of(root, "jwt"),
         .nonce = slice_make(c->nonce, AUTH_NONCE_SIZE),
     };
-    client_log_in(c, &login);
+    bool empty = !login.user.len && !login.password.len && !login.token.len && !login.nkey.len &&
+                 !login.jwt.len;
+    if (empty && c->stranger)
+        client_open(c);
+    else
+        client_log_in(c, &login);
+}
+
+bool client_login_required(const struct pubsub_shard *room) {
+    return auth_required(room->auth) && !auth_stranger(room->auth);
 }
 
 void client_open(struct client *c) {

@@ -42,6 +42,7 @@ static void finish(struct client *c, const struct auth_login *login, int failed,
     principal_unref(c->principal);
     c->principal = principal;
     c->unlimited = principal_unlimited(principal);
+    c->stranger = false;
     c->responds = principal_describe(principal).may_respond;
     client_open(c);
 }

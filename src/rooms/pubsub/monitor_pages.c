@@ -179,7 +179,7 @@ static void write_listener(struct pubsub_shard *room, struct json_writer *w) {
     number(w, "max_payload", limits->payload_bytes_max);
     number(w, "max_pending", limits->pending_bytes_max);
     json_write_key(w, "auth_required");
-    json_write_bool(w, auth_required(room->auth));
+    json_write_bool(w, auth_required(room->auth) && !auth_stranger(room->auth));
     json_write_key(w, "tls_required");
     json_write_bool(w, room->tls != NULL);
     number(w, "write_deadline", limits->write_deadline_ns);

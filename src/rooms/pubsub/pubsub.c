@@ -108,6 +108,10 @@ struct reload_message {
 /* Who is about to log in does so by the new users. */
 static bool keeps(struct pubsub_shard *room, struct client *c) {
     bool required = auth_required(room->auth);
+    const struct principal *stranger = auth_stranger(room->auth);
+    if (c->stranger &&
+        (!stranger || !slice_equal(principal_name(stranger), principal_name(c->principal))))
+        return false;
     if (c->principal)
         return principal_still_in(c->principal, room->auth);
     if (required)

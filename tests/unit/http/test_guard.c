@@ -70,6 +70,22 @@ static void test_host_must_be_an_address_localhost_or_configured(void **state) {
     }
 }
 
+/* Only what asks for no credentials, and that not by default. */
+static void test_any_host_is_for_open_pages_alone(void **state) {
+    (void)state;
+    struct http_guard open = guard;
+    open.any_host = true;
+    assert_int_equal(status_of(&open, "GET", "Host: evil.example\r\n"), 403);
+    struct http_login_budget budget = {0};
+    struct http_login login = {0};
+    const struct http1_head head = {.method = slice_lit("GET"),
+                                    .authority = slice_lit("evil.example")};
+    assert_int_equal(http_guard_judge(&open, &head, false, true, &budget, 0, NULL, &login).status,
+                     0);
+    assert_int_equal(http_guard_judge(&guard, &head, false, true, &budget, 0, NULL, &login).status,
+                     403);
+}
+
 #define LOCAL "Host: 127.0.0.1:80\r\n"
 #define TOKEN "Authorization: Bearer t0ken\r\n"
 
@@ -315,6 +331,7 @@ static void test_the_guard_speaks_before_the_routes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_must_be_an_address_localhost_or_configured),
+        cmocka_unit_test(test_any_host_is_for_open_pages_alone),
         cmocka_unit_test(test_a_changing_call_must_come_from_the_same_origin),
         cmocka_unit_test(test_a_changing_call_needs_the_token_or_a_user),
         cmocka_unit_test(test_without_a_token_and_users_nobody_changes_anything),

@@ -2,6 +2,7 @@
 
 #include "io/logger.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -148,6 +149,62 @@ static void lines_of_threads_do_not_mix(void **state) {
     assert_null(logger_free(NULL));
 }
 
+static void nats_servers_form_has_another_head(void **state) {
+    struct paper *paper = *state;
+    char head[64];
+    logger_set_form(paper->logger, true, false);
+    logger_write(paper->logger, LOG_LEVEL_INFO, "node", "Server is ready", NULL);
+    logger_set_form(paper->logger, true, true);
+    logger_write(paper->logger, LOG_LEVEL_WARN, "node", "x", "a=%d", 1);
+    const char *text = read_paper(paper);
+    int len = snprintf(head, sizeof head, "[%d] [INF] Server is ready\n[%d] ", (int)getpid(),
+                       (int)getpid());
+    assert_int_equal(strncmp(text, head, (size_t)len), 0);
+    unsigned year, month, day, hour, minute, second, micro;
+    assert_int_equal(sscanf(text + len, "%4u/%2u/%2u %2u:%2u:%2u.%6u [WRN] x a=1\n", &year, &month,
+                            &day, &hour, &minute, &second, &micro),
+                     7);
+}
+
+static void without_times_a_line_begins_with_its_level(void **state) {
+    struct paper *paper = *state;
+    logger_set_form(paper->logger, false, false);
+    logger_write(paper->logger, LOG_LEVEL_INFO, "node", "ready", NULL);
+    assert_string_equal(read_paper(paper), "info  node  ready\n");
+}
+
+static void assert_file(const char *path, const char *expected) {
+    char text[512] = "";
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    assert_int_equal(size, strlen(expected));
+    assert_string_equal(text, expected);
+}
+
+static void a_file_is_added_to_and_can_be_opened_anew(void **state) {
+    struct paper *paper = *state;
+    char folder[] = "logger-XXXXXX", path[32], old[32], nowhere[32];
+    check(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(old, sizeof old, "%s/old", folder);
+    snprintf(nowhere, sizeof nowhere, "%s/a/b", folder);
+    assert_int_equal(logger_reopen(paper->logger), 0); /* there is none: nothing to do */
+    assert_int_equal(logger_set_file(paper->logger, nowhere), -ENOENT);
+    assert_int_equal(logger_set_file(paper->logger, path), 0);
+    logger_set_form(paper->logger, false, false);
+    logger_write(paper->logger, LOG_LEVEL_INFO, "a", "one", NULL);
+    check(rename(path, old) == 0);
+    logger_write(paper->logger, LOG_LEVEL_INFO, "a", "two", NULL);
+    assert_int_equal(logger_reopen(paper->logger), 0);
+    logger_write(paper->logger, LOG_LEVEL_INFO, "a", "three", NULL);
+    assert_file(old, "info  a     one\ninfo  a     two\n");
+    assert_file(path, "info  a     three\n");
+    assert_string_equal(read_paper(paper), "");
+    check(unlink(old) == 0 && unlink(path) == 0 && rmdir(folder) == 0);
+}
+
 #define case_on_paper(f) cmocka_unit_test_setup_teardown(f, open_paper, close_paper)
 
 int main(void) {
@@ -158,6 +215,9 @@ int main(void) {
         case_on_paper(a_line_too_long_is_cut),
         case_on_paper(levels_choose),
         case_on_paper(lines_of_threads_do_not_mix),
+        case_on_paper(nats_servers_form_has_another_head),
+        case_on_paper(without_times_a_line_begins_with_its_level),
+        case_on_paper(a_file_is_added_to_and_can_be_opened_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

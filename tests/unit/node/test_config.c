@@ -282,6 +282,30 @@ static void overrides_count_before_the_checks(void **state) {
                                    "--insecure\n");
 }
 
+static void a_websocket_is_closed_until_given_and_not_for_every_page(void **state) {
+    (void)state;
+    struct config *c = load("");
+    assert_false(c->listen.websocket.item.given);
+    config_free(c);
+    c = load("listen: {websocket: {origins: [\"https://shop.example\"], same_origin: true}}\n");
+    assert_true(c->listen.websocket.item.given);
+    assert_slice(c->listen.websocket.address.text, "127.0.0.1:8081");
+    assert_int_equal(c->listen.websocket.origins.count, 1);
+    config_free(c);
+    assert_refused("listen: {websocket: {}}\n",
+                   "myapp/nonet.yaml:1:10: listener websocket is open to every web page\n"
+                   "  hint: add origins, same_origin or auth.users, or start with --insecure\n");
+    assert_refused("listen: {ws: {}}\n", "myapp/nonet.yaml:1:10: unknown key 'ws' in listen\n"
+                                         "  hint: it is called websocket\n");
+}
+
+static void a_node_without_streams_declares_none(void **state) {
+    (void)state;
+    assert_refused("node: {jetstream: false}\nstreams: {A: {subjects: [a]}}\n",
+                   "myapp/nonet.yaml:2:11: stream A is declared, but the node keeps no streams\n"
+                   "  hint: take it out, or node.jetstream: false\n");
+}
+
 static void listeners_and_their_tls_must_fit(void **state) {
     (void)state;
     assert_refused("listen: {nats: {tls: {cert: a}}}\n",
@@ -447,6 +471,8 @@ int main(void) {
         cmocka_unit_test(what_comes_later_is_refused_not_ignored),
         cmocka_unit_test(listeners_off_loopback_need_users),
         cmocka_unit_test(overrides_count_before_the_checks),
+        cmocka_unit_test(a_websocket_is_closed_until_given_and_not_for_every_page),
+        cmocka_unit_test(a_node_without_streams_declares_none),
         cmocka_unit_test(listeners_and_their_tls_must_fit),
         cmocka_unit_test(streams_may_not_share_subjects),
         cmocka_unit_test(stream_settings_must_fit),

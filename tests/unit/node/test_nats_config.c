@@ -199,6 +199,7 @@ static void what_is_not_served_is_refused_by_name(void **state) {
     assert_refused("tls: true", "'tls' must be a block");
     assert_refused("debug: maybe", "'debug' is neither true nor false");
     assert_refused("server_name: [a]", "'server_name' takes one value");
+    assert_refused("no_auth_user: x", "no_auth_user 'x' is none of the users");
     assert_refused("syslog: true", "'syslog' is a setting");
     assert_refused("lame_duck_duration: 5s", "lame_duck_grace is not shorter");
 }
@@ -206,7 +207,7 @@ static void what_is_not_served_is_refused_by_name(void **state) {
 static void what_is_switched_off_need_not_be_served(void **state) {
     (void)state;
     struct loaded l;
-    good(&l, "syslog: false, prof_port: 0, no_auth_user: \"\", disable_sublist_cache: no\n"
+    good(&l, "syslog: false, prof_port: 0, disable_sublist_cache: no\n"
              "jetstream {domain: \"\", sync_interval: always}\nUNUSED: 1\nserver_name: $UNUSED");
     unload(&l);
 }
