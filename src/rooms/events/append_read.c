@@ -1,8 +1,8 @@
 /*
  * append_read.c - the JSON of an append (append.h), read and judged by itself.
  *
- * Where something is wrong the words say what and where: "events[2].type: ...". Unknown members of
- * an event are refused, so that a misspelt one is not lost; what is larger than its bound is, too.
+ * Where something is wrong the words say what and where: "events[2].type: ...". Unknown members are
+ * refused, so that a misspelt one is not lost; what is larger than its bound is, too.
  * Nothing here looks at a stream: that is the judgement's (jobs.c).
  */
 #include "rooms/events/append.h"
@@ -10,7 +10,7 @@
 #include "base/base64.h"
 #include "base/clocktext.h"
 #include "base/hex.h"
-#include "base/utf8.h"
+#include "rooms/events/event_json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -111,13 +111,22 @@ static int read_data(struct reader *r, json_value object, struct event *event) {
     json_value data = json_member(object, slice_lit("data"));
     json_value bytes = json_member(object, slice_lit("data_base64"));
     slice text;
+    int failed = read_text(r, json_member(object, slice_lit("datacontenttype")), "datacontenttype",
+                           EVENT_TYPE_MAX, &event->content_type);
+    bool says_json = event_data_is_json(event->content_type);
+    if (failed)
+        return failed;
     if (json_type_of(data) != JSON_ABSENT) {
         if (json_type_of(bytes) != JSON_ABSENT)
             return refuse(r, "data_base64", "there is data already");
+        if (event->content_type.len && !says_json)
+            return refuse(r, "datacontenttype", "what is no JSON goes into data_base64");
         event->data = json_source(data);
         event->content_type = slice_lit("application/json");
         return 0;
     }
+    if (says_json)
+        return refuse(r, "datacontenttype", "JSON goes into data");
     if (json_type_of(bytes) == JSON_ABSENT)
         return 0;
     if (json_string(bytes, &text))
@@ -129,8 +138,7 @@ static int read_data(struct reader *r, json_value object, struct event *event) {
     if (base64_decode(BASE64_STANDARD, text, out, room, &len))
         return refuse(r, "data_base64", "it is not base64");
     event->data = slice_make(out, len);
-    return read_text(r, json_member(object, slice_lit("datacontenttype")), "datacontenttype",
-                     EVENT_TYPE_MAX, &event->content_type);
+    return 0;
 }
 
 static int read_time(struct reader *r, json_value v, struct event *event) {
@@ -145,33 +153,47 @@ static int read_time(struct reader *r, json_value v, struct event *event) {
     return 0;
 }
 
-static int read_event(struct reader *r, json_value v, struct append_part *part, unsigned index) {
-    static const char *const known[] = {
-        "id",   "type",     "source",      "data", "data_base64",
-        "tags", "metadata", "specversion", "time", "datacontenttype",
-    };
-    struct event *event = &part->events[index];
-    if (json_type_of(v) != JSON_OBJECT)
-        return refuse(r, "type", "an event is an object with a type");
-    struct json_iterator i = json_each(v);
+/* No member of OBJECT but those KNOWN, a list that NULL ends: else a misspelt `expect` would be an
+   append without one. */
+static int refuse_unknown(struct reader *r, json_value object, const char *const *known,
+                          const char *what) {
+    struct json_iterator i = json_each(object);
     while (json_next(&i)) {
         bool found = false;
-        for (size_t k = 0; k < array_count(known); k++)
-            found |= json_string_is(i.key, slice_str(known[k]));
+        for (const char *const *k = known; *k; k++)
+            found |= json_string_is(i.key, slice_str(*k));
         slice key = {0};
         char name[48];
         if (found)
             continue;
         (void)!json_string(i.key, &key);
         snprintf(name, sizeof name, "%.*s", slice_fmt(slice_take(key, 40)));
-        return refuse(r, name, "an event has no such member");
+        return refuse(r, name, what);
     }
-    int failed = read_text(r, json_member(v, slice_lit("id")), "id", EVENT_ID_MAX, &event->id);
+    return 0;
+}
+
+static int read_event(struct reader *r, json_value v, struct append_part *part, unsigned index) {
+    static const char *const known[] = {
+        "id",          "type", "source",          "data", "data_base64", "tags", "metadata",
+        "specversion", "time", "datacontenttype", NULL,
+    };
+    struct event *event = &part->events[index];
+    if (json_type_of(v) != JSON_OBJECT)
+        return refuse(r, "type", "an event is an object with a type");
+    int failed = refuse_unknown(r, v, known, "an event has no such member");
+    if (failed)
+        return failed;
+    failed = read_text(r, json_member(v, slice_lit("id")), "id", EVENT_ID_MAX, &event->id);
     if (!failed)
         failed =
             read_text(r, json_member(v, slice_lit("type")), "type", EVENT_TYPE_MAX, &event->type);
     if (!failed && !event->type.len)
         return refuse(r, "type", "is missing");
+    json_value version = json_member(v, slice_lit("specversion"));
+    if (!failed && json_type_of(version) != JSON_ABSENT &&
+        !json_string_is(version, slice_lit("1.0")))
+        return refuse(r, "specversion", "CloudEvents \"1.0\" is what is known here");
     event->source = part->subject;
     if (!failed)
         failed = read_text(r, json_member(v, slice_lit("source")), "source", EVENT_SOURCE_MAX,
@@ -259,13 +281,19 @@ static int read_name(struct reader *r, slice name, struct append_part *part) {
 }
 
 static int read_part(struct reader *r, json_value v, slice name) {
+    static const char *const known[] = {"expect", "events", "stream", NULL};
+    static const char *const known_short[] = {"expect", "events", NULL};
     struct append_part *part = &r->append->parts[r->append->part_count];
     part->check = r->check;
     if (json_type_of(v) != JSON_OBJECT)
         return refuse(r, "stream", "an object is wanted");
+    int failed =
+        refuse_unknown(r, v, name.len ? known_short : known, "an append has no such member");
+    if (failed)
+        return failed;
     if (!name.len && json_string(json_member(v, slice_lit("stream")), &name))
         return refuse(r, "stream", "is missing");
-    int failed = read_name(r, name, part);
+    failed = read_name(r, name, part);
     if (!failed && part->check && json_type_of(json_member(v, slice_lit("events"))) != JSON_ABSENT)
         return refuse(r, "events", "a check writes nothing");
     if (!failed)
@@ -285,6 +313,25 @@ static int read_list(struct reader *r, json_value list, bool check) {
     return failed;
 }
 
+/* What stands around the parts of the long form. */
+static int judge_lists(struct reader *r, json_value root) {
+    static const char *const known[] = {"appends", "checks", NULL};
+    uint64_t count = 0;
+    for (const char *const *key = known; *key; key++) {
+        json_value list = json_member(root, slice_str(*key));
+        if (json_type_of(list) != JSON_ARRAY && json_type_of(list) != JSON_ABSENT)
+            return error_set(r->e, -EINVAL, "%s: a list is wanted", *key);
+        count += json_count(list);
+    }
+    r->append->single = true; /* words about the whole have no list in front */
+    int failed = refuse_unknown(r, root, known, "an append has no such member");
+    r->append->single = false;
+    if (!failed && (count == 0 || count > APPEND_STREAMS_MAX))
+        return error_set(r->e, -EINVAL, "appends and checks name 1 to %u event streams",
+                         APPEND_STREAMS_MAX);
+    return failed;
+}
+
 int append_read(json_value root, slice name, slice time, struct io_host *host, struct arena *arena,
                 struct append *ret_append, struct error *e) {
     *ret_append = (struct append){.single = name.len > 0};
@@ -293,15 +340,15 @@ int append_read(json_value root, slice name, slice time, struct io_host *host, s
     json_value checks = json_member(root, slice_lit("checks"));
     if (json_type_of(root) != JSON_OBJECT)
         return error_set(e, -EINVAL, "the body is no JSON object");
-    uint64_t count = name.len ? 1 : (uint64_t)json_count(appends) + json_count(checks);
-    if (!name.len && (count == 0 || count > APPEND_STREAMS_MAX))
-        return error_set(e, -EINVAL, "appends and checks name 1 to %u event streams",
-                         APPEND_STREAMS_MAX);
+    int failed = name.len ? 0 : judge_lists(&r, root);
+    if (failed)
+        return failed;
+    size_t count = name.len ? 1 : (size_t)json_count(appends) + json_count(checks);
     ret_append->parts = arena_zalloc(arena, count, sizeof *ret_append->parts);
     if (!ret_append->parts)
         return -ENOMEM;
     if (name.len)
         return read_part(&r, root, name);
-    int failed = read_list(&r, appends, false);
+    failed = read_list(&r, appends, false);
     return failed ? failed : read_list(&r, checks, true);
 }

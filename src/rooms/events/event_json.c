@@ -70,8 +70,9 @@ static void write_bytes(struct json_writer *w, const char *key, slice bytes) {
     mem_free(text);
 }
 
-static bool is_json(slice type) {
-    return slice_equal(slice_cut(type, ';', &(slice){0}), slice_lit("application/json"));
+bool event_data_is_json(slice content_type) {
+    slice type = slice_cut(content_type, ';', &(slice){0});
+    return slice_equal(slice_trim(type), slice_lit("application/json"));
 }
 
 int event_write_json(const struct event *e, const struct log_record *record, struct buf *out) {
@@ -90,7 +91,7 @@ int event_write_json(const struct event *e, const struct log_record *record, str
     write_tags(&w, e->tags);
     if (e->metadata.len)
         write_json(&w, "metadata", e->metadata);
-    if (is_json(e->content_type)) {
+    if (event_data_is_json(e->content_type)) {
         write_json(&w, "data", e->data);
     } else if (e->data.len) {
         write_text(&w, "datacontenttype", e->content_type);

@@ -9,6 +9,9 @@
 
 #include "rooms/events/record.h"
 
+/* Whether data of CONTENT_TYPE stands in the line as it is; what is said to be JSON must be JSON
+   when it is stored. */
+bool event_data_is_json(slice content_type);
 /* Appends the line with its '\n'. 0, -ENOMEM, -ENOBUFS. */
 must_use int event_write_json(const struct event *event, const struct log_record *record,
                               struct buf *out);

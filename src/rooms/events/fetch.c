@@ -45,6 +45,8 @@ int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_r
     }
     if (result != -EINPROGRESS)
         return -EBADMSG;
+    if (fetch->loading) /* who asks has been woken by something else */
+        return -EINPROGRESS;
     fetch->loading = log_load(log, es, sequence, &fetch->load) == 0;
     if (!fetch->loading)
         io_timer_start(engine->loop, &fetch->again, 0, on_again);

@@ -8,9 +8,8 @@
 #include "rooms/events/jobs.h"
 
 #include "base/clocktext.h"
-#include "base/hex.h"
 #include "base/mem.h"
-#include "wire/nats_headers.h"
+#include "rooms/events/raw_read.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -413,9 +412,9 @@ static void create(struct engine *engine) {
     stream_create(engine->streams, &config, on_created, engine);
 }
 
-/* Heads of an ES that has been deleted say nothing of the next one; those from before there was any
-   are true: there were no events. */
-static void know(struct engine *engine, struct stream *stream) {
+/* Heads from before there was any ES are true: there were no events. */
+void jobs_know_stream(struct engine *engine) {
+    struct stream *stream = engine_stream(engine);
     struct log_stream *log = stream ? stream_log(stream) : NULL;
     int64_t created_ns = stream ? stream_created_ns(stream) : 0;
     if (engine->known == log && engine->known_created_ns == created_ns)
@@ -430,7 +429,7 @@ static void know(struct engine *engine, struct stream *stream) {
 
 void jobs_pump(struct engine *engine) {
     struct list_node *node;
-    know(engine, engine_stream(engine));
+    jobs_know_stream(engine);
     while (!engine->closed && !engine->creating && (node = list_first(&engine->jobs))) {
         struct job *job = container_of(node, struct job, node);
         struct stream *stream = engine_stream(engine);
@@ -495,7 +494,7 @@ static void enter(struct job *job) {
 
 static int take_heads(struct job *job) {
     struct engine *engine = job->engine;
-    know(engine, engine_stream(engine));
+    jobs_know_stream(engine);
     for (unsigned i = 0; i < job->append.part_count; i++) {
         struct append_part *part = &job->append.parts[i];
         part->head = head_take(engine, part->subject);
@@ -535,51 +534,6 @@ void job_append(struct engine *engine, slice name, slice body, slice reply, job_
     job_free(job);
 }
 
-/* What a raw message says of itself. */
-static int read_raw(struct job *job) {
-    const struct bus_message *m = &job->message;
-    struct append_part *part = arena_zalloc(&job->arena, 1, sizeof *part);
-    struct event *event = arena_zalloc(&job->arena, 1, sizeof *event);
-    bool *given = arena_zalloc(&job->arena, 1, sizeof *given);
-    slice id = {0}, id_text = {0};
-    struct nats_status status;
-    if (!part || !event || !given)
-        return -ENOMEM;
-    *event = (struct event){.type = slice_lit("message"),
-                            .source = m->subject,
-                            .time = slice_str(job->time),
-                            .data = m->payload};
-    if (m->headers.len && nats_headers_parse(m->headers, &status) == 0) {
-        event->more = status.fields;
-        (void)nats_headers_get(m->headers, slice_lit("ce-type"), &event->type);
-        (void)nats_headers_get(m->headers, slice_lit("ce-source"), &event->source);
-        (void)nats_headers_get(m->headers, slice_lit("ce-time"), &event->time);
-        (void)nats_headers_get(m->headers, slice_lit("Content-Type"), &event->content_type);
-        (void)nats_headers_get(m->headers, slice_lit("Nonet-Tags"), &event->tags);
-        (void)nats_headers_get(m->headers, slice_lit("Nonet-Metadata"), &event->metadata);
-        *given = nats_headers_get(m->headers, slice_lit("ce-id"), &id) && id.len > 0;
-        if (!*given)
-            (void)nats_headers_get(m->headers, slice_lit("Nats-Msg-Id"), &id);
-    }
-    if (id.len > EVENT_ID_MAX || event->type.len > EVENT_TYPE_MAX || !event->type.len ||
-        event->source.len > EVENT_SOURCE_MAX)
-        return -EINVAL;
-    if (!id.len) {
-        unsigned char random[16];
-        char hex[33];
-        io_host_random(io_loop_host(job->engine->loop), random, sizeof random);
-        hex_encode(slice_make((const char *)random, sizeof random), hex);
-        if (arena_copy(&job->arena, slice_make(hex, 32), &id_text))
-            return -ENOMEM;
-        id = id_text;
-    }
-    event->id = id;
-    *part = (struct append_part){
-        .subject = m->subject, .events = event, .given = given, .event_count = 1};
-    job->append = (struct append){.parts = part, .part_count = 1, .event_count = 1};
-    return 0;
-}
-
 void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message) {
     _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
     struct streams_error e;
@@ -597,7 +551,9 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
         stream_refuse(stream, message->reply, &e);
         return;
     }
-    int failed = read_raw(job);
+    struct error error = {0};
+    int failed = raw_read(&job->message, slice_str(job->time), io_loop_host(engine->loop),
+                          &job->doc, &job->arena, &job->append, &error);
     if (!failed)
         failed = take_heads(job);
     if (!failed) {
@@ -605,8 +561,7 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
         return;
     }
     refuse(job, failed == -EINVAL ? 400 : 503, failed == -EINVAL ? 10003 : 10023,
-           failed == -EINVAL ? "ce-id, ce-type or ce-source is too long"
-                             : "insufficient resources");
+           failed == -EINVAL ? error.message : "insufficient resources");
     job_free(job);
 }
 

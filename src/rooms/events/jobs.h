@@ -23,6 +23,9 @@ void job_append(struct engine *engine, slice name, slice body, slice reply, job_
 void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message);
 /* Judges what can be judged. */
 void jobs_pump(struct engine *engine);
+/* Before a head is taken: heads of an ES that has been deleted say nothing of the next one. They
+   are forgotten, and jobs that wait for them are refused. */
+void jobs_know_stream(struct engine *engine);
 /* All that wait are answered 503; those that are being committed end by themselves. */
 void jobs_close(struct engine *engine);
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "rooms/events/event_json.h"
+#include "rooms/events/jobs.h"
 #include "rooms/events/lookup.h"
 
 #include <errno.h>
@@ -69,8 +70,13 @@ static void on_again(struct io_timer *timer) {
     step(container_of(timer, struct read, again));
 }
 
+/* A read that has found something meanwhile goes on to the end of its page: what `next` says is
+   true only then. */
 static void on_deadline(struct io_timer *timer) {
     struct read *read = container_of(timer, struct read, deadline);
+    read->o.wait_ns = 0;
+    if (!read->waits)
+        return;
     if (read->phase == POSITION)
         finish(read, 504, "the position has not been reached");
     else
@@ -124,8 +130,14 @@ static int emit(struct read *read, const struct log_record *record, const struct
 
 /* The steps: 0 goes on, 1 is the end of the read, else what fetch_event says. */
 static int head_step(struct read *read) {
-    if (!read->head)
+    if (read->head && read->head->stale) {
+        head_give(read->head);
+        read->head = NULL;
+    }
+    if (!read->head) {
+        jobs_know_stream(read->engine);
         read->head = head_take(read->engine, read->o.subject);
+    }
     if (!read->head)
         return -ENOMEM;
     if (read->head->state != HEAD_READY)
@@ -145,6 +157,8 @@ static int head_step(struct read *read) {
     read->end.next = read->o.backwards ? UINT64_MAX : read->last;
     if (read->first > read->last) {
         read->end.caught_up = true;
+        if (!read->o.backwards && read->o.from > number)
+            read->end.next = read->o.from;
         return read->o.wait_ns ? -EBUSY : 1;
     }
     read->at = read->head->path[read->head->path_count - 1].sequence;

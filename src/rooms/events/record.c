@@ -18,6 +18,7 @@
 #include "wire/url.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define PREFIX "es."
 #define CHAIN_FIELD "Nonet-Chain: "
@@ -129,14 +130,28 @@ static int chain(const unsigned char before[EVENT_CHAIN_BYTES], slice subject, s
     return 0;
 }
 
-bool event_chain_holds(const struct log_record *record, const struct event *event,
-                       const unsigned char before[EVENT_CHAIN_BYTES]) {
+/* The block's end, with the chain: nothing may stand behind it, for it would not be covered. */
+#define CHAIN_END_BYTES (sizeof CHAIN_FIELD - 1 + EVENT_CHAIN_BYTES * 2 + 4)
+
+static void write_chain_end(const unsigned char hash[EVENT_CHAIN_BYTES],
+                            char out[CHAIN_END_BYTES + 1]) {
+    char hex[EVENT_CHAIN_BYTES * 2 + 1];
+    hex_encode(slice_make((const char *)hash, EVENT_CHAIN_BYTES), hex);
+    snprintf(out, CHAIN_END_BYTES + 1, CHAIN_FIELD "%.*s\r\n\r\n", (int)EVENT_CHAIN_BYTES * 2, hex);
+}
+
+int event_chain_check(const struct log_record *record, const struct event *event,
+                      const unsigned char before[EVENT_CHAIN_BYTES]) {
     unsigned char right[EVENT_CHAIN_BYTES];
-    ptrdiff_t at = slice_find_slice(record->headers, slice_lit("\r\n" CHAIN_FIELD));
-    return at >= 0 &&
-           chain(before, record->subject, slice_take(record->headers, (size_t)at + 2),
-                 record->payload, right) == 0 &&
-           memcmp(right, event->chain, sizeof right) == 0;
+    char end[CHAIN_END_BYTES + 1];
+    write_chain_end(event->chain, end);
+    slice headers = record->headers;
+    if (!slice_ends_with(headers, slice_make(end, CHAIN_END_BYTES)))
+        return -EBADMSG;
+    headers = slice_take(headers, headers.len - CHAIN_END_BYTES);
+    if (chain(before, record->subject, headers, record->payload, right))
+        return -ENOMEM;
+    return memcmp(right, event->chain, sizeof right) == 0 ? 0 : -EBADMSG;
 }
 
 /* --- headers ------------------------------------------------------------------------------ */
@@ -174,7 +189,7 @@ static int add_place(struct buf *b, const struct event *e) {
 
 int event_write(struct event *e, slice subject, const unsigned char before[EVENT_CHAIN_BYTES],
                 struct buf *headers) {
-    char hex[EVENT_CHAIN_BYTES * 2 + 1];
+    char end[CHAIN_END_BYTES + 1];
     size_t from = headers->len;
     int failed = nats_headers_begin(headers, 0, (slice){0});
     const struct {
@@ -203,9 +218,8 @@ int event_write(struct event *e, slice subject, const unsigned char before[EVENT
         failed = chain(before, subject, until_here, e->data, e->chain);
     if (failed)
         return failed;
-    hex_encode(slice_make((const char *)e->chain, sizeof e->chain), hex);
-    failed = add(headers, "Nonet-Chain", slice_make(hex, sizeof e->chain * 2));
-    return failed ? failed : nats_headers_end(headers);
+    write_chain_end(e->chain, end);
+    return buf_append(headers, slice_make(end, CHAIN_END_BYTES)) ? -ENOMEM : 0;
 }
 
 static bool read_place(slice value, struct event *e) {

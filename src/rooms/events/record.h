@@ -74,9 +74,10 @@ must_use int event_write(struct event *event, slice subject,
                          const unsigned char before[EVENT_CHAIN_BYTES], struct buf *headers);
 /* Reads a record; slices point into it. 0, or -EBADMSG: it is no event. */
 must_use int event_read(const struct log_record *record, struct event *ret_event);
-/* Whether RECORD has the chain that it must have behind BEFORE. */
-bool event_chain_holds(const struct log_record *record, const struct event *event,
-                       const unsigned char before[EVENT_CHAIN_BYTES]);
+/* 0: RECORD has the chain that it must have behind BEFORE, and nothing behind that. -EBADMSG: it
+   has not; -ENOMEM: nobody knows. */
+must_use int event_chain_check(const struct log_record *record, const struct event *event,
+                               const unsigned char before[EVENT_CHAIN_BYTES]);
 
 /* The digest of an id: the first eight bytes of its SHA-256. */
 uint64_t event_digest(slice id);

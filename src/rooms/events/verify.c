@@ -104,21 +104,30 @@ static bool points_right(const struct end *end, const struct event *event) {
            (!place || event->skip == place) && leaf == (event->leaf != 0);
 }
 
-static void judge(struct verify *v, struct end *end, const struct log_record *record,
-                  const struct event *event) {
+/* 1: the stream goes on from EVENT; 0: it does not; -ENOMEM. */
+static int judge(struct verify *v, struct end *end, const struct log_record *record,
+                 const struct event *event) {
+    if (event->number <= end->number) {
+        find(v, record->subject, event->number, record->sequence,
+             "the event stands twice, or in the wrong place");
+        return 0;
+    }
     if (event->number != end->number + 1) {
         find(v, record->subject, event->number, record->sequence,
-             event->number > end->number ? "events before this one are missing"
-                                         : "the event stands twice, or in the wrong place");
+             "events before this one are missing");
         end->path_count = 0;
-        return;
+        return 1;
     }
-    if (!event_chain_holds(record, event, end->chain))
+    int failed = event_chain_check(record, event, end->chain);
+    if (failed == -ENOMEM)
+        return failed;
+    if (failed)
         find(v, record->subject, event->number, record->sequence,
              "the event, or the one before it, is not what was appended");
     else if (!points_right(end, event))
         find(v, record->subject, event->number, record->sequence,
              "the event does not lead to the ones before it");
+    return 1;
 }
 
 static int look(struct verify *v, const struct log_record *record) {
@@ -131,9 +140,10 @@ static int look(struct verify *v, const struct log_record *record) {
     struct end *end = end_of(v, record->subject);
     if (!end)
         return -ENOMEM;
-    judge(v, end, record, &event);
-    advance(end, &event, record->sequence);
-    return 0;
+    int result = judge(v, end, record, &event);
+    if (result > 0)
+        advance(end, &event, record->sequence);
+    return result < 0 ? result : 0;
 }
 
 /* --- going through ------------------------------------------------------------------------ */

@@ -1,0 +1,132 @@
+/*
+ * raw_read.c - see raw_read.h.
+ *
+ * Headers are texts without line ends already, which is what the codec has seen to. Here they are
+ * held to the rest: length, UTF-8, and that JSON, tags and times can be read by who gets them.
+ */
+#include "rooms/events/raw_read.h"
+
+#include "base/clocktext.h"
+#include "base/hex.h"
+#include "base/utf8.h"
+#include "rooms/events/event_json.h"
+#include "wire/nats_headers.h"
+#include "wire/url.h"
+
+#include <errno.h>
+
+/* --- what is wrong with it ---------------------------------------------------------------- */
+
+static int judge_text(const char *key, slice text, size_t most, struct error *e) {
+    if (text.len > most)
+        return error_set(e, -EINVAL, "%s: the text is too long", key);
+    if (!utf8_valid(text))
+        return error_set(e, -EINVAL, "%s: the text is not UTF-8", key);
+    return 0;
+}
+
+static int judge_tags(slice tags, struct error *e) {
+    char room[EVENT_TAG_MAX * 3];
+    unsigned count = 0;
+    while (tags.len) {
+        size_t len;
+        slice tag = slice_cut(tags, ',', &tags);
+        if (++count > EVENT_TAGS_MAX || !tag.len || tag.len > sizeof room ||
+            url_decode(tag, false, room, &len) || len > EVENT_TAG_MAX ||
+            !utf8_valid(slice_make(room, len)))
+            return error_set(e, -EINVAL,
+                             "Nonet-Tags: at most 64 tags of 1 to 256 bytes are wanted, percent-"
+                             "encoded, with commas between them");
+    }
+    return 0;
+}
+
+static int judge_metadata(slice text, struct json_doc *doc, struct error *e) {
+    if (text.len > EVENT_METADATA_MAX)
+        return error_set(e, -EINVAL, "Nonet-Metadata: it is larger than 64 KB");
+    int failed = text.len ? json_parse(doc, text) : 0;
+    if (failed == -ENOMEM)
+        return failed;
+    if (failed || (text.len && json_type_of(json_root(doc)) != JSON_OBJECT))
+        return error_set(e, -EINVAL, "Nonet-Metadata: an object of JSON is wanted");
+    return 0;
+}
+
+static int judge_data(const struct event *event, struct json_doc *doc, struct error *e) {
+    int failed = event_data_is_json(event->content_type) ? json_parse(doc, event->data) : 0;
+    if (failed && failed != -ENOMEM)
+        return error_set(e, -EINVAL, "Content-Type: the payload is no JSON, or too deep");
+    return failed;
+}
+
+static int judge(const struct event *event, struct json_doc *doc, struct error *e) {
+    int64_t ns;
+    int failed = judge_text("ce-id", event->id, EVENT_ID_MAX, e);
+    if (!failed)
+        failed = judge_text("ce-type", event->type, EVENT_TYPE_MAX, e);
+    if (!failed)
+        failed = judge_text("ce-source", event->source, EVENT_SOURCE_MAX, e);
+    if (!failed)
+        failed = judge_text("Content-Type", event->content_type, EVENT_TYPE_MAX, e);
+    if (!failed && clocktext_parse(event->time, &ns))
+        return error_set(e, -EINVAL, "ce-time: a time of RFC 3339 is wanted");
+    if (!failed)
+        failed = judge_tags(event->tags, e);
+    if (!failed)
+        failed = judge_metadata(event->metadata, doc, e);
+    return failed ? failed : judge_data(event, doc, e);
+}
+
+/* --- what it says ------------------------------------------------------------------------- */
+
+static void read_fields(slice headers, struct event *event, bool *given) {
+    const struct {
+        slice key;
+        slice *value;
+    } fields[] = {
+        {slice_lit("ce-type"), &event->type},    {slice_lit("ce-source"), &event->source},
+        {slice_lit("ce-time"), &event->time},    {slice_lit("Content-Type"), &event->content_type},
+        {slice_lit("Nonet-Tags"), &event->tags}, {slice_lit("Nonet-Metadata"), &event->metadata},
+    };
+    for (size_t i = 0; i < array_count(fields); i++) {
+        slice value;
+        if (nats_headers_get(headers, fields[i].key, &value) && value.len)
+            *fields[i].value = value;
+    }
+    *given = nats_headers_get(headers, slice_lit("ce-id"), &event->id) && event->id.len;
+    if (!*given)
+        (void)nats_headers_get(headers, slice_lit("Nats-Msg-Id"), &event->id);
+}
+
+static int make_id(struct io_host *host, struct arena *arena, slice *ret_id) {
+    unsigned char random[16];
+    char hex[33];
+    io_host_random(host, random, sizeof random);
+    hex_encode(slice_make((const char *)random, sizeof random), hex);
+    return arena_copy(arena, slice_make(hex, 32), ret_id);
+}
+
+int raw_read(const struct bus_message *m, slice time, struct io_host *host, struct json_doc *doc,
+             struct arena *arena, struct append *ret_append, struct error *e) {
+    struct append_part *part = arena_zalloc(arena, 1, sizeof *part);
+    struct event *event = arena_zalloc(arena, 1, sizeof *event);
+    bool *given = arena_zalloc(arena, 1, sizeof *given);
+    struct nats_status status;
+    if (!part || !event || !given)
+        return -ENOMEM;
+    *event = (struct event){
+        .type = slice_lit("message"), .source = m->subject, .time = time, .data = m->payload};
+    if (m->headers.len && nats_headers_parse(m->headers, &status) == 0) {
+        event->more = status.fields;
+        read_fields(m->headers, event, given);
+    }
+    int failed = judge(event, doc, e);
+    if (!failed && !event->id.len)
+        failed = make_id(host, arena, &event->id);
+    if (failed)
+        return failed;
+    *part = (struct append_part){
+        .subject = m->subject, .events = event, .given = given, .event_count = 1};
+    *ret_append = (struct append){.parts = part, .part_count = 1, .event_count = 1};
+    return 0;
+}

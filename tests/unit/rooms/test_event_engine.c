@@ -1,0 +1,166 @@
+#include "event_kit.h"
+
+#include "wire/nats_headers.h"
+
+/* The engine where its edges are: what waits, what is deleted, what comes past its door. */
+
+static void assert_status(struct event_house *eh, const char *stream, const char *json,
+                          unsigned status) {
+    struct event_answer answer = event_append(eh, stream, json);
+    if (answer.status != status)
+        fail_msg("%u: %.*s", answer.status, slice_fmt(answer.body));
+}
+
+static void assert_page(struct event_house *eh, const struct read_options *options, unsigned status,
+                        unsigned count, uint64_t next) {
+    struct event_page page = event_read_page(eh, options);
+    assert_int_equal(page.end.status, status);
+    assert_int_equal(page.end.count, count);
+    if (status == 200)
+        assert_true(page.end.next == next);
+    event_page_free(&page);
+}
+
+static void test_every_violation_is_told(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    assert_status(eh, "a-1", "{'events':[{'type':'T'}]}", 201);
+    struct event_answer answer = event_append(
+        eh, NULL,
+        "{'appends':[{'stream':'a-1','expect':'none','events':[{'type':'T'}]},"
+        "{'stream':'a-2','events':[{'type':'T'}]}],"
+        "'checks':[{'stream':'a-3','expect':'exists'},{'stream':'a-4','expect':'none'}]}");
+    assert_int_equal(answer.status, 409);
+    assert_slice(answer.body,
+                 "{\"type\":\"about:blank\",\"title\":\"Conflict\",\"status\":409,\"detail\":"
+                 "\"nothing was appended: an event stream is not as expected\",\"position\":1,"
+                 "\"violations\":[{\"check\":\"expect\",\"stream\":\"a-1\",\"expected\":\"none\","
+                 "\"actual\":0},{\"check\":\"expect\",\"stream\":\"a-3\",\"expected\":\"exists\","
+                 "\"actual\":\"none\"}]}");
+    assert_page(eh, &(struct read_options){.subject = slice_lit("es.a.2")}, 404, 0, 0);
+    event_house_close(eh);
+}
+
+static void test_a_wait_that_ends_while_events_get_to_disk_skips_none(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(2);
+    struct event_page page;
+    assert_status(eh, "a-1", "{'events':[{'type':'T'}]}", 201);
+    struct read_options options = {
+        .subject = slice_lit("es.a.1"), .from = 1, .wait_ns = SIM_SECOND};
+    event_read_begin(eh, &options, &page);
+    sim_disk_slow(eh->house->host, 100000); /* a sync takes half a minute */
+    house_run(eh->house, SIM_SECOND / 2);
+    event_ask(eh, "a-1", slice_lit("{\"events\":[{\"type\":\"U\"},{\"type\":\"V\"}]}"));
+    house_until(eh->house, &page.come);
+    assert_int_equal(page.end.status, 200);
+    assert_true(page.end.next == 1 + page.end.count);
+    sim_disk_slow(eh->house->host, 1);
+    event_page_free(&page);
+    event_house_close(eh);
+}
+
+static void test_a_page_from_beyond_the_end_goes_on_there(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(3);
+    assert_status(eh, "a-1", "{'events':[{'type':'T'},{'type':'T'}]}", 201);
+    assert_page(eh, &(struct read_options){.subject = slice_lit("es.a.1"), .from = 2}, 200, 0, 2);
+    assert_page(eh, &(struct read_options){.subject = slice_lit("es.a.1"), .from = 50}, 200, 0, 50);
+    assert_page(eh, &(struct read_options){.from = 50}, 200, 0, 50);
+    event_house_close(eh);
+}
+
+static void test_of_a_deleted_store_nothing_is_left(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(4);
+    struct read_options one = {.subject = slice_lit("es.a.1")};
+    assert_status(eh, "a-1", "{'expect':'none','events':[{'type':'T','id':'i'}]}", 201);
+    assert_page(eh, &one, 200, 1, 1);
+    assert_true(kit_delete_stream(eh->house, "ES"));
+    assert_page(eh, &one, 404, 0, 0);
+    assert_page(eh, &(struct read_options){0}, 200, 0, 1);
+    assert_status(eh, "b-1", "{'expect':'none','events':[{'type':'T'}]}", 201);
+    assert_page(eh, &one, 404, 0, 0);
+    assert_status(eh, "a-1", "{'expect':'none','events':[{'type':'T','id':'i'}]}", 201);
+    assert_page(eh, &one, 200, 1, 1);
+    assert_int_equal(event_verify(eh).report.findings, 0);
+    event_house_close(eh);
+}
+
+/* --- publishes ---------------------------------------------------------------------------- */
+
+/* Publishes to es.a.1 with one header; the acknowledgement's text. */
+static slice publish_with(struct event_house *eh, const char *key, const char *value,
+                          const char *payload) {
+    struct buf headers = buf_make(8192);
+    catcher_clear(&eh->answers);
+    assert_int_equal(nats_headers_begin(&headers, 0, (slice){0}), 0);
+    assert_int_equal(nats_headers_add(&headers, slice_str(key), slice_str(value)), 0);
+    assert_int_equal(nats_headers_end(&headers), 0);
+    struct bus_message m = {.subject = slice_lit("es.a.1"),
+                            .reply = slice_lit("_E.raw"),
+                            .headers = buf_slice(&headers),
+                            .payload = slice_str(payload)};
+    bus_publish(house_last(eh->house), &m, NULL, NULL);
+    buf_free(&headers);
+    catcher_wait(eh->house, &eh->answers, 1);
+    return catcher_at(&eh->answers, 0)->payload;
+}
+
+static void test_a_publish_is_refused_for_what_an_append_is(void **state) {
+    (void)state;
+    char long_text[EVENT_SOURCE_MAX + 2];
+    struct event_house *eh = event_house_open(5);
+    assert_status(eh, "b-1", "{'events':[{'type':'T'}]}", 201);
+    memset(long_text, 'x', sizeof long_text);
+    long_text[sizeof long_text - 1] = 0;
+    const char *const refused[][3] = {
+        {"ce-type", long_text + sizeof long_text - 2 - EVENT_TYPE_MAX, "x"},
+        {"ce-id", long_text + sizeof long_text - 2 - EVENT_ID_MAX, "x"},
+        {"ce-source", long_text, "x"},
+        {"ce-time", "soon", "x"},
+        {"ce-type", "\xff", "x"},
+        {"Content-Type", "application/json", "{\"x\":"},
+        {"Content-Type", "application/json; charset=utf-8", "x"},
+        {"Content-Type", "application/json", ""},
+        {"Nonet-Metadata", "{\"x\":", "x"},
+        {"Nonet-Metadata", "7", "x"},
+        {"Nonet-Tags", "a,,b", "x"},
+        {"Nonet-Tags", "a%zz", "x"},
+    };
+    for (size_t i = 0; i < array_count(refused); i++) {
+        slice ack = publish_with(eh, refused[i][0], refused[i][1], refused[i][2]);
+        if (slice_find_slice(ack, slice_lit("\"code\":400,\"err_code\":10003")) < 0)
+            fail_msg("%s: %s: %.*s", refused[i][0], refused[i][1], slice_fmt(ack));
+        assert_true(slice_find_slice(ack, slice_str(refused[i][0])) > 0);
+    }
+    slice ack = publish_with(eh, "Nonet-Metadata", "{\"x\":1}", "x");
+    assert_true(slice_find_slice(ack, slice_lit("\"seq\":2")) > 0);
+    ack = publish_with(eh, "Content-Type", "application/json", " [1,\n 2]");
+    assert_true(slice_find_slice(ack, slice_lit("\"seq\":3")) > 0);
+    event_house_close(eh);
+}
+
+static void test_a_publish_to_no_event_stream_is_refused(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(6);
+    assert_status(eh, "a-1", "{'events':[{'type':'T'}]}", 201);
+    catcher_clear(&eh->answers);
+    unsigned asked = event_publish(eh, "es.a.b.c", NULL, "x");
+    catcher_wait(eh->house, &eh->answers, 1);
+    struct event_answer answer = event_answer(eh, asked);
+    assert_true(slice_find_slice(answer.body, slice_lit("is not the subject of an event")) > 0);
+    event_house_close(eh);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_violation_is_told),
+        cmocka_unit_test(test_a_wait_that_ends_while_events_get_to_disk_skips_none),
+        cmocka_unit_test(test_a_page_from_beyond_the_end_goes_on_there),
+        cmocka_unit_test(test_of_a_deleted_store_nothing_is_left),
+        cmocka_unit_test(test_a_publish_is_refused_for_what_an_append_is),
+        cmocka_unit_test(test_a_publish_to_no_event_stream_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

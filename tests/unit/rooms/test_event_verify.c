@@ -1,0 +1,203 @@
+#include "event_kit.h"
+
+#include "base/arena.h"
+#include "bus/diversion.h"
+
+/* `verify` finds what somebody has done to the events behind the engine's back: the records of a
+   house are put into another one's ES, but not all of them, or not as they were. */
+
+#define RECORDS_MAX 64u
+
+struct forgery {
+    struct event_house *eh;
+    struct arena arena;
+    struct bus_message records[RECORDS_MAX];
+    unsigned count;
+};
+
+/* Two event streams, "a-1" at the odd positions and "b-1" at the even ones, COUNT together. */
+static void collect(struct forgery *f, unsigned count) {
+    struct event_house *eh = event_house_open(1);
+    f->arena = arena_make(0, 1u << 20);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(
+            event_append(eh, i % 2 ? "b-1" : "a-1", "{'events':[{'type':'T','data':{'x':1}}]}")
+                .status,
+            201);
+    struct log_stream *es = stream_log(kit_find(eh->house, "ES"));
+    for (uint64_t s = 1; s <= count; s++) {
+        struct log_record record;
+        struct bus_message *m = &f->records[f->count++];
+        assert_int_equal(log_read(eh->house->log, es, s, &record), 0);
+        assert_int_equal(arena_copy(&f->arena, record.subject, &m->subject), 0);
+        assert_int_equal(arena_copy(&f->arena, record.headers, &m->headers), 0);
+        assert_int_equal(arena_copy(&f->arena, record.payload, &m->payload), 0);
+    }
+    event_house_close(eh);
+}
+
+static void on_stored(void *self, const struct streams_error *error) {
+    assert_null(error);
+    ++*(unsigned *)self;
+}
+
+/* Puts the records into a new house, and verifies. */
+static struct event_verified judge(struct forgery *f) {
+    unsigned stored = 0;
+    uint64_t first;
+    struct streams_error e;
+    f->eh = event_house_bare(2);
+    struct stream *es = kit_stream(f->eh->house, "{'name':'ES','subjects':['es.>']}");
+    assert_non_null(es);
+    assert_true(stream_append_all(es, f->records, f->count, on_stored, &stored, &first, &e));
+    house_until(f->eh->house, &stored);
+    event_house_serve(f->eh);
+    struct event_verified v = event_verify(f->eh);
+    assert_int_equal(v.failed, 0);
+    assert_int_equal(v.report.events, f->count);
+    event_house_close(f->eh);
+    arena_free(&f->arena);
+    return v;
+}
+
+static void assert_found(struct forgery *f, const char *finding) {
+    struct event_verified v = judge(f);
+    assert_string_equal(v.findings, finding);
+    assert_int_equal(v.report.findings, 1);
+}
+
+static void test_what_is_as_it_was_has_no_findings(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    collect(&f, 40);
+    struct event_verified v = judge(&f);
+    assert_string_equal(v.findings, "");
+    assert_int_equal(v.report.findings, 0);
+    assert_int_equal(v.report.streams, 2);
+}
+
+static void test_a_changed_payload(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    collect(&f, 20);
+    f.records[4].payload = slice_lit("{\"x\":2}");
+    assert_found(&f, "a-1@2 (position 5): the event, or the one before it, is not what was "
+                     "appended\n");
+}
+
+static void test_a_changed_event_with_a_new_chain_of_its_own(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    struct buf headers = buf_make(8192);
+    struct event event, before;
+    collect(&f, 20);
+    struct log_record record = {.subject = f.records[4].subject,
+                                .headers = f.records[4].headers,
+                                .payload = f.records[4].payload};
+    struct log_record record_before = {.headers = f.records[2].headers};
+    assert_int_equal(event_read(&record, &event), 0);
+    assert_int_equal(event_read(&record_before, &before), 0);
+    event.type = slice_lit("Paid");
+    assert_int_equal(event_write(&event, record.subject, before.chain, &headers), 0);
+    f.records[4].headers = buf_slice(&headers);
+    assert_found(&f, "a-1@3 (position 7): the event, or the one before it, is not what was "
+                     "appended\n");
+    buf_free(&headers);
+}
+
+static void test_two_swapped_events(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    collect(&f, 20);
+    struct bus_message one = f.records[4];
+    f.records[4] = f.records[6];
+    f.records[6] = one;
+    struct event_verified v = judge(&f);
+    assert_true(v.report.findings >= 2);
+    assert_non_null(strstr(v.findings, "a-1@3 (position 5): events before this one are missing\n"));
+    assert_non_null(
+        strstr(v.findings, "a-1@2 (position 7): the event stands twice, or in the wrong place\n"));
+}
+
+static void test_an_event_that_stands_twice(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    collect(&f, 20);
+    f.records[f.count++] = f.records[4];
+    f.records[f.count++] = f.records[18];
+    struct event_verified v = judge(&f);
+    assert_string_equal(v.findings,
+                        "a-1@2 (position 21): the event stands twice, or in the wrong place\n"
+                        "a-1@9 (position 22): the event stands twice, or in the wrong place\n");
+}
+
+static void test_an_event_that_is_left_out(void **state) {
+    (void)state;
+    struct forgery f = {0}, other = {0};
+    collect(&f, 20);
+    collect(&other, 1);
+    f.records[4] = other.records[0]; /* another stream's first event in its place */
+    f.records[4].subject = slice_lit("es.c.1");
+    struct event_verified v = judge(&f);
+    assert_string_equal(v.findings,
+                        "c-1@0 (position 5): the event, or the one before it, is not what was "
+                        "appended\n"
+                        "a-1@3 (position 7): events before this one are missing\n");
+    arena_free(&other.arena);
+}
+
+static void test_the_end_that_is_cut_off_is_not_found_but_told_by_the_count(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    collect(&f, 20);
+    f.count = 18;
+    struct event_verified v = judge(&f);
+    assert_int_equal(v.report.findings, 0);
+    assert_int_equal(v.report.events, 18);
+}
+
+static void test_a_record_that_is_no_event(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    collect(&f, 4);
+    f.records[f.count++] = (struct bus_message){.subject = slice_lit("es.a.1")};
+    assert_found(&f, "a-1@0 (position 5): the record is no event\n");
+}
+
+static void on_progress(void *self, const struct error *finding) {
+    (void)self;
+    (void)finding;
+}
+
+static void on_done(void *self, const struct events_report *report, int failed) {
+    (void)report;
+    assert_int_equal(failed, 0);
+    ++*(unsigned *)self;
+}
+
+static void test_one_verification_at_a_time(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(3);
+    unsigned done = 0;
+    assert_int_equal(event_append(eh, "a-1", "{'events':[{'type':'T'}]}").status, 201);
+    assert_int_equal(events_verify(eh->engine, on_progress, on_done, &done), 0);
+    assert_int_equal(events_verify(eh->engine, on_progress, on_done, &done), -EBUSY);
+    house_until(eh->house, &done);
+    assert_int_equal(event_verify(eh).report.events, 1);
+    event_house_close(eh);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_as_it_was_has_no_findings),
+        cmocka_unit_test(test_a_changed_payload),
+        cmocka_unit_test(test_a_changed_event_with_a_new_chain_of_its_own),
+        cmocka_unit_test(test_two_swapped_events),
+        cmocka_unit_test(test_an_event_that_stands_twice),
+        cmocka_unit_test(test_an_event_that_is_left_out),
+        cmocka_unit_test(test_the_end_that_is_cut_off_is_not_found_but_told_by_the_count),
+        cmocka_unit_test(test_a_record_that_is_no_event),
+        cmocka_unit_test(test_one_verification_at_a_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
