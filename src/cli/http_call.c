@@ -106,8 +106,10 @@ static int write_request(const struct http_call *call, struct buf *out) {
     }
     if (!failed)
         failed = http1_write_field(out, slice_lit("Connection"), slice_lit("close"));
+    if (!failed && call->body.len)
+        failed = http1_write_field(out, slice_lit("Content-Type"), slice_lit("application/json"));
     if (!failed)
-        failed = http1_write_field_u64(out, slice_lit("Content-Length"), 0);
+        failed = http1_write_field_u64(out, slice_lit("Content-Length"), call->body.len);
     return failed ? failed : http1_write_end(out);
 }
 
@@ -116,6 +118,8 @@ static void send_request(struct exchange *x) {
     int failed = write_request(x->call, &text);
     if (!failed)
         failed = io_stream_write(x->stream, buf_slice(&text));
+    if (!failed && x->call->body.len)
+        failed = io_stream_write(x->stream, x->call->body);
     if (failed)
         fail(x, failed, error_name(failed));
 }

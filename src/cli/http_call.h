@@ -1,7 +1,7 @@
 /*
  * http_call.h - one HTTP request to a node's admin listener, and its answer.
  *
- * HTTP/1.1 over a connection of its own that is closed afterwards. For small answers: a body past
+ * HTTP/1.1 over a connection of its own that is closed afterwards. For small answers: one past
  * HTTP_CALL_BODY_MAX is refused. Blocks until the answer is whole, on a loop of its own.
  */
 #ifndef NONET_CLI_HTTP_CALL_H
@@ -10,12 +10,13 @@
 #include "base/buf.h"
 #include "cli/login.h"
 
-#define HTTP_CALL_BODY_MAX (16u << 20)
+#define HTTP_CALL_BODY_MAX (32u << 20)
 
 struct http_call {
     const struct login *login; /* host, address, TLS; not its users */
     const char *method, *path;
     const char *token; /* sent as Bearer; NULL: none */
+    slice body;        /* JSON; may be empty */
     uint64_t timeout_ns;
 };
 

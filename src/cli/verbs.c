@@ -20,6 +20,12 @@
     { .name = "insecure", .help = "allow listeners off loopback without users" }
 #define SIZE                                                                                       \
     { .name = "size", .value = "BYTES", .help = "payload of a message (default 128)" }
+#define ADMIN(timeout)                                                                             \
+    {.name = "data", .value = "DIR", .help = "the node's data (default .nonet)"},                  \
+        {.name = "timeout", .value = "DURATION", .help = "default " timeout},                      \
+        {.name = "tls-ca", .value = "FILE", .help = "admin speaks TLS: whom to trust"}, {          \
+        .name = "tls-insecure", .help = "admin speaks TLS: trust anybody"                          \
+    }
 #define COUNT(what)                                                                                \
     { .name = "count", .value = "N", .help = what }
 
@@ -90,14 +96,7 @@ static const struct cli_verb verbs[] = {
         .words = "",
         .help = "let a running node take up its changed nonet.yaml",
         .run = cli_reload,
-        .options =
-            {
-                {.name = "data", .value = "DIR", .help = "the node's data (default .nonet)"},
-                {.name = "timeout", .value = "DURATION", .help = "default 10s"},
-                {.name = "tls-ca", .value = "FILE", .help = "admin speaks TLS: whom to trust"},
-                {.name = "tls-insecure", .help = "admin speaks TLS: trust anybody"},
-                JSON,
-            },
+        .options = {ADMIN("10s"), JSON},
         .examples = "  nonet reload --data examples/auction/.nonet",
     },
     {
@@ -280,6 +279,73 @@ static const struct cli_verb verbs[] = {
             },
         .examples = "  nonet stream view BIDS --from 1000 --count 5\n"
                     "  nonet stream view BIDS --count 100000 --json | jq .payload",
+    },
+    {
+        .name = "events append",
+        .words = "STREAM TYPE [DATA|-]",
+        .help = "append an event to an event stream",
+        .words_min = 2,
+        .words_max = 3,
+        .run = cli_events_append,
+        .options =
+            {
+                {.name = "expect",
+                 .value = "WHAT",
+                 .help = "any (default), none, exists, or the last event's revision"},
+                {.name = "id", .value = "ID", .help = "the event's own: appended once, for ever"},
+                {.name = "tag", .value = "TEXT", .help = "a tag", .repeats = true},
+                {.name = "metadata", .value = "JSON", .help = "an object: who, why, from what"},
+                ADMIN("10s"),
+                JSON,
+            },
+        .examples = "  nonet events append order-42 Placed '{\"item\":\"tea\"}' --expect none\n"
+                    "  nonet events append order-42 Paid --expect 0 --id payment-7 --tag user:ann",
+    },
+    {
+        .name = "events read",
+        .words = "STREAM",
+        .help = "print an event stream",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_events_read,
+        .options =
+            {
+                {.name = "from", .value = "REVISION", .help = "begin there"},
+                {.name = "backwards", .help = "the newest first"},
+                {.name = "limit", .value = "N", .help = "end after so many events"},
+                ADMIN("10s"),
+                JSON,
+            },
+        .examples = "  nonet events read order-42\n"
+                    "  nonet events read order-42 --backwards --limit 1 --json | jq .data",
+    },
+    {
+        .name = "events tail",
+        .words = "[STREAM]",
+        .help = "print events as they come, of one stream or of all",
+        .words_max = 1,
+        .run = cli_events_tail,
+        .options =
+            {
+                {.name = "category", .value = "NAME", .help = "only of streams NAME-..."},
+                {.name = "types", .value = "TYPE[,..]", .help = "only events of one of these"},
+                {.name = "tags", .value = "TAG[,..]", .help = "only events with all of these"},
+                {.name = "from",
+                 .value = "PLACE",
+                 .help = "a position, or of one stream a revision (default: behind the last)"},
+                ADMIN("10s"),
+                JSON,
+            },
+        .examples = "  nonet events tail --category order --types Paid,Shipped\n"
+                    "  nonet events tail --from 1 --json | jq .stream",
+    },
+    {
+        .name = "events verify",
+        .words = "",
+        .help = "check the chains of all event streams, on a running node",
+        .run = cli_events_verify,
+        .options = {ADMIN("1h"), JSON},
+        .examples = "  nonet events verify --data examples/auction/.nonet",
     },
     {
         .name = "log verify",

@@ -1,0 +1,285 @@
+/*
+ * events.c - nonet events append, nonet events verify: writing to event streams, and checking them.
+ *
+ * DATA that is JSON is stored as JSON, other DATA as bytes. People are told where the event stands
+ * ("order-42@3, position 1007"), or on stderr everything that is not as expected; --json prints the
+ * answer of the node, also the one of a conflict. Exit 1 where nothing was appended.
+ */
+#include "cli/events.h"
+
+#include "base/base64.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "cli/http_call.h"
+#include "cli/message.h"
+#include "cli/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define VERIFY_TIMEOUT_NS (3600 * 1000000000ull)
+
+/* --- shared ------------------------------------------------------------------------------- */
+
+int events_write_escaped(struct buf *path, slice text) {
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    int failed = 0;
+    for (size_t i = 0; i < text.len && !failed; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        failed =
+            c && strchr(plain, c) ? buf_append_byte(path, (char)c) : buf_printf(path, "%%%02X", c);
+    }
+    return failed;
+}
+
+int events_write_stream(struct buf *path, const char *name) {
+    int failed = buf_append(path, slice_lit("/v1/streams/"));
+    return failed ? failed : events_write_escaped(path, slice_str(name));
+}
+
+static slice text_of(json_value event, const char *key) {
+    slice text = {0};
+    (void)!json_string(json_member(event, slice_str(key)), &text);
+    return text;
+}
+
+static void print_for_people(json_value event) {
+    uint64_t revision = 0, position = 0;
+    slice type = text_of(event, "type"), tag;
+    json_value data = json_member(event, slice_lit("data"));
+    struct json_iterator tags = json_each(json_member(event, slice_lit("tags")));
+    (void)!json_u64(json_member(event, slice_lit("revision")), &revision);
+    (void)!json_u64(json_member(event, slice_lit("position")), &position);
+    printf("%" PRIu64 " ", position);
+    output_text(text_of(event, "stream"));
+    printf("@%" PRIu64 " %.*s ", revision, slice_fmt(text_of(event, "time")));
+    output_text(type);
+    for (const char *before = " ["; json_next(&tags); before = " ") {
+        fputs(before, stdout);
+        if (json_string(tags.value, &tag) == 0)
+            output_text(tag);
+    }
+    if (json_count(json_member(event, slice_lit("tags"))))
+        putchar(']');
+    putchar(' ');
+    output_payload(json_type_of(data) == JSON_ABSENT ? text_of(event, "data_base64")
+                                                     : json_source(data));
+}
+
+void events_print(json_value event, bool json) {
+    if (json)
+        printf("%.*s\n", slice_fmt(json_source(event)));
+    else
+        print_for_people(event);
+}
+
+/* --- append ------------------------------------------------------------------------------- */
+
+static bool write_expect(const struct cli_call *call, struct json_writer *w) {
+    const char *expect = cli_value(call, "expect");
+    uint64_t revision;
+    if (!expect)
+        return true;
+    json_write_key(w, "expect");
+    if (strcmp(expect, "any") == 0 || strcmp(expect, "none") == 0 || strcmp(expect, "exists") == 0)
+        json_write_text(w, expect);
+    else if (number_parse_u64(slice_str(expect), &revision) == 0)
+        json_write_u64(w, revision);
+    else
+        return cli_misused(call, "--expect %s: any, none, exists or a revision", expect) == CLI_OK;
+    return true;
+}
+
+static bool write_metadata(const struct cli_call *call, struct json_writer *w) {
+    const char *metadata = cli_value(call, "metadata");
+    struct json_doc doc;
+    if (!metadata)
+        return true;
+    json_init(&doc);
+    bool fits =
+        json_parse(&doc, slice_str(metadata)) == 0 && json_type_of(json_root(&doc)) == JSON_OBJECT;
+    json_free(&doc);
+    if (!fits)
+        return cli_misused(call, "--metadata: an object of JSON is wanted") == CLI_OK;
+    json_write_key(w, "metadata");
+    json_write_raw(w, slice_str(metadata));
+    return true;
+}
+
+static void write_data(slice data, struct json_writer *w) {
+    struct json_doc doc;
+    json_init(&doc);
+    bool is_json = json_parse(&doc, data) == 0;
+    json_free(&doc);
+    if (is_json) {
+        json_write_key(w, "data");
+        json_write_raw(w, data);
+    } else if (data.len) {
+        char *text = mem_alloc(base64_encoded_len(BASE64_STANDARD, data.len));
+        if (text) {
+            json_write_key(w, "data_base64");
+            json_write_string(w, slice_make(text, base64_encode(BASE64_STANDARD, data, text)));
+        } else {
+            w->error = -ENOMEM;
+        }
+        mem_free(text);
+    }
+}
+
+/* CLI_OK, or an exit code after a complaint. */
+static int write_append(const struct cli_call *call, slice data, struct buf *body) {
+    struct json_writer w = json_writer_make(body, false);
+    const char *tags[CLI_REPEATS_MAX];
+    unsigned tag_count = cli_values(call, "tag", tags);
+    json_write_object(&w);
+    if (!write_expect(call, &w))
+        return CLI_USAGE;
+    json_write_key(&w, "events");
+    json_write_array(&w);
+    json_write_object(&w);
+    json_write_key(&w, "type");
+    json_write_text(&w, call->words[1]);
+    if (cli_value(call, "id")) {
+        json_write_key(&w, "id");
+        json_write_text(&w, cli_value(call, "id"));
+    }
+    if (tag_count) {
+        json_write_key(&w, "tags");
+        json_write_array(&w);
+        for (unsigned i = 0; i < tag_count; i++)
+            json_write_text(&w, tags[i]);
+        json_write_end(&w);
+    }
+    if (!write_metadata(call, &w))
+        return CLI_USAGE;
+    write_data(data, &w);
+    json_write_end(&w);
+    json_write_end(&w);
+    json_write_end(&w);
+    return json_write_finish(&w) ? cli_failed("no memory for the event") : CLI_OK;
+}
+
+/* A revision, or the words "none", "exists", "any". */
+static slice word_of(json_value v) {
+    slice text;
+    return json_string(v, &text) ? json_source(v) : text;
+}
+
+static int tell_conflict(json_value answer) {
+    struct json_iterator i = json_each(json_member(answer, slice_lit("violations")));
+    cli_failed("nothing was appended: the event stream is not as expected");
+    while (json_next(&i)) {
+        slice detail = text_of(i.value, "detail"), stream = text_of(i.value, "stream");
+        slice expected = word_of(json_member(i.value, slice_lit("expected")));
+        slice actual = word_of(json_member(i.value, slice_lit("actual")));
+        fprintf(stderr, "  %.*s: expected %.*s, and there is %s%.*s%s%.*s\n", slice_fmt(stream),
+                slice_fmt(expected), slice_equal(actual, slice_lit("none")) ? "" : "revision ",
+                slice_fmt(actual), detail.len ? "; " : "", slice_fmt(detail));
+    }
+    return CLI_FAILED;
+}
+
+static void tell_stored(json_value answer) {
+    uint64_t first = 0, position = 0;
+    bool duplicate = false;
+    (void)!json_u64(json_member(answer, slice_lit("first")), &first);
+    (void)!json_u64(json_member(answer, slice_lit("position")), &position);
+    (void)!json_bool(json_member(answer, slice_lit("duplicate")), &duplicate);
+    output_text(text_of(answer, "stream"));
+    printf("@%" PRIu64 ", position %" PRIu64 "%s\n", first, position,
+           duplicate ? " (it had been appended before)" : "");
+}
+
+static int tell(const struct cli_call *call, unsigned status, slice answer) {
+    struct json_doc doc;
+    int code = CLI_OK;
+    if (status != 409 && (status < 200 || status > 299))
+        return admin_call_refused(status, answer);
+    if (cli_flag(call, "json")) {
+        printf("%.*s\n", slice_fmt(answer));
+        return status == 409 ? CLI_FAILED : CLI_OK;
+    }
+    json_init(&doc);
+    if (json_parse(&doc, answer))
+        code = cli_failed("the node's answer is no JSON");
+    else if (status == 409)
+        code = tell_conflict(json_root(&doc));
+    else
+        tell_stored(json_root(&doc));
+    json_free(&doc);
+    return code;
+}
+
+int cli_events_append(const struct cli_call *call) {
+    struct admin_call admin = {.host = NULL};
+    struct message message;
+    _cleanup_buf_ struct buf path = buf_make(16u << 10), body = buf_make(2 * MESSAGE_DATA_MAX),
+                             answer = buf_make(HTTP_CALL_BODY_MAX);
+    unsigned status = 0;
+    int code = message_read(call, call->word_count > 2 ? call->words[2] : NULL, &message);
+    if (code == CLI_OK)
+        code = write_append(call, message.payload, &body);
+    message_free(&message);
+    if (code == CLI_OK && events_write_stream(&path, call->words[0]))
+        code = cli_misused(call, "the name of the event stream is too long");
+    if (code == CLI_OK && buf_append_byte(&path, 0))
+        code = cli_failed("no memory");
+    if (code == CLI_OK)
+        code = admin_call_open(call, EVENTS_TIMEOUT_NS, &admin);
+    if (code == CLI_OK)
+        code = admin_call_request(&admin, "POST", path.ptr, buf_slice(&body), &status, &answer);
+    if (code == CLI_OK)
+        code = tell(call, status, buf_slice(&answer));
+    admin_call_close(&admin);
+    return code;
+}
+
+/* --- verify ------------------------------------------------------------------------------- */
+
+static int print_report(json_value root) {
+    json_value report = json_member(root, slice_lit("report"));
+    struct json_iterator i = json_each(json_member(root, slice_lit("findings")));
+    uint64_t events = 0, streams = 0, findings = 0;
+    char text[2][32];
+    slice words;
+    (void)!json_u64(json_member(report, slice_lit("events")), &events);
+    (void)!json_u64(json_member(report, slice_lit("streams")), &streams);
+    (void)!json_u64(json_member(report, slice_lit("findings")), &findings);
+    while (json_next(&i))
+        if (json_string(i.value, &words) == 0)
+            fprintf(stderr, "nonet: %.*s\n", slice_fmt(words));
+    printf("%s events of %s event streams: ", output_count(events, text[0]),
+           output_count(streams, text[1]));
+    if (findings)
+        printf("%s findings\n", output_count(findings, text[0]));
+    else
+        puts("every chain holds");
+    return findings ? CLI_FAILED : CLI_OK;
+}
+
+int cli_events_verify(const struct cli_call *call) {
+    struct admin_call admin;
+    struct json_doc doc;
+    uint64_t findings = 0;
+    _cleanup_buf_ struct buf answer = buf_make(HTTP_CALL_BODY_MAX);
+    int code = admin_call_open(call, VERIFY_TIMEOUT_NS, &admin);
+    if (code == CLI_OK)
+        code = admin_call_ask(&admin, "GET", "/v1/events/verify", (slice){0}, &answer);
+    admin_call_close(&admin);
+    if (code != CLI_OK)
+        return code;
+    json_init(&doc);
+    if (json_parse(&doc, buf_slice(&answer)) ||
+        json_u64(json_path(json_root(&doc), "report.findings"), &findings)) {
+        code = cli_failed("the node's answer is no report");
+    } else if (cli_flag(call, "json")) {
+        printf("%.*s\n", slice_fmt(buf_slice(&answer)));
+        code = findings ? CLI_FAILED : CLI_OK;
+    } else {
+        code = print_report(json_root(&doc));
+    }
+    json_free(&doc);
+    return code;
+}

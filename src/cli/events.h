@@ -1,0 +1,23 @@
+/*
+ * events.h - what the verbs of event streams share (the verbs are in cli.h).
+ *
+ * They speak to the HTTP API of docs/events.md over cli/admin_call.h: paths are written here, and
+ * events printed, in one way for all of them.
+ */
+#ifndef NONET_CLI_EVENTS_H
+#define NONET_CLI_EVENTS_H
+
+#include "cli/admin_call.h"
+
+#define EVENTS_TIMEOUT_NS (10 * 1000000000ull)
+
+/* Appends TEXT as a segment of a path, or a value of a query: letters, digits, '-', '_', '.', '~',
+   the rest percent-encoded. 0 or -ENOMEM. */
+must_use int events_write_escaped(struct buf *path, slice text);
+/* "/v1/streams/NAME". 0 or -ENOMEM. */
+must_use int events_write_stream(struct buf *path, const char *name);
+/* Prints an event: for people "POSITION STREAM@REVISION TIME TYPE [TAGS] DATA", or its JSON as it
+   came. A line. */
+void events_print(json_value event, bool json);
+
+#endif

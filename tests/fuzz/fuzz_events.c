@@ -1,0 +1,163 @@
+/*
+ * fuzz_events.c - what strangers say of events: the JSON of an append, the headers of a publish,
+ * and records as they lie in ES. The input's first line says which, the rest is it:
+ *
+ *     STREAM            the body of an append to it (append_read); empty: to several
+ *     NATS/1.0          a header block, to the empty line, and a payload: as a publish (raw_read)
+ *                       and as a record (event_read)
+ *
+ * Properties: what is refused is refused in words; what is taken becomes records that are read as
+ * what they were written from, with a chain that holds until a byte is changed, and that are one
+ * line of JSON each, which says the same.
+ */
+#include "rooms/events/event_json.h"
+#include "rooms/events/raw_read.h"
+#include "wire/nats_headers.h"
+#include "wire/nats_subject.h"
+
+#include <errno.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define ARENA_MAX ((size_t)64 << 20)
+#define TIME slice_lit("2026-11-30T12:00:00Z")
+
+static const unsigned char nothing[EVENT_CHAIN_BYTES];
+
+static struct io_host *the_host(void) {
+    static struct io_host *host;
+    if (!host)
+        check(io_host_create(&host) == 0);
+    return host;
+}
+
+static bool is_member(json_value line, const char *key, slice text) {
+    json_value v = json_member(line, slice_str(key));
+    return text.len ? json_string_is(v, text) : json_type_of(v) == JSON_ABSENT;
+}
+
+static void check_tags(json_value line, slice tags) {
+    char room[EVENT_TAG_MAX * 3];
+    slice tag;
+    struct json_iterator i = json_each(json_member(line, slice_lit("tags")));
+    while (event_tag_next(&tags, room, &tag))
+        check(json_next(&i) && json_string_is(i.value, tag));
+    check(!tags.len && !json_next(&i));
+}
+
+static void check_line(const struct event *event, const struct log_record *record) {
+    struct buf line = buf_make(ARENA_MAX);
+    struct json_doc doc;
+    json_init(&doc);
+    check(event_write_json(event, record, &line) == 0);
+    check(slice_find(buf_slice(&line), '\n') == (ptrdiff_t)line.len - 1);
+    check(json_parse(&doc, buf_slice(&line)) == 0);
+    json_value root = json_root(&doc);
+    check(is_member(root, "id", event->id) && is_member(root, "type", event->type));
+    check(is_member(root, "source", event->source) && is_member(root, "time", event->time));
+    check_tags(root, event->tags);
+    json_free(&doc);
+    buf_free(&line);
+}
+
+static void check_event(struct event *event, slice subject, size_t twist) {
+    struct buf headers = buf_make(ARENA_MAX);
+    struct event read;
+    event->number = 1;
+    int failed = event_write(event, subject, nothing, &headers);
+    if (failed) { /* fields of a publish that could not be written again: it is refused */
+        check(failed == -EINVAL && event->more.len);
+        buf_free(&headers);
+        return;
+    }
+    struct log_record record = {
+        .sequence = 1, .subject = subject, .headers = buf_slice(&headers), .payload = event->data};
+    check(event_read(&record, &read) == 0);
+    check(slice_equal(read.id, event->id) && slice_equal(read.type, event->type));
+    check(slice_equal(read.source, event->source) && slice_equal(read.time, event->time));
+    check(slice_equal(read.tags, event->tags) && slice_equal(read.metadata, event->metadata));
+    check(slice_equal(read.content_type, event->content_type) && read.number == 1);
+    check(event_chain_check(&record, &read, nothing) == 0);
+    check_line(&read, &record);
+    headers.ptr[twist % headers.len] ^= 1;
+    check(event_read(&record, &read) != 0 || event_chain_check(&record, &read, nothing) != 0);
+    buf_free(&headers);
+}
+
+static void check_append(const struct append *append, size_t twist) {
+    unsigned events = 0;
+    check(append->part_count > 0 && append->part_count <= APPEND_STREAMS_MAX);
+    for (unsigned i = 0; i < append->part_count; i++) {
+        struct append_part *part = &append->parts[i];
+        check(nats_subject_match(part->subject, slice_lit(EVENT_SUBJECTS)));
+        check(!part->check || !part->event_count);
+        for (unsigned k = 0; k < part->event_count; k++)
+            check_event(&part->events[k], part->subject, twist);
+        events += part->event_count;
+    }
+    check(events == append->event_count && events <= APPEND_EVENTS_MAX);
+}
+
+static void read_append(slice name, slice body) {
+    struct json_doc doc;
+    struct arena arena = arena_make(0, ARENA_MAX);
+    struct append append;
+    struct error e = {0};
+    json_init(&doc);
+    if (json_parse(&doc, body) == 0) {
+        int failed = append_read(json_root(&doc), name, TIME, the_host(), &arena, &append, &e);
+        check(failed == 0 || (failed == -EINVAL && e.message[0]));
+        if (!failed)
+            check_append(&append, body.len);
+    }
+    json_free(&doc);
+    arena_free(&arena);
+}
+
+static void read_raw(slice block) {
+    struct json_doc doc;
+    struct arena arena = arena_make(0, ARENA_MAX);
+    struct append append;
+    struct event event;
+    struct error e = {0};
+    ptrdiff_t end = slice_find_slice(block, slice_lit("\r\n\r\n"));
+    size_t len = end < 0 ? block.len : (size_t)end + 4;
+    struct bus_message m = {.subject = slice_lit("es.a.1"),
+                            .headers = slice_take(block, len),
+                            .payload = slice_skip(block, len)};
+    struct log_record record = {
+        .sequence = 1, .subject = m.subject, .headers = m.headers, .payload = m.payload};
+    json_init(&doc);
+    if (event_read(&record, &event) == 0) {
+        uint64_t ids[EVENT_SPAN];
+        check(event.id.len && event.type.len && event.number);
+        (void)!event_chain_check(&record, &event, nothing);
+        (void)!event_read_ids(event.ids, ids);
+    }
+    int failed = raw_read(&m, TIME, the_host(), &doc, &arena, &append, &e);
+    check(failed == 0 || (failed == -EINVAL && e.message[0]));
+    if (!failed)
+        check_event(&append.parts[0].events[0], m.subject, block.len);
+    json_free(&doc);
+    arena_free(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    slice input = slice_make(data, size), rest;
+    if (slice_starts_with(input, slice_lit("NATS/"))) {
+        read_raw(input);
+        return 0;
+    }
+    slice name = slice_cut(input, '\n', &rest);
+    struct buf subject = buf_make(EVENT_NAME_MAX * 4), back = buf_make(EVENT_NAME_MAX * 4);
+    int failed = event_subject(name, &subject);
+    if (!failed) {
+        check(event_name(buf_slice(&subject), &back) == 0);
+        check(slice_equal(buf_slice(&back), name));
+    }
+    if (!failed || !name.len)
+        read_append(name, rest);
+    buf_free(&subject);
+    buf_free(&back);
+    return 0;
+}
