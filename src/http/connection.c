@@ -348,7 +348,7 @@ static void on_tls_ready(void *owner, int failed, const char *why) {
     struct http_connection *c = owner;
     if (failed && !c->closed)
         logger_write(c->shard->server->logger, LOG_LEVEL_DEBUG, "http", "TLS handshake failed",
-                     "listener=%s peer=%s why=\"%s\"", c->shard->server->name,
+                     "listener=%s peer=%s why=%s", c->shard->server->name,
                      io_stream_peer(c->stream), why);
 }
 

@@ -37,7 +37,7 @@ void http_refuse(struct http_connection *c, unsigned status, const char *detail)
         return;
     }
     logger_write(c->shard->server->logger, LOG_LEVEL_DEBUG, "http", "request refused",
-                 "listener=%s peer=%s status=%u reason=\"%s\"", c->shard->server->name,
+                 "listener=%s peer=%s status=%u reason=%s", c->shard->server->name,
                  io_stream_peer(c->stream), status, detail);
     r->keep_alive = false;
     if (r->state == REQUEST_LATER)

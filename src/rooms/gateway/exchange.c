@@ -182,7 +182,7 @@ void exchange_add_field(struct exchange *x, slice name, slice value) {
     if (x->field_count == EXCHANGE_FIELDS_MAX) {
         logger_write(x->shard->gateway->node->logger, LOG_LEVEL_WARN, "gateway",
                      "an answer has too many added headers, one is left out",
-                     "route=\"%.*s\" header=%.*s", slice_fmt(x->route->name), slice_fmt(name));
+                     "route=%.*s header=%.*s", slice_fmt(x->route->name), slice_fmt(name));
         return;
     }
     x->fields[x->field_count++] = (struct http1_field){name, value};

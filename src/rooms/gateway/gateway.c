@@ -107,7 +107,7 @@ static void take_up(struct gateway_shard *shard, const struct reload_message *re
     struct error error = {0};
     if (open_log(shard, reload->table, &error))
         logger_write(shard->gateway->node->logger, LOG_LEVEL_ERROR, "gateway",
-                     "the access log cannot be opened, the old one goes on", "error=\"%s\"",
+                     "the access log cannot be opened, the old one goes on", "error=%s",
                      error.message);
     struct auth *old_auth = shard->auth;
     shard->table = gateway_table_ref(reload->table);

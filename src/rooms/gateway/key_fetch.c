@@ -75,8 +75,8 @@ static void end(struct key_fetch *fetch, struct jwks *set, const char *why) {
         jwks_policy_failed(&fetch->policy, now_ns(fetch));
     if (!set)
         logger_write(fetch->shard->gateway->node->logger, LOG_LEVEL_WARN, "gateway",
-                     "the keys that check tokens could not be fetched", "url=%s why=\"%s\"",
-                     fetch->url, why);
+                     "the keys that check tokens could not be fetched", "url=%s why=%s", fetch->url,
+                     why);
     count(fetch, set ? "fetched" : "failed");
     set_timer(fetch);
     fetch->on_end(fetch->owner, set);
@@ -100,8 +100,8 @@ static void tell_skipped(const struct key_fetch *fetch, const struct jwks *set) 
     unsigned skipped = jwks_skipped(set, &reason);
     if (skipped)
         logger_write(fetch->shard->gateway->node->logger, LOG_LEVEL_INFO, "gateway",
-                     "some keys of a set are of no use", "url=%s skipped=%u first=\"%s\"",
-                     fetch->url, skipped, reason);
+                     "some keys of a set are of no use", "url=%s skipped=%u first=%s", fetch->url,
+                     skipped, reason);
 }
 
 /* --- a call ------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ static void tell(const struct gateway_name *name, enum log_level level, const ch
         len += (size_t)snprintf(addresses + len, sizeof addresses - len, "%s%s", i ? "," : "",
                                 ip_text(&name->addresses[i], text));
     logger_write(name->shard->gateway->node->logger, level, "gateway", message,
-                 "name=%.*s shard=%u addresses=%s reason=\"%s\"", slice_fmt(name->host),
+                 "name=%.*s shard=%u addresses=%s reason=%s", slice_fmt(name->host),
                  name->shard->shard->index, addresses, name->why);
 }
 

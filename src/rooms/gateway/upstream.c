@@ -251,7 +251,7 @@ void gateway_upstreams_close(struct gateway_shard *shard) {
 static void tell(const struct upstream *u, enum log_level level, const char *message,
                  const char *why) {
     logger_write(u->shard->gateway->node->logger, level, "gateway", message,
-                 "upstream=%.*s address=%s shard=%u reason=\"%s\"", slice_fmt(u->options.url),
+                 "upstream=%.*s address=%s shard=%u reason=%s", slice_fmt(u->options.url),
                  u->options.address, u->shard->shard->index, why);
 }
 

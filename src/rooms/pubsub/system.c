@@ -51,7 +51,8 @@ static void publish(struct pubsub_shard *room, slice reply, struct json_writer *
                     const struct buf *answer) {
     if (json_write_finish(w)) {
         logger_write(room->pubsub->node->logger, LOG_LEVEL_WARN, "nats",
-                     "a system request could not be answered", "reason=\"too large or no memory\"");
+                     "a system request could not be answered", "reason=%s",
+                     "too large or no memory");
         return;
     }
     struct bus_message message = {.subject = reply, .payload = buf_slice(answer)};
