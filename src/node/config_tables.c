@@ -52,6 +52,7 @@ static int judge_origin(slice text, struct error *e) {
 static const char *const log_levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 static const char *const restarts[] = {"always", "on-failure", "never", NULL};
 static const char *const discards[] = {"old", "new", NULL};
+static const char *const retentions[] = {"limits", "interest", "workqueue", NULL};
 static const char *const storages[] = {"file", "memory", NULL};
 
 #define TABLE(keys_array, table_name, doc_text, type)                                              \
@@ -473,6 +474,27 @@ static const struct conf_key stream_keys[] = {
      AT(struct config_stream, allow_rollup_hdrs),
      .fallback = "false",
      .doc = "a message with the header Nats-Rollup replaces its subject, or the whole stream"},
+    {.name = "retention",
+     .type = CONF_ENUM,
+     AT(struct config_stream, retention),
+     .words = retentions,
+     .fallback = "limits",
+     .doc = "what is kept: all, what a consumer still wants, or what nobody has done yet"},
+    {.name = "first_seq",
+     .type = CONF_INT,
+     AT(struct config_stream, first_seq),
+     .min = 1,
+     .doc = "the sequence of its first message; only before it is created"},
+    {.name = "allow_msg_ttl",
+     .type = CONF_BOOL,
+     AT(struct config_stream, allow_msg_ttl),
+     .fallback = "false",
+     .doc = "a message may say with the header Nats-TTL how long it stays; cannot be taken back"},
+    {.name = "subject_delete_marker_ttl",
+     .type = CONF_DURATION,
+     AT(struct config_stream, subject_delete_marker_ttl_ns),
+     .min = 1000 * MS,
+     .doc = "the last message of a subject leaves a marker for so long when it expires"},
     {.name = "metadata",
      .type = CONF_MAP,
      .of = CONF_STRING,

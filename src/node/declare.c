@@ -58,6 +58,8 @@ static void write_metadata(struct json_writer *w, const struct conf_array *metad
     json_write_end(w);
 }
 
+static const char *const retentions[] = {"limits", "interest", "workqueue"};
+
 static int write_stream(struct buf *out, const struct config_stream *s) {
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
@@ -88,6 +90,10 @@ static int write_stream(struct buf *out, const struct config_stream *s) {
     write_flag(&w, "deny_purge", s->deny_purge);
     write_flag(&w, "no_ack", s->no_ack);
     write_flag(&w, "allow_rollup_hdrs", s->allow_rollup_hdrs);
+    write_flag(&w, "allow_msg_ttl", s->allow_msg_ttl);
+    write_word(&w, "retention", retentions[s->retention]);
+    write_limit(&w, "subject_delete_marker_ttl", s->subject_delete_marker_ttl_ns);
+    write_limit(&w, "first_seq", (uint64_t)s->first_seq);
     write_metadata(&w, &s->metadata);
     json_write_end(&w);
     return json_write_finish(&w);

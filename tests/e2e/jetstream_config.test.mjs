@@ -275,6 +275,16 @@ check('nonet.yaml and the API go by one rule for subjects', async (t) => {
       'streams:\n  ALL: {subjects: [">"], no_ack: true, allow_rollup_hdrs: true, ' +
       'metadata: {a: b}}\n',
   });
+  const more = await startNonet(t, {
+    config:
+      'streams:\n  W: {subjects: [w], retention: workqueue, first_seq: 7, ' +
+      'subject_delete_marker_ttl: 1m}\n',
+  });
+  const declared = (await (await openJetstream(t, more)).api('STREAM.INFO.W')).config;
+  assert.equal(declared.retention, 'workqueue');
+  assert.equal(declared.first_seq, 7);
+  assert.equal(declared.subject_delete_marker_ttl, 60e9);
+  assert.equal(declared.allow_msg_ttl, true);
   const { api } = await openJetstream(t, good);
   const { config } = await api('STREAM.INFO.ALL');
   assert.equal(config.allow_rollup_hdrs, true);

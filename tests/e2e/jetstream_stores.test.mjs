@@ -89,6 +89,30 @@ onBoth('key-value', {}, (it, kind) => {
     assert.equal(await refusal(Promise.reject(refused)), 10077);
   });
 
+  it('watch, keys and history', async (t, server) => {
+    const kv = await new Kvm(await server.connect(t)).create('seen', { history: 5 });
+    for (const [key, value] of [['a', '1'], ['b.c', '2'], ['a', '3']]) await kv.put(key, value);
+    await kv.delete('b.c');
+    const heard = [];
+    const watch = await kv.watch();
+    (async () => {
+      for await (const e of watch) heard.push(`${e.key} ${e.operation} ${e.revision}`);
+    })();
+    await until(() => heard.length === 2, 'what is there');
+    await kv.put('d', '5');
+    await until(() => heard.length === 3, 'what comes');
+    watch.stop();
+    assert.deepEqual(heard, ['a PUT 3', 'b.c DEL 4', 'd PUT 5']);
+    const keys = [];
+    for await (const key of await kv.keys()) keys.push(key);
+    assert.deepEqual(keys.sort(), ['a', 'd']);
+    const history = [];
+    for await (const e of await kv.history({ key: 'a' })) history.push(e.string());
+    assert.deepEqual(history, ['1', '3']);
+    await kv.purgeDeletes(0);
+    assert.equal(await kv.get('b.c'), null);
+  });
+
   it('values older than the ttl go', async (t, server) => {
     const kv = await new Kvm(await server.connect(t)).create('brief', { ttl: 500 });
     await kv.put('k', 'x');
@@ -107,7 +131,10 @@ onBoth('object store', {}, (it) => {
     assert.equal(again.chunks, 1);
     const { state } = (await os.status()).streamInfo;
     assert.equal(state.messages, 2);
+    assert.equal((await os.getBlob('a')).length, 10);
+    assert.deepEqual((await os.list()).map((o) => o.name), ['a']);
     await os.link('l', await os.info('a'));
+    assert.equal((await os.getBlob('l')).length, 10);
     assert.equal((await os.info('l')).options.link.name, 'a');
     await os.update('a', { name: 'b' });
     assert.equal((await os.info('b')).size, 10);
