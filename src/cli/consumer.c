@@ -74,7 +74,6 @@ static void end_list(struct parked_call *p) {
     int failed = 0;
     if (p->json) {
         json_write_end(&p->list_writer);
-        json_write_end(&p->list_writer);
         failed = output_json(&p->list_writer, &p->list);
     } else if (p->listed) {
         failed = output_table_print(&p->table);
