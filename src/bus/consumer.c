@@ -31,6 +31,7 @@ static int make_ack_prefix(struct consumer *c) {
 }
 
 static void free_memory(struct consumer *c) {
+    consumer_park_free(c);
     pending_free(&c->pending);
     c->lasts = mem_free(c->lasts);
 }
@@ -49,6 +50,7 @@ struct consumer *consumer_new(struct streams *streams, slice stream_name,
     list_node_init(&c->in_deliveries);
     list_node_init(&c->in_graveyard);
     consumer_deliver_init(c);
+    consumer_park_init(c);
     int failed = consumer_set_config(c, config);
     if (!failed)
         failed = arena_copy(&c->arena, config->name, &c->name);
@@ -86,6 +88,7 @@ int consumer_set_config(struct consumer *c, const struct consumer_config *config
     c->config = copy;
     c->filter = log_filter_make(subjects, count);
     c->sample_percent = consumer_config_sample(&copy);
+    c->parks = consumer_config_parks(&copy);
     consumer_count_forget(c);
     return 0;
 }
@@ -579,6 +582,21 @@ void consumer_delete(struct consumer *c, consumer_done done, void *self) {
         creation_over(removal, NULL);
 }
 
+void consumer_settle(struct consumer *c, consumer_done done, void *self) {
+    struct streams_error e;
+    consumers_flush(c->streams);
+    struct creation *wait = creation_new(c->streams, done, self);
+    if (wait)
+        wait->id = c->id;
+    int failed = wait ? commit(wait, c, put_nothing) : -ENOMEM;
+    if (!failed)
+        return;
+    if (wait)
+        creation_free(wait);
+    explain(failed, &e);
+    done(self, NULL, &e);
+}
+
 /* --- questions ---------------------------------------------------------------------------- */
 
 struct consumer *consumer_find(struct stream *stream, slice name) {
@@ -605,7 +623,8 @@ struct consumer_info consumer_info(const struct consumer *consumer) {
     struct consumer_info info = {
         .delivered = {c->consumer_sequence, c->position - 1, c->delivered_ns},
         .ack_floor = {c->consumer_sequence, c->position - 1, c->acknowledged_ns},
-        .ack_pending = c->pending.count,
+        .ack_pending = c->pending.count - c->pending.parked,
+        .parked = c->pending.parked,
         .redelivered = c->pending.redelivered,
         .waiting = c->waiting,
         .pending = consumer_count(c, false),

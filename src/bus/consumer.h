@@ -63,6 +63,8 @@ struct consumer_config {
 };
 
 #define CONSUMER_WAITING_MAX 65536u
+#define CONSUMER_PARKED_MAX 65536u
+#define CONSUMER_REASON_MAX 255u /* bytes of why a message was parked; the rest is cut off */
 #define CONSUMER_IN_FLIGHT_MAX (8u << 20)
 #define CONSUMER_LAST_MAX (4u << 20)
 
@@ -79,7 +81,7 @@ struct consumer_sequence {
 };
 struct consumer_info {
     struct consumer_sequence delivered, ack_floor;
-    uint64_t ack_pending, redelivered, waiting, pending;
+    uint64_t ack_pending, redelivered, waiting, pending, parked;
     int64_t created_ns, now_ns;
     int64_t pause_left_ns; /* 0: it is not paused */
     bool push_bound;       /* somebody subscribes to its deliver subject */
@@ -109,5 +111,23 @@ struct consumer_pull {
 void consumer_pull(struct consumer *consumer, const struct consumer_pull *pull);
 /* The same with the request as it came: BODY is JSON, a number of messages, or empty. */
 void consumer_pull_text(struct consumer *consumer, slice reply, slice body);
+
+/* --- parked messages (consumer_park.c) ---------------------------------------------------------
+ */
+
+struct consumer_parked {
+    uint64_t sequence, deliveries;
+    int64_t time_ns;
+    slice reason;
+};
+uint64_t consumer_parked_count(const struct consumer *consumer);
+/* The first one at or after FROM; false where there is none. The reason is valid until a change. */
+bool consumer_parked_next(const struct consumer *consumer, uint64_t from,
+                          struct consumer_parked *ret_parked);
+/* Delivered once more; done. 0, -ENOENT (not parked), -ENOMEM, -ENOBUFS. */
+must_use int consumer_parked_replay(struct consumer *consumer, uint64_t sequence);
+must_use int consumer_parked_drop(struct consumer *consumer, uint64_t sequence);
+/* DONE once everything that has happened to the consumer is on disk. */
+void consumer_settle(struct consumer *consumer, consumer_done done, void *self);
 
 #endif

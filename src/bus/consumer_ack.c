@@ -101,11 +101,12 @@ static void sample(struct consumer *c, const struct address *address, uint64_t d
 
 /* Done with ENTRY. Not 0: it could not be noted, and stays. */
 static int finish(struct consumer *c, struct pending_entry *entry) {
-    bool was_full =
-        c->config.ack_pending_max > 0 && c->pending.count >= (uint64_t)c->config.ack_pending_max;
+    bool was_full = c->config.ack_pending_max > 0 &&
+                    c->pending.count - c->pending.parked >= (uint64_t)c->config.ack_pending_max;
     int failed = consumer_note_done(c, entry->stream_sequence);
     if (failed)
         return failed;
+    consumer_park_forget(c, entry->stream_sequence);
     pending_remove(&c->pending, entry);
     if (was_full)
         consumer_wake(c);
@@ -120,7 +121,8 @@ static bool is_exhausted(const struct consumer *c, const struct pending_entry *e
 static int give_up(struct consumer *c, struct pending_entry *entry) {
     uint64_t sequence = entry->stream_sequence;
     uint32_t deliveries = entry->deliveries;
-    int failed = finish(c, entry);
+    int failed = c->parks ? consumer_park(c, sequence, slice_lit("no delivery was acknowledged"))
+                          : finish(c, entry);
     if (!failed)
         advise_given_up(c, sequence, deliveries);
     return failed;
@@ -160,6 +162,10 @@ static uint64_t scan(struct consumer *c, uint64_t from, uint64_t *io_next) {
         uint64_t sequence = entry->stream_sequence;
         if (i == SCAN_MAX)
             return sequence;
+        if (unlikely(entry->parked)) {
+            entry = pending_after(&c->pending, entry);
+            continue;
+        }
         if (!entry->due && entry->deadline_ns <= now) {
             if (expire(c, entry)) {
                 *io_next = now + RETRY_NS; /* no memory: later */
@@ -214,8 +220,10 @@ void consumer_ack_forget_trimmed(struct consumer *c) {
         return;
     uint64_t first = log_stream_state(c->stream->log).first_sequence;
     struct pending_entry *entry;
-    while ((entry = pending_first(&c->pending)) && entry->stream_sequence < first)
+    while ((entry = pending_first(&c->pending)) && entry->stream_sequence < first) {
+        consumer_park_forget(c, entry->stream_sequence);
         pending_remove(&c->pending, entry);
+    }
 }
 
 /* --- the kinds ---------------------------------------------------------------------------- */
@@ -245,6 +253,10 @@ static bool acknowledge(struct consumer *c, uint64_t sequence) {
     return true;
 }
 
+int consumer_ack_drop(struct consumer *c, uint64_t sequence) {
+    return acknowledge(c, sequence) ? 0 : -ENOBUFS;
+}
+
 static bool read_delay(slice argument, uint64_t *ret_ns) {
     if (argument.ptr[0] != '{')
         return number_parse_duration(argument, ret_ns) == 0;
@@ -263,7 +275,7 @@ static bool read_delay(slice argument, uint64_t *ret_ns) {
 static bool refuse(struct consumer *c, const struct address *address, slice argument) {
     uint64_t sequence = address->sequence, delay_ns = 0;
     struct pending_entry *entry = pending_find(&c->pending, sequence);
-    if (!entry)
+    if (!entry || entry->parked)
         return true;
     advise_refused(c, address);
     if (c->gone || !(entry = pending_find(&c->pending, sequence)))
@@ -284,7 +296,7 @@ static bool refuse(struct consumer *c, const struct address *address, slice argu
 
 static void progress(struct consumer *c, uint64_t sequence) {
     struct pending_entry *entry = pending_find(&c->pending, sequence);
-    if (!entry)
+    if (!entry || entry->parked)
         return;
     pending_not_due(&c->pending, entry);
     entry->deadline_ns = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, entry->deliveries);
@@ -292,9 +304,12 @@ static void progress(struct consumer *c, uint64_t sequence) {
 }
 
 static bool terminate(struct consumer *c, const struct address *address, slice reason) {
-    if (!pending_find(&c->pending, address->sequence))
+    const struct pending_entry *entry = pending_find(&c->pending, address->sequence);
+    if (!entry || entry->parked)
         return true;
-    if (!acknowledge(c, address->sequence))
+    slice why = reason.len ? reason : slice_lit("terminated");
+    if (c->parks ? consumer_park(c, address->sequence, why) != 0
+                 : !acknowledge(c, address->sequence))
         return false;
     advise_terminated(c, address, reason);
     return true;

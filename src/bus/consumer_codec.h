@@ -24,7 +24,9 @@ enum codec_kind {
     CODEC_REDELIVERED,
     CODEC_DONE,
     CODEC_DONE_UP_TO,
-    CODEC_NOTHING
+    CODEC_NOTHING,
+    CODEC_PARKED,
+    CODEC_UNPARKED
 };
 
 /* Seven bits a byte, low first. Writes at most CODEC_NUMBER_MAX bytes; returns how many. */
@@ -40,6 +42,7 @@ static inline size_t consumer_codec_put_number(char *out, uint64_t number) {
 
 must_use int consumer_codec_add_number(struct buf *b, uint64_t number);
 must_use int consumer_codec_add_time(struct buf *b, int64_t time_ns); /* 8 bytes */
+must_use int consumer_codec_add_parked(struct buf *b, const struct consumer_parked *parked);
 /* The facts a consumer begins with, in a delta and in a snapshot. */
 must_use int consumer_codec_add_birth(struct buf *b, const struct consumer *c);
 

@@ -92,6 +92,8 @@ struct consumer {
     struct consumer_push push;
     struct consumer_replay replay;
     struct io_timer pause_timer;
+    struct map64 parked;     /* sequence -> struct parked_message */
+    bool parks;              /* metadata: "nonet.park": "true" */
     unsigned sample_percent; /* of the acknowledgements: told as metrics */
     struct bus_subscription *acks;
     struct list_node in_deliveries, in_graveyard;

@@ -124,6 +124,7 @@ static enum outcome find_due(struct consumer *c, struct log_record *ret_record) 
     /* It is not in the stream any more, or cannot be read: nobody will ever have it. */
     if (consumer_note_done(c, sequence))
         return WAIT_LONG;
+    consumer_park_forget(c, sequence);
     pending_remove(&c->pending, entry);
     return PASSED;
 }
@@ -190,7 +191,7 @@ bool consumer_is_stalled(const struct consumer *c) {
         return false;
     if (c->config.ack_pending_max > 0 && (uint64_t)c->config.ack_pending_max < max)
         max = (uint64_t)c->config.ack_pending_max;
-    return c->pending.count >= max;
+    return c->pending.count - c->pending.parked >= max;
 }
 
 /* --- sending it --------------------------------------------------------------------------- */

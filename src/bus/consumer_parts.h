@@ -25,6 +25,25 @@ must_use int consumer_put_changed(struct log_batch *batch, struct consumer *c,
                                   const struct consumer_config *config);
 must_use int consumer_put_removed(struct log_batch *batch, uint64_t id);
 
+must_use int consumer_note_parked(struct consumer *c, const struct consumer_parked *parked);
+must_use int consumer_note_unparked(struct consumer *c, uint64_t stream_sequence);
+
+/* --- consumer_park.c ---------------------------------------------------------------------- */
+struct parked_message {
+    int64_t time_ns;
+    uint64_t deliveries;
+    uint16_t reason_len;
+    char reason[];
+};
+void consumer_park_init(struct consumer *c);
+void consumer_park_free(struct consumer *c);
+/* The message SEQUENCE, which is in flight, waits for somebody. 0, -ENOMEM, -ENOBUFS. */
+must_use int consumer_park(struct consumer *c, uint64_t sequence, slice reason);
+/* The same without noting it; no-op where it is not in flight. */
+must_use int consumer_park_restore(struct consumer *c, const struct consumer_parked *parked);
+/* It is done, or in flight again. */
+void consumer_park_forget(struct consumer *c, uint64_t sequence);
+
 /* --- consumer_start.c --------------------------------------------------------------------- */
 /* Where a new consumer begins. 0; -EINPROGRESS with *ret_position to be loaded first; or why not.
  */
@@ -100,6 +119,8 @@ void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
 /* An entry is in flight until its deadline. */
 void consumer_ack_watch(struct consumer *c, uint64_t deadline_ns);
 void consumer_ack_start(struct consumer *c);
+/* The message is done as if its client had said so. 0 or -ENOBUFS: it could not be noted. */
+must_use int consumer_ack_drop(struct consumer *c, uint64_t sequence);
 /* Everything in flight is due now. */
 void consumer_ack_expire_all(struct consumer *c);
 /* Entries below the stream's first message are done. */

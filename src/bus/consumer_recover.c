@@ -14,7 +14,8 @@
 
 #include <errno.h>
 
-#define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_VERSION 2u
+#define SNAPSHOT_VERSION_UNPARKED 1u /* written before there were parked messages */
 
 /* --- reading ------------------------------------------------------------------------------ */
 
@@ -155,6 +156,7 @@ static int replay_redelivered(struct consumer *c, struct reader *r, int64_t time
     if (c && consumer_sequence > c->consumer_sequence)
         c->consumer_sequence = consumer_sequence;
     if (entry && deliveries > entry->deliveries) {
+        pending_not_due(&c->pending, entry);
         pending_delivered_again(&c->pending, entry, (uint32_t)deliveries);
         entry->deadline_ns = deadline_of(c, time_ns, entry->deliveries);
         c->delivered_ns = time_ns;
@@ -168,8 +170,10 @@ static int replay_done(struct consumer *c, struct reader *r) {
         return -EBADMSG;
     for (uint64_t i = 0; c && i < count; i++) {
         struct pending_entry *entry = pending_find(&c->pending, first + i);
-        if (entry)
+        if (entry) {
+            consumer_park_forget(c, first + i);
             pending_remove(&c->pending, entry);
+        }
     }
     return 0;
 }
@@ -182,6 +186,28 @@ static int replay_done_up_to(struct consumer *c, struct reader *r) {
     while (c && (entry = pending_first(&c->pending)) && entry->stream_sequence <= last)
         pending_remove(&c->pending, entry);
     return 0;
+}
+
+static int take_parked(struct consumer *c, struct reader *r) {
+    struct consumer_parked parked = {.sequence = take_number(r)};
+    parked.time_ns = take_time(r);
+    parked.deliveries = take_number(r);
+    parked.reason = take_text(r);
+    if (r->bad || parked.reason.len > CONSUMER_REASON_MAX)
+        return -EBADMSG;
+    return c ? consumer_park_restore(c, &parked) : 0;
+}
+
+static int replay_unparked(struct consumer *c, struct reader *r) {
+    uint64_t sequence = take_number(r);
+    if (r->bad)
+        return -EBADMSG;
+    struct pending_entry *entry = c ? pending_find(&c->pending, sequence) : NULL;
+    if (!entry || !entry->parked)
+        return 0;
+    pending_unpark(&c->pending, entry);
+    consumer_park_forget(c, sequence);
+    return pending_make_due(&c->pending, entry);
 }
 
 static int replay_changed(struct consumer *c, struct reader *r) {
@@ -218,6 +244,10 @@ static int replay_about(struct consumers *all, enum codec_kind kind, struct read
         return replay_done(c, r);
     case CODEC_DONE_UP_TO:
         return replay_done_up_to(c, r);
+    case CODEC_PARKED:
+        return take_parked(c, r);
+    case CODEC_UNPARKED:
+        return replay_unparked(c, r);
     case CODEC_CREATED:
     case CODEC_TIME:
     case CODEC_NOTHING:
@@ -252,7 +282,8 @@ int consumers_replay(void *self, slice delta, uint64_t position) {
  *
  * version byte, time (8), next id, number of consumers; each: what it is born with, position,
  * consumer sequence, times of the last delivery and acknowledgement (8 each), number in flight;
- * each of these: steps in stream and in consumer sequence, deliveries, milliseconds left. */
+ * each of these: steps in stream and in consumer sequence, deliveries, milliseconds left (0: due).
+ * Then the number of parked messages, and each as in the record PARKED (not in version 1). */
 
 static int add_pending(struct buf *out, const struct consumer *c) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
@@ -261,6 +292,7 @@ static int add_pending(struct buf *out, const struct consumer *c) {
     struct pending_entry *entry = failed ? NULL : pending_first(&c->pending);
     for (; entry && !failed; entry = pending_from(&c->pending, stream_sequence + 1)) {
         uint64_t left_ms = entry->deadline_ns > now ? (entry->deadline_ns - now) / 1000000u : 0;
+        left_ms = entry->due ? 0 : left_ms + 1;
         failed = buf_reserve(out, 4 * CODEC_NUMBER_MAX);
         if (failed)
             break;
@@ -268,11 +300,20 @@ static int add_pending(struct buf *out, const struct consumer *c) {
         at += consumer_codec_put_number(at, entry->stream_sequence - stream_sequence);
         at += consumer_codec_put_number(at, entry->consumer_sequence - consumer_sequence);
         at += consumer_codec_put_number(at, entry->deliveries);
-        at += consumer_codec_put_number(at, entry->due ? 0 : left_ms);
+        at += consumer_codec_put_number(at, left_ms);
         out->len = (size_t)(at - out->ptr);
         stream_sequence = entry->stream_sequence;
         consumer_sequence = entry->consumer_sequence;
     }
+    return failed;
+}
+
+static int add_all_parked(struct buf *out, const struct consumer *c) {
+    struct consumer_parked parked;
+    uint64_t from = 0;
+    int failed = consumer_codec_add_number(out, consumer_parked_count(c));
+    for (; !failed && consumer_parked_next(c, from, &parked); from = parked.sequence + 1)
+        failed = consumer_codec_add_parked(out, &parked);
     return failed;
 }
 
@@ -284,7 +325,9 @@ static int add_consumer(struct buf *out, const struct consumer *c) {
         failed = consumer_codec_add_time(out, c->delivered_ns);
     if (!failed)
         failed = consumer_codec_add_time(out, c->acknowledged_ns);
-    return failed ? failed : add_pending(out, c);
+    if (!failed)
+        failed = add_pending(out, c);
+    return failed ? failed : add_all_parked(out, c);
 }
 
 int consumers_snapshot(void *self, struct buf *out) {
@@ -325,11 +368,15 @@ static int restore_pending(struct consumer *c, struct reader *r, int64_t age_ns)
         if (pending_reserve(&c->pending))
             return -ENOMEM;
         pending_add(&c->pending, &entry);
+        if (!left_ms &&
+            pending_make_due(&c->pending, pending_find(&c->pending, entry.stream_sequence)))
+            return -ENOMEM;
     }
     return r->bad ? -EBADMSG : 0;
 }
 
-static int restore_consumer(struct consumers *all, struct reader *r, int64_t age_ns) {
+static int restore_consumer(struct consumers *all, struct reader *r, int64_t age_ns,
+                            unsigned version) {
     struct consumer *c;
     int failed = read_birth(all, r, &c);
     if (failed)
@@ -337,12 +384,17 @@ static int restore_consumer(struct consumers *all, struct reader *r, int64_t age
     c->consumer_sequence = take_number(r);
     c->delivered_ns = take_time(r);
     c->acknowledged_ns = take_time(r);
-    return r->bad ? -EBADMSG : restore_pending(c, r, age_ns);
+    failed = r->bad ? -EBADMSG : restore_pending(c, r, age_ns);
+    uint64_t count = failed || version == SNAPSHOT_VERSION_UNPARKED ? 0 : take_number(r);
+    for (uint64_t i = 0; !failed && !r->bad && i < count; i++)
+        failed = take_parked(c, r);
+    return r->bad ? -EBADMSG : failed;
 }
 
 int consumers_restore(void *self, slice bytes) {
     struct consumers *all = self;
-    if (!bytes.len || bytes.ptr[0] != (char)SNAPSHOT_VERSION)
+    unsigned version = bytes.len ? (unsigned char)bytes.ptr[0] : 0;
+    if (version != SNAPSHOT_VERSION && version != SNAPSHOT_VERSION_UNPARKED)
         return -EBADMSG;
     struct reader r = {.rest = slice_skip(bytes, 1)};
     int64_t age_ns = io_loop_wall_ns(bus_loop(all->streams->bus)) - take_time(&r);
@@ -352,7 +404,7 @@ int consumers_restore(void *self, slice bytes) {
     uint64_t count = take_number(&r);
     int failed = r.bad ? -EBADMSG : 0;
     for (uint64_t i = 0; !failed && i < count; i++)
-        failed = restore_consumer(all, &r, age_ns);
+        failed = restore_consumer(all, &r, age_ns, version);
     if (!failed && (r.bad || r.rest.len || next_id < all->next_id))
         failed = -EBADMSG;
     if (!failed)

@@ -12,6 +12,8 @@
  *     7 DONE          id, first stream sequence, how many in a row (acknowledged or given up)
  *     8 DONE_UP_TO    id, stream sequence
  *     9 NOTHING       gives an empty batch a place on disk
+ *    10 PARKED        id, stream sequence, when (8 bytes), deliveries, reason
+ *    11 UNPARKED      id, stream sequence: in flight again, due
  *
  * An id is given once and never again, so that a record is small, and so that a record of a
  * consumer that has gone can be told from a damaged one: an id never given is refused.
@@ -65,6 +67,15 @@ static int add_config(struct buf *b, const struct consumer_config *config) {
     consumer_config_write(&w, config);
     int failed = json_write_finish(&w);
     return failed ? failed : add_text(b, buf_slice(&text));
+}
+
+int consumer_codec_add_parked(struct buf *b, const struct consumer_parked *parked) {
+    int failed = consumer_codec_add_number(b, parked->sequence);
+    if (!failed)
+        failed = consumer_codec_add_time(b, parked->time_ns);
+    if (!failed)
+        failed = consumer_codec_add_number(b, parked->deliveries);
+    return failed ? failed : add_text(b, slice_take(parked->reason, CONSUMER_REASON_MAX));
 }
 
 /* The facts a consumer begins with, in a delta and in a snapshot. */
@@ -299,6 +310,37 @@ int consumer_note_done_up_to(struct consumer *c, uint64_t sequence) {
         return failed;
     char *at = all->unsaved.ptr + all->unsaved.len;
     *at++ = CODEC_DONE_UP_TO;
+    at += consumer_codec_put_number(at, c->id);
+    at += consumer_codec_put_number(at, sequence);
+    all->unsaved.len = (size_t)(at - all->unsaved.ptr);
+    return 0;
+}
+
+int consumer_note_parked(struct consumer *c, const struct consumer_parked *parked) {
+    struct consumers *all = c->streams->consumers;
+    if (!c->journalled)
+        return 0;
+    char bytes[CONSUMER_REASON_MAX + 2 * RECORD_MAX];
+    struct buf record = {.ptr = bytes, .cap = sizeof bytes, .max = sizeof bytes};
+    check(buf_append_byte(&record, CODEC_PARKED) == 0 &&
+          consumer_codec_add_number(&record, c->id) == 0 &&
+          consumer_codec_add_parked(&record, parked) == 0);
+    int failed = buf_reserve(&all->unsaved, record.len + RECORD_MAX);
+    if (failed)
+        return failed;
+    failed = make_room(all, 0);
+    return failed ? failed : buf_append(&all->unsaved, buf_slice(&record));
+}
+
+int consumer_note_unparked(struct consumer *c, uint64_t sequence) {
+    struct consumers *all = c->streams->consumers;
+    if (!c->journalled)
+        return 0;
+    int failed = make_room(all, 1);
+    if (failed)
+        return failed;
+    char *at = all->unsaved.ptr + all->unsaved.len;
+    *at++ = CODEC_UNPARKED;
     at += consumer_codec_put_number(at, c->id);
     at += consumer_codec_put_number(at, sequence);
     all->unsaved.len = (size_t)(at - all->unsaved.ptr);

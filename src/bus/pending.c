@@ -96,6 +96,8 @@ static void squeeze(struct pending *p) {
 void pending_remove(struct pending *p, struct pending_entry *entry) {
     check(!entry->gone && p->count > 0);
     pending_not_due(p, entry);
+    if (unlikely(entry->parked))
+        pending_unpark(p, entry);
     entry->gone = true;
     p->count--;
     p->redelivered -= entry->deliveries > 1;
@@ -176,4 +178,17 @@ void pending_not_due(struct pending *p, struct pending_entry *entry) {
     entry->due = false;
     check(p->due_count > 0);
     p->due_count--;
+}
+
+void pending_park(struct pending *p, struct pending_entry *entry) {
+    check(!entry->parked && !entry->gone);
+    pending_not_due(p, entry);
+    entry->parked = true;
+    p->parked++;
+}
+
+void pending_unpark(struct pending *p, struct pending_entry *entry) {
+    check(entry->parked && p->parked > 0);
+    entry->parked = false;
+    p->parked--;
 }

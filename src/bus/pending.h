@@ -11,7 +11,8 @@
  * and squeezed out when they outweigh the living.
  *
  * An entry is IN FLIGHT, or DUE: then its sequence waits in the second ring. One that is done, or
- * goes in flight again, stays there as a sequence that is passed over when its turn comes.
+ * goes in flight again, stays there as a sequence that is passed over when its turn comes. One that
+ * is PARKED waits for a person: it is neither, and its deadline means nothing.
  *
  * Pointers to entries are valid until the next add, remove or tidy.
  */
@@ -27,7 +28,7 @@ struct pending_entry {
     uint64_t consumer_sequence; /* of the first delivery */
     uint64_t deadline_ns;       /* loop clock: then it is due again */
     uint32_t deliveries;
-    bool due, gone, kept; /* kept: see squeeze_due */
+    bool due, gone, kept, parked; /* kept: see squeeze_due */
 };
 
 struct pending {
@@ -35,6 +36,7 @@ struct pending {
     size_t room;               /* a power of two, or 0 */
     uint64_t head, tail;       /* ever taken out at the front, ever put in */
     size_t count, redelivered; /* living; those delivered more than once */
+    size_t parked;             /* of the living: not in flight, but kept (consumer_park.c) */
     uint64_t *due;
     size_t due_room, due_count; /* due_count: living entries that are due */
     uint64_t due_head, due_tail;
@@ -64,5 +66,9 @@ must_use int pending_make_due(struct pending *p, struct pending_entry *entry);
 struct pending_entry *pending_next_due(struct pending *p);
 /* The entry is in flight again, or waits for another time. */
 void pending_not_due(struct pending *p, struct pending_entry *entry);
+
+/* Not in flight any more; in flight again. */
+void pending_park(struct pending *p, struct pending_entry *entry);
+void pending_unpark(struct pending *p, struct pending_entry *entry);
 
 #endif

@@ -43,6 +43,8 @@ bool consumer_config_equal(const struct consumer_config *a, const struct consume
 must_use int consumer_config_copy(const struct consumer_config *config, struct arena *arena,
                                   struct consumer_config *ret_copy);
 
+/* Does its metadata ask for parked messages (consumer_park.c)? */
+bool consumer_config_parks(const struct consumer_config *config);
 /* Percent of the acknowledgements to tell of. */
 unsigned consumer_config_sample(const struct consumer_config *config);
 

@@ -18,6 +18,10 @@
     { .name = "json", .help = "output for programs" }
 #define INSECURE                                                                                   \
     { .name = "insecure", .help = "allow listeners off loopback without users" }
+#define PARKED_SEQ                                                                                 \
+    { .name = "seq", .value = "SEQ", .help = "this message of the stream" }
+#define PARKED_ALL                                                                                 \
+    { .name = "all", .help = "every parked message" }
 #define SIZE                                                                                       \
     { .name = "size", .value = "BYTES", .help = "payload of a message (default 128)" }
 #define ADMIN(timeout)                                                                             \
@@ -260,6 +264,36 @@ static const struct cli_verb verbs[] = {
                 {.name = "keep", .value = "N", .help = "but the last N"},
                 {.name = "before", .value = "SEQ", .help = "only what stands before SEQ"},
             },
+    },
+    {
+        .name = "consumer parked",
+        .words = "STREAM CONSUMER",
+        .help = "list what a consumer gave up and parked",
+        .words_min = 2,
+        .words_max = 2,
+        .acts_on_node = true,
+        .run = cli_consumer_parked,
+        .examples = "nonet consumer parked ORDERS worker\n",
+    },
+    {
+        .name = "consumer replay",
+        .words = "STREAM CONSUMER",
+        .help = "deliver parked messages once more",
+        .words_min = 2,
+        .words_max = 2,
+        .acts_on_node = true,
+        .run = cli_consumer_replay,
+        .options = {PARKED_SEQ, PARKED_ALL},
+    },
+    {
+        .name = "consumer drop",
+        .words = "STREAM CONSUMER",
+        .help = "be done with parked messages",
+        .words_min = 2,
+        .words_max = 2,
+        .acts_on_node = true,
+        .run = cli_consumer_drop,
+        .options = {PARKED_SEQ, PARKED_ALL},
     },
     {
         .name = "stream view",

@@ -112,6 +112,7 @@ struct api_call *api_call_new(const struct api_request *request) {
     js->calls++;
     call->js = js;
     call->type = request->type;
+    call->count = 0;
     call->reply_len = request->reply.len;
     if (request->reply.len)
         memcpy(call->reply, request->reply.ptr, request->reply.len);
@@ -239,6 +240,9 @@ static const struct api apis[] = {
     {"CONSUMER.LIST.", 1, 1, "consumer_list", true, api_consumer_list},
     {"CONSUMER.DELETE.", 2, 2, "consumer_delete", false, api_consumer_delete},
     {"CONSUMER.MSG.NEXT.", 2, 2, "consumer_msg_next", false, api_consumer_next},
+    {"NONET.PARKED.LIST.", 2, 2, "parked_list", true, api_parked_list},
+    {"NONET.PARKED.REPLAY.", 2, 2, "parked_replay", true, api_parked_replay},
+    {"NONET.PARKED.DROP.", 2, 2, "parked_drop", true, api_parked_drop},
     {"STREAM.PEER.REMOVE.", 1, 1, "stream_remove_peer", false, api_clustered_only},
     {"STREAM.LEADER.STEPDOWN.", 1, 1, "stream_leader_stepdown", false, api_clustered_only},
     {"CONSUMER.LEADER.STEPDOWN.", 2, 2, "consumer_leader_stepdown", false, api_clustered_only},

@@ -60,6 +60,7 @@ struct api_request {
 struct api_call {
     struct jetstream *js;
     const char *type;
+    uint64_t count; /* for the answer, where it says one */
     size_t reply_len;
     char reply[];
 };
@@ -104,6 +105,9 @@ void api_consumer_info(const struct api_request *request);
 void api_consumer_names(const struct api_request *request);
 void api_consumer_list(const struct api_request *request);
 void api_consumer_delete(const struct api_request *request);
+void api_parked_list(const struct api_request *request);
+void api_parked_replay(const struct api_request *request);
+void api_parked_drop(const struct api_request *request);
 void api_consumer_next(const struct api_request *request);
 
 #endif

@@ -41,6 +41,8 @@ void api_write_consumer_info(struct json_writer *w, const struct consumer *consu
     write_number(w, "num_redelivered", info.redelivered);
     write_number(w, "num_waiting", info.waiting);
     write_number(w, "num_pending", info.pending);
+    if (info.parked)
+        write_number(w, "num_parked", info.parked);
     if (info.pause_left_ns) {
         json_write_key(w, "paused");
         json_write_bool(w, true);

@@ -177,6 +177,32 @@ static void test_without_memory_it_stays_as_it_was(void **state) {
     pending_free(&p);
 }
 
+static void test_a_parked_one_keeps_its_place_and_is_not_in_flight(void **state) {
+    (void)state;
+    struct pending p = {0};
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(pending_reserve(&p), 0);
+        add(&p, i);
+    }
+    assert_int_equal(pending_make_due(&p, pending_find(&p, 2)), 0);
+    pending_park(&p, pending_find(&p, 2));
+    assert_int_equal(p.parked, 1);
+    assert_int_equal(p.count, 3);
+    assert_int_equal(p.due_count, 0);
+    assert_null(pending_next_due(&p));
+    pending_remove(&p, pending_find(&p, 1));
+    assert_int_equal(pending_first(&p)->stream_sequence, 2);
+    pending_unpark(&p, pending_find(&p, 2));
+    assert_int_equal(p.parked, 0);
+    assert_int_equal(pending_make_due(&p, pending_find(&p, 2)), 0);
+    assert_int_equal(pending_next_due(&p)->stream_sequence, 2);
+    pending_park(&p, pending_find(&p, 2));
+    pending_remove(&p, pending_find(&p, 2));
+    assert_int_equal(p.parked, 0);
+    assert_int_equal(p.count, 1);
+    pending_free(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_does_what_a_plain_array_does),
@@ -184,6 +210,7 @@ int main(void) {
         cmocka_unit_test(test_becoming_due_again_and_again_takes_no_more_room),
         cmocka_unit_test(test_a_long_walk_keeps_the_ring_small),
         cmocka_unit_test(test_without_memory_it_stays_as_it_was),
+        cmocka_unit_test(test_a_parked_one_keeps_its_place_and_is_not_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
