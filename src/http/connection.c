@@ -9,8 +9,8 @@
  *     through TCP. Our end of a connection that is over is closed first and the client's awaited
  *     (io/net.h), so what was said last reaches it.
  *   - One clock runs for what is read, one for what is written. The first has one meaning at a
- *     time: an idle client, a head, 64 KiB of a body, or the last answers to a client that has
- *     half-closed. The second cuts a client that takes nothing for write_ns.
+ *     time: an idle client, a head, 64 KiB of a body, or a client that has half-closed and takes
+ *     nothing of its last answers. The second cuts a client that takes nothing for write_ns.
  */
 #include "http/request_inside.h"
 
@@ -172,8 +172,8 @@ static void on_clock(struct io_timer *timer) {
         http_refuse(c, 408, "the body did not come in time");
     else if (what == CLOCK_IDLE)
         c->reading = HTTP_READ_DONE;
-    else
-        c->lost = true;
+    else if (io_stream_accepted(c->stream) == c->accepted_at_end)
+        c->lost = true; /* else it is still there: the clock starts again */
     c->busy = false;
     http_connection_feed(c, (slice){0});
 }
@@ -208,6 +208,7 @@ static void set_clock(struct http_connection *c) {
         return;
     c->clock_of = wanted;
     c->clock_restart = false;
+    c->accepted_at_end = io_stream_accepted(c->stream);
     if (wanted == CLOCK_NONE)
         io_timer_stop(c->shard->loop, &c->clock);
     else

@@ -51,8 +51,9 @@ struct http_connection {
     struct io_timer clock, write_clock;
     struct io_task wake; /* feed at the end of the turn; GIVEN: hand over */
     uint64_t requests_seen, body_mark, head_began_ns;
-    uint64_t accepted;    /* io_stream_accepted as the write clock last saw it */
-    size_t waiting_bytes; /* in `out` of requests whose turn has not come */
+    uint64_t accepted;        /* io_stream_accepted as the write clock last saw it */
+    uint64_t accepted_at_end; /* the same, of CLOCK_END */
+    size_t waiting_bytes;     /* in `out` of requests whose turn has not come */
     unsigned in_flight;
     enum http_reading reading;
     enum http_clock clock_of;

@@ -11,9 +11,9 @@
  * Requests are read ahead of their answers (pipelining), at most `in_flight_max` a connection and
  * only while the client takes what it was sent; answers leave in the order of the requests. Bytes
  * that are ambiguous are refused and the connection closed (wire/http1.h): nothing behind them is
- * read. A client that has half-closed still gets its answers, within write_ns. Upgrade is the
- * handler's to grant (http_reply_upgrade) or to ignore, as RFC 9110 7.8 allows; nothing behind a
- * request with Upgrade is read before it is answered.
+ * read. A client that has half-closed still gets its answers, while it takes them (write_ns).
+ * Upgrade is the handler's to grant (http_reply_upgrade) or to ignore, as RFC 9110 7.8 allows;
+ * nothing behind a request with Upgrade is read before it is answered.
  *
  * BOUNDS, each with its answer: connections (the one that has waited longest without a request
  * under way makes room, else 503), heads (431, 414), bodies (413), memory of requests and waiting

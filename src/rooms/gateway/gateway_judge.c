@@ -297,6 +297,30 @@ static void ignore_request(void *owner, struct http_request *request) {
     (void)request;
 }
 
+/* Says what of ROUTE's match cannot be: its host, or, where that is not it, its path or a
+   condition. */
+static int note_match(const struct judge *j, const struct gateway_route_config *route) {
+    struct arena scratch _cleanup_arena_ = arena_make(0, 1u << 20);
+    struct gateway_match hostless = route->match;
+    struct http_routes *table;
+    int failed = http_routes_create(&table);
+    if (failed)
+        return failed;
+    hostless.host = (slice){0};
+    failed = route_match_add(table, &hostless, ignore_request, NULL, 0, &scratch);
+    http_routes_unref(table);
+    if (failed == -EINVAL)
+        note(j, route->match.item.place,
+             "/word, /{name}, each name once, or /* at the end; at most 8 conditions",
+             "the path '%.*s' or a condition makes no sense",
+             slice_fmt(slice_take(route->match.path, 64)));
+    else if (!failed)
+        note(j, conf_place_of(&route->match.item, "host", 0),
+             "a name without a port, or *.name for every name below it",
+             "the host '%.*s' is not a name", slice_fmt(slice_take(route->match.host, 64)));
+    return failed == -EINVAL ? 0 : failed;
+}
+
 static int judge_match(const struct judge *j, struct http_routes *table,
                        const struct gateway_route_config *route) {
     struct arena scratch _cleanup_arena_ = arena_make(0, 1u << 20);
@@ -305,9 +329,7 @@ static int judge_match(const struct judge *j, struct http_routes *table,
     if (!failed && route->cors.item.given)
         failed = route_match_add_preflights(table, &route->match, ignore_request, NULL, &scratch);
     if (failed == -EINVAL)
-        note(j, place, "/word, /{name}, or /* at the end; at most 8 conditions",
-             "the path '%.*s', the host or a condition makes no sense",
-             slice_fmt(slice_take(route->match.path, 64)));
+        failed = note_match(j, route);
     else if (failed == -EEXIST)
         note(j, place, "make one of them more specific", "another route is for the same requests");
     else if (failed == -ENOBUFS)

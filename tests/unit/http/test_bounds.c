@@ -399,10 +399,46 @@ static void test_each_allocation_may_fail(void **state) {
     assert_true(refused >= 3);
 }
 
+/* Its end says only that it asks for nothing more: the bound is on time without a byte taken. */
+static void test_who_half_closes_and_reads_slowly_gets_all_of_its_answer(void **state) {
+    (void)state;
+    static const char piece[10000];
+    const struct http_answer plain = {.status = 200};
+    const struct http_server_options options = {.limits = {.write_ns = 2 * SIM_SECOND}};
+    struct desk *desk = desk_open(1, &options);
+    struct stranger *s = desk_stranger(desk);
+    size_t left = 12000000;
+    unsigned rounds = 0;
+    stranger_says(s, GET("/later"));
+    io_stream_shut(s->stream);
+    desk_run(desk, SIM_SECOND / 10); /* the end is seen before the answer begins */
+    assert_int_equal(http_reply_begin(desk->later[0].request, &plain), 0);
+    for (; left && !desk->later[0].gone && rounds < 1000; rounds++) {
+        io_stream_pause(s->stream);
+        desk_run(desk, SIM_SECOND);
+        int failed = 0;
+        while (left && !failed && !desk->later[0].gone) {
+            failed = http_reply_write(desk->later[0].request, slice_make(piece, sizeof piece));
+            left -= failed ? 0 : sizeof piece;
+        }
+        if (s->stream)
+            io_stream_resume(s->stream);
+        desk_run(desk, SIM_MILLISECOND);
+    }
+    assert_int_equal(desk->later[0].gone, 0);
+    assert_int_equal(left, 0);
+    assert_true(rounds > 4); /* more than write_ns, twice */
+    http_reply_end(desk->later[0].request);
+    desk_run(desk, SIM_SECOND);
+    assert_true(slice_ends_with(stranger_got(s), slice_lit("\r\n0\r\n\r\n")));
+    desk_close(desk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ambiguous_framing_is_refused_and_nothing_behind_it_read),
         cmocka_unit_test(test_garbage_is_refused),
+        cmocka_unit_test(test_who_half_closes_and_reads_slowly_gets_all_of_its_answer),
         cmocka_unit_test(test_other_versions_and_codings_are_named),
         cmocka_unit_test(test_what_was_asked_before_the_error_is_answered_first),
         cmocka_unit_test(test_a_head_that_is_too_large_is_refused),

@@ -135,9 +135,16 @@ static void routes_that_clash_are_found(void **state) {
                    "    - {match: {path: \"/a/{y}\", method: POST}, to: {respond: {}}}\n",
                    "f:4:8: another route is for the same requests\n"
                    "  hint: make one of them more specific\n");
-    assert_refused(ROUTE("match: {path: a}, to: {respond: {}}"),
-                   "f:1:21: the path 'a', the host or a condition makes no sense\n"
-                   "  hint: /word, /{name}, or /* at the end; at most 8 conditions\n");
+    assert_refused(
+        ROUTE("match: {path: a}, to: {respond: {}}"),
+        "f:1:21: the path 'a' or a condition makes no sense\n"
+        "  hint: /word, /{name}, each name once, or /* at the end; at most 8 conditions\n");
+    assert_refused(ROUTE("match: {host: \"shop.example:80\"}, to: {respond: {}}"),
+                   "f:1:35: the host 'shop.example:80' is not a name\n"
+                   "  hint: a name without a port, or *.name for every name below it\n");
+    assert_refused(ROUTE("match: {host: \"a.*.b\"}, to: {respond: {}}"),
+                   "f:1:35: the host 'a.*.b' is not a name\n"
+                   "  hint: a name without a port, or *.name for every name below it\n");
 }
 
 static void ways_are_declared(void **state) {
