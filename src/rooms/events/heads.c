@@ -147,7 +147,9 @@ void head_give(struct head *head) {
     if (!head || --head->refs > 0)
         return;
     struct engine *engine = head->engine;
-    if (head->stale || head->state != HEAD_READY) {
+    /* One of a stream that is not there is not worth its place: whoever asks for names at random
+       would drive out those that are. */
+    if (head->stale || head->state != HEAD_READY || !head->number) {
         head_free(head);
         return;
     }

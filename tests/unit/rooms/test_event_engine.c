@@ -70,6 +70,18 @@ static void test_a_page_from_beyond_the_end_goes_on_there(void **state) {
     event_house_close(eh);
 }
 
+static void test_names_that_are_not_there_are_not_kept(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(7);
+    assert_status(eh, "a-1", "{'events':[{'type':'T'}]}", 201);
+    assert_int_equal(eh->engine->head_count, 1);
+    assert_page(eh, &(struct read_options){.subject = slice_lit("es.a.2")}, 404, 0, 0);
+    assert_status(eh, "a-3", "{'expect':'exists','events':[{'type':'T'}]}", 409);
+    assert_int_equal(eh->engine->head_count, 1);
+    assert_int_equal(map_count(&eh->engine->heads), 1);
+    event_house_close(eh);
+}
+
 static void test_of_a_deleted_store_nothing_is_left(void **state) {
     (void)state;
     struct event_house *eh = event_house_open(4);
@@ -158,6 +170,7 @@ int main(void) {
         cmocka_unit_test(test_every_violation_is_told),
         cmocka_unit_test(test_a_wait_that_ends_while_events_get_to_disk_skips_none),
         cmocka_unit_test(test_a_page_from_beyond_the_end_goes_on_there),
+        cmocka_unit_test(test_names_that_are_not_there_are_not_kept),
         cmocka_unit_test(test_of_a_deleted_store_nothing_is_left),
         cmocka_unit_test(test_a_publish_is_refused_for_what_an_append_is),
         cmocka_unit_test(test_a_publish_to_no_event_stream_is_refused),
