@@ -93,8 +93,7 @@ struct client {
     char *name, *language, *version; /* of CONNECT; may be NULL */
 };
 
-/* client.c */
-/* One of STREAM and SOCKET, the other NULL. */
+/* client.c: one of STREAM and SOCKET, the other NULL. */
 void client_accept(struct pubsub_shard *room, struct io_stream *stream,
                    struct client_socket *socket);
 /* Sends -ERR (unless NULL), ends all subscriptions, flushes, closes; later calls change nothing. */
@@ -140,13 +139,12 @@ void client_forget_requests(struct client *client);
 void client_trace_in(const struct client *client, const struct nats_event *event);
 void client_trace_out(const struct client *client, slice subject, slice sid, slice payload);
 
-/* client_verbs.c: what the client asked for. */
+/* client_verbs.c: what the client asked for; end_subscription frees CS. */
 void client_publish(struct client *client, const struct nats_event *event);
 void client_subscribe(struct client *client, const struct nats_event *event);
 void client_unsubscribe(struct client *client, const struct nats_event *event);
 void client_ping(struct client *client);
 void client_pong(struct client *client);
-/* Ends one subscription and frees it. */
 void client_end_subscription(struct client_subscription *cs);
 
 #endif
