@@ -111,10 +111,8 @@ static void desk_rise(struct desk *desk) {
     struct bus *bus = house_last(desk->house);
     house_streams(desk->house);
     desk->node.limits.pending_bytes_max = 64u << 20;
-    desk->shard = (struct room_shard){.node = &desk->node,
-                                      .loop = bus_loop(bus),
-                                      .bus = bus,
-                                      .streams = desk->house->streams};
+    desk->shard = (struct room_shard){
+        .node = &desk->node, .loop = bus_loop(bus), .bus = bus, .streams = desk->house->streams};
     check(jetstream_open(&desk->shard, &desk->jetstream) == 0);
     check(bus_subscribe(bus, slice_lit("_R.*"), (slice){0}, &answers, desk, NULL, &desk->answers) ==
           0);
