@@ -301,7 +301,8 @@ int consumer_note_redelivered(struct consumer *c, uint64_t sequence, uint64_t co
     return 0;
 }
 
-int consumer_note_done_up_to(struct consumer *c, uint64_t sequence) {
+/* A record of KIND about one sequence. */
+static int note_sequence(struct consumer *c, enum codec_kind kind, uint64_t sequence) {
     struct consumers *all = c->streams->consumers;
     if (!c->journalled)
         return 0;
@@ -309,11 +310,15 @@ int consumer_note_done_up_to(struct consumer *c, uint64_t sequence) {
     if (failed)
         return failed;
     char *at = all->unsaved.ptr + all->unsaved.len;
-    *at++ = CODEC_DONE_UP_TO;
+    *at++ = (char)kind;
     at += consumer_codec_put_number(at, c->id);
     at += consumer_codec_put_number(at, sequence);
     all->unsaved.len = (size_t)(at - all->unsaved.ptr);
     return 0;
+}
+
+int consumer_note_done_up_to(struct consumer *c, uint64_t sequence) {
+    return note_sequence(c, CODEC_DONE_UP_TO, sequence);
 }
 
 int consumer_note_parked(struct consumer *c, const struct consumer_parked *parked) {
@@ -333,18 +338,7 @@ int consumer_note_parked(struct consumer *c, const struct consumer_parked *parke
 }
 
 int consumer_note_unparked(struct consumer *c, uint64_t sequence) {
-    struct consumers *all = c->streams->consumers;
-    if (!c->journalled)
-        return 0;
-    int failed = make_room(all, 1);
-    if (failed)
-        return failed;
-    char *at = all->unsaved.ptr + all->unsaved.len;
-    *at++ = CODEC_UNPARKED;
-    at += consumer_codec_put_number(at, c->id);
-    at += consumer_codec_put_number(at, sequence);
-    all->unsaved.len = (size_t)(at - all->unsaved.ptr);
-    return 0;
+    return note_sequence(c, CODEC_UNPARKED, sequence);
 }
 
 /* A batch with what the acknowledgements have released. More than one can hold goes before them: a

@@ -11,7 +11,6 @@
 
 #include "base/clocktext.h"
 #include "base/mem.h"
-#include "base/number.h"
 #include "bus/transform.h"
 #include "wire/nats_headers.h"
 
@@ -114,12 +113,6 @@ void republish_on_visible(struct stream *stream) {
 
 /* --- sending ------------------------------------------------------------------------------ */
 
-static int add_number(struct buf *headers, const char *key, uint64_t number) {
-    char digits[20];
-    return nats_headers_add(headers, slice_str(key),
-                            slice_make(digits, number_format_u64(number, digits)));
-}
-
 static int write_headers(struct republish *r, const struct log_record *record, uint64_t last) {
     const struct stream_config *config = &r->stream->config;
     struct buf *out = &r->headers;
@@ -134,13 +127,13 @@ static int write_headers(struct republish *r, const struct log_record *record, u
     if (!failed)
         failed = nats_headers_add(out, slice_lit("Nats-Subject"), record->subject);
     if (!failed)
-        failed = add_number(out, "Nats-Sequence", record->sequence);
+        failed = nats_headers_add_u64(out, slice_lit("Nats-Sequence"), record->sequence);
     if (!failed)
         failed = nats_headers_add(out, slice_lit("Nats-Time-Stamp"), slice_make(time, time_len));
     if (!failed)
-        failed = add_number(out, "Nats-Last-Sequence", last);
+        failed = nats_headers_add_u64(out, slice_lit("Nats-Last-Sequence"), last);
     if (!failed && config->republish.headers_only)
-        failed = add_number(out, "Nats-Msg-Size", record->payload.len);
+        failed = nats_headers_add_u64(out, slice_lit("Nats-Msg-Size"), record->payload.len);
     return failed ? failed : nats_headers_end(out);
 }
 

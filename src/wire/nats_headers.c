@@ -6,6 +6,8 @@
  */
 #include "wire/nats_headers.h"
 
+#include "base/number.h"
+
 #include <errno.h>
 
 static const slice version = slice_lit("NATS/1.0");
@@ -128,6 +130,11 @@ int nats_headers_add(struct buf *b, slice key, slice value) {
     put(b, value);
     put(b, slice_lit("\r\n"));
     return 0;
+}
+
+int nats_headers_add_u64(struct buf *b, slice key, uint64_t number) {
+    char digits[20];
+    return nats_headers_add(b, key, slice_make(digits, number_format_u64(number, digits)));
 }
 
 int nats_headers_end(struct buf *b) {

@@ -47,6 +47,9 @@ must_use int nats_headers_begin(struct buf *b, unsigned code, slice description)
    holds CR or LF. -ENOBUFS, -ENOMEM. On failure nothing was added. */
 must_use int nats_headers_add(struct buf *b, slice key, slice value);
 
+/* The same with NUMBER in decimal digits. */
+must_use int nats_headers_add_u64(struct buf *b, slice key, uint64_t number);
+
 /* Closes the block with its empty line. */
 must_use int nats_headers_end(struct buf *b);
 

@@ -12,12 +12,6 @@
 
 #include <errno.h>
 
-static int add_number(struct buf *headers, const char *key, uint64_t number) {
-    char digits[20];
-    return nats_headers_add(headers, slice_str(key),
-                            slice_make(digits, number_format_u64(number, digits)));
-}
-
 static uint64_t get_number(const struct bus_message *message, const char *key) {
     slice value;
     uint64_t number = 0;
@@ -46,7 +40,7 @@ slice call_read_stream(const struct bus_message *message) {
 int call_write_status(unsigned status, struct buf *headers) {
     int failed = nats_headers_begin(headers, 0, (slice){0});
     if (!failed)
-        failed = add_number(headers, "Nonet-Status", status);
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Status"), status);
     return failed ? failed : nats_headers_end(headers);
 }
 
@@ -122,15 +116,15 @@ int call_read_read(slice text, struct json_doc *doc, struct read_options *o) {
 int call_write_end(const struct read_end *end, struct buf *headers) {
     int failed = nats_headers_begin(headers, 0, (slice){0});
     if (!failed)
-        failed = add_number(headers, "Nonet-Status", end->status);
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Status"), end->status);
     if (!failed)
-        failed = add_number(headers, "Nonet-Count", end->count);
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Count"), end->count);
     if (!failed)
-        failed = add_number(headers, "Nonet-Next", end->next);
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Next"), end->next);
     if (!failed)
-        failed = add_number(headers, "Nonet-Last", end->last);
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Last"), end->last);
     if (!failed)
-        failed = add_number(headers, "Nonet-Caught-Up", end->caught_up);
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Caught-Up"), end->caught_up);
     return failed ? failed : nats_headers_end(headers);
 }
 

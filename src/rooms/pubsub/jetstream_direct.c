@@ -15,7 +15,6 @@
  */
 #include "base/clocktext.h"
 #include "base/mem.h"
-#include "base/number.h"
 #include "bus/stream_walk.h"
 #include "rooms/pubsub/jetstream.h"
 #include "wire/nats_headers.h"
@@ -111,12 +110,6 @@ static void send_status(struct jetstream *js, slice reply, unsigned code, const 
     api_publish(js, &(struct bus_message){.subject = reply, .headers = buf_slice(&headers)});
 }
 
-static int add_number(struct buf *headers, const char *key, uint64_t number) {
-    char digits[20];
-    return nats_headers_add(headers, slice_str(key),
-                            slice_make(digits, number_format_u64(number, digits)));
-}
-
 /* Where a message of a batch stands in it. */
 struct standing {
     uint64_t pending, before;
@@ -138,13 +131,13 @@ static int write_headers(struct buf *out, slice stream_name, const struct log_re
     if (!failed)
         failed = nats_headers_add(out, slice_lit("Nats-Subject"), record->subject);
     if (!failed)
-        failed = add_number(out, "Nats-Sequence", record->sequence);
+        failed = nats_headers_add_u64(out, slice_lit("Nats-Sequence"), record->sequence);
     if (!failed)
         failed = nats_headers_add(out, slice_lit("Nats-Time-Stamp"), slice_make(time, time_len));
     if (!failed && standing)
-        failed = add_number(out, "Nats-Num-Pending", standing->pending);
+        failed = nats_headers_add_u64(out, slice_lit("Nats-Num-Pending"), standing->pending);
     if (!failed && standing)
-        failed = add_number(out, "Nats-Last-Sequence", standing->before);
+        failed = nats_headers_add_u64(out, slice_lit("Nats-Last-Sequence"), standing->before);
     return failed ? failed : nats_headers_end(out);
 }
 
@@ -202,11 +195,11 @@ static void send_end(struct direct *direct, const struct stream_walk_end *end) {
     _cleanup_buf_ struct buf out = buf_make(512);
     int failed = nats_headers_begin(&out, 204, slice_lit("EOB"));
     if (!failed)
-        failed = add_number(&out, "Nats-Num-Pending", end->pending);
+        failed = nats_headers_add_u64(&out, slice_lit("Nats-Num-Pending"), end->pending);
     if (!failed)
-        failed = add_number(&out, "Nats-Last-Sequence", end->last);
+        failed = nats_headers_add_u64(&out, slice_lit("Nats-Last-Sequence"), end->last);
     if (!failed && direct->multi)
-        failed = add_number(&out, "Nats-UpTo-Sequence", end->up_to);
+        failed = nats_headers_add_u64(&out, slice_lit("Nats-UpTo-Sequence"), end->up_to);
     if (!failed && nats_headers_end(&out) == 0)
         api_publish(direct->call->js, &(struct bus_message){.subject = api_call_reply(direct->call),
                                                             .headers = buf_slice(&out)});

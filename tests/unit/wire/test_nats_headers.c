@@ -101,8 +101,9 @@ static void a_block_is_built(void **state) {
     assert_int_equal(nats_headers_begin(&b, 0, none), 0);
     assert_int_equal(nats_headers_add(&b, slice_lit("A"), slice_lit("1")), 0);
     assert_int_equal(nats_headers_add(&b, slice_lit("B"), none), 0);
+    assert_int_equal(nats_headers_add_u64(&b, slice_lit("C"), UINT64_MAX), 0);
     assert_int_equal(nats_headers_end(&b), 0);
-    assert_slice(buf_slice(&b), "NATS/1.0\r\nA: 1\r\nB: \r\n\r\n");
+    assert_slice(buf_slice(&b), "NATS/1.0\r\nA: 1\r\nB: \r\nC: 18446744073709551615\r\n\r\n");
     buf_clear(&b);
     assert_int_equal(nats_headers_begin(&b, 404, slice_lit("No Messages")), 0);
     assert_int_equal(nats_headers_end(&b), 0);
