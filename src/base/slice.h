@@ -83,6 +83,16 @@ slice slice_trim(slice s);
    Without a separator returns all of S and leaves *REST empty with ptr NULL. */
 slice slice_cut(slice s, char separator, slice *ret_rest);
 
+/* Copies S to *AT, moves *AT behind it, and gives back the copy: for structs that keep their texts
+   in one piece of memory behind themselves. */
+static inline slice slice_store(char **at, slice s) {
+    slice copy = slice_make(*at, s.len);
+    if (s.len)
+        memcpy(*at, s.ptr, s.len);
+    *at += s.len;
+    return copy;
+}
+
 /* Copies S with a closing NUL into OUT of SIZE bytes. Returns 0, or -ENOSPC and copies nothing
    where it does not fit, or -EINVAL where S holds a NUL byte. */
 int slice_to_string(slice s, char *out, size_t size) __attribute__((warn_unused_result));

@@ -57,14 +57,6 @@ static void done(struct io_job *io_job) {
     job_free(job);
 }
 
-static slice put(char **at, slice text) {
-    slice copy = slice_make(*at, text.len);
-    if (text.len)
-        memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return copy;
-}
-
 static struct auth_job *job_new(struct auth_worker *worker, const struct auth_question *question) {
     const struct auth_login *from = question->login;
     size_t size = from->password.len + from->token.len + from->user.len + from->nkey.len;
@@ -77,10 +69,10 @@ static struct auth_job *job_new(struct auth_worker *worker, const struct auth_qu
     job->question = *question;
     job->question.login = &job->login;
     job->question.auth = auth_ref(question->auth);
-    job->login.password = put(&at, from->password);
-    job->login.token = put(&at, from->token);
-    job->login.user = put(&at, from->user);
-    job->login.nkey = put(&at, from->nkey);
+    job->login.password = slice_store(&at, from->password);
+    job->login.token = slice_store(&at, from->token);
+    job->login.user = slice_store(&at, from->user);
+    job->login.nkey = slice_store(&at, from->nkey);
     list_node_init(&job->node);
     return job;
 }

@@ -622,13 +622,6 @@ struct held {
     char bytes[];
 };
 
-static char *copy_part(char *to, slice part, slice *ret_copy) {
-    if (part.len)
-        memcpy(to, part.ptr, part.len);
-    *ret_copy = slice_make(to, part.len);
-    return to + part.len;
-}
-
 static bool hold(struct stream *s, const struct bus_message *m) {
     struct streams *streams = s->streams;
     size_t size =
@@ -636,11 +629,12 @@ static bool hold(struct stream *s, const struct bus_message *m) {
     struct held *held = streams->held_count < HELD_MAX ? mem_zalloc(1, sizeof *held + size) : NULL;
     if (!held)
         return false;
-    char *at = copy_part(held->bytes, s->config.name, &held->stream_name);
-    at = copy_part(at, m->subject, &held->message.subject);
-    at = copy_part(at, m->reply, &held->message.reply);
-    at = copy_part(at, m->headers, &held->message.headers);
-    copy_part(at, m->payload, &held->message.payload);
+    char *at = held->bytes;
+    held->stream_name = slice_store(&at, s->config.name);
+    held->message.subject = slice_store(&at, m->subject);
+    held->message.reply = slice_store(&at, m->reply);
+    held->message.headers = slice_store(&at, m->headers);
+    held->message.payload = slice_store(&at, m->payload);
     list_push_back(&streams->held, &held->node);
     streams->held_count++;
     return true;

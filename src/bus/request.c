@@ -142,14 +142,6 @@ static void on_hand_over(struct io_timer *timer) {
     }
 }
 
-static slice copy_part(char **at, slice part) {
-    if (part.len)
-        memcpy(*at, part.ptr, part.len);
-    slice copy = slice_make(*at, part.len);
-    *at += part.len;
-    return copy;
-}
-
 /* Without memory the answer is lost, as one to a slow client would be: the deadline tells. */
 static void hold_answer(struct bus_request *request, const struct bus_message *m) {
     if (request->held_count == request->replies_left)
@@ -159,10 +151,10 @@ static void hold_answer(struct bus_request *request, const struct bus_message *m
     if (!held)
         return;
     char *at = held->bytes;
-    held->message = (struct bus_message){.subject = copy_part(&at, m->subject),
-                                         .reply = copy_part(&at, m->reply),
-                                         .headers = copy_part(&at, m->headers),
-                                         .payload = copy_part(&at, m->payload)};
+    held->message = (struct bus_message){.subject = slice_store(&at, m->subject),
+                                         .reply = slice_store(&at, m->reply),
+                                         .headers = slice_store(&at, m->headers),
+                                         .payload = slice_store(&at, m->payload)};
     list_push_back(&request->held, &held->node);
     request->held_count++;
     io_timer_start(request->bus->loop, &request->hand_over, 0, on_hand_over);

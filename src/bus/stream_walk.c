@@ -326,14 +326,6 @@ static void step(struct walk *walk) {
     }
 }
 
-static slice put(char **at, slice text) {
-    if (text.len)
-        memcpy(*at, text.ptr, text.len);
-    slice copy = slice_make(*at, text.len);
-    *at += text.len;
-    return copy;
-}
-
 static struct walk *walk_new(struct stream *stream, const struct stream_walk_options *o) {
     size_t filters = o->last_of_count * sizeof(slice);
     size_t room = stream->config.name.len + o->subject.len;
@@ -343,10 +335,10 @@ static struct walk *walk_new(struct stream *stream, const struct stream_walk_opt
     if (!walk)
         return NULL;
     char *at = (char *)(walk->filters + o->last_of_count);
-    walk->name = put(&at, stream->config.name);
-    walk->subject = put(&at, o->subject);
+    walk->name = slice_store(&at, stream->config.name);
+    walk->subject = slice_store(&at, o->subject);
     for (; walk->filter_count < o->last_of_count; walk->filter_count++)
-        walk->filters[walk->filter_count] = put(&at, o->last_of[walk->filter_count]);
+        walk->filters[walk->filter_count] = slice_store(&at, o->last_of[walk->filter_count]);
     walk->load.done = on_loaded;
     streams_op_begin(stream->streams, &walk->op, on_stop);
     return walk;

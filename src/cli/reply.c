@@ -171,14 +171,6 @@ static void on_gone(void *self) {
     }
 }
 
-static slice keep(char **at, slice bytes) {
-    slice kept = slice_make(*at, bytes.len);
-    if (bytes.len)
-        memcpy(*at, bytes.ptr, bytes.len);
-    *at += bytes.len;
-    return kept;
-}
-
 static struct job *make_job(struct reply *r, const struct nats_client_message *m) {
     struct job *job = mem_alloc(sizeof *job + m->subject.len + m->reply.len + m->payload.len);
     _cleanup_buf_ struct buf variable = buf_make(64u << 10);
@@ -187,9 +179,9 @@ static struct job *make_job(struct reply *r, const struct nats_client_message *m
     char *at = job->text;
     list_node_init(&job->node);
     job->owner = r;
-    job->subject = keep(&at, m->subject);
-    job->reply = keep(&at, m->reply);
-    job->payload = keep(&at, m->payload);
+    job->subject = slice_store(&at, m->subject);
+    job->reply = slice_store(&at, m->reply);
+    job->payload = slice_store(&at, m->payload);
     job->variable = buf_printf(&variable, "NONET_SUBJECT=%.*s", slice_fmt(m->subject))
                         ? NULL
                         : mem_copy(variable.ptr, variable.len);

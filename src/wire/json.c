@@ -330,6 +330,14 @@ slice json_source(json_value v) {
     return slice_make(v.doc->text.ptr + n->start - quote, (size_t)n->length + 2 * quote);
 }
 
+size_t json_on_one_line(slice json, char *out) {
+    size_t len = 0;
+    for (size_t i = 0; i < json.len; i++)
+        if ((unsigned char)json.ptr[i] >= ' ')
+            out[len++] = json.ptr[i];
+    return len;
+}
+
 uint32_t json_count(json_value v) {
     const struct json_node *n = node_of(v);
     return n ? n->count : 0;

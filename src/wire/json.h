@@ -82,6 +82,10 @@ enum json_type json_type_of(json_value v);
 slice json_source(json_value v);   /* the bytes as written, a string with its quotes */
 uint32_t json_count(json_value v); /* elements of an array, members of an object, else 0 */
 
+/* Copies JSON without its line ends and tabs, which stand between tokens only, to OUT of json.len
+   bytes. Returns how many it wrote. */
+size_t json_on_one_line(slice json, char *out);
+
 /* The member of object V named KEY, or absent. Walks the members: O(members). */
 json_value json_member(json_value v, slice key);
 /* The same by a path of keys, "config.name" = two steps. Keys that hold dots: json_member. */

@@ -66,6 +66,9 @@ struct append {
 must_use int append_read(json_value root, slice name, slice time, struct io_host *host,
                          struct arena *arena, struct append *ret_append, struct error *e);
 
+/* An id for an event that has none: UUID version 4 (RFC 9562). 0 or -ENOMEM. */
+must_use int append_make_id(struct io_host *host, struct arena *arena, slice *ret_id);
+
 enum outcome {
     OUTCOME_STORE,    /* all is as expected */
     OUTCOME_REPEATED, /* everything has been appended before, whatever has happened since */

@@ -54,28 +54,22 @@ static int read_text(struct reader *r, json_value v, const char *key, size_t mos
     return 0;
 }
 
-/* UUID version 4 (RFC 9562). */
-static int make_id(struct reader *r, slice *id) {
+int append_make_id(struct io_host *host, struct arena *arena, slice *ret_id) {
     unsigned char b[16];
     char hex[33];
-    io_host_random(r->host, b, sizeof b);
+    io_host_random(host, b, sizeof b);
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
     hex_encode(slice_make((const char *)b, sizeof b), hex);
-    return arena_printf(r->arena, id, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-                        hex + 20);
+    return arena_printf(arena, ret_id, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+                        hex + 16, hex + 20);
 }
 
-/* Line ends stand only between the tokens of JSON, where they mean nothing. */
 static int on_one_line(struct reader *r, slice json, slice *line) {
     char *out = arena_alloc(r->arena, json.len);
-    size_t len = 0;
     if (!out)
         return -ENOMEM;
-    for (size_t i = 0; i < json.len; i++)
-        if ((unsigned char)json.ptr[i] >= ' ')
-            out[len++] = json.ptr[i];
-    *line = slice_make(out, len);
+    *line = slice_make(out, json_on_one_line(json, out));
     return 0;
 }
 
@@ -207,7 +201,7 @@ static int read_event(struct reader *r, json_value v, struct append_part *part, 
     if (!failed)
         failed = read_data(r, v, event);
     part->given[index] = event->id.len > 0;
-    return !failed && !event->id.len ? make_id(r, &event->id) : failed;
+    return !failed && !event->id.len ? append_make_id(r->host, r->arena, &event->id) : failed;
 }
 
 /* In one append an id stands once in a stream: a repetition could not be told from it. */

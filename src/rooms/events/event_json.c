@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "wire/json.h"
 #include "wire/json_write.h"
 
 #include <errno.h>
@@ -42,16 +43,11 @@ static void write_tags(struct json_writer *w, slice tags) {
     json_write_end(w);
 }
 
-/* Line ends in JSON stand between tokens only. */
 static void write_json(struct json_writer *w, const char *key, slice json) {
     char *line = mem_alloc(json.len);
-    size_t len = 0;
     json_write_key(w, key);
-    for (size_t i = 0; line && i < json.len; i++)
-        if ((unsigned char)json.ptr[i] >= ' ')
-            line[len++] = json.ptr[i];
     if (line)
-        json_write_raw(w, slice_make(line, len));
+        json_write_raw(w, slice_make(line, json_on_one_line(json, line)));
     else
         w->error = -ENOMEM;
     mem_free(line);

@@ -454,14 +454,6 @@ void jobs_pump(struct engine *engine) {
 
 /* --- new jobs ----------------------------------------------------------------------------- */
 
-static slice keep(char **at, slice part) {
-    if (part.len)
-        memcpy(*at, part.ptr, part.len);
-    slice kept = slice_make(*at, part.len);
-    *at += part.len;
-    return kept;
-}
-
 static struct job *job_new(struct engine *engine, const struct bus_message *m, bool raw) {
     size_t size = m->subject.len + m->reply.len + m->headers.len + m->payload.len;
     bool full = engine->job_count >= ENGINE_JOBS_MAX ||
@@ -470,10 +462,10 @@ static struct job *job_new(struct engine *engine, const struct bus_message *m, b
     if (!job)
         return NULL;
     char *at = job->text;
-    job->message.subject = keep(&at, m->subject);
-    job->message.reply = job->reply = keep(&at, m->reply);
-    job->message.headers = keep(&at, m->headers);
-    job->message.payload = keep(&at, m->payload);
+    job->message.subject = slice_store(&at, m->subject);
+    job->message.reply = job->reply = slice_store(&at, m->reply);
+    job->message.headers = slice_store(&at, m->headers);
+    job->message.payload = slice_store(&at, m->payload);
     job->engine = engine;
     job->raw = raw;
     job->bytes = size;

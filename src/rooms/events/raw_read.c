@@ -7,7 +7,6 @@
 #include "rooms/events/raw_read.h"
 
 #include "base/clocktext.h"
-#include "base/hex.h"
 #include "base/utf8.h"
 #include "rooms/events/event_json.h"
 #include "wire/nats_headers.h"
@@ -98,14 +97,6 @@ static void read_fields(slice headers, struct event *event, bool *given) {
         (void)nats_headers_get(headers, slice_lit("Nats-Msg-Id"), &event->id);
 }
 
-static int make_id(struct io_host *host, struct arena *arena, slice *ret_id) {
-    unsigned char random[16];
-    char hex[33];
-    io_host_random(host, random, sizeof random);
-    hex_encode(slice_make((const char *)random, sizeof random), hex);
-    return arena_copy(arena, slice_make(hex, 32), ret_id);
-}
-
 int raw_read(const struct bus_message *m, slice time, struct io_host *host, struct json_doc *doc,
              struct arena *arena, struct append *ret_append, struct error *e) {
     struct append_part *part = arena_zalloc(arena, 1, sizeof *part);
@@ -122,7 +113,7 @@ int raw_read(const struct bus_message *m, slice time, struct io_host *host, stru
     }
     int failed = judge(event, doc, e);
     if (!failed && !event->id.len)
-        failed = make_id(host, arena, &event->id);
+        failed = append_make_id(host, arena, &event->id);
     if (failed)
         return failed;
     *part = (struct append_part){

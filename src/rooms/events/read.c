@@ -349,14 +349,6 @@ static void step(struct read *read) {
         finish(read, 503, "no memory for the page");
 }
 
-static slice keep(char **at, slice part) {
-    if (part.len)
-        memcpy(*at, part.ptr, part.len);
-    slice kept = slice_make(*at, part.len);
-    *at += part.len;
-    return kept;
-}
-
 static size_t text_bytes(const struct read_options *o) {
     size_t size = o->subject.len + o->category.len;
     for (unsigned i = 0; i < o->type_count; i++)
@@ -380,12 +372,12 @@ void events_read(struct engine *engine, const struct read_options *options,
     char *at = read->text;
     read->engine = engine;
     read->o = *options;
-    read->o.subject = keep(&at, options->subject);
-    read->o.category = keep(&at, options->category);
+    read->o.subject = slice_store(&at, options->subject);
+    read->o.category = slice_store(&at, options->category);
     for (unsigned i = 0; i < options->type_count; i++)
-        read->o.types[i] = keep(&at, options->types[i]);
+        read->o.types[i] = slice_store(&at, options->types[i]);
     for (unsigned i = 0; i < options->tag_count; i++)
-        read->o.tags[i] = keep(&at, options->tags[i]);
+        read->o.tags[i] = slice_store(&at, options->tags[i]);
     if (!options->limit || options->limit > READ_EVENTS_MAX)
         read->o.limit = options->limit ? READ_EVENTS_MAX : READ_EVENTS_DEFAULT;
     if (options->wait_ns > READ_WAIT_MAX_NS)

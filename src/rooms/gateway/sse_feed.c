@@ -394,12 +394,6 @@ static void on_life(struct io_timer *timer) {
 /* --- making ------------------------------------------------------------------------------------
  */
 
-static slice copy(char **at, slice text) {
-    memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return slice_make(*at - text.len, text.len);
-}
-
 /* The tokens that all subjects begin with, and ">"; empty: there are none. The whole of a single
    subject. Consumers have one filter (NATS 2.9). */
 static slice filter_of(const struct sse_feed *feed, char *out) {
@@ -432,10 +426,10 @@ static struct sse_feed *feed_new(struct sse_shard *shard, slice key, const slice
         return NULL;
     char *at = feed->text;
     feed->shard = shard;
-    feed->key = copy(&at, key);
+    feed->key = slice_store(&at, key);
     feed->subject_count = count;
     for (unsigned i = 0; i < count; i++)
-        feed->subjects[i] = copy(&at, subjects[i]);
+        feed->subjects[i] = slice_store(&at, subjects[i]);
     feed->filter = filter_of(feed, at);
     feed->pump.run = sse_pump;
     sse_source_init(&feed->tail, feed, true);
@@ -453,7 +447,7 @@ static slice key_of(const slice *subjects, unsigned count, struct arena *arena) 
         len += subjects[i].len + 1;
     char *text = arena_alloc(arena, len), *at = text;
     for (unsigned i = 0; text && i < count; i++) {
-        copy(&at, subjects[i]);
+        slice_store(&at, subjects[i]);
         *at++ = '\n'; /* stands in no subject */
     }
     return slice_make(text, len);

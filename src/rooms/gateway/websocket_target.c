@@ -281,13 +281,6 @@ static bool judge(struct exchange *x, const struct websocket_route *route, struc
     return true;
 }
 
-static slice copy(char **at, slice text) {
-    if (text.len)
-        memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return slice_make(*at - text.len, text.len);
-}
-
 /* NULL: no memory. */
 static struct session *session_new(struct exchange *x, const struct wanted *wanted) {
     struct session *s = mem_zalloc(1, sizeof *s + wanted->publish.len + wanted->headers.len);
@@ -298,8 +291,8 @@ static struct session *session_new(struct exchange *x, const struct wanted *want
     s->message_bytes_max = wanted->message_bytes_max;
     s->shard = x->shard;
     s->rights = x->rights ? principal_ref(x->rights) : NULL;
-    s->publish = copy(&at, wanted->publish);
-    s->headers = copy(&at, wanted->headers);
+    s->publish = slice_store(&at, wanted->publish);
+    s->headers = slice_store(&at, wanted->headers);
     s->stream.on_drain = on_drain;
     s->waiter.on_room = on_room;
     return s;

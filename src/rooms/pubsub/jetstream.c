@@ -315,13 +315,6 @@ struct held_request {
     char bytes[];
 };
 
-static slice put(char **at, slice part) {
-    if (part.len)
-        memcpy(*at, part.ptr, part.len);
-    *at += part.len;
-    return slice_make(*at - part.len, part.len);
-}
-
 /* Those that come of it wait for the next time. */
 static void take_held(struct io_timer *timer) {
     struct jetstream *js = container_of(timer, struct jetstream, held_timer);
@@ -349,9 +342,9 @@ static void hold(struct jetstream *js, const struct bus_message *m) {
         return;
     }
     char *at = held->bytes;
-    held->message.subject = put(&at, m->subject);
-    held->message.reply = put(&at, m->reply);
-    held->message.payload = put(&at, m->payload);
+    held->message.subject = slice_store(&at, m->subject);
+    held->message.reply = slice_store(&at, m->reply);
+    held->message.payload = slice_store(&at, m->payload);
     list_push_back(&js->held, &held->node);
     js->held_count++;
     if (!io_timer_running(&js->held_timer))

@@ -110,6 +110,20 @@ static void to_string_ends_with_nul_or_refuses(void **state) {
     assert_int_equal(slice_to_string(slice_lit(""), out, 0), -ENOSPC);
 }
 
+static void stored_slices_lie_one_behind_the_other(void **state) {
+    (void)state;
+    char room[8] = "........";
+    char *at = room;
+    slice one = slice_store(&at, slice_lit("abc"));
+    slice none = slice_store(&at, slice_make(NULL, 0));
+    slice two = slice_store(&at, slice_lit("de"));
+    assert_ptr_equal(one.ptr, room);
+    assert_int_equal(none.len, 0);
+    assert_ptr_equal(two.ptr, room + 3);
+    assert_ptr_equal(at, room + 5);
+    assert_memory_equal(room, "abcde...", sizeof room);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equality_is_by_bytes),
@@ -122,6 +136,7 @@ int main(void) {
         cmocka_unit_test(trim_takes_spaces_and_tabs),
         cmocka_unit_test(cut_splits_at_the_first_separator),
         cmocka_unit_test(to_string_ends_with_nul_or_refuses),
+        cmocka_unit_test(stored_slices_lie_one_behind_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -393,10 +393,20 @@ static void without_memory_the_document_is_refused(void **state) {
     assert_true(fail_each_allocation(parse_once) >= 3);
 }
 
+static void a_document_goes_on_one_line(void **state) {
+    (void)state;
+    static const char text[] = "{\r\n\t\"a b\" : [1,\n2]\n}\n";
+    char out[sizeof text];
+    size_t len = json_on_one_line(slice_make(text, sizeof text - 1), out);
+    assert_int_equal(len, 16);
+    assert_memory_equal(out, "{\"a b\" : [1,2]}", 16);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars_alone_are_documents),
         cmocka_unit_test(members_are_found_by_key_and_path),
+        cmocka_unit_test(a_document_goes_on_one_line),
         cmocka_unit_test(what_is_absent_stays_absent),
         cmocka_unit_test(containers_are_visited_in_text_order),
         cmocka_unit_test(integers_are_exact_and_checked),
