@@ -217,7 +217,7 @@ static void question_free(struct io_question *q) {
 }
 
 struct io_question *io_resolve_cancel(struct io_question *q) {
-    if (!q)
+    if (!q || q->state == ABANDONED) /* c-ares still has it, and on_ares frees it */
         return NULL;
     if (q->state != ASKED) {
         question_free(q);
