@@ -53,12 +53,14 @@ struct gateway_names {
 bool gateway_name_is(slice host) {
     static const slice local = slice_lit("localhost"), below = slice_lit(".localhost");
     struct ip ip;
+    if (host.len > HOST_MAX)
+        return false;
     if (slice_ends_with(host, slice_lit(".")))
         host.len--;
     bool is_local =
         slice_equal_nocase(host, local) ||
         (host.len > below.len && slice_equal_nocase(slice_skip(host, host.len - below.len), below));
-    return !is_local && host.len <= HOST_MAX && ip_parse(host, &ip) != 0;
+    return !is_local && ip_parse(host, &ip) != 0;
 }
 
 const struct ip *gateway_name_addresses(const struct gateway_name *name, unsigned *ret_count) {
@@ -150,7 +152,7 @@ static void take_failure(struct gateway_name *name, int failed, const char *why)
              "the name of a service cannot be resolved, its last addresses go on");
     else if (name->state == NAME_UNKNOWN && before != NAME_UNKNOWN)
         tell(name, LOG_LEVEL_WARN, "the name of a service cannot be resolved, it gets no requests");
-    if (name->state != before && before != NAME_KNOWN)
+    if (name->untold || (name->state != before && before != NAME_KNOWN))
         tell_watches(name); /* the first answer has come, or the addresses have gone */
 }
 

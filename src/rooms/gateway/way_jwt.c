@@ -87,9 +87,12 @@ static enum way_verdict answer(struct way_try *t, enum jwt_fault fault, struct k
 static enum way_verdict let_in(struct way_try *t, const struct jwt *jwt) {
     int64_t leeway_ns =
         (int64_t)t->way->jwt.rules.leeway_ns; /* an hour at most (access_config.c) */
+    enum way_verdict verdict = way_let_in(t, jwt->principal, t->way->as);
+    if (verdict != WAY_IN)
+        return verdict; /* another way may let it in, without this end */
     if (__builtin_add_overflow(jwt->expires_ns, leeway_ns, &t->x->login_end.at_ns))
         t->x->login_end.at_ns = 0;
-    return way_let_in(t, jwt->principal, t->way->as);
+    return verdict;
 }
 
 static enum way_verdict judge(struct way_try *t) {
