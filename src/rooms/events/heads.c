@@ -41,6 +41,9 @@ static int read_node(struct head *head, const struct event *event, uint64_t sequ
     struct head_node *node = &head->path[head->path_count];
     *node = (struct head_node){.number = event->number, .sequence = sequence};
     size_t count = event_ids_count(event->ids);
+    uint64_t span = event->number & (~event->number + 1);
+    if (count > (span < EVENT_SPAN ? span : EVENT_SPAN))
+        return -EBADMSG; /* more than it covers */
     if (count && event->number % EVENT_SPAN) {
         node->ids = mem_alloc(count * sizeof *node->ids);
         if (!node->ids)

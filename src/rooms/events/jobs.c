@@ -123,6 +123,8 @@ static int compare(struct job *job, struct append_part *part, uint64_t expected)
             part->at = event_hop(&event, target);
             continue;
         }
+        if (event.number < first)
+            return -EBADMSG;
         uint64_t index = event.number - first;
         bool alike = part->given[index] && slice_equal(event.id, part->events[index].id);
         part->alike += alike;

@@ -190,6 +190,8 @@ static int collect_step(struct read *read) {
     int failed = fetch_event(&read->fetch, read->at, &record, &event);
     if (failed)
         return failed;
+    if (event.number != read->last - read->collected)
+        return -EBADMSG;
     read->sequences[read->collected++] = read->at;
     read->at = event.before;
     if (event.number == read->first)
@@ -330,6 +332,10 @@ static void wait(struct read *read) {
 
 static void step(struct read *read) {
     int result = 0;
+    if (read->phase != HEAD && read->head && read->head->stale) {
+        finish(read, 503, "stream ES has been deleted meanwhile");
+        return;
+    }
     read->waits = false;
     for (unsigned i = 0; i < STEP_MAX && !result; i++)
         result = one_step(read);
