@@ -423,14 +423,16 @@ static int change(struct creation *creation, struct consumer *c, struct streams_
     }
     if (failed) {
         c->config = before;
+        c->sample_percent = consumer_config_sample(&before);
+        c->parks = consumer_config_parks(&before);
         c->filter = filter;
         c->config_arena = arena;
         return failed;
     }
     arena_free(&arena);
     if (!c->gone) {
-        take_up(c, moved, paused);
         interest_walk(c->stream);
+        take_up(c, moved, paused); /* its advisory may reach somebody who deletes the consumer */
     }
     return 0;
 }

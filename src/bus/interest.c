@@ -122,10 +122,13 @@ bool interest_waiting(const struct streams *streams) {
 int interest_put(struct streams *streams, struct log_batch *batch) {
     unsigned left = INTEREST_BATCH_MAX;
     struct list_node *node, *next;
+    list_each(&streams->releasing, node, next) /* an abandoned batch has put nothing */
+        container_of(node, struct stream, in_releasing)
+            ->released_put = 0;
     list_each(&streams->releasing, node, next) {
         struct stream *stream = container_of(node, struct stream, in_releasing);
         struct buf *released = &stream->released;
-        for (stream->released_put = 0; stream->released_put < released->len;) {
+        while (stream->released_put < released->len) {
             if (!left--)
                 return -E2BIG;
             uint64_t sequence;
