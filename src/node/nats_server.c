@@ -120,7 +120,6 @@ static int ignore(void *owner, const char *name) {
 int nats_server_place_data(struct node *node, struct error *ret_error) {
     char theirs[sizeof node->store_dir + 16];
     if (!node->store_dir[0]) {
-        node->data_is_temporary = true;
         int n = snprintf(node->data, sizeof node->data, "%s/nonet-nats-server-%d",
                          temporary_folder(), io_process_self());
         return n < (int)sizeof node->data

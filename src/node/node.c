@@ -110,8 +110,8 @@ static void take_down(struct node *node) {
     node->room.group = io_group_free(node->room.group);
     node->room.metrics = metrics_free(node->room.metrics);
     auth_unref(node->room.auth);
-    node->lock = io_file_close(node->lock);
     nats_server_clean_up(node);
+    node->lock = io_file_close(node->lock);
     if (node->options->nats && node->ended_by)
         logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "Server Exiting..", NULL);
     node->room.logger = logger_free(node->room.logger);

@@ -381,6 +381,7 @@ int node_open_data(struct node *node, struct error *ret_error) {
     }
     if (failed)
         return error_set(ret_error, failed, "cannot lock %s: %s", path, error_name(failed));
+    node->data_is_temporary = node->options->nats && !node->store_dir[0]; /* ours, not another's */
     return check_format(node, ret_error);
 }
 
