@@ -229,6 +229,14 @@ check('tls: what is wrong with certificates is told with its place', async () =>
     assert.match(stderr, expected);
 });
 
+check('tls: certificates of the WebSocket listener are looked at, too', async () => {
+  const { status, stderr } = await checkApp(
+    'listen: {websocket: {address: "127.0.0.1:0", tls: {cert: gone.pem, key: main.key}}}\n',
+  );
+  assert.equal(status, 1);
+  assert.match(stderr, /listener websocket: cannot read the certificate: .*: gone\.pem$/m);
+});
+
 check('tls: a CA file that is none is told', async () => {
   const { status, stderr } = await checkApp(
     'listen: {nats: {tls: {cert: main.pem, key: main.key, ca: main.key, verify: true}}}\n',
