@@ -34,6 +34,7 @@ static int take_rights(struct translation *t, const struct nats_conf_entry *entr
                        const char *into) {
     struct conf_entry *lists = arena_zalloc(t->arena, 2, sizeof *lists);
     size_t count = 0;
+    bool given[2] = {false, false};
     if (!lists)
         return -ENOMEM;
     bool alone = entry->value->type != NATS_CONF_MAP;
@@ -46,10 +47,17 @@ static int take_rights(struct translation *t, const struct nats_conf_entry *entr
                              slice_fmt(slice_take(from[i].key, 64)));
             continue;
         }
+        if (given[deny]) { /* which of "deny" and "Deny" counts would be a guess about rights */
+            conf_errors_note(t->errors, from[i].place, "say it once",
+                             "'%.*s' is given twice in permissions",
+                             slice_fmt(slice_take(from[i].key, 64)));
+            continue;
+        }
+        given[deny] = true;
         struct conf_node *list = nats_texts(t, &from[i]);
         if (!list)
             return -ENOMEM;
-        if (list->count && count < 2) /* an empty list is none */
+        if (list->count) /* an empty list is none */
             lists[count++] = (struct conf_entry){deny ? slice_lit("deny") : slice_lit("allow"),
                                                  from[i].place, list};
     }
@@ -68,6 +76,7 @@ static int take_subscribe(struct translation *t, const struct nats_conf_entry *e
 struct bounds {
     struct conf_entry entries[2];
     size_t count;
+    bool given[2]; /* expires, max */
 };
 
 static int add_bound(struct translation *t, const struct nats_conf_entry *entry,
@@ -98,7 +107,14 @@ static int add_bound(struct translation *t, const struct nats_conf_entry *entry,
         return -ENOMEM;
     bool is_default = max ? number == 0 : slice_equal(text, slice_lit("0s"));
     struct conf_node *value = nats_scalar(t, entry->value->place, text);
-    if (value && !is_default && bounds->count < 2)
+    if (bounds->given[max]) {
+        conf_errors_note(t->errors, entry->place, "say it once",
+                         "'%.*s' is given twice in allow_responses",
+                         slice_fmt(slice_take(entry->key, 64)));
+        return 0;
+    }
+    bounds->given[max] = true;
+    if (value && !is_default)
         bounds->entries[bounds->count++] =
             (struct conf_entry){max ? slice_lit("max") : slice_lit("expires"), entry->place, value};
     return value ? 0 : -ENOMEM;

@@ -196,6 +196,12 @@ static void what_is_not_served_is_refused_by_name(void **state) {
     assert_refused("tls {cert_file: a}", "listener nats has a TLS certificate without its key");
     assert_refused("authorization {token: t, users: [{user: a, password: b}]}", "beside users");
     assert_refused("authorization {user: a}", "user 'a' has no password");
+    assert_refused("authorization {users: [{user: a, password: b, permissions: "
+                   "{publish: {allow: x, Allow: y, deny: z}}}]}",
+                   "'Allow' is given twice in permissions");
+    assert_refused("authorization {users: [{user: a, password: b, permissions: "
+                   "{allow_responses: {max: 2, max_msgs: 9, ttl: 1s}}}]}",
+                   "'max_msgs' is given twice in allow_responses");
     assert_refused("tls: true", "'tls' must be a block");
     assert_refused("debug: maybe", "'debug' is neither true nor false");
     assert_refused("server_name: [a]", "'server_name' takes one value");
