@@ -18,10 +18,10 @@
  * back. Only a receiver on this very shard that publishes from inside its callback causes that.
  */
 #include "base/mem.h"
-#include "base/number.h"
 #include "bus/expiry.h"
 #include "bus/interest.h"
 #include "bus/private.h"
+#include "bus/publish.h"
 #include "bus/republish.h"
 #include "bus/stream.h"
 #include "bus/transform.h"
@@ -47,58 +47,12 @@ struct capture_ack {
     char tail[];
 };
 
-/* The publish headers that streams look at. */
-struct publish_headers {
-    slice id, expected_stream, expected_last_id, rollup, ttl;
-    uint64_t expected_sequence, expected_subject_sequence;
-    bool has_sequence, has_subject_sequence, malformed;
-};
-
-/* An empty value is none, for all of them, as with nats-server. */
-static void read_number(slice value, uint64_t *number, bool *has, bool *malformed) {
-    if (!value.len)
-        return;
-    *has = number_parse_u64(value, number) == 0;
-    *malformed |= !*has;
-}
-
 enum rollup { ROLLUP_NONE, ROLLUP_SUBJECT, ROLLUP_ALL };
 
 static enum rollup rollup_of(const struct publish_headers *h) {
     if (likely(!h->rollup.len))
         return ROLLUP_NONE;
     return slice_equal(h->rollup, slice_lit("all")) ? ROLLUP_ALL : ROLLUP_SUBJECT;
-}
-
-static struct publish_headers read_headers(slice block) {
-    struct publish_headers h = {0};
-    struct nats_status status;
-    if (!block.len)
-        return h;
-    if (nats_headers_parse(block, &status))
-        return h;
-    struct nats_field field;
-    while (nats_headers_next(&status.fields, &field)) {
-        if (field.key.len < 8 || !slice_starts_with(field.key, slice_lit("Nats-")))
-            continue;
-        slice name = slice_skip(field.key, 5);
-        if (slice_equal(name, slice_lit("Msg-Id")))
-            h.id = field.value;
-        else if (slice_equal(name, slice_lit("Expected-Stream")))
-            h.expected_stream = field.value;
-        else if (slice_equal(name, slice_lit("Expected-Last-Msg-Id")))
-            h.expected_last_id = field.value;
-        else if (slice_equal(name, slice_lit("Expected-Last-Sequence")))
-            read_number(field.value, &h.expected_sequence, &h.has_sequence, &h.malformed);
-        else if (slice_equal(name, slice_lit("Expected-Last-Subject-Sequence")))
-            read_number(field.value, &h.expected_subject_sequence, &h.has_subject_sequence,
-                        &h.malformed);
-        else if (slice_equal(name, slice_lit("Rollup")))
-            h.rollup = field.value;
-        else if (slice_equal(name, slice_lit("TTL")))
-            h.ttl = field.value;
-    }
-    return h;
 }
 
 /* --- answers ------------------------------------------------------------------------------ */
@@ -190,93 +144,7 @@ static void on_committed(struct log_commit *commit, int failed) {
     ack_give(ack);
 }
 
-/* --- judgement ---------------------------------------------------------------------------- */
-
-static bool judge_expectations(struct stream *s, const struct bus_message *m,
-                               const struct publish_headers *h, struct streams_error *e) {
-    if (h->expected_last_id.len && !slice_equal(h->expected_last_id, s->last_id))
-        return streams_fail(e, 400, 10070, "wrong last msg ID: %.*s", slice_fmt(s->last_id));
-    if (h->has_sequence) {
-        uint64_t last = log_stream_staged(s->log).last_sequence;
-        if (h->expected_sequence != last)
-            return streams_fail(e, 400, 10071, "wrong last sequence: %llu",
-                                (unsigned long long)last);
-    }
-    if (h->has_subject_sequence) {
-        struct log_subject_state subject = {0};
-        log_subject(s->log, m->subject, &subject);
-        if (h->expected_subject_sequence != subject.last_sequence)
-            return streams_fail(e, 400, 10071, "wrong last sequence: %llu",
-                                (unsigned long long)subject.last_sequence);
-    }
-    return true;
-}
-
-static bool judge_rollup(const struct stream *s, const struct publish_headers *h,
-                         struct streams_error *e) {
-    if (likely(!h->rollup.len))
-        return true;
-    if (!s->config.allow_rollup || s->config.deny_purge)
-        return streams_fail(e, 500, 10111, "rollup not permitted");
-    if (!slice_equal(h->rollup, slice_lit("sub")) && !slice_equal(h->rollup, slice_lit("all")))
-        return streams_fail(e, 500, 10111, "rollup value invalid: \"%.*s\"",
-                            slice_fmt(slice_take(h->rollup, 64)));
-    return true;
-}
-
-static bool judge_discard_new(struct stream *s, const struct bus_message *m, uint64_t size,
-                              struct streams_error *e) {
-    const struct stream_config *c = &s->config;
-    if (c->discard != STREAM_DISCARD_NEW)
-        return true;
-    struct log_stream_state state = log_stream_staged(s->log);
-    struct log_subject_state subject;
-    bool replaces = c->messages_per_subject_max > 0 && !c->discard_new_per_subject &&
-                    log_subject(s->log, m->subject, &subject) &&
-                    subject.messages >= (uint64_t)c->messages_per_subject_max;
-    if (c->messages_max > 0 && !replaces && state.messages >= (uint64_t)c->messages_max)
-        return streams_fail(e, 503, 10077, "maximum messages exceeded");
-    if (c->bytes_max > 0 && state.bytes + size > (uint64_t)c->bytes_max)
-        return streams_fail(e, 503, 10077, "maximum bytes exceeded");
-    if (c->discard_new_per_subject && c->messages_per_subject_max > 0 &&
-        log_subject(s->log, m->subject, &subject) &&
-        subject.messages >= (uint64_t)c->messages_per_subject_max)
-        return streams_fail(e, 503, 10077, "maximum messages per subject exceeded");
-    return true;
-}
-
-/* Everything before the duplicate check. */
-static bool judge_form(struct stream *s, const struct bus_message *m,
-                       const struct publish_headers *h, struct streams_error *e) {
-    const struct stream_config *c = &s->config;
-    size_t size = m->headers.len + m->payload.len;
-    if (c->sealed)
-        return streams_fail(e, 400, 10109, STREAM_SEALED_TEXT);
-    if (c->message_bytes_max >= 0 && size > (uint64_t)c->message_bytes_max)
-        return streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
-    if (h->malformed)
-        return streams_fail(e, 400, 10003, "bad request: an expected sequence is not a number");
-    if (h->expected_stream.len && !slice_equal(h->expected_stream, c->name))
-        return streams_fail(e, 400, 10060, "expected stream does not match");
-    int64_t seconds;
-    if (unlikely(h->ttl.len) && !c->allow_message_ttl)
-        return streams_fail(e, 400, 10166, "per-message TTL is disabled");
-    if (unlikely(h->ttl.len) && !expiry_parse(h->ttl, &seconds))
-        return streams_fail(e, 400, 10165, "invalid per-message TTL");
-    return true;
-}
-
 /* --- appending ---------------------------------------------------------------------------- */
-
-static bool explain(int failed, struct streams_error *e) {
-    if (failed == -EAGAIN)
-        return streams_fail(e, 429, 10167, "too many requests");
-    if (failed == -ENOSPC)
-        return streams_fail(e, 503, 10077, "no space left on device");
-    if (failed == -ENOMEM || failed == -ENOBUFS)
-        return streams_fail(e, 503, 10023, "insufficient resources");
-    return streams_fail(e, 503, 10077, "%s", error_name(failed));
-}
 
 /* A message on its way into the log. */
 struct appending {
@@ -304,7 +172,7 @@ static int add_changes(struct stream *s, struct log_batch *batch, const struct b
     if (!failed)
         failed = log_batch_append(batch, s->log, &message, &a->sequence);
     if (failed) {
-        explain(failed, e);
+        publish_explain(failed, e);
         return failed;
     }
     for (unsigned i = 0; i < s->participant_count; i++) {
@@ -319,7 +187,7 @@ static int add_changes(struct stream *s, struct log_batch *batch, const struct b
 static int add_nothing(struct stream *s, struct log_batch *batch, struct streams_error *e) {
     int failed = s->config.in_memory ? 0 : consumers_put_nothing(batch);
     if (failed)
-        explain(failed, e);
+        publish_explain(failed, e);
     return failed;
 }
 
@@ -349,7 +217,7 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
     if (m->reply.len && !s->config.no_ack) {
         ack = ack_take(s, m->reply);
         if (!ack)
-            return explain(-ENOMEM, e);
+            return publish_explain(-ENOMEM, e);
     }
     struct log_batch *batch;
     struct appending a = {.sequence = duplicate_of, .rollup = rollup_of(h)};
@@ -364,7 +232,7 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
     if (!failed)
         failed = log_batch_begin(s->streams->log, &batch);
     if (failed) {
-        explain(failed, e);
+        publish_explain(failed, e);
     } else {
         failed = duplicate_of ? add_nothing(s, batch, e) : add_changes(s, batch, m, now_ns, &a, e);
         if (failed)
@@ -437,7 +305,7 @@ static bool let_pass(struct stream *s, const struct bus_message *m, const struct
     if (m->reply.len && !s->config.no_ack) {
         ack = ack_take(s, m->reply);
         if (!ack)
-            return explain(-ENOMEM, e);
+            return publish_explain(-ENOMEM, e);
         ack->sequence = sequence;
         ack->commit.done = on_committed;
     }
@@ -445,7 +313,7 @@ static bool let_pass(struct stream *s, const struct bus_message *m, const struct
     if (failed) {
         if (ack)
             ack_give(ack);
-        return explain(failed, e);
+        return publish_explain(failed, e);
     }
     note_appended(s, h, sequence, now_ns);
     return true;
@@ -454,14 +322,16 @@ static bool let_pass(struct stream *s, const struct bus_message *m, const struct
 /* *RET_SEQUENCE stays where nothing new is stored. */
 static bool judge_and_append(struct stream *s, const struct bus_message *m, uint64_t *ret_sequence,
                              struct streams_error *e) {
-    struct publish_headers h = read_headers(m->headers);
+    struct publish_headers h = publish_headers_read(m->headers);
     int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
-    if (!judge_form(s, m, &h, e))
+    if (!publish_judge_form(s, m, &h, e))
         return false;
     uint64_t duplicate_of = h.id.len ? dedupe_find(&s->dedupe, h.id, now_ns) : 0;
     size_t size = m->subject.len + m->headers.len + m->payload.len;
-    if (!duplicate_of && (!judge_expectations(s, m, &h, e) || !judge_rollup(s, &h, e) ||
-                          !judge_discard_new(s, m, size, e) || !store_takes(s, size, e)))
+    static const struct publish_before alone;
+    if (!duplicate_of &&
+        (!publish_judge_expectations(s, m, &h, &alone, e) || !publish_judge_rollup(s, &h, e) ||
+         !publish_judge_discard_new(s, m, &alone, size, e) || !store_takes(s, size, e)))
         return false;
     if (unlikely(!duplicate_of && !interest_wanted(s, m->subject)))
         return let_pass(s, m, &h, now_ns, e);
@@ -554,7 +424,7 @@ static void note_all(struct stream *s, const struct bus_message *messages, size_
         if (unlikely(s->republisher != NULL))
             republish_note(s, first + i, last_before(s, messages, i, first));
         if (unlikely(s->expiry != NULL)) {
-            struct publish_headers h = read_headers(messages[i].headers);
+            struct publish_headers h = publish_headers_read(messages[i].headers);
             if (h.ttl.len && expiry_parse(h.ttl, &ttl_s) && ttl_s > 0)
                 expiry_note(s, first + i, now_ns + ttl_s * 1000000000);
         }
@@ -575,7 +445,7 @@ bool stream_append_all(struct stream *s, const struct bus_message *messages, siz
         failed = log_batch_begin(streams->log, &batch);
     if (failed) {
         mem_free(all);
-        return explain(failed, e);
+        return publish_explain(failed, e);
     }
     if (add_all(s, batch, messages, count, ret_first_sequence, e)) {
         log_batch_abandon(batch);

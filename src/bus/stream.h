@@ -116,6 +116,10 @@ void stream_forget(struct stream *stream);
 /* Ends its captures and its consumers' requests; everything else stays. */
 void stream_stop(struct stream *stream);
 
+/* stream_read.c: the sequence of the last message of SUBJECT, staged ones too; 0 = none. One with
+   wildcards is looked for among all subjects of the stream. */
+uint64_t stream_last_of(const struct stream *stream, slice subject);
+
 /* consumer_state.c: durable state of all consumers (owner "consumers"). Adds a delta that changes
    nothing: BATCH is then on disk only with everything before it (an empty batch has no place). */
 must_use int consumers_put_nothing(struct log_batch *batch);

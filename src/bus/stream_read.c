@@ -81,8 +81,7 @@ static int keep_newest(void *self, slice subject, const struct log_subject_state
     return 0;
 }
 
-/* The sequence of the last message of SUBJECT, which may hold wildcards; 0 where there is none. */
-static uint64_t last_of(const struct stream *stream, slice subject) {
+uint64_t stream_last_of(const struct stream *stream, slice subject) {
     struct newest newest = {.stream = stream->log};
     struct log_subject_state state;
     if (!nats_subject_literal(subject))
@@ -99,7 +98,7 @@ static int look(struct reading *reading, struct stream *stream, struct log_recor
         return log_read(log, stream->log, reading->sequence, record);
     if (reading->sequence)
         return log_seek(log, stream->log, reading->subject, reading->sequence, record);
-    uint64_t newest = last_of(stream, reading->subject);
+    uint64_t newest = stream_last_of(stream, reading->subject);
     if (newest > log_stream_state(stream->log).last_sequence)
         return -EAGAIN; /* on its way to the disk: the one before it is not the last any more */
     record->sequence = newest;

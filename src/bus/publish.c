@@ -1,0 +1,183 @@
+/*
+ * publish.c - see publish.h.
+ *
+ * An expectation about a subject with wildcards asks for the last message of all that match, which
+ * is looked for among all subjects of the stream: so much it costs.
+ */
+#include "bus/publish.h"
+
+#include "base/number.h"
+#include "bus/expiry.h"
+#include "wire/nats_headers.h"
+#include "wire/nats_subject.h"
+
+#include <errno.h>
+
+/* --- headers ------------------------------------------------------------------------------ */
+
+static void read_number(slice value, uint64_t *number, bool *has, bool *malformed) {
+    if (!value.len)
+        return;
+    *has = number_parse_u64(value, number) == 0;
+    *malformed |= !*has;
+}
+
+static void read_expectation(slice name, slice value, struct publish_headers *h) {
+    if (slice_equal(name, slice_lit("Stream")))
+        h->expected_stream = value;
+    else if (slice_equal(name, slice_lit("Last-Msg-Id")))
+        h->expected_last_id = value;
+    else if (slice_equal(name, slice_lit("Last-Sequence")))
+        read_number(value, &h->expected_sequence, &h->has_sequence, &h->malformed);
+    else if (slice_equal(name, slice_lit("Last-Subject-Sequence")))
+        read_number(value, &h->expected_subject_sequence, &h->has_subject_sequence, &h->malformed);
+    else if (slice_equal(name, slice_lit("Last-Subject-Sequence-Subject")))
+        h->expected_subject = value;
+}
+
+struct publish_headers publish_headers_read(slice block) {
+    static const slice expected = {"Expected-", 9};
+    struct publish_headers h = {0};
+    struct nats_status status;
+    if (!block.len)
+        return h;
+    if (nats_headers_parse(block, &status))
+        return h;
+    struct nats_field field;
+    while (nats_headers_next(&status.fields, &field)) {
+        if (field.key.len < 8 || !slice_starts_with(field.key, slice_lit("Nats-")))
+            continue;
+        slice name = slice_skip(field.key, 5);
+        if (slice_equal(name, slice_lit("Msg-Id")))
+            h.id = field.value;
+        else if (slice_starts_with(name, expected))
+            read_expectation(slice_skip(name, expected.len), field.value, &h);
+        else if (slice_equal(name, slice_lit("Rollup")))
+            h.rollup = field.value;
+        else if (slice_equal(name, slice_lit("TTL")))
+            h.ttl = field.value;
+    }
+    return h;
+}
+
+/* --- judgement ---------------------------------------------------------------------------- */
+
+/* Everything before the duplicate check. */
+bool publish_judge_form(struct stream *s, const struct bus_message *m,
+                        const struct publish_headers *h, struct streams_error *e) {
+    const struct stream_config *c = &s->config;
+    size_t size = m->headers.len + m->payload.len;
+    if (c->sealed)
+        return streams_fail(e, 400, 10109, STREAM_SEALED_TEXT);
+    if (c->message_bytes_max >= 0 && size > (uint64_t)c->message_bytes_max)
+        return streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
+    if (h->malformed)
+        return streams_fail(e, 400, 10003, "bad request: an expected sequence is not a number");
+    if (h->expected_stream.len && !slice_equal(h->expected_stream, c->name))
+        return streams_fail(e, 400, 10060, "expected stream does not match");
+    int64_t seconds;
+    if (unlikely(h->ttl.len) && !c->allow_message_ttl)
+        return streams_fail(e, 400, 10166, "per-message TTL is disabled");
+    if (unlikely(h->ttl.len) && !expiry_parse(h->ttl, &seconds))
+        return streams_fail(e, 400, 10165, "invalid per-message TTL");
+    return true;
+}
+
+/* Is there a message before this one in its batch whose subject matches? */
+static bool is_written(const struct publish_before *before, slice subject) {
+    const struct map_entry *entry;
+    if (nats_subject_literal(subject))
+        return map_find(&before->subjects, subject) != NULL;
+    for (size_t at = 0; (entry = map_next(&before->subjects, &at));)
+        if (nats_subject_match(entry->key, subject))
+            return true;
+    return false;
+}
+
+/* What the last message of a subject, or of all that match it, will be followed by is known only
+   once the batch is in the log: so none of the batch may have been written to it before. */
+static bool judge_last_of_subject(struct stream *s, slice subject, uint64_t expected,
+                                  const struct publish_before *before, struct streams_error *e) {
+    if (map_count(&before->subjects) && is_written(before, subject))
+        return streams_fail(e, 400, 10164, "wrong last sequence");
+    uint64_t last = stream_last_of(s, subject);
+    return expected == last || streams_fail(e, 400, 10071, "wrong last sequence: %llu",
+                                            (unsigned long long)last);
+}
+
+bool publish_judge_expectations(struct stream *s, const struct bus_message *m,
+                                const struct publish_headers *h,
+                                const struct publish_before *before, struct streams_error *e) {
+    if (h->expected_last_id.len && !slice_equal(h->expected_last_id, s->last_id))
+        return streams_fail(e, 400, 10070, "wrong last msg ID: %.*s", slice_fmt(s->last_id));
+    if (h->has_sequence) {
+        uint64_t last = log_stream_staged(s->log).last_sequence;
+        if (h->expected_sequence != last)
+            return streams_fail(e, 400, 10071, "wrong last sequence: %llu",
+                                (unsigned long long)last);
+    }
+    if (unlikely(h->expected_subject.len)) {
+        if (!h->has_subject_sequence)
+            return streams_fail(e, 400, 10193,
+                                "missing sequence for expected last sequence per subject");
+        if (!nats_subject_valid(h->expected_subject))
+            return streams_fail(e, 400, 10193,
+                                "expected last sequence per subject: \"%.*s\" is not a subject",
+                                slice_fmt(slice_take(h->expected_subject, 64)));
+    }
+    return !h->has_subject_sequence ||
+           judge_last_of_subject(s, h->expected_subject.len ? h->expected_subject : m->subject,
+                                 h->expected_subject_sequence, before, e);
+}
+
+bool publish_judge_rollup(const struct stream *s, const struct publish_headers *h,
+                          struct streams_error *e) {
+    if (likely(!h->rollup.len))
+        return true;
+    if (!s->config.allow_rollup || s->config.deny_purge)
+        return streams_fail(e, 500, 10111, "rollup not permitted");
+    if (!slice_equal(h->rollup, slice_lit("sub")) && !slice_equal(h->rollup, slice_lit("all")))
+        return streams_fail(e, 500, 10111, "rollup value invalid: \"%.*s\"",
+                            slice_fmt(slice_take(h->rollup, 64)));
+    return true;
+}
+
+static uint64_t written(const struct publish_before *before, slice subject) {
+    return map_count(&before->subjects) ? (uint64_t)(uintptr_t)map_find(&before->subjects, subject)
+                                        : 0;
+}
+
+bool publish_judge_discard_new(struct stream *s, const struct bus_message *m,
+                               const struct publish_before *before, uint64_t size,
+                               struct streams_error *e) {
+    const struct stream_config *c = &s->config;
+    if (c->discard != STREAM_DISCARD_NEW)
+        return true;
+    struct log_stream_state state = log_stream_staged(s->log);
+    struct log_subject_state subject = {0};
+    bool full = false; /* there are as many of the subject as there may be */
+    if (c->messages_per_subject_max > 0) {
+        log_subject(s->log, m->subject, &subject);
+        full = subject.messages + written(before, m->subject) >=
+               (uint64_t)c->messages_per_subject_max;
+    }
+    bool replaces = full && !c->discard_new_per_subject;
+    if (c->messages_max > 0 && !replaces &&
+        state.messages + before->messages >= (uint64_t)c->messages_max)
+        return streams_fail(e, 503, 10077, "maximum messages exceeded");
+    if (c->bytes_max > 0 && state.bytes + before->bytes + size > (uint64_t)c->bytes_max)
+        return streams_fail(e, 503, 10077, "maximum bytes exceeded");
+    if (full && c->discard_new_per_subject)
+        return streams_fail(e, 503, 10077, "maximum messages per subject exceeded");
+    return true;
+}
+
+bool publish_explain(int failed, struct streams_error *e) {
+    if (failed == -EAGAIN)
+        return streams_fail(e, 429, 10167, "too many requests");
+    if (failed == -ENOSPC)
+        return streams_fail(e, 503, 10077, "no space left on device");
+    if (failed == -ENOMEM || failed == -ENOBUFS)
+        return streams_fail(e, 503, 10023, "insufficient resources");
+    return streams_fail(e, 503, 10077, "%s", error_name(failed));
+}

@@ -1,0 +1,46 @@
+/*
+ * publish.h - what a publish into a stream says in its headers, and how it is judged. Inside the
+ * engine only; the order of judgement is drawn in streams.h.
+ *
+ * A message is judged alone (capture.c), or as one of an atomic batch (publish_batch.c): then what
+ * the messages before it in the batch will have added counts, too (struct publish_before).
+ */
+#ifndef NONET_BUS_PUBLISH_H
+#define NONET_BUS_PUBLISH_H
+
+#include "bus/stream.h"
+
+/* The headers that streams look at. An empty value is none, for all of them, as with nats-server.
+   The slices point into the message's block. */
+struct publish_headers {
+    slice id, expected_stream, expected_last_id, rollup, ttl;
+    slice expected_subject; /* whose last sequence is expected, empty: the message's; wildcards */
+    uint64_t expected_sequence, expected_subject_sequence;
+    bool has_sequence, has_subject_sequence, malformed;
+};
+struct publish_headers publish_headers_read(slice block);
+
+/* Of a batch, what is before a message: zeroed where it stands alone. */
+struct publish_before {
+    uint64_t messages; /* without those that replace one of their subject */
+    uint64_t bytes;
+    struct map subjects; /* written already -> how often (publish_before_count) */
+};
+
+/* Each: true, or false with why not in *E. */
+bool publish_judge_form(struct stream *s, const struct bus_message *m,
+                        const struct publish_headers *h, struct streams_error *e);
+bool publish_judge_expectations(struct stream *s, const struct bus_message *m,
+                                const struct publish_headers *h,
+                                const struct publish_before *before, struct streams_error *e);
+bool publish_judge_rollup(const struct stream *s, const struct publish_headers *h,
+                          struct streams_error *e);
+/* SIZE: of the message, in bytes. */
+bool publish_judge_discard_new(struct stream *s, const struct bus_message *m,
+                               const struct publish_before *before, uint64_t size,
+                               struct streams_error *e);
+
+/* False, with why the log has refused (a negative errno) in *E. */
+bool publish_explain(int failed, struct streams_error *e);
+
+#endif
