@@ -1,5 +1,5 @@
 /*
- * events.c - nonet events append, nonet events verify: writing to event streams, and checking them.
+ * events.c - nonet events append: writing to event streams; and what the verbs of events share.
  *
  * DATA that is JSON is stored as JSON, other DATA as bytes. People are told where the event stands
  * ("order-42@3, position 1007"), or on stderr everything that is not as expected; --json prints the
@@ -17,8 +17,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-#define VERIFY_TIMEOUT_NS (3600 * 1000000000ull)
 
 /* --- shared ------------------------------------------------------------------------------- */
 
@@ -233,53 +231,5 @@ int cli_events_append(const struct cli_call *call) {
     if (code == CLI_OK)
         code = tell(call, status, buf_slice(&answer));
     admin_call_close(&admin);
-    return code;
-}
-
-/* --- verify ------------------------------------------------------------------------------- */
-
-static int print_report(json_value root) {
-    json_value report = json_member(root, slice_lit("report"));
-    struct json_iterator i = json_each(json_member(root, slice_lit("findings")));
-    uint64_t events = 0, streams = 0, findings = 0;
-    char text[2][32];
-    slice words;
-    (void)!json_u64(json_member(report, slice_lit("events")), &events);
-    (void)!json_u64(json_member(report, slice_lit("streams")), &streams);
-    (void)!json_u64(json_member(report, slice_lit("findings")), &findings);
-    while (json_next(&i))
-        if (json_string(i.value, &words) == 0)
-            fprintf(stderr, "nonet: %.*s\n", slice_fmt(words));
-    printf("%s events of %s event streams: ", output_count(events, text[0]),
-           output_count(streams, text[1]));
-    if (findings)
-        printf("%s findings\n", output_count(findings, text[0]));
-    else
-        puts("every chain holds");
-    return findings ? CLI_FAILED : CLI_OK;
-}
-
-int cli_events_verify(const struct cli_call *call) {
-    struct admin_call admin;
-    struct json_doc doc;
-    uint64_t findings = 0;
-    _cleanup_buf_ struct buf answer = buf_make(HTTP_CALL_BODY_MAX);
-    int code = admin_call_open(call, VERIFY_TIMEOUT_NS, &admin);
-    if (code == CLI_OK)
-        code = admin_call_ask(&admin, "GET", "/v1/events/verify", (slice){0}, &answer);
-    admin_call_close(&admin);
-    if (code != CLI_OK)
-        return code;
-    json_init(&doc);
-    if (json_parse(&doc, buf_slice(&answer)) ||
-        json_u64(json_path(json_root(&doc), "report.findings"), &findings)) {
-        code = cli_failed("the node's answer is no report");
-    } else if (cli_flag(call, "json")) {
-        printf("%.*s\n", slice_fmt(buf_slice(&answer)));
-        code = findings ? CLI_FAILED : CLI_OK;
-    } else {
-        code = print_report(json_root(&doc));
-    }
-    json_free(&doc);
     return code;
 }

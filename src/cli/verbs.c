@@ -376,7 +376,7 @@ static const struct cli_verb verbs[] = {
     {
         .name = "events verify",
         .words = "",
-        .help = "check the chains of all event streams, on a running node",
+        .help = "check the chains of all event streams, of a running or a stopped node",
         .run = cli_events_verify,
         .options = {ADMIN("1h"), JSON},
         .examples = "  nonet events verify --data examples/auction/.nonet",

@@ -216,6 +216,8 @@ static int load_owners(struct log *log, struct checkpoint_reader *r) {
         const struct log_owner *owner = log_owner_find(log, id);
         if (r->bad)
             break;
+        if (log->options.read_only)
+            continue;
         if (!owner)
             return -ENOTSUP;
         int failed = owner->restore(owner->self, snapshot);

@@ -130,6 +130,11 @@ struct journal_report {
     uint64_t first_position, last_position; /* 0, 0 where there is no batch */
     bool sealed;                            /* the last group is a seal: nothing can be missing */
 };
+/* Replays a journal as journal_open does and changes nothing; the group that a mark of a failed
+   write names is the torn end that it will be. Of OPTIONS directory, from_position, replay, self
+   and logger count. Answers as journal_open. */
+must_use int journal_read(struct io_host *host, const struct journal_options *options,
+                          struct error *ret_error);
 /* Reads DIRECTORY's journal while nobody has it open, to the end, whatever it finds. Messages up to
    the position SAVED are elsewhere, too, and not counted. DAMAGE(self, error) for each finding. 0,
    -EBADMSG (there was damage), -ENOTSUP, -ENOMEM or a read error. */

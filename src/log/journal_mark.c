@@ -97,3 +97,12 @@ int journal_mark_obey(struct io_host *host, const char *directory, struct error 
     }
     return failed;
 }
+
+bool journal_mark_hits(struct io_host *host, const char *directory,
+                       const struct journal_group *group, const char *bytes) {
+    char path[JOURNAL_PATH_MAX];
+    struct mark mark;
+    return journal_path_name(directory, MARK_NAME, path) == 0 && load(host, path, &mark) == 0 &&
+           mark.file == group->file && mark.offset == group->offset &&
+           mark.group_crc == record_get_u32(bytes + GROUP_CRC_AT);
+}

@@ -24,4 +24,8 @@ void journal_mark_leave(struct io_host *host, const char *directory,
 must_use int journal_mark_obey(struct io_host *host, const char *directory,
                                struct error *ret_error);
 
+/* Is BYTES, the encoded GROUP, the one that a mark names? False where the mark cannot be read. */
+bool journal_mark_hits(struct io_host *host, const char *directory,
+                       const struct journal_group *group, const char *bytes);
+
 #endif

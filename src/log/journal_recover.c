@@ -73,6 +73,20 @@ static int stop_at_damage(void *self, const struct error *error) {
     return error->code;
 }
 
+/* --- reading alone ---------------------------------------------------------------------------- */
+
+#define ENDED_BY_MARK 1 /* no errno: the scan ends, and nothing is wrong */
+
+static int read_group(void *self, const struct journal_group *group, slice bytes,
+                      struct error *ret_error) {
+    const struct journal *journal = self;
+    /* The mark names the newest group, and few journals have one: a look a group is cheap beside
+       the group. */
+    if (journal_mark_hits(journal->host, journal->options.directory, group, bytes.ptr))
+        return ENDED_BY_MARK;
+    return replay_group(self, group, bytes, ret_error);
+}
+
 /* --- the folder ------------------------------------------------------------------------------- */
 
 static int remove_half_made(void *self, const char *name) {
@@ -209,6 +223,25 @@ static int go_on(struct journal *journal, struct journal_scan *scan, struct erro
                      "file=%08" PRIu64 ".jnl offset=%" PRIu64 " group=%" PRIu64,
                      scan->torn_group.file, scan->torn_group.offset, scan->torn_group.number);
     return 0;
+}
+
+int journal_read(struct io_host *host, const struct journal_options *options,
+                 struct error *ret_error) {
+    struct journal journal = {.host = host, .options = *options};
+    struct journal_scan scan = {
+        .host = host,
+        .directory = options->directory,
+        .self = &journal,
+        .on_group = read_group,
+        .on_damage = stop_at_damage,
+    };
+    int failed = journal_scan_run(&scan, ret_error);
+    if (failed == ENDED_BY_MARK)
+        failed = 0;
+    if (!failed)
+        failed = judge_end(&journal, &scan, ret_error);
+    journal_scan_free(&scan);
+    return failed;
 }
 
 int journal_recover(struct journal *journal, struct error *ret_error) {

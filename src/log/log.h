@@ -71,6 +71,7 @@ struct log_options {
     uint64_t unsaved_high_bytes; /* 0 = half the journal */
     uint64_t segment_bytes;      /* 0 = 64 MiB; a segment is sealed past this */
     uint64_t checkpoint_idle_ns; /* 0 = 60 s: checkpoint this long after a change at the latest */
+    bool read_only; /* no file is changed, owners are passed over; the loop need not run */
     const struct log_owner *owners;
     unsigned owner_count;
     /* STREAM has new messages for readers (called once a stream and group). */
@@ -82,9 +83,8 @@ struct log_options {
     void *self;
 };
 
-/* Opens or creates, and recovers: checkpoint, then journal. Blocks while it reads. Errors name the
-   file: locked by another node, newer format (-ENOTSUP), corruption (-EBADMSG), no permission.
-   A checkpoint, journal or segment that fails its CRC is never skipped silently. */
+/* Opens or creates (read_only: -ENOENT), and recovers: checkpoint, then journal. Blocks. Errors
+   name the file: locked, newer format (-ENOTSUP), corruption (-EBADMSG, never skipped silently). */
 must_use int log_open(struct io_loop *loop, const struct log_options *options, struct log **ret_log,
                       struct error *ret_error);
 /* Commits what is pending, writes a checkpoint and a seal, frees, then calls DONE(self). */
@@ -110,7 +110,7 @@ struct log_limits {
 };
 
 /* Begins THE batch being built (one at a time; commit or abandon it before the loop turns).
-   0, -EAGAIN (hard mark), -EROFS (after on_fatal). */
+   0, -EAGAIN (hard mark), -EROFS (after on_fatal; read_only). */
 must_use int log_batch_begin(struct log *log, struct log_batch **ret_batch);
 
 /* Each adds one change, or fails and leaves the batch as it was: -ENOMEM, -E2BIG (a bound above),

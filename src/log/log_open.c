@@ -35,7 +35,10 @@ static int refuse(struct log *log, struct error *ret_error, int failed, const ch
 static int take_lock(struct log *log, struct error *ret_error) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/lock", log->directory);
-    int failed = io_file_open(log->host, path, IO_FILE_WRITE | IO_FILE_CREATE, &log->lock);
+    unsigned create = log->options.read_only ? 0 : IO_FILE_CREATE;
+    int failed = io_file_open(log->host, path, IO_FILE_WRITE | create, &log->lock);
+    if (failed == -ENOENT && log->options.read_only)
+        return 0; /* a backup has none, and nobody writes to it */
     if (failed)
         return refuse(log, ret_error, failed, "lock", "cannot be opened");
     failed = io_file_lock(log->lock);
@@ -122,6 +125,10 @@ static int load(struct log *log, struct error *ret_error) {
     failed = checkpoint_load(log, &found, ret_error);
     if (failed)
         return failed;
+    if (!found && log->options.read_only && fresh)
+        return refuse(log, ret_error, -ENOENT, "", "there is no log");
+    if (!found && log->options.read_only)
+        return refuse(log, ret_error, -EBADMSG, "checkpoint", "is missing");
     if (!found)
         return create(log, fresh, ret_error);
     return fresh ? refuse(log, ret_error, -EBADMSG, "format", "is missing") : 0;
@@ -221,11 +228,12 @@ static int open_journal(struct log *log, struct error *ret_error) {
         .on_room = journal_room,
         .self = log,
     };
-    return journal_open(&options, &log->journal, ret_error);
+    return log->options.read_only ? journal_read(log->host, &options, ret_error)
+                                  : journal_open(&options, &log->journal, ret_error);
 }
 
 static int open_parts(struct log *log, struct error *ret_error) {
-    int failed = make_folders(log, ret_error);
+    int failed = log->options.read_only ? 0 : make_folders(log, ret_error);
     if (!failed)
         failed = take_lock(log, ret_error);
     if (!failed) {
@@ -271,7 +279,10 @@ int log_open(struct io_loop *loop, const struct log_options *options, struct log
         return failed;
     }
     log->recovering = false;
-    log_start(log);
+    if (log->options.read_only)
+        log->closing = true; /* nothing is begun any more */
+    else
+        log_start(log);
     *ret_log = log;
     return 0;
 }

@@ -252,7 +252,9 @@ static int remove_unnamed(void *owner, const char *name) {
 
 int recover_segments(struct log *log, struct error *ret_error) {
     struct scan scan = {.log = log, .error = ret_error};
-    int failed = io_dir_list(log->host, log->segments.directory, remove_unnamed, log);
+    int failed = log->options.read_only
+                     ? 0
+                     : io_dir_list(log->host, log->segments.directory, remove_unnamed, log);
     if (!failed)
         failed = collect(&scan);
     for (size_t at = 0; at < scan.count && !failed;)
@@ -301,6 +303,8 @@ static int replay_put(struct log *log, const struct record *record) {
 
 static int replay_delta(struct log *log, const struct record *record) {
     const struct log_owner *owner = log_owner_find(log, record->id);
+    if (log->options.read_only)
+        return 0;
     return owner ? owner->replay(owner->self, record->payload, record->position) : -ENOTSUP;
 }
 

@@ -69,6 +69,16 @@ must_use int node_log_verify(const char *data,
                              void (*damage)(void *self, const struct error *error), void *self,
                              struct node_log_report *ret_report, struct error *ret_error);
 
+/* Checks the chains of all event streams in the same folder, as a running node does itself. FOUND
+   for each finding. 0; -EBADMSG: there are some; -EWOULDBLOCK: a node is running on DATA, ask it;
+   else it could not be read, and words say why. */
+struct node_events_report {
+    uint64_t events, streams, findings;
+};
+must_use int node_events_verify(const char *data,
+                                void (*found)(void *self, const struct error *finding), void *self,
+                                struct node_events_report *ret_report, struct error *ret_error);
+
 /* What nonet.yaml may hold, rooms' sections included: JSON Schema, or a page in Markdown, of one
    SECTION or (NULL) of all. 0, -ENOENT (no such section), -ENOBUFS or -ENOMEM. */
 must_use int node_config_schema(struct buf *out);

@@ -1,11 +1,12 @@
 /*
- * offline.c - what the command line asks of a node that does not run (node.h): its log checked, the
- * shape of its config told.
+ * offline.c - what the command line asks of a node that does not run (node.h): its log and its
+ * event streams checked, the shape of its config told.
  */
 #include "io/file.h"
 #include "log/stream.h"
 #include "node/config_load.h"
 #include "node/parts.h"
+#include "rooms/events/verify.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,37 +58,75 @@ static int lock(struct io_host *host, const char *data, struct io_file **ret_loc
     return failed;
 }
 
-static int verify(struct io_host *host, const char *data,
-                  void (*damage)(void *self, const struct error *error), void *self,
-                  struct node_log_report *ret_report, struct error *ret_error) {
-    char directory[1024];
-    struct log_verify_report report = {0};
-    if (snprintf(directory, sizeof directory, "%s/log", data) >= (int)sizeof directory)
+static int log_folder(const char *data, char (*ret_path)[1024], struct error *ret_error) {
+    if (snprintf(*ret_path, sizeof *ret_path, "%s/log", data) >= (int)sizeof *ret_path)
         return error_set(ret_error, -ENAMETOOLONG, "the name of the data folder is too long");
-    int failed = log_verify(host, directory, damage, self, &report, ret_error);
-    if (!failed || failed == -EBADMSG)
-        *ret_report = (struct node_log_report){
-            .streams = report.streams,
-            .messages = report.messages,
-            .bytes = report.bytes,
-            .journal_groups = report.journal_groups,
-            .segments = report.segments,
-            .damaged = report.damaged,
-        };
+    return 0;
+}
+
+/* What is done with the log of a folder that is held meanwhile. */
+struct offline {
+    void (*found)(void *self, const struct error *error);
+    void *self;
+    struct node_log_report log;
+    struct node_events_report events;
+};
+
+static int verify_log(struct offline *o, struct io_host *host, const char *directory,
+                      struct error *ret_error) {
+    struct log_verify_report report = {0};
+    int failed = log_verify(host, directory, o->found, o->self, &report, ret_error);
+    o->log = (struct node_log_report){
+        .streams = report.streams,
+        .messages = report.messages,
+        .bytes = report.bytes,
+        .journal_groups = report.journal_groups,
+        .segments = report.segments,
+        .damaged = report.damaged,
+    };
+    return failed;
+}
+
+static int verify_events(struct offline *o, struct io_host *host, const char *directory,
+                         struct error *ret_error) {
+    struct events_report report = {0};
+    int failed = events_verify_closed(host, directory, o->found, o->self, &report, ret_error);
+    o->events = (struct node_events_report){report.events, report.streams, report.findings};
+    return failed;
+}
+
+static int held(const char *data, struct offline *o,
+                int (*act)(struct offline *, struct io_host *, const char *, struct error *),
+                struct error *ret_error) {
+    struct io_host *host;
+    struct io_file *lock_file = NULL;
+    char directory[1024];
+    int failed = log_folder(data, &directory, ret_error);
+    if (failed)
+        return failed;
+    failed = io_host_create(&host);
+    if (failed)
+        return error_set(ret_error, failed, "cannot start: %s", error_name(failed));
+    failed = lock(host, data, &lock_file, ret_error);
+    if (!failed)
+        failed = act(o, host, directory, ret_error);
+    io_file_close(lock_file);
+    io_host_free(host);
     return failed;
 }
 
 int node_log_verify(const char *data, void (*damage)(void *self, const struct error *error),
                     void *self, struct node_log_report *ret_report, struct error *ret_error) {
-    struct io_host *host;
-    struct io_file *held = NULL;
-    int failed = io_host_create(&host);
-    if (failed)
-        return error_set(ret_error, failed, "cannot start: %s", error_name(failed));
-    failed = lock(host, data, &held, ret_error);
-    if (!failed)
-        failed = verify(host, data, damage, self, ret_report, ret_error);
-    io_file_close(held);
-    io_host_free(host);
+    struct offline o = {.found = damage, .self = self};
+    int failed = held(data, &o, verify_log, ret_error);
+    *ret_report = o.log;
+    return failed;
+}
+
+int node_events_verify(const char *data, void (*found)(void *self, const struct error *finding),
+                       void *self, struct node_events_report *ret_report, struct error *ret_error) {
+    struct offline o = {.found = found, .self = self};
+    int failed = held(data, &o, verify_events, ret_error);
+    *ret_report = o.events;
     return failed;
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { BINARY, onNonet, run, temporaryFolder, until } from './lib/node.mjs';
+import { BINARY, check, onNonet, run, startNonet, temporaryFolder, until } from './lib/node.mjs';
 
 const call = (server, ...args) => run(['events', ...args, '--data', server.data]);
 
@@ -89,11 +89,9 @@ onNonet('events at the command line', {}, (it) => {
   });
 
   it('data comes from stdin, names may hold anything', async (t, server) => {
-    const child = spawn(
-      BINARY,
-      ['events', 'append', 'ü?&%-1 2', 'T', '-', '--data', server.data],
-      { stdio: ['pipe', 'ignore', 'inherit'] },
-    );
+    const child = spawn(BINARY, ['events', 'append', 'ü?&%-1 2', 'T', '-', '--data', server.data], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
     child.stdin.end('{"from":"stdin"}');
     await until(() => child.exitCode !== null);
     assert.equal(child.exitCode, 0);
@@ -159,4 +157,37 @@ onNonet('events at the command line', {}, (it) => {
     assert.deepEqual(findings, []);
     assert.equal(report.findings, 0);
   });
+});
+
+check('verify says the same of a node that runs and of one that does not', async (t) => {
+  const server = await startNonet(t);
+  for (let i = 0; i < 20; i++) await good(server, 'append', `v-${i % 3}`, 'T', `{"i":${i}}`);
+  const running = await good(server, 'verify', '--json');
+  await server.stop('SIGKILL');
+  assert.equal(await good(server, 'verify', '--json'), running);
+  assert.deepEqual(JSON.parse(running).report, { events: 20, streams: 3, findings: 0 });
+  await server.start();
+  await server.stop();
+  assert.equal(await good(server, 'verify', '--json'), running);
+
+  // A byte of an event that the disk has spoilt.
+  const segment = path.join(server.data, 'log/segments/00000001.seg');
+  const bytes = fs.readFileSync(segment);
+  bytes[bytes.indexOf('{"i":7}') + 5] = '8'.charCodeAt(0);
+  fs.writeFileSync(segment, bytes);
+  const { status, stdout, stderr } = await call(server, 'verify');
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /^nonet: position 8 of ES cannot be read \(`nonet log verify` says more\)\n/,
+  );
+  assert.match(stderr, /\nnonet: v-1@3 \(position 11\): events before this one are missing\n$/);
+  assert.match(stdout, /^19 events of 3 event streams: 2 findings\n$/);
+  await server.start();
+  assert.deepEqual(await call(server, 'verify'), { status, stdout, stderr });
+});
+
+check('verify of a folder that is no node’s', async (t) => {
+  const server = { data: path.join(temporaryFolder(), 'none') };
+  assert.match(await bad(server, 1, 'verify'), /is not the data folder of a node/);
 });

@@ -1,33 +1,17 @@
 /*
- * verify.c - see verify.h.
+ * verify.c - see verify.h: gives the records of ES to the judge of chains.h, while the node serves.
  *
- * Of the path of a stream's nodes (record.h) the newest few are kept with their sequences, so that
- * what a record says of earlier ones is compared with where they really are; older ones are
- * believed, since the chain covers what a record says.
+ * A few hundred records a turn, so that appends go on between them; what lies on disk is loaded,
+ * and the turn is gone on with when it is there.
  */
 #include "rooms/events/verify.h"
 
-#include "base/map.h"
 #include "base/mem.h"
-#include "rooms/events/record.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
-#define ENDS_MAX ((size_t)1 << 30)
 #define STEP_MAX 256u /* records a turn */
 #define TELL_NS UINT64_C(1000000000)
-
-struct end {
-    uint64_t number, sequence;
-    unsigned char chain[EVENT_CHAIN_BYTES];
-    unsigned path_count;
-    struct {
-        uint64_t number, sequence;
-    } path[8];
-    size_t len;
-    char subject[];
-};
 
 struct verify {
     struct engine *engine;
@@ -35,8 +19,7 @@ struct verify {
     struct io_timer again;
     bool loading;
     uint64_t at, last, told_ns;
-    struct map ends;
-    struct events_report report;
+    struct chains chains;
     void (*progress)(void *self, const struct error *finding);
     void (*done)(void *self, const struct events_report *report, int failed);
     void *self;
@@ -44,122 +27,15 @@ struct verify {
 
 static void on_again(struct io_timer *timer);
 
-static void find(struct verify *v, slice subject, uint64_t number, uint64_t position,
-                 const char *what) {
-    struct error e = {0};
-    _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
-    (void)!event_name(subject, &name);
-    error_set(&e, -EBADMSG, "%s", what);
-    error_place(&e, "%.*s@%" PRIu64 " (position %" PRIu64 ")",
-                slice_fmt(name.len ? buf_slice(&name) : subject), number ? number - 1 : 0,
-                position);
-    v->report.findings++;
-    v->progress(v->self, &e);
-}
-
-static struct end *end_of(struct verify *v, slice subject) {
-    struct end *end = map_find(&v->ends, subject);
-    if (end)
-        return end;
-    end = mem_zalloc(1, sizeof *end + subject.len);
-    if (!end)
-        return NULL;
-    memcpy(end->subject, subject.ptr, subject.len);
-    end->len = subject.len;
-    if (map_add(&v->ends, slice_make(end->subject, end->len), end))
-        return mem_free(end);
-    v->report.streams++;
-    return end;
-}
-
-/* Nodes above what NUMBER begins at are covered by it. */
-static void advance(struct end *end, const struct event *event, uint64_t sequence) {
-    uint64_t stop = event->number & (event->number - 1);
-    while (end->path_count && end->path[end->path_count - 1].number > stop)
-        end->path_count--;
-    if (end->path_count == array_count(end->path)) { /* the oldest are not compared any more */
-        memmove(end->path, end->path + 1, sizeof end->path - sizeof end->path[0]);
-        end->path_count--;
-    }
-    end->path[end->path_count].number = event->number;
-    end->path[end->path_count].sequence = sequence;
-    end->path_count++;
-    end->number = event->number;
-    end->sequence = sequence;
-    memcpy(end->chain, event->chain, sizeof end->chain);
-}
-
-/* Where NUMBER is, as far as it is kept: 0 = not known. */
-static uint64_t place_of(const struct end *end, uint64_t number) {
-    for (unsigned i = 0; i < end->path_count; i++)
-        if (end->path[i].number == number)
-            return end->path[i].sequence;
-    return 0;
-}
-
-static bool points_right(const struct end *end, const struct event *event) {
-    uint64_t stop = event->number & (event->number - 1), place = place_of(end, stop);
-    bool leaf = event->number % EVENT_SPAN == 0 && event->number > EVENT_SPAN;
-    return event->before == end->sequence && (!stop == !event->skip) &&
-           (!place || event->skip == place) && leaf == (event->leaf != 0);
-}
-
-/* 1: the stream goes on from EVENT; 0: it does not; -ENOMEM. */
-static int judge(struct verify *v, struct end *end, const struct log_record *record,
-                 const struct event *event) {
-    if (event->number <= end->number) {
-        find(v, record->subject, event->number, record->sequence,
-             "the event stands twice, or in the wrong place");
-        return 0;
-    }
-    if (event->number != end->number + 1) {
-        find(v, record->subject, event->number, record->sequence,
-             "events before this one are missing");
-        end->path_count = 0;
-        return 1;
-    }
-    int failed = event_chain_check(record, event, end->chain);
-    if (failed == -ENOMEM)
-        return failed;
-    if (failed)
-        find(v, record->subject, event->number, record->sequence,
-             "the event, or the one before it, is not what was appended");
-    else if (!points_right(end, event))
-        find(v, record->subject, event->number, record->sequence,
-             "the event does not lead to the ones before it");
-    return 1;
-}
-
-static int look(struct verify *v, const struct log_record *record) {
-    struct event event;
-    v->report.events++;
-    if (event_read(record, &event)) {
-        find(v, record->subject, 0, record->sequence, "the record is no event");
-        return 0;
-    }
-    struct end *end = end_of(v, record->subject);
-    if (!end)
-        return -ENOMEM;
-    int result = judge(v, end, record, &event);
-    if (result > 0)
-        advance(end, &event, record->sequence);
-    return result < 0 ? result : 0;
-}
-
-/* --- going through ------------------------------------------------------------------------ */
-
 static void finish(struct verify *v, int failed) {
     struct engine *engine = v->engine;
     struct log *log = streams_log(engine->streams);
-    const struct map_entry *entry;
     if (v->loading && log)
         log_load_cancel(log, &v->load);
     io_timer_stop(engine->loop, &v->again);
     engine->verify = NULL;
-    v->done(v->self, &v->report, failed);
-    for (size_t at = 0; (entry = map_next(&v->ends, &at));)
-        mem_free(entry->value);
-    map_free(&v->ends);
+    v->done(v->self, &v->chains.report, failed);
+    chains_free(&v->chains);
     mem_free(v);
 }
 
@@ -169,15 +45,11 @@ static int step(struct verify *v, struct log *log, struct log_stream *es) {
     int result = log_read(log, es, v->at, &record);
     if (result == -EINPROGRESS)
         return result;
-    if (result) {
-        struct error e = {0};
-        error_set(&e, -EBADMSG, "position %" PRIu64 " of ES cannot be read", v->at);
-        error_hint(&e, "stop the node, and `nonet log verify` says more");
-        v->report.findings++;
-        v->progress(v->self, &e);
-    }
-    v->at++;
-    return result ? 0 : look(v, &record);
+    uint64_t at = v->at++;
+    if (result == 0)
+        return chains_record(&v->chains, &record);
+    chains_unreadable(&v->chains, at);
+    return 0;
 }
 
 static void run(struct verify *v) {
@@ -228,7 +100,7 @@ int events_verify(struct engine *engine, void (*progress)(void *self, const stru
     v->at = 1;
     v->last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
     v->told_ns = io_loop_now_ns(engine->loop);
-    v->ends = map_make(engine->hash_key, ENDS_MAX);
+    chains_begin(&v->chains, engine->hash_key, progress, self);
     v->progress = progress;
     v->done = done;
     v->self = self;

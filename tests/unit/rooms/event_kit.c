@@ -30,13 +30,14 @@ struct event_house *event_house_open(uint64_t seed) {
 }
 
 static void leave(struct event_house *eh) {
+    if (!eh->engine)
+        return;
     catcher_close(&eh->answers);
-    if (eh->engine)
-        engine_close(eh->engine);
+    engine_close(eh->engine);
     eh->engine = NULL;
 }
 
-void event_house_again(struct event_house *eh, enum event_end end) {
+static void end_life(struct event_house *eh, enum event_end end) {
     leave(eh);
     if (end == EVENT_CUT)
         house_cut(eh->house);
@@ -44,6 +45,10 @@ void event_house_again(struct event_house *eh, enum event_end end) {
         house_kill(eh->house);
     else
         house_stop(eh->house);
+}
+
+void event_house_again(struct event_house *eh, enum event_end end) {
+    end_life(eh, end);
     house_streams(eh->house);
     event_house_serve(eh);
 }
@@ -184,5 +189,16 @@ struct event_verified event_verify(struct event_house *eh) {
     assert_int_equal(events_verify(eh->engine, on_finding, on_verified, &v), 0);
     house_until(eh->house, &v.come);
     assert_int_equal(v.come, 1);
+    return v;
+}
+
+struct event_verified event_verify_closed(struct event_house *eh, enum event_end end) {
+    struct event_verified v = {0};
+    struct error error = {0};
+    end_life(eh, end);
+    v.failed = events_verify_closed(eh->house->host, "log", on_finding, &v, &v.report, &error);
+    if (error.code)
+        print_error("%s: %s\n", error.place, error.message);
+    v.come++;
     return v;
 }

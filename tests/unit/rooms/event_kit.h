@@ -68,5 +68,7 @@ struct event_verified {
     char findings[4096];
 };
 struct event_verified event_verify(struct event_house *eh);
+/* The life ends, and nobody has the log open: verifies it so. Then only event_house_close. */
+struct event_verified event_verify_closed(struct event_house *eh, enum event_end end);
 
 #endif

@@ -41,7 +41,8 @@ static void on_stored(void *self, const struct streams_error *error) {
     ++*(unsigned *)self;
 }
 
-/* Puts the records into a new house, and verifies. */
+/* Puts the records into a new house, and verifies: serving, and then its closed log, which must say
+   the same. */
 static struct event_verified judge(struct forgery *f) {
     unsigned stored = 0;
     uint64_t first;
@@ -55,6 +56,11 @@ static struct event_verified judge(struct forgery *f) {
     struct event_verified v = event_verify(f->eh);
     assert_int_equal(v.failed, 0);
     assert_int_equal(v.report.events, f->count);
+    struct event_verified closed =
+        event_verify_closed(f->eh, f->count % 4 ? EVENT_KILL : EVENT_STOP);
+    assert_int_equal(closed.failed, v.report.findings ? -EBADMSG : 0);
+    assert_string_equal(closed.findings, v.findings);
+    assert_memory_equal(&closed.report, &v.report, sizeof v.report);
     event_house_close(f->eh);
     arena_free(&f->arena);
     return v;
@@ -187,6 +193,57 @@ static void test_one_verification_at_a_time(void **state) {
     event_house_close(eh);
 }
 
+/* What the disk has spoilt is a finding, too, and it is named by its position. */
+static void test_a_record_that_cannot_be_read(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(4);
+    char path[] = "log/segments/00000001.seg", byte;
+    struct io_file *file;
+    uint64_t size;
+    size_t got;
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(
+            event_append(eh, "a-1", "{'events':[{'type':'T','data':\"spoil me\"}]}").status, 201);
+    struct event_verified v = event_verify_closed(eh, EVENT_STOP);
+    assert_int_equal(v.failed, 0);
+    assert_int_equal(v.report.events, 10);
+    assert_int_equal(io_file_open(eh->house->host, path, IO_FILE_WRITE, &file), 0);
+    assert_int_equal(io_file_size(file, &size), 0);
+    _cleanup_mem_ char *all = mem_alloc(size);
+    assert_int_equal(io_file_read(file, all, size, 0, &got), 0);
+    slice rest = slice_make(all, got);
+    for (unsigned i = 0; i < 4; i++) /* the fourth event's payload */
+        rest = slice_skip(rest, (size_t)slice_find_slice(rest, slice_lit("spoil me")) + 1);
+    byte = 'S';
+    assert_int_equal(io_file_write(file, &byte, 1, (uint64_t)(rest.ptr - 1 - all)), 0);
+    assert_int_equal(io_file_sync(file), 0);
+    io_file_close(file);
+    house_streams(eh->house);
+    event_house_serve(eh);
+    struct event_verified serving = event_verify(eh);
+    assert_string_equal(serving.findings,
+                        "position 4 of ES cannot be read (`nonet log verify` says more)\n"
+                        "a-1@4 (position 5): events before this one are missing\n");
+    v = event_verify_closed(eh, EVENT_STOP);
+    assert_int_equal(v.failed, -EBADMSG);
+    assert_string_equal(v.findings, serving.findings);
+    event_house_close(eh);
+}
+
+static void test_a_log_without_events_and_no_log(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(5);
+    struct event_verified v = event_verify_closed(eh, EVENT_STOP);
+    struct error error = {0};
+    assert_int_equal(v.failed, 0);
+    assert_int_equal(v.report.events, 0);
+    assert_int_equal(
+        events_verify_closed(eh->house->host, "nowhere", on_progress, NULL, &v.report, &error),
+        -ENOENT);
+    assert_string_equal(error.message, "there is no log: No such file or directory");
+    event_house_close(eh);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_as_it_was_has_no_findings),
@@ -198,6 +255,8 @@ int main(void) {
         cmocka_unit_test(test_the_end_that_is_cut_off_is_not_found_but_told_by_the_count),
         cmocka_unit_test(test_a_record_that_is_no_event),
         cmocka_unit_test(test_one_verification_at_a_time),
+        cmocka_unit_test(test_a_record_that_cannot_be_read),
+        cmocka_unit_test(test_a_log_without_events_and_no_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,149 @@
+/*
+ * chains.c - see chains.h.
+ *
+ * Of the path of a stream's nodes (record.h) the newest few are kept with their sequences, so that
+ * what a record says of earlier ones is compared with where they really are; older ones are
+ * believed, since the chain covers what a record says.
+ */
+#include "rooms/events/chains.h"
+
+#include "base/mem.h"
+#include "rooms/events/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define ENDS_MAX ((size_t)1 << 30)
+
+struct end {
+    uint64_t number, sequence;
+    unsigned char chain[EVENT_CHAIN_BYTES];
+    unsigned path_count;
+    struct {
+        uint64_t number, sequence;
+    } path[8];
+    size_t len;
+    char subject[];
+};
+
+static void find(struct chains *c, slice subject, uint64_t number, uint64_t position,
+                 const char *what) {
+    struct error e = {0};
+    _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
+    (void)!event_name(subject, &name);
+    error_set(&e, -EBADMSG, "%s", what);
+    error_place(&e, "%.*s@%" PRIu64 " (position %" PRIu64 ")",
+                slice_fmt(name.len ? buf_slice(&name) : subject), number ? number - 1 : 0,
+                position);
+    c->report.findings++;
+    c->found(c->self, &e);
+}
+
+static struct end *end_of(struct chains *c, slice subject) {
+    struct end *end = map_find(&c->ends, subject);
+    if (end)
+        return end;
+    end = mem_zalloc(1, sizeof *end + subject.len);
+    if (!end)
+        return NULL;
+    memcpy(end->subject, subject.ptr, subject.len);
+    end->len = subject.len;
+    if (map_add(&c->ends, slice_make(end->subject, end->len), end))
+        return mem_free(end);
+    c->report.streams++;
+    return end;
+}
+
+/* Nodes above what NUMBER begins at are covered by it. */
+static void advance(struct end *end, const struct event *event, uint64_t sequence) {
+    uint64_t stop = event->number & (event->number - 1);
+    while (end->path_count && end->path[end->path_count - 1].number > stop)
+        end->path_count--;
+    if (end->path_count == array_count(end->path)) { /* the oldest are not compared any more */
+        memmove(end->path, end->path + 1, sizeof end->path - sizeof end->path[0]);
+        end->path_count--;
+    }
+    end->path[end->path_count].number = event->number;
+    end->path[end->path_count].sequence = sequence;
+    end->path_count++;
+    end->number = event->number;
+    end->sequence = sequence;
+    memcpy(end->chain, event->chain, sizeof end->chain);
+}
+
+/* Where NUMBER is, as far as it is kept: 0 = not known. */
+static uint64_t place_of(const struct end *end, uint64_t number) {
+    for (unsigned i = 0; i < end->path_count; i++)
+        if (end->path[i].number == number)
+            return end->path[i].sequence;
+    return 0;
+}
+
+static bool points_right(const struct end *end, const struct event *event) {
+    uint64_t stop = event->number & (event->number - 1), place = place_of(end, stop);
+    bool leaf = event->number % EVENT_SPAN == 0 && event->number > EVENT_SPAN;
+    return event->before == end->sequence && (!stop == !event->skip) &&
+           (!place || event->skip == place) && leaf == (event->leaf != 0);
+}
+
+/* 1: the stream goes on from EVENT; 0: it does not; -ENOMEM. */
+static int judge(struct chains *c, struct end *end, const struct log_record *record,
+                 const struct event *event) {
+    if (event->number <= end->number) {
+        find(c, record->subject, event->number, record->sequence,
+             "the event stands twice, or in the wrong place");
+        return 0;
+    }
+    if (event->number != end->number + 1) {
+        find(c, record->subject, event->number, record->sequence,
+             "events before this one are missing");
+        end->path_count = 0;
+        return 1;
+    }
+    int failed = event_chain_check(record, event, end->chain);
+    if (failed == -ENOMEM)
+        return failed;
+    if (failed)
+        find(c, record->subject, event->number, record->sequence,
+             "the event, or the one before it, is not what was appended");
+    else if (!points_right(end, event))
+        find(c, record->subject, event->number, record->sequence,
+             "the event does not lead to the ones before it");
+    return 1;
+}
+
+int chains_record(struct chains *c, const struct log_record *record) {
+    struct event event;
+    c->report.events++;
+    if (event_read(record, &event)) {
+        find(c, record->subject, 0, record->sequence, "the record is no event");
+        return 0;
+    }
+    struct end *end = end_of(c, record->subject);
+    if (!end)
+        return -ENOMEM;
+    int result = judge(c, end, record, &event);
+    if (result > 0)
+        advance(end, &event, record->sequence);
+    return result < 0 ? result : 0;
+}
+
+void chains_unreadable(struct chains *c, uint64_t position) {
+    struct error e = {0};
+    error_set(&e, -EBADMSG,
+              "position %" PRIu64 " of ES cannot be read (`nonet log verify` says more)", position);
+    c->report.findings++;
+    c->found(c->self, &e);
+}
+
+void chains_begin(struct chains *c, struct hash_key key,
+                  void (*found)(void *self, const struct error *finding), void *self) {
+    *c = (struct chains){.ends = map_make(key, ENDS_MAX), .found = found, .self = self};
+}
+
+void chains_free(struct chains *c) {
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&c->ends, &at));)
+        mem_free(entry->value);
+    map_free(&c->ends);
+}

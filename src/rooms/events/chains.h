@@ -1,0 +1,41 @@
+/*
+ * chains.h - do the chains of all event streams hold? Records in, findings out; nothing is read.
+ *
+ * The records of ES are given in their order, from the first on; the end of every event stream is
+ * kept. Of each record it is asked: is it an event; is its number the next one of its stream (else
+ * some are missing, or swapped, or there twice); do `before`, `skip` and `leaf` name what they
+ * must; does the chain hold (else it, or one before it, was changed). After a finding a stream is
+ * taken up where it goes on, so that one change is one finding and not one for every event behind
+ * it.
+ *
+ * Who gives the records: a serving node (verify.h), or the log of one that does not run
+ * (verify_closed.c). Costs about 250 bytes for each event stream.
+ */
+#ifndef NONET_EVENTS_CHAINS_H
+#define NONET_EVENTS_CHAINS_H
+
+#include "base/error.h"
+#include "base/map.h"
+#include "log/stream.h"
+
+struct events_report {
+    uint64_t events, streams, findings;
+};
+
+struct chains {
+    struct map ends; /* subject -> struct end */
+    struct events_report report;
+    void (*found)(void *self, const struct error *finding);
+    void *self;
+};
+
+/* FOUND(self, finding): "order-42@3 (position 17): what is wrong with it". */
+void chains_begin(struct chains *chains, struct hash_key key,
+                  void (*found)(void *self, const struct error *finding), void *self);
+void chains_free(struct chains *chains);
+/* The next record of ES. 0 or -ENOMEM. */
+must_use int chains_record(struct chains *chains, const struct log_record *record);
+/* There is a record at POSITION, and nobody can read it. */
+void chains_unreadable(struct chains *chains, uint64_t position);
+
+#endif
