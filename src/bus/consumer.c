@@ -396,7 +396,8 @@ static void take_up(struct consumer *c, bool moved, bool paused) {
                          "no memory to watch a deliver subject", "stream=%.*s consumer=%.*s",
                          slice_fmt(c->stream_name), slice_fmt(c->name));
         consumer_ack_expire_all(c);
-    }
+    } else if (consumer_is_push(c))
+        consumer_push_look(c); /* another group has other members, and it may sleep */
     consumer_ack_start(c);
     if (paused)
         consumer_pause_start(c, true);

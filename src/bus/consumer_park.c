@@ -42,10 +42,8 @@ void consumer_park_forget(struct consumer *c, uint64_t sequence) {
         mem_free(map64_remove(&c->parked, sequence));
 }
 
-int consumer_park_restore(struct consumer *c, const struct consumer_parked *parked) {
-    struct pending_entry *entry = pending_find(&c->pending, parked->sequence);
-    if (!entry || entry->parked)
-        return 0;
+/* Why and when, beside the entry. 0 or -ENOMEM. */
+static int keep(struct consumer *c, const struct consumer_parked *parked) {
     slice reason = slice_take(parked->reason, CONSUMER_REASON_MAX);
     struct parked_message *made = mem_zalloc(1, sizeof *made + reason.len);
     if (!made)
@@ -56,16 +54,23 @@ int consumer_park_restore(struct consumer *c, const struct consumer_parked *park
     if (reason.len)
         memcpy(made->reason, reason.ptr, reason.len);
     int failed = map64_add(&c->parked, parked->sequence, made);
-    if (failed) {
+    if (failed)
         mem_free(made);
-        return failed;
-    }
-    pending_park(&c->pending, entry);
-    return 0;
+    return failed;
+}
+
+int consumer_park_restore(struct consumer *c, const struct consumer_parked *parked) {
+    struct pending_entry *entry = pending_find(&c->pending, parked->sequence);
+    if (!entry || entry->parked)
+        return 0;
+    int failed = keep(c, parked);
+    if (!failed)
+        pending_park(&c->pending, entry);
+    return failed;
 }
 
 int consumer_park(struct consumer *c, uint64_t sequence, slice reason) {
-    const struct pending_entry *entry = pending_find(&c->pending, sequence);
+    struct pending_entry *entry = pending_find(&c->pending, sequence);
     struct consumer_parked parked = {
         .sequence = sequence,
         .time_ns = io_loop_wall_ns(consumer_loop(c)),
@@ -74,12 +79,17 @@ int consumer_park(struct consumer *c, uint64_t sequence, slice reason) {
     };
     if (map64_count(&c->parked) >= CONSUMER_PARKED_MAX)
         return -ENOBUFS;
-    int failed = consumer_note_parked(c, &parked);
-    if (!failed)
-        failed = consumer_park_restore(c, &parked);
-    if (!failed)
-        consumer_wake(c); /* there is room in flight */
-    return failed;
+    int failed = keep(c, &parked);
+    if (failed)
+        return failed;
+    failed = consumer_note_parked(c, &parked);
+    if (failed) {
+        consumer_park_forget(c, sequence);
+        return failed;
+    }
+    pending_park(&c->pending, entry);
+    consumer_wake(c); /* there is room in flight */
+    return 0;
 }
 
 /* --- what is asked of outside ------------------------------------------------------------- */
@@ -115,11 +125,14 @@ int consumer_parked_replay(struct consumer *c, uint64_t sequence) {
     struct pending_entry *entry = find(c, sequence);
     if (!entry)
         return -ENOENT;
-    int failed = consumer_note_unparked(c, sequence);
-    if (!failed)
-        failed = pending_make_due(&c->pending, entry);
+    int failed = pending_make_due(&c->pending, entry); /* the one that takes memory */
     if (failed)
         return failed;
+    failed = consumer_note_unparked(c, sequence);
+    if (failed) {
+        pending_not_due(&c->pending, entry);
+        return failed;
+    }
     pending_unpark(&c->pending, entry);
     consumer_park_forget(c, sequence);
     consumer_wake(c);

@@ -20,7 +20,7 @@ struct log_filter {
     unsigned wildcards;    /* of them with wildcards: the first ones */
 };
 
-/* Sorts SUBJECTS in place; they must live as long as the filter. */
+/* Sorts SUBJECTS in place; they must live as long as the filter. One that is ">" makes it all. */
 struct log_filter log_filter_make(slice *subjects, unsigned count);
 
 /* Is SUBJECT among the sorted literals? */

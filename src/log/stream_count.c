@@ -86,8 +86,7 @@ static uint64_t scan_partial(const struct tally *tally) {
 }
 
 uint64_t log_count(struct log *log, struct log_stream *stream, slice subject, uint64_t from) {
-    bool all = !subject.len || slice_equal(subject, slice_lit(">"));
-    struct log_filter filter = log_filter_make(&subject, all ? 0 : 1);
+    struct log_filter filter = log_filter_make(&subject, subject.len ? 1 : 0);
     return log_count_any(log, stream, &filter, from);
 }
 

@@ -79,6 +79,8 @@ slice api_call_reply(const struct api_call *call);
 
 /* The stream the request names (its first token), or NULL and it has been answered 404. */
 struct stream *api_stream(const struct api_request *request);
+/* Its consumer (the second token), in the same way. */
+struct consumer *api_consumer(const struct api_request *request);
 
 void api_write_time(struct json_writer *w, const char *key, int64_t unix_ns);
 void api_write_stream_info(struct json_writer *w, struct stream *stream);

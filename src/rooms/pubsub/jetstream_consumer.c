@@ -55,7 +55,7 @@ void api_write_consumer_info(struct json_writer *w, const struct consumer *consu
     }
 }
 
-static struct consumer *find(const struct api_request *request) {
+struct consumer *api_consumer(const struct api_request *request) {
     struct stream *stream = api_stream(request);
     if (!stream)
         return NULL;
@@ -168,7 +168,7 @@ void api_consumer_create_durable(const struct api_request *request) {
 /* --- info, names, list, delete ------------------------------------------------------------ */
 
 void api_consumer_info(const struct api_request *request) {
-    struct consumer *consumer = find(request);
+    struct consumer *consumer = api_consumer(request);
     if (!consumer)
         return;
     struct json_writer w = api_begin(request->js, request->type);
@@ -227,7 +227,7 @@ static void on_deleted(void *self, struct consumer *consumer, const struct strea
 }
 
 void api_consumer_delete(const struct api_request *request) {
-    struct consumer *consumer = find(request);
+    struct consumer *consumer = api_consumer(request);
     struct api_call *call = consumer ? api_call_new(request) : NULL;
     if (call)
         consumer_delete(consumer, on_deleted, call);
@@ -254,7 +254,7 @@ static void on_paused(void *self, struct consumer *consumer, const struct stream
 
 /* {"pause_until": time}; without it, or with one that has passed, the consumer goes on. */
 void api_consumer_pause(const struct api_request *request) {
-    struct consumer *consumer = find(request);
+    struct consumer *consumer = api_consumer(request);
     if (!consumer)
         return;
     json_value until = json_member(request->json, slice_lit("pause_until"));

@@ -20,17 +20,6 @@
 #define PAGE JETSTREAM_LIST_PAGE
 #define PART_MAX 65536u
 
-static struct consumer *find(const struct api_request *request) {
-    struct stream *stream = api_stream(request);
-    struct consumer *consumer = stream ? consumer_find(stream, request->tokens[1]) : NULL;
-    struct streams_error e;
-    if (stream && !consumer) {
-        streams_fail(&e, 404, 10014, "consumer not found");
-        api_error(request->js, request->type, request->reply, &e);
-    }
-    return consumer;
-}
-
 static void write_parked(struct json_writer *w, const struct consumer_parked *parked) {
     json_write_object(w);
     json_write_key(w, "seq");
@@ -44,7 +33,7 @@ static void write_parked(struct json_writer *w, const struct consumer_parked *pa
 }
 
 void api_parked_list(const struct api_request *request) {
-    const struct consumer *consumer = find(request);
+    const struct consumer *consumer = api_consumer(request);
     struct consumer_parked parked;
     uint64_t from = 0;
     if (!consumer)
@@ -93,11 +82,11 @@ static int change_some(struct consumer *c, uint64_t sequence, uint64_t *io_count
         sequence = parked.sequence + 1;
         *io_count += failed == 0;
     }
-    return *io_count ? 0 : failed;
+    return failed;
 }
 
 static void change(const struct api_request *request, int (*apply)(struct consumer *, uint64_t)) {
-    struct consumer *consumer = find(request);
+    struct consumer *consumer = api_consumer(request);
     struct streams_error e = {0};
     uint64_t sequence = 0, count = 0;
     bool all = false;
@@ -111,7 +100,8 @@ static void change(const struct api_request *request, int (*apply)(struct consum
     if (failed == -ENOENT)
         streams_fail(&e, 404, 10037, "message %llu is not parked", (unsigned long long)sequence);
     else if (failed)
-        streams_fail(&e, 503, 10023, "insufficient resources");
+        streams_fail(&e, 503, 10023, "insufficient resources after %llu messages: ask again",
+                     (unsigned long long)count);
     struct api_call *call = e.code ? NULL : api_call_new(request);
     if (e.code)
         api_error(request->js, request->type, request->reply, &e);

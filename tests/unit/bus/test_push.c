@@ -56,6 +56,28 @@ static void test_it_rests_without_interest_and_says_whether_somebody_is_there(vo
     }
 }
 
+static void test_another_deliver_group_wakes_one_that_sleeps(void **state) {
+    (void)state;
+    struct shop shop = shop_open(1, 3,
+                                 "{'durable_name':'C','deliver_subject':'out',"
+                                 "'deliver_group':'first','ack_policy':'none'}");
+    catcher_open(&shop.out, shop.house->bus[0], "out", "second");
+    house_run(shop.house, SIM_SECOND);
+    assert_int_equal(shop.out.count, 0);
+    assert_false(consumer_info(shop.c).push_bound);
+    assert_ptr_equal(kit_consumer(shop.house, "S",
+                                  "{'durable_name':'C','deliver_subject':'out',"
+                                  "'deliver_group':'second','ack_policy':'none'}"),
+                     shop.c);
+    catcher_wait(shop.house, &shop.out, 3);
+    assert_true(consumer_info(shop.c).push_bound);
+    assert_non_null(kit_consumer(shop.house, "S",
+                                 "{'durable_name':'C','deliver_subject':'out',"
+                                 "'deliver_group':'first','ack_policy':'none'}"));
+    assert_false(consumer_info(shop.c).push_bound);
+    shop_close(&shop);
+}
+
 static void test_heartbeats_follow_the_last_message(void **state) {
     (void)state;
     struct shop shop = shop_open(1, 2,
@@ -191,6 +213,7 @@ static void test_it_is_there_again_after_a_kill(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_rests_without_interest_and_says_whether_somebody_is_there),
+        cmocka_unit_test(test_another_deliver_group_wakes_one_that_sleeps),
         cmocka_unit_test(test_heartbeats_follow_the_last_message),
         cmocka_unit_test(test_the_window_is_2_mib_and_doubles_with_each_answer),
         cmocka_unit_test(test_a_rate_limit_lets_one_large_message_through_and_then_counts),

@@ -123,6 +123,10 @@ static void test_several_subjects_are_sought_and_counted_at_once(void **state) {
     filter = log_filter_make(literals, 0);
     assert_true(log_filter_match(&filter, slice_lit("anything")));
     assert_int_equal(log_count_any(desk->log, a, &filter, 11), 10);
+    slice all = slice_lit(">"); /* is no wildcard to compare with, but all */
+    filter = log_filter_make(&all, 1);
+    assert_int_equal(filter.count, 0);
+    assert_int_equal(log_count_any(desk->log, a, &filter, 11), 10);
     desk_free(desk);
 }
 
