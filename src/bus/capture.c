@@ -184,6 +184,17 @@ static int add_changes(struct stream *s, struct log_batch *batch, const struct b
     return 0;
 }
 
+/* What the stream's judge has to say beside (diversion.h). */
+static int add_beside(struct stream *s, struct log_batch *batch, struct streams_error *e) {
+    const struct stream_diversion *diversion = &s->streams->diversion;
+    if (likely(!s->diverted))
+        return 0;
+    int failed = diversion->on_batch(diversion->self, batch);
+    if (failed)
+        publish_explain(failed, e);
+    return failed;
+}
+
 static int add_nothing(struct stream *s, struct log_batch *batch, struct streams_error *e) {
     int failed = s->config.in_memory ? 0 : consumers_put_nothing(batch);
     if (failed)
@@ -235,6 +246,8 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
         publish_explain(failed, e);
     } else {
         failed = duplicate_of ? add_nothing(s, batch, e) : add_changes(s, batch, m, now_ns, &a, e);
+        if (!failed && !duplicate_of)
+            failed = add_beside(s, batch, e);
         if (failed)
             log_batch_abandon(batch);
     }
@@ -402,7 +415,7 @@ static int add_all(struct stream *s, struct log_batch *batch, const struct bus_m
         if (i == 0 && !failed)
             *ret_first = a.sequence;
     }
-    return failed;
+    return failed ? failed : add_beside(s, batch, e);
 }
 
 /* What the last of message AT's subject will be before it. */
@@ -438,7 +451,7 @@ bool stream_append_all(struct stream *s, const struct bus_message *messages, siz
                        uint64_t *ret_first_sequence, struct streams_error *e) {
     struct streams *streams = s->streams;
     struct log_batch *batch;
-    check(count > 0 && !streams->holding);
+    check((count > 0 || s->diverted) && !streams->holding);
     struct append_all *all = mem_zalloc(1, sizeof *all);
     int failed = all ? expiry_reserve(s, count) : -ENOMEM;
     if (!failed)

@@ -7,6 +7,10 @@
  * also append of its own, several messages at once (stream_append_all). A participant (streams.h)
  * is for what must not wait and changes nothing of the message itself.
  *
+ * A COMPANION is a stream that the judge alone writes to, in the same batches: what it must know
+ * beside the messages. The two are one thing to everybody else: the companion is neither changed
+ * nor deleted by itself, and goes with its stream, in the same commit.
+ *
  * One stream of a node may have such a judge. On the stream shard only, like all of streams.h.
  */
 #ifndef NONET_BUS_DIVERSION_H
@@ -19,9 +23,12 @@
    such a judge (event streams); it stays over the stream's deletion and re-creation. One without a
    name ends it. */
 struct stream_diversion {
-    slice name;
+    slice name, companion;
     void (*on_publish)(void *self, struct stream *stream, const struct bus_message *message);
-    void (*on_visible)(void *self); /* the stream has new messages for readers */
+    void (*on_visible)(void *self); /* one of the two streams has new messages for readers */
+    /* Once a batch of stream NAME, behind its messages: adds to it. 0, or as log_batch_append:
+       then nothing of the batch is stored. */
+    int (*on_batch)(void *self, struct log_batch *batch);
     void *self;
 };
 void streams_divert(struct streams *streams, const struct stream_diversion *diversion);
@@ -30,10 +37,11 @@ void streams_divert(struct streams *streams, const struct stream_diversion *dive
 uint64_t stream_append(struct stream *stream, const struct bus_message *message);
 /* Answers the publisher instead. */
 void stream_refuse(struct stream *stream, slice reply, const struct streams_error *error);
-/* Appends MESSAGES (COUNT > 0), all or none, with what participants add, in one batch. No
-   expectations or ids are judged, nobody is answered: DONE comes when they are on disk, or with
-   what has failed. False with *E: nothing was appended, DONE does not come. Not from inside a
-   receiver, who may have been handed a record: at the end of the turn. */
+/* Appends MESSAGES, all or none, with what participants and the judge add, in one batch. COUNT is 0
+   only where the judge adds something; then there is no first sequence. No expectations or ids are
+   judged, nobody is answered: DONE comes when they are on disk, or with what has failed. False with
+   *E: nothing was appended, DONE does not come. Not from inside a receiver, who may have been
+   handed a record: at the end of the turn. */
 bool stream_append_all(struct stream *stream, const struct bus_message *messages, size_t count,
                        void (*done)(void *self, const struct streams_error *error), void *self,
                        uint64_t *ret_first_sequence, struct streams_error *e);

@@ -123,6 +123,12 @@ static void forget_name(struct streams *streams, slice name) {
     names_changed(&streams->names);
 }
 
+void stream_note_diversion(struct stream *stream) {
+    const struct stream_diversion *diversion = &stream->streams->diversion;
+    stream->diverted = slice_equal(stream->config.name, diversion->name);
+    stream->companion = slice_equal(stream->config.name, diversion->companion);
+}
+
 static int go_live(struct stream *stream) {
     struct streams *streams = stream->streams;
     slice name = slice_make(stream->name, stream->config.name.len);
@@ -130,7 +136,7 @@ static int go_live(struct stream *stream) {
     if (failed)
         return failed;
     names_changed(&streams->names);
-    stream->diverted = slice_equal(name, streams->diversion.name);
+    stream_note_diversion(stream);
     failed = start_capturing(stream, &stream->config, stream->captures);
     if (failed)
         forget_name(streams, name);
@@ -389,6 +395,15 @@ static bool fits_consumers(struct stream *stream, const struct stream_config *wa
     return true;
 }
 
+/* A companion is its stream's (diversion.h). */
+static bool may_change(const struct stream *stream, struct streams_error *e) {
+    slice of = stream->streams->diversion.name;
+    if (likely(!stream->companion) || !stream_find(stream->streams, of))
+        return true;
+    return streams_fail(e, 400, 10052, "stream %.*s belongs to stream %.*s, and goes with it",
+                        slice_fmt(stream->config.name), slice_fmt(of));
+}
+
 void stream_update(struct streams *streams, const struct stream_config *config, streams_done done,
                    void *self) {
     struct streams_error e = {0};
@@ -399,7 +414,7 @@ void stream_update(struct streams *streams, const struct stream_config *config, 
         wanted.first_sequence = there->config.first_sequence;
     if (!there)
         streams_fail(&e, 404, 10059, "stream not found");
-    else if (stream_config_judge(&wanted, &e) &&
+    else if (may_change(there, &e) && stream_config_judge(&wanted, &e) &&
              stream_config_may_update(&there->config, &wanted, &e) &&
              fits_consumers(there, &wanted, &e)) {
         if (overlaps(streams, &wanted))
@@ -413,8 +428,22 @@ void stream_update(struct streams *streams, const struct stream_config *config, 
         fail(done, self, &e);
 }
 
+static int add_removal(struct stream *stream, struct log_batch *batch) {
+    int failed = consumers_remove_all(stream, batch);
+    return failed ? failed : log_batch_remove_stream(batch, stream->log);
+}
+
+/* Its removal has been committed. */
+static void gone(struct stream *stream) {
+    stream->log = NULL;
+    forget_name(stream->streams, stream->config.name);
+    stream_forget(stream);
+}
+
 static int remove_stream(struct stream *stream, streams_done done, void *self) {
     struct streams *streams = stream->streams;
+    struct stream *companion =
+        stream->diverted ? stream_find(streams, streams->diversion.companion) : NULL;
     struct change *change = change_new(streams, (slice){0}, done, self);
     if (!change)
         return -ENOMEM;
@@ -424,19 +453,21 @@ static int remove_stream(struct stream *stream, streams_done done, void *self) {
         change_free(change);
         return failed;
     }
-    failed = consumers_remove_all(stream, batch);
-    if (!failed)
-        failed = log_batch_remove_stream(batch, stream->log);
+    failed = add_removal(stream, batch);
+    if (!failed && companion)
+        failed = add_removal(companion, batch);
     if (failed) {
         log_batch_abandon(batch);
         change_free(change);
         return failed;
     }
     log_stream_set_user(stream->log, NULL);
+    if (companion)
+        log_stream_set_user(companion->log, NULL);
     log_batch_commit(batch, &change->commit);
-    stream->log = NULL;
-    forget_name(streams, stream->config.name);
-    stream_forget(stream);
+    gone(stream);
+    if (companion)
+        gone(companion);
     return 0;
 }
 
@@ -445,6 +476,10 @@ void stream_delete(struct streams *streams, slice name, streams_done done, void 
     struct streams_error e = {0};
     if (!stream) {
         streams_fail(&e, 404, 10059, "stream not found");
+        fail(done, self, &e);
+        return;
+    }
+    if (!may_change(stream, &e)) {
         fail(done, self, &e);
         return;
     }

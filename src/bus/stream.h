@@ -63,6 +63,7 @@ struct stream {
     struct stream_participant participants[STREAM_PARTICIPANTS_MAX];
     unsigned participant_count;
     bool diverted;                             /* its captures go to streams->diversion first */
+    bool companion;                            /* of the diverted stream */
     struct transform *transform, *republisher; /* of the config, in arena; NULL: none */
     struct republish *republish;               /* republish.c; made at first use */
     struct expiry *expiry;                     /* expiry.c; NULL without allow_msg_ttl */
@@ -113,6 +114,8 @@ void capture_close(struct streams *streams);
 /* stream.c: makes the live stream of a log stream, also at recovery. */
 must_use int stream_adopt(struct streams *streams, struct log_stream *log, struct error *ret_error);
 void stream_forget(struct stream *stream);
+/* What it is to the diversion (diversion.h). */
+void stream_note_diversion(struct stream *stream);
 /* Ends its captures and its consumers' requests; everything else stays. */
 void stream_stop(struct stream *stream);
 

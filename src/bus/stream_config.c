@@ -8,6 +8,7 @@
 #include "bus/stream_config.h"
 
 #include "base/utf8.h"
+#include "bus/private.h"
 #include "bus/stream_subjects.h"
 #include "bus/transform.h"
 #include "wire/nats_subject.h"
@@ -322,7 +323,8 @@ static bool judge_subjects(struct stream_config *c, struct streams_error *e) {
         c->subjects[c->subject_count++] = c->name;
     for (unsigned i = 0; i < c->subject_count; i++) {
         slice subject = c->subjects[i];
-        const char *refused = stream_subject_refused(subject, c->no_ack);
+        bool own = c->node_own && bus_subject_private(subject);
+        const char *refused = own ? NULL : stream_subject_refused(subject, c->no_ack);
         if (refused)
             return invalid(e, "%s: \"%.*s\"", refused, slice_fmt(subject));
         for (unsigned j = 0; j < i; j++) {

@@ -35,6 +35,8 @@ struct stream_config {
     enum stream_discard discard;
     bool discard_new_per_subject, in_memory, no_ack, sealed;
     bool deny_delete, deny_purge, allow_rollup, allow_direct, allow_message_ttl;
+    bool node_own;      /* made by the node: its subjects may begin with _NONET., which captures
+                           nothing; not stored */
     bool mirror_direct; /* kept and given back: there are no mirrors to read from */
     int64_t consumers_max, messages_max, bytes_max, messages_per_subject_max, message_bytes_max;
     int64_t age_max_ns, duplicate_window_ns; /* window 0 = 2 min, or age_max where that is less */

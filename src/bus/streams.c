@@ -99,7 +99,7 @@ void streams_on_visible(struct streams *streams, struct log_stream *log_stream) 
     if (!stream)
         return;
     consumers_on_visible(stream);
-    if (stream->diverted)
+    if (stream->diverted || stream->companion)
         streams->diversion.on_visible(streams->diversion.self);
     if (unlikely(stream->republish != NULL))
         republish_on_visible(stream);
@@ -204,13 +204,10 @@ int64_t stream_created_ns(const struct stream *stream) {
 }
 
 void streams_divert(struct streams *streams, const struct stream_diversion *diversion) {
-    struct stream *before = stream_find(streams, streams->diversion.name);
-    if (before)
-        before->diverted = false;
+    const struct map_entry *entry;
     streams->diversion = *diversion;
-    struct stream *stream = stream_find(streams, diversion->name);
-    if (stream)
-        stream->diverted = true;
+    for (size_t at = 0; (entry = map_next(&streams->by_name, &at));)
+        stream_note_diversion(entry->value);
 }
 
 struct log *streams_log(struct streams *streams) {

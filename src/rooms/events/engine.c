@@ -11,6 +11,7 @@
 #include "rooms/events/call.h"
 #include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
+#include "rooms/events/notes.h"
 #include "rooms/events/verify.h"
 
 #include <errno.h>
@@ -158,6 +159,7 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     list_init(&engine->idle);
     list_init(&engine->jobs);
     list_init(&engine->unseen);
+    list_init(&engine->notes_due);
     list_init(&engine->reads_open);
     json_init(&engine->doc);
     engine->pump.run = pump;
@@ -174,8 +176,10 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
         return failed;
     }
     streams_divert(streams, &(struct stream_diversion){.name = slice_lit(ENGINE_STREAM),
+                                                       .companion = slice_lit(NOTES_STREAM),
                                                        .on_publish = on_publish,
                                                        .on_visible = on_visible,
+                                                       .on_batch = notes_on_batch,
                                                        .self = engine});
     *ret_engine = engine;
     return 0;
@@ -197,7 +201,7 @@ void engine_close(struct engine *engine) {
     reads_close(engine);
     verify_close(engine);
     io_defer_cancel(engine->loop, &engine->pump);
-    engine->closed = true;
+    engine->closed = true; /* what is being committed, or made, ends by itself */
     if (engine->committing == 0)
         engine_free(engine);
 }

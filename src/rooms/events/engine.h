@@ -16,6 +16,9 @@
  * stood when the block has come; meanwhile all others wait. That happens only where somebody
  * repeats an append.
  *
+ * What must be known beside the events stands in NOTES (notes.h): ES's companion, written in the
+ * same batches.
+ *
  * BOUNDS. ENGINE_JOBS_MAX waiting jobs and ENGINE_JOB_BYTES_MAX bytes in them: 429. HEADS_MAX heads
  * that nobody needs are kept. HEADS_IDS_MAX digests of leaves in memory: see head_knows_leaves.
  */
@@ -48,7 +51,12 @@ struct engine {
     size_t head_count, leaf_ids; /* of idle heads; of all */
     struct list jobs;
     size_t job_count, job_bytes;
-    unsigned committing; /* jobs on their way to the disk */
+    unsigned committing;      /* jobs on their way to the disk; the engine outlives them */
+    struct log_stream *notes; /* notes.c */
+    int64_t notes_created_ns;
+    uint64_t notes_since;
+    bool notes_ours;
+    struct list notes_due;
     struct io_task pump;
     struct list unseen;     /* fetches that wait for something to become visible */
     struct list reads_open; /* read.c */

@@ -1,5 +1,5 @@
 /*
- * fetch.c - one event of ES, from memory, from disk, or when it has got there (fetch.h).
+ * fetch.c - see fetch.h.
  *
  * A record that is committed but not synced cannot be read yet: whoever asks for it is told when
  * something has become visible, and asks again.
@@ -26,19 +26,18 @@ void fetch_init(struct fetch *fetch, struct engine *engine, void (*done)(struct 
     list_node_init(&fetch->node);
 }
 
-int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,
-                struct event *ret_event) {
+int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t sequence,
+                 struct log_record *ret_record) {
     struct engine *engine = fetch->engine;
-    struct stream *stream = engine_stream(engine);
     struct log *log = streams_log(engine->streams);
-    if (!stream || !log)
+    if (!log)
         return -EBADMSG;
-    struct log_stream *es = stream_log(stream);
-    int result = log_read(log, es, sequence, ret_record);
+    struct log_stream *in = stream_log(stream);
+    int result = log_read(log, in, sequence, ret_record);
     if (result == 0)
-        return event_read(ret_record, ret_event);
-    if (result == -ENOENT && sequence > log_stream_state(es).last_sequence &&
-        sequence <= log_stream_staged(es).last_sequence) {
+        return 0;
+    if (result == -ENOENT && sequence > log_stream_state(in).last_sequence &&
+        sequence <= log_stream_staged(in).last_sequence) {
         if (!list_linked(&fetch->node))
             list_push_back(&engine->unseen, &fetch->node);
         return -EINPROGRESS;
@@ -47,10 +46,17 @@ int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_r
         return -EBADMSG;
     if (fetch->loading) /* who asks has been woken by something else */
         return -EINPROGRESS;
-    fetch->loading = log_load(log, es, sequence, &fetch->load) == 0;
+    fetch->loading = log_load(log, in, sequence, &fetch->load) == 0;
     if (!fetch->loading)
         io_timer_start(engine->loop, &fetch->again, 0, on_again);
     return -EINPROGRESS;
+}
+
+int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,
+                struct event *ret_event) {
+    struct stream *stream = engine_stream(fetch->engine);
+    int failed = stream ? fetch_record(fetch, stream, sequence, ret_record) : -EBADMSG;
+    return failed ? failed : event_read(ret_record, ret_event);
 }
 
 void fetch_cancel(struct fetch *fetch) {

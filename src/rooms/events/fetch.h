@@ -1,5 +1,5 @@
 /*
- * fetch.h - one event of ES, from memory, from disk, or once it has got there.
+ * fetch.h - one event of ES, or one note, from memory, from disk, or once it has got there.
  *
  * Whoever needs a record asks for it and, where it has to be waited for, asks again when `done`
  * says so. A fetch waits for one record at a time; it may be given up at any moment.
@@ -18,6 +18,10 @@ struct fetch {
     void (*done)(struct fetch *fetch); /* ask again now */
 };
 void fetch_init(struct fetch *fetch, struct engine *engine, void (*done)(struct fetch *fetch));
+/* The record of STREAM, ES or its companion, valid until the loop's next turn or the next fetch. 0;
+   -EINPROGRESS: done is called, later; -EBADMSG: it cannot be read. */
+must_use int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t sequence,
+                          struct log_record *ret_record);
 /* The event at SEQUENCE, valid until the loop's next turn or the next fetch. 0; -EINPROGRESS: done
    is called, later; -EBADMSG: it cannot be read, or is no event. */
 must_use int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,

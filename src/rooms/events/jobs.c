@@ -9,6 +9,7 @@
 
 #include "base/clocktext.h"
 #include "base/mem.h"
+#include "rooms/events/notes.h"
 #include "rooms/events/raw_read.h"
 
 #include <errno.h>
@@ -268,6 +269,7 @@ static int store_begin(struct storing *s, struct job *job, struct stream *stream
 
 static void store_end(struct storing *s, bool stored) {
     const struct append *append = &s->job->append;
+    notes_forget(s->job->engine);
     for (unsigned i = 0; i < append->part_count && s->drafts; i++) {
         if (!s->drafts[i].head)
             continue;
@@ -387,14 +389,22 @@ static void refuse_all(struct engine *engine, unsigned status, unsigned err_code
 static void on_created(void *self, struct stream *stream, const struct streams_error *error) {
     struct engine *engine = self;
     engine->creating = false;
+    engine->committing--;
     (void)stream;
-    if (engine->closed)
+    if (engine->closed) {
+        if (engine->committing == 0)
+            engine_free(engine);
         return;
-    if (error)
+    }
+    if (error && error->err_code == 10058)
+        refuse_all(engine, 503, error->err_code,
+                   "stream " NOTES_STREAM " is not event streams' own: delete it");
+    else if (error)
         refuse_all(engine, (unsigned)error->code, error->err_code, error->description);
     io_defer(engine->loop, &engine->pump);
 }
 
+/* ES_NOTES before ES: what it is made with tells which events are older than it. */
 static void create(struct engine *engine) {
     struct stream_config config = {
         .name = slice_lit(ENGINE_STREAM),
@@ -411,7 +421,11 @@ static void create(struct engine *engine) {
         .message_bytes_max = -1,
     };
     engine->creating = true;
-    stream_create(engine->streams, &config, on_created, engine);
+    engine->committing++;
+    if (notes_stream(engine))
+        stream_create(engine->streams, &config, on_created, engine);
+    else
+        notes_create(engine, on_created);
 }
 
 /* Heads from before there was any ES are true: there were no events. */
@@ -419,6 +433,7 @@ void jobs_know_stream(struct engine *engine) {
     struct stream *stream = engine_stream(engine);
     struct log_stream *log = stream ? stream_log(stream) : NULL;
     int64_t created_ns = stream ? stream_created_ns(stream) : 0;
+    notes_know_stream(engine);
     if (engine->known == log && engine->known_created_ns == created_ns)
         return;
     if (engine->known) {
@@ -435,7 +450,7 @@ void jobs_pump(struct engine *engine) {
     while (!engine->closed && !engine->creating && (node = list_first(&engine->jobs))) {
         struct job *job = container_of(node, struct job, node);
         struct stream *stream = engine_stream(engine);
-        if (!stream) {
+        if (!stream || !notes_stream(engine)) {
             create(engine);
             continue;
         }
