@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/clocktext.h"
 #include "base/hex.h"
+#include "rooms/events/attributes.h"
 #include "rooms/events/event_json.h"
 
 #include <errno.h>
@@ -83,6 +84,20 @@ static int read_metadata(struct reader *r, json_value v, struct event *event) {
     return on_one_line(r, json_source(v), &event->metadata);
 }
 
+static int read_attributes(struct reader *r, json_value v, struct event *event) {
+    struct error e;
+    char key[sizeof "attributes." + sizeof e.place];
+    if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
+        return 0;
+    if (json_type_of(v) != JSON_OBJECT)
+        return refuse(r, "attributes", "an object is wanted");
+    int failed = attributes_read(v, r->arena, event, &e);
+    if (failed != -EINVAL)
+        return failed;
+    snprintf(key, sizeof key, "attributes.%s", e.place);
+    return refuse(r, key, e.message);
+}
+
 static int read_tags(struct reader *r, json_value v, struct event *event) {
     if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
         return 0;
@@ -116,7 +131,8 @@ static int read_data(struct reader *r, json_value object, struct event *event) {
         if (event->content_type.len && !says_json)
             return refuse(r, "datacontenttype", "what is no JSON goes into data_base64");
         event->data = json_source(data);
-        event->content_type = slice_lit("application/json");
+        if (!says_json)
+            event->content_type = slice_lit("application/json");
         return 0;
     }
     if (says_json)
@@ -169,8 +185,8 @@ static int refuse_unknown(struct reader *r, json_value object, const char *const
 
 static int read_event(struct reader *r, json_value v, struct append_part *part, unsigned index) {
     static const char *const known[] = {
-        "id",          "type", "source",          "data", "data_base64", "tags", "metadata",
-        "specversion", "time", "datacontenttype", NULL,
+        "id",          "type", "source",          "data",       "data_base64", "tags", "metadata",
+        "specversion", "time", "datacontenttype", "attributes", NULL,
     };
     struct event *event = &part->events[index];
     if (json_type_of(v) != JSON_OBJECT)
@@ -198,6 +214,8 @@ static int read_event(struct reader *r, json_value v, struct append_part *part, 
         failed = read_tags(r, json_member(v, slice_lit("tags")), event);
     if (!failed)
         failed = read_metadata(r, json_member(v, slice_lit("metadata")), event);
+    if (!failed)
+        failed = read_attributes(r, json_member(v, slice_lit("attributes")), event);
     if (!failed)
         failed = read_data(r, v, event);
     part->given[index] = event->id.len > 0;

@@ -77,6 +77,8 @@ int call_write_read(const struct read_options *o, struct buf *out) {
     json_write_i64(&w, o->from_time_ns);
     json_write_key(&w, "backwards");
     json_write_bool(&w, o->backwards);
+    json_write_key(&w, "cloudevents");
+    json_write_bool(&w, o->cloudevents);
     write_number(&w, "limit", o->limit);
     write_number(&w, "wait", o->wait_ns);
     write_number(&w, "position", o->position_min);
@@ -106,6 +108,7 @@ int call_read_read(slice text, struct json_doc *doc, struct read_options *o) {
                 json_u64(json_member(v, slice_lit("from")), &o->from) == 0 &&
                 json_i64(json_member(v, slice_lit("time")), &o->from_time_ns) == 0 &&
                 json_bool(json_member(v, slice_lit("backwards")), &o->backwards) == 0 &&
+                json_bool(json_member(v, slice_lit("cloudevents")), &o->cloudevents) == 0 &&
                 json_u64(json_member(v, slice_lit("limit")), &limit) == 0 &&
                 json_u64(json_member(v, slice_lit("wait")), &o->wait_ns) == 0 &&
                 json_u64(json_member(v, slice_lit("position")), &o->position_min) == 0;

@@ -2,14 +2,17 @@
  * event_json.c - see event_json.h.
  *
  * Members are named as CloudEvents 1.0 names its attributes, where it has one for it. JSON that was
- * stored over several lines is put on one; data that is no JSON is base64. Members that an event
- * does not have are left out.
+ * stored over several lines is put on one; data that is no JSON is base64, but for CloudEvents a
+ * text where it is called one. Members that an event does not have are left out.
  */
 #include "rooms/events/event_json.h"
 
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/number.h"
+#include "base/utf8.h"
+#include "rooms/events/attributes.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
 
@@ -66,13 +69,62 @@ static void write_bytes(struct json_writer *w, const char *key, slice bytes) {
     mem_free(text);
 }
 
+static slice media_type(slice content_type) {
+    return slice_trim(slice_cut(content_type, ';', &(slice){0}));
+}
+
+static bool ends_in(slice type, slice end) {
+    return type.len > end.len && slice_equal_nocase(slice_skip(type, type.len - end.len), end);
+}
+
 bool event_data_is_json(slice content_type) {
-    slice type = slice_cut(content_type, ';', &(slice){0});
-    return slice_equal(slice_trim(type), slice_lit("application/json"));
+    slice type = media_type(content_type);
+    return slice_equal_nocase(type, slice_lit("application/json")) ||
+           ends_in(type, slice_lit("+json"));
+}
+
+/* Records that are older than +json among the types of JSON have been judged by no one. */
+static bool is_json(const struct event *e) {
+    struct json_doc doc;
+    if (!event_data_is_json(e->content_type))
+        return false;
+    if (slice_equal(media_type(e->content_type), slice_lit("application/json")))
+        return true;
+    json_init(&doc);
+    bool whole = json_parse(&doc, e->data) == 0;
+    json_free(&doc);
+    return whole;
+}
+
+static bool is_text(const struct event *e) {
+    slice type = media_type(e->content_type);
+    return (slice_equal_nocase(slice_take(type, 5), slice_lit("text/")) ||
+            ends_in(type, slice_lit("xml"))) &&
+           utf8_valid(e->data);
+}
+
+static void write_attributes(struct json_writer *w, const struct event *e) {
+    struct attributes attributes = attributes_of(e);
+    struct attribute attribute;
+    bool any = false;
+    for (; attributes_next(&attributes, &attribute); any = true) {
+        if (!any) {
+            json_write_key(w, "attributes");
+            json_write_object(w);
+        }
+        attribute_write(w, &attribute);
+    }
+    if (any)
+        json_write_end(w);
+}
+
+static void write_chain(struct json_writer *w, const struct event *e) {
+    char hex[EVENT_CHAIN_BYTES * 2 + 1];
+    hex_encode(slice_make((const char *)e->chain, sizeof e->chain), hex);
+    write_text(w, "chain", slice_make(hex, sizeof e->chain * 2));
 }
 
 int event_write_json(const struct event *e, const struct log_record *record, struct buf *out) {
-    char hex[EVENT_CHAIN_BYTES * 2 + 1];
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
     write_name(&w, record->subject);
@@ -87,14 +139,57 @@ int event_write_json(const struct event *e, const struct log_record *record, str
     write_tags(&w, e->tags);
     if (e->metadata.len)
         write_json(&w, "metadata", e->metadata);
-    if (event_data_is_json(e->content_type)) {
+    write_attributes(&w, e);
+    if (is_json(e)) {
+        if (!slice_equal(e->content_type, slice_lit("application/json")))
+            write_text(&w, "datacontenttype", e->content_type);
         write_json(&w, "data", e->data);
     } else if (e->data.len) {
         write_text(&w, "datacontenttype", e->content_type);
         write_bytes(&w, "data_base64", e->data);
     }
-    hex_encode(slice_make((const char *)e->chain, sizeof e->chain), hex);
-    write_text(&w, "chain", slice_make(hex, sizeof e->chain * 2));
+    write_chain(&w, e);
+    json_write_end(&w);
+    int failed = json_write_finish(&w);
+    return failed ? failed : buf_append_byte(out, '\n');
+}
+
+/* A whole number of CloudEvents has 32 bits, so these are texts. */
+static void write_digits(struct json_writer *w, const char *key, uint64_t number) {
+    char digits[NUMBER_TEXT_MAX];
+    write_text(w, key, slice_make(digits, number_format_u64(number, digits)));
+}
+
+static void write_cloud_data(struct json_writer *w, const struct event *e) {
+    write_text(w, "datacontenttype", e->content_type);
+    if (is_json(e))
+        write_json(w, "data", e->data);
+    else if (e->data.len && is_text(e))
+        write_text(w, "data", e->data);
+    else if (e->data.len)
+        write_bytes(w, "data_base64", e->data);
+}
+
+int event_write_cloudevent(const struct event *e, const struct log_record *record,
+                           struct buf *out) {
+    struct json_writer w = json_writer_make(out, false);
+    struct attributes attributes = attributes_of(e);
+    struct attribute attribute;
+    json_write_object(&w);
+    write_text(&w, "specversion", slice_lit("1.0"));
+    write_text(&w, "id", e->id);
+    write_text(&w, "source", e->source.len ? e->source : record->subject);
+    write_text(&w, "type", e->type);
+    write_text(&w, "time", e->time);
+    while (attributes_next(&attributes, &attribute))
+        attribute_write(&w, &attribute);
+    write_text(&w, "tags", e->tags);
+    write_text(&w, "metadata", e->metadata);
+    write_name(&w, record->subject);
+    write_digits(&w, "revision", e->number - 1);
+    write_digits(&w, "position", record->sequence);
+    write_chain(&w, e);
+    write_cloud_data(&w, e);
     json_write_end(&w);
     int failed = json_write_finish(&w);
     return failed ? failed : buf_append_byte(out, '\n');

@@ -1,5 +1,6 @@
 /*
- * event_json.h - an event as one line of JSON; read.h draws it.
+ * event_json.h - an event as one line of JSON, the node's own (read.h draws it) or that of
+ * CloudEvents 1.0 (JSON event format, structured mode).
  *
  * Pure: the record and what was read from it in, bytes out. The order of the members is fixed, so
  * that the same event is the same line always.
@@ -9,11 +10,15 @@
 
 #include "rooms/events/record.h"
 
-/* Whether data of CONTENT_TYPE stands in the line as it is; what is said to be JSON must be JSON
-   when it is stored. */
+/* Whether CONTENT_TYPE says JSON: application/json, or anything with +json. What says so must be
+   JSON when it is stored, and stands in the line as it is. */
 bool event_data_is_json(slice content_type);
 /* Appends the line with its '\n'. 0, -ENOMEM, -ENOBUFS. */
 must_use int event_write_json(const struct event *event, const struct log_record *record,
                               struct buf *out);
+/* The same as a CloudEvent. Tags are one attribute (as in the record), metadata is the JSON in a
+   text; stream, revision, position and chain are attributes that tell the event's place here. */
+must_use int event_write_cloudevent(const struct event *event, const struct log_record *record,
+                                    struct buf *out);
 
 #endif

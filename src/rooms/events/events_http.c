@@ -1,6 +1,8 @@
 /*
- * events_http.c - event streams over HTTP: requests become requests on the bus (call.h), answers
- * JSON or lines of JSON (application/x-ndjson).
+ * events_http.c - events read over HTTP, and the table of routes: requests become requests on the
+ * bus (call.h), answers JSON, lines of JSON (application/x-ndjson) or a batch of CloudEvents
+ * (application/cloudevents-batch+json). Link says where the next page is, ETag of a stream its last
+ * revision.
  *
  *     parameter      of        what
  *     from           both      revision, or position, of the first; backwards: of the newest
@@ -26,138 +28,41 @@
 #include "bus/request.h"
 #include "http/reply.h"
 #include "http/routes.h"
+#include "rooms/events/append_http.h"
 #include "rooms/events/call.h"
+#include "rooms/events/cloudevent.h"
+#include "rooms/events/event_http.h"
+#include "rooms/events/face.h"
 #include "wire/json_write.h"
+#include "wire/url.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #define NDJSON_TYPE "application/x-ndjson"
 #define BODY_BYTES_MAX (16u << 20)
-#define PAGE_HEAD_MAX 4096u
+#define LINK_MAX (32u << 10) /* a target has less */
 #define FOLLOW_WAIT_NS UINT64_C(15000000000)
-
-/* --- appends ------------------------------------------------------------------------------ */
-
-struct posting {
-    struct bus *bus;
-    struct http_request *request;
-    struct bus_request *waiting;
-};
-
-static void on_post_gone(void *self) {
-    struct posting *p = self;
-    bus_request_cancel(p->bus, p->waiting);
-    mem_free(p);
-}
-
-static void on_post_reply(void *owner, const struct bus_message *reply, int ended) {
-    struct posting *p = owner;
-    struct http_request *request = p->request;
-    unsigned status = reply ? call_read_status(reply) : 0;
-    if (reply && !status)
-        return;
-    if (status) {
-        struct http_answer answer = {.status = status,
-                                     .type = status < 300 ? HTTP_JSON_TYPE : HTTP_PROBLEM_TYPE};
-        bus_request_cancel(p->bus, p->waiting);
-        mem_free(p);
-        http_reply(request, &answer, reply->payload);
-        return;
-    }
-    mem_free(p);
-    if (ended == -ETIMEDOUT)
-        http_reply_problem(request, 504,
-                           "the append was not confirmed in time: it may be stored; "
-                           "send it again with the same ids");
-    else
-        http_reply_problem(request, 503, "event streams do not answer");
-}
-
-/* SUBJECT: of the short form, or empty. */
-static void post(struct bus *bus, struct http_request *request, slice subject) {
-    static const struct http_request_events events = {.on_gone = on_post_gone};
-    _cleanup_buf_ struct buf headers = buf_make(EVENT_NAME_MAX * 4);
-    struct posting *p = mem_zalloc(1, sizeof *p);
-    int failed = p ? 0 : -ENOMEM;
-    if (!failed && subject.len)
-        failed = call_write_stream(subject, &headers);
-    if (!failed) {
-        *p = (struct posting){.bus = bus, .request = request};
-        struct bus_request_options options = {
-            .message = {.subject = slice_lit(CALL_APPEND),
-                        .headers = buf_slice(&headers),
-                        .payload = http_request_body(request)},
-            .timeout_ns = CALL_APPEND_NS,
-            .on_reply = on_post_reply,
-            .owner = p,
-        };
-        failed = bus_request(bus, &options, &p->waiting);
-    }
-    if (failed) {
-        mem_free(p);
-        http_reply_problem(request, 503, "too many requests are under way: try again");
-        return;
-    }
-    http_request_later(request, &events, p);
-}
-
-/* False: answered. */
-static bool stream_subject(struct http_request *request, struct buf *subject) {
-    int failed = event_subject(http_request_parameter(request, "stream"), subject);
-    if (failed)
-        http_reply_problem(request, 400,
-                           "an event stream is called CATEGORY-ID, in at most 1024 bytes");
-    return !failed;
-}
-
-static void on_append(void *owner, struct http_request *request) {
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
-    if (stream_subject(request, &subject))
-        post(owner, request, buf_slice(&subject));
-}
-
-static void on_append_many(void *owner, struct http_request *request) {
-    post(owner, request, (slice){0});
-}
 
 /* --- what a read asks for ----------------------------------------------------------------- */
 
+enum format { FORMAT_JSON, FORMAT_LINES, FORMAT_CLOUDEVENTS };
+
 struct asked {
     struct read_options o;
-    bool lines, follow;
+    enum format format;
+    bool follow;
     char category[EVENT_NAME_MAX * 3 + 16];
 };
-
-static int argument(struct http_request *request, const char *key, slice *value) {
-    *value = (slice){0};
-    int failed = http_request_argument(request, slice_str(key), value);
-    return failed == -ENOENT ? 0 : failed;
-}
-
-static bool refuse(struct http_request *request, const char *key, const char *what) {
-    http_reply_problem(request, 400, "%s: %s", key, what);
-    return false;
-}
-
-static bool read_number(struct http_request *request, const char *key, uint64_t most,
-                        uint64_t *number) {
-    slice value;
-    if (argument(request, key, &value))
-        return refuse(request, key, "badly escaped");
-    if (value.len && (number_parse_u64(value, number) || *number > most))
-        return refuse(request, key, "a number is wanted");
-    return true;
-}
 
 static bool read_list(struct http_request *request, const char *key, slice *list,
                       unsigned *ret_count) {
     slice value;
-    if (argument(request, key, &value))
-        return refuse(request, key, "badly escaped");
+    if (!face_argument(request, key, &value))
+        return false;
     while (value.len) {
         if (*ret_count == READ_FILTERS_MAX)
-            return refuse(request, key, "at most 16 words");
+            return face_refuse(request, key, "at most 16 words");
         list[(*ret_count)++] = slice_cut(value, ',', &value);
     }
     return true;
@@ -165,11 +70,11 @@ static bool read_list(struct http_request *request, const char *key, slice *list
 
 static bool read_direction(struct http_request *request, struct asked *a) {
     slice value;
-    if (argument(request, "direction", &value))
-        return refuse(request, "direction", "badly escaped");
+    if (!face_argument(request, "direction", &value))
+        return false;
     a->o.backwards = slice_equal(value, slice_lit("backwards"));
     if (value.len && !a->o.backwards && !slice_equal(value, slice_lit("forwards")))
-        return refuse(request, "direction", "forwards or backwards");
+        return face_refuse(request, "direction", "forwards or backwards");
     if (a->o.backwards)
         a->o.from = UINT64_MAX;
     return true;
@@ -177,29 +82,32 @@ static bool read_direction(struct http_request *request, struct asked *a) {
 
 static bool read_wait(struct http_request *request, struct asked *a) {
     slice value;
-    if (argument(request, "wait", &value))
-        return refuse(request, "wait", "badly escaped");
+    if (!face_argument(request, "wait", &value))
+        return false;
     if (value.len &&
         (number_parse_duration(value, &a->o.wait_ns) || a->o.wait_ns > READ_WAIT_MAX_NS))
-        return refuse(request, "wait", "a duration of at most 60s is wanted");
-    if (argument(request, "follow", &value))
-        return refuse(request, "follow", "badly escaped");
+        return face_refuse(request, "wait", "a duration of at most 60s is wanted");
+    if (!face_argument(request, "follow", &value))
+        return false;
     a->follow = value.len > 0 && !slice_equal(value, slice_lit("0"));
     if (a->follow && a->o.backwards)
-        return refuse(request, "follow", "goes forwards only");
+        return face_refuse(request, "follow", "goes forwards only");
+    if (a->follow && a->format == FORMAT_CLOUDEVENTS)
+        return face_refuse(request, "follow", "markers are no CloudEvents: follow in JSON lines");
     if (a->follow)
         a->o.wait_ns = FOLLOW_WAIT_NS;
     return true;
 }
 
 static bool read_common(struct http_request *request, struct asked *a) {
-    slice accept = {0};
     uint64_t limit = 0;
-    (void)http_request_field(request, slice_lit("Accept"), &accept);
-    a->lines = slice_find_slice(accept, slice_lit(NDJSON_TYPE)) >= 0;
-    if (!read_direction(request, a) || !read_number(request, "from", INT64_MAX, &a->o.from) ||
-        !read_number(request, "limit", READ_EVENTS_MAX, &limit) ||
-        !read_number(request, "min_position", INT64_MAX, &a->o.position_min) ||
+    a->format = face_accepts(request, slice_lit(NDJSON_TYPE))             ? FORMAT_LINES
+                : face_accepts(request, slice_lit(CLOUDEVENT_BATCH_TYPE)) ? FORMAT_CLOUDEVENTS
+                                                                          : FORMAT_JSON;
+    a->o.cloudevents = a->format == FORMAT_CLOUDEVENTS;
+    if (!read_direction(request, a) || !face_number(request, "from", INT64_MAX, &a->o.from) ||
+        !face_number(request, "limit", READ_EVENTS_MAX, &limit) ||
+        !face_number(request, "min_position", INT64_MAX, &a->o.position_min) ||
         !read_list(request, "types", a->o.types, &a->o.type_count) ||
         !read_list(request, "tags", a->o.tags, &a->o.tag_count) || !read_wait(request, a))
         return false;
@@ -210,22 +118,22 @@ static bool read_common(struct http_request *request, struct asked *a) {
 static bool read_place(struct http_request *request, struct asked *a) {
     slice value;
     uint64_t after = UINT64_MAX;
-    if (!read_number(request, "after", INT64_MAX, &after))
+    if (!face_number(request, "after", INT64_MAX, &after))
         return false;
     if (after != UINT64_MAX)
         a->o.from = after + 1;
-    if (argument(request, "time", &value))
-        return refuse(request, "time", "badly escaped");
+    if (!face_argument(request, "time", &value))
+        return false;
     if (value.len && clocktext_parse(value, &a->o.from_time_ns))
-        return refuse(request, "time", "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
+        return face_refuse(request, "time", "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
     if (value.len && a->o.backwards)
-        return refuse(request, "time", "is for reading forwards");
-    if (argument(request, "category", &value))
-        return refuse(request, "category", "badly escaped");
+        return face_refuse(request, "time", "is for reading forwards");
+    if (!face_argument(request, "category", &value))
+        return false;
     struct buf category = {
         .ptr = a->category, .cap = sizeof a->category, .max = sizeof a->category};
     if (value.len && event_category_subject(value, &category))
-        return refuse(request, "category", "a text of at most 1024 bytes is wanted");
+        return face_refuse(request, "category", "a text of at most 1024 bytes is wanted");
     a->o.category = buf_slice(&category);
     return true;
 }
@@ -237,19 +145,16 @@ struct reading {
     struct bus *bus;
     struct http_request *request;
     struct bus_request *waiting;
-    bool lines, follow, begun, caught_up;
+    enum format format;
+    bool follow, begun, caught_up;
     slice name;            /* of the event stream, in text; empty: all events */
-    struct read_options o; /* for the pages that follow; its texts lie in these two */
-    struct buf options_text;
-    struct json_doc options_doc;
-    struct buf kept; /* lines that the client has not taken */
+    struct read_options o; /* for the pages that follow; in text, too */
+    struct buf kept;       /* lines that the client has not taken */
     char text[];
 };
 
 static void reading_free(struct reading *r) {
-    buf_free(&r->options_text);
     buf_free(&r->kept);
-    json_free(&r->options_doc);
     mem_free(r);
 }
 
@@ -262,17 +167,22 @@ static void on_read_gone(void *self) {
 
 static int ask(struct reading *r);
 
-/* Turns lines into an array: a comma for every line end but the last. */
+/* Turns lines into an array: no line has an end of its own within. */
 static int write_array(struct buf *out, slice lines) {
+    size_t from = out->len + 1;
+    if (!lines.len)
+        return buf_append(out, slice_lit("[]"));
     int failed = buf_append_byte(out, '[');
-    for (bool first = true; lines.len && !failed; first = false) {
-        slice line = slice_cut(lines, '\n', &lines);
-        if (!first)
-            failed = buf_append_byte(out, ',');
-        if (!failed)
-            failed = buf_append(out, line);
+    if (!failed)
+        failed = buf_append(out, lines);
+    for (char *at = failed ? NULL : out->ptr + from; at;) {
+        at = memchr(at, '\n', (size_t)(out->ptr + out->len - at));
+        if (at)
+            *at++ = ',';
     }
-    return failed ? failed : buf_append_byte(out, ']');
+    if (!failed)
+        out->ptr[out->len - 1] = ']';
+    return failed;
 }
 
 static int write_page(struct buf *out, const struct reading *r, const struct read_end *end) {
@@ -302,15 +212,47 @@ static int write_page(struct buf *out, const struct reading *r, const struct rea
     return json_write_finish(&w);
 }
 
+/* Where the next page is (RFC 8288): the request's own target with another `from`. Empty: nowhere.
+   0 or -ENOMEM. */
+static int write_link(struct buf *out, const struct reading *r, const struct read_end *end) {
+    slice query, key, value;
+    slice path = url_cut_query(http_request_target(r->request), &query);
+    if (end->next == UINT64_MAX || (r->name.len && end->caught_up))
+        return 0;
+    int failed = buf_printf(out, "<%.*s?", slice_fmt(path));
+    while (!failed && url_query_next(&query, &key, &value))
+        if (!slice_equal(key, slice_lit("from")) && !slice_equal(key, slice_lit("after")) &&
+            !slice_equal(key, slice_lit("time")))
+            failed = buf_printf(out, "%.*s=%.*s&", slice_fmt(key), slice_fmt(value));
+    return failed ? failed
+                  : buf_printf(out, "from=%llu>; rel=\"next\"", (unsigned long long)end->next);
+}
+
 static void send_page(struct reading *r, const struct read_end *end) {
+    static const char *const types[] = {HTTP_JSON_TYPE, NDJSON_TYPE, CLOUDEVENT_BATCH_TYPE};
     _cleanup_buf_ struct buf page = buf_make(HTTP_ANSWER_BYTES_MAX);
+    _cleanup_buf_ struct buf link = buf_make(LINK_MAX);
     struct http_request *request = r->request;
-    if (r->lines)
-        http_reply(request, &(struct http_answer){.status = 200, .type = NDJSON_TYPE}, end->lines);
-    else if (write_page(&page, r, end))
+    char etag[FACE_ETAG_MAX];
+    struct http1_field fields[3] = {{slice_lit("Vary"), slice_lit("Accept")}};
+    struct http_answer answer = {
+        .status = 200, .type = types[r->format], .fields = fields, .field_count = 1};
+    slice body = end->lines;
+    int failed = 0;
+    if (r->format != FORMAT_LINES) {
+        failed = r->format == FORMAT_JSON ? write_page(&page, r, end) : write_array(&page, body);
+        body = buf_slice(&page);
+    }
+    if (r->name.len)
+        fields[answer.field_count++] = face_etag(end->last, etag);
+    if (!failed)
+        failed = write_link(&link, r, end);
+    if (link.len)
+        fields[answer.field_count++] = (struct http1_field){slice_lit("Link"), buf_slice(&link)};
+    if (failed)
         http_reply_problem(request, 503, "the page is too large: ask for fewer events");
     else
-        http_reply_json(request, 200, buf_slice(&page));
+        http_reply(request, &answer, body);
     reading_free(r);
 }
 
@@ -431,33 +373,21 @@ static int ask(struct reading *r) {
     return failed ? failed : bus_request(r->bus, &options, &r->waiting);
 }
 
-/* What the options point to must live as long as the reading: its own copy of them does. */
-static int keep_options(struct reading *r, const struct read_options *o) {
-    int failed = call_write_read(o, &r->options_text);
-    if (!failed)
-        failed = call_read_read(buf_slice(&r->options_text), &r->options_doc, &r->o);
-    return failed;
-}
-
 static void begin(struct bus *bus, struct http_request *request, const struct asked *a,
                   slice name) {
     static const struct http_request_events events = {.on_gone = on_read_gone, .on_room = on_room};
-    struct reading *r = mem_zalloc(1, sizeof *r + name.len);
+    struct reading *r = mem_zalloc(1, sizeof *r + name.len + read_options_bytes(&a->o));
     int failed = r ? 0 : -ENOMEM;
     if (r) {
         r->bus = bus;
         r->request = request;
-        r->lines = a->lines;
+        char *at = r->text;
+        r->format = a->format;
         r->follow = a->follow;
-        r->options_text = buf_make(1u << 20);
         r->kept = buf_make(LOG_MESSAGE_MAX * 2u);
-        json_init(&r->options_doc);
-        if (name.len)
-            memcpy(r->text, name.ptr, name.len);
-        r->name = slice_make(r->text, name.len);
-        failed = keep_options(r, &a->o);
-        if (!failed)
-            failed = ask(r);
+        r->name = slice_store(&at, name);
+        r->o = read_options_store(&a->o, &at);
+        failed = ask(r);
     }
     if (!failed) {
         http_request_later(request, &events, r);
@@ -471,7 +401,7 @@ static void begin(struct bus *bus, struct http_request *request, const struct as
 static void on_read_stream(void *owner, struct http_request *request) {
     struct asked a = {0};
     _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
-    if (!stream_subject(request, &subject) || !read_common(request, &a))
+    if (!face_subject(request, &subject) || !read_common(request, &a))
         return;
     a.o.subject = buf_slice(&subject);
     begin(owner, request, &a, http_request_parameter(request, "stream"));
@@ -582,9 +512,12 @@ static void on_verify(void *owner, struct http_request *request) {
 
 int events_http_routes(struct http_routes *routes, struct bus *bus) {
     const struct http_route all[] = {
-        {.method = "POST", .pattern = "/v1/streams/{stream}", .handle = on_append},
-        {.method = "POST", .pattern = "/v1/append", .handle = on_append_many},
+        {.method = "POST", .pattern = "/v1/streams/{stream}", .handle = append_http_stream},
+        {.method = "POST", .pattern = "/v1/append", .handle = append_http_many},
         {.method = "GET", .pattern = "/v1/streams/{stream}", .handle = on_read_stream},
+        {.method = "GET",
+         .pattern = "/v1/streams/{stream}/events/{revision}",
+         .handle = event_http_one},
         {.method = "GET", .pattern = "/v1/events", .handle = on_read_all},
         {.method = "GET", .pattern = "/v1/events/verify", .handle = on_verify},
     };

@@ -115,7 +115,8 @@ static int emit(struct read *read, const struct log_record *record, const struct
         return 0;
     if (read->emitted == read->o.limit)
         return 1;
-    int failed = event_write_json(event, record, &read->out);
+    int failed = read->o.cloudevents ? event_write_cloudevent(event, record, &read->out)
+                                     : event_write_json(event, record, &read->out);
     if (failed)
         return failed;
     if (read->out.len > READ_BYTES_MAX && read->emitted) {
@@ -355,7 +356,7 @@ static void step(struct read *read) {
         finish(read, 503, "no memory for the page");
 }
 
-static size_t text_bytes(const struct read_options *o) {
+size_t read_options_bytes(const struct read_options *o) {
     size_t size = o->subject.len + o->category.len;
     for (unsigned i = 0; i < o->type_count; i++)
         size += o->types[i].len;
@@ -364,10 +365,21 @@ static size_t text_bytes(const struct read_options *o) {
     return size;
 }
 
+struct read_options read_options_store(const struct read_options *options, char **at) {
+    struct read_options o = *options;
+    o.subject = slice_store(at, options->subject);
+    o.category = slice_store(at, options->category);
+    for (unsigned i = 0; i < options->type_count; i++)
+        o.types[i] = slice_store(at, options->types[i]);
+    for (unsigned i = 0; i < options->tag_count; i++)
+        o.tags[i] = slice_store(at, options->tags[i]);
+    return o;
+}
+
 void events_read(struct engine *engine, const struct read_options *options,
                  void (*done)(void *self, const struct read_end *end), void *self) {
     bool full = engine->read_count == READS_MAX || engine->closed;
-    struct read *read = full ? NULL : mem_zalloc(1, sizeof *read + text_bytes(options));
+    struct read *read = full ? NULL : mem_zalloc(1, sizeof *read + read_options_bytes(options));
     if (!read) {
         struct read_end end = {.status = full ? 429 : 503,
                                .detail = full ? "too many reads are under way: try again"
@@ -377,13 +389,7 @@ void events_read(struct engine *engine, const struct read_options *options,
     }
     char *at = read->text;
     read->engine = engine;
-    read->o = *options;
-    read->o.subject = slice_store(&at, options->subject);
-    read->o.category = slice_store(&at, options->category);
-    for (unsigned i = 0; i < options->type_count; i++)
-        read->o.types[i] = slice_store(&at, options->types[i]);
-    for (unsigned i = 0; i < options->tag_count; i++)
-        read->o.tags[i] = slice_store(&at, options->tags[i]);
+    read->o = read_options_store(options, &at);
     if (!options->limit || options->limit > READ_EVENTS_MAX)
         read->o.limit = options->limit ? READ_EVENTS_MAX : READ_EVENTS_DEFAULT;
     if (options->wait_ns > READ_WAIT_MAX_NS)

@@ -2,7 +2,7 @@
  * read.h - reading events: of one event stream, or of all, in lines of JSON.
  *
  *     {"stream":"order-42","revision":3,"position":1007,"id":"..","type":"Placed","source":"..",
- *      "time":"..","tags":[..],"metadata":{..},"data":{..},"chain":".."}
+ *      "time":"..","tags":[..],"metadata":{..},"attributes":{..},"data":{..},"chain":".."}
  *
  * A READ is one page. Of an event stream: the records are found by the path that they lead
  * themselves (record.h), so a page costs what it holds, however long the stream is and whatever
@@ -35,6 +35,7 @@ struct read_options {
         from; /* revision, or position, of the first; of a backward read UINT64_MAX: the last */
     int64_t from_time_ns; /* not 0: of all, instead of FROM */
     bool backwards;
+    bool cloudevents;      /* lines are CloudEvents (event_json.h) */
     unsigned limit;        /* events; 0 = READ_EVENTS_DEFAULT */
     uint64_t wait_ns;      /* forwards: until there is at least one event */
     uint64_t position_min; /* not before ES has got so far */
@@ -51,6 +52,10 @@ struct read_end {
     bool caught_up; /* forwards: nothing is behind this page */
     uint64_t last;  /* revision of the event stream's last event; of all: position of the last */
 };
+
+/* The bytes of the texts of OPTIONS; and OPTIONS with its texts copied to *AT, which moves on. */
+size_t read_options_bytes(const struct read_options *options);
+struct read_options read_options_store(const struct read_options *options, char **at);
 
 /* DONE comes once, from inside perhaps. Texts are copied. */
 void events_read(struct engine *engine, const struct read_options *options,

@@ -162,8 +162,12 @@ static int add(struct buf *b, const char *key, slice value) {
 
 /* The fields that an event has from elsewhere. */
 static bool is_own(slice key) {
-    return slice_starts_with(key, slice_lit("Nonet-")) ||
-           slice_starts_with(key, slice_lit("ce-")) || slice_equal(key, slice_lit("Content-Type"));
+    static const char *const own[] = {"ce-specversion", "ce-id",   "ce-type",
+                                      "ce-source",      "ce-time", "Content-Type"};
+    for (size_t i = 0; i < array_count(own); i++)
+        if (slice_equal(key, slice_str(own[i])))
+            return true;
+    return slice_starts_with(key, slice_lit("Nonet-"));
 }
 
 static int add_more(struct buf *b, slice more) {
@@ -204,6 +208,7 @@ int event_write(struct event *e, slice subject, const unsigned char before[EVENT
         {"Content-Type", e->content_type},
         {"Nonet-Tags", e->tags},
         {"Nonet-Metadata", e->metadata},
+        {"Nonet-Types", e->types},
     };
     for (size_t i = 0; i < array_count(fields) && !failed; i++)
         failed = add(headers, fields[i].key, fields[i].value);
@@ -249,12 +254,14 @@ int event_read(const struct log_record *record, struct event *e) {
         {slice_lit("Content-Type"), &e->content_type},
         {slice_lit("Nonet-Tags"), &e->tags},
         {slice_lit("Nonet-Metadata"), &e->metadata},
+        {slice_lit("Nonet-Types"), &e->types},
         {slice_lit("Nonet-Event"), &place},
         {slice_lit("Nonet-Ids"), &e->ids},
         {slice_lit("Nonet-Chain"), &hex},
     };
     if (!record->headers.len || nats_headers_parse(record->headers, &status))
         return -EBADMSG;
+    e->more = status.fields;
     while (nats_headers_next(&status.fields, &field))
         for (size_t i = 0; i < array_count(fields); i++)
             if (slice_equal(field.key, fields[i].key))

@@ -11,6 +11,8 @@
  *     Content-Type: application/json of the payload; left out: bytes
  *     Nonet-Tags: sku:7,name:bob     percent-encoded, for conditions
  *     Nonet-Metadata: {...}          JSON: actor, reason, correlation and causation ids
+ *     Nonet-Types: sampled:integer   of attributes that are no texts (attributes.h)
+ *     ce-subject: milk               further attributes, and what else a publish has brought
  *     Nonet-Event: 5 17 12 0         number, then sequences of ES: see below
  *     Nonet-Ids: base64              digests of ids, see below
  *     Nonet-Chain: hex               SHA-256, the last field
@@ -53,7 +55,8 @@ struct event {
     slice tags;                                 /* as in the header */
     slice metadata;                             /* a JSON object on one line, or empty */
     slice ids;                                  /* as in the header */
-    slice more; /* further fields of a raw publish, for event_write; cursor of nats_headers_next */
+    slice types;                                /* as in the header */
+    slice more; /* further fields, cursor of nats_headers_next; after event_read: all fields */
     slice data;
     uint64_t number, before, skip, leaf;
     unsigned char chain[EVENT_CHAIN_BYTES];

@@ -1,0 +1,56 @@
+/*
+ * face.c - see face.h.
+ *
+ * Words are for whoever has sent the request: the argument's name, then what is wanted. Numbers are
+ * decimal and bounded by their caller; an argument that is there without a value counts as absent.
+ */
+#include "rooms/events/face.h"
+
+#include "base/number.h"
+#include "http/reply.h"
+#include "rooms/events/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+bool face_refuse(struct http_request *request, const char *key, const char *what) {
+    http_reply_problem(request, 400, "%s: %s", key, what);
+    return false;
+}
+
+bool face_argument(struct http_request *request, const char *key, slice *ret_value) {
+    *ret_value = (slice){0};
+    int failed = http_request_argument(request, slice_str(key), ret_value);
+    return !failed || failed == -ENOENT || face_refuse(request, key, "badly escaped");
+}
+
+bool face_number(struct http_request *request, const char *key, uint64_t most, uint64_t *number) {
+    slice value;
+    if (!face_argument(request, key, &value))
+        return false;
+    if (value.len && (number_parse_u64(value, number) || *number > most))
+        return face_refuse(request, key, "a number is wanted");
+    return true;
+}
+
+bool face_subject(struct http_request *request, struct buf *subject) {
+    int failed = event_subject(http_request_parameter(request, "stream"), subject);
+    if (failed)
+        http_reply_problem(request, 400,
+                           "an event stream is called CATEGORY-ID, in at most 1024 bytes");
+    return !failed;
+}
+
+bool face_accepts(const struct http_request *request, slice type) {
+    slice accept = {0}, element;
+    (void)http_request_field(request, slice_lit("Accept"), &accept);
+    while (http1_next_element(&accept, &element))
+        if (slice_equal_nocase(slice_trim(slice_cut(element, ';', &(slice){0})), type))
+            return true;
+    return false;
+}
+
+struct http1_field face_etag(uint64_t last, char *text) {
+    int len = snprintf(text, FACE_ETAG_MAX, "\"%llu\"", (unsigned long long)last);
+    return (struct http1_field){slice_lit("ETag"), slice_make(text, (size_t)len)};
+}

@@ -1,0 +1,28 @@
+/*
+ * face.h - what the handlers of event streams over HTTP have in common.
+ *
+ * Each function that returns bool has answered the request where it returns false: the words name
+ * what is wrong.
+ */
+#ifndef NONET_EVENTS_FACE_H
+#define NONET_EVENTS_FACE_H
+
+#include "base/buf.h"
+#include "http/request.h"
+
+#define FACE_ETAG_MAX 24u
+
+/* A 400 "KEY: WHAT". False. */
+bool face_refuse(struct http_request *request, const char *key, const char *what);
+/* The argument KEY of the query, empty where there is none. */
+bool face_argument(struct http_request *request, const char *key, slice *ret_value);
+/* Untouched where there is none; at most MOST. */
+bool face_number(struct http_request *request, const char *key, uint64_t most, uint64_t *number);
+/* The subject of the event stream that the path names. */
+bool face_subject(struct http_request *request, struct buf *subject);
+/* Whether the client would have TYPE (RFC 9110 12.5.1: named in Accept). */
+bool face_accepts(const struct http_request *request, slice type);
+/* ETag: "LAST", in TEXT of FACE_ETAG_MAX bytes. */
+struct http1_field face_etag(uint64_t last, char *text);
+
+#endif
