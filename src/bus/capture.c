@@ -2,10 +2,8 @@
  * capture.c - a published message on its way into a stream: judged, appended, acknowledged.
  *
  * The order of judgement is drawn in streams.h. One message is one batch of the log, with what
- * participants add; the acknowledgement hangs on the batch's commit and leaves when it is on disk.
- * A roll-up (Nats-Rollup) puts what it replaces into the batch of the message, before it: all, by
- * one trim, or the messages of the subject, one deletion each. Only where a subject has more of
- * them than a batch should carry, a purge removes the rest afterwards.
+ * participants add (append.h); the acknowledgement hangs on its commit and leaves when it is on
+ * disk. A message of an atomic batch goes to publish_batch.c, which appends all of them at once.
  *
  * A duplicate is answered behind the original, by a batch of its own that changes nothing:
  * "duplicate: true" too is a promise that the message is on disk.
@@ -18,15 +16,13 @@
  * back. Only a receiver on this very shard that publishes from inside its callback causes that.
  */
 #include "base/mem.h"
+#include "bus/append.h"
 #include "bus/expiry.h"
 #include "bus/interest.h"
 #include "bus/private.h"
-#include "bus/publish.h"
-#include "bus/republish.h"
+#include "bus/publish_batch.h"
 #include "bus/stream.h"
 #include "bus/transform.h"
-#include "wire/json_write.h"
-#include "wire/nats_headers.h"
 #include "wire/nats_subject.h"
 
 #include <errno.h>
@@ -34,7 +30,6 @@
 #define ACK_REPLY_ROOM 112u
 #define SPARE_ACKS_MAX 16384u
 #define HELD_MAX 1024u
-#define ANSWER_MAX 4096u /* bytes of an acknowledgement */
 
 struct capture_ack {
     struct streams_op op;
@@ -47,46 +42,7 @@ struct capture_ack {
     char tail[];
 };
 
-enum rollup { ROLLUP_NONE, ROLLUP_SUBJECT, ROLLUP_ALL };
-
-static enum rollup rollup_of(const struct publish_headers *h) {
-    if (likely(!h->rollup.len))
-        return ROLLUP_NONE;
-    return slice_equal(h->rollup, slice_lit("all")) ? ROLLUP_ALL : ROLLUP_SUBJECT;
-}
-
 /* --- answers ------------------------------------------------------------------------------ */
-
-static void answer(struct streams *streams, slice reply, slice stream_name, uint64_t sequence,
-                   bool duplicate, const struct streams_error *error) {
-    char text[ANSWER_MAX]; /* on the stack: a receiver may publish and be answered meanwhile */
-    struct buf b = {.ptr = text, .cap = sizeof text, .max = sizeof text};
-    struct json_writer w = json_writer_make(&b, false);
-    json_write_object(&w);
-    if (error) {
-        json_write_key(&w, "error");
-        json_write_object(&w);
-        json_write_key(&w, "code");
-        json_write_i64(&w, error->code);
-        json_write_key(&w, "err_code");
-        json_write_u64(&w, error->err_code);
-        json_write_key(&w, "description");
-        json_write_text(&w, error->description);
-        json_write_end(&w);
-    }
-    json_write_key(&w, "stream");
-    json_write_string(&w, stream_name);
-    json_write_key(&w, "seq");
-    json_write_u64(&w, sequence);
-    if (duplicate) {
-        json_write_key(&w, "duplicate");
-        json_write_bool(&w, true);
-    }
-    json_write_end(&w);
-    check(json_write_finish(&w) == 0);
-    struct bus_message message = {.subject = reply, .payload = buf_slice(&b)};
-    bus_publish(streams->bus, &message, NULL, NULL);
-}
 
 static bool ack_end(struct streams_op *op, bool log_gone) {
     if (!log_gone)
@@ -139,86 +95,20 @@ static void on_committed(struct log_commit *commit, int failed) {
     if (failed)
         streams_fail(&error, 503, 10077, "the log has failed: %s", error_name(failed));
     if (!ack->op.streams->ended)
-        answer(ack->op.streams, ack->reply, ack->stream_name, failed ? 0 : ack->sequence,
-               ack->duplicate, failed ? &error : NULL);
+        publish_answer(ack->op.streams, ack->reply, ack->stream_name,
+                       &(struct publish_answer){.sequence = failed ? 0 : ack->sequence,
+                                                .duplicate = ack->duplicate},
+                       failed ? &error : NULL);
     ack_give(ack);
 }
 
 /* --- appending ---------------------------------------------------------------------------- */
-
-/* A message on its way into the log. */
-struct appending {
-    uint64_t sequence;
-    int64_t ttl_s; /* of the message; 0 = none */
-    enum rollup rollup;
-    uint64_t last; /* of the subject before; where it is republished */
-    bool more;     /* the roll-up has left messages of the subject */
-};
-
-/* What the message replaces goes, in its batch. */
-static int add_rollup(struct stream *s, struct log_batch *batch, slice subject, enum rollup rollup,
-                      bool *ret_more) {
-    if (rollup == ROLLUP_ALL)
-        return log_batch_trim(batch, s->log, log_stream_staged(s->log).last_sequence + 1);
-    if (s->config.messages_per_subject_max == 1 && !s->config.discard_new_per_subject)
-        return 0; /* the append does it */
-    return log_batch_delete_subject(batch, s->log, subject, ret_more);
-}
-
-static int add_changes(struct stream *s, struct log_batch *batch, const struct bus_message *m,
-                       int64_t now_ns, struct appending *a, struct streams_error *e) {
-    struct log_message message = {m->subject, m->headers, m->payload, now_ns};
-    int failed = a->rollup ? add_rollup(s, batch, m->subject, a->rollup, &a->more) : 0;
-    if (!failed)
-        failed = log_batch_append(batch, s->log, &message, &a->sequence);
-    if (failed) {
-        publish_explain(failed, e);
-        return failed;
-    }
-    for (unsigned i = 0; i < s->participant_count; i++) {
-        const struct stream_participant *p = &s->participants[i];
-        failed = p->on_append(p->self, batch, m, a->sequence, e);
-        if (failed)
-            return failed;
-    }
-    return 0;
-}
-
-/* What the stream's judge has to say beside (diversion.h). */
-static int add_beside(struct stream *s, struct log_batch *batch, struct streams_error *e) {
-    const struct stream_diversion *diversion = &s->streams->diversion;
-    if (likely(!s->diverted))
-        return 0;
-    int failed = diversion->on_batch(diversion->self, batch);
-    if (failed)
-        publish_explain(failed, e);
-    return failed;
-}
 
 static int add_nothing(struct stream *s, struct log_batch *batch, struct streams_error *e) {
     int failed = s->config.in_memory ? 0 : consumers_put_nothing(batch);
     if (failed)
         publish_explain(failed, e);
     return failed;
-}
-
-static void note_appended(struct stream *s, const struct publish_headers *h, uint64_t sequence,
-                          int64_t now_ns) {
-    if (h->id.len)
-        dedupe_add(&s->dedupe, h->id, sequence, now_ns);
-    size_t kept = h->id.len < sizeof s->last_id_text ? h->id.len : 0;
-    if (kept)
-        memcpy(s->last_id_text, h->id.ptr, kept);
-    s->last_id = slice_make(s->last_id_text, kept);
-}
-
-/* The rest of a large roll-up: nobody waits for it. */
-static void on_rest_purged(void *self, uint64_t purged, const struct streams_error *error) {
-    struct streams *streams = self;
-    (void)purged;
-    if (error && !streams->ended)
-        logger_write(streams->logger, LOG_LEVEL_WARN, "streams",
-                     "a roll-up has left older messages behind", "error=%s", error->description);
 }
 
 static bool append(struct stream *s, const struct bus_message *m, const struct publish_headers *h,
@@ -231,23 +121,16 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
             return publish_explain(-ENOMEM, e);
     }
     struct log_batch *batch;
-    struct appending a = {.sequence = duplicate_of, .rollup = rollup_of(h)};
-    if (unlikely(h->ttl.len) && !expiry_parse(h->ttl, &a.ttl_s))
-        a.ttl_s = 0; /* it was judged */
-    if (unlikely(s->republisher != NULL)) {
-        struct log_subject_state subject = {0};
-        log_subject(s->log, m->subject, &subject);
-        a.last = subject.last_sequence;
-    }
+    struct appending a = append_begin(s, m, h);
+    if (duplicate_of)
+        a.sequence = duplicate_of;
     int failed = a.ttl_s > 0 ? expiry_reserve(s, 1) : 0;
     if (!failed)
         failed = log_batch_begin(s->streams->log, &batch);
     if (failed) {
         publish_explain(failed, e);
     } else {
-        failed = duplicate_of ? add_nothing(s, batch, e) : add_changes(s, batch, m, now_ns, &a, e);
-        if (!failed && !duplicate_of)
-            failed = add_beside(s, batch, e);
+        failed = duplicate_of ? add_nothing(s, batch, e) : append_put(s, batch, m, now_ns, &a, e);
         if (failed)
             log_batch_abandon(batch);
     }
@@ -263,15 +146,10 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
     }
     log_batch_commit(batch, ack ? &ack->commit : NULL);
     if (!duplicate_of) {
-        note_appended(s, h, a.sequence, now_ns);
+        append_note(s, h, &a, now_ns);
         *ret_sequence = a.sequence;
-        if (unlikely(s->republisher != NULL))
-            republish_note(s, a.sequence, a.last);
-        if (unlikely(a.ttl_s > 0))
-            expiry_note(s, a.sequence, now_ns + a.ttl_s * 1000000000);
+        append_rest(s, m, &a);
     }
-    if (unlikely(a.more) && nats_subject_literal(m->subject))
-        stream_purge(s, m->subject, a.sequence, 0, on_rest_purged, s->streams);
     return true;
 }
 
@@ -328,154 +206,54 @@ static bool let_pass(struct stream *s, const struct bus_message *m, const struct
             ack_give(ack);
         return publish_explain(failed, e);
     }
-    note_appended(s, h, sequence, now_ns);
+    append_note_id(s, h->id, sequence, now_ns);
     return true;
 }
 
 /* *RET_SEQUENCE stays where nothing new is stored. */
-static bool judge_and_append(struct stream *s, const struct bus_message *m, uint64_t *ret_sequence,
+static bool judge_and_append(struct stream *s, const struct bus_message *m,
+                             const struct publish_headers *h, uint64_t *ret_sequence,
                              struct streams_error *e) {
-    struct publish_headers h = publish_headers_read(m->headers);
     int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
-    if (!publish_judge_form(s, m, &h, e))
+    if (!publish_judge_form(s, m, h, e))
         return false;
-    uint64_t duplicate_of = h.id.len ? dedupe_find(&s->dedupe, h.id, now_ns) : 0;
+    uint64_t duplicate_of = h->id.len ? dedupe_find(&s->dedupe, h->id, now_ns) : 0;
     size_t size = m->subject.len + m->headers.len + m->payload.len;
     static const struct publish_before alone;
     if (!duplicate_of &&
-        (!publish_judge_expectations(s, m, &h, &alone, e) || !publish_judge_rollup(s, &h, e) ||
+        (!publish_judge_expectations(s, m, h, &alone, e) || !publish_judge_rollup(s, h, e) ||
          !publish_judge_discard_new(s, m, &alone, size, e) || !store_takes(s, size, e)))
         return false;
     if (unlikely(!duplicate_of && !interest_wanted(s, m->subject)))
-        return let_pass(s, m, &h, now_ns, e);
-    return append(s, m, &h, duplicate_of, now_ns, ret_sequence, e);
+        return let_pass(s, m, h, now_ns, e);
+    return append(s, m, h, duplicate_of, now_ns, ret_sequence, e);
 }
 
 void stream_refuse(struct stream *s, slice reply, const struct streams_error *error) {
     if (reply.len && !s->config.no_ack)
-        answer(s->streams, reply, s->config.name, 0, false, error);
+        publish_answer(s->streams, reply, s->config.name, &(struct publish_answer){0}, error);
 }
 
-uint64_t stream_append(struct stream *s, const struct bus_message *message) {
+static uint64_t append_one(struct stream *s, const struct bus_message *message,
+                           const struct publish_headers *h) {
     struct streams *streams = s->streams; /* an answer may reach somebody who removes the stream */
     struct streams_error error;
     uint64_t sequence = 0;
-    if (!judge_and_append(s, message, &sequence, &error))
+    if (!judge_and_append(s, message, h, &sequence, &error))
         stream_refuse(s, message->reply, &error);
     bus_set_stream_full(streams->bus, log_full(streams->log));
     return sequence;
 }
 
+uint64_t stream_append(struct stream *s, const struct bus_message *message) {
+    struct publish_headers h = publish_headers_read(message->headers);
+    return append_one(s, message, &h);
+}
+
 void stream_answer_duplicate(struct stream *s, slice reply, uint64_t sequence) {
     if (reply.len && !s->config.no_ack)
-        answer(s->streams, reply, s->config.name, sequence, true, NULL);
-}
-
-/* --- many at once ------------------------------------------------------------------------- */
-
-struct append_all {
-    struct streams_op op;
-    struct log_commit commit;
-    void (*done)(void *self, const struct streams_error *error); /* NULL: told already */
-    void *self;
-};
-
-static void append_all_free(struct append_all *all) {
-    streams_op_over(&all->op);
-    mem_free(all);
-}
-
-static void on_all_committed(struct log_commit *commit, int failed) {
-    struct append_all *all = container_of(commit, struct append_all, commit);
-    struct streams_error error;
-    if (failed)
-        streams_fail(&error, 503, 10077, "the log has failed: %s", error_name(failed));
-    if (all->done)
-        all->done(all->self, failed ? &error : NULL);
-    append_all_free(all);
-}
-
-static bool append_all_end(struct streams_op *op, bool log_gone) {
-    struct append_all *all = container_of(op, struct append_all, op);
-    if (all->done)
-        all->done(all->self, streams_stopping());
-    all->done = NULL;
-    if (log_gone)
-        append_all_free(all);
-    return log_gone;
-}
-
-static int add_all(struct stream *s, struct log_batch *batch, const struct bus_message *messages,
-                   size_t count, uint64_t *ret_first, struct streams_error *e) {
-    int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
-    int failed = 0;
-    for (size_t i = 0; i < count && !failed; i++) {
-        struct appending a = {0};
-        failed = add_changes(s, batch, &messages[i], now_ns, &a, e);
-        if (i == 0 && !failed)
-            *ret_first = a.sequence;
-    }
-    return failed ? failed : add_beside(s, batch, e);
-}
-
-/* What the last of message AT's subject will be before it. */
-static uint64_t last_before(struct stream *s, const struct bus_message *messages, size_t at,
-                            uint64_t first) {
-    for (size_t i = at; i-- > 0;)
-        if (slice_equal(messages[i].subject, messages[at].subject))
-            return first + i;
-    struct log_subject_state subject = {0};
-    log_subject(s->log, messages[at].subject, &subject);
-    return subject.last_sequence;
-}
-
-/* What follows from messages that are about to be committed; it cannot fail. */
-static void note_all(struct stream *s, const struct bus_message *messages, size_t count,
-                     uint64_t first) {
-    int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus)), ttl_s;
-    for (size_t i = 0; i < count; i++) {
-        if (unlikely(s->republisher != NULL))
-            republish_note(s, first + i, last_before(s, messages, i, first));
-        if (unlikely(s->expiry != NULL)) {
-            struct publish_headers h = publish_headers_read(messages[i].headers);
-            if (h.ttl.len && expiry_parse(h.ttl, &ttl_s) && ttl_s > 0)
-                expiry_note(s, first + i, now_ns + ttl_s * 1000000000);
-        }
-        if (unlikely(!interest_wanted(s, messages[i].subject)))
-            s->walk_due = true;
-    }
-}
-
-bool stream_append_all(struct stream *s, const struct bus_message *messages, size_t count,
-                       void (*done)(void *self, const struct streams_error *error), void *self,
-                       uint64_t *ret_first_sequence, struct streams_error *e) {
-    struct streams *streams = s->streams;
-    struct log_batch *batch;
-    check((count > 0 || s->diverted) && !streams->holding);
-    struct append_all *all = mem_zalloc(1, sizeof *all);
-    int failed = all ? expiry_reserve(s, count) : -ENOMEM;
-    if (!failed)
-        failed = log_batch_begin(streams->log, &batch);
-    if (failed) {
-        mem_free(all);
-        return publish_explain(failed, e);
-    }
-    if (add_all(s, batch, messages, count, ret_first_sequence, e)) {
-        log_batch_abandon(batch);
-        mem_free(all);
-        return false;
-    }
-    all->commit.done = on_all_committed;
-    all->done = done;
-    all->self = self;
-    streams_op_begin(streams, &all->op, append_all_end);
-    note_all(s, messages, count, *ret_first_sequence);
-    log_batch_commit(batch, &all->commit);
-    if (unlikely(s->walk_due))
-        interest_walk(s);
-    s->last_id = (slice){0};
-    bus_set_stream_full(streams->bus, log_full(streams->log));
-    return true;
+        publish_answer(s->streams, reply, s->config.name,
+                       &(struct publish_answer){.sequence = sequence, .duplicate = true}, NULL);
 }
 
 /* --- what comes by the bus ---------------------------------------------------------------- */
@@ -490,10 +268,13 @@ static void capture(struct stream *s, const struct bus_message *message) {
                         &transformed.subject);
         message = &transformed;
     }
-    if (unlikely(s->diverted))
+    struct publish_headers h = publish_headers_read(message->headers);
+    if (unlikely(h.batch_id.len))
+        publish_batch_add(s, message, &h);
+    else if (unlikely(s->diverted))
         diversion->on_publish(diversion->self, s, message);
     else
-        stream_append(s, message);
+        append_one(s, message, &h);
 }
 
 /* --- while records are handed out --------------------------------------------------------- */
@@ -567,9 +348,9 @@ void stream_on_publish(void *owner, struct bus_subscription *subscription,
     }
     if (likely(!s->streams->holding && !s->streams->draining)) {
         capture(s, message);
-    } else if (!hold(s, message) && message->reply.len && !s->config.no_ack) {
+    } else if (!hold(s, message)) {
         streams_fail(&error, 429, 10167, "too many requests");
-        answer(s->streams, message->reply, s->config.name, 0, false, &error);
+        stream_refuse(s, message->reply, &error);
     }
 }
 

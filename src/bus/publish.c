@@ -8,10 +8,13 @@
 
 #include "base/number.h"
 #include "bus/expiry.h"
+#include "wire/json_write.h"
 #include "wire/nats_headers.h"
 #include "wire/nats_subject.h"
 
 #include <errno.h>
+
+#define ANSWER_MAX 4096u /* bytes of an acknowledgement */
 
 /* --- headers ------------------------------------------------------------------------------ */
 
@@ -35,8 +38,17 @@ static void read_expectation(slice name, slice value, struct publish_headers *h)
         h->expected_subject = value;
 }
 
+static void read_batch(slice name, slice value, struct publish_headers *h) {
+    if (slice_equal(name, slice_lit("Id")))
+        h->batch_id = value;
+    else if (slice_equal(name, slice_lit("Sequence")))
+        h->batch_sequence = value;
+    else if (slice_equal(name, slice_lit("Commit")))
+        h->batch_commit = value;
+}
+
 struct publish_headers publish_headers_read(slice block) {
-    static const slice expected = {"Expected-", 9};
+    static const slice expected = {"Expected-", 9}, batch = {"Batch-", 6};
     struct publish_headers h = {0};
     struct nats_status status;
     if (!block.len)
@@ -52,12 +64,56 @@ struct publish_headers publish_headers_read(slice block) {
             h.id = field.value;
         else if (slice_starts_with(name, expected))
             read_expectation(slice_skip(name, expected.len), field.value, &h);
+        else if (slice_starts_with(name, batch))
+            read_batch(slice_skip(name, batch.len), field.value, &h);
         else if (slice_equal(name, slice_lit("Rollup")))
             h.rollup = field.value;
         else if (slice_equal(name, slice_lit("TTL")))
             h.ttl = field.value;
     }
     return h;
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+static void write_error(struct json_writer *w, const struct streams_error *error) {
+    json_write_key(w, "error");
+    json_write_object(w);
+    json_write_key(w, "code");
+    json_write_i64(w, error->code);
+    json_write_key(w, "err_code");
+    json_write_u64(w, error->err_code);
+    json_write_key(w, "description");
+    json_write_text(w, error->description);
+    json_write_end(w);
+}
+
+void publish_answer(struct streams *streams, slice reply, slice stream_name,
+                    const struct publish_answer *answer, const struct streams_error *error) {
+    char text[ANSWER_MAX]; /* on the stack: a receiver may publish and be answered meanwhile */
+    struct buf b = {.ptr = text, .cap = sizeof text, .max = sizeof text};
+    struct json_writer w = json_writer_make(&b, false);
+    json_write_object(&w);
+    if (error)
+        write_error(&w, error);
+    json_write_key(&w, "stream");
+    json_write_string(&w, stream_name);
+    json_write_key(&w, "seq");
+    json_write_u64(&w, answer->sequence);
+    if (answer->duplicate) {
+        json_write_key(&w, "duplicate");
+        json_write_bool(&w, true);
+    }
+    if (answer->batch_id.len) {
+        json_write_key(&w, "batch");
+        json_write_string(&w, answer->batch_id);
+        json_write_key(&w, "count");
+        json_write_u64(&w, answer->batch_count);
+    }
+    json_write_end(&w);
+    check(json_write_finish(&w) == 0);
+    struct bus_message message = {.subject = reply, .payload = buf_slice(&b)};
+    bus_publish(streams->bus, &message, NULL, NULL);
 }
 
 /* --- judgement ---------------------------------------------------------------------------- */
@@ -147,6 +203,16 @@ static uint64_t written(const struct publish_before *before, slice subject) {
                                         : 0;
 }
 
+/* Are there as many of SUBJECT as there may be? */
+static bool is_full(struct stream *s, const struct publish_before *before, slice subject) {
+    struct log_subject_state state = {0};
+    if (s->config.messages_per_subject_max <= 0)
+        return false;
+    log_subject(s->log, subject, &state);
+    return state.messages + written(before, subject) >=
+           (uint64_t)s->config.messages_per_subject_max;
+}
+
 bool publish_judge_discard_new(struct stream *s, const struct bus_message *m,
                                const struct publish_before *before, uint64_t size,
                                struct streams_error *e) {
@@ -154,13 +220,7 @@ bool publish_judge_discard_new(struct stream *s, const struct bus_message *m,
     if (c->discard != STREAM_DISCARD_NEW)
         return true;
     struct log_stream_state state = log_stream_staged(s->log);
-    struct log_subject_state subject = {0};
-    bool full = false; /* there are as many of the subject as there may be */
-    if (c->messages_per_subject_max > 0) {
-        log_subject(s->log, m->subject, &subject);
-        full = subject.messages + written(before, m->subject) >=
-               (uint64_t)c->messages_per_subject_max;
-    }
+    bool full = is_full(s, before, m->subject);
     bool replaces = full && !c->discard_new_per_subject;
     if (c->messages_max > 0 && !replaces &&
         state.messages + before->messages >= (uint64_t)c->messages_max)
@@ -172,11 +232,22 @@ bool publish_judge_discard_new(struct stream *s, const struct bus_message *m,
     return true;
 }
 
+int publish_before_add(struct publish_before *before, struct stream *s,
+                       const struct bus_message *m, uint64_t size) {
+    bool replaces = s->config.discard == STREAM_DISCARD_NEW && is_full(s, before, m->subject);
+    uintptr_t times = (uintptr_t)written(before, m->subject);
+    before->messages += !replaces;
+    before->bytes += size;
+    return map_set(&before->subjects, m->subject, (void *)(times + 1), NULL);
+}
+
 bool publish_explain(int failed, struct streams_error *e) {
     if (failed == -EAGAIN)
         return streams_fail(e, 429, 10167, "too many requests");
     if (failed == -ENOSPC)
         return streams_fail(e, 503, 10077, "no space left on device");
+    if (failed == -E2BIG)
+        return streams_fail(e, 400, 10054, "it is more than one commit of the log takes");
     if (failed == -ENOMEM || failed == -ENOBUFS)
         return streams_fail(e, 503, 10023, "insufficient resources");
     return streams_fail(e, 503, 10077, "%s", error_name(failed));

@@ -15,6 +15,7 @@
 struct publish_headers {
     slice id, expected_stream, expected_last_id, rollup, ttl;
     slice expected_subject; /* whose last sequence is expected, empty: the message's; wildcards */
+    slice batch_id, batch_sequence, batch_commit; /* of an atomic batch: publish_batch.h */
     uint64_t expected_sequence, expected_subject_sequence;
     bool has_sequence, has_subject_sequence, malformed;
 };
@@ -24,8 +25,11 @@ struct publish_headers publish_headers_read(slice block);
 struct publish_before {
     uint64_t messages; /* without those that replace one of their subject */
     uint64_t bytes;
-    struct map subjects; /* written already -> how often (publish_before_count) */
+    struct map subjects; /* written already -> how often; keys are the messages' */
 };
+/* MESSAGE, of SIZE bytes, is before the next one. 0 or -ENOMEM. */
+must_use int publish_before_add(struct publish_before *before, struct stream *s,
+                                const struct bus_message *message, uint64_t size);
 
 /* Each: true, or false with why not in *E. */
 bool publish_judge_form(struct stream *s, const struct bus_message *m,
@@ -39,6 +43,16 @@ bool publish_judge_rollup(const struct stream *s, const struct publish_headers *
 bool publish_judge_discard_new(struct stream *s, const struct bus_message *m,
                                const struct publish_before *before, uint64_t size,
                                struct streams_error *e);
+
+/* The acknowledgement, JSON, to REPLY; with ERROR a refusal. */
+struct publish_answer {
+    uint64_t sequence;
+    bool duplicate;
+    slice batch_id; /* of a batch, and how many messages it has; empty: none */
+    size_t batch_count;
+};
+void publish_answer(struct streams *streams, slice reply, slice stream_name,
+                    const struct publish_answer *answer, const struct streams_error *error);
 
 /* False, with why the log has refused (a negative errno) in *E. */
 bool publish_explain(int failed, struct streams_error *e);

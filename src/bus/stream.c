@@ -11,6 +11,7 @@
 #include "bus/consumer.h"
 #include "bus/expiry.h"
 #include "bus/interest.h"
+#include "bus/publish_batch.h"
 #include "bus/republish.h"
 #include "bus/stream_config.h"
 #include "bus/transform.h"
@@ -66,6 +67,7 @@ void stream_stop(struct stream *stream) {
     stop_capturing(stream, stream->captures);
     republish_stop(stream);
     expiry_stop(stream);
+    publish_batches_forget(stream);
     consumers_rest_all(stream);
 }
 
@@ -79,6 +81,7 @@ void stream_forget(struct stream *stream) {
     interest_forget(stream);
     republish_stop(stream);
     expiry_stop(stream);
+    publish_batches_forget(stream);
     if (stream->log)
         log_stream_set_user(stream->log, NULL);
     arena_free(&stream->arena);
@@ -108,6 +111,7 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
     stream->consumers = map_make(streams->hash_key, CONSUMERS_PER_STREAM_MAX);
     list_init(&stream->deliveries);
     list_node_init(&stream->in_releasing);
+    stream->batches = map_make(streams->hash_key, PUBLISH_BATCHES_PER_STREAM_MAX);
     dedupe_open(&stream->dedupe, streams->hash_key, config->duplicate_window_ns);
     stream->name = mem_copy(config->name.ptr, config->name.len);
     if (!stream->name || stream_config_copy(config, &stream->arena, &stream->config) ||
@@ -376,6 +380,8 @@ static int update(struct stream *stream, const struct stream_config *wanted, str
     stream->dedupe.window_ns = copy.duplicate_window_ns;
     interest_walk(stream);
     expiry_start(stream);
+    if (!copy.allow_atomic)
+        publish_batches_forget(stream);
     return 0;
 }
 

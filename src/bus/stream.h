@@ -73,6 +73,7 @@ struct stream {
     struct list_node in_releasing;
     struct interest_walk *walk;
     bool walk_due;
+    struct map batches; /* publish_batch.c: id -> struct publish_batch */
 };
 
 struct capture_ack;
@@ -97,6 +98,8 @@ struct streams {
     bool draining; /* they are being appended */
     struct stream_diversion diversion;
     struct list releasing; /* streams with `released` */
+    unsigned batch_count;  /* publish_batch.c: under way in all streams */
+    uint64_t batch_bytes;
 };
 
 /* Around handing a record of the log to strangers: it stays valid, because what they publish into

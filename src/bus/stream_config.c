@@ -123,6 +123,7 @@ static const struct field fields[] = {
     FIELD("allow_rollup_hdrs", FLAG, allow_rollup),
     FIELD("allow_direct", FLAG, allow_direct),
     FIELD("allow_msg_ttl", FLAG, allow_message_ttl),
+    FIELD("allow_atomic", FLAG, allow_atomic),
     FIELD("subject_delete_marker_ttl", NUMBER, marker_ttl_ns),
     FIELD("mirror_direct", FLAG, mirror_direct),
     FIELD("sealed", FLAG, sealed),
@@ -601,6 +602,8 @@ void stream_config_write(struct json_writer *w, const struct stream_config *c) {
         write_flag(w, "no_ack", true);
     if (c->allow_message_ttl)
         write_flag(w, "allow_msg_ttl", true);
+    if (c->allow_atomic)
+        write_flag(w, "allow_atomic", true);
     if (c->marker_ttl_ns)
         write_number(w, "subject_delete_marker_ttl", c->marker_ttl_ns);
     write_mapping(w, "subject_transform", &c->transform);

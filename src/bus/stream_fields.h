@@ -34,7 +34,7 @@ struct stream_config {
     enum stream_retention retention;
     enum stream_discard discard;
     bool discard_new_per_subject, in_memory, no_ack, sealed;
-    bool deny_delete, deny_purge, allow_rollup, allow_direct, allow_message_ttl;
+    bool deny_delete, deny_purge, allow_rollup, allow_direct, allow_message_ttl, allow_atomic;
     bool node_own;      /* made by the node: its subjects may begin with _NONET., which captures
                            nothing; not stored */
     bool mirror_direct; /* kept and given back: there are no mirrors to read from */

@@ -231,6 +231,9 @@ static void print_info(json_value info) {
     print_duration(info, "config.duplicate_window", "duplicate window");
     if (json_string_is(json_path(info, "config.discard"), slice_lit("new")))
         output_field("when full", "new messages are refused");
+    bool atomic = false;
+    if (json_bool(json_path(info, "config.allow_atomic"), &atomic) == 0 && atomic)
+        output_field("atomic batches", "are taken");
 }
 
 static void on_info(void *self, json_value answer) {
@@ -319,6 +322,10 @@ static bool write_config(const struct cli_call *call, struct json_writer *w) {
     json_write_u64(w, 1);
     json_write_key(w, "allow_direct");
     json_write_bool(w, true);
+    if (cli_flag(call, "allow-atomic")) {
+        json_write_key(w, "allow_atomic");
+        json_write_bool(w, true);
+    }
     return write_subjects(call, w) && write_choice(call, w, "storage", "file", "memory") &&
            write_choice(call, w, "discard", "old", "new") &&
            write_limit(call, w, "max-age", "max_age", cli_duration) &&

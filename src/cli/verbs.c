@@ -238,6 +238,7 @@ static const struct cli_verb verbs[] = {
                 {.name = "duplicate-window",
                  .value = "DURATION",
                  .help = "how long a Nats-Msg-Id counts"},
+                {.name = "allow-atomic", .help = "takes atomic batches of messages"},
             },
         .examples = "  nonet stream add BIDS --subjects 'bid.>' --max-age 7d",
     },

@@ -101,7 +101,7 @@ struct config_stream {
     int64_t max_msgs, max_msgs_per_subject, max_consumers;             /* 0 = without limit */
     struct conf_array metadata;                                        /* of conf_pair */
     bool discard_new_per_subject, allow_direct, deny_delete, deny_purge, no_ack;
-    bool allow_rollup_hdrs, allow_msg_ttl;
+    bool allow_rollup_hdrs, allow_msg_ttl, allow_atomic;
     int retention;                         /* enum stream_retention */
     uint64_t subject_delete_marker_ttl_ns; /* 0 = no markers */
     int64_t first_seq;                     /* 0 = 1 */

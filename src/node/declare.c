@@ -91,6 +91,7 @@ static int write_stream(struct buf *out, const struct config_stream *s) {
     write_flag(&w, "no_ack", s->no_ack);
     write_flag(&w, "allow_rollup_hdrs", s->allow_rollup_hdrs);
     write_flag(&w, "allow_msg_ttl", s->allow_msg_ttl);
+    write_flag(&w, "allow_atomic", s->allow_atomic);
     write_word(&w, "retention", retentions[s->retention]);
     write_limit(&w, "subject_delete_marker_ttl", s->subject_delete_marker_ttl_ns);
     write_limit(&w, "first_seq", (uint64_t)s->first_seq);

@@ -278,13 +278,14 @@ check('nonet.yaml and the API go by one rule for subjects', async (t) => {
   const more = await startNonet(t, {
     config:
       'streams:\n  W: {subjects: [w], retention: workqueue, first_seq: 7, ' +
-      'subject_delete_marker_ttl: 1m}\n',
+      'subject_delete_marker_ttl: 1m, allow_atomic: true}\n',
   });
   const declared = (await (await openJetstream(t, more)).api('STREAM.INFO.W')).config;
   assert.equal(declared.retention, 'workqueue');
   assert.equal(declared.first_seq, 7);
   assert.equal(declared.subject_delete_marker_ttl, 60e9);
   assert.equal(declared.allow_msg_ttl, true);
+  assert.equal(declared.allow_atomic, true);
   const { api } = await openJetstream(t, good);
   const { config } = await api('STREAM.INFO.ALL');
   assert.equal(config.allow_rollup_hdrs, true);
