@@ -8,6 +8,14 @@
 
 #define BUF_FIRST_CAP ((size_t)64)
 
+struct buf buf_make_room(size_t max, size_t room) {
+    struct buf b = buf_make(max);
+    check(room <= max);
+    b.ptr = mem_alloc(room);
+    b.cap = b.ptr ? room : 0;
+    return b;
+}
+
 void buf_free(struct buf *b) {
     b->ptr = mem_free(b->ptr);
     b->len = 0;

@@ -30,6 +30,10 @@ static inline struct buf buf_make(size_t max) {
     return (struct buf){NULL, 0, 0, max};
 }
 
+/* The same with ROOM bytes (at most MAX) taken at once, for a content whose size is about known: a
+   run of appends then moves nothing. Where memory runs out the first append says so. */
+struct buf buf_make_room(size_t max, size_t room);
+
 /* Gives the memory back and leaves the buffer empty and usable. */
 void buf_free(struct buf *b);
 

@@ -40,11 +40,18 @@ void *mem_alloc_aligned(size_t size, size_t align) {
     return aligned_alloc(align, rounded ? rounded : align);
 }
 
+/* glibc's calloc passes by the thread's own lists of small blocks, which malloc and free use: a
+   small block is taken from there and cleared. Large ones the system may give out clear already. */
+#define SMALL_BYTES_MAX ((size_t)1024)
+
 void *mem_zalloc(size_t count, size_t size) {
     size_t bytes;
     if (fault_due() || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    return calloc(1, bytes ? bytes : 1);
+    if (bytes > SMALL_BYTES_MAX)
+        return calloc(1, bytes);
+    void *block = malloc(bytes ? bytes : 1);
+    return block ? memset(block, 0, bytes) : NULL;
 }
 
 void *mem_realloc(void *pointer, size_t size) {

@@ -62,9 +62,14 @@ void io_sha1(slice bytes, unsigned char ret_digest[20]) {
 }
 
 void io_sha256(slice bytes, unsigned char ret_digest[32]) {
+    io_sha256_parts(&bytes, 1, ret_digest);
+}
+
+void io_sha256_parts(const slice *parts, size_t count, unsigned char ret_digest[32]) {
     SHA256_CTX context;
     check(SHA256_Init(&context) == 1);
-    check(SHA256_Update(&context, bytes_of(bytes), bytes.len) == 1);
+    for (size_t i = 0; i < count; i++)
+        check(SHA256_Update(&context, bytes_of(parts[i]), parts[i].len) == 1);
     check(SHA256_Final(ret_digest, &context) == 1);
 }
 

@@ -20,6 +20,8 @@ must_use int io_ed25519_public(const unsigned char seed[32], unsigned char ret_p
 /* SHA-1 is broken as a promise of anything; WebSocket's handshake echoes with it (RFC 6455). */
 void io_sha1(slice bytes, unsigned char ret_digest[20]);
 void io_sha256(slice bytes, unsigned char ret_digest[32]);
+/* The same of COUNT parts, one behind the other. */
+void io_sha256_parts(const slice *parts, size_t count, unsigned char ret_digest[32]);
 void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]);
 
 #endif

@@ -17,6 +17,7 @@
 #define NONET_EVENTS_APPEND_H
 
 #include "base/arena.h"
+#include "rooms/events/ids.h"
 #include "rooms/events/lookup.h"
 #include "wire/json.h"
 #include "wire/json_write.h"
@@ -61,13 +62,10 @@ struct append {
     bool single; /* the answer is of the one stream */
 };
 
-/* NAME: the event stream of the short form, else empty. TIME: of events that bring none. HOST makes
+/* NAME: the event stream of the short form, else empty. TIME: of events that bring none. IDS makes
    ids. Texts are ROOT's document's or ARENA's. 0, -ENOMEM, or -EINVAL with words in *E. */
-must_use int append_read(json_value root, slice name, slice time, struct io_host *host,
+must_use int append_read(json_value root, slice name, slice time, struct ids *ids,
                          struct arena *arena, struct append *ret_append, struct error *e);
-
-/* An id for an event that has none: UUID version 4 (RFC 9562). 0 or -ENOMEM. */
-must_use int append_make_id(struct io_host *host, struct arena *arena, slice *ret_id);
 
 enum outcome {
     OUTCOME_STORE,    /* all is as expected */

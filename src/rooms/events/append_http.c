@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define HEADERS_USUAL 512u /* bytes of a request to the engine, without its body */
 #define EXPECT_MAX 32u
 #define BODY_MAX ((size_t)64 << 20) /* of a body of 16 MB, with base64 around it */
 
@@ -211,7 +212,7 @@ static bool make_body(struct http_request *request, const char *expect, struct b
 /* --- requests ----------------------------------------------------------------------------- */
 
 static int ask(struct posting *p, slice subject, slice body) {
-    _cleanup_buf_ struct buf headers = buf_make(EVENT_NAME_MAX * 4);
+    _cleanup_buf_ struct buf headers = buf_make_room(EVENT_NAME_MAX * 4, HEADERS_USUAL);
     int failed = subject.len ? call_write_stream(subject, &headers) : 0;
     struct bus_request_options options = {
         .message = {.subject = slice_lit(CALL_APPEND),
@@ -244,7 +245,7 @@ static void post(struct bus *bus, struct http_request *request, slice subject, s
 }
 
 void append_http_stream(void *owner, struct http_request *request) {
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_NAME_MAX * 3 + 16, HEADERS_USUAL);
     _cleanup_buf_ struct buf made = buf_make(BODY_MAX);
     char expect[EXPECT_MAX];
     bool conditional = false;

@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define SUBJECT_USUAL 256u /* bytes */
+
 struct reader {
     struct arena *arena;
-    struct io_host *host;
+    struct ids *ids;
     slice time;
     struct append *append;
     struct error *e;
@@ -53,17 +55,6 @@ static int read_text(struct reader *r, json_value v, const char *key, size_t mos
         return refuse(r, key, "the text begins or ends with a blank");
     *text = read;
     return 0;
-}
-
-int append_make_id(struct io_host *host, struct arena *arena, slice *ret_id) {
-    unsigned char b[16];
-    char hex[33];
-    io_host_random(host, b, sizeof b);
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    hex_encode(slice_make((const char *)b, sizeof b), hex);
-    return arena_printf(arena, ret_id, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-                        hex + 16, hex + 20);
 }
 
 static int on_one_line(struct reader *r, slice json, slice *line) {
@@ -116,12 +107,31 @@ static int read_tags(struct reader *r, json_value v, struct event *event) {
     return arena_copy(r->arena, buf_slice(&tags), &event->tags);
 }
 
-static int read_data(struct reader *r, json_value object, struct event *event) {
-    json_value data = json_member(object, slice_lit("data"));
-    json_value bytes = json_member(object, slice_lit("data_base64"));
+enum event_member {
+    MEMBER_ID,
+    MEMBER_TYPE,
+    MEMBER_SOURCE,
+    MEMBER_DATA,
+    MEMBER_DATA_BASE64,
+    MEMBER_TAGS,
+    MEMBER_METADATA,
+    MEMBER_SPECVERSION,
+    MEMBER_TIME,
+    MEMBER_DATACONTENTTYPE,
+    MEMBER_ATTRIBUTES,
+    MEMBERS
+};
+
+static const char *const event_members[MEMBERS] = {
+    "id",          "type", "source",          "data",       "data_base64", "tags", "metadata",
+    "specversion", "time", "datacontenttype", "attributes",
+};
+
+static int read_data(struct reader *r, const json_value *members, struct event *event) {
+    json_value data = members[MEMBER_DATA], bytes = members[MEMBER_DATA_BASE64];
     slice text;
-    int failed = read_text(r, json_member(object, slice_lit("datacontenttype")), "datacontenttype",
-                           EVENT_TYPE_MAX, &event->content_type);
+    int failed = read_text(r, members[MEMBER_DATACONTENTTYPE], "datacontenttype", EVENT_TYPE_MAX,
+                           &event->content_type);
     bool says_json = event_data_is_json(event->content_type);
     if (failed)
         return failed;
@@ -163,20 +173,24 @@ static int read_time(struct reader *r, json_value v, struct event *event) {
     return 0;
 }
 
-/* No member of OBJECT but those KNOWN, a list that NULL ends: else a misspelt `expect` would be an
-   append without one. */
-static int refuse_unknown(struct reader *r, json_value object, const char *const *known,
-                          const char *what) {
+/* Takes the members of OBJECT called NAMES, COUNT of them, absent where there is none; any other is
+   refused, else a misspelt `expect` would be an append without one. */
+static int take_members(struct reader *r, json_value object, const char *const *names, size_t count,
+                        const char *what, json_value *members) {
     struct json_iterator i = json_each(object);
+    for (size_t k = 0; k < count; k++)
+        members[k] = (json_value){0};
     while (json_next(&i)) {
-        bool found = false;
-        for (const char *const *k = known; *k; k++)
-            found |= json_string_is(i.key, slice_str(*k));
         slice key = {0};
         char name[48];
-        if (found)
-            continue;
+        size_t k = 0;
         (void)!json_string(i.key, &key);
+        while (k < count && !slice_equal(key, slice_str(names[k])))
+            k++;
+        if (k < count) {
+            members[k] = i.value;
+            continue;
+        }
         snprintf(name, sizeof name, "%.*s", slice_fmt(slice_take(key, 40)));
         return refuse(r, name, what);
     }
@@ -184,48 +198,42 @@ static int refuse_unknown(struct reader *r, json_value object, const char *const
 }
 
 static int read_event(struct reader *r, json_value v, struct append_part *part, unsigned index) {
-    static const char *const known[] = {
-        "id",          "type", "source",          "data",       "data_base64", "tags", "metadata",
-        "specversion", "time", "datacontenttype", "attributes", NULL,
-    };
     struct event *event = &part->events[index];
+    json_value m[MEMBERS];
     if (json_type_of(v) != JSON_OBJECT)
         return refuse(r, "type", "an event is an object with a type");
-    int failed = refuse_unknown(r, v, known, "an event has no such member");
+    int failed = take_members(r, v, event_members, MEMBERS, "an event has no such member", m);
     if (failed)
         return failed;
-    failed = read_text(r, json_member(v, slice_lit("id")), "id", EVENT_ID_MAX, &event->id);
+    failed = read_text(r, m[MEMBER_ID], "id", EVENT_ID_MAX, &event->id);
     if (!failed)
-        failed =
-            read_text(r, json_member(v, slice_lit("type")), "type", EVENT_TYPE_MAX, &event->type);
+        failed = read_text(r, m[MEMBER_TYPE], "type", EVENT_TYPE_MAX, &event->type);
     if (!failed && !event->type.len)
         return refuse(r, "type", "is missing");
-    json_value version = json_member(v, slice_lit("specversion"));
-    if (!failed && json_type_of(version) != JSON_ABSENT &&
-        !json_string_is(version, slice_lit("1.0")))
+    if (!failed && json_type_of(m[MEMBER_SPECVERSION]) != JSON_ABSENT &&
+        !json_string_is(m[MEMBER_SPECVERSION], slice_lit("1.0")))
         return refuse(r, "specversion", "CloudEvents \"1.0\" is what is known here");
     event->source = part->subject;
     if (!failed)
-        failed = read_text(r, json_member(v, slice_lit("source")), "source", EVENT_SOURCE_MAX,
-                           &event->source);
+        failed = read_text(r, m[MEMBER_SOURCE], "source", EVENT_SOURCE_MAX, &event->source);
     if (!failed)
-        failed = read_time(r, json_member(v, slice_lit("time")), event);
+        failed = read_time(r, m[MEMBER_TIME], event);
     if (!failed)
-        failed = read_tags(r, json_member(v, slice_lit("tags")), event);
+        failed = read_tags(r, m[MEMBER_TAGS], event);
     if (!failed)
-        failed = read_metadata(r, json_member(v, slice_lit("metadata")), event);
+        failed = read_metadata(r, m[MEMBER_METADATA], event);
     if (!failed)
-        failed = read_attributes(r, json_member(v, slice_lit("attributes")), event);
+        failed = read_attributes(r, m[MEMBER_ATTRIBUTES], event);
     if (!failed)
-        failed = read_data(r, v, event);
+        failed = read_data(r, m, event);
     part->given[index] = event->id.len > 0;
-    return !failed && !event->id.len ? append_make_id(r->host, r->arena, &event->id) : failed;
+    return !failed && !event->id.len ? ids_make(r->ids, r->arena, &event->id) : failed;
 }
 
 /* In one append an id stands once in a stream: a repetition could not be told from it. */
 static int find_twins(struct reader *r, const struct append_part *part) {
     _cleanup_map_ struct map ids = map_make((struct hash_key){0}, APPEND_EVENTS_MAX);
-    for (unsigned i = 0; i < part->event_count; i++) {
+    for (unsigned i = 0; part->event_count > 1 && i < part->event_count; i++) {
         int failed = map_add(&ids, part->events[i].id, &part->events[i]);
         r->event = i;
         r->in_event = true;
@@ -279,7 +287,7 @@ static int read_expect(struct reader *r, json_value v, struct append_part *part)
 }
 
 static int read_name(struct reader *r, slice name, struct append_part *part) {
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_NAME_MAX * 3 + 16, SUBJECT_USUAL);
     part->name = name;
     int failed = event_subject(name, &subject);
     if (failed == -EINVAL)
@@ -293,25 +301,26 @@ static int read_name(struct reader *r, slice name, struct append_part *part) {
 }
 
 static int read_part(struct reader *r, json_value v, slice name) {
-    static const char *const known[] = {"expect", "events", "stream", NULL};
-    static const char *const known_short[] = {"expect", "events", NULL};
+    static const char *const names[] = {"expect", "events", "stream"};
+    enum { EXPECT, EVENTS, STREAM };
+    size_t known = array_count(names) - (name.len ? 1 : 0); /* the short form has no stream */
+    json_value m[array_count(names)] = {0};
     struct append_part *part = &r->append->parts[r->append->part_count];
     part->check = r->check;
     if (json_type_of(v) != JSON_OBJECT)
         return refuse(r, "stream", "an object is wanted");
-    int failed =
-        refuse_unknown(r, v, name.len ? known_short : known, "an append has no such member");
+    int failed = take_members(r, v, names, known, "an append has no such member", m);
     if (failed)
         return failed;
-    if (!name.len && json_string(json_member(v, slice_lit("stream")), &name))
+    if (!name.len && json_string(m[STREAM], &name))
         return refuse(r, "stream", "is missing");
     failed = read_name(r, name, part);
-    if (!failed && part->check && json_type_of(json_member(v, slice_lit("events"))) != JSON_ABSENT)
+    if (!failed && part->check && json_type_of(m[EVENTS]) != JSON_ABSENT)
         return refuse(r, "events", "a check writes nothing");
     if (!failed)
-        failed = read_events(r, json_member(v, slice_lit("events")), part);
+        failed = read_events(r, m[EVENTS], part);
     if (!failed)
-        failed = read_expect(r, json_member(v, slice_lit("expect")), part);
+        failed = read_expect(r, m[EXPECT], part);
     r->append->part_count += failed == 0;
     return failed;
 }
@@ -327,27 +336,28 @@ static int read_list(struct reader *r, json_value list, bool check) {
 
 /* What stands around the parts of the long form. */
 static int judge_lists(struct reader *r, json_value root) {
-    static const char *const known[] = {"appends", "checks", NULL};
+    static const char *const names[] = {"appends", "checks"};
+    json_value lists[array_count(names)];
     uint64_t count = 0;
-    for (const char *const *key = known; *key; key++) {
-        json_value list = json_member(root, slice_str(*key));
-        if (json_type_of(list) != JSON_ARRAY && json_type_of(list) != JSON_ABSENT)
-            return error_set(r->e, -EINVAL, "%s: a list is wanted", *key);
-        count += json_count(list);
-    }
     r->append->single = true; /* words about the whole have no list in front */
-    int failed = refuse_unknown(r, root, known, "an append has no such member");
+    int failed =
+        take_members(r, root, names, array_count(names), "an append has no such member", lists);
     r->append->single = false;
+    for (size_t i = 0; i < array_count(names) && !failed; i++) {
+        if (json_type_of(lists[i]) != JSON_ARRAY && json_type_of(lists[i]) != JSON_ABSENT)
+            return error_set(r->e, -EINVAL, "%s: a list is wanted", names[i]);
+        count += json_count(lists[i]);
+    }
     if (!failed && (count == 0 || count > APPEND_STREAMS_MAX))
         return error_set(r->e, -EINVAL, "appends and checks name 1 to %u event streams",
                          APPEND_STREAMS_MAX);
     return failed;
 }
 
-int append_read(json_value root, slice name, slice time, struct io_host *host, struct arena *arena,
+int append_read(json_value root, slice name, slice time, struct ids *ids, struct arena *arena,
                 struct append *ret_append, struct error *e) {
     *ret_append = (struct append){.single = name.len > 0};
-    struct reader r = {.arena = arena, .host = host, .time = time, .append = ret_append, .e = e};
+    struct reader r = {.arena = arena, .ids = ids, .time = time, .append = ret_append, .e = e};
     json_value appends = json_member(root, slice_lit("appends"));
     json_value checks = json_member(root, slice_lit("checks"));
     if (json_type_of(root) != JSON_OBJECT)

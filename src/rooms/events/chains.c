@@ -86,30 +86,27 @@ static bool points_right(const struct end *end, const struct event *event) {
            (!place || event->skip == place) && leaf == (event->leaf != 0);
 }
 
-/* 1: the stream goes on from EVENT; 0: it does not; -ENOMEM. */
-static int judge(struct chains *c, struct end *end, const struct log_record *record,
-                 const struct event *event) {
+/* Does the stream go on from EVENT? */
+static bool judge(struct chains *c, struct end *end, const struct log_record *record,
+                  const struct event *event) {
     if (event->number <= end->number) {
         find(c, record->subject, event->number, record->sequence,
              "the event stands twice, or in the wrong place");
-        return 0;
+        return false;
     }
     if (event->number != end->number + 1) {
         find(c, record->subject, event->number, record->sequence,
              "events before this one are missing");
         end->path_count = 0;
-        return 1;
+        return true;
     }
-    int failed = event_chain_check(record, event, end->chain);
-    if (failed == -ENOMEM)
-        return failed;
-    if (failed)
+    if (event_chain_check(record, event, end->chain))
         find(c, record->subject, event->number, record->sequence,
              "the event, or the one before it, is not what was appended");
     else if (!points_right(end, event))
         find(c, record->subject, event->number, record->sequence,
              "the event does not lead to the ones before it");
-    return 1;
+    return true;
 }
 
 int chains_record(struct chains *c, const struct log_record *record) {
@@ -122,10 +119,9 @@ int chains_record(struct chains *c, const struct log_record *record) {
     struct end *end = end_of(c, record->subject);
     if (!end)
         return -ENOMEM;
-    int result = judge(c, end, record, &event);
-    if (result > 0)
+    if (judge(c, end, record, &event))
         advance(end, &event, record->sequence);
-    return result < 0 ? result : 0;
+    return 0;
 }
 
 void chains_unreadable(struct chains *c, uint64_t position) {

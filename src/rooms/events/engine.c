@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define NAME_USUAL 256u /* bytes of an event stream's name */
+
 struct stream *engine_stream(const struct engine *engine) {
     return stream_find(engine->streams, slice_lit(ENGINE_STREAM));
 }
@@ -30,7 +32,7 @@ static void answer(struct engine *engine, slice reply, slice headers, slice payl
 }
 
 static void answer_append(struct engine *engine, slice reply, unsigned status, slice body) {
-    _cleanup_buf_ struct buf headers = buf_make(256);
+    _cleanup_buf_ struct buf headers = buf_make_room(256, 256);
     if (call_write_status(status, &headers) == 0)
         answer(engine, reply, buf_slice(&headers), body);
 }
@@ -39,7 +41,7 @@ static void on_append(void *owner, struct bus_subscription *subscription,
                       const struct bus_message *message) {
     (void)subscription;
     struct engine *engine = owner;
-    _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
+    _cleanup_buf_ struct buf name = buf_make_room(EVENT_NAME_MAX * 2, NAME_USUAL);
     slice subject = call_read_stream(message);
     if (subject.len && event_name(subject, &name))
         return; /* ours never is wrong */
@@ -155,9 +157,11 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     engine->streams = streams;
     engine->logger = logger;
     io_host_random(io_loop_host(loop), &engine->hash_key, sizeof engine->hash_key);
+    ids_init(&engine->ids, io_loop_host(loop));
     engine->heads = map_make(engine->hash_key, MAP_MAX_ENTRIES);
     list_init(&engine->idle);
     list_init(&engine->jobs);
+    list_init(&engine->spare_jobs);
     list_init(&engine->unseen);
     list_init(&engine->notes_due);
     list_init(&engine->reads_open);

@@ -28,6 +28,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "bus/diversion.h"
+#include "rooms/events/ids.h"
 #include "rooms/events/record.h"
 #include "wire/json.h"
 
@@ -49,8 +50,9 @@ struct engine {
     struct map heads;            /* subject -> struct head */
     struct list idle;            /* heads without a job, least used first */
     size_t head_count, leaf_ids; /* of idle heads; of all */
-    struct list jobs;
+    struct list jobs, spare_jobs;
     size_t job_count, job_bytes;
+    unsigned spare_job_count;
     unsigned committing;      /* jobs on their way to the disk; the engine outlives them */
     struct log_stream *notes; /* notes.c */
     int64_t notes_created_ns;
@@ -63,6 +65,7 @@ struct engine {
     unsigned read_count;
     bool creating, closed, publishing;
     struct hash_key hash_key;
+    struct ids ids;
     struct bus_subscription *appends, *reads, *verifies; /* requests from other loops */
     struct verify *verify;                               /* under way, or NULL */
     struct json_doc doc;                                 /* the read being read */

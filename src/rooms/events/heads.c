@@ -24,6 +24,7 @@ static void head_free(struct head *head) {
         free_ids(&head->path[i]);
     engine->leaf_ids -= map64_count(&head->leaves);
     map64_free(&head->leaves);
+    mem_free(head->path);
     if (!head->stale)
         map_remove(&engine->heads, head->subject);
     mem_free(head);
@@ -58,10 +59,21 @@ static int read_node(struct head *head, const struct event *event, uint64_t sequ
     return 0;
 }
 
+/* Room for the path of each number up to NUMBER: a node for each bit. 0 or -ENOMEM. */
+static int make_room(struct head *head, uint64_t number) {
+    unsigned room = 64 - (unsigned)__builtin_clzll(number | 1);
+    if (room <= head->path_room)
+        return 0;
+    struct head_node *path = mem_realloc(head->path, room * sizeof *path);
+    if (!path)
+        return -ENOMEM;
+    head->path = path;
+    head->path_room = room;
+    return 0;
+}
+
 /* Its place in the path: each number is the one before without its lowest bit. */
 static bool fits(const struct head *head, const struct event *event) {
-    if (head->path_count == HEAD_PATH_MAX)
-        return false;
     if (!head->path_count)
         return true;
     uint64_t newer = head->path[head->path_count - 1].number;
@@ -84,6 +96,8 @@ static void load(struct head *head) {
         failed = fetch_event(&head->fetch, head->next, &record, &event);
         if (!failed && !fits(head, &event))
             failed = -EBADMSG;
+        if (!failed)
+            failed = make_room(head, event.number);
         if (!failed)
             failed = read_node(head, &event, head->next);
         if (failed)
@@ -226,12 +240,18 @@ int head_knows_leaves(struct head *head, struct fetch *fetch) {
 
 /* --- drafts ------------------------------------------------------------------------------- */
 
-void draft_begin(struct draft *draft, struct head *head) {
+int draft_begin(struct draft *draft, struct head *head, unsigned count, struct arena *arena) {
+    int failed = make_room(head, head->number + count); /* head_become cannot fail */
+    draft->path = failed ? NULL : arena_alloc(arena, head->path_room * sizeof *draft->path);
+    if (!draft->path)
+        return -ENOMEM;
     draft->head = head;
     draft->number = head->number;
     memcpy(draft->chain, head->chain, sizeof draft->chain);
-    memcpy(draft->path, head->path, sizeof draft->path);
     draft->path_count = head->path_count;
+    for (unsigned i = 0; i < head->path_count; i++)
+        draft->path[i] = head->path[i];
+    return 0;
 }
 
 /* Nodes of the head are the head's until head_become. */
@@ -297,7 +317,7 @@ int draft_place(struct draft *draft, struct event *event, uint64_t sequence, boo
     while (draft->path_count && draft->path[draft->path_count - 1].number > stop)
         pop_node(draft);
     event->skip = draft->path_count ? draft->path[draft->path_count - 1].sequence : 0;
-    check(draft->path_count < HEAD_PATH_MAX);
+    check(draft->path_count < draft->head->path_room);
     draft->path[draft->path_count++] = node;
     draft->number = number;
     return 0;
@@ -332,8 +352,9 @@ void head_become(struct head *head, struct draft *draft) {
     }
     head->number = draft->number;
     memcpy(head->chain, draft->chain, sizeof head->chain);
-    memcpy(head->path, draft->path, sizeof head->path);
     head->path_count = draft->path_count;
+    for (unsigned i = 0; i < draft->path_count; i++)
+        head->path[i] = draft->path[i];
     settle_leaves(head);
 }
 

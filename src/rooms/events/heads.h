@@ -10,10 +10,9 @@
 #ifndef NONET_EVENTS_HEADS_H
 #define NONET_EVENTS_HEADS_H
 
+#include "base/arena.h"
 #include "base/map64.h"
 #include "rooms/events/fetch.h"
-
-#define HEAD_PATH_MAX 64u
 
 /* A record of the last one's path; `ids` where it lies behind the last leaf. */
 struct head_node {
@@ -31,8 +30,8 @@ struct head {
     unsigned refs;
     uint64_t number; /* events; 0: there is no such event stream */
     unsigned char chain[EVENT_CHAIN_BYTES];
-    struct head_node path[HEAD_PATH_MAX]; /* the oldest first */
-    unsigned path_count;
+    struct head_node *path; /* the oldest first */
+    unsigned path_count, path_room;
     struct fetch fetch;
     uint64_t next;       /* while it loads: the record to read, 0 = none */
     struct map64 leaves; /* digest -> struct leaf_place */
@@ -56,10 +55,12 @@ struct draft {
     struct head *head;
     uint64_t number;
     unsigned char chain[EVENT_CHAIN_BYTES];
-    struct head_node path[HEAD_PATH_MAX];
+    struct head_node *path; /* in the arena */
     unsigned path_count;
 };
-void draft_begin(struct draft *draft, struct head *head);
+/* For COUNT events. 0 or -ENOMEM. */
+must_use int draft_begin(struct draft *draft, struct head *head, unsigned count,
+                         struct arena *arena);
 /* Fills in EVENT's place and ids (text in IDS), to be stored as SEQUENCE. GIVEN: its id is the
    client's. 0 or -ENOMEM. */
 must_use int draft_place(struct draft *draft, struct event *event, uint64_t sequence, bool given,

@@ -17,37 +17,57 @@
 
 #define ARENA_MAX ((size_t)256 << 20)
 #define ANSWER_MAX (1u << 20)
+#define ANSWER_USUAL 512u   /* bytes of an append's answer */
+#define HEADERS_USUAL 1000u /* bytes of an event's headers */
+
+/* A job that has ended is kept with the first chunk of its arena and the tape of its document, the
+   newest ended first: it is still in the processor's caches. */
+#define SPARE_JOBS_MAX 256u
+#define SPARE_NODES_MAX 256u /* of the document; 16 bytes each */
 
 struct job {
-    struct list_node node; /* in engine->jobs */
+    struct list_node node; /* in engine->jobs, or spare_jobs */
     struct engine *engine;
     struct fetch fetch;
     bool raw;
     size_t bytes;
     slice reply;
-    struct arena arena;
     char time[CLOCKTEXT_SIZE];
     /* an append */
-    struct json_doc doc;
     struct append append;
     job_answer answer;
     struct bus_message *messages; /* once they are stored */
     /* a raw message: the one part of the append, and */
     struct bus_message message;
-    char text[];
+    /* Kept from one use to the next. */
+    struct arena arena;
+    struct json_doc doc;
 };
 
 static void on_fetched(struct fetch *fetch) {
     io_defer(fetch->engine->loop, &fetch->engine->pump);
 }
 
+static void destroy(struct job *job) {
+    json_free(&job->doc);
+    arena_free(&job->arena);
+    mem_free(job);
+}
+
 static void job_free(struct job *job) {
     fetch_cancel(&job->fetch);
     for (unsigned i = 0; i < job->append.part_count; i++)
         head_give(job->append.parts[i].head);
-    json_free(&job->doc);
-    arena_free(&job->arena);
-    mem_free(job);
+    struct engine *engine = job->engine;
+    if (engine->spare_job_count == SPARE_JOBS_MAX || engine->closed) {
+        destroy(job);
+        return;
+    }
+    arena_reset(&job->arena);
+    if (job->doc.capacity > SPARE_NODES_MAX)
+        json_free(&job->doc);
+    list_push_front(&engine->spare_jobs, &job->node);
+    engine->spare_job_count++;
 }
 
 /* Out of the queue. */
@@ -76,7 +96,7 @@ static void tell(struct engine *engine, slice reply, job_answer answer, unsigned
 }
 
 static void answer_append(struct job *job) {
-    _cleanup_buf_ struct buf text = buf_make(ANSWER_MAX);
+    _cleanup_buf_ struct buf text = buf_make_room(ANSWER_MAX, ANSWER_USUAL);
     struct json_writer w = json_writer_make(&text, false);
     unsigned status = append_answer(&job->append, last_position(job->engine), &w);
     if (json_write_finish(&w) == 0)
@@ -255,14 +275,16 @@ static int store_part(struct storing *s, struct append_part *part, struct draft 
 static int store_begin(struct storing *s, struct job *job, struct stream *stream) {
     struct append *append = &job->append;
     *s = (struct storing){.job = job, .sequence = next_sequence(stream)};
-    s->headers = buf_make(LOG_MESSAGE_MAX);
+    s->headers = buf_make_room(LOG_MESSAGE_MAX, HEADERS_USUAL);
     s->ids = buf_make(LOG_MESSAGE_MAX);
     s->drafts = arena_zalloc(&job->arena, append->part_count, sizeof *s->drafts);
     s->messages = arena_zalloc(&job->arena, append->event_count + 1, sizeof *s->messages);
     int failed = s->drafts && s->messages ? 0 : -ENOMEM;
     for (unsigned i = 0; i < append->part_count && !failed; i++) {
-        draft_begin(&s->drafts[i], append->parts[i].head);
-        failed = store_part(s, &append->parts[i], &s->drafts[i]);
+        const struct append_part *part = &append->parts[i];
+        failed = draft_begin(&s->drafts[i], part->head, part->event_count, &job->arena);
+        if (!failed)
+            failed = store_part(s, &append->parts[i], &s->drafts[i]);
     }
     return failed;
 }
@@ -471,14 +493,34 @@ void jobs_pump(struct engine *engine) {
 
 /* --- new jobs ----------------------------------------------------------------------------- */
 
+/* All zero, but for the memory that it keeps. */
+static struct job *job_take(struct engine *engine) {
+    struct list_node *node = list_pop_front(&engine->spare_jobs);
+    if (node) {
+        struct job *job = container_of(node, struct job, node);
+        engine->spare_job_count--;
+        memset(job, 0, offsetof(struct job, arena));
+        return job;
+    }
+    struct job *job = mem_zalloc(1, sizeof *job);
+    if (job) {
+        job->arena = arena_make(0, ARENA_MAX);
+        json_init(&job->doc);
+    }
+    return job;
+}
+
 static struct job *job_new(struct engine *engine, const struct bus_message *m, bool raw) {
     size_t size = m->subject.len + m->reply.len + m->headers.len + m->payload.len;
     bool full = engine->job_count >= ENGINE_JOBS_MAX ||
                 engine->job_bytes + size > ENGINE_JOB_BYTES_MAX || engine->closed;
-    struct job *job = full ? NULL : mem_zalloc(1, sizeof *job + size);
-    if (!job)
+    struct job *job = full ? NULL : job_take(engine);
+    char *at = job ? arena_alloc(&job->arena, size) : NULL;
+    if (!at) {
+        if (job)
+            destroy(job);
         return NULL;
-    char *at = job->text;
+    }
     job->message.subject = slice_store(&at, m->subject);
     job->message.reply = job->reply = slice_store(&at, m->reply);
     job->message.headers = slice_store(&at, m->headers);
@@ -486,8 +528,6 @@ static struct job *job_new(struct engine *engine, const struct bus_message *m, b
     job->engine = engine;
     job->raw = raw;
     job->bytes = size;
-    job->arena = arena_make(0, ARENA_MAX);
-    json_init(&job->doc);
     fetch_init(&job->fetch, engine, on_fetched);
     clocktext_format(io_loop_wall_ns(engine->loop), job->time);
     return job;
@@ -527,7 +567,7 @@ void job_append(struct engine *engine, slice name, slice body, slice reply, job_
         json_explain(&job->doc, failed, (slice){0}, &e);
     } else {
         failed = append_read(json_root(&job->doc), job->message.subject, slice_str(job->time),
-                             io_loop_host(engine->loop), &job->arena, &job->append, &e);
+                             &engine->ids, &job->arena, &job->append, &e);
     }
     if (!failed)
         failed = take_heads(job);
@@ -561,8 +601,8 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
         return;
     }
     struct error error = {0};
-    int failed = raw_read(&job->message, slice_str(job->time), io_loop_host(engine->loop),
-                          &job->doc, &job->arena, &job->append, &error);
+    int failed = raw_read(&job->message, slice_str(job->time), &engine->ids, &job->doc, &job->arena,
+                          &job->append, &error);
     if (!failed)
         failed = take_heads(job);
     if (!failed) {
@@ -575,5 +615,9 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
 }
 
 void jobs_close(struct engine *engine) {
+    struct list_node *node;
     refuse_all(engine, 503, 10008, "the node stops: try again");
+    while ((node = list_pop_front(&engine->spare_jobs)))
+        destroy(container_of(node, struct job, node));
+    engine->spare_job_count = 0;
 }

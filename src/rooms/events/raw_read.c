@@ -97,7 +97,7 @@ static void read_fields(slice headers, struct event *event, bool *given) {
         (void)nats_headers_get(headers, slice_lit("Nats-Msg-Id"), &event->id);
 }
 
-int raw_read(const struct bus_message *m, slice time, struct io_host *host, struct json_doc *doc,
+int raw_read(const struct bus_message *m, slice time, struct ids *ids, struct json_doc *doc,
              struct arena *arena, struct append *ret_append, struct error *e) {
     struct append_part *part = arena_zalloc(arena, 1, sizeof *part);
     struct event *event = arena_zalloc(arena, 1, sizeof *event);
@@ -113,7 +113,7 @@ int raw_read(const struct bus_message *m, slice time, struct io_host *host, stru
     }
     int failed = judge(event, doc, e);
     if (!failed && !event->id.len)
-        failed = append_make_id(host, arena, &event->id);
+        failed = ids_make(ids, arena, &event->id);
     if (failed)
         return failed;
     *part = (struct append_part){

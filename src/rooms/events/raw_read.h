@@ -16,7 +16,7 @@
 
 /* MESSAGE must be on the subject of an event stream. TIME: of one that brings none. DOC is
    overwritten. Texts are MESSAGE's, TIME's or ARENA's. 0, -ENOMEM, or -EINVAL with words in *E. */
-must_use int raw_read(const struct bus_message *message, slice time, struct io_host *host,
+must_use int raw_read(const struct bus_message *message, slice time, struct ids *ids,
                       struct json_doc *doc, struct arena *arena, struct append *ret_append,
                       struct error *e);
 

@@ -25,9 +25,16 @@
 
 /* --- names and subjects ------------------------------------------------------------------- */
 
-static bool is_plain(unsigned char c, bool in_tag) {
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return letter || c == '-' || c == '_' || c == '~' || (in_tag && (c == ':' || c == '.'));
+enum { IN_NAME = 1, IN_TAG = 2, IN_BOTH = IN_NAME | IN_TAG };
+
+/* Where a byte stands as it is. */
+static const unsigned char plain[256] = {
+    ['a' ... 'z'] = IN_BOTH, ['A' ... 'Z'] = IN_BOTH, ['0' ... '9'] = IN_BOTH, ['-'] = IN_BOTH,
+    ['_'] = IN_BOTH,         ['~'] = IN_BOTH,         [':'] = IN_TAG,          ['.'] = IN_TAG,
+};
+
+static bool is_plain(char c, bool in_tag) {
+    return plain[(unsigned char)c] & (in_tag ? IN_TAG : IN_NAME);
 }
 
 /* Letters, digits and a few more stay; the rest is percent-encoded, in the one way (upper case). */
@@ -37,8 +44,8 @@ static int encode(slice text, bool in_tag, struct buf *out) {
         return -ENOMEM;
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (is_plain(c, in_tag)) {
-            out->ptr[out->len++] = (char)c;
+        if (is_plain(text.ptr[i], in_tag)) {
+            out->ptr[out->len++] = text.ptr[i];
             continue;
         }
         out->ptr[out->len++] = '%';
@@ -48,13 +55,35 @@ static int encode(slice text, bool in_tag, struct buf *out) {
     return 0;
 }
 
+/* The byte that begins TOKEN, escaped perhaps, with its length; 0: encode does not write that. */
+static size_t decode_byte(slice token, char *ret_byte) {
+    *ret_byte = token.ptr[0];
+    if (is_plain(token.ptr[0], false))
+        return 1;
+    if (token.ptr[0] != '%' || token.len < 3 || token.ptr[1] >= 'a' || token.ptr[2] >= 'a')
+        return 0;
+    int high = hex_digit(token.ptr[1]), low = hex_digit(token.ptr[2]);
+    *ret_byte = (char)(unsigned char)(high << 4 | low);
+    return high < 0 || low < 0 || is_plain(*ret_byte, false) ? 0 : 3;
+}
+
+/* Takes the one spelling that encode makes of a name, and no other: "%61" is no 'a'. */
 static int decode(slice token, struct buf *out) {
-    size_t len;
-    if (buf_reserve(out, token.len))
-        return -ENOMEM;
-    if (!token.len || url_decode(token, false, out->ptr + out->len, &len))
+    size_t escapes = 0;
+    for (size_t i = 0; i < token.len; i++)
+        escapes += token.ptr[i] == '%';
+    if (!token.len || escapes * 3 > token.len)
         return -EINVAL;
-    out->len += len;
+    int failed = buf_reserve(out, token.len - escapes * 2);
+    if (failed)
+        return failed == -ENOBUFS ? -EINVAL : failed; /* longer than any name */
+    while (token.len) {
+        size_t len = decode_byte(token, &out->ptr[out->len]);
+        if (!len)
+            return -EINVAL;
+        out->len++;
+        token = slice_skip(token, len);
+    }
     return 0;
 }
 
@@ -88,16 +117,13 @@ int event_name(slice subject, struct buf *out) {
     slice rest = slice_skip(subject, sizeof PREFIX - 1);
     slice category = slice_cut(rest, '.', &id);
     bool whole = category.len == rest.len;
-    int failed = slice_find(id, '.') >= 0 ? -EINVAL : decode(category, out);
+    /* A name is cut at its first '-', so a category has none. */
+    int failed = slice_find(category, '-') >= 0 ? -EINVAL : decode(category, out);
     if (!failed && !whole)
         failed = buf_append_byte(out, '-') ? -ENOMEM : decode(id, out);
-    /* There is one subject for a name: "es.%61" is none, and a category has no '-'. */
-    struct buf again = buf_make(EVENT_NAME_MAX * 6 + 16);
-    if (!failed)
-        failed = event_subject(slice_make(out->ptr + before, out->len - before), &again);
-    if (!failed && !slice_equal(buf_slice(&again), subject))
+    slice name = slice_skip(buf_slice(out), before);
+    if (!failed && (name.len > EVENT_NAME_MAX || !utf8_valid(name)))
         failed = -EINVAL;
-    buf_free(&again);
     if (failed)
         out->len = before;
     return failed;
@@ -105,29 +131,25 @@ int event_name(slice subject, struct buf *out) {
 
 /* --- the chain ---------------------------------------------------------------------------- */
 
-static int add_part(struct buf *b, slice part) {
-    char size[8];
+/* Big-endian. */
+static void put_number(uint64_t number, char out[8]) {
     for (unsigned i = 0; i < 8; i++)
-        size[i] = (char)(unsigned char)((uint64_t)part.len >> (56 - 8 * i));
-    int failed = buf_append(b, slice_make(size, sizeof size));
-    return failed ? failed : buf_append(b, part);
+        out[i] = (char)(unsigned char)(number >> (56 - 8 * i));
 }
 
 /* HEADERS: up to the line of the chain. */
-static int chain(const unsigned char before[EVENT_CHAIN_BYTES], slice subject, slice headers,
-                 slice payload, unsigned char ret_chain[EVENT_CHAIN_BYTES]) {
-    _cleanup_buf_ struct buf all = buf_make(SIZE_MAX / 2);
-    int failed = add_part(&all, slice_make((const char *)before, EVENT_CHAIN_BYTES));
-    if (!failed)
-        failed = add_part(&all, subject);
-    if (!failed)
-        failed = add_part(&all, headers);
-    if (!failed)
-        failed = add_part(&all, payload);
-    if (failed)
-        return -ENOMEM;
-    io_sha256(buf_slice(&all), ret_chain);
-    return 0;
+static void chain(const unsigned char before[EVENT_CHAIN_BYTES], slice subject, slice headers,
+                  slice payload, unsigned char ret_chain[EVENT_CHAIN_BYTES]) {
+    const slice covered[] = {slice_make((const char *)before, EVENT_CHAIN_BYTES), subject, headers,
+                             payload};
+    char sizes[array_count(covered)][8];
+    slice parts[array_count(covered) * 2];
+    for (size_t i = 0; i < array_count(covered); i++) {
+        put_number(covered[i].len, sizes[i]);
+        parts[i * 2] = slice_make(sizes[i], sizeof sizes[i]);
+        parts[i * 2 + 1] = covered[i];
+    }
+    io_sha256_parts(parts, array_count(parts), ret_chain);
 }
 
 /* The block's end, with the chain: nothing may stand behind it, for it would not be covered. */
@@ -149,8 +171,7 @@ int event_chain_check(const struct log_record *record, const struct event *event
     if (!slice_ends_with(headers, slice_make(end, CHAIN_END_BYTES)))
         return -EBADMSG;
     headers = slice_take(headers, headers.len - CHAIN_END_BYTES);
-    if (chain(before, record->subject, headers, record->payload, right))
-        return -ENOMEM;
+    chain(before, record->subject, headers, record->payload, right);
     return memcmp(right, event->chain, sizeof right) == 0 ? 0 : -EBADMSG;
 }
 
@@ -218,11 +239,9 @@ int event_write(struct event *e, slice subject, const unsigned char before[EVENT
         failed = add_place(headers, e);
     if (!failed)
         failed = add(headers, "Nonet-Ids", e->ids);
-    slice until_here = slice_make(headers->ptr + from, headers->len - from);
-    if (!failed)
-        failed = chain(before, subject, until_here, e->data, e->chain);
     if (failed)
         return failed;
+    chain(before, subject, slice_skip(buf_slice(headers), from), e->data, e->chain);
     write_chain_end(e->chain, end);
     return buf_append(headers, slice_make(end, CHAIN_END_BYTES)) ? -ENOMEM : 0;
 }
@@ -281,11 +300,6 @@ uint64_t event_digest(slice id) {
     for (unsigned i = 0; i < 8; i++)
         number = number << 8 | digest[i];
     return number;
-}
-
-static void put_number(uint64_t number, char out[8]) {
-    for (unsigned i = 0; i < 8; i++)
-        out[i] = (char)(unsigned char)(number >> (56 - 8 * i));
 }
 
 int event_write_ids(const uint64_t *digests, size_t count, struct buf *out) {

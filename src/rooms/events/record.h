@@ -78,7 +78,7 @@ must_use int event_write(struct event *event, slice subject,
 /* Reads a record; slices point into it. 0, or -EBADMSG: it is no event. */
 must_use int event_read(const struct log_record *record, struct event *ret_event);
 /* 0: RECORD has the chain that it must have behind BEFORE, and nothing behind that. -EBADMSG: it
-   has not; -ENOMEM: nobody knows. */
+   has not. */
 must_use int event_chain_check(const struct log_record *record, const struct event *event,
                                const unsigned char before[EVENT_CHAIN_BYTES]);
 

@@ -114,8 +114,36 @@ static void freed_buffer_is_usable_again(void **state) {
     buf_free(&b);
 }
 
+static void test_room_that_was_taken_is_not_taken_again(void **state) {
+    (void)state;
+    struct buf b = buf_make_room(100, 60);
+    assert_int_equal(b.cap, 60);
+    assert_int_equal(b.len, 0);
+    const char *before = b.ptr;
+    for (int i = 0; i < 60; i++)
+        assert_int_equal(buf_append_byte(&b, 'x'), 0);
+    assert_ptr_equal(b.ptr, before);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(buf_append_byte(&b, 'x'), 0);
+    assert_int_equal(buf_append_byte(&b, 'x'), -ENOBUFS);
+    buf_free(&b);
+}
+
+static void test_without_memory_the_first_append_says_so(void **state) {
+    (void)state;
+    mem_fail_at(1, true);
+    struct buf b = buf_make_room(100, 60);
+    int failed = buf_append_byte(&b, 'x');
+    mem_fail_at(0, false);
+    assert_int_equal(failed, -ENOMEM);
+    assert_int_equal(buf_append_byte(&b, 'x'), 0);
+    buf_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_room_that_was_taken_is_not_taken_again),
+        cmocka_unit_test(test_without_memory_the_first_append_says_so),
         cmocka_unit_test(content_grows_by_appending),
         cmocka_unit_test(content_never_passes_the_maximum),
         cmocka_unit_test(growth_doubles),

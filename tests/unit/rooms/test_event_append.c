@@ -8,6 +8,7 @@
 struct reading {
     struct sim *sim;
     struct io_host *host;
+    struct ids ids;
     struct json_doc doc;
     struct arena arena;
     struct append append;
@@ -18,11 +19,12 @@ struct reading {
 static int read_text(struct reading *r, const char *name, char *text) {
     *r = (struct reading){.sim = sim_create(1, NULL), .text = text};
     r->host = sim_host_create(r->sim, "a");
+    ids_init(&r->ids, r->host);
     r->arena = arena_make(0, 64u << 20);
     json_init(&r->doc);
     assert_int_equal(json_parse(&r->doc, slice_str(text)), 0);
     return append_read(json_root(&r->doc), slice_str(name), slice_lit("2026-11-30T12:00:00Z"),
-                       r->host, &r->arena, &r->append, &r->error);
+                       &r->ids, &r->arena, &r->append, &r->error);
 }
 
 /* JSON with '. */
@@ -276,11 +278,12 @@ static void test_no_memory_is_no_refusal_of_the_request(void **state) {
     for (unsigned nth = 1; failed; nth++) {
         struct reading r = {.sim = sim_create(1, NULL)};
         r.host = sim_host_create(r.sim, "a");
+        ids_init(&r.ids, r.host);
         r.arena = arena_make(64, 1u << 20);
         json_init(&r.doc);
         assert_int_equal(json_parse(&r.doc, slice_str(json)), 0);
         mem_fail_at(nth, false);
-        failed = append_read(json_root(&r.doc), slice_lit("a-1"), slice_lit("2026"), r.host,
+        failed = append_read(json_root(&r.doc), slice_lit("a-1"), slice_lit("2026"), &r.ids,
                              &r.arena, &r.append, &r.error);
         mem_fail_at(0, false);
         assert_true(failed == 0 || failed == -ENOMEM);

@@ -26,6 +26,19 @@ static void test_a_name_has_one_subject(void **state) {
     assert_subject("x-%", "es.x.%25");
 }
 
+static void test_the_longest_name_comes_back(void **state) {
+    (void)state;
+    char name[EVENT_NAME_MAX];
+    struct buf out = buf_make(8192), back = buf_make(EVENT_NAME_MAX * 2);
+    memset(name, '*', sizeof name);
+    name[1] = '-';
+    assert_int_equal(event_subject(slice_make(name, sizeof name), &out), 0);
+    assert_int_equal(event_name(buf_slice(&out), &back), 0);
+    assert_true(slice_equal(buf_slice(&back), slice_make(name, sizeof name)));
+    buf_free(&out);
+    buf_free(&back);
+}
+
 static void test_what_is_no_name_is_refused(void **state) {
     (void)state;
     char long_name[EVENT_NAME_MAX + 2];
@@ -313,6 +326,7 @@ static void test_bytes_are_base64(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_has_one_subject),
+        cmocka_unit_test(test_the_longest_name_comes_back),
         cmocka_unit_test(test_what_is_no_name_is_refused),
         cmocka_unit_test(test_a_subject_that_no_name_has_is_refused),
         cmocka_unit_test(test_headers_come_back_as_they_were),
