@@ -37,7 +37,7 @@ static bool is_member(json_value line, const char *key, slice text) {
 }
 
 static void check_tags(json_value line, slice tags) {
-    char room[EVENT_TAG_MAX * 3];
+    char room[EVENT_TAG_ROOM];
     slice tag;
     struct json_iterator i = json_each(json_member(line, slice_lit("tags")));
     while (event_tag_next(&tags, room, &tag))

@@ -1,10 +1,15 @@
 /*
  * append.h - what an append asks for, read from JSON; and the answer to it. Pure.
  *
- *     {"expect": "none", "events": [{"type": "Placed", "data": {...}}]}          one event stream
- *     {"appends": [{"stream": "order-42", "expect": 3, "events": [...]}, ...],   several, all or
- * none "checks": [{"stream": "stock-7", "expect": 12}]}                          not written,
- * checked
+ * One event stream, or several of which all or none are written:
+ *
+ *     {"expect": "none", "events": [{"type": "Placed", "data": {...}}]}
+ *     {"appends": [{"stream": "order-42", "expect": 3, "events": [...]}, ...]}
+ *
+ * Both may have checks, of what is not written:
+ *
+ *      "checks": [{"stream": "stock-7", "expect": 12},
+ *                 {"none": {"types": ["Reserved"], "tags": ["seat:7"]}, "after": 990}]  condition.h
  *
  *     expect    "any" (the default where there are events), "none", "exists", or the revision that
  *               the last event must have; a check has no "any"
@@ -17,6 +22,7 @@
 #define NONET_EVENTS_APPEND_H
 
 #include "base/arena.h"
+#include "rooms/events/condition.h"
 #include "rooms/events/ids.h"
 #include "rooms/events/lookup.h"
 #include "wire/json.h"
@@ -24,6 +30,7 @@
 
 #define APPEND_STREAMS_MAX 256u /* of one append, checked ones included */
 #define APPEND_EVENTS_MAX 4096u
+#define APPEND_TAGS_MAX 16384u /* of its events and conditions */
 
 enum expect { EXPECT_ANY, EXPECT_NONE, EXPECT_EXISTS, EXPECT_REVISION };
 
@@ -59,7 +66,12 @@ struct append_part {
 struct append {
     struct append_part *parts; /* written ones first, as in the request */
     unsigned part_count, event_count;
+    struct conditions conditions;
     bool single; /* the answer is of the one stream */
+
+    /* While it is judged: the tags of its events, in their order, then those of its conditions. */
+    struct tag_end **ends;
+    unsigned event_end_count, end_count;
 };
 
 /* NAME: the event stream of the short form, else empty. TIME: of events that bring none. IDS makes
@@ -67,12 +79,21 @@ struct append {
 must_use int append_read(json_value root, slice name, slice time, struct ids *ids,
                          struct arena *arena, struct append *ret_append, struct error *e);
 
+unsigned append_count_tags(const struct append *append);
+/* Takes all ends. 0 or -ENOMEM. */
+must_use int append_take_tags(struct append *append, struct engine *engine, struct arena *arena);
+void append_give_tags(struct append *append);
+/* 0, -EINPROGRESS, or why one of them cannot be read. */
+must_use int append_tags_ready(const struct append *append);
+
 enum outcome {
     OUTCOME_STORE,    /* all is as expected */
     OUTCOME_REPEATED, /* everything has been appended before, whatever has happened since */
     OUTCOME_CONFLICT,
 };
-/* Once every part has its verdict. */
+/* Once every part has its verdict: of what the parts say; and with the conditions. What has been
+   appended before is so, whatever the conditions say of it. */
+enum outcome append_parts_outcome(const struct append *append);
 enum outcome append_outcome(const struct append *append);
 
 /* The answer's body; the status is returned: 200 (repeated), 201, 409. POSITION: ES's last. */

@@ -4,6 +4,7 @@
  *     {"stream":"order-42","first":4,"last":5,"position":1007,"duplicate":false}
  *     {"position":1008,"duplicate":false,"streams":[{"stream":..,"first":..,"last":..}, ...]}
  *     409 with every violation: {"check":"expect","stream":..,"expected":..,"actual":..}
+ *                               {"check":"none","index":..,"item":..,"position":..,"type":..}
  *
  * `actual` and `expected` are revisions, or the words "none", "exists". A part that only checks has
  * no first and last. `position` is the sequence in ES, dense in the order of commits.
@@ -66,25 +67,61 @@ void append_problem(unsigned status, const char *detail, struct json_writer *w) 
     json_write_end(w);
 }
 
+static bool is_wrong(const struct append_part *part) {
+    return part->verdict == VERDICT_WRONG || part->verdict == VERDICT_MIXED;
+}
+
+enum outcome append_parts_outcome(const struct append *append) {
+    unsigned fresh = 0, repeated = 0, wrong = 0, wrong_checks = 0;
+    for (unsigned i = 0; i < append->part_count; i++) {
+        const struct append_part *part = &append->parts[i];
+        wrong += is_wrong(part) && part->event_count;
+        wrong_checks += is_wrong(part) && !part->event_count;
+        fresh += part->verdict == VERDICT_FRESH && part->event_count;
+        repeated += part->verdict == VERDICT_REPEATED;
+    }
+    if (wrong || (fresh && repeated))
+        return OUTCOME_CONFLICT;
+    if (repeated)
+        return OUTCOME_REPEATED;
+    return wrong_checks ? OUTCOME_CONFLICT : OUTCOME_STORE;
+}
+
+enum outcome append_outcome(const struct append *append) {
+    enum outcome outcome = append_parts_outcome(append);
+    if (outcome == OUTCOME_STORE && conditions_violated(&append->conditions))
+        return OUTCOME_CONFLICT;
+    return outcome;
+}
+
 /* Where some streams have got their events before and others not, both are told. */
-static unsigned answer_conflict(const struct append *append, uint64_t position,
-                                struct json_writer *w) {
+static void write_violations(const struct append *append, struct json_writer *w) {
     bool fresh = false;
     for (unsigned i = 0; i < append->part_count; i++)
         fresh |= append->parts[i].verdict == VERDICT_FRESH && append->parts[i].event_count;
-    json_write_object(w);
-    write_problem(409, "Conflict", "nothing was appended: an event stream is not as expected", w);
-    json_write_key(w, "position");
-    json_write_u64(w, position);
     json_write_key(w, "violations");
     json_write_array(w);
     for (unsigned i = 0; i < append->part_count; i++) {
         const struct append_part *part = &append->parts[i];
         bool repeated = fresh && part->verdict == VERDICT_REPEATED;
-        if (part->verdict == VERDICT_WRONG || part->verdict == VERDICT_MIXED || repeated)
+        if (is_wrong(part) || repeated)
             write_violation(part, part->verdict != VERDICT_WRONG, w);
     }
+    conditions_write(&append->conditions, w);
     json_write_end(w);
+}
+
+static unsigned answer_conflict(const struct append *append, uint64_t position,
+                                struct json_writer *w) {
+    bool of_streams = append_parts_outcome(append) == OUTCOME_CONFLICT;
+    json_write_object(w);
+    write_problem(409, "Conflict",
+                  of_streams ? "nothing was appended: an event stream is not as expected"
+                             : "nothing was appended: there is an event that a check rules out",
+                  w);
+    json_write_key(w, "position");
+    json_write_u64(w, position);
+    write_violations(append, w);
     json_write_end(w);
     return 409;
 }
@@ -98,23 +135,6 @@ static void write_part(const struct append_part *part, struct json_writer *w) {
     json_write_u64(w, part->first - 1);
     json_write_key(w, "last");
     json_write_u64(w, part->last - 1);
-}
-
-enum outcome append_outcome(const struct append *append) {
-    unsigned fresh = 0, repeated = 0, wrong = 0, wrong_checks = 0;
-    for (unsigned i = 0; i < append->part_count; i++) {
-        const struct append_part *part = &append->parts[i];
-        bool bad = part->verdict == VERDICT_WRONG || part->verdict == VERDICT_MIXED;
-        wrong += bad && part->event_count;
-        wrong_checks += bad && !part->event_count;
-        fresh += part->verdict == VERDICT_FRESH && part->event_count;
-        repeated += part->verdict == VERDICT_REPEATED;
-    }
-    if (wrong || (fresh && repeated))
-        return OUTCOME_CONFLICT;
-    if (repeated)
-        return OUTCOME_REPEATED;
-    return wrong_checks ? OUTCOME_CONFLICT : OUTCOME_STORE;
 }
 
 static void write_streams(const struct append *append, struct json_writer *w) {

@@ -32,7 +32,7 @@ struct reader {
 static int refuse(struct reader *r, const char *key, const char *what) {
     const char *list = r->check ? "checks" : "appends";
     char where[64] = "";
-    if (!r->append->single)
+    if (!r->append->single || r->check)
         snprintf(where, sizeof where, "%s[%u].", list, r->part);
     if (r->in_event)
         return error_set(r->e, -EINVAL, "%sevents[%u].%s: %s", where, r->event, key, what);
@@ -94,7 +94,7 @@ static int read_tags(struct reader *r, json_value v, struct event *event) {
         return 0;
     if (json_type_of(v) != JSON_ARRAY || json_count(v) > EVENT_TAGS_MAX)
         return refuse(r, "tags", "a list of at most 64 texts is wanted");
-    _cleanup_buf_ struct buf tags = buf_make(EVENT_TAGS_MAX * (EVENT_TAG_MAX * 3 + 1));
+    _cleanup_buf_ struct buf tags = buf_make(EVENT_TAGS_MAX * (EVENT_TAG_ROOM + 1));
     struct json_iterator i = json_each(v);
     while (json_next(&i)) {
         slice tag;
@@ -232,8 +232,12 @@ static int read_event(struct reader *r, json_value v, struct append_part *part, 
 
 /* In one append an id stands once in a stream: a repetition could not be told from it. */
 static int find_twins(struct reader *r, const struct append_part *part) {
-    _cleanup_map_ struct map ids = map_make((struct hash_key){0}, APPEND_EVENTS_MAX);
-    for (unsigned i = 0; part->event_count > 1 && i < part->event_count; i++) {
+    if (part->event_count < 2)
+        return 0;
+    struct hash_key key; /* not known to who chooses the ids */
+    io_host_random(r->ids->host, &key, sizeof key);
+    _cleanup_map_ struct map ids = map_make(key, APPEND_EVENTS_MAX);
+    for (unsigned i = 0; i < part->event_count; i++) {
         int failed = map_add(&ids, part->events[i].id, &part->events[i]);
         r->event = i;
         r->in_event = true;
@@ -301,15 +305,16 @@ static int read_name(struct reader *r, slice name, struct append_part *part) {
 }
 
 static int read_part(struct reader *r, json_value v, slice name) {
-    static const char *const names[] = {"expect", "events", "stream"};
-    enum { EXPECT, EVENTS, STREAM };
-    size_t known = array_count(names) - (name.len ? 1 : 0); /* the short form has no stream */
-    json_value m[array_count(names)] = {0};
+    static const char *const long_form[] = {"expect", "events", "stream"};
+    static const char *const short_form[] = {"expect", "events", "checks"};
+    enum { EXPECT, EVENTS, STREAM, COUNT };
+    json_value m[COUNT] = {0};
     struct append_part *part = &r->append->parts[r->append->part_count];
     part->check = r->check;
     if (json_type_of(v) != JSON_OBJECT)
         return refuse(r, "stream", "an object is wanted");
-    int failed = take_members(r, v, names, known, "an append has no such member", m);
+    int failed = take_members(r, v, name.len ? short_form : long_form, COUNT,
+                              "an append has no such member", m);
     if (failed)
         return failed;
     if (!name.len && json_string(m[STREAM], &name))
@@ -325,32 +330,71 @@ static int read_part(struct reader *r, json_value v, slice name) {
     return failed;
 }
 
+static int read_condition(struct reader *r, json_value v) {
+    struct conditions *conditions = &r->append->conditions;
+    if (!conditions->all)
+        conditions->all = arena_zalloc(r->arena, CONDITIONS_MAX, sizeof *conditions->all);
+    if (!conditions->all)
+        return -ENOMEM;
+    if (conditions->count == CONDITIONS_MAX)
+        return error_set(r->e, -EINVAL, "checks: at most %u of them may have a none",
+                         CONDITIONS_MAX);
+    return condition_read(v, r->part, r->arena, &conditions->all[conditions->count++], r->e);
+}
+
 static int read_list(struct reader *r, json_value list, bool check) {
     struct json_iterator i = json_each(list);
     int failed = 0;
     r->check = check;
-    for (r->part = 0; !failed && json_next(&i); r->part++)
-        failed = read_part(r, i.value, (slice){0});
+    for (r->part = 0; !failed && json_next(&i); r->part++) {
+        bool is_condition =
+            check && json_type_of(json_member(i.value, slice_lit("none"))) != JSON_ABSENT;
+        failed = is_condition ? read_condition(r, i.value) : read_part(r, i.value, (slice){0});
+    }
     return failed;
 }
 
-/* What stands around the parts of the long form. */
-static int judge_lists(struct reader *r, json_value root) {
+/* What stands around the parts, of which there are *RET_COUNT. */
+static int judge_lists(struct reader *r, json_value root, json_value lists[2],
+                       uint64_t *ret_count) {
     static const char *const names[] = {"appends", "checks"};
-    json_value lists[array_count(names)];
-    uint64_t count = 0;
+    bool single = r->append->single;
+    uint64_t count = single;
+    int failed = 0;
     r->append->single = true; /* words about the whole have no list in front */
-    int failed =
-        take_members(r, root, names, array_count(names), "an append has no such member", lists);
-    r->append->single = false;
-    for (size_t i = 0; i < array_count(names) && !failed; i++) {
+    if (single)
+        lists[1] = json_member(root, slice_str(names[1]));
+    else
+        failed = take_members(r, root, names, 2, "an append has no such member", lists);
+    r->append->single = single;
+    for (size_t i = 0; i < 2 && !failed; i++) {
         if (json_type_of(lists[i]) != JSON_ARRAY && json_type_of(lists[i]) != JSON_ABSENT)
             return error_set(r->e, -EINVAL, "%s: a list is wanted", names[i]);
         count += json_count(lists[i]);
     }
+    *ret_count = count;
     if (!failed && (count == 0 || count > APPEND_STREAMS_MAX))
         return error_set(r->e, -EINVAL, "appends and checks name 1 to %u event streams",
                          APPEND_STREAMS_MAX);
+    return failed;
+}
+
+static int read_all(struct reader *r, json_value root, slice name) {
+    json_value lists[2] = {0};
+    struct append *append = r->append;
+    uint64_t count = 0;
+    int failed = judge_lists(r, root, lists, &count);
+    if (failed)
+        return failed;
+    append->parts = arena_zalloc(r->arena, count, sizeof *append->parts);
+    if (!append->parts)
+        return -ENOMEM;
+    failed = name.len ? read_part(r, root, name) : read_list(r, lists[0], false);
+    if (!failed)
+        failed = read_list(r, lists[1], true);
+    if (!failed && append_count_tags(append) > APPEND_TAGS_MAX)
+        return error_set(r->e, -EINVAL, "an append has at most %u tags, with those of its checks",
+                         APPEND_TAGS_MAX);
     return failed;
 }
 
@@ -358,19 +402,7 @@ int append_read(json_value root, slice name, slice time, struct ids *ids, struct
                 struct append *ret_append, struct error *e) {
     *ret_append = (struct append){.single = name.len > 0};
     struct reader r = {.arena = arena, .ids = ids, .time = time, .append = ret_append, .e = e};
-    json_value appends = json_member(root, slice_lit("appends"));
-    json_value checks = json_member(root, slice_lit("checks"));
     if (json_type_of(root) != JSON_OBJECT)
         return error_set(e, -EINVAL, "the body is no JSON object");
-    int failed = name.len ? 0 : judge_lists(&r, root);
-    if (failed)
-        return failed;
-    size_t count = name.len ? 1 : (size_t)json_count(appends) + json_count(checks);
-    ret_append->parts = arena_zalloc(arena, count, sizeof *ret_append->parts);
-    if (!ret_append->parts)
-        return -ENOMEM;
-    if (name.len)
-        return read_part(&r, root, name);
-    failed = read_list(&r, appends, false);
-    return failed ? failed : read_list(&r, checks, true);
+    return read_all(&r, root, name);
 }

@@ -86,6 +86,57 @@ static bool points_right(const struct end *end, const struct event *event) {
            (!place || event->skip == place) && leaf == (event->leaf != 0);
 }
 
+/* --- tags --------------------------------------------------------------------------------- */
+
+/* Where the last event with a tag is. */
+struct tag_seen {
+    uint64_t sequence;
+    size_t len;
+    char tag[];
+};
+
+static struct tag_seen *seen_of(struct chains *c, slice tag) {
+    struct tag_seen *seen = map_find(&c->tags, tag);
+    if (seen)
+        return seen;
+    seen = mem_zalloc(1, sizeof *seen + tag.len);
+    if (!seen)
+        return NULL;
+    memcpy(seen->tag, tag.ptr, tag.len);
+    seen->len = tag.len;
+    return map_add(&c->tags, slice_make(seen->tag, seen->len), seen) ? mem_free(seen) : seen;
+}
+
+/* Where something is missing, what a record leads to may have been there. */
+static bool leads_right(const struct chains *c, uint64_t before, uint64_t seen, uint64_t sequence) {
+    return before == seen || (c->gaps && before > seen && before < sequence);
+}
+
+/* 1: Nonet-Tagged names what it must; 0: it does not; -ENOMEM. */
+static int judge_tags(struct chains *c, const struct log_record *record,
+                      const struct event *event) {
+    char room[EVENT_TAG_ROOM];
+    slice tag, tags = event->tags;
+    int right = 1;
+    if (!event->tagged.len)
+        return 1; /* nobody has noted it */
+    while (event_tag_next(&tags, room, &tag)) {
+        struct tag_seen *seen = seen_of(c, tag);
+        uint64_t before;
+        if (!seen)
+            return -ENOMEM;
+        if (seen->sequence == record->sequence) /* the event has the tag twice */
+            continue;
+        if (!event_tagged(event, tag, &before) ||
+            !leads_right(c, before, seen->sequence, record->sequence))
+            right = 0;
+        seen->sequence = record->sequence;
+    }
+    return right;
+}
+
+/* --- records ------------------------------------------------------------------------------ */
+
 /* Does the stream go on from EVENT? */
 static bool judge(struct chains *c, struct end *end, const struct log_record *record,
                   const struct event *event) {
@@ -111,6 +162,8 @@ static bool judge(struct chains *c, struct end *end, const struct log_record *re
 
 int chains_record(struct chains *c, const struct log_record *record) {
     struct event event;
+    c->gaps |= c->next && record->sequence != c->next;
+    c->next = record->sequence + 1;
     c->report.events++;
     if (event_read(record, &event)) {
         find(c, record->subject, 0, record->sequence, "the record is no event");
@@ -119,9 +172,14 @@ int chains_record(struct chains *c, const struct log_record *record) {
     struct end *end = end_of(c, record->subject);
     if (!end)
         return -ENOMEM;
+    uint64_t findings = c->report.findings;
     if (judge(c, end, record, &event))
         advance(end, &event, record->sequence);
-    return 0;
+    int right = judge_tags(c, record, &event);
+    if (right == 0 && findings == c->report.findings)
+        find(c, record->subject, event.number, record->sequence,
+             "the event does not lead to the one before it with one of its tags");
+    return right < 0 ? right : 0;
 }
 
 void chains_unreadable(struct chains *c, uint64_t position) {
@@ -134,12 +192,20 @@ void chains_unreadable(struct chains *c, uint64_t position) {
 
 void chains_begin(struct chains *c, struct hash_key key,
                   void (*found)(void *self, const struct error *finding), void *self) {
-    *c = (struct chains){.ends = map_make(key, ENDS_MAX), .found = found, .self = self};
+    *c = (struct chains){.ends = map_make(key, ENDS_MAX),
+                         .tags = map_make(key, ENDS_MAX),
+                         .found = found,
+                         .self = self};
+}
+
+static void free_all(struct map *map) {
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(map, &at));)
+        mem_free(entry->value);
+    map_free(map);
 }
 
 void chains_free(struct chains *c) {
-    const struct map_entry *entry;
-    for (size_t at = 0; (entry = map_next(&c->ends, &at));)
-        mem_free(entry->value);
-    map_free(&c->ends);
+    free_all(&c->ends);
+    free_all(&c->tags);
 }

@@ -4,12 +4,12 @@
  * The records of ES are given in their order, from the first on; the end of every event stream is
  * kept. Of each record it is asked: is it an event; is its number the next one of its stream (else
  * some are missing, or swapped, or there twice); do `before`, `skip` and `leaf` name what they
- * must; does the chain hold (else it, or one before it, was changed). After a finding a stream is
- * taken up where it goes on, so that one change is one finding and not one for every event behind
- * it.
+ * must, and Nonet-Tagged the last one with each tag; does the chain hold (else it, or the one
+ * before it, was changed). After a finding a stream is taken up where it goes on, so that one change is one
+ * finding and not one for every event behind it.
  *
  * Who gives the records: a serving node (verify.h), or the log of one that does not run
- * (verify_closed.c). Costs about 250 bytes for each event stream.
+ * (verify_closed.c). Costs about 250 bytes for each event stream, 100 for each tag.
  */
 #ifndef NONET_EVENTS_CHAINS_H
 #define NONET_EVENTS_CHAINS_H
@@ -24,6 +24,9 @@ struct events_report {
 
 struct chains {
     struct map ends; /* subject -> struct end */
+    struct map tags; /* tag -> struct tag_seen */
+    uint64_t next;   /* the position behind the last record */
+    bool gaps;       /* there are positions without a record: what was there nobody knows */
     struct events_report report;
     void (*found)(void *self, const struct error *finding);
     void *self;

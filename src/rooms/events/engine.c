@@ -11,7 +11,8 @@
 #include "rooms/events/call.h"
 #include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
-#include "rooms/events/notes.h"
+#include "rooms/events/tags.h"
+#include "rooms/events/tail.h"
 #include "rooms/events/verify.h"
 
 #include <errno.h>
@@ -128,6 +129,7 @@ static void on_visible(void *self) {
     struct engine *engine = self;
     struct list waiting;
     struct list_node *node;
+    tail_trim(engine);
     list_init(&waiting);
     list_splice(&waiting, &engine->unseen);
     while ((node = list_pop_front(&waiting))) {
@@ -159,6 +161,11 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     io_host_random(io_loop_host(loop), &engine->hash_key, sizeof engine->hash_key);
     ids_init(&engine->ids, io_loop_host(loop));
     engine->heads = map_make(engine->hash_key, MAP_MAX_ENTRIES);
+    engine->tags = map_make(engine->hash_key, MAP_MAX_ENTRIES);
+    engine->tail_map = map64_make(engine->hash_key.low, MAP64_MAX_ENTRIES);
+    list_init(&engine->tags_idle);
+    list_init(&engine->tail);
+    list_init(&engine->aside);
     list_init(&engine->idle);
     list_init(&engine->jobs);
     list_init(&engine->spare_jobs);
@@ -191,7 +198,10 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
 
 void engine_free(struct engine *engine) {
     heads_forget(engine);
+    tags_forget(engine);
+    tail_free(engine);
     map_free(&engine->heads);
+    map_free(&engine->tags);
     json_free(&engine->doc);
     mem_free(engine);
 }

@@ -16,6 +16,9 @@
  * stood when the block has come; meanwhile all others wait. That happens only where somebody
  * repeats an append.
  *
+ * Conditions by type and tag (condition.h) are judged before a job enters the queue, and once more,
+ * for what has been appended meanwhile, when it is its turn.
+ *
  * What must be known beside the events stands in NOTES (notes.h): ES's companion, written in the
  * same batches.
  *
@@ -27,6 +30,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/map64.h"
 #include "bus/diversion.h"
 #include "rooms/events/ids.h"
 #include "rooms/events/record.h"
@@ -51,6 +55,7 @@ struct engine {
     struct list idle;            /* heads without a job, least used first */
     size_t head_count, leaf_ids; /* of idle heads; of all */
     struct list jobs, spare_jobs;
+    struct list aside; /* jobs whose conditions are judged before they enter the queue */
     size_t job_count, job_bytes;
     unsigned spare_job_count;
     unsigned committing;      /* jobs on their way to the disk; the engine outlives them */
@@ -59,6 +64,12 @@ struct engine {
     uint64_t notes_since;
     bool notes_ours;
     struct list notes_due;
+    struct map tags; /* tag -> struct tag_end */
+    struct list tags_idle;
+    size_t tags_idle_count;
+    struct list tail; /* tail.c */
+    struct map64 tail_map;
+    bool tail_wanted;
     struct io_task pump;
     struct list unseen;     /* fetches that wait for something to become visible */
     struct list reads_open; /* read.c */

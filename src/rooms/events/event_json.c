@@ -35,7 +35,7 @@ static void write_name(struct json_writer *w, slice subject) {
 }
 
 static void write_tags(struct json_writer *w, slice tags) {
-    char room[EVENT_TAG_MAX * 3];
+    char room[EVENT_TAG_ROOM];
     slice tag;
     if (!tags.len)
         return;

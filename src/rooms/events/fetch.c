@@ -26,6 +26,10 @@ void fetch_init(struct fetch *fetch, struct engine *engine, void (*done)(struct 
     list_node_init(&fetch->node);
 }
 
+void fetch_again(struct fetch *fetch) {
+    io_timer_start(fetch->engine->loop, &fetch->again, 0, on_again);
+}
+
 int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t sequence,
                  struct log_record *ret_record) {
     struct engine *engine = fetch->engine;
@@ -48,7 +52,7 @@ int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t sequence,
         return -EINPROGRESS;
     fetch->loading = log_load(log, in, sequence, &fetch->load) == 0;
     if (!fetch->loading)
-        io_timer_start(engine->loop, &fetch->again, 0, on_again);
+        fetch_again(fetch);
     return -EINPROGRESS;
 }
 

@@ -26,6 +26,8 @@ must_use int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t s
    is called, later; -EBADMSG: it cannot be read, or is no event. */
 must_use int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,
                          struct event *ret_event);
+/* Done is called next turn: who has much to do lets others in between. */
+void fetch_again(struct fetch *fetch);
 void fetch_cancel(struct fetch *fetch);
 
 #endif

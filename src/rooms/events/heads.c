@@ -111,6 +111,7 @@ static void load(struct head *head) {
     if (failed == -EINPROGRESS)
         return;
     head->state = failed ? HEAD_FAILED : HEAD_READY;
+    head->failed = failed;
     reverse(head);
     io_defer(head->engine->loop, &head->engine->pump);
 }
@@ -187,6 +188,7 @@ void heads_forget(struct engine *engine) {
         if (head->state == HEAD_LOADING) {
             fetch_cancel(&head->fetch);
             head->state = HEAD_FAILED;
+            head->failed = -EBADMSG;
         }
         map_remove(&engine->heads, head->subject);
     }

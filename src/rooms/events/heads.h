@@ -27,6 +27,7 @@ struct head {
     struct list_node node; /* in engine->idle */
     struct engine *engine;
     enum head_state state;
+    int failed; /* why it cannot be read */
     unsigned refs;
     uint64_t number; /* events; 0: there is no such event stream */
     unsigned char chain[EVENT_CHAIN_BYTES];

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "rooms/events/notes.h"
 #include "rooms/events/raw_read.h"
+#include "rooms/events/tail.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,10 +27,11 @@
 #define SPARE_NODES_MAX 256u /* of the document; 16 bytes each */
 
 struct job {
-    struct list_node node; /* in engine->jobs, or spare_jobs */
+    struct list_node node; /* in engine->jobs, engine->aside or engine->spare_jobs */
     struct engine *engine;
     struct fetch fetch;
     bool raw;
+    bool waits; /* for its fetch, beside the queue */
     size_t bytes;
     slice reply;
     char time[CLOCKTEXT_SIZE];
@@ -45,6 +47,7 @@ struct job {
 };
 
 static void on_fetched(struct fetch *fetch) {
+    container_of(fetch, struct job, fetch)->waits = false;
     io_defer(fetch->engine->loop, &fetch->engine->pump);
 }
 
@@ -58,6 +61,7 @@ static void job_free(struct job *job) {
     fetch_cancel(&job->fetch);
     for (unsigned i = 0; i < job->append.part_count; i++)
         head_give(job->append.parts[i].head);
+    append_give_tags(&job->append);
     struct engine *engine = job->engine;
     if (engine->spare_job_count == SPARE_JOBS_MAX || engine->closed) {
         destroy(job);
@@ -124,6 +128,15 @@ static void refuse_for(struct job *job, int failed) {
     else
         refuse(job, 500, 10057,
                "an earlier event of the stream cannot be read: `nonet log verify`");
+}
+
+static void refuse_unknown(struct job *job, const struct condition *condition) {
+    char text[160];
+    snprintf(text, sizeof text,
+             "checks[%u].none: after looking at %u events it is not known whether one is there: "
+             "give a later `after`, or a rarer tag",
+             condition->index, condition->looks);
+    refuse(job, 400, 0, text);
 }
 
 /* --- judging one event stream ------------------------------------------------------------- */
@@ -217,11 +230,16 @@ static int judge(struct job *job, struct append_part *part) {
     return part->verdict == VERDICT_OPEN ? compare(job, part, expected) : 0;
 }
 
+/* What has been appended before is a success whatever the conditions say: it may itself be what
+   they rule out. */
 static int judge_all(struct job *job) {
+    struct append *append = &job->append;
     int failed = 0;
-    for (unsigned i = 0; i < job->append.part_count && !failed; i++)
-        failed = judge(job, &job->append.parts[i]);
-    return failed;
+    for (unsigned i = 0; i < append->part_count && !failed; i++)
+        failed = judge(job, &append->parts[i]);
+    if (failed || !append->conditions.count || append_parts_outcome(append) == OUTCOME_REPEATED)
+        return failed;
+    return conditions_judge(&append->conditions, &job->fetch, &job->arena);
 }
 
 /* --- storing ------------------------------------------------------------------------------ */
@@ -235,10 +253,20 @@ struct storing {
     struct job *job;
     struct draft *drafts;         /* by part */
     struct bus_message *messages; /* of all parts, in order */
-    unsigned count;
+    unsigned count, ends;         /* so many of the append's ends are used */
     uint64_t sequence;
-    struct buf headers, ids;
+    struct buf headers, ids, tagged;
 };
+
+/* The next of the append's ends are those of EVENT. */
+static int store_tags(struct storing *s, struct event *event) {
+    unsigned count = event_tag_count(event->tags);
+    check(s->ends + count <= s->job->append.event_end_count);
+    buf_clear(&s->tagged);
+    int failed = tags_draft(&s->job->append.ends[s->ends], count, s->sequence, &s->tagged);
+    s->ends += count;
+    return failed ? failed : arena_copy(&s->job->arena, buf_slice(&s->tagged), &event->tagged);
+}
 
 static int store_event(struct storing *s, struct append_part *part, struct draft *draft,
                        unsigned index) {
@@ -247,6 +275,8 @@ static int store_event(struct storing *s, struct append_part *part, struct draft
     buf_clear(&s->headers);
     buf_clear(&s->ids);
     int failed = draft_place(draft, event, s->sequence, part->given[index], &s->ids);
+    if (!failed && event->tags.len)
+        failed = store_tags(s, event);
     if (!failed)
         failed = event_write(event, part->subject, draft->chain, &s->headers);
     if (!failed)
@@ -277,6 +307,7 @@ static int store_begin(struct storing *s, struct job *job, struct stream *stream
     *s = (struct storing){.job = job, .sequence = next_sequence(stream)};
     s->headers = buf_make_room(LOG_MESSAGE_MAX, HEADERS_USUAL);
     s->ids = buf_make(LOG_MESSAGE_MAX);
+    s->tagged = buf_make(LOG_MESSAGE_MAX);
     s->drafts = arena_zalloc(&job->arena, append->part_count, sizeof *s->drafts);
     s->messages = arena_zalloc(&job->arena, append->event_count + 1, sizeof *s->messages);
     int failed = s->drafts && s->messages ? 0 : -ENOMEM;
@@ -289,9 +320,21 @@ static int store_begin(struct storing *s, struct job *job, struct stream *stream
     return failed;
 }
 
+static void keep_tail(const struct storing *s) {
+    const struct append *append = &s->job->append;
+    uint64_t sequence = s->sequence - s->count;
+    for (unsigned i = 0; i < append->part_count; i++)
+        for (unsigned k = 0; k < append->parts[i].event_count; k++)
+            tail_add(s->job->engine, sequence++, append->parts[i].subject,
+                     &append->parts[i].events[k]);
+}
+
 static void store_end(struct storing *s, bool stored) {
     const struct append *append = &s->job->append;
     notes_forget(s->job->engine);
+    tags_settle(append->ends, append->event_end_count, stored);
+    if (stored)
+        keep_tail(s);
     for (unsigned i = 0; i < append->part_count && s->drafts; i++) {
         if (!s->drafts[i].head)
             continue;
@@ -302,6 +345,7 @@ static void store_end(struct storing *s, bool stored) {
     }
     buf_free(&s->headers);
     buf_free(&s->ids);
+    buf_free(&s->tagged);
 }
 
 /* Plain subscribers hear of what is on disk; ES itself has it. */
@@ -369,20 +413,26 @@ static void store_raw(struct job *job, struct stream *stream) {
 
 /* --- the queue ---------------------------------------------------------------------------- */
 
-/* -EINPROGRESS, or all heads are there, or one cannot be read. */
+/* -EINPROGRESS, or all heads and ends are there, or why one cannot be read. */
 static int heads_ready(const struct job *job) {
     for (unsigned i = 0; i < job->append.part_count; i++) {
         const struct head *head = job->append.parts[i].head;
         if (head->state == HEAD_LOADING)
             return -EINPROGRESS;
         if (head->state == HEAD_FAILED)
-            return -EBADMSG;
+            return head->failed;
     }
-    return 0;
+    return append_tags_ready(&job->append);
 }
 
 static void settle(struct job *job, struct stream *stream) {
     enum outcome outcome = append_outcome(&job->append);
+    const struct condition *unknown = conditions_unknown(&job->append.conditions);
+    if (outcome == OUTCOME_STORE && unknown) {
+        refuse_unknown(job, unknown);
+        job_free(job);
+        return;
+    }
     if (outcome == OUTCOME_STORE && job->append.event_count) {
         if (job->raw)
             store_raw(job, stream);
@@ -400,6 +450,7 @@ static void settle(struct job *job, struct stream *stream) {
 static void refuse_all(struct engine *engine, unsigned status, unsigned err_code,
                        const char *detail) {
     struct list_node *node;
+    list_splice(&engine->jobs, &engine->aside);
     while ((node = list_first(&engine->jobs))) {
         struct job *job = container_of(node, struct job, node);
         job_leaves(job);
@@ -461,14 +512,38 @@ void jobs_know_stream(struct engine *engine) {
     if (engine->known) {
         refuse_all(engine, 503, 10059, "stream ES has been deleted meanwhile");
         heads_forget(engine);
+        tags_forget(engine);
+        tail_forget(engine);
     }
     engine->known = log;
     engine->known_created_ns = created_ns;
 }
 
+/* Judges the conditions up to now, so that little is left when it is its turn. What has failed is
+   found again then. True: it can enter the queue. */
+static bool judge_aside(struct job *job) {
+    int failed = append_tags_ready(&job->append);
+    if (!failed)
+        failed = conditions_judge(&job->append.conditions, &job->fetch, &job->arena);
+    job->waits = failed == -EINPROGRESS && !append_tags_ready(&job->append);
+    return failed != -EINPROGRESS;
+}
+
+static void pump_aside(struct engine *engine) {
+    struct list_node *node, *following;
+    list_each(&engine->aside, node, following) {
+        struct job *job = container_of(node, struct job, node);
+        if (job->waits || !judge_aside(job))
+            continue;
+        list_remove(&job->node);
+        list_push_back(&engine->jobs, &job->node);
+    }
+}
+
 void jobs_pump(struct engine *engine) {
     struct list_node *node;
     jobs_know_stream(engine);
+    pump_aside(engine);
     while (!engine->closed && !engine->creating && (node = list_first(&engine->jobs))) {
         struct job *job = container_of(node, struct job, node);
         struct stream *stream = engine_stream(engine);
@@ -535,13 +610,15 @@ static struct job *job_new(struct engine *engine, const struct bus_message *m, b
 
 static void enter(struct job *job) {
     struct engine *engine = job->engine;
-    list_push_back(&engine->jobs, &job->node);
+    bool aside = job->append.conditions.count && !judge_aside(job);
+    list_push_back(aside ? &engine->aside : &engine->jobs, &job->node);
     engine->job_count++;
     engine->job_bytes += job->bytes;
     io_defer(engine->loop, &engine->pump);
 }
 
-static int take_heads(struct job *job) {
+/* The ends of its event streams and tags. */
+static int take_ends(struct job *job) {
     struct engine *engine = job->engine;
     jobs_know_stream(engine);
     for (unsigned i = 0; i < job->append.part_count; i++) {
@@ -550,7 +627,8 @@ static int take_heads(struct job *job) {
         if (!part->head)
             return -ENOMEM;
     }
-    return 0;
+    engine->tail_wanted |= job->append.conditions.count > 0;
+    return append_take_tags(&job->append, engine, &job->arena);
 }
 
 void job_append(struct engine *engine, slice name, slice body, slice reply, job_answer answer) {
@@ -570,7 +648,7 @@ void job_append(struct engine *engine, slice name, slice body, slice reply, job_
                              &engine->ids, &job->arena, &job->append, &e);
     }
     if (!failed)
-        failed = take_heads(job);
+        failed = take_ends(job);
     if (!failed) {
         enter(job);
         return;
@@ -604,7 +682,7 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
     int failed = raw_read(&job->message, slice_str(job->time), &engine->ids, &job->doc, &job->arena,
                           &job->append, &error);
     if (!failed)
-        failed = take_heads(job);
+        failed = take_ends(job);
     if (!failed) {
         enter(job);
         return;

@@ -25,7 +25,7 @@ static int judge_text(const char *key, slice text, size_t most, struct error *e)
 }
 
 static int judge_tags(slice tags, struct error *e) {
-    char room[EVENT_TAG_MAX * 3];
+    char room[EVENT_TAG_ROOM];
     unsigned count = 0;
     while (tags.len) {
         size_t len;

@@ -85,15 +85,6 @@ static void on_deadline(struct io_timer *timer) {
 
 /* --- what matches ------------------------------------------------------------------------- */
 
-static bool has_tag(slice tags, slice wanted) {
-    char room[EVENT_TAG_MAX * 3];
-    slice tag;
-    while (event_tag_next(&tags, room, &tag))
-        if (slice_equal(tag, wanted))
-            return true;
-    return false;
-}
-
 static bool in_category(slice subject, slice category) {
     return !category.len || (slice_starts_with(subject, category) &&
                              (subject.len == category.len || subject.ptr[category.len] == '.'));
@@ -104,7 +95,7 @@ static bool matches(const struct read_options *o, slice subject, const struct ev
     for (unsigned i = 0; i < o->type_count; i++)
         fits |= slice_equal(event->type, o->types[i]);
     for (unsigned i = 0; i < o->tag_count; i++)
-        fits &= has_tag(event->tags, o->tags[i]);
+        fits &= event_has_tag(event->tags, o->tags[i]);
     return fits && in_category(subject, o->category);
 }
 
@@ -142,7 +133,7 @@ static int head_step(struct read *read) {
     if (!read->head)
         return -ENOMEM;
     if (read->head->state != HEAD_READY)
-        return read->head->state == HEAD_LOADING ? -EAGAIN : -EBADMSG;
+        return read->head->state == HEAD_LOADING ? -EAGAIN : read->head->failed;
     uint64_t number = read->head->number, limit = read->o.limit;
     if (!number)
         return -ENOENT;

@@ -228,6 +228,7 @@ int event_write(struct event *e, slice subject, const unsigned char before[EVENT
         {"ce-time", e->time},
         {"Content-Type", e->content_type},
         {"Nonet-Tags", e->tags},
+        {"Nonet-Tagged", e->tagged},
         {"Nonet-Metadata", e->metadata},
         {"Nonet-Types", e->types},
     };
@@ -272,6 +273,7 @@ int event_read(const struct log_record *record, struct event *e) {
         {slice_lit("ce-time"), &e->time},
         {slice_lit("Content-Type"), &e->content_type},
         {slice_lit("Nonet-Tags"), &e->tags},
+        {slice_lit("Nonet-Tagged"), &e->tagged},
         {slice_lit("Nonet-Metadata"), &e->metadata},
         {slice_lit("Nonet-Types"), &e->types},
         {slice_lit("Nonet-Event"), &place},
@@ -336,15 +338,46 @@ int event_read_ids(slice ids, uint64_t *digests) {
 
 /* --- tags --------------------------------------------------------------------------------- */
 
+int event_token(slice text, struct buf *out) {
+    return encode(text, false, out);
+}
+
+unsigned event_tag_count(slice tags) {
+    unsigned count = tags.len > 0;
+    for (size_t i = 0; i < tags.len; i++)
+        count += tags.ptr[i] == ',';
+    return count;
+}
+
 bool event_tag_next(slice *tags, char *out, slice *ret_tag) {
     size_t len;
     if (!tags->len)
         return false;
     slice written = slice_cut(*tags, ',', tags);
-    if (written.len > EVENT_TAG_MAX * 3 || url_decode(written, false, out, &len))
+    if (written.len > EVENT_TAG_ROOM || url_decode(written, false, out, &len))
         return false;
     *ret_tag = slice_make(out, len);
     return true;
+}
+
+bool event_has_tag(slice tags, slice tag) {
+    char room[EVENT_TAG_ROOM];
+    slice there;
+    while (event_tag_next(&tags, room, &there))
+        if (slice_equal(there, tag))
+            return true;
+    return false;
+}
+
+bool event_tagged(const struct event *event, slice tag, uint64_t *ret_sequence) {
+    char room[EVENT_TAG_ROOM];
+    slice there, tags = event->tags, tagged = event->tagged;
+    while (event_tag_next(&tags, room, &there)) {
+        slice number = slice_cut(tagged, ',', &tagged);
+        if (slice_equal(there, tag))
+            return number_parse_u64(number, ret_sequence) == 0;
+    }
+    return false;
 }
 
 int event_tag_add(struct buf *tags, slice tag) {
@@ -353,4 +386,12 @@ int event_tag_add(struct buf *tags, slice tag) {
     if (tags->len && buf_append_byte(tags, ','))
         return -ENOMEM;
     return encode(tag, true, tags);
+}
+
+int event_tagged_add(struct buf *tagged, uint64_t sequence) {
+    char digits[NUMBER_TEXT_MAX];
+    if (tagged->len && buf_append_byte(tagged, ','))
+        return -ENOMEM;
+    slice text = slice_make(digits, number_format_u64(sequence, digits));
+    return buf_append(tagged, text) ? -ENOMEM : 0;
 }

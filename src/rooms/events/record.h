@@ -10,6 +10,8 @@
  *     ce-time: 2026-11-30T12:00:00Z
  *     Content-Type: application/json of the payload; left out: bytes
  *     Nonet-Tags: sku:7,name:bob     percent-encoded, for conditions
+ *     Nonet-Tagged: 17,0             for each of them the sequence of the event before with that
+ *                                    tag, whatever its stream; 0: there is none
  *     Nonet-Metadata: {...}          JSON: actor, reason, correlation and causation ids
  *     Nonet-Types: sampled:integer   of attributes that are no texts (attributes.h)
  *     ce-subject: milk               further attributes, and what else a publish has brought
@@ -53,6 +55,7 @@
 struct event {
     slice id, type, source, time, content_type; /* texts without line ends */
     slice tags;                                 /* as in the header */
+    slice tagged;                               /* as in the header; empty: nobody has noted it */
     slice metadata;                             /* a JSON object on one line, or empty */
     slice ids;                                  /* as in the header */
     slice types;                                /* as in the header */
@@ -90,9 +93,20 @@ must_use int event_write_ids(const uint64_t *digests, size_t count, struct buf *
 size_t event_ids_count(slice ids);
 must_use int event_read_ids(slice ids, uint64_t *digests);
 
-/* Takes the next tag off *TAGS, decoded into OUT (room for EVENT_TAG_MAX). False at the end. */
+/* Appends TEXT as one token of a subject, percent-encoded. 0 or -ENOMEM. */
+must_use int event_token(slice text, struct buf *out);
+
+#define EVENT_TAG_ROOM (EVENT_TAG_MAX * 3) /* bytes: a tag as it may be written */
+unsigned event_tag_count(slice tags);
+/* Takes the next tag off *TAGS, decoded into OUT (EVENT_TAG_ROOM bytes). False at the end. */
 bool event_tag_next(slice *tags, char *out, slice *ret_tag);
+bool event_has_tag(slice tags, slice tag);
+/* Where EVENT's record says that the event before it with TAG is (0: none). False: it says nothing
+   of TAG. */
+bool event_tagged(const struct event *event, slice tag, uint64_t *ret_sequence);
 /* Appends TAG to a list being written. 0, -EINVAL (empty or too long), -ENOMEM. */
 must_use int event_tag_add(struct buf *tags, slice tag);
+/* Appends SEQUENCE, of the next tag, to a list being written. 0 or -ENOMEM. */
+must_use int event_tagged_add(struct buf *tagged, uint64_t sequence);
 
 #endif

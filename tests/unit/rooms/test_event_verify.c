@@ -15,15 +15,13 @@ struct forgery {
     unsigned count;
 };
 
-/* Two event streams, "a-1" at the odd positions and "b-1" at the even ones, COUNT together. */
-static void collect(struct forgery *f, unsigned count) {
+/* Two event streams, "a-1" at the odd positions and "b-1" at the even ones, COUNT together, all
+   as APPEND has it. */
+static void collect_like(struct forgery *f, unsigned count, const char *append) {
     struct event_house *eh = event_house_open(1);
     f->arena = arena_make(0, 1u << 20);
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(
-            event_append(eh, i % 2 ? "b-1" : "a-1", "{'events':[{'type':'T','data':{'x':1}}]}")
-                .status,
-            201);
+        assert_int_equal(event_append(eh, i % 2 ? "b-1" : "a-1", append).status, 201);
     struct log_stream *es = stream_log(kit_find(eh->house, "ES"));
     for (uint64_t s = 1; s <= count; s++) {
         struct log_record record;
@@ -34,6 +32,10 @@ static void collect(struct forgery *f, unsigned count) {
         assert_int_equal(arena_copy(&f->arena, record.payload, &m->payload), 0);
     }
     event_house_close(eh);
+}
+
+static void collect(struct forgery *f, unsigned count) {
+    collect_like(f, count, "{'events':[{'type':'T','data':{'x':1}}]}");
 }
 
 static void on_stored(void *self, const struct streams_error *error) {
@@ -109,6 +111,36 @@ static void test_a_changed_event_with_a_new_chain_of_its_own(void **state) {
     assert_found(&f, "a-1@3 (position 7): the event, or the one before it, is not what was "
                      "appended\n");
     buf_free(&headers);
+}
+
+/* The last event, written anew: its chain holds, but it says TAGGED. */
+static void forge_tagged(struct forgery *f, const char *tagged, struct buf *headers) {
+    struct event event, before;
+    collect_like(f, 20, "{'events':[{'type':'T','tags':['x','y','x']}]}");
+    struct log_record record = {.subject = f->records[19].subject,
+                                .headers = f->records[19].headers};
+    struct log_record record_before = {.headers = f->records[17].headers};
+    assert_int_equal(event_read(&record, &event), 0);
+    assert_slice(event.tagged, "19,19,19");
+    assert_int_equal(event_read(&record_before, &before), 0);
+    event.tagged = slice_str(tagged);
+    assert_int_equal(event_write(&event, record.subject, before.chain, headers), 0);
+    f->records[19].headers = buf_slice(headers);
+}
+
+static void test_the_chains_of_tags(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"18,19,18", "0,0,0",   "19,20,19",
+                                        "19",       "19,x,19", "20,21,1"};
+    struct forgery f;
+    for (size_t i = 0; i < array_count(wrong); i++) {
+        struct buf headers = buf_make(8192);
+        f = (struct forgery){0};
+        forge_tagged(&f, wrong[i], &headers);
+        assert_found(&f, "b-1@9 (position 20): the event does not lead to the one before it with "
+                         "one of its tags\n");
+        buf_free(&headers);
+    }
 }
 
 static void test_two_swapped_events(void **state) {
@@ -249,6 +281,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_as_it_was_has_no_findings),
         cmocka_unit_test(test_a_changed_payload),
         cmocka_unit_test(test_a_changed_event_with_a_new_chain_of_its_own),
+        cmocka_unit_test(test_the_chains_of_tags),
         cmocka_unit_test(test_two_swapped_events),
         cmocka_unit_test(test_an_event_that_stands_twice),
         cmocka_unit_test(test_an_event_that_is_left_out),

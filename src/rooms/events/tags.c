@@ -1,0 +1,160 @@
+/*
+ * tags.c - see tags.h.
+ *
+ * An end that nobody has used yet has its note read once; after that it follows what is appended.
+ * One without events is not kept: whoever asks for tags at random would drive out those that are.
+ */
+#include "rooms/events/tags.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+static void end_free(struct tag_end *end) {
+    fetch_cancel(&end->fetch);
+    if (!end->stale)
+        map_remove(&end->engine->tags, end->tag);
+    mem_free(end);
+}
+
+static void drop_idle(struct engine *engine) {
+    struct list_node *node = list_pop_front(&engine->tags_idle);
+    engine->tags_idle_count--;
+    end_free(container_of(node, struct tag_end, node));
+}
+
+/* --- loading ------------------------------------------------------------------------------ */
+
+static int read_note(struct tag_end *end, slice text) {
+    slice count;
+    slice last = slice_cut(text, ' ', &count);
+    if (number_parse_u64(last, &end->last) || number_parse_u64(count, &end->count) || !end->last)
+        return -EBADMSG;
+    return 0;
+}
+
+static void load(struct tag_end *end) {
+    struct log_record record;
+    int failed = notes_read(&end->fetch, end->subject, &record);
+    if (failed == -EINPROGRESS)
+        return;
+    if (!failed)
+        failed = read_note(end, record.payload);
+    end->failed = failed == -ENOENT ? 0 : failed;
+    end->state = end->failed ? TAG_FAILED : TAG_READY;
+    io_defer(end->engine->loop, &end->engine->pump);
+}
+
+static void on_fetched(struct fetch *fetch) {
+    load(container_of(fetch, struct tag_end, fetch));
+}
+
+/* --- taking and giving back --------------------------------------------------------------- */
+
+static struct tag_end *end_new(struct engine *engine, slice tag) {
+    char room[sizeof NOTES_PREFIX "tag." + EVENT_TAG_ROOM];
+    struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    check(tag.len <= EVENT_TAG_MAX);
+    check(buf_append(&subject, slice_lit(NOTES_PREFIX "tag.")) == 0);
+    check(event_token(tag, &subject) == 0);
+    struct tag_end *end = mem_zalloc(1, sizeof *end + tag.len + subject.len);
+    if (!end)
+        return NULL;
+    char *at = end->text;
+    end->tag = slice_store(&at, tag);
+    end->subject = slice_store(&at, buf_slice(&subject));
+    end->engine = engine;
+    list_node_init(&end->node);
+    list_node_init(&end->note.node);
+    fetch_init(&end->fetch, engine, on_fetched);
+    if (map_add(&engine->tags, end->tag, end))
+        return mem_free(end);
+    return end;
+}
+
+struct tag_end *tag_take(struct engine *engine, slice tag) {
+    struct tag_end *end = map_find(&engine->tags, tag);
+    if (end && list_linked(&end->node)) {
+        list_remove(&end->node);
+        engine->tags_idle_count--;
+    }
+    if (end) {
+        end->refs++;
+        return end;
+    }
+    end = end_new(engine, tag);
+    if (!end)
+        return NULL;
+    end->refs = 1;
+    load(end);
+    return end;
+}
+
+void tag_give(struct tag_end *end) {
+    if (!end || --end->refs > 0)
+        return;
+    struct engine *engine = end->engine;
+    if (end->stale || end->state != TAG_READY || !end->last) {
+        end_free(end);
+        return;
+    }
+    list_push_back(&engine->tags_idle, &end->node);
+    engine->tags_idle_count++;
+    while (engine->tags_idle_count > TAGS_IDLE_MAX)
+        drop_idle(engine);
+}
+
+void tags_forget(struct engine *engine) {
+    while (!list_empty(&engine->tags_idle))
+        drop_idle(engine);
+    const struct map_entry *entry;
+    for (size_t at = 0; (entry = map_next(&engine->tags, &at));) {
+        struct tag_end *end = entry->value;
+        end->stale = true;
+        if (end->state == TAG_LOADING) {
+            fetch_cancel(&end->fetch);
+            end->state = TAG_FAILED;
+            end->failed = -EBADMSG;
+        }
+        map_remove(&engine->tags, end->tag);
+    }
+}
+
+/* --- storing ------------------------------------------------------------------------------ */
+
+static void draft(struct tag_end *end, uint64_t sequence) {
+    if (end->draft == sequence) /* the event has the tag twice */
+        return;
+    if (!end->draft) {
+        end->note = (struct note){.subject = end->subject};
+        end->draft_count = end->count;
+        notes_add(end->engine, &end->note);
+    }
+    end->before = end->draft ? end->draft : end->last;
+    end->draft = sequence;
+    end->draft_count++;
+    size_t len = number_format_u64(sequence, end->note_text);
+    end->note_text[len++] = ' ';
+    len += number_format_u64(end->draft_count, end->note_text + len);
+    end->note.text = slice_make(end->note_text, len);
+}
+
+int tags_draft(struct tag_end *const *ends, unsigned count, uint64_t sequence, struct buf *tagged) {
+    int failed = 0;
+    for (unsigned i = 0; i < count && !failed; i++) {
+        draft(ends[i], sequence);
+        failed = event_tagged_add(tagged, ends[i]->before);
+    }
+    return failed;
+}
+
+void tags_settle(struct tag_end *const *ends, unsigned count, bool stored) {
+    for (unsigned i = 0; i < count; i++) {
+        struct tag_end *end = ends[i];
+        if (stored && end->draft) {
+            end->last = end->draft;
+            end->count = end->draft_count;
+        }
+        end->draft = 0;
+    }
+}

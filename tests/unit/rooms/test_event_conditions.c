@@ -1,0 +1,337 @@
+#include "event_kit.h"
+
+#include "rooms/events/append.h"
+#include "rooms/events/tags.h"
+
+/* Conditions by type and tag: which events they rule out, what is told of it, and that nothing gets
+   between the judgement and the append. */
+
+static void assert_status(struct event_house *eh, const char *stream, const char *json,
+                          unsigned status) {
+    struct event_answer answer = event_append(eh, stream, json);
+    if (answer.status != status)
+        fail_msg("%s: %u: %.*s", json, answer.status, slice_fmt(answer.body));
+}
+
+/* Nothing is written: does CHECK hold? */
+static bool holds(struct event_house *eh, const char *check) {
+    char body[2048];
+    snprintf(body, sizeof body, "{'checks':[%s]}", check);
+    struct event_answer answer = event_append(eh, NULL, body);
+    if (answer.status != 200 && answer.status != 409)
+        fail_msg("%s: %u: %.*s", check, answer.status, slice_fmt(answer.body));
+    return answer.status == 200;
+}
+
+static bool has_text(slice body, const char *text) {
+    return slice_find_slice(body, slice_str(text)) >= 0;
+}
+
+/* Positions 1 to 5. */
+static void fill(struct event_house *eh) {
+    assert_status(eh, "a-1", "{'events':[{'type':'A','tags':['x']},{'type':'B','tags':['x','y']}]}",
+                  201);
+    assert_status(eh, "a-2", "{'events':[{'type':'A','tags':['y']},{'type':'C'}]}", 201);
+    assert_status(eh, "a-3", "{'events':[{'type':'A','tags':['z.z: *','x']}]}", 201);
+}
+
+static void test_one_of_the_types_and_all_of_the_tags(void **state) {
+    (void)state;
+    static const struct {
+        const char *check;
+        bool holds;
+    } rows[] = {
+        {"{'none':{'tags':['x']}}", false},
+        {"{'none':{'tags':['w']}}", true},
+        {"{'none':{'tags':['x','y']}}", false},
+        {"{'none':{'tags':['x','y'],'types':['A','C']}}", true},
+        {"{'none':{'tags':['x','y'],'types':['A','B']}}", false},
+        {"{'none':{'tags':['y','z.z: *']}}", true},
+        {"{'none':{'tags':['z.z: *','x'],'types':['A']}}", false},
+        {"{'none':{'tags':['x','w']}}", true},
+        {"{'none':{'types':['C']}}", false},
+        {"{'none':{'types':['D','E']}}", true},
+        {"{'none':[{'types':['D']},{'tags':['w']}]}", true},
+        {"{'none':[{'types':['D']},{'tags':['w']},{'types':['B']}]}", false},
+        /* behind `after` */
+        {"{'none':{'tags':['x']},'after':4}", false},
+        {"{'none':{'tags':['x']},'after':5}", true},
+        {"{'none':{'tags':['x'],'types':['B']},'after':1}", false},
+        {"{'none':{'tags':['x'],'types':['B']},'after':2}", true},
+        {"{'none':{'types':['C']},'after':3}", false},
+        {"{'none':{'types':['C']},'after':4}", true},
+        {"{'none':{'tags':['x']},'after':5000}", true},
+        {"{'none':{},'after':4}", false},
+        {"{'none':{},'after':5}", true},
+        {"{'none':{'types':[],'tags':[]},'after':0}", false},
+    };
+    struct event_house *eh = event_house_open(1);
+    assert_true(holds(eh, "{'none':{'tags':['x']}}")); /* there is no ES yet */
+    fill(eh);
+    for (enum event_end end = EVENT_CUT; end <= EVENT_STOP; end++) {
+        for (size_t i = 0; i < array_count(rows); i++)
+            if (holds(eh, rows[i].check) != rows[i].holds)
+                fail_msg("%s", rows[i].check);
+        event_house_again(eh, end);
+    }
+    event_house_close(eh);
+}
+
+static void test_every_violated_item_is_told(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(2);
+    fill(eh);
+    struct event_answer answer = event_append(
+        eh, "a-4",
+        "{'expect':'exists','events':[{'type':'T'}],'checks':[{'none':{'tags':['w']}},"
+        "{'none':[{'tags':['x'],'types':['A']},{'types':['D']},{'tags':['y']}],'after':2}]}");
+    assert_int_equal(answer.status, 409);
+    assert_true(has_text(
+        answer.body,
+        "\"position\":5,\"violations\":[{\"check\":\"expect\",\"stream\":\"a-4\",\"expected\":"
+        "\"exists\",\"actual\":\"none\"},{\"check\":\"none\",\"index\":1,\"item\":0,\"after\":2,"
+        "\"position\":5,\"stream\":\"a-3\",\"type\":\"A\"},{\"check\":\"none\",\"index\":1,"
+        "\"item\":2,\"after\":2,\"position\":3,\"stream\":\"a-2\",\"type\":\"A\"}]}"));
+    answer = event_append(eh, "a-4",
+                          "{'events':[{'type':'T'}],'checks':[{'none':{'tags':['y']},'after':2}]}");
+    assert_true(has_text(answer.body, "there is an event that a check rules out"));
+    event_house_close(eh);
+}
+
+static void test_an_append_does_not_violate_its_own_conditions(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(3);
+    const char *body = "{'appends':[{'stream':'name-bob','events':[{'type':'Taken','id':'i',"
+                       "'tags':['name:bob']}]}],'checks':[{'none':{'tags':['name:bob']}}]}";
+    assert_status(eh, NULL, body, 201);
+    assert_status(eh, NULL, body, 200); /* a repetition: what it rules out is itself */
+    assert_status(eh, NULL,
+                  "{'appends':[{'stream':'name-bob','events':[{'type':'Taken','id':'j',"
+                  "'tags':['name:bob']}]}],'checks':[{'none':{'tags':['name:bob']}}]}",
+                  409);
+    event_house_again(eh, EVENT_KILL);
+    assert_status(eh, NULL, body, 200);
+    event_house_close(eh);
+}
+
+/* Many ask at once, before anything is on disk: of each name one gets it. */
+static void test_one_of_many_gets_a_name(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(4);
+    unsigned numbers[96], won[3] = {0};
+    assert_status(eh, "a-1", "{'events':[{'type':'A'}]}", 201);
+    catcher_clear(&eh->answers);
+    for (unsigned i = 0; i < array_count(numbers); i++) {
+        char body[512];
+        snprintf(body, sizeof body,
+                 "{\"appends\":[{\"stream\":\"user-%u\",\"events\":[{\"type\":\"%c\",\"tags\":"
+                 "[\"name:%u\",\"a\"]}]}],\"checks\":[{\"none\":{\"types\":[\"X\",\"Y\"],\"tags\":"
+                 "[\"a\",\"name:%u\"]}}]}",
+                 i, 'X' + (int)(i / 3) % 2, i % 3, i % 3);
+        numbers[i] = event_ask(eh, NULL, slice_str(body));
+    }
+    catcher_wait(eh->house, &eh->answers, array_count(numbers));
+    for (unsigned i = 0; i < array_count(numbers); i++) {
+        struct event_answer answer = event_answer(eh, numbers[i]);
+        assert_true(answer.status == 201 || answer.status == 409);
+        won[i % 3] += answer.status == 201;
+    }
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(won[i], 1);
+    assert_int_equal(event_verify(eh).report.findings, 0);
+    event_house_close(eh);
+}
+
+/* --- long looks back ---------------------------------------------------------------------- */
+
+/* COUNT events, the first with tag "old", all with tag "m". */
+static void fill_many(struct event_house *eh, unsigned count) {
+    struct buf body = buf_make(1u << 22);
+    for (unsigned done = 0; done < count;) {
+        unsigned some = count - done < 500 ? count - done : 500;
+        buf_clear(&body);
+        assert_int_equal(buf_printf(&body, "{\"events\":["), 0);
+        for (unsigned i = 0; i < some; i++)
+            assert_int_equal(buf_printf(&body, "%s{\"type\":\"T\",\"tags\":[%s\"m\"]}",
+                                        i ? "," : "", done + i ? "" : "\"old\","),
+                             0);
+        assert_int_equal(buf_printf(&body, "]}"), 0);
+        catcher_clear(&eh->answers);
+        unsigned number = event_ask(eh, "many-1", buf_slice(&body));
+        catcher_wait(eh->house, &eh->answers, 1);
+        unsigned status = event_answer(eh, number).status;
+        assert_true(status == 201 || status == 429); /* the small journal is full: again */
+        done += status == 201 ? some : 0;
+        house_run(eh->house, SIM_SECOND / 10);
+    }
+    buf_free(&body);
+}
+
+static void test_what_looks_too_far_back_is_told_so(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(5);
+    fill_many(eh, CONDITION_LOOKS_MAX + 100);
+    assert_false(holds(eh, "{'none':{'tags':['old','m']}}")); /* by the rarer tag */
+    assert_true(holds(eh, "{'none':{'tags':['m'],'types':['U']},'after':1000}"));
+    struct event_answer answer =
+        event_append(eh, "b-1",
+                     "{'events':[{'type':'T','id':'i'}],"
+                     "'checks':[{'stream':'b-1','expect':'none'},{'none':{'types':['U']}}]}");
+    assert_int_equal(answer.status, 400);
+    assert_true(has_text(answer.body, "the same stream stands twice"));
+    answer = event_append(eh, "b-1",
+                          "{'events':[{'type':'T','id':'i'}],"
+                          "'checks':[{'none':{'types':['U']}}]}");
+    assert_int_equal(answer.status, 400);
+    assert_true(has_text(answer.body, "checks[0].none: after looking at 100000 events"));
+    assert_status(eh, "b-1", "{'events':[{'type':'T','id':'i'}]}", 201);
+    assert_status(eh, "b-1",
+                  "{'events':[{'type':'T','id':'i'}],'checks':[{'none':{'types':['U']}}]}", 200);
+    event_house_close(eh);
+}
+
+/* Who looks back for long waits beside the queue; what comes meanwhile is appended, and counts. */
+static void test_a_long_look_holds_nobody_up_and_misses_nothing(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(6);
+    fill_many(eh, 3000);
+    for (unsigned i = 0; i < 2; i++) {
+        catcher_clear(&eh->answers);
+        unsigned slow =
+            event_ask(eh, "s-1",
+                      slice_lit("{\"events\":[{\"type\":\"U\"}],"
+                                "\"checks\":[{\"none\":{\"types\":[\"U\"],\"tags\":[\"m\"]}}]}"));
+        unsigned fast =
+            event_ask(eh, "f-1",
+                      i ? slice_lit("{\"events\":[{\"type\":\"U\",\"tags\":[\"m\"]}]}")
+                        : slice_lit("{\"events\":[{\"type\":\"V\",\"tags\":[\"m\"]}]}"));
+        assert_false(list_empty(&eh->engine->aside));
+        catcher_wait(eh->house, &eh->answers, 2);
+        assert_int_equal(event_answer(eh, fast).status, 201);
+        assert_int_equal(event_answer(eh, slow).status, i ? 409 : 201);
+    }
+    event_house_close(eh);
+}
+
+/* --- events without notes ----------------------------------------------------------------- */
+
+/* As before there were tags' chains: ES is kept, its notes are not. */
+static void test_events_older_than_the_notes_count(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(7);
+    fill(eh);
+    engine_close(eh->engine); /* so that ES_NOTES is a stream like others */
+    assert_true(kit_delete_stream(eh->house, "ES_NOTES"));
+    struct bus *bus = house_last(eh->house);
+    assert_int_equal(engine_create(bus_loop(bus), bus, eh->house->streams, NULL, &eh->engine), 0);
+    assert_status(eh, "a-5", "{'events':[{'type':'A','tags':['w']}]}", 201);
+    assert_true(notes_since(eh->engine) == 5);
+    assert_false(holds(eh, "{'none':{'tags':['x','y']}}"));
+    assert_false(holds(eh, "{'none':{'tags':['x'],'types':['A']},'after':4}"));
+    assert_true(holds(eh, "{'none':{'tags':['x'],'types':['A']},'after':5}"));
+    assert_false(holds(eh, "{'none':{'tags':['w']},'after':5}"));
+    assert_status(eh, "a-5", "{'events':[{'type':'D','tags':['x']}]}", 201);
+    assert_false(holds(eh, "{'none':{'tags':['x'],'types':['B']}}"));
+    assert_true(holds(eh, "{'none':{'tags':['x'],'types':['B']},'after':2}"));
+    event_house_close(eh);
+}
+
+/* A record that was removed from the log breaks its tags' chains, and is no event any more. */
+static void test_a_removed_event_breaks_no_search(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(8);
+    struct log_batch *batch;
+    fill(eh);
+    assert_status(eh, "a-3", "{'events':[{'type':'D','tags':['x']}]}", 201);
+    for (uint64_t sequence = 5; sequence <= 6; sequence++) {
+        assert_int_equal(log_batch_begin(eh->house->log, &batch), 0);
+        assert_int_equal(log_batch_delete(batch, stream_log(kit_find(eh->house, "ES")), sequence),
+                         0);
+        log_batch_commit(batch, NULL);
+        house_run(eh->house, SIM_SECOND);
+        assert_int_equal(holds(eh, "{'none':{'tags':['x'],'types':['D']}}"), sequence == 6);
+        assert_false(holds(eh, "{'none':{'tags':['x'],'types':['A']}}"));
+        assert_true(holds(eh, "{'none':{'tags':['z.z: *']}}"));
+    }
+    assert_false(holds(eh, "{'none':{'tags':['x']}}"));
+    assert_true(holds(eh, "{'none':{'tags':['x']},'after':2}"));
+    event_house_close(eh);
+}
+
+/* --- what is refused ---------------------------------------------------------------------- */
+
+static void test_what_is_wrong_with_a_condition_is_told_with_its_place(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"{'none':{}}", "checks[0].none[0].types: without types and tags the check wants an after"},
+        {"{'none':[]}", "checks[0].none: 1 to 64 items are wanted"},
+        {"{'none':7}", "checks[0].none[0].types: an item is an object"},
+        {"{'none':null}", "checks[0].none[0].types: an item is an object"},
+        {"{'none':[{'tags':['x']},{'tag':['x']}]}",
+         "checks[0].none[1].tag: an item has types and tags"},
+        {"{'none':{'tags':'x'}}", "checks[0].none[0].tags: a list of at most 64 texts"},
+        {"{'none':{'tags':['']}}", "checks[0].none[0].tags: a text of 1 to 256 bytes"},
+        {"{'none':{'types':[7]}}", "checks[0].none[0].types: a text of 1 to 256 bytes"},
+        {"{'none':{'tags':['x']},'after':-1}", "checks[0].after: a position is wanted"},
+        {"{'none':{'tags':['x']},'after':'5'}", "checks[0].after: a position is wanted"},
+        {"{'none':{'tags':['x']},'expect':0}", "checks[0].expect: a check has stream and expect"},
+        {"{'stream':'a-1','none':{'tags':['x']}}", "checks[0].stream: a check has stream and"},
+        {"{'stream':'a-1'}", "checks[0].expect: a check of \\\"any\\\" checks nothing"},
+    };
+    struct event_house *eh = event_house_open(9);
+    for (size_t i = 0; i < array_count(rows); i++) {
+        char body[512];
+        snprintf(body, sizeof body, "{'events':[{'type':'T'}],'checks':[%s]}", rows[i][0]);
+        struct event_answer answer = event_append(eh, "b-1", body);
+        if (answer.status != 400 || !has_text(answer.body, rows[i][1]))
+            fail_msg("%s: %u: %.*s", rows[i][0], answer.status, slice_fmt(answer.body));
+    }
+    event_house_close(eh);
+}
+
+/* --- ends of tags ------------------------------------------------------------------------- */
+
+static void test_tags_that_are_not_there_are_not_kept(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(10);
+    fill(eh);
+    assert_int_equal(map_count(&eh->engine->tags), 3);
+    assert_true(holds(eh, "{'none':{'tags':['no','nor']}}"));
+    assert_int_equal(map_count(&eh->engine->tags), 3);
+    assert_int_equal(eh->engine->tags_idle_count, 3);
+    event_house_again(eh, EVENT_KILL);
+    assert_false(holds(eh, "{'none':{'tags':['x']}}"));
+    assert_int_equal(map_count(&eh->engine->tags), 1);
+    event_house_close(eh);
+}
+
+static void test_of_a_deleted_store_no_tag_is_left(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(11);
+    fill(eh);
+    assert_false(holds(eh, "{'none':{'tags':['x']}}"));
+    assert_true(kit_delete_stream(eh->house, "ES"));
+    assert_true(holds(eh, "{'none':{'tags':['x']}}"));
+    assert_status(eh, "a-1", "{'events':[{'type':'A','tags':['y']}]}", 201);
+    assert_true(holds(eh, "{'none':{'tags':['x']}}"));
+    assert_false(holds(eh, "{'none':{'tags':['y']}}"));
+    assert_int_equal(event_verify(eh).report.findings, 0);
+    event_house_close(eh);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_of_the_types_and_all_of_the_tags),
+        cmocka_unit_test(test_every_violated_item_is_told),
+        cmocka_unit_test(test_an_append_does_not_violate_its_own_conditions),
+        cmocka_unit_test(test_one_of_many_gets_a_name),
+        cmocka_unit_test(test_what_looks_too_far_back_is_told_so),
+        cmocka_unit_test(test_a_long_look_holds_nobody_up_and_misses_nothing),
+        cmocka_unit_test(test_events_older_than_the_notes_count),
+        cmocka_unit_test(test_a_removed_event_breaks_no_search),
+        cmocka_unit_test(test_what_is_wrong_with_a_condition_is_told_with_its_place),
+        cmocka_unit_test(test_tags_that_are_not_there_are_not_kept),
+        cmocka_unit_test(test_of_a_deleted_store_no_tag_is_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
