@@ -63,6 +63,8 @@ int admin_call_request(struct admin_call *admin, const char *method, const char 
         .token = admin->token,
         .body = body,
         .timeout_ns = admin->timeout_ns,
+        .on_bytes = admin->on_bytes,
+        .self = admin->self,
     };
     struct error error = {0};
     int failed = http_call_run(admin->host, &http, ret_status, out, &error);

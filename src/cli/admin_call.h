@@ -17,6 +17,8 @@ struct admin_call {
     struct login login;
     char *token;
     uint64_t timeout_ns;
+    void (*on_bytes)(void *self, slice all); /* of the answer, as in http_call.h; may be NULL */
+    void *self;
 };
 
 /* TIMEOUT_NS: where --timeout is not given. CLI_OK, or an exit code. Close in any case. */

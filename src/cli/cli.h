@@ -124,6 +124,8 @@ int cli_events_append(const struct cli_call *call);
 int cli_events_read(const struct cli_call *call);
 int cli_events_tail(const struct cli_call *call);
 int cli_events_verify(const struct cli_call *call);
+int cli_backup(const struct cli_call *call);
+int cli_restore(const struct cli_call *call);
 int cli_log_verify(const struct cli_call *call);
 int cli_config_schema(const struct cli_call *call);
 int cli_config_reference(const struct cli_call *call);

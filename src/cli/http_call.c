@@ -57,6 +57,8 @@ static size_t take_body(struct exchange *x, slice input) {
             io_stream_close(x->stream);
         } else if (buf_append(x->out, part.bytes)) {
             fail(x, -EFBIG, "the answer is too large");
+        } else if (x->call->on_bytes) {
+            x->call->on_bytes(x->call->self, buf_slice(x->out));
         }
     }
     return used;

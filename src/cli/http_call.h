@@ -18,6 +18,8 @@ struct http_call {
     const char *token; /* sent as Bearer; NULL: none */
     slice body;        /* JSON; may be empty */
     uint64_t timeout_ns;
+    void (*on_bytes)(void *self, slice all); /* the body so far, as it comes; NULL: nobody minds */
+    void *self;
 };
 
 /* 0 with the status and the body appended to OUT, or negative with words. */

@@ -392,6 +392,33 @@ static const struct cli_verb verbs[] = {
         .examples = "  nonet log verify examples/auction/.nonet",
     },
     {
+        .name = "backup",
+        .words = "DIR",
+        .help = "copy a running node's data to DIR, or check such a copy",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_backup,
+        .options = {{.name = "verify", .help = "check the backup DIR; needs no node"},
+                    ADMIN("24h"),
+                    JSON},
+        .examples = "  nonet backup /backups/monday --data examples/auction/.nonet\n"
+                    "  nonet backup /backups/monday --verify",
+    },
+    {
+        .name = "restore",
+        .words = "DIR",
+        .help = "make a data folder of a backup",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_restore,
+        .options = {{.name = "data",
+                     .value = "NEW",
+                     .help = "the folder to be made: not there yet, or empty"},
+                    JSON},
+        .examples = "  nonet restore /backups/monday --data restored\n"
+                    "  nonet run --data restored",
+    },
+    {
         .name = "config schema",
         .words = "",
         .help = "JSON Schema of nonet.yaml, for editors",

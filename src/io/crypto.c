@@ -4,6 +4,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "io/crypto.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -71,6 +73,29 @@ void io_sha256_parts(const slice *parts, size_t count, unsigned char ret_digest[
     for (size_t i = 0; i < count; i++)
         check(SHA256_Update(&context, bytes_of(parts[i]), parts[i].len) == 1);
     check(SHA256_Final(ret_digest, &context) == 1);
+}
+
+struct io_sha256 {
+    SHA256_CTX context;
+};
+
+int io_sha256_begin(struct io_sha256 **ret_sum) {
+    struct io_sha256 *sum = mem_alloc(sizeof *sum);
+    if (!sum)
+        return -ENOMEM;
+    check(SHA256_Init(&sum->context) == 1);
+    *ret_sum = sum;
+    return 0;
+}
+
+void io_sha256_add(struct io_sha256 *sum, slice bytes) {
+    check(SHA256_Update(&sum->context, bytes_of(bytes), bytes.len) == 1);
+}
+
+void io_sha256_end(struct io_sha256 *sum, unsigned char *ret_digest) {
+    if (sum && ret_digest)
+        check(SHA256_Final(ret_digest, &sum->context) == 1);
+    mem_free(sum);
 }
 
 void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]) {

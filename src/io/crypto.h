@@ -22,6 +22,11 @@ void io_sha1(slice bytes, unsigned char ret_digest[20]);
 void io_sha256(slice bytes, unsigned char ret_digest[32]);
 /* The same of COUNT parts, one behind the other. */
 void io_sha256_parts(const slice *parts, size_t count, unsigned char ret_digest[32]);
+/* The same of bytes that come in pieces. 0 or -ENOMEM; the end frees, RET_DIGEST may be NULL. */
+struct io_sha256;
+must_use int io_sha256_begin(struct io_sha256 **ret_sum);
+void io_sha256_add(struct io_sha256 *sum, slice bytes);
+void io_sha256_end(struct io_sha256 *sum, unsigned char *ret_digest); /* NULL allowed */
 void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]);
 
 #endif

@@ -45,5 +45,7 @@ struct io_usage {
 struct io_usage io_usage_now(void);
 unsigned io_core_count(void);
 bool io_is_terminal(int descriptor);
+/* The folder that names without a leading '/' begin in. 0, -ERANGE (SIZE), or a system error. */
+must_use int io_working_folder(char *out, size_t size);
 
 #endif

@@ -60,3 +60,7 @@ unsigned io_core_count(void) {
 bool io_is_terminal(int descriptor) {
     return isatty(descriptor) == 1;
 }
+
+int io_working_folder(char *out, size_t size) {
+    return getcwd(out, size) ? 0 : -errno;
+}

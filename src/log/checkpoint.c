@@ -147,7 +147,7 @@ void checkpoint_seal(struct log *log, struct segment *segment) {
     forget_open(log, segment);
 }
 
-/* Segments that this checkpoint will not name. */
+/* Segments that this checkpoint will not name; while somebody copies them, none. */
 static int choose_doomed(struct checkpoint *c) {
     struct segments *s = &c->log->segments;
     mem_free(c->doomed);
@@ -155,7 +155,7 @@ static int choose_doomed(struct checkpoint *c) {
     c->doomed = mem_alloc((s->count + 1) * sizeof(struct segment *));
     if (!c->doomed)
         return -ENOMEM;
-    for (unsigned i = 0; i < s->count; i++) {
+    for (unsigned i = 0; i < s->count && !pin_holds(c->log); i++) {
         struct segment *segment = s->items[i];
         if (segment->blocks || segment->touched || segment->users)
             continue;

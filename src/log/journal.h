@@ -130,6 +130,9 @@ struct journal_report {
     uint64_t first_position, last_position; /* 0, 0 where there is no batch */
     bool sealed;                            /* the last group is a seal: nothing can be missing */
 };
+/* Makes DIRECTORY/journal/00000001.jnl, of a log whose checkpoint ends at POSITION, synced; the
+   folder is there and empty. 0 or a system error. */
+must_use int journal_seed(struct io_host *host, const char *directory, uint64_t position);
 /* Replays a journal as journal_open does and changes nothing; the group that a mark of a failed
    write names is the torn end that it will be. Of OPTIONS directory, from_position, replay, self
    and logger count. Answers as journal_open. */

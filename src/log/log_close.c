@@ -57,6 +57,7 @@ struct log *log_free(struct log *log) {
         segments_free(&log->segments);
         free_bits(log);
     }
+    pin_forget(log);
     mem_free(log->scratch);
     io_file_close(log->lock);
     mem_free(log->directory);

@@ -63,6 +63,7 @@ struct log {
     unsigned aged_streams;
     bool journal_closing;
     unsigned close_tries;
+    struct log_pin *pin; /* pin.h; NULL: none */
     struct io_task close_task;
     void (*close_done)(void *self);
     void *close_self;
@@ -79,6 +80,9 @@ void log_close_step(struct log *log);
 const struct log_owner *log_owner_find(const struct log *log, uint32_t id);
 /* The text (with a NUL behind it) of DIR/format: 0, -EBADMSG or -ENOTSUP. */
 must_use int log_format_check(slice text);
+/* pin.c: may no segment go? At the end: frees a pin that has been given back. */
+bool pin_holds(const struct log *log);
+void pin_forget(struct log *log);
 /* Recovery is over: timers and tasks begin. */
 void log_start(struct log *log);
 /* log_close.c: frees all parts, whatever state they are in. */

@@ -70,7 +70,7 @@ static int add_routes(struct node *node) {
         if (failed)
             return failed;
     }
-    return 0;
+    return backup_add_route(node);
 }
 
 int admin_open(struct node *node, struct error *ret_error) {

@@ -79,6 +79,22 @@ must_use int node_events_verify(const char *data,
                                 void (*found)(void *self, const struct error *finding), void *self,
                                 struct node_events_report *ret_report, struct error *ret_error);
 
+/* A backup: what backup.json in it says. FILES and BYTES: of the data folder, without manifest. */
+#define NODE_BACKUP_VERSION 1u
+struct node_backup {
+    uint64_t position, files, bytes;
+    char version[32], node[256], made[40]; /* of Nonet; name; RFC 3339 */
+};
+/* Reads all of BACKUP and compares it with its sums. PROGRESS(self, bytes done, of all) may be
+   NULL. 0; -EBADMSG: the file that differs is named; or it could not be read, and words say why. */
+must_use int node_backup_verify(const char *backup,
+                                void (*progress)(void *self, uint64_t done, uint64_t total),
+                                void *self, struct node_backup *ret_info, struct error *ret_error);
+/* The same, and makes it the data folder DATA, which is not there or empty; whole or not at all. */
+must_use int node_restore(const char *backup, const char *data,
+                          void (*progress)(void *self, uint64_t done, uint64_t total), void *self,
+                          struct node_backup *ret_info, struct error *ret_error);
+
 /* What nonet.yaml may hold, rooms' sections included: JSON Schema, or a page in Markdown, of one
    SECTION or (NULL) of all. 0, -ENOENT (no such section), -ENOBUFS or -ENOMEM. */
 must_use int node_config_schema(struct buf *out);

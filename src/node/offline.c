@@ -4,6 +4,7 @@
  */
 #include "io/file.h"
 #include "log/stream.h"
+#include "node/backup_folder.h"
 #include "node/config_load.h"
 #include "node/parts.h"
 #include "rooms/events/verify.h"
@@ -32,6 +33,16 @@ int node_config_reference(const char *section, struct buf *out) {
     return config_write_reference(sections, count, section, out);
 }
 
+/* A backup has no lock, and what has been restored none yet: nobody has run on it. */
+static bool is_copy(struct io_host *host, const char *data) {
+    char path[1024];
+    struct io_file *file = NULL;
+    bool is = snprintf(path, sizeof path, "%s/format", data) < (int)sizeof path &&
+              io_file_open(host, path, 0, &file) == 0;
+    io_file_close(file);
+    return is;
+}
+
 /* A running node holds the lock; there is nothing to lock in a folder that never was a node's. */
 static int lock(struct io_host *host, const char *data, struct io_file **ret_lock,
                 struct error *ret_error) {
@@ -39,6 +50,8 @@ static int lock(struct io_host *host, const char *data, struct io_file **ret_loc
     if (snprintf(path, sizeof path, "%s/lock", data) >= (int)sizeof path)
         return error_set(ret_error, -ENAMETOOLONG, "the name of the data folder is too long");
     int failed = io_file_open(host, path, IO_FILE_WRITE, ret_lock);
+    if (failed == -ENOENT && is_copy(host, data))
+        return 0;
     if (failed == -ENOENT) {
         error_set(ret_error, failed, "%s is not the data folder of a node", data);
         error_hint(ret_error, "it is .nonet below the app's folder, or what --data said");
@@ -128,5 +141,37 @@ int node_events_verify(const char *data, void (*found)(void *self, const struct 
     struct offline o = {.found = found, .self = self};
     int failed = held(data, &o, verify_events, ret_error);
     *ret_report = o.events;
+    return failed;
+}
+
+int node_backup_verify(const char *backup,
+                       void (*progress)(void *self, uint64_t done, uint64_t total), void *self,
+                       struct node_backup *ret_info, struct error *ret_error) {
+    struct io_host *host;
+    int failed = io_host_create(&host);
+    if (failed)
+        return error_set(ret_error, failed, "cannot start: %s", error_name(failed));
+    failed = backup_read(host, backup, NULL, progress, self, ret_info, ret_error);
+    io_host_free(host);
+    return failed;
+}
+
+int node_restore(const char *backup, const char *data,
+                 void (*progress)(void *self, uint64_t done, uint64_t total), void *self,
+                 struct node_backup *ret_info, struct error *ret_error) {
+    struct io_host *host;
+    struct backup_folder folder;
+    int failed = io_host_create(&host);
+    if (failed)
+        return error_set(ret_error, failed, "cannot start: %s", error_name(failed));
+    failed = backup_folder_begin(host, data, true, &folder, ret_error);
+    if (!failed) {
+        failed = backup_read(host, backup, &folder, progress, self, ret_info, ret_error);
+        if (failed)
+            backup_folder_drop(&folder);
+        else
+            failed = backup_folder_commit(&folder, ret_error);
+    }
+    io_host_free(host);
     return failed;
 }

@@ -88,6 +88,12 @@ must_use int services_start(struct node *node, struct error *ret_error);
 void services_stop(struct node *node);
 bool services_running(const struct node *node);
 
+/* backup.c: its route; backup_job.c: on the stream shard, from after the log has opened until
+   before it closes. A backup under way is given up. */
+must_use int backup_add_route(struct node *node);
+must_use int backup_listen(struct node_shard *shard);
+void backup_stop(struct node_shard *shard);
+
 /* admin.c: the admin listener and the node's own pages. */
 must_use int admin_open(struct node *node, struct error *ret_error);
 must_use int admin_listen(struct node *node, struct error *ret_error);

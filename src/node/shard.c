@@ -113,6 +113,7 @@ static void close_shard(struct node_shard *shard) {
     shard->closed = true;
     figures_stop(shard);
     close_rooms(shard);
+    backup_stop(shard);
     if (!shard->log) {
         shard->room.streams = streams_free(shard->room.streams);
         answer(shard);
@@ -174,6 +175,8 @@ static int open_shard(struct node_shard *shard, struct error *ret_error) {
         failed = open_streams(shard, ret_error);
         if (failed)
             return failed;
+        if (backup_listen(shard))
+            return error_set(ret_error, -ENOMEM, "no memory for backups");
     }
     return open_rooms(shard, ret_error);
 }
@@ -207,6 +210,7 @@ void node_shard_free(struct node_shard *shard) {
         return;
     figures_stop(shard);
     close_rooms(shard);
+    backup_stop(shard);
     shard->log = log_abandon(shard->log);
     shard->room.streams = streams_free(shard->room.streams);
     if (shard->control)

@@ -21,6 +21,8 @@
 #define NODE_ROOMS_MAX 16u
 /* Loop 0 asks all shards to drain and to close here; clients never see it (rooms/pubsub). */
 #define NODE_CONTROL_SUBJECT BUS_PRIVATE_PREFIX "node.control"
+/* The same of backups: loop 0 asks the stream shard (backup_job.c). */
+#define NODE_BACKUP_SUBJECT BUS_PRIVATE_PREFIX "node.backup"
 
 extern const struct room *const node_rooms[];
 extern const unsigned node_room_count;
@@ -35,6 +37,9 @@ struct node_shard {
     bool room_open[NODE_ROOMS_MAX];
     bool closed;
     struct bus_subscription *control;
+    struct bus_subscription *backup_asks; /* stream shard only */
+    struct backup_job *backup;            /* under way, or NULL */
+    struct io_task backup_over;
     struct io_timer figures_timer, log_timer;
     struct bus_stats counted;     /* what has gone into the metrics */
     struct log_stats log_counted; /* likewise */
@@ -82,6 +87,7 @@ struct node {
     struct declare *declare;
     struct services *services;
     struct admin *admin;
+    struct backing *backing; /* backup.c: who has asked for the backup under way */
     struct {
         const char *name;
         char address[80];

@@ -1,5 +1,5 @@
-// Event streams under kill -9: what has been acknowledged or seen is found again, and a chain's head
-// that somebody noted before a kill is a prefix of the chain after it.
+// Event streams under kill -9: what has been acknowledged or seen is found again, and the head
+// of a chain that was noted before a kill is a prefix of the chain after it.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

@@ -360,6 +360,27 @@ int io_unlink(struct io_host *host, const char *path) {
     return pass_time(host, host->sim->options.write_ns);
 }
 
+int io_dir_remove(struct io_host *host, const char *path) {
+    char clean[SIM_PATH_MAX];
+    struct sim_disk *disk = disk_of(host);
+    unsigned index = 0;
+    int failed = disk_path(path, clean);
+    if (!failed)
+        failed = enter_change(host, SIM_UNLINK, -EIO);
+    if (failed)
+        return failed;
+    struct sim_inode *inode = disk_find(disk, clean);
+    if (!inode)
+        return -ENOENT;
+    if (!inode->folder)
+        return -ENOTDIR;
+    if (disk_list(disk, clean, &index))
+        return -ENOTEMPTY;
+    sim_trace(host->sim, SIM_NAME, inode->id, SIM_UNLINK, clean);
+    disk_unlink(disk, clean);
+    return pass_time(host, host->sim->options.write_ns);
+}
+
 int io_free_bytes(struct io_host *host, const char *path, uint64_t *ret_bytes) {
     (void)path; /* a machine has one disk */
     if (host->down)
