@@ -1,7 +1,7 @@
 /*
  * pin_data.h - a pin's inside, for pin.c and copy.c (pin.h).
  *
- * The loop makes and frees it. While it is held, CHECKPOINT belongs to the thread that copies, which
+ * The loop makes and frees it. While it is held, CHECKPOINT belongs to the copying thread, which
  * takes it once; the rest is only read.
  */
 #ifndef NONET_LOG_PIN_DATA_H
