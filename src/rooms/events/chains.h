@@ -5,8 +5,8 @@
  * kept. Of each record it is asked: is it an event; is its number the next one of its stream (else
  * some are missing, or swapped, or there twice); do `before`, `skip` and `leaf` name what they
  * must, and Nonet-Tagged the last one with each tag; does the chain hold (else it, or the one
- * before it, was changed). After a finding a stream is taken up where it goes on, so that one change is one
- * finding and not one for every event behind it.
+ * before it, was changed). After a finding a stream is taken up where it goes on, so that one
+ * change is one finding and not one for every event behind it.
  *
  * Who gives the records: a serving node (verify.h), or the log of one that does not run
  * (verify_closed.c). Costs about 250 bytes for each event stream, 100 for each tag.
