@@ -8,7 +8,8 @@
  * path of every message, so it is inline.
  *
  * base has no randomness: the caller gives the key (io's random in production, a constant in tests
- * and simulation). A hash is never written to disk, so the key may differ at each start.
+ * and simulation), which may differ at each start. A hash that goes to disk is one under a
+ * constant, and nothing depends on two of them being different (bus/consumer_order.c).
  */
 #ifndef NONET_BASE_HASH_H
 #define NONET_BASE_HASH_H

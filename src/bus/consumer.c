@@ -32,6 +32,7 @@ static int make_ack_prefix(struct consumer *c) {
 
 static void free_memory(struct consumer *c) {
     consumer_park_free(c);
+    consumer_order_free(c);
     pending_free(&c->pending);
     c->lasts = mem_free(c->lasts);
 }
@@ -51,7 +52,9 @@ struct consumer *consumer_new(struct streams *streams, slice stream_name,
     list_node_init(&c->in_graveyard);
     consumer_deliver_init(c);
     consumer_park_init(c);
+    consumer_order_init(c);
     int failed = consumer_set_config(c, config);
+    c->pending.keyed = c->ordered; /* which does not change */
     if (!failed)
         failed = arena_copy(&c->arena, config->name, &c->name);
     if (!failed)
@@ -89,6 +92,7 @@ int consumer_set_config(struct consumer *c, const struct consumer_config *config
     c->filter = log_filter_make(subjects, count);
     c->sample_percent = consumer_config_sample(&copy);
     c->parks = consumer_config_parks(&copy);
+    c->ordered = consumer_config_orders(&copy);
     consumer_count_forget(c);
     return 0;
 }
@@ -372,6 +376,8 @@ static const char *why_not(const struct consumer_config *now,
         return "max waiting can not be updated";
     if (now->durable != wanted->durable)
         return "durable name can not be updated";
+    if (consumer_config_orders(now) != consumer_config_orders(wanted))
+        return "metadata \"nonet.ordered\" can not be updated";
     return NULL;
 }
 
@@ -626,18 +632,19 @@ struct consumer_info consumer_info(const struct consumer *consumer) {
     struct consumer_info info = {
         .delivered = {c->consumer_sequence, c->position - 1, c->delivered_ns},
         .ack_floor = {c->consumer_sequence, c->position - 1, c->acknowledged_ns},
-        .ack_pending = c->pending.count - c->pending.parked,
+        .ack_pending = pending_in_flight(&c->pending),
         .parked = c->pending.parked,
         .redelivered = c->pending.redelivered,
         .waiting = c->waiting,
-        .pending = consumer_count(c, false),
+        .pending = consumer_count(c, false) + c->order.passed,
         .created_ns = c->created_ns,
         .now_ns = io_loop_wall_ns(consumer_loop(c)),
         .pause_left_ns = consumer_pause_left(c),
         .push_bound = c->push.bound,
     };
     if (first) {
-        info.ack_floor.consumer = first->consumer_sequence - 1;
+        info.ack_floor.consumer =
+            c->ordered ? consumer_order_floor(c) : first->consumer_sequence - 1;
         info.ack_floor.stream = first->stream_sequence - 1;
     }
     return info;
@@ -672,6 +679,8 @@ static int start(struct consumer *c) {
     int failed = consumer_attach(c, stream);
     if (!failed)
         failed = consumer_start_find_lasts(c);
+    if (!failed)
+        failed = consumer_order_start(c);
     if (!failed)
         consumer_ack_start(c);
     return failed;

@@ -64,7 +64,8 @@ struct consumer_config {
 
 #define CONSUMER_WAITING_MAX 65536u
 #define CONSUMER_PARKED_MAX 65536u
-#define CONSUMER_REASON_MAX 255u /* bytes of why a message was parked; the rest is cut off */
+#define CONSUMER_PASSED_MAX 262144u /* messages that wait for their key, where it is ordered */
+#define CONSUMER_REASON_MAX 255u    /* bytes of why a message was parked; the rest is cut off */
 #define CONSUMER_IN_FLIGHT_MAX (8u << 20)
 #define CONSUMER_LAST_MAX (4u << 20)
 

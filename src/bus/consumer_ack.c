@@ -102,10 +102,13 @@ static void sample(struct consumer *c, const struct address *address, uint64_t d
 /* Done with ENTRY. Not 0: it could not be noted, and stays. */
 static int finish(struct consumer *c, struct pending_entry *entry) {
     bool was_full = c->config.ack_pending_max > 0 &&
-                    c->pending.count - c->pending.parked >= (uint64_t)c->config.ack_pending_max;
-    int failed = consumer_note_done(c, entry->stream_sequence);
+                    pending_in_flight(&c->pending) >= (uint64_t)c->config.ack_pending_max;
+    int failed = consumer_order_reserve_end(c, entry);
+    if (!failed)
+        failed = consumer_note_done(c, entry->stream_sequence);
     if (failed)
         return failed;
+    consumer_order_end(c, entry);
     consumer_park_forget(c, entry->stream_sequence);
     pending_remove(&c->pending, entry);
     if (was_full)
@@ -162,7 +165,7 @@ static uint64_t scan(struct consumer *c, uint64_t from, uint64_t *io_next) {
         uint64_t sequence = entry->stream_sequence;
         if (i == SCAN_MAX)
             return sequence;
-        if (unlikely(entry->parked)) {
+        if (unlikely(entry->parked || entry->waits)) {
             entry = pending_after(&c->pending, entry);
             continue;
         }
@@ -210,9 +213,15 @@ void consumer_ack_start(struct consumer *c) {
 void consumer_ack_expire_all(struct consumer *c) {
     struct pending_entry *entry = pending_first(&c->pending);
     for (; entry; entry = pending_after(&c->pending, entry))
-        if (!entry->due)
+        if (!entry->due && !entry->waits)
             entry->deadline_ns = io_loop_now_ns(consumer_loop(c));
     consumer_ack_start(c);
+}
+
+void consumer_ack_forget(struct consumer *c, struct pending_entry *entry) {
+    consumer_park_forget(c, entry->stream_sequence);
+    consumer_order_vanish(c, entry);
+    pending_remove(&c->pending, entry);
 }
 
 void consumer_ack_forget_trimmed(struct consumer *c) {
@@ -220,13 +229,17 @@ void consumer_ack_forget_trimmed(struct consumer *c) {
         return;
     uint64_t first = log_stream_state(c->stream->log).first_sequence;
     struct pending_entry *entry;
-    while ((entry = pending_first(&c->pending)) && entry->stream_sequence < first) {
-        consumer_park_forget(c, entry->stream_sequence);
-        pending_remove(&c->pending, entry);
-    }
+    while ((entry = pending_first(&c->pending)) && entry->stream_sequence < first)
+        consumer_ack_forget(c, entry);
 }
 
 /* --- the kinds ---------------------------------------------------------------------------- */
+
+/* The entry of a message that somebody has, or had before his time was over; else NULL. */
+static struct pending_entry *handed_out(const struct consumer *c, uint64_t sequence) {
+    struct pending_entry *entry = pending_find(&c->pending, sequence);
+    return entry && !entry->parked && !entry->waits ? entry : NULL;
+}
 
 /* The message SEQUENCE is done, and with ack_all everything before it. False: not noted. */
 static bool acknowledge(struct consumer *c, uint64_t sequence) {
@@ -235,6 +248,8 @@ static bool acknowledge(struct consumer *c, uint64_t sequence) {
         return true;
     if (c->config.ack == ACK_EXPLICIT) {
         entry = pending_find(&c->pending, sequence);
+        if (entry && entry->waits)
+            entry = NULL;
         if (entry && (interest_reserve(c->stream, 1) || finish(c, entry)))
             return false;
         if (entry)
@@ -274,11 +289,11 @@ static bool read_delay(slice argument, uint64_t *ret_ns) {
 
 static bool refuse(struct consumer *c, const struct address *address, slice argument) {
     uint64_t sequence = address->sequence, delay_ns = 0;
-    struct pending_entry *entry = pending_find(&c->pending, sequence);
-    if (!entry || entry->parked)
+    struct pending_entry *entry = handed_out(c, sequence);
+    if (!entry)
         return true;
     advise_refused(c, address);
-    if (c->gone || !(entry = pending_find(&c->pending, sequence)))
+    if (c->gone || !(entry = handed_out(c, sequence)))
         return true;
     if (argument.len && !read_delay(argument, &delay_ns))
         delay_ns = 0; /* as nats-server: a plain refusal */
@@ -295,8 +310,8 @@ static bool refuse(struct consumer *c, const struct address *address, slice argu
 }
 
 static void progress(struct consumer *c, uint64_t sequence) {
-    struct pending_entry *entry = pending_find(&c->pending, sequence);
-    if (!entry || entry->parked)
+    struct pending_entry *entry = handed_out(c, sequence);
+    if (!entry)
         return;
     pending_not_due(&c->pending, entry);
     entry->deadline_ns = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, entry->deliveries);
@@ -304,8 +319,7 @@ static void progress(struct consumer *c, uint64_t sequence) {
 }
 
 static bool terminate(struct consumer *c, const struct address *address, slice reason) {
-    const struct pending_entry *entry = pending_find(&c->pending, address->sequence);
-    if (!entry || entry->parked)
+    if (!handed_out(c, address->sequence))
         return true;
     slice why = reason.len ? reason : slice_lit("terminated");
     if (c->parks ? consumer_park(c, address->sequence, why) != 0
@@ -318,7 +332,7 @@ static bool terminate(struct consumer *c, const struct address *address, slice r
 /* Done by its client, who is a sample of all. */
 static bool confirm(struct consumer *c, const struct address *address) {
     if (c->sample_percent && c->config.ack == ACK_EXPLICIT) {
-        const struct pending_entry *entry = pending_find(&c->pending, address->sequence);
+        const struct pending_entry *entry = handed_out(c, address->sequence);
         uint64_t now = io_loop_now_ns(consumer_loop(c));
         uint64_t wait = entry ? consumer_ack_wait(c, entry->deliveries) : 0;
         if (entry)

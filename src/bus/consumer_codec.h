@@ -26,7 +26,8 @@ enum codec_kind {
     CODEC_DONE_UP_TO,
     CODEC_NOTHING,
     CODEC_PARKED,
-    CODEC_UNPARKED
+    CODEC_UNPARKED,
+    CODEC_TURN
 };
 
 /* Seven bits a byte, low first. Writes at most CODEC_NUMBER_MAX bytes; returns how many. */

@@ -369,35 +369,55 @@ static bool judge_sample(const struct consumer_config *c, struct streams_error *
                (int)(c->sample.len < 40 ? c->sample.len : 40), c->sample.ptr);
 }
 
-/* The metadata's value of "nonet.park": 1 true, 0 false or absent, -1 something else. */
-static int park_word(const struct consumer_config *c) {
+/* What the metadata's KEY says: its place in WORDS, counted from 1; 0 where it is absent; -1:
+   something else. */
+static int metadata_word(const struct consumer_config *c, const char *key, const char *const *words,
+                         int count) {
     struct json_doc doc;
     if (!c->metadata.len)
         return 0;
     json_init(&doc);
     int word = -1;
     if (json_parse(&doc, c->metadata) == 0) {
-        json_value v = json_member(json_root(&doc), slice_lit("nonet.park"));
-        if (json_string_is(v, slice_lit("true")))
-            word = 1;
-        else if (json_type_of(v) == JSON_ABSENT || json_string_is(v, slice_lit("false")))
+        json_value v = json_member(json_root(&doc), slice_str(key));
+        if (json_type_of(v) == JSON_ABSENT)
             word = 0;
+        for (int i = 0; i < count; i++)
+            if (json_string_is(v, slice_str(words[i])))
+                word = i + 1;
     }
     json_free(&doc);
     return word;
 }
 
-bool consumer_config_parks(const struct consumer_config *c) {
-    return park_word(c) > 0;
+static int park_word(const struct consumer_config *c) {
+    static const char *const words[] = {"true", "false"};
+    return metadata_word(c, "nonet.park", words, array_count(words));
 }
 
-static bool judge_park(const struct consumer_config *c, struct streams_error *e) {
-    int word = park_word(c);
-    if (word < 0)
+static int order_word(const struct consumer_config *c) {
+    static const char *const words[] = {"subject"};
+    return metadata_word(c, "nonet.ordered", words, array_count(words));
+}
+
+bool consumer_config_parks(const struct consumer_config *c) {
+    return park_word(c) == 1;
+}
+
+bool consumer_config_orders(const struct consumer_config *c) {
+    return c->ack == ACK_EXPLICIT && order_word(c) == 1;
+}
+
+static bool judge_metadata(const struct consumer_config *c, struct streams_error *e) {
+    if (park_word(c) < 0)
         return streams_fail(e, 400, 10012, "metadata \"nonet.park\" is \"true\" or \"false\"");
-    return !word || c->ack == ACK_EXPLICIT ||
-           streams_fail(e, 400, 10012,
-                        "metadata \"nonet.park\" goes with \"ack_policy\": \"explicit\" only");
+    if (order_word(c) < 0)
+        return streams_fail(e, 400, 10012, "metadata \"nonet.ordered\" is \"subject\", or absent");
+    if (c->ack == ACK_EXPLICIT || (park_word(c) != 1 && !order_word(c)))
+        return true;
+    return streams_fail(e, 400, 10012,
+                        "metadata \"%s\" goes with \"ack_policy\": \"explicit\" only",
+                        park_word(c) == 1 ? "nonet.park" : "nonet.ordered");
 }
 
 static bool judge_push(const struct consumer_config *c, const struct stream_config *stream,
@@ -462,7 +482,7 @@ bool consumer_config_judge(struct consumer_config *c, const struct stream_config
                            struct streams_error *e) {
     if (!judge_names(c, e) || !judge_numbers(c, e) || !stream_config_limit_consumer(stream, c, e) ||
         !(c->deliver_subject.len ? judge_push(c, stream, e) : judge_pull(c, e)) ||
-        !judge_filter(c, e) || !judge_start(c, e) || !judge_sample(c, e) || !judge_park(c, e))
+        !judge_filter(c, e) || !judge_start(c, e) || !judge_sample(c, e) || !judge_metadata(c, e))
         return false;
     set_defaults(c);
     return true;

@@ -11,7 +11,8 @@
  *     consumer_push.c     the deliver subject: is somebody there, may more be sent
  *     consumer_pace.c     pauses, the speed of the past
  *     consumer_ack.c      acknowledgements in; time over; given up
- *     pending.c  the messages in flight
+ *     consumer_order.c    one in flight per subject
+ *     pending.c           the messages in flight
  *
  * A consumer's life:
  *
@@ -33,8 +34,8 @@
 
 #include "base/map64.h"
 #include "bus/consumer.h"
+#include "bus/consumer_order.h"
 #include "bus/consumer_push.h"
-#include "bus/pending.h"
 #include "bus/stream.h"
 
 #define CONSUMER_CONFIG_ARENA_MAX (1u << 20)
@@ -92,8 +93,9 @@ struct consumer {
     struct consumer_push push;
     struct consumer_replay replay;
     struct io_timer pause_timer;
-    struct map64 parked;     /* sequence -> struct parked_message */
-    bool parks;              /* metadata: "nonet.park": "true" */
+    struct map64 parked; /* sequence -> struct parked_message */
+    bool parks, ordered; /* metadata: "nonet.park": "true", "nonet.ordered": "subject" */
+    struct consumer_order order;
     unsigned sample_percent; /* of the acknowledgements: told as metrics */
     struct bus_subscription *acks;
     struct list_node in_deliveries, in_graveyard;

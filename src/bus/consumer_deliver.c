@@ -9,9 +9,10 @@
  *                 --> no room ------------> a short timer (channel to a shard, journal, memory)
  *                 --> too fast -----------> a timer (rate limit, replay at the original speed)
  *
- * Messages that are due again go before new ones. A message is published only when everything that
- * follows from it has been noted: whoever gets it may acknowledge it before the publish returns.
- * Publishing may call anybody back, so afterwards only `gone` is looked at first.
+ * Messages that are due again go before those that waited for their key (consumer_order.c), and
+ * these before new ones. A message is published only when everything that follows from it has been
+ * noted: whoever gets it may acknowledge it before the publish returns. Publishing may call anybody
+ * back, so afterwards only `gone` is looked at first.
  */
 #include "base/mem.h"
 #include "base/number.h"
@@ -110,9 +111,9 @@ static enum outcome load(struct consumer *c, uint64_t sequence) {
     return consumer_load(c, sequence) ? LOADING : WAIT_SHORT;
 }
 
-/* The oldest message that is due again. SENT: *ret_record is it. */
-static enum outcome find_due(struct consumer *c, struct log_record *ret_record) {
-    struct pending_entry *entry = pending_next_due(&c->pending);
+/* Reads ENTRY's message; NULL: there is none. SENT: *ret_record is it. */
+static enum outcome fetch(struct consumer *c, struct pending_entry *entry,
+                          struct log_record *ret_record) {
     if (!entry)
         return NOTHING;
     uint64_t sequence = entry->stream_sequence;
@@ -124,8 +125,7 @@ static enum outcome find_due(struct consumer *c, struct log_record *ret_record) 
     /* It is not in the stream any more, or cannot be read: nobody will ever have it. */
     if (consumer_note_done(c, sequence))
         return WAIT_LONG;
-    consumer_park_forget(c, sequence);
-    pending_remove(&c->pending, entry);
+    consumer_ack_forget(c, entry);
     return PASSED;
 }
 
@@ -185,19 +185,49 @@ static enum outcome find_new(struct consumer *c, struct log_record *ret_record) 
     }
 }
 
+/* The new message SEQUENCE is delivered, or passed over. */
+static void move_on(struct consumer *c, uint64_t sequence) {
+    if (c->position <= c->last_until)
+        c->lasts_at++;
+    c->position = sequence + 1;
+    consumer_count_delivered(c, sequence);
+}
+
+/* RECORD is the next new one: SENT, if nothing of its key is before it. */
+static enum outcome look_at_key(struct consumer *c, const struct log_record *record) {
+    if (likely(!c->ordered))
+        return SENT;
+    uint64_t key = consumer_order_key(record->subject);
+    if (!consumer_order_is_busy(c, key))
+        return SENT;
+    switch (consumer_order_pass(c, record->sequence, key)) {
+    case 0:
+        move_on(c, record->sequence);
+        return PASSED;
+    case -EBUSY:
+        consumer_ack_forget_trimmed(c);
+        return STALLED;
+    default:
+        return WAIT_LONG;
+    }
+}
+
 bool consumer_is_stalled(const struct consumer *c) {
     uint64_t max = CONSUMER_IN_FLIGHT_MAX;
     if (c->config.ack == ACK_NONE)
         return false;
     if (c->config.ack_pending_max > 0 && (uint64_t)c->config.ack_pending_max < max)
         max = (uint64_t)c->config.ack_pending_max;
-    return c->pending.count - c->pending.parked >= max;
+    return pending_in_flight(&c->pending) >= max;
 }
 
 /* --- sending it --------------------------------------------------------------------------- */
 
+enum kind { NEW, WAITED, AGAIN }; /* WAITED: passed over or replayed, and its turn has come */
+
 struct delivery {
     const struct log_record *record;
+    enum kind kind;
     uint32_t deliveries;
     uint64_t consumer_sequence;
     struct bus_message message;
@@ -237,47 +267,67 @@ static int strip_payload(struct consumer *c, struct bus_message *m) {
     return failed;
 }
 
-/* Notes what follows from the delivery. Not 0: it must not happen now; -ENOENT: not at all, for
-   somebody who was told that his request is over has seen to the message meanwhile. */
-static int note(struct consumer *c, const struct delivery *d) {
+static int note_first(struct consumer *c, const struct delivery *d, uint64_t deadline) {
     uint64_t sequence = d->record->sequence;
-    uint64_t deadline = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, d->deliveries);
-    int failed;
-    if (d->deliveries > 1) {
-        struct pending_entry *entry = pending_find(&c->pending, sequence);
-        if (!entry || !entry->due)
-            return -ENOENT;
-        failed = consumer_note_redelivered(c, sequence, d->consumer_sequence, d->deliveries);
-        if (failed)
-            return failed;
-        pending_not_due(&c->pending, entry);
-        pending_delivered_again(&c->pending, entry, d->deliveries);
-        entry->deadline_ns = deadline;
-    } else {
-        failed = c->config.ack == ACK_NONE ? interest_reserve(c->stream, 1)
-                                           : pending_reserve(&c->pending);
-        if (!failed)
-            failed = consumer_note_delivered(c, sequence, d->consumer_sequence);
-        if (failed)
-            return failed;
-        if (c->config.ack != ACK_NONE)
-            pending_add(&c->pending, &(struct pending_entry){
-                                         .stream_sequence = sequence,
-                                         .consumer_sequence = d->consumer_sequence,
-                                         .deadline_ns = deadline,
-                                         .deliveries = 1,
-                                     });
-        if (c->position <= c->last_until)
-            c->lasts_at++;
-        c->position = sequence + 1;
-        consumer_count_delivered(c, sequence);
-        consumer_replay_sent(c, d->record);
+    uint64_t key = c->ordered ? consumer_order_key(d->record->subject) : 0;
+    int failed =
+        c->config.ack == ACK_NONE ? interest_reserve(c->stream, 1) : pending_reserve(&c->pending);
+    if (!failed)
+        failed = consumer_order_reserve(c, key);
+    if (!failed)
+        failed = c->ordered ? consumer_note_turn(c, sequence, d->consumer_sequence, key)
+                            : consumer_note_delivered(c, sequence, d->consumer_sequence);
+    if (failed) {
+        consumer_order_give_back(c, key);
+        return failed;
     }
+    if (c->config.ack != ACK_NONE) {
+        struct pending_entry entry = {.stream_sequence = sequence,
+                                      .consumer_sequence = d->consumer_sequence,
+                                      .deadline_ns = deadline,
+                                      .deliveries = 1};
+        pending_set_key(&c->pending, pending_add(&c->pending, &entry), key);
+    }
+    consumer_order_take(c, key);
+    move_on(c, sequence);
+    consumer_replay_sent(c, d->record);
+    return 0;
+}
+
+/* -ENOENT: somebody who was told that his request is over has seen to the message meanwhile. */
+static int note_next(struct consumer *c, const struct delivery *d, uint64_t deadline) {
+    uint64_t sequence = d->record->sequence;
+    struct pending_entry *entry =
+        d->kind == WAITED ? consumer_order_turn(c, sequence) : pending_find(&c->pending, sequence);
+    if (!entry || (d->kind == AGAIN && !entry->due))
+        return -ENOENT;
+    int failed = d->deliveries > 1
+                     ? consumer_note_redelivered(c, sequence, d->consumer_sequence, d->deliveries)
+                     : consumer_note_turn(c, sequence, d->consumer_sequence,
+                                          pending_key(&c->pending, entry));
+    if (failed)
+        return failed;
+    if (d->kind == WAITED)
+        consumer_order_go(c, entry);
+    pending_not_due(&c->pending, entry);
+    pending_delivered_again(&c->pending, entry, d->deliveries);
+    if (d->deliveries == 1)
+        entry->consumer_sequence = d->consumer_sequence;
+    entry->deadline_ns = deadline;
+    return 0;
+}
+
+/* Notes what follows from the delivery. Not 0: it must not happen now; -ENOENT: not at all. */
+static int note(struct consumer *c, const struct delivery *d) {
+    uint64_t deadline = io_loop_now_ns(consumer_loop(c)) + consumer_ack_wait(c, d->deliveries);
+    int failed = d->kind == NEW ? note_first(c, d, deadline) : note_next(c, d, deadline);
+    if (failed)
+        return failed;
     c->consumer_sequence = d->consumer_sequence;
     c->delivered_ns = io_loop_wall_ns(consumer_loop(c));
     if (c->config.ack == ACK_NONE) {
         c->acknowledged_ns = c->delivered_ns;
-        interest_release(c->stream, sequence);
+        interest_release(c->stream, d->record->sequence);
     } else
         consumer_ack_watch(c, deadline);
     consumer_alive(c);
@@ -318,9 +368,12 @@ static enum outcome serve(struct consumer *c, const struct delivery *d, uint64_t
     return SENT;
 }
 
-static enum outcome hand_out(struct consumer *c, const struct log_record *record,
-                             uint32_t deliveries) {
+static enum outcome hand_out(struct consumer *c, const struct log_record *record, enum kind kind) {
+    uint32_t deliveries = 1;
+    if (kind != NEW)
+        deliveries = pending_find(&c->pending, record->sequence)->deliveries + 1;
     struct delivery d = {.record = record,
+                         .kind = kind,
                          .deliveries = deliveries,
                          .consumer_sequence = c->consumer_sequence + 1,
                          .message = {.subject = record->subject,
@@ -328,7 +381,7 @@ static enum outcome hand_out(struct consumer *c, const struct log_record *record
                                      .payload = record->payload}};
     if (c->config.headers_only && strip_payload(c, &d.message))
         return WAIT_LONG;
-    uint64_t left = consumer_count(c, true);
+    uint64_t left = consumer_count(c, true) + c->order.passed;
     write_ack(c, deliveries == 1 && left > 0 ? left - 1 : left, &d);
     struct bus_message *m = &d.message;
     uint64_t size = m->subject.len + m->reply.len + m->headers.len + m->payload.len;
@@ -341,29 +394,42 @@ static enum outcome hand_out(struct consumer *c, const struct log_record *record
 
 /* --- steps -------------------------------------------------------------------------------- */
 
+/* What is due again, else what waited for its key, else what is new. */
+static enum outcome find(struct consumer *c, struct log_record *ret_record, enum kind *ret_kind) {
+    *ret_kind = AGAIN;
+    enum outcome outcome = fetch(c, pending_next_due(&c->pending), ret_record);
+    if (outcome != NOTHING)
+        return outcome;
+    if (consumer_is_stalled(c))
+        consumer_ack_forget_trimmed(c);
+    if (consumer_is_stalled(c))
+        return STALLED;
+    *ret_kind = WAITED;
+    outcome = fetch(c, consumer_order_next(c), ret_record);
+    if (outcome != NOTHING)
+        return outcome;
+    *ret_kind = NEW;
+    outcome = find_new(c, ret_record);
+    return outcome == SENT ? look_at_key(c, ret_record) : outcome;
+}
+
 static enum outcome deliver_one(struct consumer *c, uint64_t *bytes) {
     if (!has_receiver(c))
         return NO_RECEIVER;
     if (bus_channels_full(c->streams->bus))
         return WAIT_SHORT;
     struct log_record record;
-    uint32_t deliveries = 1;
-    enum outcome outcome = find_due(c, &record);
-    if (outcome == SENT)
-        deliveries = pending_find(&c->pending, record.sequence)->deliveries + 1;
-    if (outcome == NOTHING && consumer_is_stalled(c))
-        consumer_ack_forget_trimmed(c);
-    if (outcome == NOTHING)
-        outcome = consumer_is_stalled(c) ? STALLED : find_new(c, &record);
+    enum kind kind;
+    enum outcome outcome = find(c, &record, &kind);
     if (outcome != SENT)
         return outcome;
-    if (deliveries == 1 && unlikely(c->replay.until)) {
+    if (kind == NEW && unlikely(c->replay.until)) {
         c->again_ns = consumer_replay_wait(c, &record);
         if (c->again_ns)
             return WAIT_TURN;
     }
     *bytes += record.subject.len + record.headers.len + record.payload.len;
-    return hand_out(c, &record, deliveries);
+    return hand_out(c, &record, kind);
 }
 
 static void step(struct consumer *c) {

@@ -10,8 +10,9 @@
  * A consumer parks where its metadata says "nonet.park": "true"; its ack policy is explicit. A
  * parked message keeps its place among those in flight, so the acknowledgement floor stays before
  * it and a stream that keeps what is wanted keeps it, but it counts neither as pending nor against
- * max_ack_pending. The message itself stays in the stream and lives as long as that keeps it; here
- * are its reason, when, and after how many deliveries. Advisories are as without parking.
+ * max_ack_pending, nor does it hold its key (consumer_order.c). The message itself stays in the
+ * stream and lives as long as that keeps it; here are its reason, when, and after how many
+ * deliveries. Advisories are as without parking.
  *
  * BOUND: CONSUMER_PARKED_MAX a consumer. What should be parked then stays in flight and is tried
  * again, so the consumer comes to rest at max_ack_pending until somebody replays or drops. Nothing
@@ -79,7 +80,9 @@ int consumer_park(struct consumer *c, uint64_t sequence, slice reason) {
     };
     if (map64_count(&c->parked) >= CONSUMER_PARKED_MAX)
         return -ENOBUFS;
-    int failed = keep(c, &parked);
+    int failed = consumer_order_reserve_end(c, entry);
+    if (!failed)
+        failed = keep(c, &parked);
     if (failed)
         return failed;
     failed = consumer_note_parked(c, &parked);
@@ -87,6 +90,7 @@ int consumer_park(struct consumer *c, uint64_t sequence, slice reason) {
         consumer_park_forget(c, sequence);
         return failed;
     }
+    consumer_order_end(c, entry);
     pending_park(&c->pending, entry);
     consumer_wake(c); /* there is room in flight */
     return 0;
@@ -125,16 +129,20 @@ int consumer_parked_replay(struct consumer *c, uint64_t sequence) {
     struct pending_entry *entry = find(c, sequence);
     if (!entry)
         return -ENOENT;
-    int failed = pending_make_due(&c->pending, entry); /* the one that takes memory */
+    uint64_t key = pending_key(&c->pending, entry);
+    int failed = c->ordered ? consumer_order_reserve(c, key) : pending_make_due(&c->pending, entry);
     if (failed)
         return failed;
     failed = consumer_note_unparked(c, sequence);
     if (failed) {
         pending_not_due(&c->pending, entry);
+        consumer_order_give_back(c, key);
         return failed;
     }
     pending_unpark(&c->pending, entry);
     consumer_park_forget(c, sequence);
+    if (c->ordered)
+        consumer_order_wait(c, entry);
     consumer_wake(c);
     return 0;
 }

@@ -27,6 +27,12 @@ must_use int consumer_put_removed(struct log_batch *batch, uint64_t id);
 
 must_use int consumer_note_parked(struct consumer *c, const struct consumer_parked *parked);
 must_use int consumer_note_unparked(struct consumer *c, uint64_t stream_sequence);
+/* A first delivery of KEY, or (consumer sequence 0) that the message waits for it. */
+must_use int consumer_note_turn(struct consumer *c, uint64_t stream_sequence,
+                                uint64_t consumer_sequence, uint64_t key);
+/* consumer_order_ended(C, KEY) once everything noted so far is on disk; within a reservation. */
+must_use int consumer_note_end_reserve(struct consumer *c);
+void consumer_note_end(struct consumer *c, uint64_t key);
 
 /* --- consumer_park.c ---------------------------------------------------------------------- */
 struct parked_message {
@@ -123,7 +129,8 @@ void consumer_ack_start(struct consumer *c);
 must_use int consumer_ack_drop(struct consumer *c, uint64_t sequence);
 /* Everything in flight is due now. */
 void consumer_ack_expire_all(struct consumer *c);
-/* Entries below the stream's first message are done. */
+/* ENTRY's message has gone from the stream; those of all messages below its first one. */
+void consumer_ack_forget(struct consumer *c, struct pending_entry *entry);
 void consumer_ack_forget_trimmed(struct consumer *c);
 
 #endif

@@ -262,7 +262,7 @@ static bool judge_bounds(struct consumer *c, const struct consumer_pull *pull) {
 
 /* A request that will not wait, where nothing is there or others wait for it already. */
 static bool judge_one_shot(struct consumer *c, const struct consumer_pull *pull) {
-    uint64_t there = consumer_count(c, true) + c->pending.due_count;
+    uint64_t there = consumer_count(c, true) + c->pending.due_count + c->order.ready_count;
     if (there == 0 && !pull->expires_ns) {
         consumer_send_status(c, pull->reply, "404 No Messages");
         return false;

@@ -14,8 +14,9 @@
 
 #include <errno.h>
 
-#define SNAPSHOT_VERSION 2u
-#define SNAPSHOT_VERSION_UNPARKED 1u /* written before there were parked messages */
+#define SNAPSHOT_VERSION 3u
+#define SNAPSHOT_VERSION_UNORDERED 2u /* written before there were keys */
+#define SNAPSHOT_VERSION_UNPARKED 1u  /* and before there were parked messages */
 
 /* --- reading ------------------------------------------------------------------------------ */
 
@@ -147,6 +148,34 @@ static int replay_delivered(struct consumer *c, struct reader *r, int64_t time_n
     return 0;
 }
 
+static int replay_turn(struct consumer *c, struct reader *r, int64_t time_ns) {
+    uint64_t sequence = take_number(r), consumer_sequence = take_number(r);
+    uint64_t key = (uint64_t)take_time(r);
+    if (r->bad || !sequence)
+        return -EBADMSG;
+    struct pending_entry *entry = c ? pending_find(&c->pending, sequence) : NULL;
+    if (!c || (entry ? !entry->waits || entry->deliveries : sequence < c->position))
+        return 0; /* so it is already, or more has become of it */
+    if (!entry) {
+        if (pending_reserve(&c->pending))
+            return -ENOMEM;
+        entry = pending_add(&c->pending, &(struct pending_entry){.stream_sequence = sequence});
+        pending_set_key(&c->pending, entry, key);
+        pending_wait(&c->pending, entry);
+        c->position = sequence + 1;
+    }
+    if (!consumer_sequence)
+        return 0;
+    pending_go(&c->pending, entry);
+    entry->consumer_sequence = consumer_sequence;
+    entry->deliveries = 1;
+    entry->deadline_ns = deadline_of(c, time_ns, 1);
+    if (consumer_sequence > c->consumer_sequence)
+        c->consumer_sequence = consumer_sequence;
+    c->delivered_ns = time_ns;
+    return 0;
+}
+
 static int replay_redelivered(struct consumer *c, struct reader *r, int64_t time_ns) {
     uint64_t sequence = take_number(r), consumer_sequence = take_number(r);
     uint64_t deliveries = take_number(r);
@@ -155,8 +184,11 @@ static int replay_redelivered(struct consumer *c, struct reader *r, int64_t time
     struct pending_entry *entry = c ? pending_find(&c->pending, sequence) : NULL;
     if (c && consumer_sequence > c->consumer_sequence)
         c->consumer_sequence = consumer_sequence;
-    if (entry && deliveries > entry->deliveries) {
+    if (entry && (deliveries > entry->deliveries ||
+                  (entry->waits && deliveries && deliveries == entry->deliveries))) {
         pending_not_due(&c->pending, entry);
+        if (entry->waits)
+            pending_go(&c->pending, entry);
         pending_delivered_again(&c->pending, entry, (uint32_t)deliveries);
         entry->deadline_ns = deadline_of(c, time_ns, entry->deliveries);
         c->delivered_ns = time_ns;
@@ -207,7 +239,10 @@ static int replay_unparked(struct consumer *c, struct reader *r) {
         return 0;
     pending_unpark(&c->pending, entry);
     consumer_park_forget(c, sequence);
-    return pending_make_due(&c->pending, entry);
+    if (!c->ordered)
+        return pending_make_due(&c->pending, entry);
+    pending_wait(&c->pending, entry);
+    return 0;
 }
 
 static int replay_changed(struct consumer *c, struct reader *r) {
@@ -248,6 +283,8 @@ static int replay_about(struct consumers *all, enum codec_kind kind, struct read
         return take_parked(c, r);
     case CODEC_UNPARKED:
         return replay_unparked(c, r);
+    case CODEC_TURN:
+        return replay_turn(c, r, time_ns);
     case CODEC_CREATED:
     case CODEC_TIME:
     case CODEC_NOTHING:
@@ -283,7 +320,9 @@ int consumers_replay(void *self, slice delta, uint64_t position) {
  * version byte, time (8), next id, number of consumers; each: what it is born with, position,
  * consumer sequence, times of the last delivery and acknowledgement (8 each), number in flight;
  * each of these: steps in stream and in consumer sequence, deliveries, milliseconds left (0: due).
- * Then the number of parked messages, and each as in the record PARKED (not in version 1). */
+ * Then the number of parked messages, and each as in the record PARKED (not in version 1). Then the
+ * number of keys, 0 or as many as are in flight; each: 8 bytes, and 1 where the message waits, else
+ * 0 (not in versions 1 and 2). */
 
 static int add_pending(struct buf *out, const struct consumer *c) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
@@ -292,6 +331,8 @@ static int add_pending(struct buf *out, const struct consumer *c) {
     struct pending_entry *entry = failed ? NULL : pending_first(&c->pending);
     for (; entry && !failed; entry = pending_from(&c->pending, stream_sequence + 1)) {
         uint64_t left_ms = entry->deadline_ns > now ? (entry->deadline_ns - now) / 1000000u : 0;
+        if (entry->waits)
+            left_ms = 0;
         left_ms = entry->due ? 0 : left_ms + 1;
         failed = buf_reserve(out, 4 * CODEC_NUMBER_MAX);
         if (failed)
@@ -317,6 +358,17 @@ static int add_all_parked(struct buf *out, const struct consumer *c) {
     return failed;
 }
 
+static int add_keys(struct buf *out, const struct consumer *c) {
+    int failed = consumer_codec_add_number(out, c->ordered ? c->pending.count : 0);
+    struct pending_entry *entry = c->ordered ? pending_first(&c->pending) : NULL;
+    for (; entry && !failed; entry = pending_after(&c->pending, entry)) {
+        failed = consumer_codec_add_time(out, (int64_t)pending_key(&c->pending, entry));
+        if (!failed)
+            failed = buf_append_byte(out, entry->waits);
+    }
+    return failed;
+}
+
 static int add_consumer(struct buf *out, const struct consumer *c) {
     int failed = consumer_codec_add_birth(out, c);
     if (!failed)
@@ -327,7 +379,9 @@ static int add_consumer(struct buf *out, const struct consumer *c) {
         failed = consumer_codec_add_time(out, c->acknowledged_ns);
     if (!failed)
         failed = add_pending(out, c);
-    return failed ? failed : add_all_parked(out, c);
+    if (!failed)
+        failed = add_all_parked(out, c);
+    return failed ? failed : add_keys(out, c);
 }
 
 int consumers_snapshot(void *self, struct buf *out) {
@@ -375,6 +429,22 @@ static int restore_pending(struct consumer *c, struct reader *r, int64_t age_ns)
     return r->bad ? -EBADMSG : 0;
 }
 
+static int restore_keys(struct consumer *c, struct reader *r) {
+    uint64_t count = take_number(r);
+    if (r->bad || (count && (!c->ordered || count != c->pending.count)))
+        return -EBADMSG;
+    struct pending_entry *entry = count ? pending_first(&c->pending) : NULL;
+    for (; entry; entry = pending_after(&c->pending, entry)) {
+        pending_set_key(&c->pending, entry, (uint64_t)take_time(r));
+        uint64_t waits = take_number(r);
+        if (r->bad || waits > 1 || (waits && (entry->due || entry->parked)))
+            return -EBADMSG;
+        if (waits)
+            pending_wait(&c->pending, entry);
+    }
+    return 0;
+}
+
 static int restore_consumer(struct consumers *all, struct reader *r, int64_t age_ns,
                             unsigned version) {
     struct consumer *c;
@@ -388,13 +458,16 @@ static int restore_consumer(struct consumers *all, struct reader *r, int64_t age
     uint64_t count = failed || version == SNAPSHOT_VERSION_UNPARKED ? 0 : take_number(r);
     for (uint64_t i = 0; !failed && !r->bad && i < count; i++)
         failed = take_parked(c, r);
+    if (!failed && !r->bad && version == SNAPSHOT_VERSION)
+        failed = restore_keys(c, r);
     return r->bad ? -EBADMSG : failed;
 }
 
 int consumers_restore(void *self, slice bytes) {
     struct consumers *all = self;
     unsigned version = bytes.len ? (unsigned char)bytes.ptr[0] : 0;
-    if (version != SNAPSHOT_VERSION && version != SNAPSHOT_VERSION_UNPARKED)
+    if (version != SNAPSHOT_VERSION && version != SNAPSHOT_VERSION_UNORDERED &&
+        version != SNAPSHOT_VERSION_UNPARKED)
         return -EBADMSG;
     struct reader r = {.rest = slice_skip(bytes, 1)};
     int64_t age_ns = io_loop_wall_ns(bus_loop(all->streams->bus)) - take_time(&r);

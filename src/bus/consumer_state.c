@@ -13,7 +13,9 @@
  *     8 DONE_UP_TO    id, stream sequence
  *     9 NOTHING       gives an empty batch a place on disk
  *    10 PARKED        id, stream sequence, when (8 bytes), deliveries, reason
- *    11 UNPARKED      id, stream sequence: in flight again, due
+ *    11 UNPARKED      id, stream sequence: in flight again, due; ordered: waits for its key
+ *    12 TURN          id, stream sequence, consumer sequence, key (8 bytes): DELIVERED of ordered
+ *                     consumers; consumer sequence 0: passed over, it waits for its key
  *
  * An id is given once and never again, so that a record is small, and so that a record of a
  * consumer that has gone can be told from a damaged one: an id never given is refused.
@@ -147,16 +149,22 @@ int consumers_put_nothing(struct log_batch *batch) {
 /* --- what gathers in a turn --------------------------------------------------------------- */
 
 /* Those who wait for a turn's acknowledgements to be on disk: u16 length and reply, one behind
-   the other. */
+   the other; and keys to be released then. */
 struct consumers_answers {
     struct streams_op op;
     struct log_commit commit;
     struct buf replies;
+    struct buf ends; /* of struct end */
     bool committed;
+};
+
+struct end {
+    uint64_t id, key;
 };
 
 static void answers_free(struct consumers_answers *answers) {
     buf_free(&answers->replies);
+    buf_free(&answers->ends);
     streams_op_over(&answers->op);
     mem_free(answers);
 }
@@ -164,6 +172,7 @@ static void answers_free(struct consumers_answers *answers) {
 static bool answers_end(struct streams_op *op, bool log_gone) {
     struct consumers_answers *answers = container_of(op, struct consumers_answers, op);
     buf_clear(&answers->replies);
+    buf_clear(&answers->ends);
     if (answers->committed && !log_gone)
         return false;
     if (op->streams->consumers->answers == answers)
@@ -172,8 +181,21 @@ static bool answers_end(struct streams_op *op, bool log_gone) {
     return true;
 }
 
+/* Calls nobody: a consumer that has become able to deliver is woken. */
+static void release_keys(struct consumers *all, const struct buf *ends) {
+    struct end end;
+    for (size_t at = 0; at < ends->len; at += sizeof end) {
+        memcpy(&end, ends->ptr + at, sizeof end);
+        struct consumer *c = map64_find(&all->by_id, end.id);
+        if (c)
+            consumer_order_ended(c, end.key);
+    }
+}
+
 static void answers_done(struct log_commit *commit, int failed) {
     struct consumers_answers *answers = container_of(commit, struct consumers_answers, commit);
+    if (!failed && !answers->op.streams->ended)
+        release_keys(answers->op.streams->consumers, &answers->ends);
     slice rest = failed ? (slice){0} : buf_slice(&answers->replies);
     while (rest.len && !answers->op.streams->ended) {
         uint16_t len;
@@ -192,6 +214,7 @@ static struct consumers_answers *answers_open(struct consumers *all) {
     if (!answers)
         return NULL;
     answers->replies = buf_make(CONSUMERS_UNSAVED_MAX);
+    answers->ends = buf_make(CONSUMERS_UNSAVED_MAX);
     answers->commit.done = answers_done;
     streams_op_begin(all->streams, &answers->op, answers_end);
     all->answers = answers;
@@ -212,6 +235,24 @@ void consumer_note_answer(struct consumer *c, slice reply) {
     memcpy(answers->replies.ptr + answers->replies.len, &len, sizeof len);
     memcpy(answers->replies.ptr + answers->replies.len + sizeof len, reply.ptr, reply.len);
     answers->replies.len += sizeof len + reply.len;
+    io_defer(bus_loop(all->streams->bus), &all->flush_task);
+}
+
+int consumer_note_end_reserve(struct consumer *c) {
+    if (!c->journalled)
+        return 0;
+    struct consumers_answers *answers = answers_open(c->streams->consumers);
+    return answers ? buf_reserve(&answers->ends, sizeof(struct end)) : -ENOMEM;
+}
+
+void consumer_note_end(struct consumer *c, uint64_t key) {
+    struct consumers *all = c->streams->consumers;
+    struct end end = {c->id, key};
+    if (!c->journalled) {
+        consumer_order_ended(c, key);
+        return;
+    }
+    check(buf_append(&all->answers->ends, slice_make(&end, sizeof end)) == 0);
     io_defer(bus_loop(all->streams->bus), &all->flush_task);
 }
 
@@ -339,6 +380,26 @@ int consumer_note_parked(struct consumer *c, const struct consumer_parked *parke
 
 int consumer_note_unparked(struct consumer *c, uint64_t sequence) {
     return note_sequence(c, CODEC_UNPARKED, sequence);
+}
+
+int consumer_note_turn(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence,
+                       uint64_t key) {
+    struct consumers *all = c->streams->consumers;
+    if (!c->journalled)
+        return 0;
+    int failed = make_room(all, 2);
+    if (failed)
+        return failed;
+    if (consumer_sequence)
+        note_time(all);
+    char *at = all->unsaved.ptr + all->unsaved.len;
+    *at++ = CODEC_TURN;
+    at += consumer_codec_put_number(at, c->id);
+    at += consumer_codec_put_number(at, sequence);
+    at += consumer_codec_put_number(at, consumer_sequence);
+    all->unsaved.len = (size_t)(at - all->unsaved.ptr);
+    check(consumer_codec_add_time(&all->unsaved, (int64_t)key) == 0);
+    return 0;
 }
 
 /* A batch with what the acknowledgements have released. More than one can hold goes before them: a

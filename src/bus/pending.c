@@ -17,12 +17,25 @@
 
 void pending_free(struct pending *p) {
     mem_free(p->entries);
+    mem_free(p->keys);
     mem_free(p->due);
     *p = (struct pending){0};
 }
 
 static struct pending_entry *place(const struct pending *p, uint64_t at) {
     return &p->entries[at & (p->room - 1)];
+}
+
+/* Another ring of ROOM for the keys. */
+static int grow_keys(struct pending *p, size_t room) {
+    uint64_t *keys = mem_zalloc(room, sizeof *keys);
+    if (!keys)
+        return -ENOMEM;
+    for (uint64_t at = p->head; at < p->tail; at++)
+        keys[at & (room - 1)] = p->keys[at & (p->room - 1)];
+    mem_free(p->keys);
+    p->keys = keys;
+    return 0;
 }
 
 int pending_reserve(struct pending *p) {
@@ -32,6 +45,10 @@ int pending_reserve(struct pending *p) {
     struct pending_entry *entries = mem_zalloc(room, sizeof *entries);
     if (!entries)
         return -ENOMEM;
+    if (p->keyed && grow_keys(p, room)) {
+        mem_free(entries);
+        return -ENOMEM;
+    }
     for (uint64_t at = p->head; at < p->tail; at++)
         entries[at & (room - 1)] = *place(p, at);
     mem_free(p->entries);
@@ -40,12 +57,20 @@ int pending_reserve(struct pending *p) {
     return 0;
 }
 
-void pending_add(struct pending *p, const struct pending_entry *entry) {
+struct pending_entry *pending_add(struct pending *p, const struct pending_entry *entry) {
     check(p->tail - p->head < p->room);
     check(p->tail == p->head || place(p, p->tail - 1)->stream_sequence < entry->stream_sequence);
-    *place(p, p->tail++) = *entry;
+    struct pending_entry *added = place(p, p->tail++);
+    *added = *entry;
+    pending_set_key(p, added, 0);
     p->count++;
     p->redelivered += entry->deliveries > 1;
+    return added;
+}
+
+void pending_set_key(struct pending *p, const struct pending_entry *entry, uint64_t key) {
+    if (p->keyed)
+        p->keys[entry - p->entries] = key;
 }
 
 /* The place of the first entry, living or gone, at or after SEQUENCE; tail where there is none. */
@@ -86,9 +111,12 @@ struct pending_entry *pending_after(const struct pending *p, const struct pendin
 
 static void squeeze(struct pending *p) {
     uint64_t to = p->head;
-    for (uint64_t at = p->head; at < p->tail; at++)
-        if (!place(p, at)->gone)
-            *place(p, to++) = *place(p, at);
+    for (uint64_t at = p->head; at < p->tail; at++) {
+        if (place(p, at)->gone)
+            continue;
+        *place(p, to) = *place(p, at);
+        pending_set_key(p, place(p, to++), pending_key(p, place(p, at)));
+    }
     p->tail = to;
     check(p->tail - p->head == p->count);
 }
@@ -98,6 +126,8 @@ void pending_remove(struct pending *p, struct pending_entry *entry) {
     pending_not_due(p, entry);
     if (unlikely(entry->parked))
         pending_unpark(p, entry);
+    if (unlikely(entry->waits))
+        pending_go(p, entry);
     entry->gone = true;
     p->count--;
     p->redelivered -= entry->deliveries > 1;
@@ -183,8 +213,24 @@ void pending_not_due(struct pending *p, struct pending_entry *entry) {
 void pending_park(struct pending *p, struct pending_entry *entry) {
     check(!entry->parked && !entry->gone);
     pending_not_due(p, entry);
+    if (entry->waits)
+        pending_go(p, entry);
     entry->parked = true;
     p->parked++;
+}
+
+void pending_wait(struct pending *p, struct pending_entry *entry) {
+    check(!entry->waits && !entry->parked && !entry->gone);
+    pending_not_due(p, entry);
+    entry->waits = true;
+    entry->next_sequence = 0;
+    p->waiting++;
+}
+
+void pending_go(struct pending *p, struct pending_entry *entry) {
+    check(entry->waits && p->waiting > 0);
+    entry->waits = false;
+    p->waiting--;
 }
 
 void pending_unpark(struct pending *p, struct pending_entry *entry) {

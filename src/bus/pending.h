@@ -12,7 +12,8 @@
  *
  * An entry is IN FLIGHT, or DUE: then its sequence waits in the second ring. One that is done, or
  * goes in flight again, stays there as a sequence that is passed over when its turn comes. One that
- * is PARKED waits for a person: it is neither, and its deadline means nothing.
+ * is PARKED waits for a person, one that WAITS for its key to be free (consumer_order.c): they are
+ * neither, and have no deadline. Where entries have keys, these lie in a ring beside, 8 bytes each.
  *
  * Pointers to entries are valid until the next add, remove or tidy.
  */
@@ -26,17 +27,22 @@
 struct pending_entry {
     uint64_t stream_sequence;
     uint64_t consumer_sequence; /* of the first delivery */
-    uint64_t deadline_ns;       /* loop clock: then it is due again */
+    union {
+        uint64_t deadline_ns;   /* loop clock: then it is due again */
+        uint64_t next_sequence; /* WAITS: the next one that waits for the same; 0 = none */
+    };
     uint32_t deliveries;
-    bool due, gone, kept, parked; /* kept: see squeeze_due */
+    bool due : 1, gone : 1, kept : 1, parked : 1, waits : 1; /* kept: see squeeze_due */
 };
 
 struct pending {
     struct pending_entry *entries;
+    uint64_t *keys;            /* beside the entries, where they have some */
+    bool keyed;                /* they have: set before the first one */
     size_t room;               /* a power of two, or 0 */
     uint64_t head, tail;       /* ever taken out at the front, ever put in */
     size_t count, redelivered; /* living; those delivered more than once */
-    size_t parked;             /* of the living: not in flight, but kept (consumer_park.c) */
+    size_t parked, waiting;    /* of the living: not in flight (consumer_park.c, _order.c) */
     uint64_t *due;
     size_t due_room, due_count; /* due_count: living entries that are due */
     uint64_t due_head, due_tail;
@@ -46,9 +52,17 @@ void pending_free(struct pending *p);
 
 /* Room for one more. 0 or -ENOMEM. */
 must_use int pending_reserve(struct pending *p);
-/* Within a reservation. ENTRY's stream sequence is above all before it. */
-void pending_add(struct pending *p, const struct pending_entry *entry);
+/* Within a reservation. ENTRY's stream sequence is above all before it. Gives its place. */
+struct pending_entry *pending_add(struct pending *p, const struct pending_entry *entry);
 struct pending_entry *pending_find(const struct pending *p, uint64_t stream_sequence);
+static inline size_t pending_in_flight(const struct pending *p) {
+    return p->count - p->parked - p->waiting;
+}
+/* What an entry was given; 0 before, and where entries have no keys. */
+static inline uint64_t pending_key(const struct pending *p, const struct pending_entry *entry) {
+    return p->keyed ? p->keys[entry - p->entries] : 0;
+}
+void pending_set_key(struct pending *p, const struct pending_entry *entry, uint64_t key);
 /* The first one at or after a sequence, or NULL. */
 struct pending_entry *pending_from(const struct pending *p, uint64_t stream_sequence);
 /* The one behind ENTRY, or NULL. */
@@ -70,5 +84,7 @@ void pending_not_due(struct pending *p, struct pending_entry *entry);
 /* Not in flight any more; in flight again. */
 void pending_park(struct pending *p, struct pending_entry *entry);
 void pending_unpark(struct pending *p, struct pending_entry *entry);
+void pending_wait(struct pending *p, struct pending_entry *entry);
+void pending_go(struct pending *p, struct pending_entry *entry);
 
 #endif

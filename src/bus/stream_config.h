@@ -45,6 +45,8 @@ must_use int consumer_config_copy(const struct consumer_config *config, struct a
 
 /* Does its metadata ask for parked messages (consumer_park.c)? */
 bool consumer_config_parks(const struct consumer_config *config);
+/* For delivery in order per subject (consumer_order.c)? */
+bool consumer_config_orders(const struct consumer_config *config);
 /* Percent of the acknowledgements to tell of. */
 unsigned consumer_config_sample(const struct consumer_config *config);
 

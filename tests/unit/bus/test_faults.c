@@ -72,6 +72,12 @@ static void create(struct life *life) {
     consumer.filter = slice_lit("s.*");
     life->asked++;
     consumer_create(stream, &consumer, on_consumer, life);
+    consumer.name = slice_lit("O");
+    consumer.deliver = DELIVER_ALL;
+    consumer.filter = (slice){0};
+    consumer.metadata = slice_lit("{\"nonet.ordered\":\"subject\",\"nonet.park\":\"true\"}");
+    life->asked++;
+    consumer_create(stream, &consumer, on_consumer, life);
     house_run(life->house, 50 * SIM_MILLISECOND);
 }
 
@@ -96,6 +102,26 @@ static void hear(struct life *life) {
     }
 }
 
+/* Of each subject one message at a time, of which every other one is parked, and replayed. */
+static void consume_in_order(struct life *life) {
+    struct house *house = life->house;
+    struct consumer *o = kit_find_consumer(house, "S", "O");
+    struct consumer_parked parked;
+    if (!o)
+        return;
+    kit_pull(o, "_INBOX.ordered", MESSAGES, 100 * SIM_MILLISECOND);
+    for (unsigned round = 0; round < 4; round++) {
+        unsigned from = life->inbox.count;
+        house_run(house, 10 * SIM_MILLISECOND);
+        for (unsigned i = from; i < life->inbox.count; i++)
+            if (slice_starts_with(catcher_at(&life->inbox, i)->reply, slice_lit("$JS.ACK.S.O.")))
+                kit_ack(&life->inbox, i, round % 2 ? "+TERM" : "+ACK", NULL);
+        o = kit_find_consumer(house, "S", "O");
+        if (o && consumer_parked_next(o, 0, &parked))
+            (void)!consumer_parked_replay(o, parked.sequence);
+    }
+}
+
 static void publish_and_consume(struct life *life) {
     struct house *house = life->house;
     for (unsigned i = 0; i < MESSAGES; i++)
@@ -107,6 +133,7 @@ static void publish_and_consume(struct life *life) {
         kit_pull(l, "_INBOX.last", 5, 20 * SIM_MILLISECOND);
     if (!c)
         return;
+    consume_in_order(life);
     kit_pull(c, "_INBOX.me", MESSAGES, 100 * SIM_MILLISECOND);
     house_run(house, 50 * SIM_MILLISECOND);
     for (unsigned i = 0; i < life->inbox.count; i++) {

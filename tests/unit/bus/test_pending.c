@@ -203,6 +203,38 @@ static void test_a_parked_one_keeps_its_place_and_is_not_in_flight(void **state)
     pending_free(&p);
 }
 
+static void test_keys_stay_with_their_entries(void **state) {
+    (void)state;
+    struct pending p = {.keyed = true};
+    for (uint64_t i = 1; i <= 1000; i++) {
+        assert_int_equal(pending_reserve(&p), 0);
+        struct pending_entry *entry =
+            pending_add(&p, &(struct pending_entry){.stream_sequence = i, .deliveries = 1});
+        assert_int_equal(pending_key(&p, entry), 0);
+        pending_set_key(&p, entry, i * 7);
+        if (i % 3 == 0)
+            pending_wait(&p, entry);
+        if (i > 10 && i % 5)
+            pending_remove(&p, pending_find(&p, i - 10)); /* squeezed out, in time */
+    }
+    size_t waiting = 0;
+    for (struct pending_entry *e = pending_first(&p); e; e = pending_after(&p, e)) {
+        assert_int_equal(pending_key(&p, e), e->stream_sequence * 7);
+        assert_int_equal(e->waits, e->stream_sequence % 3 == 0);
+        waiting += e->waits;
+    }
+    assert_int_equal(p.waiting, waiting);
+    assert_int_equal(pending_in_flight(&p), p.count - waiting);
+    struct pending_entry *first = pending_first(&p);
+    for (; !first->waits; first = pending_first(&p))
+        pending_remove(&p, first);
+    pending_park(&p, first); /* which waits no more */
+    assert_int_equal(p.waiting, waiting - 1);
+    pending_unpark(&p, first);
+    assert_false(first->waits);
+    pending_free(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_does_what_a_plain_array_does),
@@ -211,6 +243,7 @@ int main(void) {
         cmocka_unit_test(test_a_long_walk_keeps_the_ring_small),
         cmocka_unit_test(test_without_memory_it_stays_as_it_was),
         cmocka_unit_test(test_a_parked_one_keeps_its_place_and_is_not_in_flight),
+        cmocka_unit_test(test_keys_stay_with_their_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

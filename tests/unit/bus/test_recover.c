@@ -244,7 +244,7 @@ static void test_deltas_that_make_no_sense_are_refused(void **state) {
     } cases[] = {
         {"\x09", 1, 0},                                                     /* nothing */
         {"\x00", 1, -EBADMSG},                                              /* no such kind */
-        {"\x0c", 1, -EBADMSG},                                              /* a newer kind */
+        {"\x0d", 1, -EBADMSG},                                              /* a newer kind */
         {"\x03\x01", 2, -EBADMSG},                                          /* an id never given */
         {"\x03", 1, -EBADMSG},                                              /* cut short */
         {"\x04\x01\x02", 3, -EBADMSG},                                      /* a time cut short */
@@ -258,7 +258,7 @@ static void test_deltas_that_make_no_sense_are_refused(void **state) {
     for (unsigned i = 0; i < array_count(cases); i++)
         assert_int_equal(replay(house, cases[i].bytes, cases[i].len), cases[i].answer);
     assert_int_equal(restore(house, slice_lit("")), -EBADMSG);
-    assert_int_equal(restore(house, slice_lit("\x03"
+    assert_int_equal(restore(house, slice_lit("\x04"
                                               "12345678"
                                               "\x01\x00")),
                      -EBADMSG);
