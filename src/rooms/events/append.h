@@ -11,8 +11,8 @@
  *      "checks": [{"stream": "stock-7", "expect": 12},
  *                 {"none": {"types": ["Reserved"], "tags": ["seat:7"]}, "after": 990}]  condition.h
  *
- *     expect    "any" (the default where there are events), "none", "exists", or the revision that
- *               the last event must have; a check has no "any"
+ *     expect    "any" (the default where there are events), "none", "exists", the revision that the
+ *               last event must have, or "deleted"; a check has no "any", but "tombstoned"
  *     event     id (made where there is none), type, data (any JSON) or data_base64 (bytes),
  *               tags: [text, ...], metadata: {...}, source, time (RFC 3339)
  *
@@ -32,8 +32,6 @@
 #define APPEND_EVENTS_MAX 4096u
 #define APPEND_TAGS_MAX 16384u /* of its events and conditions */
 
-enum expect { EXPECT_ANY, EXPECT_NONE, EXPECT_EXISTS, EXPECT_REVISION };
-
 enum verdict {
     VERDICT_OPEN,
     VERDICT_FRESH,    /* to be appended, or a check that holds */
@@ -51,6 +49,7 @@ struct append_part {
     struct event *events;
     bool *given; /* by index: the id is the client's */
     unsigned event_count;
+    bool writes; /* something else is to be changed by it (life_job.h) */
 
     /* While it is judged. */
     struct head *head;
@@ -58,8 +57,10 @@ struct append_part {
     struct lookup lookup;
     uint64_t at;          /* of the comparison: the next record, 0 = not begun */
     unsigned seen, alike; /* events that were looked up or compared; of these with the same id */
-    bool first_alike;
-    /* When it is: 1-based numbers, and the sequence of the last. */
+    bool first_alike, begun, compared;
+    uint64_t gone; /* what was gone when the comparison began */
+    /* When it is: 1-based numbers (0: gone, and nobody knows), and the sequence of the last, or of
+       the record that knows its id. */
     uint64_t first, last, position;
 };
 
@@ -98,6 +99,8 @@ enum outcome append_outcome(const struct append *append);
 
 /* The answer's body; the status is returned: 200 (repeated), 201, 409. POSITION: ES's last. */
 unsigned append_answer(const struct append *append, uint64_t position, struct json_writer *w);
+/* `expect`: 0; -EINVAL; absent: untouched. */
+must_use int append_read_expect(json_value v, enum expect *expect, uint64_t *revision);
 /* A problem document (RFC 9457) without more. */
 void append_problem(unsigned status, const char *detail, struct json_writer *w);
 

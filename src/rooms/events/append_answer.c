@@ -6,18 +6,34 @@
  *     409 with every violation: {"check":"expect","stream":..,"expected":..,"actual":..}
  *                               {"check":"none","index":..,"item":..,"position":..,"type":..}
  *
- * `actual` and `expected` are revisions, or the words "none", "exists". A part that only checks has
- * no first and last. `position` is the sequence in ES, dense in the order of commits.
+ * `actual` and `expected` are revisions, or words: "none", "exists", "deleted", "tombstoned". Of a
+ * stream that is "deleted" `revision` is its last one. A part that only checks has no first and
+ * last; they are null where the events have gone and with them the knowledge. `position` is the
+ * sequence in ES, dense in the order of commits.
  */
 #include "rooms/events/append.h"
 
 static void write_expected(const struct append_part *part, struct json_writer *w) {
-    static const char *const words[] = {"any", "none", "exists"};
     json_write_key(w, "expected");
     if (part->expect == EXPECT_REVISION)
         json_write_u64(w, part->revision);
     else
-        json_write_text(w, words[part->expect]);
+        json_write_text(w, expect_word(part->expect));
+}
+
+static void write_actual(const struct head *head, struct json_writer *w) {
+    enum life_state state = life_state(head_life(head), head->number);
+    json_write_key(w, "actual");
+    if (state == LIFE_ALIVE)
+        json_write_u64(w, head->number - 1);
+    else
+        json_write_text(w, state == LIFE_NEVER     ? "none"
+                           : state == LIFE_DELETED ? "deleted"
+                                                   : "tombstoned");
+    if (state == LIFE_DELETED) {
+        json_write_key(w, "revision");
+        json_write_u64(w, head->number - 1);
+    }
 }
 
 static void write_violation(const struct append_part *part, bool mixed, struct json_writer *w) {
@@ -27,11 +43,7 @@ static void write_violation(const struct append_part *part, bool mixed, struct j
     json_write_key(w, "stream");
     json_write_string(w, part->name);
     write_expected(part, w);
-    json_write_key(w, "actual");
-    if (part->head->number)
-        json_write_u64(w, part->head->number - 1);
-    else
-        json_write_text(w, "none");
+    write_actual(part->head, w);
     if (mixed) {
         json_write_key(w, "detail");
         json_write_text(w, "some of these events have been appended before, others have not");
@@ -55,9 +67,10 @@ void append_problem(unsigned status, const char *detail, struct json_writer *w) 
     static const struct {
         unsigned status;
         const char *title;
-    } titles[] = {{400, "Bad Request"},           {404, "Not Found"},
-                  {413, "Content Too Large"},     {429, "Too Many Requests"},
-                  {500, "Internal Server Error"}, {503, "Service Unavailable"}};
+    } titles[] = {
+        {400, "Bad Request"},           {404, "Not Found"},          {410, "Gone"},
+        {412, "Precondition Failed"},   {413, "Content Too Large"},  {429, "Too Many Requests"},
+        {500, "Internal Server Error"}, {503, "Service Unavailable"}};
     const char *title = "Error";
     for (size_t i = 0; i < array_count(titles); i++)
         if (titles[i].status == status)
@@ -116,8 +129,10 @@ static unsigned answer_conflict(const struct append *append, uint64_t position,
     bool of_streams = append_parts_outcome(append) == OUTCOME_CONFLICT;
     json_write_object(w);
     write_problem(409, "Conflict",
-                  of_streams ? "nothing was appended: an event stream is not as expected"
-                             : "nothing was appended: there is an event that a check rules out",
+                  append->parts && append->parts[0].writes
+                      ? "nothing was changed: the event stream is not as expected"
+                  : of_streams ? "nothing was appended: an event stream is not as expected"
+                               : "nothing was appended: there is an event that a check rules out",
                   w);
     json_write_key(w, "position");
     json_write_u64(w, position);
@@ -126,15 +141,21 @@ static unsigned answer_conflict(const struct append *append, uint64_t position,
     return 409;
 }
 
+static void write_revision(struct json_writer *w, const char *key, uint64_t number) {
+    json_write_key(w, key);
+    if (number)
+        json_write_u64(w, number - 1);
+    else
+        json_write_null(w);
+}
+
 static void write_part(const struct append_part *part, struct json_writer *w) {
     json_write_key(w, "stream");
     json_write_string(w, part->name);
     if (!part->event_count)
         return;
-    json_write_key(w, "first");
-    json_write_u64(w, part->first - 1);
-    json_write_key(w, "last");
-    json_write_u64(w, part->last - 1);
+    write_revision(w, "first", part->first);
+    write_revision(w, "last", part->last);
 }
 
 static void write_streams(const struct append *append, struct json_writer *w) {

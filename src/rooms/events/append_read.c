@@ -271,18 +271,26 @@ static int read_events(struct reader *r, json_value list, struct append_part *pa
     return failed ? failed : find_twins(r, part);
 }
 
-static int read_expect(struct reader *r, json_value v, struct append_part *part) {
-    static const char *const words[] = {"any", "none", "exists"};
-    bool absent = json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL;
-    for (size_t i = 0; i < array_count(words) && !absent; i++)
-        if (json_string_is(v, slice_str(words[i]))) {
-            part->expect = (enum expect)i;
-            break;
-        } else if (i + 1 == array_count(words)) {
-            if (json_u64(v, &part->revision) || part->revision > INT64_MAX)
-                return refuse(r, "expect", "\"any\", \"none\", \"exists\" or a revision is wanted");
-            part->expect = EXPECT_REVISION;
+int append_read_expect(json_value v, enum expect *expect, uint64_t *revision) {
+    if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
+        return 0;
+    for (unsigned i = 0; expect_word(i); i++)
+        if (i != EXPECT_REVISION && json_string_is(v, slice_str(expect_word(i)))) {
+            *expect = (enum expect)i;
+            return 0;
         }
+    if (json_u64(v, revision) || *revision > INT64_MAX)
+        return -EINVAL;
+    *expect = EXPECT_REVISION;
+    return 0;
+}
+
+static int read_expect(struct reader *r, json_value v, struct append_part *part) {
+    if (append_read_expect(v, &part->expect, &part->revision))
+        return refuse(r, "expect",
+                      "\"any\", \"none\", \"exists\", \"deleted\" or a revision is wanted");
+    if (part->expect == EXPECT_TOMBSTONED && part->event_count)
+        return refuse(r, "expect", "nothing is ever appended to what is \"tombstoned\"");
     if (part->expect == EXPECT_ANY && !part->event_count)
         return refuse(r, "expect",
                       part->check ? "a check of \"any\" checks nothing"

@@ -125,6 +125,8 @@ int call_write_end(const struct read_end *end, struct buf *headers) {
     if (!failed)
         failed = nats_headers_add_u64(headers, slice_lit("Nonet-Next"), end->next);
     if (!failed)
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-First"), end->first);
+    if (!failed)
         failed = nats_headers_add_u64(headers, slice_lit("Nonet-Last"), end->last);
     if (!failed)
         failed = nats_headers_add_u64(headers, slice_lit("Nonet-Caught-Up"), end->caught_up);
@@ -137,6 +139,7 @@ void call_read_end(const struct bus_message *message, struct read_end *end) {
         .lines = message->payload,
         .count = (unsigned)get_number(message, "Nonet-Count"),
         .next = get_number(message, "Nonet-Next"),
+        .first = get_number(message, "Nonet-First"),
         .last = get_number(message, "Nonet-Last"),
         .caught_up = get_number(message, "Nonet-Caught-Up") != 0,
     };

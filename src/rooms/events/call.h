@@ -5,8 +5,8 @@
  *     _NONET.ES.append   payload: the body; Nonet-Stream: the subject of the short form
  *     _NONET.ES.read     payload: JSON of struct read_options
  *     _NONET.ES.verify   answers: findings in words, one a message, then the report with a status
- *     answers            Nonet-Status, for reads also Nonet-Next, -Last, -Count, -Caught-Up;
- * payload: JSON, or the lines, or the words of a problem
+ *     answers            Nonet-Status, for reads also Nonet-Next, -First, -Last, -Count,
+ * -Caught-Up; payload: JSON, or the lines, or the words of a problem
  */
 #ifndef NONET_EVENTS_CALL_H
 #define NONET_EVENTS_CALL_H

@@ -11,6 +11,7 @@
 #include "rooms/events/call.h"
 #include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
+#include "rooms/events/life_change.h"
 #include "rooms/events/tags.h"
 #include "rooms/events/tail.h"
 #include "rooms/events/verify.h"
@@ -47,6 +48,12 @@ static void on_append(void *owner, struct bus_subscription *subscription,
     if (subject.len && event_name(subject, &name))
         return; /* ours never is wrong */
     job_append(engine, buf_slice(&name), message->payload, message->reply, answer_append);
+}
+
+static void on_life(void *owner, struct bus_subscription *subscription,
+                    const struct bus_message *message) {
+    (void)subscription;
+    job_life(owner, message, answer_append);
 }
 
 struct reading {
@@ -150,7 +157,7 @@ static void pump(struct io_task *task) {
 int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams,
                   struct logger *logger, struct engine **ret_engine) {
     static const struct bus_receiver append_receiver = {on_append}, read_receiver = {on_read},
-                                     verify_receiver = {on_verify};
+                                     life_receiver = {on_life}, verify_receiver = {on_verify};
     struct engine *engine = mem_zalloc(1, sizeof *engine);
     if (!engine)
         return -ENOMEM;
@@ -179,6 +186,9 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     if (!failed)
         failed = bus_subscribe(bus, slice_lit(CALL_READ), (slice){0}, &read_receiver, engine, NULL,
                                &engine->reads);
+    if (!failed)
+        failed = bus_subscribe(bus, slice_lit(CALL_LIFE), (slice){0}, &life_receiver, engine, NULL,
+                               &engine->lives);
     if (!failed)
         failed = bus_subscribe(bus, slice_lit(CALL_VERIFY), (slice){0}, &verify_receiver, engine,
                                NULL, &engine->verifies);
@@ -209,6 +219,7 @@ void engine_free(struct engine *engine) {
 void engine_close(struct engine *engine) {
     engine->appends = bus_unsubscribe(engine->bus, engine->appends);
     engine->reads = bus_unsubscribe(engine->bus, engine->reads);
+    engine->lives = bus_unsubscribe(engine->bus, engine->lives);
     engine->verifies = bus_unsubscribe(engine->bus, engine->verifies);
     streams_divert(engine->streams, &(struct stream_diversion){0});
     jobs_close(engine);

@@ -77,9 +77,9 @@ struct engine {
     bool creating, closed, publishing;
     struct hash_key hash_key;
     struct ids ids;
-    struct bus_subscription *appends, *reads, *verifies; /* requests from other loops */
-    struct verify *verify;                               /* under way, or NULL */
-    struct json_doc doc;                                 /* the read being read */
+    struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
+    struct verify *verify;                                       /* under way, or NULL */
+    struct json_doc doc;                                         /* the read being read */
 };
 
 /* ES, or NULL where it is not there yet. */

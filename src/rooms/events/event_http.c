@@ -25,6 +25,7 @@ struct one {
     struct http_request *request;
     struct bus_request *waiting;
     enum mode mode;
+    uint64_t revision;
 };
 
 static void on_gone(void *self) {
@@ -75,6 +76,7 @@ static void on_page(void *owner, const struct bus_message *reply, int ended) {
     struct http_request *request = o->request;
     struct read_end end = {0};
     enum mode mode = o->mode;
+    uint64_t revision = o->revision;
     if (reply)
         call_read_end(reply, &end);
     if (reply && !end.status)
@@ -86,8 +88,9 @@ static void on_page(void *owner, const struct bus_message *reply, int ended) {
         http_reply_problem(request, ended == -ETIMEDOUT ? 504 : 503, "event streams do not answer");
     else if (end.status != 200)
         http_reply_problem(request, end.status, "%.*s", slice_fmt(reply->payload));
-    else if (end.count != 1)
-        http_reply_problem(request, 404, "the event stream has no such revision");
+    else if (end.count != 1 || revision < end.first)
+        http_reply_problem(request, 404, "the event stream has no such revision%s",
+                           revision < end.first ? " any more" : "");
     else
         answer_line(request, mode, slice_take(end.lines, end.lines.len - 1));
 }
@@ -134,7 +137,7 @@ void event_http_one(void *owner, struct http_request *request) {
     struct one *o = mem_zalloc(1, sizeof *o);
     int failed = o ? 0 : -ENOMEM;
     if (!failed) {
-        *o = (struct one){.bus = owner, .request = request, .mode = mode};
+        *o = (struct one){.bus = owner, .request = request, .mode = mode, .revision = options.from};
         failed = ask(o, &options);
     }
     if (!failed) {

@@ -33,6 +33,7 @@
 #include "rooms/events/cloudevent.h"
 #include "rooms/events/event_http.h"
 #include "rooms/events/face.h"
+#include "rooms/events/life_http.h"
 #include "wire/json_write.h"
 #include "wire/url.h"
 
@@ -191,6 +192,10 @@ static int write_page(struct buf *out, const struct reading *r, const struct rea
     if (r->name.len) {
         json_write_key(&w, "stream");
         json_write_string(&w, r->name);
+    }
+    if (r->name.len) {
+        json_write_key(&w, "first");
+        json_write_u64(&w, end->first);
     }
     json_write_key(&w, "last");
     json_write_u64(&w, end->last);
@@ -514,6 +519,9 @@ int events_http_routes(struct http_routes *routes, struct bus *bus) {
     const struct http_route all[] = {
         {.method = "POST", .pattern = "/v1/streams/{stream}", .handle = append_http_stream},
         {.method = "POST", .pattern = "/v1/append", .handle = append_http_many},
+        {.method = "GET", .pattern = "/v1/streams/{stream}/limits", .handle = life_http_show},
+        {.method = "PUT", .pattern = "/v1/streams/{stream}/limits", .handle = life_http_limit},
+        {.method = "DELETE", .pattern = "/v1/streams/{stream}", .handle = life_http_delete},
         {.method = "GET", .pattern = "/v1/streams/{stream}", .handle = on_read_stream},
         {.method = "GET",
          .pattern = "/v1/streams/{stream}/events/{revision}",

@@ -8,6 +8,7 @@
 #include "rooms/events/heads.h"
 
 #include "base/mem.h"
+#include "rooms/events/notes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static void head_free(struct head *head) {
     engine->leaf_ids -= map64_count(&head->leaves);
     map64_free(&head->leaves);
     mem_free(head->path);
+    mem_free(head->life);
     if (!head->stale)
         map_remove(&engine->heads, head->subject);
     mem_free(head);
@@ -88,8 +90,42 @@ static void reverse(struct head *head) {
     }
 }
 
+const struct life *head_life(const struct head *head) {
+    static const struct life none;
+    return head->life ? head->life : &none;
+}
+
+int head_make_life(struct head *head) {
+    if (!head->life)
+        head->life = mem_zalloc(1, sizeof *head->life);
+    return head->life ? 0 : -ENOMEM;
+}
+
+void head_set_life(struct head *head, const struct life *life) {
+    *head->life = *life;
+}
+
+uint64_t head_gone(const struct head *head) {
+    return head->life ? life_gone(head->life, head->number) : 0;
+}
+
+static int load_life(struct head *head) {
+    char room[LOG_SUBJECT_MAX];
+    struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    struct log_record record;
+    int failed = life_subject(head->subject, &subject);
+    if (!failed)
+        failed = notes_read(&head->fetch, buf_slice(&subject), &record);
+    if (!failed)
+        failed = head_make_life(head);
+    if (!failed)
+        failed = life_read(record.payload, head->life);
+    head->life_known = !failed || failed == -ENOENT;
+    return failed == -ENOENT ? 0 : failed;
+}
+
 static void load(struct head *head) {
-    int failed = 0;
+    int failed = head->life_known ? 0 : load_life(head);
     while (head->next && !failed) {
         struct log_record record;
         struct event event;
@@ -110,6 +146,8 @@ static void load(struct head *head) {
     }
     if (failed == -EINPROGRESS)
         return;
+    if (!failed && !head->number && head->life && head->life->tombstoned)
+        head->number = head->life->deleted; /* nothing of it is left */
     head->state = failed ? HEAD_FAILED : HEAD_READY;
     head->failed = failed;
     reverse(head);
@@ -167,7 +205,7 @@ void head_give(struct head *head) {
     struct engine *engine = head->engine;
     /* One of a stream that is not there is not worth its place: whoever asks for names at random
        would drive out those that are. */
-    if (head->stale || head->state != HEAD_READY || !head->number) {
+    if (head->stale || head->state != HEAD_READY || (!head->number && !head->life)) {
         head_free(head);
         return;
     }
@@ -192,6 +230,28 @@ void heads_forget(struct engine *engine) {
         }
         map_remove(&engine->heads, head->subject);
     }
+}
+
+int head_hides(struct engine *engine, slice subject, uint64_t number, int64_t time_ns,
+               struct head **held) {
+    char room[LOG_SUBJECT_MAX];
+    struct buf note = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    if (life_subject(subject, &note))
+        return -ENOMEM;
+    if (!notes_have(engine, buf_slice(&note)))
+        return 0;
+    if (!*held)
+        *held = head_take(engine, subject);
+    if (!*held)
+        return -ENOMEM;
+    if ((*held)->state == HEAD_LOADING)
+        return -EAGAIN;
+    int failed = (*held)->failed;
+    int hides = number <= head_gone(*held) ||
+                life_expired(head_life(*held), time_ns, io_loop_wall_ns(engine->loop));
+    head_give(*held);
+    *held = NULL;
+    return failed ? failed : hides;
 }
 
 /* --- the ids of leaves -------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /*
  * heads.h - where each event stream ends, and how it would with more events.
  *
- *     LOADING --the records of the path, by their skip fields--> READY
- *        '------one of them cannot be read-------------------> FAILED (until nobody needs it)
+ *     LOADING --its life, the records of the path, by their skip fields--> READY
+ *        '------one of them cannot be read-----------------------------> FAILED (until nobody
+ *                                                                         needs it)
  *
  * A DRAFT is a head as it would be with more events: they get their numbers, places and ids from
  * it, one by one, and the head becomes it once they are in the log, or stays as it is.
@@ -13,6 +14,7 @@
 #include "base/arena.h"
 #include "base/map64.h"
 #include "rooms/events/fetch.h"
+#include "rooms/events/life.h"
 
 /* A record of the last one's path; `ids` where it lies behind the last leaf. */
 struct head_node {
@@ -27,13 +29,16 @@ struct head {
     struct list_node node; /* in engine->idle */
     struct engine *engine;
     enum head_state state;
-    int failed; /* why it cannot be read */
+    int failed; /* why: -EBADMSG, -ENOMEM */
     unsigned refs;
-    uint64_t number; /* events; 0: there is no such event stream */
+    uint64_t number;        /* events; 0: there is no such event stream */
+    struct life *life;      /* NULL: it has none; see head_life */
+    unsigned life_changing; /* changes of it that are not on disk: readers wait for them */
     unsigned char chain[EVENT_CHAIN_BYTES];
     struct head_node *path; /* the oldest first */
     unsigned path_count, path_room;
     struct fetch fetch;
+    bool life_known;     /* while it loads */
     uint64_t next;       /* while it loads: the record to read, 0 = none */
     struct map64 leaves; /* digest -> struct leaf_place */
     uint64_t leaf_next;  /* the leaf to read for it; 0 = all are there */
@@ -46,6 +51,19 @@ struct head {
 /* The head of SUBJECT, counted; it may still be loading. NULL: no memory. */
 struct head *head_take(struct engine *engine, slice subject);
 void head_give(struct head *head); /* NULL allowed */
+
+/* What of it is kept; valid until it is changed. */
+const struct life *head_life(const struct head *head);
+/* Copies LIFE into the room that head_make_life has made: 0 or -ENOMEM. */
+must_use int head_make_life(struct head *head);
+void head_set_life(struct head *head, const struct life *life);
+/* Up to which number its events are gone. */
+uint64_t head_gone(const struct head *head);
+/* Is event NUMBER of SUBJECT, committed at TIME_NS, gone (life.h)? 0 or 1; -EAGAIN: its head is
+   being read, and is *HELD, to be given back; ask again when the pump has run; -EBADMSG, -ENOMEM.
+   Costs a look at the notes where the stream has no life. */
+must_use int head_hides(struct engine *engine, slice subject, uint64_t number, int64_t time_ns,
+                        struct head **held);
 
 /* 0: head->leaves knows all ids in leaves. -EINPROGRESS: FETCH's done is called, later. -EBADMSG,
    -ENOMEM, -ENOBUFS (HEADS_IDS_MAX). */

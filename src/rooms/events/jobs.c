@@ -1,14 +1,17 @@
 /*
  * jobs.c - see jobs.h.
  *
- * The judgement of a part is a small state machine over `fetch`: it says -EINPROGRESS where a
- * record has to be waited for, and goes on where it was when the pump runs again. Nothing of a head
- * changes before the batch is in the log, and then it changes at once: the next job sees it.
+ * The judgement of a part (judge.h) may have to wait for records, and goes on where it was when the
+ * pump runs again. Nothing of a head changes before the batch is in the log, and then it changes at
+ * once: the next job sees it.
  */
 #include "rooms/events/jobs.h"
 
 #include "base/clocktext.h"
 #include "base/mem.h"
+#include "rooms/events/judge.h"
+#include "rooms/events/life_change.h"
+#include "rooms/events/life_notes.h"
 #include "rooms/events/notes.h"
 #include "rooms/events/raw_read.h"
 #include "rooms/events/tail.h"
@@ -39,6 +42,8 @@ struct job {
     struct append append;
     job_answer answer;
     struct bus_message *messages; /* once they are stored */
+    bool is_change;               /* of a life: the one part of the append, and */
+    struct life_change change;
     /* a raw message: the one part of the append, and */
     struct bus_message message;
     /* Kept from one use to the next. */
@@ -139,96 +144,7 @@ static void refuse_unknown(struct job *job, const struct condition *condition) {
     refuse(job, 400, 0, text);
 }
 
-/* --- judging one event stream ------------------------------------------------------------- */
-
-/* Are the events behind EXPECTED those of the part? (Anchors 2.2, strong.) */
-static int compare(struct job *job, struct append_part *part, uint64_t expected) {
-    uint64_t first = expected + 1, last = expected + part->event_count;
-    uint64_t target = last < part->head->number ? last : part->head->number;
-    if (!part->at)
-        part->at = part->head->path[part->head->path_count - 1].sequence;
-    for (;;) {
-        struct log_record record;
-        struct event event;
-        int failed = fetch_event(&job->fetch, part->at, &record, &event);
-        if (failed)
-            return failed;
-        if (event.number > target) {
-            part->at = event_hop(&event, target);
-            continue;
-        }
-        if (event.number < first)
-            return -EBADMSG;
-        uint64_t index = event.number - first;
-        bool alike = part->given[index] && slice_equal(event.id, part->events[index].id);
-        part->alike += alike;
-        part->first_alike |= index == 0 && alike;
-        if (event.number == last)
-            part->position = part->at;
-        if (index == 0)
-            break;
-        part->at = event.before;
-    }
-    part->first = first;
-    part->last = last;
-    if (part->alike == part->event_count)
-        part->verdict = VERDICT_REPEATED;
-    else
-        part->verdict = part->first_alike ? VERDICT_MIXED : VERDICT_WRONG;
-    return 0;
-}
-
-/* Are the ids there already, wherever? (Anchors 2.2, weak; but for ever.) */
-static int look_up(struct job *job, struct append_part *part) {
-    while (part->seen < part->event_count) {
-        unsigned i = part->seen;
-        int result = -ENOENT;
-        if (part->given[i]) {
-            part->lookup.id = part->events[i].id;
-            result = lookup_step(&part->lookup, part->head, &job->fetch);
-        }
-        if (result && result != -ENOENT)
-            return result;
-        part->seen++;
-        if (result && i == 0)
-            break;
-        if (i == 0)
-            part->first = part->lookup.number;
-        if (!result) {
-            part->alike++;
-            part->last = part->lookup.number;
-            if (part->lookup.sequence > part->position)
-                part->position = part->lookup.sequence;
-        }
-        part->lookup = (struct lookup){0};
-    }
-    if (!part->alike)
-        part->verdict = VERDICT_FRESH;
-    else
-        part->verdict = part->alike == part->event_count ? VERDICT_REPEATED : VERDICT_MIXED;
-    return 0;
-}
-
-static int judge(struct job *job, struct append_part *part) {
-    uint64_t there = part->head->number;
-    if (part->verdict != VERDICT_OPEN)
-        return 0;
-    if (part->expect == EXPECT_ANY)
-        return look_up(job, part);
-    if (part->expect == EXPECT_EXISTS) {
-        if (!there || part->event_count == 0) {
-            part->verdict = there ? VERDICT_FRESH : VERDICT_WRONG;
-            return 0;
-        }
-        return look_up(job, part);
-    }
-    uint64_t expected = part->expect == EXPECT_NONE ? 0 : part->revision + 1;
-    if (expected == there)
-        part->verdict = VERDICT_FRESH;
-    else if (expected > there || !part->event_count || !part->given[0])
-        part->verdict = VERDICT_WRONG;
-    return part->verdict == VERDICT_OPEN ? compare(job, part, expected) : 0;
-}
+/* --- judging ------------------------------------------------------------------------------ */
 
 /* What has been appended before is a success whatever the conditions say: it may itself be what
    they rule out. */
@@ -236,7 +152,7 @@ static int judge_all(struct job *job) {
     struct append *append = &job->append;
     int failed = 0;
     for (unsigned i = 0; i < append->part_count && !failed; i++)
-        failed = judge(job, &append->parts[i]);
+        failed = judge_part(&append->parts[i], &job->fetch);
     if (failed || !append->conditions.count || append_parts_outcome(append) == OUTCOME_REPEATED)
         return failed;
     return conditions_judge(&append->conditions, &job->fetch, &job->arena);
@@ -411,6 +327,82 @@ static void store_raw(struct job *job, struct stream *stream) {
     job_free(job);
 }
 
+/* --- changes of what is kept -------------------------------------------------------------- */
+
+static void answer_change(struct job *job, const struct life *life) {
+    _cleanup_buf_ struct buf text = buf_make(ANSWER_MAX);
+    struct json_writer w = json_writer_make(&text, false);
+    const struct append_part *part = &job->append.parts[0];
+    unsigned status = life_change_answer(&job->change, part->name, life, part->head->number, &w);
+    if (json_write_finish(&w) == 0)
+        job->answer(job->engine, job->reply, status, buf_slice(&text));
+    else
+        tell(job->engine, job->reply, job->answer, 503, "no memory for the answer");
+}
+
+static void on_changed(void *self, const struct streams_error *error) {
+    struct job *job = self;
+    struct engine *engine = job->engine;
+    struct head *head = job->append.parts[0].head;
+    engine->committing--;
+    head->life_changing--;
+    if (error)
+        refuse(job, (unsigned)error->code, error->err_code, error->description);
+    else
+        answer_change(job, head_life(head));
+    if (!engine->closed)
+        io_defer(engine->loop, &engine->pump);
+    job_free(job);
+    if (engine->closed && engine->committing == 0)
+        engine_free(engine);
+}
+
+/* Its note, and the mark for the sweep, in one commit. */
+static void store_change(struct job *job, const struct life *life) {
+    struct head *head = job->append.parts[0].head;
+    struct life_notes notes = {0};
+    struct streams_error e;
+    int failed = head_make_life(head);
+    if (!failed)
+        failed = life_notes_add(&notes, job->engine, head->subject, life, head->number);
+    bool stored = !failed && notes_commit(job->engine, on_changed, job, &e);
+    life_notes_free(&notes);
+    if (stored) {
+        head_set_life(head, life);
+        head->life_changing++;
+        job->engine->committing++;
+        return;
+    }
+    if (failed)
+        refuse(job, 503, 10023, "insufficient resources");
+    else
+        refuse(job, (unsigned)e.code, e.err_code, e.description);
+    job_free(job);
+}
+
+/* Whose answer was lost perhaps: it is as it was wanted. */
+static bool is_tombstoned_again(const struct job *job) {
+    return job->change.ask == LIFE_TOMBSTONE && head_life(job->append.parts[0].head)->tombstoned;
+}
+
+static void settle_change(struct job *job) {
+    struct head *head = job->append.parts[0].head;
+    struct life life = *head_life(head);
+    const char *detail = NULL;
+    unsigned status = 0;
+    if (job->change.ask != LIFE_SHOW)
+        status = life_change_apply(&job->change, &life, head->number, &detail);
+    if (!status && life.version != head_life(head)->version && !job->change.dry_run) {
+        store_change(job, &life);
+        return;
+    }
+    if (status)
+        refuse(job, status, 0, detail);
+    else
+        answer_change(job, &life);
+    job_free(job);
+}
+
 /* --- the queue ---------------------------------------------------------------------------- */
 
 /* -EINPROGRESS, or all heads and ends are there, or why one cannot be read. */
@@ -427,6 +419,10 @@ static int heads_ready(const struct job *job) {
 
 static void settle(struct job *job, struct stream *stream) {
     enum outcome outcome = append_outcome(&job->append);
+    if (job->is_change && (outcome == OUTCOME_STORE || is_tombstoned_again(job))) {
+        settle_change(job);
+        return;
+    }
     const struct condition *unknown = conditions_unknown(&job->append.conditions);
     if (outcome == OUTCOME_STORE && unknown) {
         refuse_unknown(job, unknown);
@@ -440,7 +436,9 @@ static void settle(struct job *job, struct stream *stream) {
             store(job, stream);
         return;
     }
-    if (job->raw) /* of one event, with `expect` any: it has been there */
+    if (job->raw && outcome == OUTCOME_CONFLICT)
+        refuse(job, 400, 10003, "the event stream has been deleted for ever");
+    else if (job->raw) /* of one event, with `expect` any: it has been there */
         stream_answer_duplicate(stream, job->reply, job->append.parts[0].position);
     else
         answer_append(job);
@@ -631,6 +629,22 @@ static int take_ends(struct job *job) {
     return append_take_tags(&job->append, engine, &job->arena);
 }
 
+/* An append that has been read, or FAILED to be. */
+static void begin(struct job *job, int failed, const struct error *e) {
+    if (!failed)
+        failed = take_ends(job);
+    if (!failed) {
+        enter(job);
+        return;
+    }
+    char text[sizeof e->message + sizeof e->place + 8];
+    bool theirs = failed == -EINVAL || failed == -E2BIG;
+    if (e->code)
+        snprintf(text, sizeof text, "%s%s%s", e->message, e->place[0] ? " at " : "", e->place);
+    refuse(job, theirs ? 400 : 503, 0, e->code ? text : "insufficient resources");
+    job_free(job);
+}
+
 void job_append(struct engine *engine, slice name, slice body, slice reply, job_answer answer) {
     struct bus_message m = {.subject = name, .reply = reply, .payload = body};
     struct job *job = job_new(engine, &m, false);
@@ -647,18 +661,25 @@ void job_append(struct engine *engine, slice name, slice body, slice reply, job_
         failed = append_read(json_root(&job->doc), job->message.subject, slice_str(job->time),
                              &engine->ids, &job->arena, &job->append, &e);
     }
-    if (!failed)
-        failed = take_ends(job);
-    if (!failed) {
-        enter(job);
+    begin(job, failed, &e);
+}
+
+void job_life(struct engine *engine, const struct bus_message *request, job_answer answer) {
+    struct job *job = job_new(engine, request, false);
+    struct error e = {0};
+    if (!job) {
+        tell(engine, request->reply, answer, 429, "too many appends are waiting: try again");
         return;
     }
-    char text[sizeof e.message + sizeof e.place + 8];
-    bool theirs = failed == -EINVAL || failed == -E2BIG;
-    if (e.code)
-        snprintf(text, sizeof text, "%s%s%s", e.message, e.place[0] ? " at " : "", e.place);
-    refuse(job, theirs ? 400 : 503, 0, e.code ? text : "insufficient resources");
-    job_free(job);
+    job->answer = answer;
+    job->is_change = true;
+    int failed = job->message.payload.len ? json_parse(&job->doc, job->message.payload) : 0;
+    json_value body = job->message.payload.len ? json_root(&job->doc) : (json_value){0};
+    if (failed)
+        json_explain(&job->doc, failed, (slice){0}, &e);
+    else
+        failed = life_change_read(&job->message, body, &job->arena, &job->append, &job->change, &e);
+    begin(job, failed, &e);
 }
 
 void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message) {

@@ -19,6 +19,8 @@ typedef void (*job_answer)(struct engine *engine, slice reply, unsigned status, 
 /* An append in JSON: BODY, and the event stream's NAME where it is the short form. ANSWER comes
    once, from inside perhaps. */
 void job_append(struct engine *engine, slice name, slice body, slice reply, job_answer answer);
+/* A request of life_change.h. */
+void job_life(struct engine *engine, const struct bus_message *request, job_answer answer);
 /* A captured message. */
 void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message);
 /* Judges what can be judged. */

@@ -6,7 +6,8 @@
  * there are about as many steps as the square of the number's bits, and one for each leaf.
  *
  * To an id: its digest is in one node behind the last leaf, or in one leaf. The record of that node
- * has the id itself, or one of its children has, and so on down.
+ * has the id itself, or one of its children has, and so on down; what leads to events that are gone
+ * ends there, whether their records are still there or not.
  */
 #include "rooms/events/lookup.h"
 
@@ -31,61 +32,73 @@ static bool has_digest(const uint64_t *ids, size_t count, uint64_t digest) {
     return low < count && ids[low] == digest;
 }
 
-/* The node to begin with; 0 where no digest fits. */
-static int begin(struct lookup *l, struct head *head, struct fetch *fetch) {
+/* The next record to look at. 0: the id's event is behind it, and gone. -EAGAIN; -ENOENT. */
+static int go(struct lookup *l, uint64_t gone, uint64_t number, uint64_t sequence) {
+    if (!sequence || number <= l->stop)
+        return -ENOENT;
+    if (number <= gone) {
+        l->number = 0;
+        l->sequence = sequence;
+        return 0;
+    }
+    l->at = sequence;
+    l->at_number = number;
+    return -EAGAIN;
+}
+
+/* The node to begin with. As go(). */
+static int begin(struct lookup *l, struct head *head, uint64_t gone, struct fetch *fetch) {
     l->digest = event_digest(l->id);
     for (unsigned i = head->path_count; i-- > 0;)
-        if (has_digest(head->path[i].ids, head->path[i].id_count, l->digest)) {
-            l->at = head->path[i].sequence;
-            return 0;
-        }
+        if (has_digest(head->path[i].ids, head->path[i].id_count, l->digest))
+            return go(l, gone, head->path[i].number, head->path[i].sequence);
     if (head->number < EVENT_SPAN)
         return -ENOENT;
     int failed = head_knows_leaves(head, fetch);
     if (failed)
         return failed;
     l->at = (uint64_t)(uintptr_t)map64_find(&head->leaves, l->digest);
-    return l->at ? 0 : -ENOENT;
+    return l->at ? -EAGAIN : -ENOENT;
 }
 
-static int look(struct lookup *l, const struct event *event) {
-    uint64_t ids[EVENT_SPAN];
+static int look(struct lookup *l, uint64_t gone, const struct event *event) {
+    uint64_t ids[EVENT_SPAN], number = event->number, skip = number & (number - 1);
     if (l->phase == LOOKUP_SCAN) {
-        if (event->number <= l->stop)
-            return -ENOENT;
+        if (number != l->at_number)
+            return -EBADMSG;
         if (event_read_ids(event->ids, ids))
             return -EBADMSG;
-        if (!has_digest(ids, event_ids_count(event->ids), l->digest)) {
-            l->at = event->skip;
-            return l->at ? -EAGAIN : -ENOENT;
-        }
+        if (!has_digest(ids, event_ids_count(event->ids), l->digest))
+            return go(l, gone, skip, event->skip);
     }
-    if (slice_equal(event->id, l->id)) {
-        l->number = event->number;
+    if (number <= gone || slice_equal(event->id, l->id)) {
+        l->number = number <= gone ? 0 : number;
         l->sequence = l->at;
         return 0;
     }
-    uint64_t span = event->number & (~event->number + 1);
-    l->stop = event->number - (span < EVENT_SPAN ? span : EVENT_SPAN);
+    uint64_t span = number & (~number + 1);
+    l->stop = number - (span < EVENT_SPAN ? span : EVENT_SPAN);
     l->phase = LOOKUP_SCAN;
-    l->at = event->before;
-    return l->at ? -EAGAIN : -ENOENT;
+    return go(l, gone, number - 1, event->before);
 }
 
 int lookup_step(struct lookup *l, struct head *head, struct fetch *fetch) {
     int result = -EAGAIN;
+    uint64_t gone = head_gone(head);
     if (l->phase == LOOKUP_BEGIN) {
-        int failed = begin(l, head, fetch);
-        if (failed)
-            return failed;
+        result = begin(l, head, gone, fetch);
+        if (result != -EAGAIN)
+            return result;
         l->phase = LOOKUP_CHECK;
     }
     while (result == -EAGAIN) {
         struct log_record record;
         struct event event;
+        if (l->phase == LOOKUP_SCAN && l->at_number <= gone) /* it has gone meanwhile */
+            return go(l, gone, l->at_number, l->at);
         result = fetch_event(fetch, l->at, &record, &event);
         if (!result)
-            result = look(l, &event);
+            result = look(l, gone, &event);
     }
     return result;
 }

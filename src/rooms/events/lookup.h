@@ -12,12 +12,16 @@
 /* From the record EVENT to one with number TARGET (below EVENT's): the next record to read. */
 uint64_t event_hop(const struct event *event, uint64_t target);
 
-/* Has an event with this id, given by a client, been in the stream? Begin with zeros but `id`. */
+/* Has an event with this id, given by a client, been in the stream? Begin with zeros but `id`. Of
+   events that are gone (life.h) only the digests are left, so they are believed: 64 bits of
+   SHA-256.
+ */
 struct lookup {
     slice id;
-    uint64_t digest, at, stop;
+    uint64_t digest, at, at_number, stop;
     enum { LOOKUP_BEGIN, LOOKUP_CHECK, LOOKUP_SCAN } phase;
-    uint64_t number, sequence; /* where it was found */
+    /* Where it was found. It is gone: 0, and the record that has the digest. */
+    uint64_t number, sequence;
 };
 /* 0: it has. -ENOENT, -EINPROGRESS (FETCH's done is called, later), -EBADMSG, -ENOMEM, -ENOBUFS. */
 must_use int lookup_step(struct lookup *lookup, struct head *head, struct fetch *fetch);

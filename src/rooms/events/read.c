@@ -31,6 +31,8 @@ struct read {
     bool waits; /* for something new, until the deadline */
     struct read_options o;
     struct head *head;
+    struct head *held;    /* of an event among all, while it is being read */
+    uint64_t gone;        /* of the event stream, when the page was begun */
     uint64_t at;          /* sequence to look at next */
     uint64_t first, last; /* numbers of the page */
     uint64_t *sequences;  /* of the page, the last first */
@@ -54,6 +56,7 @@ static void finish(struct read *read, unsigned status, const char *detail) {
     io_timer_stop(engine->loop, &read->again);
     io_timer_stop(engine->loop, &read->deadline);
     head_give(read->head);
+    head_give(read->held);
     list_remove(&read->node);
     engine->read_count--;
     read->done(read->self, &read->end);
@@ -99,11 +102,25 @@ static bool matches(const struct read_options *o, slice subject, const struct ev
     return fits && in_category(subject, o->category);
 }
 
+/* Of an event stream it begins behind what has gone, but for what has grown too old. */
+static int hides(struct read *read, const struct log_record *record, const struct event *event) {
+    if (!read->head) {
+        jobs_know_stream(read->engine);
+        return head_hides(read->engine, record->subject, event->number, record->time_ns,
+                          &read->held);
+    }
+    return life_expired(head_life(read->head), record->time_ns,
+                        io_loop_wall_ns(read->engine->loop));
+}
+
 /* 0; 1: the page is full, and the event is not on it. */
 static int emit(struct read *read, const struct log_record *record, const struct event *event) {
     size_t before = read->out.len;
     if (!matches(&read->o, record->subject, event))
         return 0;
+    int hidden = hides(read, record, event);
+    if (hidden)
+        return hidden < 0 ? hidden : 0;
     if (read->emitted == read->o.limit)
         return 1;
     int failed = read->o.cloudevents ? event_write_cloudevent(event, record, &read->out)
@@ -132,17 +149,23 @@ static int head_step(struct read *read) {
     }
     if (!read->head)
         return -ENOMEM;
-    if (read->head->state != HEAD_READY)
-        return read->head->state == HEAD_LOADING ? -EAGAIN : read->head->failed;
+    if (read->head->state == HEAD_FAILED)
+        return read->head->failed;
+    if (read->head->state == HEAD_LOADING || read->head->life_changing)
+        return -EAGAIN;
     uint64_t number = read->head->number, limit = read->o.limit;
-    if (!number)
-        return -ENOENT;
+    enum life_state state = life_state(head_life(read->head), number);
+    if (state != LIFE_ALIVE)
+        return state == LIFE_TOMBSTONED ? -EIDRM : -ENOENT;
+    uint64_t gone = read->gone = head_gone(read->head);
+    read->end.first = gone;
     read->end.last = number - 1;
     if (read->o.backwards) {
         read->last = read->o.from < number ? read->o.from + 1 : number;
-        read->first = 1;
+        read->first = gone + 1;
     } else {
         read->first = read->o.from < number ? read->o.from + 1 : number + 1;
+        read->first = read->first > gone ? read->first : gone + 1;
         read->last = number - read->first + 1 < limit ? number : read->first + limit - 1;
         read->end.caught_up = read->last == number;
     }
@@ -151,7 +174,7 @@ static int head_step(struct read *read) {
         read->end.caught_up = true;
         if (!read->o.backwards && read->o.from > number)
             read->end.next = read->o.from;
-        return read->o.wait_ns ? -EBUSY : 1;
+        return read->o.wait_ns && !read->o.backwards ? -EBUSY : 1;
     }
     read->at = read->head->path[read->head->path_count - 1].sequence;
     read->phase = FIND;
@@ -201,7 +224,7 @@ static int emit_back_step(struct read *read) {
         read->end.next = event.number - 1;
     if (failed)
         return failed;
-    read->at = event.before;
+    read->at = event.number > read->first ? event.before : 0;
     return read->at ? 0 : 1;
 }
 
@@ -223,18 +246,54 @@ static int emit_step(struct read *read) {
     return failed;
 }
 
+/* A record of the page is not in the log any more, since its event has gone meanwhile: what is left
+   of the page is read, if it was not begun to be told, else told. */
+static int go_round(struct read *read) {
+    uint64_t gone = head_gone(read->head);
+    if (gone == read->gone)
+        return -EBADMSG;
+    if (read->phase == EMIT && read->o.backwards)
+        return 1; /* the others are older */
+    if (read->phase == EMIT) {
+        uint64_t number = read->last - (read->collected - 1);
+        read->collected--;
+        return number <= gone ? 0 : -EBADMSG;
+    }
+    read->sequences = mem_free(read->sequences);
+    read->collected = 0;
+    read->phase = HEAD;
+    return 0;
+}
+
+static int stream_step(struct read *read) {
+    int result = read->phase == HEAD      ? head_step(read)
+                 : read->phase == FIND    ? find_step(read)
+                 : read->phase == COLLECT ? collect_step(read)
+                                          : emit_step(read);
+    return result == -EBADMSG && read->phase != HEAD ? go_round(read) : result;
+}
+
 /* --- all events --------------------------------------------------------------------------- */
 
-static int scan_back_step(struct read *read, uint64_t last) {
+/* Records of events that have gone leave holes. */
+static bool is_hole(const struct read *read) {
+    struct stream *stream = engine_stream(read->engine);
+    return stream && log_sequence_deleted(stream_log(stream), read->at);
+}
+
+static int look(struct read *read) {
     struct log_record record;
     struct event event;
+    int failed = fetch_event(&read->fetch, read->at, &record, &event);
+    return failed ? failed : emit(read, &record, &event);
+}
+
+static int scan_back_step(struct read *read, uint64_t last) {
     read->at = read->at < last ? read->at : last;
     read->end.next = UINT64_MAX;
     if (!read->at)
         return 1;
-    int failed = fetch_event(&read->fetch, read->at, &record, &event);
-    if (!failed)
-        failed = emit(read, &record, &event);
+    int failed = is_hole(read) ? 0 : look(read);
     if (failed == 1 || (!failed && ++read->looks == READ_LOOKS_MAX))
         read->end.next = failed ? read->at : read->at - 1;
     if (failed || read->looks == READ_LOOKS_MAX)
@@ -246,8 +305,6 @@ static int scan_back_step(struct read *read, uint64_t last) {
 static int scan_step(struct read *read) {
     struct stream *stream = engine_stream(read->engine);
     uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
-    struct log_record record;
-    struct event event;
     read->end.last = last;
     if (read->o.backwards)
         return scan_back_step(read, last);
@@ -257,9 +314,7 @@ static int scan_step(struct read *read) {
         return read->emitted || !read->o.wait_ns ? 1 : -EBUSY;
     if (read->looks == READ_LOOKS_MAX || read->emitted == read->o.limit)
         return 1;
-    int failed = fetch_event(&read->fetch, read->at, &record, &event);
-    if (!failed)
-        failed = emit(read, &record, &event);
+    int failed = is_hole(read) ? 0 : look(read);
     if (failed)
         return failed;
     read->looks++;
@@ -300,13 +355,10 @@ static int one_step(struct read *read) {
     case POSITION:
         return position_step(read);
     case HEAD:
-        return head_step(read);
     case FIND:
-        return find_step(read);
     case COLLECT:
-        return collect_step(read);
     case EMIT:
-        return emit_step(read);
+        return stream_step(read);
     case TIME:
         return time_step(read);
     default:
@@ -336,11 +388,13 @@ static void step(struct read *read) {
     else if (result == -EBUSY)
         wait(read);
     else if (result == -EAGAIN)
-        read->waits = true; /* the head is being loaded */
+        read->waits = true; /* a head is being read, or its life is on its way to the disk */
     else if (result == 0)
         io_timer_start(read->engine->loop, &read->again, 0, on_again);
     else if (result == -ENOENT)
         finish(read, 404, "there is no such event stream");
+    else if (result == -EIDRM)
+        finish(read, 410, "the event stream has been deleted for ever");
     else if (result == -EBADMSG)
         finish(read, 500, "an event cannot be read: `nonet log verify` says more");
     else if (result != -EINPROGRESS)

@@ -10,6 +10,8 @@
  * match is passed over, at most READ_LOOKS_MAX records a page; a page may therefore be empty and
  * still say where to go on. At the end a read may wait for more.
  *
+ * What is gone (life.h) is not shown, whether its record is still in the log or not.
+ *
  * BOUNDS. READ_EVENTS_MAX events, READ_BYTES_MAX bytes a page (an event above that is a page of its
  * own), READS_MAX reads under way (429), READ_WAIT_MAX_NS of waiting.
  */
@@ -42,14 +44,15 @@ struct read_options {
 };
 
 struct read_end {
-    unsigned
-        status; /* 200; 404 no such event stream; 429; 500; 503; 504 position_min has not come */
+    unsigned status;    /* 200; 404 no such event stream; 410 deleted for ever; 429; 500; 503; 504
+                           position_min has not come */
     const char *detail; /* of a status that is no 200 */
     slice lines;        /* one a line, each ended by '\n' */
     unsigned count;
     uint64_t next;  /* where the next page begins: revision or position; backwards UINT64_MAX
                        where this was the last */
     bool caught_up; /* forwards: nothing is behind this page */
+    uint64_t first; /* revision of the first event that is kept; of all: 0 */
     uint64_t last;  /* revision of the event stream's last event; of all: position of the last */
 };
 

@@ -118,14 +118,48 @@ struct event_answer event_answer(const struct event_house *eh, unsigned number) 
     return answer;
 }
 
-struct event_answer event_append(struct event_house *eh, const char *stream, const char *json) {
+static char *quoted(const char *json) {
     char *text = strdup(json);
     assert_non_null(text);
     for (char *at = text; *at; at++)
         *at = *at == '\'' ? '"' : *at;
+    return text;
+}
+
+struct event_answer event_append(struct event_house *eh, const char *stream, const char *json) {
+    char *text = quoted(json);
     catcher_clear(&eh->answers);
     unsigned number = event_ask(eh, stream, slice_str(text));
     free(text);
+    catcher_wait(eh->house, &eh->answers, 1);
+    return event_answer(eh, number);
+}
+
+unsigned event_ask_life(struct event_house *eh, const char *stream,
+                        const struct life_change *change, const char *expect, const char *limits) {
+    struct buf subject = buf_make(8192), headers = buf_make(8192);
+    char reply[32], *text = quoted(limits ? limits : "");
+    unsigned number = next_reply(eh, reply);
+    assert_int_equal(event_subject(slice_str(stream), &subject), 0);
+    assert_int_equal(life_change_write(change, buf_slice(&subject),
+                                       expect ? slice_str(expect) : (slice){0}, &headers),
+                     0);
+    struct bus_message m = {.subject = slice_lit(CALL_LIFE),
+                            .reply = slice_str(reply),
+                            .headers = buf_slice(&headers),
+                            .payload = slice_str(text)};
+    bus_publish(house_last(eh->house), &m, NULL, NULL);
+    buf_free(&subject);
+    buf_free(&headers);
+    free(text);
+    return number;
+}
+
+struct event_answer event_life(struct event_house *eh, const char *stream, enum life_ask ask,
+                               const char *expect, const char *limits) {
+    struct life_change change = {.ask = ask, .version = LIFE_ANY_VERSION};
+    catcher_clear(&eh->answers);
+    unsigned number = event_ask_life(eh, stream, &change, expect, limits);
     catcher_wait(eh->house, &eh->answers, 1);
     return event_answer(eh, number);
 }

@@ -12,6 +12,7 @@
 
 #include "rooms/events/call.h"
 #include "rooms/events/engine.h"
+#include "rooms/events/life_change.h"
 #include "rooms/events/verify.h"
 #include "wire/json.h"
 
@@ -47,6 +48,15 @@ struct event_answer {
 struct event_answer event_answer(const struct event_house *eh, unsigned number);
 /* event_ask and the answer, waited for; JSON with '. */
 struct event_answer event_append(struct event_house *eh, const char *stream, const char *json);
+
+/* Asks for a change of what STREAM keeps (life_change.h). EXPECT may be NULL, LIMITS, too; JSON
+   with
+   '. The number of it. */
+unsigned event_ask_life(struct event_house *eh, const char *stream,
+                        const struct life_change *change, const char *expect, const char *limits);
+/* The same, and the answer, waited for. */
+struct event_answer event_life(struct event_house *eh, const char *stream, enum life_ask ask,
+                               const char *expect, const char *limits);
 
 /* A page, waited for. TEXT holds its lines; freed by event_page_free. */
 struct event_page {

@@ -163,7 +163,7 @@ static void test_what_is_wrong_with_an_event_is_told_with_its_place(void **state
 static void test_what_is_wrong_with_an_append_is_told_with_its_place(void **state) {
     (void)state;
     static const char *const expect =
-        "expect: \"any\", \"none\", \"exists\" or a revision is wanted";
+        "expect: \"any\", \"none\", \"exists\", \"deleted\" or a revision is wanted";
     assert_refused("a-1", "[]", "the body is no JSON object");
     assert_refused("a-1", "{'expect':-1,'events':[{'type':'T'}]}", expect);
     assert_refused("a-1", "{'expect':1.5,'events':[{'type':'T'}]}", expect);

@@ -7,7 +7,7 @@
 #define ASKED 8u
 #define ONE "{\"appends\":[{\"stream\":\"a-1\",\"events\":[{\"type\":\"T\",\"id\":\"i\"}]}]}"
 
-struct life {
+struct trial_life {
     struct event_house *eh;
     unsigned asked[ASKED];
     unsigned count;
@@ -30,7 +30,7 @@ static void on_verified(void *self, const struct events_report *report, int fail
     ++*(unsigned *)self;
 }
 
-static void act(struct life *life) {
+static void act(struct trial_life *life) {
     struct event_house *eh = life->eh;
     unsigned pages = 0, verified = 0;
     life->asked[life->count++] = event_ask(eh, NULL, slice_lit(ONE));
@@ -54,7 +54,7 @@ static void act(struct life *life) {
     assert_int_equal(verified, begun);
 }
 
-static unsigned status_of(const struct life *life, unsigned index) {
+static unsigned status_of(const struct trial_life *life, unsigned index) {
     struct event_answer answer = event_answer(life->eh, life->asked[index]);
     return answer.come ? answer.status : 0;
 }
@@ -66,7 +66,7 @@ static unsigned count_of(struct event_house *eh, const char *subject) {
     return page.end.count;
 }
 
-static void assert_allowed(const struct life *life, unsigned index, unsigned good) {
+static void assert_allowed(const struct trial_life *life, unsigned index, unsigned good) {
     struct event_answer answer = event_answer(life->eh, life->asked[index]);
     if (answer.come && answer.status != good && answer.status != 503 && answer.status != 429)
         fail_msg("append %u: %u %.*s", index, answer.status, slice_fmt(answer.body));
@@ -74,7 +74,7 @@ static void assert_allowed(const struct life *life, unsigned index, unsigned goo
 
 /* An answer may have been lost for want of memory, never been given wrongly. */
 static bool live(unsigned long nth) {
-    struct life life = {.eh = event_house_open(nth)};
+    struct trial_life life = {.eh = event_house_open(nth)};
     unsigned long before = mem_attempts();
     mem_fail_at(nth, false);
     act(&life);
