@@ -71,6 +71,7 @@ struct room_node {
     int64_t started_ns;    /* wall clock */
     struct auth *auth;     /* users; replaced on reload, counted (bus/auth.h) */
     struct http_routes *admin;
+    const char *gateway_token; /* by which the admin listener knows the node's own gateway */
     const struct room_listen *listens;
     unsigned listen_count;
     struct room_limits limits;

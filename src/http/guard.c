@@ -104,6 +104,7 @@ static struct http_refusal judge_basic(const struct http_guard *guard, slice enc
         return refuse_login("the credentials have no password");
     if (!may_ask(budget, now_ns))
         return (struct http_refusal){429, "too many logins a second"};
+    login->user = user;
     int result = guard->check_user(guard->owner, user, password, login);
     login->asked = result == -EINPROGRESS;
     return login->asked ? let_in : http_guard_refusal(result);
@@ -126,6 +127,25 @@ static struct http_refusal judge_login(const struct http_guard *guard,
     return refuse_login("the credentials are neither Bearer nor Basic");
 }
 
+/* The node's own gateway; its token is not a thing that is guessed at. False: it is not. */
+static bool is_gateway(const struct http_guard *guard, const struct http1_head *head) {
+    slice text;
+    return guard->gateway_token.len && http1_get(head, slice_lit("Authorization"), &text) &&
+           http1_cut_scheme(&text, slice_lit(HTTP_GATEWAY_SCHEME)) &&
+           password_equal(text, guard->gateway_token);
+}
+
+/* The gateway has seen to it that the field is its own. */
+static struct http_refusal let_gateway_in(const struct http1_head *head, struct arena *arena,
+                                          struct http_login *login) {
+    slice user;
+    login->gateway = true;
+    if (http1_get(head, slice_lit(HTTP_GATEWAY_USER), &user) &&
+        arena_copy(arena, user, &login->user))
+        return (struct http_refusal){503, "no memory for the request"};
+    return let_in;
+}
+
 struct http_refusal http_guard_judge(const struct http_guard *guard, const struct http1_head *head,
                                      bool is_tls, bool without_login,
                                      struct http_login_budget *budget, uint64_t now_ns,
@@ -133,6 +153,8 @@ struct http_refusal http_guard_judge(const struct http_guard *guard, const struc
     if (!(guard->any_host && without_login) && !host_is_ours(guard, head->authority))
         return (struct http_refusal){403, "Host is neither an address, localhost nor a name "
                                           "that this listener is configured for"};
+    if (is_gateway(guard, head))
+        return let_gateway_in(head, arena, login);
     bool reading = is_reading(head->method);
     if (!reading && !comes_from_here(head, is_tls))
         return (struct http_refusal){403, "a page of another origin may not change anything here"};

@@ -11,6 +11,10 @@
  *     credentials   on changing methods, with `reading_too` on all: `Authorization: Bearer TOKEN`,
  *                   or Basic with a user that `check_user` knows; else 401
  *
+ * THE NODE'S OWN GATEWAY shows `Authorization: Nonet-Gateway TOKEN`, on any method, with a token
+ * that no one else has. It is let in for whomever it has let in itself (http_request_user), and
+ * only to routes that say so (http_route.for_gateway).
+ *
  * The token is compared in constant time. Users are guessed at, so at most HTTP_LOGINS_PER_SECOND
  * are asked about a second and loop, then 429. A user may cost tens of milliseconds (bcrypt): then
  * check_user answers later, from wherever it has that computed, and the request waits; its body is
@@ -31,16 +35,23 @@
 
 /* A user who is being asked about; a part of the request. */
 struct http_login {
-    bool asked; /* the guard's owner holds it */
-    int result; /* the word, as check_user's */
+    bool asked;   /* the guard's owner holds it */
+    bool gateway; /* it is the node's own, and the user the one that it names */
+    int result;   /* the word, as check_user's */
+    slice user;   /* empty: nobody in particular */
 };
 /* The word about LOGIN, on the request's loop, not from inside check_user. */
 void http_login_decide(struct http_login *login, int result);
+
+#define HTTP_GATEWAY_SCHEME "Nonet-Gateway"
+#define HTTP_GATEWAY_USER "X-Nonet-Principal" /* the field that names who the gateway has let in   \
+                                               */
 
 struct http_guard {
     const char *const *hosts; /* NULL-terminated, without ports; NULL: none */
     bool any_host;            /* what asks for no credentials is answered by any name */
     slice token;              /* empty: no token lets anybody in */
+    slice gateway_token;      /* the same for the node's own gateway */
     /* 0, -EACCES, -EAGAIN (too many at once), or -ENOMEM; -EINPROGRESS: http_login_decide follows,
        unless forget_user comes first. NULL: there are no users. */
     int (*check_user)(void *owner, slice user, slice password, struct http_login *login);

@@ -85,6 +85,8 @@ static struct http_refusal judge(struct http_request *r, const struct http1_head
         if (refusal.status)
             return refusal;
     }
+    if (r->login.gateway && route && !route->for_gateway)
+        return (struct http_refusal){404, "there is nothing at this path for the gateway"};
     if (!r->path.len)
         return (struct http_refusal){400, "the target is not a path that has one meaning"};
     if (head->authority_differs)

@@ -193,6 +193,14 @@ uint64_t http_request_began_ns(const struct http_request *r) {
     return r->began_ns;
 }
 
+slice http_request_user(const struct http_request *r) {
+    return r->login.user;
+}
+
+bool http_request_through_gateway(const struct http_request *r) {
+    return r->login.gateway;
+}
+
 slice http_request_allow(const struct http_request *r) {
     return slice_str(r->match.allow);
 }

@@ -68,6 +68,10 @@ slice http_request_upgrade(const struct http_request *request);
 /* The first "KEY=value" of the query, decoded ("+" is a blank; "" where it has no '='). 0, -ENOENT,
    -EINVAL (badly escaped), -ENOMEM. */
 must_use int http_request_argument(struct http_request *request, slice key, slice *ret_value);
+/* Who has logged in to a listener with a guard (guard.h): a user, or, where the request comes
+   through the node's own gateway, whom that has let in. Empty: nobody in particular. */
+slice http_request_user(const struct http_request *request);
+bool http_request_through_gateway(const struct http_request *request);
 /* Where no route fitted (http_routes_set_fallback): the methods that the path has, "GET, HEAD";
    empty where there is nothing at it. */
 slice http_request_allow(const struct http_request *request);

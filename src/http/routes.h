@@ -56,6 +56,7 @@ struct http_route {
     void *owner;
     uint64_t body_bytes_max; /* 0 = HTTP_BODY_BYTES_DEFAULT; larger bodies get 413 unread */
     bool without_login;      /* the guard asks for no credentials here (health checks) */
+    bool for_gateway;        /* the node's own gateway may come here for its callers (guard.h) */
     bool streams;            /* called with the head; the body comes by events (request.h) */
 };
 

@@ -21,7 +21,7 @@ struct admin {
     struct http_server *server;
     struct http_guard guard;
     struct admin_logins *logins;
-    char token[TOKEN_BYTES * 2 + 1];
+    char token[TOKEN_BYTES * 2 + 1], gateway_token[TOKEN_BYTES * 2 + 1];
 };
 
 static void on_status(void *owner, struct http_request *request) {
@@ -43,11 +43,18 @@ static void on_reload(void *owner, struct http_request *request) {
         http_reply(request, &(struct http_answer){.status = 204}, (slice){0});
 }
 
-static int make_token(struct admin *admin, struct error *ret_error) {
-    struct node *node = admin->node;
+static void make_secret(struct admin *admin, char *out) {
     unsigned char random[TOKEN_BYTES];
-    io_host_random(node->room.host, random, sizeof random);
-    hex_encode(slice_make(random, sizeof random), admin->token);
+    io_host_random(admin->node->room.host, random, sizeof random);
+    hex_encode(slice_make(random, sizeof random), out);
+}
+
+/* That of the gateway stays within the process. */
+static int make_tokens(struct admin *admin, struct error *ret_error) {
+    struct node *node = admin->node;
+    make_secret(admin, admin->token);
+    make_secret(admin, admin->gateway_token);
+    node->room.gateway_token = admin->gateway_token;
     char path[sizeof node->data + 16];
     snprintf(path, sizeof path, "%s/admin.token", node->data);
     int failed =
@@ -86,7 +93,7 @@ int admin_open(struct node *node, struct error *ret_error) {
         failed = admin_logins_open(node, &admin->logins);
     if (failed)
         return error_set(ret_error, failed, "no memory for the admin listener");
-    return make_token(admin, ret_error);
+    return make_tokens(admin, ret_error);
 }
 
 static int make_tls(struct node *node, const struct room_listen *listen, struct io_tls **ret_tls,
@@ -104,6 +111,7 @@ int admin_listen(struct node *node, struct error *ret_error) {
     bool local = config_is_loopback(node->config->listen.admin.address);
     admin->guard = (struct http_guard){
         .token = slice_str(admin->token),
+        .gateway_token = slice_str(admin->gateway_token),
         .check_user = admin_check_user,
         .forget_user = admin_forget_user,
         .owner = admin->logins,

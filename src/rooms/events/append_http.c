@@ -22,6 +22,7 @@
 
 #define HEADERS_USUAL 512u /* bytes of a request to the engine, without its body */
 #define EXPECT_MAX 32u
+#define HEADERS_MAX (64u << 10) /* of the request on the bus: a subject, and a name of a head's */
 #define BODY_MAX ((size_t)64 << 20) /* of a body of 16 MB, with base64 around it */
 
 struct posting {
@@ -212,8 +213,13 @@ static bool make_body(struct http_request *request, const char *expect, struct b
 /* --- requests ----------------------------------------------------------------------------- */
 
 static int ask(struct posting *p, slice subject, slice body) {
-    _cleanup_buf_ struct buf headers = buf_make_room(EVENT_NAME_MAX * 4, HEADERS_USUAL);
-    int failed = subject.len ? call_write_stream(subject, &headers) : 0;
+    _cleanup_buf_ struct buf headers = buf_make_room(HEADERS_MAX, HEADERS_USUAL);
+    const struct call_append append = {
+        .subject = subject,
+        .actor = {.name = http_request_user(p->request),
+                  .is_sure = http_request_through_gateway(p->request)},
+    };
+    int failed = call_write_append(&append, &headers);
     struct bus_request_options options = {
         .message = {.subject = slice_lit(CALL_APPEND),
                     .headers = buf_slice(&headers),
@@ -255,6 +261,46 @@ void append_http_stream(void *owner, struct http_request *request) {
         post(owner, request, buf_slice(&subject), body, conditional);
 }
 
+/* --- several streams ---------------------------------------------------------------------- */
+
+/* Whether the request may name all the event streams of LIST. What is no list of them is left to
+   the engine, which refuses it. */
+static bool may_all(struct http_request *request, json_value list) {
+    struct json_iterator i = json_each(list);
+    while (json_next(&i)) {
+        _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+        slice name;
+        if (json_string(json_member(i.value, slice_lit("stream")), &name)) {
+            http_reply_problem(request, 403,
+                               "by this route only event streams are checked, each by its name");
+            return false;
+        }
+        if (event_subject(name, &subject) == 0 && !face_may(request, buf_slice(&subject)))
+            return false;
+    }
+    return true;
+}
+
+/* Who is confined to some categories may name no others, and nothing but event streams by name. */
+static bool may_append(struct http_request *request) {
+    struct json_doc doc;
+    slice only;
+    if (!face_is_confined(request, &only))
+        return true;
+    json_init(&doc);
+    int failed = json_parse(&doc, http_request_body(request));
+    struct json_iterator i = json_each(json_root(&doc));
+    bool may = failed != -ENOMEM;
+    if (!may)
+        http_reply_problem(request, 503, "no memory for the append");
+    while (may && json_next(&i))
+        may = may_all(request, i.value);
+    json_free(&doc);
+    return may;
+}
+
 void append_http_many(void *owner, struct http_request *request) {
+    if (!may_append(request))
+        return;
     post(owner, request, (slice){0}, http_request_body(request), false);
 }

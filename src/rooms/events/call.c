@@ -23,18 +23,25 @@ static uint64_t get_number(const struct bus_message *message, const char *key) {
 
 /* --- appends ------------------------------------------------------------------------------ */
 
-int call_write_stream(slice subject, struct buf *headers) {
+int call_write_append(const struct call_append *append, struct buf *headers) {
     int failed = nats_headers_begin(headers, 0, (slice){0});
-    if (!failed)
-        failed = nats_headers_add(headers, slice_lit("Nonet-Stream"), subject);
+    if (!failed && append->subject.len)
+        failed = nats_headers_add(headers, slice_lit("Nonet-Stream"), append->subject);
+    if (!failed && append->actor.name.len)
+        failed = nats_headers_add(headers, slice_lit("Nonet-Actor"), append->actor.name);
+    if (!failed && append->actor.is_sure)
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Actor-Is-Sure"), 1);
     return failed ? failed : nats_headers_end(headers);
 }
 
-slice call_read_stream(const struct bus_message *message) {
-    slice subject = {0};
-    if (message->headers.len)
-        (void)nats_headers_get(message->headers, slice_lit("Nonet-Stream"), &subject);
-    return subject;
+struct call_append call_read_append(const struct bus_message *message) {
+    struct call_append append = {0};
+    if (!message->headers.len)
+        return append;
+    (void)nats_headers_get(message->headers, slice_lit("Nonet-Stream"), &append.subject);
+    (void)nats_headers_get(message->headers, slice_lit("Nonet-Actor"), &append.actor.name);
+    append.actor.is_sure = get_number(message, "Nonet-Actor-Is-Sure") != 0;
+    return append;
 }
 
 int call_write_status(unsigned status, struct buf *headers) {

@@ -2,7 +2,8 @@
  * call.h - requests for events inside the node, between the loop that speaks HTTP and the one that
  * the streams live on: both directions of both.
  *
- *     _NONET.ES.append   payload: the body; Nonet-Stream: the subject of the short form
+ *     _NONET.ES.append   payload: the body; Nonet-Stream: the subject of the short form;
+ *                        Nonet-Actor, Nonet-Actor-Is-Sure: who asks (actor.h)
  *     _NONET.ES.read     payload: JSON of struct read_options
  *     _NONET.ES.verify   answers: findings in words, one a message, then the report with a status
  *     answers            Nonet-Status, for reads also Nonet-Next, -First, -Last, -Count,
@@ -13,6 +14,7 @@
 
 #include "bus/bus.h"
 #include "bus/private.h"
+#include "rooms/events/actor.h"
 #include "rooms/events/read.h"
 
 #define CALL_APPEND BUS_PRIVATE_PREFIX "ES.append"
@@ -21,14 +23,19 @@
 #define CALL_APPEND_NS UINT64_C(60000000000)
 #define CALL_READ_NS (READ_WAIT_MAX_NS + UINT64_C(10000000000))
 
+/* What an append says beside its body. */
+struct call_append {
+    slice subject; /* of the short form, or empty */
+    struct actor actor;
+};
+
 /* 0, -ENOMEM, -EINVAL. */
-must_use int call_write_stream(slice subject, struct buf *headers);
+must_use int call_write_append(const struct call_append *append, struct buf *headers);
 must_use int call_write_read(const struct read_options *options, struct buf *out);
 must_use int call_write_status(unsigned status, struct buf *headers);
 must_use int call_write_end(const struct read_end *end, struct buf *headers);
 
-/* The short form's subject, or empty. */
-slice call_read_stream(const struct bus_message *message);
+struct call_append call_read_append(const struct bus_message *message);
 /* 0 or -EINVAL. Slices are DOC's, which is overwritten, or TEXT's. */
 must_use int call_read_read(slice text, struct json_doc *doc, struct read_options *ret_options);
 /* 0 where there is none. */

@@ -44,10 +44,14 @@ static void on_append(void *owner, struct bus_subscription *subscription,
     (void)subscription;
     struct engine *engine = owner;
     _cleanup_buf_ struct buf name = buf_make_room(EVENT_NAME_MAX * 2, NAME_USUAL);
-    slice subject = call_read_stream(message);
-    if (subject.len && event_name(subject, &name))
+    struct call_append append = call_read_append(message);
+    if (append.subject.len && event_name(append.subject, &name))
         return; /* ours never is wrong */
-    job_append(engine, buf_slice(&name), message->payload, message->reply, answer_append);
+    struct job_call call = {.name = buf_slice(&name),
+                            .body = message->payload,
+                            .reply = message->reply,
+                            .actor = append.actor};
+    job_append(engine, &call, answer_append);
 }
 
 static void on_life(void *owner, struct bus_subscription *subscription,

@@ -117,7 +117,7 @@ static bool read_common(struct http_request *request, struct asked *a) {
 }
 
 static bool read_place(struct http_request *request, struct asked *a) {
-    slice value;
+    slice value, only;
     uint64_t after = UINT64_MAX;
     if (!face_number(request, "after", INT64_MAX, &after))
         return false;
@@ -136,7 +136,12 @@ static bool read_place(struct http_request *request, struct asked *a) {
     if (value.len && event_category_subject(value, &category))
         return face_refuse(request, "category", "a text of at most 1024 bytes is wanted");
     a->o.category = buf_slice(&category);
-    return true;
+    if (face_is_confined(request, &only) && !value.len)
+        a->o.category = only;
+    if (a->o.category.len)
+        return face_may(request, a->o.category);
+    return !face_is_confined(request, &only) ||
+           face_refuse(request, "category", "this route is for some of them: say which one");
 }
 
 /* --- pages -------------------------------------------------------------------------------- */
@@ -534,6 +539,7 @@ int events_http_routes(struct http_routes *routes, struct bus *bus) {
         struct http_route route = all[i];
         route.owner = bus;
         route.body_bytes_max = BODY_BYTES_MAX;
+        route.for_gateway = all[i].handle != on_verify; /* which reads the whole log */
         failed = http_routes_add(routes, &route);
     }
     return failed;

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "http/reply.h"
 #include "rooms/events/record.h"
+#include "wire/url.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,12 +34,61 @@ bool face_number(struct http_request *request, const char *key, uint64_t most, u
     return true;
 }
 
+/* --- what a gateway's route is for --------------------------------------------------------- */
+
+/* The categories that the request is confined to, percent-encoded, with commas. */
+static bool confined(const struct http_request *request, slice *ret_categories) {
+    return http_request_through_gateway(request) &&
+           http_request_field(request, slice_lit("X-Nonet-Categories"), ret_categories) &&
+           ret_categories->len > 0;
+}
+
+/* The subject of ENCODED, a category, into OUT. */
+static int category_subject(slice encoded, struct buf *out) {
+    char text[EVENT_NAME_MAX * 3];
+    size_t len;
+    if (encoded.len > sizeof text || url_decode(encoded, false, text, &len))
+        return -EINVAL;
+    return event_category_subject(slice_make(text, len), out);
+}
+
+static bool is_of(slice subject, slice category) {
+    return slice_starts_with(subject, category) &&
+           (subject.len == category.len || subject.ptr[category.len] == '.');
+}
+
+bool face_may(struct http_request *request, slice subject) {
+    _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
+    slice list;
+    if (!confined(request, &list))
+        return true;
+    while (list.len) {
+        buf_clear(&category);
+        int failed = category_subject(slice_cut(list, ',', &list), &category);
+        if (!failed && is_of(subject, buf_slice(&category)))
+            return true;
+    }
+    http_reply_problem(request, 403, "event streams of this category are not for this route");
+    return false;
+}
+
+bool face_is_confined(struct http_request *request, slice *ret_only) {
+    _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
+    slice list;
+    *ret_only = (slice){0};
+    if (!confined(request, &list))
+        return false;
+    if (slice_find(list, ',') < 0 && category_subject(list, &category) == 0)
+        (void)!arena_copy(http_request_arena(request), buf_slice(&category), ret_only);
+    return true;
+}
+
 bool face_subject(struct http_request *request, struct buf *subject) {
     int failed = event_subject(http_request_parameter(request, "stream"), subject);
     if (failed)
         http_reply_problem(request, 400,
                            "an event stream is called CATEGORY-ID, in at most 1024 bytes");
-    return !failed;
+    return !failed && face_may(request, buf_slice(subject));
 }
 
 bool face_accepts(const struct http_request *request, slice type) {

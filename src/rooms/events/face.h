@@ -18,7 +18,13 @@ bool face_refuse(struct http_request *request, const char *key, const char *what
 bool face_argument(struct http_request *request, const char *key, slice *ret_value);
 /* Untouched where there is none; at most MOST. */
 bool face_number(struct http_request *request, const char *key, uint64_t most, uint64_t *number);
-/* The subject of the event stream that the path names. */
+/* Whether the route that the request has come by is for the event stream, or category, SUBJECT: a
+   gateway may confine its callers to some. */
+bool face_may(struct http_request *request, slice subject);
+/* Whether it confines them; *RET_ONLY is the subject of the category where there is one only, in
+   the request's arena, else empty. */
+bool face_is_confined(struct http_request *request, slice *ret_only);
+/* The subject of the event stream that the path names, which the request may use. */
 bool face_subject(struct http_request *request, struct buf *subject);
 /* Whether the client would have TYPE (RFC 9110 12.5.1: named in Accept). */
 bool face_accepts(const struct http_request *request, slice type);

@@ -645,11 +645,11 @@ static void begin(struct job *job, int failed, const struct error *e) {
     job_free(job);
 }
 
-void job_append(struct engine *engine, slice name, slice body, slice reply, job_answer answer) {
-    struct bus_message m = {.subject = name, .reply = reply, .payload = body};
+void job_append(struct engine *engine, const struct job_call *call, job_answer answer) {
+    struct bus_message m = {.subject = call->name, .reply = call->reply, .payload = call->body};
     struct job *job = job_new(engine, &m, false);
     if (!job) {
-        tell(engine, reply, answer, 429, "too many appends are waiting: try again");
+        tell(engine, call->reply, answer, 429, "too many appends are waiting: try again");
         return;
     }
     struct error e = {0};
@@ -661,6 +661,8 @@ void job_append(struct engine *engine, slice name, slice body, slice reply, job_
         failed = append_read(json_root(&job->doc), job->message.subject, slice_str(job->time),
                              &engine->ids, &job->arena, &job->append, &e);
     }
+    if (!failed)
+        failed = actor_name(&job->append, &call->actor, &job->arena);
     begin(job, failed, &e);
 }
 

@@ -11,14 +11,20 @@
 #ifndef NONET_EVENTS_JOBS_H
 #define NONET_EVENTS_JOBS_H
 
+#include "rooms/events/actor.h"
 #include "rooms/events/append.h"
 
 /* STATUS: as of HTTP. BODY: JSON, valid during the call. */
 typedef void (*job_answer)(struct engine *engine, slice reply, unsigned status, slice body);
 
-/* An append in JSON: BODY, and the event stream's NAME where it is the short form. ANSWER comes
-   once, from inside perhaps. */
-void job_append(struct engine *engine, slice name, slice body, slice reply, job_answer answer);
+/* An append in JSON. Copied. */
+struct job_call {
+    slice name; /* of the event stream where it is the short form, else empty */
+    slice body, reply;
+    struct actor actor;
+};
+/* ANSWER comes once, from inside perhaps. */
+void job_append(struct engine *engine, const struct job_call *call, job_answer answer);
 /* A request of life_change.h. */
 void job_life(struct engine *engine, const struct bus_message *request, job_answer answer);
 /* A captured message. */

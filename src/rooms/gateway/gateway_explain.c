@@ -45,6 +45,15 @@ static int print_websocket(const struct gateway_websocket_config *websocket, str
     return failed;
 }
 
+/* "node events, categories order, stock, read only" */
+static int print_node(const struct gateway_to *to, struct buf *out) {
+    int failed = buf_printf(out, "node %.*s%s", slice_fmt(to->node),
+                            to->categories.count ? ", categories " : "");
+    if (!failed)
+        failed = print_list(&to->categories, out);
+    return failed || !to->read_only ? failed : buf_append(out, slice_lit(", read only"));
+}
+
 static int print_target(const struct gateway_to *to, struct buf *out) {
     int failed = 0;
     if (to->http.count)
@@ -65,7 +74,7 @@ static int print_target(const struct gateway_to *to, struct buf *out) {
     else if (to->respond.item.given)
         failed = buf_printf(out, "respond %lld", (long long)to->respond.status);
     else if (to->node.len)
-        failed = buf_printf(out, "node %.*s", slice_fmt(to->node));
+        failed = print_node(to, out);
     return failed;
 }
 

@@ -151,11 +151,33 @@ static void judge_http(const struct judge *j, const struct gateway_to *to) {
         note(j, to->tls.item.place, NULL, "cert and key of tls go together");
 }
 
+/* Whoever appends is named in what he appends, so somebody must have let him in. */
+static void judge_node(const struct judge *j, const struct gateway_route_config *route) {
+    const struct gateway_to *to = &route->to;
+    const slice *ways = route->auth.items;
+    bool events = slice_equal(to->node, slice_lit("events"));
+    bool anybody = !route->auth.count || slice_equal(ways[0], slice_lit("none"));
+    if (!events && to->categories.count)
+        note(j, conf_place_of(&to->item, "categories", SIZE_MAX), "write node: events",
+             "categories have nothing to do with node: %.*s", slice_fmt(to->node));
+    if (!events && to->read_only)
+        note(j, conf_place_of(&to->item, "read_only", 0), "write node: events",
+             "read_only has nothing to do with node: %.*s", slice_fmt(to->node));
+    if (events && anybody && !to->read_only)
+        note(j, route->item.place, "name a way of gateway.auth, or write read_only: true",
+             "anybody might append events, and they would not tell who did");
+    if (events && route->request_headers.item.given)
+        note(j, route->request_headers.item.place, "take it out",
+             "request_headers has nothing to do here: node: events is told what it needs");
+}
+
 static void judge_to(const struct judge *j, const struct gateway_route_config *route) {
     const struct gateway_to *to = &route->to;
     bool proxied = to->http.count || to->node.len;
     if (to->http.count)
         judge_http(j, to);
+    if (to->node.len)
+        judge_node(j, route);
     if (to->websocket.item.given && !to->websocket.subscribe.count && !to->websocket.publish.len)
         note(j, to->websocket.item.place, "give one of them",
              "websocket needs subscribe or publish");

@@ -6,12 +6,14 @@
  * Changing calls need what they need there (Authorization goes on as it came). The address must be
  * known when routes are made: a port of 0 is refused.
  */
+#include "rooms/gateway/node_target.h"
+
 #include "rooms/gateway/target.h"
 
 #include <errno.h>
 
 static bool chosen(const struct gateway_to *to) {
-    return to->node.len > 0;
+    return slice_equal(to->node, slice_lit("admin"));
 }
 
 /* Where the listener is reached from here: an address that stands for all is one on loopback. */
@@ -38,7 +40,7 @@ static int make_url(const struct room_listen *admin, struct arena *arena, slice 
     return failed ? error_set(ret_error, failed, "no memory for a route") : 0;
 }
 
-static int node_open(struct gateway *gateway, const struct gateway_route_config *config,
+int node_target_open(struct gateway *gateway, const struct gateway_route_config *config,
                      struct arena *arena, void **ret_self, struct error *ret_error) {
     struct gateway_route_config proxied = *config;
     slice *url = arena_zalloc(arena, 1, sizeof *url);
@@ -78,7 +80,7 @@ static unsigned node_write_services(const void *self, const struct gateway_shard
 const struct gateway_target node_target = {
     .name = "node",
     .chosen = chosen,
-    .open = node_open,
+    .open = node_target_open,
     .close = node_close,
     .shard_open = node_shard_open,
     .shard_close = node_shard_close,

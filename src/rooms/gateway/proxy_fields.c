@@ -50,7 +50,7 @@ static const struct known known_x[] = {KNOWN("x-forwarded-for", KIND_FORWARDED_F
                                        KNOWN("x-forwarded-host", KIND_FORWARDED_HOST),
                                        PREFIX("x-forwarded-", KIND_FORWARDED_OTHER),
                                        KNOWN("x-real-ip", KIND_FORWARDED_OTHER),
-                                       KNOWN("x-nonet-principal", KIND_HOP),
+                                       PREFIX("x-nonet-", KIND_HOP),
                                        KNOWN("x-request-id", KIND_HOP)};
 
 static char folded(char c) {

@@ -41,7 +41,7 @@ struct gateway_target {
 extern const struct gateway_target *const gateway_targets[];
 
 extern const struct gateway_target http_target, request_target, publish_target, sse_target,
-    websocket_target, files_target, redirect_target, respond_target, node_target;
+    websocket_target, files_target, redirect_target, respond_target, node_target, events_target;
 /* Of what no route is for: 404, or 405 with the methods that the path has. */
 extern const struct gateway_target nowhere_target;
 

@@ -26,9 +26,10 @@ static const char *const with_calls[] = {"http", "request", "publish", NULL};
 static const char *const with_publish[] = {"publish", NULL};
 static const char *const with_files[] = {"files", NULL};
 static const char *const with_redirect[] = {"redirect", NULL};
+static const char *const with_node[] = {"node", NULL};
 
 static const char *const balances[] = {"least_requests", "round_robin", "hash", NULL};
-static const char *const nodes[] = {"admin", NULL};
+static const char *const nodes[] = {"admin", "events", NULL};
 
 static int judge_upstream(slice text, struct error *e) {
     struct url url;
@@ -69,11 +70,23 @@ static int judge_media_type(slice text, struct error *e) {
 }
 
 static int judge_node(slice text, struct error *e) {
-    if (slice_equal(text, slice_str(nodes[0])))
-        return 0;
+    for (size_t i = 0; nodes[i]; i++)
+        if (slice_equal(text, slice_str(nodes[i])))
+            return 0;
     error_set(e, -EINVAL, "is not a set of the node's own APIs: '%.*s'",
               slice_fmt(slice_take(text, 64)));
-    error_hint(e, "there is: admin");
+    error_hint(e, "there are: admin, events");
+    return -EINVAL;
+}
+
+/* What an event stream's name has before its first '-'. */
+static int judge_category(slice text, struct error *e) {
+    bool fine = text.len > 0 && text.len <= TEMPLATE_MAX && slice_find(text, '-') < 0;
+    if (fine)
+        return 0;
+    error_set(e, -EINVAL, "is not a category of event streams: '%.*s'",
+              slice_fmt(slice_take(text, 64)));
+    error_hint(e, "what stands before the first '-' of their names: order");
     return -EINVAL;
 }
 
@@ -321,8 +334,10 @@ static const struct conf_key to_keys[] = {
      .type = CONF_STRING,
      AT(struct gateway_to, node),
      .judge = judge_node,
-     .doc = "the node's own APIs, as the admin listener has them at the same path (see rewrite)",
-     .example = "node: admin"},
+     .doc = "the node's own APIs, as the admin listener has them at the same path (see rewrite): "
+            "admin, all of them, where changing calls want its token; events, event streams for "
+            "whom auth lets in",
+     .example = "node: events"},
     {.name = "weights",
      .type = CONF_LIST,
      .of = CONF_INT,
@@ -439,6 +454,23 @@ static const struct conf_key to_keys[] = {
      .with = with_publish,
      .doc = "answer when a stream has it on disk, with stream and sequence (default false)",
      .example = "durable: true"},
+    {.name = "categories",
+     .type = CONF_LIST,
+     .of = CONF_STRING,
+     AT(struct gateway_to, categories),
+     .flags = CONF_ALONE,
+     .min = 1,
+     .max = 64,
+     .judge = judge_category,
+     .with = with_node,
+     .doc = "node: events: event streams of these categories only; left out: all",
+     .example = "categories: [order, stock]"},
+    {.name = "read_only",
+     .type = CONF_BOOL,
+     AT(struct gateway_to, read_only),
+     .with = with_node,
+     .doc = "node: events: nothing is appended (default false)",
+     .example = "read_only: true"},
     {.name = "index",
      .type = CONF_STRING,
      AT(struct gateway_to, index),

@@ -51,7 +51,7 @@ struct gateway_to {
     struct gateway_websocket_config websocket;
     slice files, redirect;
     struct gateway_respond_config respond;
-    slice node; /* "admin" */
+    slice node; /* "admin", "events" */
     /* http */
     struct conf_array weights; /* of int64_t */
     int balance;               /* enum gateway_balance */
@@ -67,6 +67,9 @@ struct gateway_to {
     /* http, request, publish: until the answer begins */
     uint64_t timeout_ns;
     bool durable; /* publish */
+    /* node: events */
+    struct conf_array categories; /* of slice; none: all */
+    bool read_only;
     /* files */
     slice index, fallback;
     uint64_t max_age_ns;

@@ -13,7 +13,8 @@
 
 const struct gateway_target *const gateway_targets[] = {
     &http_target,  &request_target,  &publish_target, &sse_target,  &websocket_target,
-    &files_target, &redirect_target, &respond_target, &node_target, NULL,
+    &files_target, &redirect_target, &respond_target, &node_target, &events_target,
+    NULL,
 };
 
 /* --- respond -----------------------------------------------------------------------------------

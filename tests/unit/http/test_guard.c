@@ -328,6 +328,64 @@ static void test_the_guard_speaks_before_the_routes(void **state) {
     desk_close(desk);
 }
 
+/* --- the node's own gateway ---------------------------------------------------------------- */
+
+static char told[64]; /* of the last request */
+
+static void tell_user(void *owner, struct http_request *request) {
+    (void)owner;
+    slice user = http_request_user(request);
+    snprintf(told, sizeof told, "%s%.*s", http_request_through_gateway(request) ? "gateway " : "",
+             slice_fmt(user));
+    http_reply_json(request, 200, slice_lit("{}"));
+}
+
+/* What the handler of a route is told; the status where it is not called. */
+static const char *told_of(bool for_gateway, const char *method, const char *fields) {
+    static const struct http_guard with_gateway = {
+        .token = {"t0ken", 5}, .gateway_token = {"g4te", 4}, .check_user = check_user};
+    struct http_server_options options = {.guard = &with_gateway};
+    struct desk *desk = desk_open(1, &options);
+    desk_serve_only(desk, &(struct http_route){
+                              .pattern = "/v1", .handle = tell_user, .for_gateway = for_gateway});
+    struct stranger *s = desk_stranger(desk);
+    *told = '\0';
+    stranger_says(s, method);
+    stranger_says(s, " /v1 HTTP/1.1\r\nX-Nonet-Principal: joe\r\n");
+    stranger_says(s, fields);
+    stranger_says(s, "\r\n");
+    desk_run(desk, SIM_SECOND);
+    slice got = stranger_got(s);
+    assert_true(got.len > 12);
+    if (!slice_equal(slice_make(got.ptr + 9, 3), slice_lit("200")))
+        snprintf(told, sizeof told, "%.3s", got.ptr + 9);
+    desk_close(desk);
+    return told;
+}
+
+#define GATEWAY LOCAL "Authorization: Nonet-Gateway g4te\r\n"
+
+static void test_the_gateway_is_let_in_for_whom_it_names(void **state) {
+    (void)state;
+    assert_string_equal(told_of(true, "POST", GATEWAY), "gateway joe");
+    assert_string_equal(told_of(true, "GET", GATEWAY), "gateway joe");
+    assert_string_equal(told_of(true, "POST", GATEWAY "Origin: https://shop.example\r\n"),
+                        "gateway joe");
+    assert_string_equal(told_of(false, "POST", GATEWAY), "404");
+    assert_string_equal(told_of(false, "GET", GATEWAY), "404");
+}
+
+static void test_nobody_else_is_taken_for_the_gateway(void **state) {
+    (void)state;
+    assert_string_equal(told_of(true, "POST", LOCAL "Authorization: Nonet-Gateway g4t\r\n"), "401");
+    assert_string_equal(told_of(true, "POST", LOCAL "Authorization: Nonet-Gateway\r\n"), "401");
+    assert_string_equal(told_of(true, "POST", LOCAL "Authorization: Bearer g4te\r\n"), "401");
+    assert_string_equal(told_of(true, "POST", LOCAL TOKEN), "");
+    assert_string_equal(told_of(true, "POST", LOCAL "Authorization: Basic YW5uOnM6ZWNyZXQ=\r\n"),
+                        "ann");
+    assert_string_equal(told_of(true, "GET", LOCAL), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_must_be_an_address_localhost_or_configured),
@@ -341,6 +399,8 @@ int main(void) {
         cmocka_unit_test(test_who_is_refused_later_hears_of_nothing_else),
         cmocka_unit_test(test_a_user_who_goes_away_is_forgotten),
         cmocka_unit_test(test_the_guard_speaks_before_the_routes),
+        cmocka_unit_test(test_the_gateway_is_let_in_for_whom_it_names),
+        cmocka_unit_test(test_nobody_else_is_taken_for_the_gateway),
     };
     return cmocka_run_group_tests_name("http/guard", tests, NULL, NULL);
 }

@@ -73,7 +73,8 @@ unsigned event_ask(struct event_house *eh, const char *stream, slice body) {
     unsigned number = next_reply(eh, reply);
     if (stream) {
         assert_int_equal(event_subject(slice_str(stream), &subject), 0);
-        assert_int_equal(call_write_stream(buf_slice(&subject), &headers), 0);
+        assert_int_equal(
+            call_write_append(&(struct call_append){.subject = buf_slice(&subject)}, &headers), 0);
     }
     struct bus_message m = {.subject = slice_lit(CALL_APPEND),
                             .reply = slice_str(reply),

@@ -129,7 +129,8 @@ static void a_strangers_word_about_clients_is_replaced(void **state) {
     assert_text_goes_on_as("X-Forwarded-For: 10.0.0.1\nx-forwarded-proto: https\n"
                            "X-Forwarded-Host: bank\nX-Forwarded-Port: 1\nX-Forwarded-Prefix: /p\n"
                            "X-Real-IP: 10.0.0.1\nx_real_ip: 10.0.0.1\n"
-                           "X-Nonet-Principal: root\nX-Request-Id: theirs\ntraceparent: 00-1\n"
+                           "X-Nonet-Principal: root\nX_Nonet_Categories: all\n"
+                           "X-Request-Id: theirs\ntraceparent: 00-1\n"
                            "tracestate: a=1\nForwarded: for=10.0.0.1\n",
                            "X-Forwarded-For: 203.0.113.7\nX-Forwarded-Proto: http\n"
                            "X-Forwarded-Host: shop.example\n"
