@@ -65,14 +65,13 @@ static int as_precondition(slice problem, struct buf *out) {
     return failed ? failed : json_write_finish(&w);
 }
 
-/* The last revision that an append of one stream is told of; false: of none. */
+/* The last revision that an append of one stream is told of; false: of none. The engine's own
+   answer, in which quotes within a text are escaped, so the member is found without a parser. */
 static bool last_of(slice body, uint64_t *ret_last) {
-    struct json_doc doc;
-    json_init(&doc);
-    bool told = json_parse(&doc, body) == 0 &&
-                json_u64(json_member(json_root(&doc), slice_lit("last")), ret_last) == 0;
-    json_free(&doc);
-    return told;
+    const slice key = slice_lit("\"last\":");
+    ptrdiff_t at = slice_find_slice(body, key);
+    slice digits = slice_skip(body, at < 0 ? body.len : (size_t)at + key.len);
+    return number_parse_u64(slice_cut(digits, ',', &(slice){0}), ret_last) == 0;
 }
 
 static void answer(struct posting *p, unsigned status, slice body) {
