@@ -220,6 +220,11 @@ onNonet('event streams through the gateway', { config: CONFIG, listen }, (it) =>
     assert.equal((await together([fine], [{ stream: 'secret-1', expect: 'none' }])).status, 403);
     assert.equal((await together([fine], [{ none: { types: ['T'] } }])).status, 403);
     assert.equal((await together('x')).status, 400);
+    const checked = (check) =>
+      shop('POST', '/shop/streams/order-2', { ...events({}), checks: [check] });
+    assert.equal((await checked({ stream: 'secret-1', expect: 'none' })).status, 403);
+    assert.equal((await checked({ none: { types: ['T'] } })).status, 403);
+    assert.equal((await checked({ stream: 'order-1', none: { types: ['T'] } })).status, 403);
     const { body } = await admin(server, 'GET', '/v1/streams/order-2');
     assert.equal(body.events.length, 1);
   });

@@ -249,18 +249,7 @@ static void post(struct bus *bus, struct http_request *request, slice subject, s
     http_request_later(request, &events, p);
 }
 
-void append_http_stream(void *owner, struct http_request *request) {
-    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_NAME_MAX * 3 + 16, HEADERS_USUAL);
-    _cleanup_buf_ struct buf made = buf_make(BODY_MAX);
-    char expect[EXPECT_MAX];
-    bool conditional = false;
-    slice body;
-    if (face_subject(request, &subject) && read_expect(request, expect, &conditional) &&
-        make_body(request, expect, &made, &body))
-        post(owner, request, buf_slice(&subject), body, conditional);
-}
-
-/* --- several streams ---------------------------------------------------------------------- */
+/* --- where a gateway confines who asks ---------------------------------------------------- */
 
 /* Whether the request may name all the event streams of LIST. What is no list of them is left to
    the engine, which refuses it. */
@@ -269,7 +258,8 @@ static bool may_all(struct http_request *request, json_value list) {
     while (json_next(&i)) {
         _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
         slice name;
-        if (json_string(json_member(i.value, slice_lit("stream")), &name)) {
+        bool by_name = json_string(json_member(i.value, slice_lit("stream")), &name) == 0;
+        if (!by_name || json_type_of(json_member(i.value, slice_lit("none"))) != JSON_ABSENT) {
             http_reply_problem(request, 403,
                                "by this route only event streams are checked, each by its name");
             return false;
@@ -280,26 +270,40 @@ static bool may_all(struct http_request *request, json_value list) {
     return true;
 }
 
-/* Who is confined to some categories may name no others, and nothing but event streams by name. */
-static bool may_append(struct http_request *request) {
+/* Who is confined to some categories may name no others, and nothing but event streams by name:
+   what tags and types are about is all of them. */
+static bool may_append(struct http_request *request, slice body) {
     struct json_doc doc;
     slice only;
     if (!face_is_confined(request, &only))
         return true;
     json_init(&doc);
-    int failed = json_parse(&doc, http_request_body(request));
-    struct json_iterator i = json_each(json_root(&doc));
+    int failed = json_parse(&doc, body);
     bool may = failed != -ENOMEM;
     if (!may)
         http_reply_problem(request, 503, "no memory for the append");
-    while (may && json_next(&i))
-        may = may_all(request, i.value);
+    else
+        may = may_all(request, json_member(json_root(&doc), slice_lit("appends"))) &&
+              may_all(request, json_member(json_root(&doc), slice_lit("checks")));
     json_free(&doc);
     return may;
 }
 
+/* --- handlers ------------------------------------------------------------------------------ */
+
+void append_http_stream(void *owner, struct http_request *request) {
+    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_NAME_MAX * 3 + 16, HEADERS_USUAL);
+    _cleanup_buf_ struct buf made = buf_make(BODY_MAX);
+    char expect[EXPECT_MAX];
+    bool conditional = false;
+    slice body;
+    if (face_subject(request, &subject) && read_expect(request, expect, &conditional) &&
+        make_body(request, expect, &made, &body) && may_append(request, body))
+        post(owner, request, buf_slice(&subject), body, conditional);
+}
+
 void append_http_many(void *owner, struct http_request *request) {
-    if (!may_append(request))
-        return;
-    post(owner, request, (slice){0}, http_request_body(request), false);
+    slice body = http_request_body(request);
+    if (may_append(request, body))
+        post(owner, request, (slice){0}, body, false);
 }
