@@ -246,6 +246,8 @@ onNonet('event streams through the gateway', { config: CONFIG, listen }, (it) =>
       ['GET', '/any/v1/status'],
       ['POST', '/any/v1/reload'],
       ['GET', '/any/v1/events/verify'],
+      ['DELETE', '/any/v1/streams/in-1'],
+      ['PUT', '/any/v1/streams/in-1/limits'],
       ['GET', '/any/nowhere'],
     ])
       assert.equal((await door(server, method, target, { headers: ANN })).status, 404, target);

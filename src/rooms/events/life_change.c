@@ -96,7 +96,7 @@ int life_change_read(const struct bus_message *request, json_value body, struct 
     *ret_change = (struct life_change){.version = LIFE_ANY_VERSION};
     if (!part)
         return -ENOMEM;
-    part->subject = call_read_stream(request);
+    part->subject = call_read_append(request).subject;
     int failed = event_name(part->subject, &name);
     if (!failed)
         failed = arena_copy(arena, buf_slice(&name), &part->name);
