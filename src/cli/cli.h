@@ -122,6 +122,7 @@ int cli_status(const struct cli_call *call);
 int cli_reload(const struct cli_call *call);
 int cli_events_append(const struct cli_call *call);
 int cli_events_read(const struct cli_call *call);
+int cli_events_state(const struct cli_call *call);
 int cli_events_tail(const struct cli_call *call);
 int cli_events_verify(const struct cli_call *call);
 int cli_backup(const struct cli_call *call);

@@ -355,6 +355,25 @@ static const struct cli_verb verbs[] = {
                     "  nonet events read order-42 --backwards --limit 1 --json | jq .data",
     },
     {
+        .name = "events state",
+        .words = "STREAM",
+        .help = "print what an event stream adds up to, now or at any time",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_events_state,
+        .options =
+            {
+                {.name = "at",
+                 .value = "REVISION|TIME",
+                 .help = "after that event, or at that time"},
+                {.name = "position", .value = "N", .help = "when all events had got so far"},
+                ADMIN("30s"),
+                JSON,
+            },
+        .examples = "  nonet events state order-42\n"
+                    "  nonet events state order-42 --at 2026-11-30T12:00:00Z --json | jq .state",
+    },
+    {
         .name = "events tail",
         .words = "[STREAM]",
         .help = "print events as they come, of one stream or of all",

@@ -191,3 +191,26 @@ check('verify of a folder that is no node’s', async (t) => {
   const server = { data: path.join(temporaryFolder(), 'none') };
   assert.match(await bad(server, 1, 'verify'), /is not the data folder of a node/);
 });
+
+check('the state of an event stream', async (t) => {
+  const config = 'events: {folds: {a: {version: 3, on: {T: {set: {x: .x}, inc: {n: .n}}}}}}';
+  const server = await startNonet(t, { config });
+  await good(server, 'append', 'a-1', 'T', '{"x":{"y":[1,{}]},"n":0.10}');
+  await good(server, 'append', 'a-1', 'T', '{"n":0.20}');
+  await good(server, 'append', 'b-1', 'T', '{"z":1}');
+  await good(server, 'append', 'a-1', 'T', '{"n":"ten"}');
+  const first = /^a-1@0, position 1, \S+Z, fold a version 3\n\{\n {2}"x": \{\n {4}"y": \[\n/;
+  assert.match(await good(server, 'state', 'a-1', '--at', '0'), first);
+  const now = await call(server, 'state', 'a-1', '--json');
+  const { revision, state } = JSON.parse(now.stdout);
+  assert.deepEqual([revision, state, now.stderr], [2, { x: { y: [1, {}] }, n: 0.3 }, '']);
+  const told = await call(server, 'state', 'a-1');
+  assert.equal(told.status, 0);
+  assert.equal(told.stderr, 'nonet: revision 2: inc n: the event has no number there\n');
+  assert.match(await good(server, 'state', 'a-1', '--position', '3'), /^a-1@1, position 2, /);
+  assert.match(await good(server, 'state', 'a-1', '--at', '2099-01-01T00:00:00Z'), /^a-1@2, /);
+  assert.match(await bad(server, 1, 'state', 'a-2'), /there is no such event stream/);
+  assert.match(await bad(server, 1, 'state', 'a-1', '--at', '3'), /no such revision yet/);
+  assert.match(await bad(server, 1, 'state', 'a-1', '--at', 'noon'), /at: a revision, or a time/);
+  await bad(server, 2, 'state');
+});

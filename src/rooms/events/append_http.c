@@ -116,13 +116,14 @@ static void on_reply(void *owner, const struct bus_message *reply, int ended) {
 
 /* --- what is expected --------------------------------------------------------------------- */
 
-/* A strong entity tag that is a revision: "3". */
+/* A strong entity tag that is a revision, of events or of a state: "3", "3-2f1c..". */
 static bool read_etag(slice text, char *expect) {
     uint64_t revision;
     slice digits = slice_skip(text, 1);
     if (text.len < 3 || text.ptr[0] != '"' || text.ptr[text.len - 1] != '"')
         return false;
     digits.len--;
+    digits = slice_cut(digits, '-', &(slice){0});
     if (number_parse_u64(digits, &revision) || revision > INT64_MAX)
         return false;
     snprintf(expect, EXPECT_MAX, "%llu", (unsigned long long)revision);

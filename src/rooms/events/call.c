@@ -11,6 +11,7 @@
 #include "wire/nats_headers.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static uint64_t get_number(const struct bus_message *message, const char *key) {
     slice value;
@@ -150,4 +151,58 @@ void call_read_end(const struct bus_message *message, struct read_end *end) {
         .last = get_number(message, "Nonet-Last"),
         .caught_up = get_number(message, "Nonet-Caught-Up") != 0,
     };
+}
+
+/* --- states ------------------------------------------------------------------------------- */
+
+int call_write_state(const struct state_options *o, struct buf *out) {
+    struct json_writer w = json_writer_make(out, false);
+    json_write_object(&w);
+    json_write_key(&w, "subject");
+    json_write_string(&w, o->subject);
+    write_number(&w, "at", o->at);
+    write_number(&w, "number", o->number);
+    json_write_key(&w, "time");
+    json_write_i64(&w, o->time_ns);
+    write_number(&w, "position", o->position_min);
+    json_write_end(&w);
+    return json_write_finish(&w);
+}
+
+int call_read_state(slice text, struct json_doc *doc, struct state_options *o) {
+    uint64_t at;
+    *o = (struct state_options){0};
+    if (json_parse(doc, text))
+        return -EINVAL;
+    json_value v = json_root(doc);
+    bool read = json_string(json_member(v, slice_lit("subject")), &o->subject) == 0 &&
+                json_u64(json_member(v, slice_lit("at")), &at) == 0 && at <= STATE_TIME &&
+                json_u64(json_member(v, slice_lit("number")), &o->number) == 0 &&
+                json_i64(json_member(v, slice_lit("time")), &o->time_ns) == 0 &&
+                json_u64(json_member(v, slice_lit("position")), &o->position_min) == 0;
+    if (read)
+        o->at = (enum state_at)at;
+    return read ? 0 : -EINVAL;
+}
+
+int call_write_state_end(const struct state_end *end, struct buf *headers) {
+    char tag[80];
+    int len = snprintf(tag, sizeof tag, "%llu-%s", (unsigned long long)end->revision, end->digest);
+    if (end->from)
+        len +=
+            snprintf(tag + len, sizeof tag - (size_t)len, "-%llu", (unsigned long long)end->from);
+    int failed = nats_headers_begin(headers, 0, (slice){0});
+    if (!failed)
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Status"), end->status);
+    if (!failed && end->status == 200)
+        failed =
+            nats_headers_add(headers, slice_lit("Nonet-State-Tag"), slice_make(tag, (size_t)len));
+    return failed ? failed : nats_headers_end(headers);
+}
+
+slice call_read_state_tag(const struct bus_message *message) {
+    slice tag = {0};
+    if (message->headers.len)
+        (void)nats_headers_get(message->headers, slice_lit("Nonet-State-Tag"), &tag);
+    return tag;
 }

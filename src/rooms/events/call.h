@@ -6,6 +6,8 @@
  *                        Nonet-Actor, Nonet-Actor-Is-Sure: who asks (actor.h)
  *     _NONET.ES.read     payload: JSON of struct read_options
  *     _NONET.ES.verify   answers: findings in words, one a message, then the report with a status
+ *     _NONET.ES.state    payload: JSON of struct state_options
+ *     _NONET.ES.folds    payload: the pointer of new folds, with a count of them; no answer
  *     answers            Nonet-Status, for reads also Nonet-Next, -First, -Last, -Count,
  * -Caught-Up; payload: JSON, or the lines, or the words of a problem
  */
@@ -16,11 +18,15 @@
 #include "bus/private.h"
 #include "rooms/events/actor.h"
 #include "rooms/events/read.h"
+#include "rooms/events/state.h"
 
+#define CALL_STATE BUS_PRIVATE_PREFIX "ES.state"
+#define CALL_FOLDS BUS_PRIVATE_PREFIX "ES.folds"
 #define CALL_APPEND BUS_PRIVATE_PREFIX "ES.append"
 #define CALL_READ BUS_PRIVATE_PREFIX "ES.read"
 #define CALL_VERIFY BUS_PRIVATE_PREFIX "ES.verify"
 #define CALL_APPEND_NS UINT64_C(60000000000)
+#define CALL_STATE_NS (STATE_NS + UINT64_C(10000000000))
 #define CALL_READ_NS (READ_WAIT_MAX_NS + UINT64_C(10000000000))
 
 /* What an append says beside its body. */
@@ -34,6 +40,8 @@ must_use int call_write_append(const struct call_append *append, struct buf *hea
 must_use int call_write_read(const struct read_options *options, struct buf *out);
 must_use int call_write_status(unsigned status, struct buf *headers);
 must_use int call_write_end(const struct read_end *end, struct buf *headers);
+must_use int call_write_state(const struct state_options *options, struct buf *out);
+must_use int call_write_state_end(const struct state_end *end, struct buf *headers);
 
 struct call_append call_read_append(const struct bus_message *message);
 /* 0 or -EINVAL. Slices are DOC's, which is overwritten, or TEXT's. */
@@ -41,5 +49,9 @@ must_use int call_read_read(slice text, struct json_doc *doc, struct read_option
 /* 0 where there is none. */
 unsigned call_read_status(const struct bus_message *message);
 void call_read_end(const struct bus_message *message, struct read_end *ret_end);
+/* As call_read_read. */
+must_use int call_read_state(slice text, struct json_doc *doc, struct state_options *ret_options);
+/* The revision and the digest of the fold, as one text; empty where there is none. */
+slice call_read_state_tag(const struct bus_message *message);
 
 #endif

@@ -75,20 +75,27 @@ static void on_read_done(void *self, const struct read_end *end) {
     mem_free(reading);
 }
 
+static struct reading *make_reading(struct engine *engine, const struct bus_message *message) {
+    struct reading *reading = mem_alloc(sizeof *reading + message->reply.len);
+    if (!reading)
+        return NULL;
+    reading->engine = engine;
+    reading->len = message->reply.len;
+    if (reading->len)
+        memcpy(reading->reply, message->reply.ptr, reading->len);
+    return reading;
+}
+
 static void on_read(void *owner, struct bus_subscription *subscription,
                     const struct bus_message *message) {
     (void)subscription;
     struct engine *engine = owner;
     struct read_options options;
-    struct reading *reading = mem_alloc(sizeof *reading + message->reply.len);
+    struct reading *reading = make_reading(engine, message);
     if (!reading || call_read_read(message->payload, &engine->doc, &options)) {
         mem_free(reading);
         return;
     }
-    reading->engine = engine;
-    reading->len = message->reply.len;
-    if (reading->len)
-        memcpy(reading->reply, message->reply.ptr, reading->len);
     events_read(engine, &options, on_read_done, reading);
 }
 
@@ -118,16 +125,43 @@ static void on_verify(void *owner, struct bus_subscription *subscription,
                       const struct bus_message *message) {
     (void)subscription;
     struct engine *engine = owner;
-    struct reading *reading = mem_alloc(sizeof *reading + message->reply.len);
+    struct reading *reading = make_reading(engine, message);
     if (!reading)
         return;
-    reading->engine = engine;
-    reading->len = message->reply.len;
-    if (reading->len)
-        memcpy(reading->reply, message->reply.ptr, reading->len);
     int failed = events_verify(engine, on_finding, on_verified, reading);
     if (failed)
         on_verified(reading, &(struct events_report){0}, failed);
+}
+
+static void on_state_done(void *self, const struct state_end *end) {
+    struct reading *reading = self;
+    _cleanup_buf_ struct buf headers = buf_make(512);
+    if (call_write_state_end(end, &headers) == 0)
+        answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
+               end->body);
+    mem_free(reading);
+}
+
+static void on_state(void *owner, struct bus_subscription *subscription,
+                     const struct bus_message *message) {
+    (void)subscription;
+    struct engine *engine = owner;
+    struct state_options options;
+    struct reading *reading = make_reading(engine, message);
+    if (reading && call_read_state(message->payload, &engine->doc, &options) == 0)
+        events_state(engine, &options, on_state_done, reading);
+    else
+        mem_free(reading);
+}
+
+/* A reload: a count of them is ours. */
+static void on_folds(void *owner, struct bus_subscription *subscription,
+                     const struct bus_message *message) {
+    (void)subscription;
+    struct folds *folds;
+    check(message->payload.len == sizeof folds);
+    memcpy(&folds, message->payload.ptr, sizeof folds);
+    states_set_folds(owner, folds);
 }
 
 /* --- captured messages, visible ones ------------------------------------------------------ */
@@ -154,14 +188,30 @@ static void pump(struct io_task *task) {
     struct engine *engine = container_of(task, struct engine, pump);
     jobs_pump(engine);
     reads_wake(engine);
+    states_wake(engine);
 }
 
 /* --- beginning and end -------------------------------------------------------------------- */
 
+/* Requests of other loops. */
+static int listen_all(struct engine *engine) {
+    static const struct {
+        const char *subject;
+        struct bus_receiver receiver;
+    } calls[] = {{CALL_APPEND, {on_append}}, {CALL_READ, {on_read}},   {CALL_LIFE, {on_life}},
+                 {CALL_VERIFY, {on_verify}}, {CALL_STATE, {on_state}}, {CALL_FOLDS, {on_folds}}};
+    struct bus_subscription **const subscriptions[] = {&engine->appends,     &engine->reads,
+                                                       &engine->lives,       &engine->verifies,
+                                                       &engine->state_reads, &engine->state_folds};
+    int failed = 0;
+    for (size_t i = 0; i < array_count(calls) && !failed; i++)
+        failed = bus_subscribe(engine->bus, slice_str(calls[i].subject), (slice){0},
+                               &calls[i].receiver, engine, NULL, subscriptions[i]);
+    return failed;
+}
+
 int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams,
                   struct logger *logger, struct engine **ret_engine) {
-    static const struct bus_receiver append_receiver = {on_append}, read_receiver = {on_read},
-                                     life_receiver = {on_life}, verify_receiver = {on_verify};
     struct engine *engine = mem_zalloc(1, sizeof *engine);
     if (!engine)
         return -ENOMEM;
@@ -185,17 +235,9 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     list_init(&engine->reads_open);
     json_init(&engine->doc);
     engine->pump.run = pump;
-    int failed = bus_subscribe(bus, slice_lit(CALL_APPEND), (slice){0}, &append_receiver, engine,
-                               NULL, &engine->appends);
+    int failed = states_open(engine);
     if (!failed)
-        failed = bus_subscribe(bus, slice_lit(CALL_READ), (slice){0}, &read_receiver, engine, NULL,
-                               &engine->reads);
-    if (!failed)
-        failed = bus_subscribe(bus, slice_lit(CALL_LIFE), (slice){0}, &life_receiver, engine, NULL,
-                               &engine->lives);
-    if (!failed)
-        failed = bus_subscribe(bus, slice_lit(CALL_VERIFY), (slice){0}, &verify_receiver, engine,
-                               NULL, &engine->verifies);
+        failed = listen_all(engine);
     if (failed) {
         engine_close(engine);
         return failed;
@@ -225,9 +267,12 @@ void engine_close(struct engine *engine) {
     engine->reads = bus_unsubscribe(engine->bus, engine->reads);
     engine->lives = bus_unsubscribe(engine->bus, engine->lives);
     engine->verifies = bus_unsubscribe(engine->bus, engine->verifies);
+    engine->state_reads = bus_unsubscribe(engine->bus, engine->state_reads);
+    engine->state_folds = bus_unsubscribe(engine->bus, engine->state_folds);
     streams_divert(engine->streams, &(struct stream_diversion){0});
     jobs_close(engine);
     reads_close(engine);
+    states_close(engine);
     verify_close(engine);
     io_defer_cancel(engine->loop, &engine->pump);
     engine->closed = true; /* what is being committed, or made, ends by itself */

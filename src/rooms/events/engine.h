@@ -43,6 +43,7 @@
 #define HEADS_IDS_MAX ((size_t)16 << 20)
 
 struct verify; /* verify.c */
+struct states; /* state.c */
 
 struct engine {
     struct io_loop *loop;
@@ -78,8 +79,10 @@ struct engine {
     struct hash_key hash_key;
     struct ids ids;
     struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
-    struct verify *verify;                                       /* under way, or NULL */
-    struct json_doc doc;                                         /* the read being read */
+    struct bus_subscription *state_reads, *state_folds;
+    struct states *states;
+    struct verify *verify; /* under way, or NULL */
+    struct json_doc doc;   /* the read being read */
 };
 
 /* ES, or NULL where it is not there yet. */

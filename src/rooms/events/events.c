@@ -1,12 +1,13 @@
 /*
  * events.c - the room (events.h): the engine on the stream shard, the routes on loop 0.
  *
- * The two meet over the bus only, also where they are the same loop. There is nothing to configure:
- * a node that is asked for no event stream pays for none.
+ * The two meet over the bus only, also where they are the same loop. Nothing has to be configured,
+ * folds may be; a node that is asked for no event stream pays for none.
  */
 #include "rooms/events/events.h"
 
 #include "base/mem.h"
+#include "rooms/events/call.h"
 #include "rooms/events/engine.h"
 
 #include <errno.h>
@@ -14,19 +15,30 @@
 struct events {
     struct room_node *node;
     struct bus *bus; /* of loop 0 */
+    struct folds *folds;
 };
 
 struct events_shard {
     struct engine *engine; /* on the stream shard only */
 };
 
+static void judge(const void *section, const struct room_setting *setting,
+                  struct conf_errors *errors) {
+    (void)setting;
+    events_judge(section, errors);
+}
+
 static int open_room(struct room_node *node, const void *section, void **ret_self,
                      struct error *ret_error) {
-    (void)section;
     struct events *events = mem_zalloc(1, sizeof *events);
     if (!events)
         return error_set(ret_error, -ENOMEM, "no memory for event streams");
     events->node = node;
+    int failed = folds_create(section, &events->folds, ret_error);
+    if (failed) {
+        mem_free(events);
+        return failed;
+    }
     *ret_self = events;
     return 0;
 }
@@ -43,6 +55,10 @@ static int shard_open(void *self, struct room_shard *shard, void **ret_shard_sel
         mem_free(room);
         return error_set(ret_error, failed, "no memory for event streams");
     }
+    if (room->engine) {
+        states_set_folds(room->engine, folds_ref(events->folds));
+        states_count(room->engine, shard->node->metrics, shard->metrics);
+    }
     if (shard->index == 0)
         events->bus = shard->bus;
     *ret_shard_self = room;
@@ -57,6 +73,23 @@ static int started(void *self, struct error *ret_error) {
     return failed ? error_set(ret_error, failed, "cannot add the routes of event streams") : 0;
 }
 
+/* The engine is sent one count of the new folds; where there is none, nobody folds. */
+static int reload(void *self, const void *section, struct error *ret_error) {
+    struct events *events = self;
+    struct folds *folds;
+    int failed = folds_create(section, &folds, ret_error);
+    if (failed)
+        return failed;
+    struct folds *sent = folds_ref(folds);
+    struct bus_message message = {.subject = slice_lit(CALL_FOLDS),
+                                  .payload = slice_make(&sent, sizeof sent)};
+    if (bus_publish(events->bus, &message, NULL, NULL) == 0)
+        folds_unref(sent);
+    folds_unref(events->folds);
+    events->folds = folds;
+    return 0;
+}
+
 static void shard_close(void *shard_self) {
     struct events_shard *room = shard_self;
     if (room->engine)
@@ -65,14 +98,19 @@ static void shard_close(void *shard_self) {
 }
 
 static void close_room(void *self) {
-    mem_free(self);
+    struct events *events = self;
+    folds_unref(events->folds);
+    mem_free(events);
 }
 
 const struct room events_room = {
     .name = "events",
+    .config = &events_key,
+    .judge = judge,
     .open = open_room,
     .shard_open = shard_open,
     .started = started,
+    .reload = reload,
     .shard_close = shard_close,
     .close = close_room,
 };

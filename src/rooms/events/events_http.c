@@ -34,6 +34,7 @@
 #include "rooms/events/event_http.h"
 #include "rooms/events/face.h"
 #include "rooms/events/life_http.h"
+#include "rooms/events/state_http.h"
 #include "wire/json_write.h"
 #include "wire/url.h"
 
@@ -531,6 +532,7 @@ int events_http_routes(struct http_routes *routes, struct bus *bus) {
         {.method = "GET",
          .pattern = "/v1/streams/{stream}/events/{revision}",
          .handle = event_http_one},
+        {.method = "GET", .pattern = "/v1/streams/{stream}/state", .handle = state_http_get},
         {.method = "GET", .pattern = "/v1/events", .handle = on_read_all},
         {.method = "GET", .pattern = "/v1/events/verify", .handle = on_verify},
     };

@@ -3,7 +3,7 @@
  *
  *     _NONET.es.tag.TAG                      the last event with this tag: its position    tags.h
  *     _NONET.es.life.CATEGORY.ID             what of an event stream is kept
- *     _NONET.es.state.FOLD.CATEGORY.ID.N     a state that needs not be folded again
+ *     _NONET.es.state.CATEGORY.ID.N          a state that needs not be folded again    snapshot.h
  *
  * They are messages of the durable stream ES_NOTES, the companion of ES (bus/diversion.h): it comes
  * before ES and goes with it, nobody else writes to it, changes it or deletes from it. A note goes

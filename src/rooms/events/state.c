@@ -1,0 +1,631 @@
+/*
+ * state.c - see state.h.
+ *
+ *     POSITION -> HEAD -> TARGET -> BASE -> LEAVES -> COLLECT -> FOLD -> END
+ *                                                        ^--------'  a span of events each
+ *
+ * TARGET finds the last event that counts, by hops from the newest. BASE tries the snapshots before
+ * it, the newest first. LEAVES goes back from the target over the last event of each span, which
+ * know each other (record.h), down to the base; then one span after the other is collected
+ * backwards and folded forwards. Every phase waits where a record has to be fetched.
+ *
+ * Of an event stream whose first events were taken out of the log (life.h) a snapshot behind them
+ * is the begin, or else the first event that is there, which the answer says. What was deleted does
+ * not come back by a snapshot: only those behind it are looked at.
+ */
+#include "rooms/events/state.h"
+
+#include "base/clocktext.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "rooms/events/event_json.h"
+#include "rooms/events/heads.h"
+#include "rooms/events/jobs.h"
+#include "rooms/events/notes.h"
+#include "rooms/events/snapshot.h"
+
+#include <errno.h>
+
+#define STEP_MAX 256u /* records looked at a turn */
+#define POSITION_WAIT_NS UINT64_C(2000000000)
+#define BODY_MAX (8u << 20)
+#define SUBJECT_MAX 8192u
+#define HOPS 3u
+
+struct states {
+    struct folds *folds;
+    struct list open;
+    unsigned count;
+    struct metrics_shard *shard; /* NULL: nothing is counted */
+    struct metric reads, records, snapshots;
+};
+
+enum phase { POSITION, HEAD, TARGET, BASE, LEAVES, COLLECT, FOLD, END };
+
+struct state_read {
+    struct list_node node; /* in states->open */
+    struct engine *engine;
+    struct fetch fetch;
+    struct io_timer again, deadline;
+    enum phase phase;
+    bool waits; /* for something new */
+    struct state_options o;
+    struct head *head;
+    struct folds *folds;
+    const struct fold *fold;
+    struct fold_state *state;
+    struct json_doc doc;
+    struct buf out, name;
+
+    uint64_t hops[HOPS], at; /* of a record that is too new: where to look; the one looked at */
+    unsigned hop;
+    uint64_t target, target_position; /* number */
+    uint64_t deleted, swept; /* up to these numbers events are not there, by the head's life */
+    char time[CLOCKTEXT_SIZE];
+    struct snapshot base;
+    bool base_loaded; /* the note; its event is to be looked at */
+    uint64_t *leaves; /* positions of the ends of spans behind the base, the last first */
+    size_t leaf_count;
+    uint64_t sequences[SNAPSHOT_SPAN]; /* of the span, the last first */
+    unsigned collected;
+    uint64_t folded, span_end; /* numbers */
+    uint64_t bytes;            /* of events folded since the last snapshot */
+
+    void (*done)(void *self, const struct state_end *end);
+    void *self;
+    char text[];
+};
+
+static void step(struct state_read *read);
+
+/* --- its end ------------------------------------------------------------------------------ */
+
+static void finish(struct state_read *read, unsigned status, const char *detail) {
+    struct states *states = read->engine->states;
+    struct state_end end = {
+        .status = status,
+        .body = status == 200 ? buf_slice(&read->out) : slice_str(detail),
+        .revision = read->target ? read->target - 1 : 0,
+        .from = read->base.from,
+        .digest = read->fold->digest,
+    };
+    fetch_cancel(&read->fetch);
+    io_timer_stop(read->engine->loop, &read->again);
+    io_timer_stop(read->engine->loop, &read->deadline);
+    head_give(read->head);
+    list_remove(&read->node);
+    states->count--;
+    read->done(read->self, &end);
+    fold_state_free(read->state);
+    folds_unref(read->folds);
+    json_free(&read->doc);
+    buf_free(&read->out);
+    buf_free(&read->name);
+    mem_free(read->leaves);
+    mem_free(read);
+}
+
+static int write_answer(struct state_read *read) {
+    struct json_writer w = json_writer_make(&read->out, false);
+    buf_clear(&read->out);
+    json_write_object(&w);
+    json_write_key(&w, "stream");
+    json_write_string(&w, buf_slice(&read->name));
+    json_write_key(&w, "revision");
+    json_write_u64(&w, read->target - 1);
+    json_write_key(&w, "position");
+    json_write_u64(&w, read->target_position);
+    json_write_key(&w, "time");
+    json_write_text(&w, read->time);
+    json_write_key(&w, "fold");
+    json_write_object(&w);
+    json_write_key(&w, "name");
+    json_write_string(&w, read->fold->name);
+    json_write_key(&w, "version");
+    json_write_u64(&w, read->fold->version);
+    json_write_end(&w);
+    if (read->base.from) {
+        json_write_key(&w, "from_revision");
+        json_write_u64(&w, read->base.from);
+    }
+    int failed = fold_state_write(read->state, &w);
+    json_write_end(&w);
+    return failed || json_write_finish(&w) ? -ENOMEM : 1;
+}
+
+/* --- waiting ------------------------------------------------------------------------------ */
+
+static void on_fetched(struct fetch *fetch) {
+    step(container_of(fetch, struct state_read, fetch));
+}
+
+static void on_again(struct io_timer *timer) {
+    step(container_of(timer, struct state_read, again));
+}
+
+static void on_deadline(struct io_timer *timer) {
+    struct state_read *read = container_of(timer, struct state_read, deadline);
+    if (read->phase == POSITION)
+        finish(read, 504, "the position has not been reached");
+    else
+        finish(read, 503,
+               "the event stream is long and not folded yet: ask again, it goes on from there");
+}
+
+static int position_step(struct state_read *read) {
+    struct stream *stream = engine_stream(read->engine);
+    uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
+    if (last < read->o.position_min)
+        return -EAGAIN;
+    io_timer_stop(read->engine->loop, &read->deadline);
+    io_timer_start(read->engine->loop, &read->deadline, STATE_NS, on_deadline);
+    read->phase = HEAD;
+    return 0;
+}
+
+static int look(struct state_read *read, uint64_t sequence, struct log_record *record,
+                struct event *event) {
+    struct states *states = read->engine->states;
+    int failed = fetch_event(&read->fetch, sequence, record, event);
+    if (!failed && states->shard)
+        metrics_count(states->shard, states->records, 1);
+    return failed;
+}
+
+/* --- which event -------------------------------------------------------------------------- */
+
+/* Events up to it are not there: a state of later ones begins behind it. */
+static uint64_t limit(const struct state_read *read) {
+    return read->deleted > read->swept ? read->deleted : read->swept;
+}
+
+static int head_step(struct state_read *read) {
+    if (!read->head) {
+        jobs_know_stream(read->engine);
+        read->head = head_take(read->engine, read->o.subject);
+    }
+    if (!read->head)
+        return -ENOMEM;
+    if (read->head->state == HEAD_FAILED)
+        return read->head->failed;
+    if (read->head->state == HEAD_LOADING || read->head->life_changing)
+        return -EAGAIN;
+    uint64_t number = read->head->number;
+    const struct life *life = head_life(read->head);
+    enum life_state state = life_state(life, number);
+    if (state != LIFE_ALIVE)
+        return state == LIFE_TOMBSTONED ? -EIDRM : -ENOENT;
+    read->deleted = life->deleted;
+    read->swept = life->swept;
+    if (read->o.at == STATE_REVISION && (read->o.number >= number || read->o.number < limit(read)))
+        return -ERANGE;
+    read->at = read->head->path[read->head->path_count - 1].sequence;
+    read->hop = HOPS;
+    read->phase = TARGET;
+    return 0;
+}
+
+/* Has the event come after what is asked for? */
+static bool is_too_new(const struct state_read *read, const struct log_record *record,
+                       const struct event *event) {
+    int64_t time_ns;
+    switch (read->o.at) {
+    case STATE_REVISION:
+        return event->number > read->o.number + 1;
+    case STATE_POSITION:
+        return record->sequence > read->o.number;
+    case STATE_TIME:
+        if (clocktext_parse(event->time, &time_ns))
+            time_ns = record->time_ns;
+        return time_ns > read->o.time_ns;
+    default:
+        return false;
+    }
+}
+
+/* A record that was taken out of the log is older than all that are there. */
+static bool is_hole(const struct state_read *read) {
+    struct stream *stream = engine_stream(read->engine);
+    return stream && log_sequence_deleted(stream_log(stream), read->at);
+}
+
+static int target_found(struct state_read *read, const struct event *event) {
+    if (event->number <= limit(read))
+        return -ERANGE;
+    read->target = event->number;
+    read->target_position = read->at;
+    (void)!slice_to_string(slice_take(event->time, CLOCKTEXT_SIZE - 1), read->time,
+                           sizeof read->time);
+    read->base.number = event->number / SNAPSHOT_SPAN * SNAPSHOT_SPAN;
+    read->phase = BASE;
+    return 0;
+}
+
+/* From a record that is too new to the farthest of the three that it knows; if that is not too
+   new, to the next nearer one, and the record before it is the one at last. */
+static int target_step(struct state_read *read) {
+    struct log_record record;
+    struct event event;
+    bool hole = is_hole(read), last = read->hop == HOPS || read->at == read->hops[HOPS - 1];
+    int failed = hole ? 0 : look(read, read->at, &record, &event);
+    if (failed)
+        return failed;
+    if (!hole && is_too_new(read, &record, &event)) {
+        const uint64_t hops[HOPS] = {event.skip, event.leaf, event.before};
+        if (!event.before)
+            return -ERANGE;
+        memcpy(read->hops, hops, sizeof hops);
+        read->hop = 0;
+    } else if (last) {
+        return hole ? -ERANGE : target_found(read, &event);
+    } else {
+        read->hop++;
+    }
+    while (!read->hops[read->hop])
+        read->hop++;
+    read->at = read->hops[read->hop];
+    return 0;
+}
+
+/* --- where to begin ----------------------------------------------------------------------- */
+
+static int renew_state(struct state_read *read) {
+    read->state = fold_state_free(read->state);
+    return fold_state_new(read->fold, read->engine->hash_key, &read->state);
+}
+
+/* The state before the first event that is there. */
+static int begin_anew(struct state_read *read) {
+    uint64_t from = limit(read);
+    read->base = (struct snapshot){.number = from, .from = from};
+    read->phase = LEAVES;
+    read->at = read->target_position;
+    return renew_state(read);
+}
+
+/* Where the next older snapshot would be. */
+static uint64_t before(uint64_t number) {
+    return (number - 1) / SNAPSHOT_SPAN * SNAPSHOT_SPAN;
+}
+
+/* Is the event that it names the one that it was made of? */
+static int check_base(struct state_read *read) {
+    struct log_record record;
+    struct event event;
+    int failed = look(read, read->base.position, &record, &event);
+    if (failed == -EINPROGRESS)
+        return failed;
+    read->base_loaded = false;
+    if (failed || event.number != read->base.number ||
+        !slice_equal(record.subject, read->o.subject) ||
+        memcmp(event.chain, read->base.chain, sizeof event.chain) != 0) {
+        read->base.number = before(read->base.number);
+        return 0;
+    }
+    read->phase = LEAVES;
+    read->at = read->target_position;
+    return 0;
+}
+
+static int base_step(struct state_read *read) {
+    struct log_record record;
+    uint64_t number = read->base.number;
+    if (read->base_loaded)
+        return check_base(read);
+    if (number <= limit(read))
+        return begin_anew(read);
+    buf_clear(&read->out);
+    if (snapshot_subject(read->o.subject, number, &read->out))
+        return -ENOMEM;
+    int failed = notes_read(&read->fetch, buf_slice(&read->out), &record);
+    if (failed == -EINPROGRESS)
+        return failed;
+    if (!failed)
+        failed = renew_state(read);
+    if (!failed)
+        failed = snapshot_read(record.payload, read->fold, &read->doc, read->state, &read->base);
+    if (failed == -ENOMEM)
+        return failed;
+    read->base.number = failed ? before(number) : number;
+    read->base_loaded = !failed;
+    return 0;
+}
+
+/* --- spans -------------------------------------------------------------------------------- */
+
+/* Ends of spans between the base and the target. */
+static size_t whole_spans(const struct state_read *read) {
+    if (read->target == read->base.number)
+        return 0;
+    return (size_t)((read->target - 1) / SNAPSHOT_SPAN - read->base.number / SNAPSHOT_SPAN);
+}
+
+static int begin_span(struct state_read *read) {
+    bool last = read->leaf_count == 0;
+    if (read->folded == read->target) {
+        read->phase = END;
+        return 0;
+    }
+    read->span_end = last ? read->target : (read->folded / SNAPSHOT_SPAN + 1) * SNAPSHOT_SPAN;
+    read->at = last ? read->target_position : read->leaves[--read->leaf_count];
+    read->collected = 0;
+    read->phase = COLLECT;
+    return 0;
+}
+
+static int leaves_step(struct state_read *read) {
+    size_t wanted = whole_spans(read);
+    struct log_record record;
+    struct event event;
+    if (!read->leaves)
+        read->leaves = mem_alloc((wanted ? wanted : 1) * sizeof *read->leaves);
+    if (!read->leaves)
+        return -ENOMEM;
+    if (read->leaf_count == wanted) {
+        read->folded = read->base.number;
+        return begin_span(read);
+    }
+    int failed = look(read, read->at, &record, &event);
+    if (failed)
+        return failed;
+    uint64_t end = (read->target - 1) / SNAPSHOT_SPAN * SNAPSHOT_SPAN;
+    if (read->leaf_count == 0 && event.number > end) {
+        read->at = event_hop(&event, end);
+        return 0;
+    }
+    if (event.number != end - read->leaf_count * SNAPSHOT_SPAN)
+        return -EBADMSG;
+    read->leaves[read->leaf_count++] = read->at;
+    read->at = event.leaf;
+    return 0;
+}
+
+static int collect_step(struct state_read *read) {
+    struct log_record record;
+    struct event event;
+    int failed = look(read, read->at, &record, &event);
+    if (failed)
+        return failed;
+    if (event.number != read->span_end - read->collected)
+        return -EBADMSG;
+    read->sequences[read->collected++] = read->at;
+    read->at = event.before;
+    if (event.number == read->folded + 1)
+        read->phase = FOLD;
+    return 0;
+}
+
+/* --- snapshots ---------------------------------------------------------------------------- */
+
+static void on_stored(void *self, const struct streams_error *error) {
+    struct engine *engine = self;
+    (void)error; /* then it is folded again */
+    engine->committing--;
+    if (engine->closed && engine->committing == 0)
+        engine_free(engine);
+}
+
+/* A state that cannot be kept now (no room, no memory) is folded again some time. */
+static int keep(struct state_read *read, const struct event *event) {
+    struct engine *engine = read->engine;
+    struct states *states = engine->states;
+    struct log *log = streams_log(engine->streams);
+    _cleanup_buf_ struct buf text = buf_make(BODY_MAX);
+    struct snapshot snapshot = {.number = event->number,
+                                .position = read->sequences[read->collected],
+                                .from = read->base.from};
+    struct streams_error e;
+    memcpy(snapshot.chain, event->chain, sizeof snapshot.chain);
+    buf_clear(&read->out);
+    if (!log || log_full(log) || !notes_stream(engine) ||
+        fold_state_size(read->state) > read->bytes)
+        return 0;
+    if (snapshot_subject(read->o.subject, snapshot.number, &read->out) ||
+        snapshot_write(&snapshot, read->fold, read->state, &text))
+        return -ENOMEM;
+    struct note note = {.subject = buf_slice(&read->out), .text = buf_slice(&text)};
+    notes_add(engine, &note);
+    if (notes_commit(engine, on_stored, engine, &e)) {
+        engine->committing++;
+        read->bytes = 0;
+        if (states->shard)
+            metrics_count(states->shard, states->snapshots, 1);
+    }
+    return 0;
+}
+
+static int fold_step(struct state_read *read) {
+    struct log_record record;
+    struct event event;
+    int failed = look(read, read->sequences[read->collected - 1], &record, &event);
+    if (failed)
+        return failed;
+    struct fold_event one = {
+        .type = event.type,
+        .id = event.id,
+        .time = event.time,
+        .stream = buf_slice(&read->name),
+        .revision = event.number - 1,
+        .position = record.sequence,
+        .data = event_data_is_json(event.content_type) ? event.data : (slice){0},
+        .metadata = event.metadata,
+    };
+    if (fold_apply(read->state, &one))
+        return -ENOMEM;
+    read->bytes += record.headers.len + record.payload.len;
+    read->folded++;
+    read->collected--;
+    if (read->folded % SNAPSHOT_SPAN == 0)
+        failed = keep(read, &event);
+    return failed || read->collected ? failed : begin_span(read);
+}
+
+/* --- a read ------------------------------------------------------------------------------- */
+
+/* A record is not there any more, since its event has gone meanwhile: what is left is folded. */
+static int go_round(struct state_read *read) {
+    const struct life *life = head_life(read->head);
+    if (life->deleted == read->deleted && life->swept == read->swept)
+        return -EBADMSG;
+    read->leaves = mem_free(read->leaves);
+    read->leaf_count = 0;
+    read->base_loaded = false;
+    read->phase = HEAD;
+    return 0;
+}
+
+static int one_step(struct state_read *read) {
+    switch (read->phase) {
+    case POSITION:
+        return position_step(read);
+    case HEAD:
+        return head_step(read);
+    case TARGET:
+        return target_step(read);
+    case BASE:
+        return base_step(read);
+    case LEAVES:
+        return leaves_step(read);
+    case COLLECT:
+        return collect_step(read);
+    case FOLD:
+        return fold_step(read);
+    default:
+        return write_answer(read);
+    }
+}
+
+static const char *none_such(const struct state_read *read) {
+    if (read->o.at != STATE_REVISION)
+        return "there was no such event stream then, or its events have been removed";
+    return read->o.number < limit(read) ? "the event stream has no such revision any more"
+                                        : "the event stream has no such revision yet";
+}
+
+static void step(struct state_read *read) {
+    int result = 0;
+    if (read->head && read->head->stale) {
+        finish(read, 503, "stream " ENGINE_STREAM " has been deleted meanwhile");
+        return;
+    }
+    read->waits = false;
+    for (unsigned i = 0; i < STEP_MAX && !result; i++)
+        result = one_step(read);
+    if (result == -EBADMSG && read->phase > HEAD)
+        result = go_round(read);
+    if (result == 1)
+        finish(read, 200, NULL);
+    else if (result == -EAGAIN)
+        read->waits = true;
+    else if (result == 0)
+        io_timer_start(read->engine->loop, &read->again, 0, on_again);
+    else if (result == -ENOENT)
+        finish(read, 404, "there is no such event stream");
+    else if (result == -EIDRM)
+        finish(read, 410, "the event stream has been deleted for ever");
+    else if (result == -ERANGE)
+        finish(read, 404, none_such(read));
+    else if (result == -EBADMSG)
+        finish(read, 500, "an event cannot be read: `nonet log verify` says more");
+    else if (result != -EINPROGRESS)
+        finish(read, 503, "no memory for the state");
+}
+
+static int find_fold(struct state_read *read) {
+    int failed = event_name(read->o.subject, &read->name);
+    if (failed)
+        return failed;
+    read->folds = read->engine->states->folds ? folds_ref(read->engine->states->folds) : NULL;
+    read->fold = folds_find(read->folds, slice_cut(buf_slice(&read->name), '-', &(slice){0}));
+    return 0;
+}
+
+void events_state(struct engine *engine, const struct state_options *options,
+                  void (*done)(void *self, const struct state_end *end), void *self) {
+    struct states *states = engine->states;
+    bool full = states->count == STATES_MAX || engine->closed;
+    struct state_read *read = full ? NULL : mem_zalloc(1, sizeof *read + options->subject.len);
+    if (!read) {
+        struct state_end end = {.status = full ? 429 : 503,
+                                .body = full
+                                            ? slice_lit("too many states are being read: try again")
+                                            : slice_lit("no memory for the state")};
+        done(self, &end);
+        return;
+    }
+    char *at = read->text;
+    read->engine = engine;
+    read->o = *options;
+    read->o.subject = slice_store(&at, options->subject);
+    read->out = buf_make(BODY_MAX);
+    read->name = buf_make(SUBJECT_MAX);
+    read->done = done;
+    read->self = self;
+    json_init(&read->doc);
+    fetch_init(&read->fetch, engine, on_fetched);
+    list_push_back(&states->open, &read->node);
+    states->count++;
+    read->fold = &fold_default;
+    if (find_fold(read)) {
+        finish(read, 503, "no memory for the state");
+        return;
+    }
+    if (states->shard)
+        metrics_count(states->shard, states->reads, 1);
+    io_timer_start(engine->loop, &read->deadline, POSITION_WAIT_NS, on_deadline);
+    io_timer_start(engine->loop, &read->again, 0, on_again); /* not inside a receiver */
+}
+
+/* --- all of them -------------------------------------------------------------------------- */
+
+int states_open(struct engine *engine) {
+    engine->states = mem_zalloc(1, sizeof *engine->states);
+    if (!engine->states)
+        return -ENOMEM;
+    list_init(&engine->states->open);
+    return 0;
+}
+
+void states_set_folds(struct engine *engine, struct folds *folds) {
+    folds_unref(engine->states->folds);
+    engine->states->folds = folds;
+}
+
+void states_wake(struct engine *engine) {
+    struct list_node *node, *following;
+    list_each(&engine->states->open, node, following) {
+        struct state_read *read = container_of(node, struct state_read, node);
+        if (read->waits && !io_timer_running(&read->again))
+            io_timer_start(engine->loop, &read->again, 0, on_again);
+    }
+}
+
+void states_close(struct engine *engine) {
+    struct list_node *node;
+    if (!engine->states)
+        return;
+    while ((node = list_first(&engine->states->open)))
+        finish(container_of(node, struct state_read, node), 503, "the node stops");
+    folds_unref(engine->states->folds);
+    engine->states = mem_free(engine->states);
+}
+
+static const struct metrics_family families[] = {
+    {.name = "nonet_events_states_total",
+     .help = "States of event streams that were asked for.",
+     .kind = METRICS_COUNTER},
+    {.name = "nonet_events_state_records_total",
+     .help = "Records of events looked at for states.",
+     .kind = METRICS_COUNTER},
+    {.name = "nonet_events_snapshots_total",
+     .help = "Snapshots of states written.",
+     .kind = METRICS_COUNTER},
+};
+
+void states_count(struct engine *engine, struct metrics *metrics, struct metrics_shard *shard) {
+    struct states *states = engine->states;
+    struct metric *const all[] = {&states->reads, &states->records, &states->snapshots};
+    states->shard = shard;
+    for (size_t i = 0; i < array_count(all); i++)
+        (void)metrics_add_series(metrics, &families[i], NULL, all[i]);
+}
