@@ -71,15 +71,21 @@ struct bus_match {
     slice subject; /* owned copy, empty in a scratch match; one block behind all arrays */
 };
 
+/* Marks are hash bits of subjects, never 0: a look-up that finds nothing touches the slot alone. */
+struct index_slot {
+    uint32_t seen; /* of the last subject that missed here */
+    uint32_t mark; /* of the match */
+    struct bus_match *match;
+};
+
 struct index {
     struct hash_key key;
     struct index_node *root;
     struct index_node **table;
     uint32_t table_size, node_count;
     uint64_t generation, wildcard_generation;
-    struct bus_match *cache[INDEX_CACHE_SLOTS];
-    uint32_t seen[INDEX_CACHE_SLOTS]; /* hash of the last subject that missed here */
-    struct index_collector *spare;    /* idle scratch matches */
+    struct index_slot cache[INDEX_CACHE_SLOTS];
+    struct index_collector *spare; /* idle scratch matches */
     uint64_t hits, misses;
 };
 

@@ -239,19 +239,27 @@ void bus_route_clear(struct bus_route *route) {
     *route = (struct bus_route){0};
 }
 
-static void cache_drop(struct index *index, uint32_t slot) {
-    if (index->cache[slot])
-        match_unref(index->cache[slot]);
-    index->cache[slot] = NULL;
+static struct index_slot *slot_of(struct index *index, uint64_t hash) {
+    return &index->cache[(uint32_t)hash & (INDEX_CACHE_SLOTS - 1)];
+}
+
+static uint32_t mark_of(uint64_t hash) {
+    return (uint32_t)(hash >> 32) | 1;
+}
+
+static void slot_clear(struct index_slot *slot) {
+    if (slot->match)
+        match_unref(slot->match);
+    slot->match = NULL;
+    slot->mark = 0;
 }
 
 /* Caches what COLLECTOR found where this subject missed here before; returns what to deliver by. */
 static struct bus_match *cache_consider(struct index *index, struct index_collector *c,
                                         slice subject, uint64_t hash, struct bus_route *route) {
-    uint32_t slot = (uint32_t)hash & (INDEX_CACHE_SLOTS - 1);
-    uint32_t mark = (uint32_t)(hash >> 32) | 1;
-    if (index->seen[slot] != mark) {
-        index->seen[slot] = mark;
+    struct index_slot *slot = slot_of(index, hash);
+    if (slot->seen != mark_of(hash)) {
+        slot->seen = mark_of(hash);
         return &c->match;
     }
     struct bus_match *match = match_copy(&c->match, subject);
@@ -260,8 +268,9 @@ static struct bus_match *cache_consider(struct index *index, struct index_collec
     collector_give(index, c);
     match->hash = hash;
     match->generation = index->wildcard_generation;
-    cache_drop(index, slot);
-    index->cache[slot] = match;
+    slot_clear(slot);
+    slot->match = match;
+    slot->mark = mark_of(hash);
     match->refs++;
     route_set(index, route, match);
     return match;
@@ -283,7 +292,8 @@ struct bus_match *index_find(struct index *index, slice subject, struct bus_rout
         return route->match;
     }
     uint64_t hash = hash_slice(&index->key, subject);
-    struct bus_match *cached = index->cache[(uint32_t)hash & (INDEX_CACHE_SLOTS - 1)];
+    const struct index_slot *slot = slot_of(index, hash);
+    struct bus_match *cached = slot->mark == mark_of(hash) ? slot->match : NULL;
     if (cached && cached->hash == hash && cached->generation == index->wildcard_generation &&
         slice_equal(cached->subject, subject)) {
         index->hits++;
@@ -313,15 +323,14 @@ void index_changed(struct index *index, slice subject) {
         index->wildcard_generation++;
         return;
     }
-    uint64_t hash = hash_slice(&index->key, subject);
-    uint32_t slot = (uint32_t)hash & (INDEX_CACHE_SLOTS - 1);
-    if (index->cache[slot] && slice_equal(index->cache[slot]->subject, subject))
-        cache_drop(index, slot);
+    struct index_slot *slot = slot_of(index, hash_slice(&index->key, subject));
+    if (slot->match && slice_equal(slot->match->subject, subject))
+        slot_clear(slot);
 }
 
 void index_cache_close(struct index *index) {
     for (uint32_t i = 0; i < INDEX_CACHE_SLOTS; i++)
-        cache_drop(index, i);
+        slot_clear(&index->cache[i]);
     while (index->spare) {
         struct index_collector *c = index->spare;
         index->spare = c->next_spare;

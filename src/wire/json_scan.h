@@ -1,5 +1,6 @@
 /*
- * json_scan.h - the lexer that json.c and json_pick.c share; nobody else includes it.
+ * json_scan.h - the lexer that json.c and json_pick.c share; nobody else includes it, but for
+ * json_write.c, which asks for the bytes that need no escape.
  *
  * A cursor runs over the text and takes one token at a time. The two walkers above it differ in
  * what they keep, never in what they accept, because every byte is judged here.

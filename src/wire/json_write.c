@@ -2,11 +2,13 @@
  * json_write.c - the writer: a few bits say what belongs next.
  *
  * Every piece passes through begin(), which writes the comma and the line break that are due and
- * checks that the order of calls is JSON. Strings are copied in runs: most bytes need no escape.
+ * checks that the order of calls is JSON. Strings are copied in runs: most bytes need no escape,
+ * and most strings are one run.
  */
 #include "wire/json_write.h"
 
 #include "base/utf8.h"
+#include "wire/json_scan.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,11 +28,17 @@ static void put(struct json_writer *w, slice bytes) {
     }
 }
 
+static void put_byte(struct json_writer *w, char byte) {
+    if (w->error == 0) {
+        w->error = buf_append_byte(w->out, byte);
+    }
+}
+
 static void new_line(struct json_writer *w) {
     if (!w->pretty) {
         return;
     }
-    put(w, slice_lit("\n"));
+    put_byte(w, '\n');
     for (uint32_t i = 0; i < w->depth; i++) {
         put(w, slice_lit(INDENT));
     }
@@ -44,7 +52,7 @@ static bool in_object(const struct json_writer *w) {
 static void separate(struct json_writer *w) {
     if (w->depth > 0) {
         if (!w->first) {
-            put(w, slice_lit(","));
+            put_byte(w, ',');
         }
         new_line(w);
     }
@@ -74,7 +82,7 @@ static void begin_container(struct json_writer *w, bool object) {
         w->error = -E2BIG;
         return;
     }
-    put(w, object ? slice_lit("{") : slice_lit("["));
+    put_byte(w, object ? '{' : '[');
     uint64_t bit = 1ull << w->depth;
     w->objects = object ? w->objects | bit : w->objects & ~bit;
     w->depth++;
@@ -100,22 +108,9 @@ void json_write_end(struct json_writer *w) {
     if (!w->first) {
         new_line(w);
     }
-    put(w, object ? slice_lit("}") : slice_lit("]"));
+    put_byte(w, object ? '}' : ']');
     w->first = false;
     w->done = w->depth == 0;
-}
-
-/* Bytes at the start of TEXT that go into a string as they are: ASCII without escapes. */
-static size_t plain_run(slice text) {
-    size_t i = 0;
-    while (i < text.len) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c < ' ' || c >= 0x80 || c == '"' || c == '\\') {
-            break;
-        }
-        i++;
-    }
-    return i;
 }
 
 /* Writes the first character of TEXT, which is no plain one. Returns its bytes. */
@@ -141,17 +136,40 @@ static size_t put_special(struct json_writer *w, slice text) {
     return 1;
 }
 
-static void put_quoted(struct json_writer *w, slice text) {
-    put(w, slice_lit("\""));
-    while (text.len > 0 && w->error == 0) {
-        size_t run = plain_run(text);
+static size_t plain_run(slice text) {
+    return text.len ? json_scan_plain(text.ptr, text.ptr + text.len) : 0;
+}
+
+/* TEXT, which begins with RUN bytes that go into a string as they are. */
+static void put_escaped(struct json_writer *w, slice text, size_t run) {
+    put_byte(w, '"');
+    while (w->error == 0) {
         put(w, slice_take(text, run));
         text = slice_skip(text, run);
-        if (text.len > 0) {
-            text = slice_skip(text, put_special(w, text));
-        }
+        if (text.len == 0)
+            break;
+        text = slice_skip(text, put_special(w, text));
+        run = plain_run(text);
     }
-    put(w, slice_lit("\""));
+    put_byte(w, '"');
+}
+
+static void put_quoted(struct json_writer *w, slice text) {
+    size_t run = plain_run(text);
+    if (unlikely(run < text.len)) {
+        put_escaped(w, text, run);
+        return;
+    }
+    if (w->error == 0)
+        w->error = buf_reserve(w->out, text.len + 2);
+    if (w->error < 0)
+        return;
+    char *at = w->out->ptr + w->out->len;
+    *at++ = '"';
+    if (text.len)
+        memcpy(at, text.ptr, text.len);
+    at[text.len] = '"';
+    w->out->len += text.len + 2;
 }
 
 void json_write_key_slice(struct json_writer *w, slice name) {
@@ -161,7 +179,9 @@ void json_write_key_slice(struct json_writer *w, slice name) {
     check(in_object(w) && !w->after_key);
     separate(w);
     put_quoted(w, name);
-    put(w, w->pretty ? slice_lit(": ") : slice_lit(":"));
+    put_byte(w, ':');
+    if (w->pretty)
+        put_byte(w, ' ');
     w->after_key = true;
 }
 

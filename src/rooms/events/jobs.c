@@ -269,8 +269,7 @@ static void publish(struct job *job) {
     struct engine *engine = job->engine;
     engine->publishing = true;
     for (unsigned i = 0; i < job->append.event_count; i++)
-        if (bus_has_interest(engine->bus, job->messages[i].subject))
-            bus_publish(engine->bus, &job->messages[i], NULL, NULL);
+        bus_publish(engine->bus, &job->messages[i], NULL, NULL);
     engine->publishing = false;
 }
 
