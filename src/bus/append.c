@@ -166,8 +166,11 @@ static uint64_t last_before(struct stream *s, const struct append_group *group, 
 static void note_ttl(struct stream *s, const struct append_group *group, size_t at) {
     struct publish_headers read;
     const struct publish_headers *h = group->headers ? &group->headers[at] : &read;
+    slice block = group->messages[at].headers;
+    if (!group->headers && slice_find_slice(block, slice_lit("Nats-TTL")) < 0)
+        return; /* most have none: the block is not taken apart for that */
     if (!group->headers)
-        read = publish_headers_read(group->messages[at].headers);
+        read = publish_headers_read(block);
     int64_t ttl_s = ttl_of(h);
     if (ttl_s)
         expiry_note(s, group->first + at, group->now_ns + ttl_s * 1000000000);

@@ -30,7 +30,6 @@ struct posting {
     struct http_request *request;
     struct bus_request *waiting;
     bool conditional; /* If-Match, If-None-Match */
-    bool single;
 };
 
 static void on_gone(void *self) {
@@ -65,23 +64,15 @@ static int as_precondition(slice problem, struct buf *out) {
     return failed ? failed : json_write_finish(&w);
 }
 
-/* The last revision that an append of one stream is told of; false: of none. The engine's own
-   answer, in which quotes within a text are escaped, so the member is found without a parser. */
-static bool last_of(slice body, uint64_t *ret_last) {
-    const slice key = slice_lit("\"last\":");
-    ptrdiff_t at = slice_find_slice(body, key);
-    slice digits = slice_skip(body, at < 0 ? body.len : (size_t)at + key.len);
-    return number_parse_u64(slice_cut(digits, ',', &(slice){0}), ret_last) == 0;
-}
-
-static void answer(struct posting *p, unsigned status, slice body) {
+static void answer(struct posting *p, unsigned status, const struct bus_message *reply) {
+    slice body = reply->payload;
     _cleanup_buf_ struct buf text = buf_make(HTTP_ANSWER_BYTES_MAX);
     struct http_answer answer = {.status = status,
                                  .type = status < 300 ? HTTP_JSON_TYPE : HTTP_PROBLEM_TYPE};
     char etag[FACE_ETAG_MAX];
     struct http1_field field;
     uint64_t last;
-    if (status < 300 && p->single && last_of(body, &last)) {
+    if (status < 300 && call_read_last(reply, &last)) {
         field = face_etag(last, etag);
         answer.fields = &field;
         answer.field_count = 1;
@@ -102,7 +93,7 @@ static void on_reply(void *owner, const struct bus_message *reply, int ended) {
         return;
     if (status) {
         bus_request_cancel(p->bus, p->waiting);
-        answer(p, status, reply->payload);
+        answer(p, status, reply);
         return;
     }
     mem_free(p);
@@ -238,8 +229,7 @@ static void post(struct bus *bus, struct http_request *request, slice subject, s
     struct posting *p = mem_zalloc(1, sizeof *p);
     int failed = p ? 0 : -ENOMEM;
     if (!failed) {
-        *p = (struct posting){
-            .bus = bus, .request = request, .conditional = conditional, .single = subject.len > 0};
+        *p = (struct posting){.bus = bus, .request = request, .conditional = conditional};
         failed = ask(p, subject, body);
     }
     if (failed) {

@@ -52,6 +52,21 @@ int call_write_status(unsigned status, struct buf *headers) {
     return failed ? failed : nats_headers_end(headers);
 }
 
+int call_write_appended(unsigned status, const uint64_t *last, struct buf *headers) {
+    int failed = nats_headers_begin(headers, 0, (slice){0});
+    if (!failed)
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Status"), status);
+    if (!failed && last)
+        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Last"), *last);
+    return failed ? failed : nats_headers_end(headers);
+}
+
+bool call_read_last(const struct bus_message *message, uint64_t *ret_last) {
+    slice value;
+    return nats_headers_get(message->headers, slice_lit("Nonet-Last"), &value) &&
+           number_parse_u64(value, ret_last) == 0;
+}
+
 unsigned call_read_status(const struct bus_message *message) {
     return message->headers.len ? (unsigned)get_number(message, "Nonet-Status") : 0;
 }

@@ -8,8 +8,9 @@
  *     _NONET.ES.verify   answers: findings in words, one a message, then the report with a status
  *     _NONET.ES.state    payload: JSON of struct state_options
  *     _NONET.ES.folds    payload: the pointer of new folds, with a count of them; no answer
- *     answers            Nonet-Status, for reads also Nonet-Next, -First, -Last, -Count,
- * -Caught-Up; payload: JSON, or the lines, or the words of a problem
+ *     answers            Nonet-Status; for appends to one event stream Nonet-Last; for reads also
+ *                        Nonet-Next, -First, -Last, -Count, -Caught-Up; payload: JSON, or the
+ *                        lines, or the words of a problem
  */
 #ifndef NONET_EVENTS_CALL_H
 #define NONET_EVENTS_CALL_H
@@ -39,6 +40,8 @@ struct call_append {
 must_use int call_write_append(const struct call_append *append, struct buf *headers);
 must_use int call_write_read(const struct read_options *options, struct buf *out);
 must_use int call_write_status(unsigned status, struct buf *headers);
+/* LAST: NULL where there is none. */
+must_use int call_write_appended(unsigned status, const uint64_t *last, struct buf *headers);
 must_use int call_write_end(const struct read_end *end, struct buf *headers);
 must_use int call_write_state(const struct state_options *options, struct buf *out);
 must_use int call_write_state_end(const struct state_end *end, struct buf *headers);
@@ -48,6 +51,8 @@ struct call_append call_read_append(const struct bus_message *message);
 must_use int call_read_read(slice text, struct json_doc *doc, struct read_options *ret_options);
 /* 0 where there is none. */
 unsigned call_read_status(const struct bus_message *message);
+/* The last revision that an append of one event stream is told of; false: of none. */
+bool call_read_last(const struct bus_message *message, uint64_t *ret_last);
 void call_read_end(const struct bus_message *message, struct read_end *ret_end);
 /* As call_read_read. */
 must_use int call_read_state(slice text, struct json_doc *doc, struct state_options *ret_options);

@@ -33,9 +33,10 @@ static void answer(struct engine *engine, slice reply, slice headers, slice payl
         bus_publish(engine->bus, &message, NULL, NULL);
 }
 
-static void answer_append(struct engine *engine, slice reply, unsigned status, slice body) {
+static void answer_append(struct engine *engine, slice reply, unsigned status, const uint64_t *last,
+                          slice body) {
     _cleanup_buf_ struct buf headers = buf_make_room(256, 256);
-    if (call_write_status(status, &headers) == 0)
+    if (call_write_appended(status, last, &headers) == 0)
         answer(engine, reply, buf_slice(&headers), body);
 }
 

@@ -12,7 +12,6 @@
 #include "wire/url.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 bool face_refuse(struct http_request *request, const char *key, const char *what) {
     http_reply_problem(request, 400, "%s: %s", key, what);
@@ -101,6 +100,7 @@ bool face_accepts(const struct http_request *request, slice type) {
 }
 
 struct http1_field face_etag(uint64_t last, char *text) {
-    int len = snprintf(text, FACE_ETAG_MAX, "\"%llu\"", (unsigned long long)last);
-    return (struct http1_field){slice_lit("ETag"), slice_make(text, (size_t)len)};
+    size_t len = 1 + number_format_u64(last, text + 1);
+    text[0] = text[len] = '"';
+    return (struct http1_field){slice_lit("ETag"), slice_make(text, len + 1)};
 }

@@ -99,17 +99,19 @@ static void tell(struct engine *engine, slice reply, job_answer answer, unsigned
     struct json_writer w = json_writer_make(&text, false);
     append_problem(status, detail, &w);
     if (json_write_finish(&w) == 0)
-        answer(engine, reply, status, buf_slice(&text));
+        answer(engine, reply, status, NULL, buf_slice(&text));
     else
-        answer(engine, reply, status, slice_lit("{}"));
+        answer(engine, reply, status, NULL, slice_lit("{}"));
 }
 
 static void answer_append(struct job *job) {
     _cleanup_buf_ struct buf text = buf_make_room(ANSWER_MAX, ANSWER_USUAL);
     struct json_writer w = json_writer_make(&text, false);
     unsigned status = append_answer(&job->append, last_position(job->engine), &w);
+    bool told = status < 300 && job->append.single && job->append.event_count;
+    uint64_t last = told ? job->append.parts[0].last - 1 : 0;
     if (json_write_finish(&w) == 0)
-        job->answer(job->engine, job->reply, status, buf_slice(&text));
+        job->answer(job->engine, job->reply, status, told ? &last : NULL, buf_slice(&text));
     else
         tell(job->engine, job->reply, job->answer, 503, "no memory for the answer");
 }
@@ -334,7 +336,7 @@ static void answer_change(struct job *job, const struct life *life) {
     const struct append_part *part = &job->append.parts[0];
     unsigned status = life_change_answer(&job->change, part->name, life, part->head->number, &w);
     if (json_write_finish(&w) == 0)
-        job->answer(job->engine, job->reply, status, buf_slice(&text));
+        job->answer(job->engine, job->reply, status, NULL, buf_slice(&text));
     else
         tell(job->engine, job->reply, job->answer, 503, "no memory for the answer");
 }

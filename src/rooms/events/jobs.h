@@ -14,8 +14,10 @@
 #include "rooms/events/actor.h"
 #include "rooms/events/append.h"
 
-/* STATUS: as of HTTP. BODY: JSON, valid during the call. */
-typedef void (*job_answer)(struct engine *engine, slice reply, unsigned status, slice body);
+/* STATUS: as of HTTP. LAST: the revision of the last event, where an append to one event stream is
+   told of its events; else NULL. BODY: JSON, valid during the call. */
+typedef void (*job_answer)(struct engine *engine, slice reply, unsigned status,
+                           const uint64_t *last, slice body);
 
 /* An append in JSON. Copied. */
 struct job_call {

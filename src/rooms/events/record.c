@@ -18,7 +18,6 @@
 #include "wire/url.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define PREFIX "es."
 #define CHAIN_FIELD "Nonet-Chain: "
@@ -156,16 +155,16 @@ static void chain(const unsigned char before[EVENT_CHAIN_BYTES], slice subject, 
 #define CHAIN_END_BYTES (sizeof CHAIN_FIELD - 1 + EVENT_CHAIN_BYTES * 2 + 4)
 
 static void write_chain_end(const unsigned char hash[EVENT_CHAIN_BYTES],
-                            char out[CHAIN_END_BYTES + 1]) {
-    char hex[EVENT_CHAIN_BYTES * 2 + 1];
-    hex_encode(slice_make((const char *)hash, EVENT_CHAIN_BYTES), hex);
-    snprintf(out, CHAIN_END_BYTES + 1, CHAIN_FIELD "%.*s\r\n\r\n", (int)EVENT_CHAIN_BYTES * 2, hex);
+                            char out[CHAIN_END_BYTES]) {
+    char *at = mempcpy(out, CHAIN_FIELD, sizeof CHAIN_FIELD - 1);
+    at += hex_encode(slice_make((const char *)hash, EVENT_CHAIN_BYTES), at);
+    memcpy(at, "\r\n\r\n", 4);
 }
 
 int event_chain_check(const struct log_record *record, const struct event *event,
                       const unsigned char before[EVENT_CHAIN_BYTES]) {
     unsigned char right[EVENT_CHAIN_BYTES];
-    char end[CHAIN_END_BYTES + 1];
+    char end[CHAIN_END_BYTES];
     write_chain_end(event->chain, end);
     slice headers = record->headers;
     if (!slice_ends_with(headers, slice_make(end, CHAIN_END_BYTES)))
@@ -214,7 +213,7 @@ static int add_place(struct buf *b, const struct event *e) {
 
 int event_write(struct event *e, slice subject, const unsigned char before[EVENT_CHAIN_BYTES],
                 struct buf *headers) {
-    char end[CHAIN_END_BYTES + 1];
+    char end[CHAIN_END_BYTES];
     size_t from = headers->len;
     int failed = nats_headers_begin(headers, 0, (slice){0});
     const struct {
