@@ -98,6 +98,14 @@ int call_write_read(const struct read_options *o, struct buf *out) {
     write_number(&w, "from", o->from);
     json_write_key(&w, "time");
     json_write_i64(&w, o->from_time_ns);
+    json_write_key(&w, "actor");
+    json_write_string(&w, o->actor);
+    json_write_key(&w, "correlation");
+    json_write_string(&w, o->correlation);
+    json_write_key(&w, "to");
+    json_write_i64(&w, o->to_time_ns);
+    json_write_key(&w, "audit");
+    json_write_bool(&w, o->audit);
     json_write_key(&w, "backwards");
     json_write_bool(&w, o->backwards);
     json_write_key(&w, "cloudevents");
@@ -130,6 +138,10 @@ int call_read_read(slice text, struct json_doc *doc, struct read_options *o) {
                 read_list(json_member(v, slice_lit("tags")), o->tags, &o->tag_count) &&
                 json_u64(json_member(v, slice_lit("from")), &o->from) == 0 &&
                 json_i64(json_member(v, slice_lit("time")), &o->from_time_ns) == 0 &&
+                json_string(json_member(v, slice_lit("actor")), &o->actor) == 0 &&
+                json_string(json_member(v, slice_lit("correlation")), &o->correlation) == 0 &&
+                json_i64(json_member(v, slice_lit("to")), &o->to_time_ns) == 0 &&
+                json_bool(json_member(v, slice_lit("audit")), &o->audit) == 0 &&
                 json_bool(json_member(v, slice_lit("backwards")), &o->backwards) == 0 &&
                 json_bool(json_member(v, slice_lit("cloudevents")), &o->cloudevents) == 0 &&
                 json_u64(json_member(v, slice_lit("limit")), &limit) == 0 &&

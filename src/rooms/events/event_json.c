@@ -8,6 +8,7 @@
 #include "rooms/events/event_json.h"
 
 #include "base/base64.h"
+#include "base/clocktext.h"
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/number.h"
@@ -149,6 +150,25 @@ int event_write_json(const struct event *e, const struct log_record *record, str
         write_bytes(&w, "data_base64", e->data);
     }
     write_chain(&w, e);
+    json_write_end(&w);
+    int failed = json_write_finish(&w);
+    return failed ? failed : buf_append_byte(out, '\n');
+}
+
+int event_write_audit(const struct event *e, const struct provenance *provenance,
+                      const struct log_record *record, struct buf *out) {
+    struct json_writer w = json_writer_make(out, false);
+    char time[CLOCKTEXT_SIZE];
+    json_write_object(&w);
+    json_write_key(&w, "position");
+    json_write_u64(&w, record->sequence);
+    write_text(&w, "time", slice_make(time, clocktext_format(record->time_ns, time)));
+    write_name(&w, record->subject);
+    json_write_key(&w, "revision");
+    json_write_u64(&w, e->number - 1);
+    write_text(&w, "type", e->type);
+    write_text(&w, "id", e->id);
+    provenance_write(&w, provenance);
     json_write_end(&w);
     int failed = json_write_finish(&w);
     return failed ? failed : buf_append_byte(out, '\n');

@@ -8,7 +8,7 @@
 #ifndef NONET_EVENTS_EVENT_JSON_H
 #define NONET_EVENTS_EVENT_JSON_H
 
-#include "rooms/events/record.h"
+#include "rooms/events/provenance.h"
 
 /* Whether CONTENT_TYPE says JSON: application/json, or anything with +json. What says so must be
    JSON when it is stored, and stands in the line as it is. */
@@ -20,5 +20,9 @@ must_use int event_write_json(const struct event *event, const struct log_record
    text; stream, revision, position and chain are attributes that tell the event's place here. */
 must_use int event_write_cloudevent(const struct event *event, const struct log_record *record,
                                     struct buf *out);
+/* Who did it, when, why: {"position":..,"time":..,"stream":..,"revision":..,"type":..,"id":..,
+   "actor":..,"reason":..,"correlation":..,"causation":..}. The time is the one of the commit. */
+must_use int event_write_audit(const struct event *event, const struct provenance *provenance,
+                               const struct log_record *record, struct buf *out);
 
 #endif

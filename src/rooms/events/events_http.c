@@ -29,6 +29,7 @@
 #include "http/reply.h"
 #include "http/routes.h"
 #include "rooms/events/append_http.h"
+#include "rooms/events/audit_http.h"
 #include "rooms/events/call.h"
 #include "rooms/events/cloudevent.h"
 #include "rooms/events/event_http.h"
@@ -36,14 +37,11 @@
 #include "rooms/events/life_http.h"
 #include "rooms/events/state_http.h"
 #include "wire/json_write.h"
-#include "wire/url.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define NDJSON_TYPE "application/x-ndjson"
 #define BODY_BYTES_MAX (16u << 20)
-#define LINK_MAX (32u << 10) /* a target has less */
 #define FOLLOW_WAIT_NS UINT64_C(15000000000)
 
 /* --- what a read asks for ----------------------------------------------------------------- */
@@ -174,24 +172,6 @@ static void on_read_gone(void *self) {
 
 static int ask(struct reading *r);
 
-/* Turns lines into an array: no line has an end of its own within. */
-static int write_array(struct buf *out, slice lines) {
-    size_t from = out->len + 1;
-    if (!lines.len)
-        return buf_append(out, slice_lit("[]"));
-    int failed = buf_append_byte(out, '[');
-    if (!failed)
-        failed = buf_append(out, lines);
-    for (char *at = failed ? NULL : out->ptr + from; at;) {
-        at = memchr(at, '\n', (size_t)(out->ptr + out->len - at));
-        if (at)
-            *at++ = ',';
-    }
-    if (!failed)
-        out->ptr[out->len - 1] = ']';
-    return failed;
-}
-
 static int write_page(struct buf *out, const struct reading *r, const struct read_end *end) {
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
@@ -216,33 +196,17 @@ static int write_page(struct buf *out, const struct reading *r, const struct rea
     }
     json_write_key(&w, "events");
     _cleanup_buf_ struct buf array = buf_make(HTTP_ANSWER_BYTES_MAX);
-    if (write_array(&array, end->lines))
+    if (face_array(&array, end->lines))
         return -ENOMEM;
     json_write_raw(&w, buf_slice(&array));
     json_write_end(&w);
     return json_write_finish(&w);
 }
 
-/* Where the next page is (RFC 8288): the request's own target with another `from`. Empty: nowhere.
-   0 or -ENOMEM. */
-static int write_link(struct buf *out, const struct reading *r, const struct read_end *end) {
-    slice query, key, value;
-    slice path = url_cut_query(http_request_target(r->request), &query);
-    if (end->next == UINT64_MAX || (r->name.len && end->caught_up))
-        return 0;
-    int failed = buf_printf(out, "<%.*s?", slice_fmt(path));
-    while (!failed && url_query_next(&query, &key, &value))
-        if (!slice_equal(key, slice_lit("from")) && !slice_equal(key, slice_lit("after")) &&
-            !slice_equal(key, slice_lit("time")))
-            failed = buf_printf(out, "%.*s=%.*s&", slice_fmt(key), slice_fmt(value));
-    return failed ? failed
-                  : buf_printf(out, "from=%llu>; rel=\"next\"", (unsigned long long)end->next);
-}
-
 static void send_page(struct reading *r, const struct read_end *end) {
     static const char *const types[] = {HTTP_JSON_TYPE, NDJSON_TYPE, CLOUDEVENT_BATCH_TYPE};
     _cleanup_buf_ struct buf page = buf_make(HTTP_ANSWER_BYTES_MAX);
-    _cleanup_buf_ struct buf link = buf_make(LINK_MAX);
+    _cleanup_buf_ struct buf link = buf_make(FACE_LINK_MAX);
     struct http_request *request = r->request;
     char etag[FACE_ETAG_MAX];
     struct http1_field fields[3] = {{slice_lit("Vary"), slice_lit("Accept")}};
@@ -251,13 +215,14 @@ static void send_page(struct reading *r, const struct read_end *end) {
     slice body = end->lines;
     int failed = 0;
     if (r->format != FORMAT_LINES) {
-        failed = r->format == FORMAT_JSON ? write_page(&page, r, end) : write_array(&page, body);
+        failed = r->format == FORMAT_JSON ? write_page(&page, r, end) : face_array(&page, body);
         body = buf_slice(&page);
     }
     if (r->name.len)
         fields[answer.field_count++] = face_etag(end->last, etag);
-    if (!failed)
-        failed = write_link(&link, r, end);
+    bool more = end->next != UINT64_MAX && !(r->name.len && end->caught_up);
+    if (!failed && more)
+        failed = face_link(request, "from", end->next, &link);
     if (link.len)
         fields[answer.field_count++] = (struct http1_field){slice_lit("Link"), buf_slice(&link)};
     if (failed)
@@ -535,6 +500,7 @@ int events_http_routes(struct http_routes *routes, struct bus *bus) {
         {.method = "GET", .pattern = "/v1/streams/{stream}/state", .handle = state_http_get},
         {.method = "GET", .pattern = "/v1/events", .handle = on_read_all},
         {.method = "GET", .pattern = "/v1/events/verify", .handle = on_verify},
+        {.method = "GET", .pattern = "/v1/audit", .handle = audit_http_list},
     };
     int failed = 0;
     for (size_t i = 0; i < array_count(all) && !failed; i++) {

@@ -104,3 +104,37 @@ struct http1_field face_etag(uint64_t last, char *text) {
     text[0] = text[len] = '"';
     return (struct http1_field){slice_lit("ETag"), slice_make(text, len + 1)};
 }
+
+int face_array(struct buf *out, slice lines) {
+    size_t from = out->len + 1;
+    if (!lines.len)
+        return buf_append(out, slice_lit("[]"));
+    int failed = buf_append_byte(out, '[');
+    if (!failed)
+        failed = buf_append(out, lines);
+    for (char *at = failed ? NULL : out->ptr + from; at;) {
+        at = memchr(at, '\n', (size_t)(out->ptr + out->len - at));
+        if (at)
+            *at++ = ',';
+    }
+    if (!failed)
+        out->ptr[out->len - 1] = ']';
+    return failed;
+}
+
+int face_link(const struct http_request *request, const char *key, uint64_t number,
+              struct buf *out) {
+    static const slice places[] = {slice_lit("from"), slice_lit("after"), slice_lit("time")};
+    slice query, name, value;
+    slice path = url_cut_query(http_request_target(request), &query);
+    int failed = buf_printf(out, "<%.*s?", slice_fmt(path));
+    while (!failed && url_query_next(&query, &name, &value)) {
+        bool place = false;
+        for (size_t i = 0; i < array_count(places); i++)
+            place |= slice_equal(name, places[i]);
+        if (!place)
+            failed = buf_printf(out, "%.*s=%.*s&", slice_fmt(name), slice_fmt(value));
+    }
+    return failed ? failed
+                  : buf_printf(out, "%s=%llu>; rel=\"next\"", key, (unsigned long long)number);
+}

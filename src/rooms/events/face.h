@@ -11,6 +11,8 @@
 #include "http/request.h"
 
 #define FACE_ETAG_MAX 24u
+#define FACE_LINK_MAX (32u << 10) /* a target has less */
+#define NDJSON_TYPE "application/x-ndjson"
 
 /* A 400 "KEY: WHAT". False. */
 bool face_refuse(struct http_request *request, const char *key, const char *what);
@@ -30,5 +32,11 @@ bool face_subject(struct http_request *request, struct buf *subject);
 bool face_accepts(const struct http_request *request, slice type);
 /* ETag: "LAST", in TEXT of FACE_ETAG_MAX bytes. */
 struct http1_field face_etag(uint64_t last, char *text);
+/* Appends lines of JSON as an array: no line has an end of its own within. 0 or -ENOMEM. */
+must_use int face_array(struct buf *out, slice lines);
+/* Appends the Link to the next page (RFC 8288): REQUEST's own target, which goes on at KEY=NUMBER
+   and no other place. 0 or -ENOMEM. */
+must_use int face_link(const struct http_request *request, const char *key, uint64_t number,
+                       struct buf *out);
 
 #endif

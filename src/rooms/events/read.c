@@ -38,6 +38,7 @@ struct read {
     uint64_t *sequences;  /* of the page, the last first */
     unsigned collected, emitted;
     uint64_t looks;
+    struct provenance_reader provenance; /* of an audit */
     struct buf out;
     struct read_end end;
     void (*done)(void *self, const struct read_end *end);
@@ -61,6 +62,7 @@ static void finish(struct read *read, unsigned status, const char *detail) {
     engine->read_count--;
     read->done(read->self, &read->end);
     buf_free(&read->out);
+    provenance_close(&read->provenance);
     mem_free(read->sequences);
     mem_free(read);
 }
@@ -113,6 +115,29 @@ static int hides(struct read *read, const struct log_record *record, const struc
                         io_loop_wall_ns(read->engine->loop));
 }
 
+static bool is_asked_for(slice wanted, slice there) {
+    return !wanted.len || slice_equal(wanted, there);
+}
+
+/* 0: the line is there, or the event is not one that was asked for. */
+static int write_audit(struct read *read, const struct log_record *record,
+                       const struct event *event) {
+    struct provenance p;
+    int failed = provenance_read(&read->provenance, event, &p);
+    if (failed || !is_asked_for(read->o.actor, p.actor) ||
+        !is_asked_for(read->o.correlation, p.correlation))
+        return failed;
+    return event_write_audit(event, &p, record, &read->out);
+}
+
+static int write_line(struct read *read, const struct log_record *record,
+                      const struct event *event) {
+    if (read->o.audit)
+        return write_audit(read, record, event);
+    return read->o.cloudevents ? event_write_cloudevent(event, record, &read->out)
+                               : event_write_json(event, record, &read->out);
+}
+
 /* 0; 1: the page is full, and the event is not on it. */
 static int emit(struct read *read, const struct log_record *record, const struct event *event) {
     size_t before = read->out.len;
@@ -123,9 +148,8 @@ static int emit(struct read *read, const struct log_record *record, const struct
         return hidden < 0 ? hidden : 0;
     if (read->emitted == read->o.limit)
         return 1;
-    int failed = read->o.cloudevents ? event_write_cloudevent(event, record, &read->out)
-                                     : event_write_json(event, record, &read->out);
-    if (failed)
+    int failed = write_line(read, record, event);
+    if (failed || read->out.len == before)
         return failed;
     if (read->out.len > READ_BYTES_MAX && read->emitted) {
         read->out.len = before;
@@ -285,6 +309,10 @@ static int look(struct read *read) {
     struct log_record record;
     struct event event;
     int failed = fetch_event(&read->fetch, read->at, &record, &event);
+    if (!failed && read->o.to_time_ns && record.time_ns >= read->o.to_time_ns) {
+        read->end.next = UINT64_MAX; /* later ones are later */
+        return 1;
+    }
     return failed ? failed : emit(read, &record, &event);
 }
 
@@ -402,7 +430,7 @@ static void step(struct read *read) {
 }
 
 size_t read_options_bytes(const struct read_options *o) {
-    size_t size = o->subject.len + o->category.len;
+    size_t size = o->subject.len + o->category.len + o->actor.len + o->correlation.len;
     for (unsigned i = 0; i < o->type_count; i++)
         size += o->types[i].len;
     for (unsigned i = 0; i < o->tag_count; i++)
@@ -414,6 +442,8 @@ struct read_options read_options_store(const struct read_options *options, char 
     struct read_options o = *options;
     o.subject = slice_store(at, options->subject);
     o.category = slice_store(at, options->category);
+    o.actor = slice_store(at, options->actor);
+    o.correlation = slice_store(at, options->correlation);
     for (unsigned i = 0; i < options->type_count; i++)
         o.types[i] = slice_store(at, options->types[i]);
     for (unsigned i = 0; i < options->tag_count; i++)
@@ -425,6 +455,8 @@ void events_read(struct engine *engine, const struct read_options *options,
                  void (*done)(void *self, const struct read_end *end), void *self) {
     bool full = engine->read_count == READS_MAX || engine->closed;
     struct read *read = full ? NULL : mem_zalloc(1, sizeof *read + read_options_bytes(options));
+    if (read && options->audit && provenance_open(&read->provenance))
+        read = mem_free(read);
     if (!read) {
         struct read_end end = {.status = full ? 429 : 503,
                                .detail = full ? "too many reads are under way: try again"

@@ -37,7 +37,11 @@ struct read_options {
         from; /* revision, or position, of the first; of a backward read UINT64_MAX: the last */
     int64_t from_time_ns; /* not 0: of all, instead of FROM */
     bool backwards;
-    bool cloudevents;      /* lines are CloudEvents (event_json.h) */
+    bool cloudevents; /* lines are CloudEvents (event_json.h) */
+    /* An audit, of all, forwards: lines say who did what; empty, 0: whoever, for ever. */
+    bool audit;
+    slice actor, correlation;
+    int64_t to_time_ns;    /* not this one any more */
     unsigned limit;        /* events; 0 = READ_EVENTS_DEFAULT */
     uint64_t wait_ns;      /* forwards: until there is at least one event */
     uint64_t position_min; /* not before ES has got so far */

@@ -1,0 +1,185 @@
+/*
+ * audit_http.c - see audit_http.h: a page of all events, asked for on the bus (call.h), of which
+ * the engine writes the lines.
+ *
+ * Times are those of the commits, by the node's clock; what an event says of its own time is its
+ * author's word.
+ */
+#include "rooms/events/audit_http.h"
+
+#include "base/clocktext.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "bus/request.h"
+#include "http/reply.h"
+#include "rooms/events/call.h"
+#include "rooms/events/face.h"
+#include "wire/json_write.h"
+
+#include <errno.h>
+
+struct listing {
+    struct bus *bus;
+    struct http_request *request;
+    struct bus_request *waiting;
+    bool lines;
+};
+
+static void on_gone(void *self) {
+    struct listing *l = self;
+    bus_request_cancel(l->bus, l->waiting);
+    mem_free(l);
+}
+
+static bool is_over(const struct read_end *end) {
+    return end->next == UINT64_MAX || end->caught_up;
+}
+
+static int write_page(struct buf *out, const struct read_end *end) {
+    _cleanup_buf_ struct buf entries = buf_make(HTTP_ANSWER_BYTES_MAX);
+    struct json_writer w = json_writer_make(out, false);
+    json_write_object(&w);
+    json_write_key(&w, "last");
+    json_write_u64(&w, end->last);
+    json_write_key(&w, "after");
+    if (is_over(end))
+        json_write_null(&w);
+    else
+        json_write_u64(&w, end->next - 1);
+    json_write_key(&w, "entries");
+    if (face_array(&entries, end->lines))
+        return -ENOMEM;
+    json_write_raw(&w, buf_slice(&entries));
+    json_write_end(&w);
+    return json_write_finish(&w);
+}
+
+static void send_page(struct http_request *request, bool lines, const struct read_end *end) {
+    _cleanup_buf_ struct buf page = buf_make(HTTP_ANSWER_BYTES_MAX);
+    _cleanup_buf_ struct buf link = buf_make(FACE_LINK_MAX);
+    struct http1_field fields[2] = {{slice_lit("Vary"), slice_lit("Accept")}};
+    struct http_answer answer = {.status = 200,
+                                 .type = lines ? NDJSON_TYPE : HTTP_JSON_TYPE,
+                                 .fields = fields,
+                                 .field_count = 1};
+    int failed = lines ? 0 : write_page(&page, end);
+    if (!failed && !is_over(end))
+        failed = face_link(request, "after", end->next - 1, &link);
+    if (link.len)
+        fields[answer.field_count++] = (struct http1_field){slice_lit("Link"), buf_slice(&link)};
+    if (failed)
+        http_reply_problem(request, 503, "no memory for the answer");
+    else
+        http_reply(request, &answer, lines ? end->lines : buf_slice(&page));
+}
+
+static void on_page(void *owner, const struct bus_message *reply, int ended) {
+    struct listing *l = owner;
+    struct http_request *request = l->request;
+    struct read_end end = {0};
+    bool lines = l->lines;
+    if (reply)
+        call_read_end(reply, &end);
+    if (reply && !end.status)
+        return;
+    if (reply)
+        bus_request_cancel(l->bus, l->waiting);
+    mem_free(l);
+    if (!reply)
+        http_reply_problem(request, ended == -ETIMEDOUT ? 504 : 503, "event streams do not answer");
+    else if (end.status != 200)
+        http_reply_problem(request, end.status, "%.*s", slice_fmt(reply->payload));
+    else
+        send_page(request, lines, &end);
+}
+
+/* --- what is asked for ---------------------------------------------------------------------- */
+
+static bool read_time(struct http_request *request, const char *key, int64_t *time_ns) {
+    slice value;
+    if (!face_argument(request, key, &value))
+        return false;
+    return !value.len || clocktext_parse(value, time_ns) == 0 ||
+           face_refuse(request, key, "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
+}
+
+static bool read_text(struct http_request *request, const char *key, slice *text) {
+    return face_argument(request, key, text) &&
+           (utf8_valid(*text) || face_refuse(request, key, "UTF-8 is wanted"));
+}
+
+static bool read_types(struct http_request *request, struct read_options *o) {
+    slice value;
+    if (!read_text(request, "types", &value))
+        return false;
+    while (value.len) {
+        if (o->type_count == READ_FILTERS_MAX)
+            return face_refuse(request, "types", "at most 16 words");
+        o->types[o->type_count++] = slice_cut(value, ',', &value);
+    }
+    return true;
+}
+
+static bool read_place(struct http_request *request, struct read_options *o) {
+    uint64_t after = UINT64_MAX, limit = 0;
+    if (!read_time(request, "from", &o->from_time_ns) ||
+        !read_time(request, "to", &o->to_time_ns) ||
+        !face_number(request, "after", INT64_MAX, &after) ||
+        !face_number(request, "limit", READ_EVENTS_MAX, &limit) ||
+        !face_number(request, "min_position", INT64_MAX, &o->position_min))
+        return false;
+    if (after != UINT64_MAX) {
+        o->from = after + 1;
+        o->from_time_ns = 0;
+    }
+    o->limit = (unsigned)limit;
+    return true;
+}
+
+static bool read_category(struct http_request *request, struct buf *subject,
+                          struct read_options *o) {
+    slice value;
+    if (!face_argument(request, "category", &value))
+        return false;
+    if (value.len && event_category_subject(value, subject))
+        return face_refuse(request, "category", "a text of at most 1024 bytes is wanted");
+    o->category = buf_slice(subject);
+    return true;
+}
+
+static int ask(struct listing *l, const struct read_options *options) {
+    _cleanup_buf_ struct buf text = buf_make(1u << 20);
+    int failed = call_write_read(options, &text);
+    struct bus_request_options request = {
+        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&text)},
+        .timeout_ns = CALL_READ_NS,
+        .on_reply = on_page,
+        .owner = l,
+    };
+    return failed ? failed : bus_request(l->bus, &request, &l->waiting);
+}
+
+void audit_http_list(void *owner, struct http_request *request) {
+    static const struct http_request_events events = {.on_gone = on_gone};
+    _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
+    struct read_options options = {.audit = true};
+    if (!read_text(request, "actor", &options.actor) ||
+        !read_text(request, "correlation", &options.correlation) ||
+        !read_types(request, &options) || !read_place(request, &options) ||
+        !read_category(request, &category, &options))
+        return;
+    struct listing *l = mem_zalloc(1, sizeof *l);
+    int failed = l ? 0 : -ENOMEM;
+    if (!failed) {
+        *l = (struct listing){.bus = owner,
+                              .request = request,
+                              .lines = face_accepts(request, slice_lit(NDJSON_TYPE))};
+        failed = ask(l, &options);
+    }
+    if (!failed) {
+        http_request_later(request, &events, l);
+        return;
+    }
+    mem_free(l);
+    http_reply_problem(request, 503, "too many requests are under way: try again");
+}
