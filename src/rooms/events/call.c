@@ -45,13 +45,6 @@ struct call_append call_read_append(const struct bus_message *message) {
     return append;
 }
 
-int call_write_status(unsigned status, struct buf *headers) {
-    int failed = nats_headers_begin(headers, 0, (slice){0});
-    if (!failed)
-        failed = nats_headers_add_u64(headers, slice_lit("Nonet-Status"), status);
-    return failed ? failed : nats_headers_end(headers);
-}
-
 int call_write_appended(unsigned status, const uint64_t *last, struct buf *headers) {
     int failed = nats_headers_begin(headers, 0, (slice){0});
     if (!failed)

@@ -8,9 +8,9 @@
  *     _NONET.ES.verify   answers: findings in words, one a message, then the report with a status
  *     _NONET.ES.state    payload: JSON of struct state_options
  *     _NONET.ES.folds    payload: the pointer of new folds, with a count of them; no answer
- *     answers            Nonet-Status; for appends to one event stream Nonet-Last; for reads also
- *                        Nonet-Next, -First, -Last, -Count, -Caught-Up; payload: JSON, or the
- *                        lines, or the words of a problem
+ *
+ * An answer has Nonet-Status, of appends to one event stream also Nonet-Last, of reads Nonet-Next,
+ * -First, -Last, -Count, -Caught-Up; its payload is JSON, or the lines, or the words of a problem.
  */
 #ifndef NONET_EVENTS_CALL_H
 #define NONET_EVENTS_CALL_H
@@ -39,7 +39,6 @@ struct call_append {
 /* 0, -ENOMEM, -EINVAL. */
 must_use int call_write_append(const struct call_append *append, struct buf *headers);
 must_use int call_write_read(const struct read_options *options, struct buf *out);
-must_use int call_write_status(unsigned status, struct buf *headers);
 /* LAST: NULL where there is none. */
 must_use int call_write_appended(unsigned status, const uint64_t *last, struct buf *headers);
 must_use int call_write_end(const struct read_end *end, struct buf *headers);

@@ -7,8 +7,6 @@
  */
 #include "rooms/events/condition.h"
 
-#include "rooms/events/tail.h"
-
 #include <errno.h>
 
 #define STEP_MAX 256u /* events looked at a turn */
@@ -128,7 +126,7 @@ static bool matches(const struct condition_item *item, const struct event *event
 static int note_violation(struct condition_item *item, uint64_t position, slice subject,
                           const struct event *event, struct arena *arena) {
     _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
-    int failed = event_name(subject, &name);
+    int failed = event_name(subject, &name) ? -EBADMSG : 0;
     if (!failed)
         failed = arena_copy(arena, buf_slice(&name), &item->stream);
     if (!failed)
@@ -146,51 +144,78 @@ static void begin(struct condition *c, struct condition_item *item, struct engin
     item->begun = true;
 }
 
-/* 0: the item is judged; -EAGAIN: enough for this turn. */
-static int judge_item(struct condition *c, struct condition_item *item, struct fetch *fetch,
-                      struct arena *arena, unsigned *steps) {
+struct judging {
+    struct conditions *all;
+    struct fetch *fetch;
+    struct arena *arena;
+    unsigned steps;
+};
+
+/* The event that the item's walk is at: 1: it violates the item; 0: it does not. */
+static int judge_event(struct judging *j, struct condition_item *item,
+                       const struct log_record *record, const struct event *event) {
+    if (!matches(item, event))
+        return 0;
+    int gone = head_hides(j->fetch->engine, record->subject, event->number, record->time_ns,
+                          &j->all->held);
+    if (gone)
+        return gone < 0 ? gone : 0;
+    int failed = note_violation(item, item->walk.at, record->subject, event, j->arena);
+    return failed ? failed : 1;
+}
+
+/* One event. 0: the walk goes on; 1: it is over; -EINPROGRESS, -EAGAIN (the pump), -EBADMSG,
+   -ENOMEM. */
+static int judge_next(struct judging *j, struct condition *c, struct condition_item *item) {
+    struct log_record record;
+    struct event event;
+    int result = walk_look(&item->walk, j->fetch, &record, &event);
+    bool hole = result == -EAGAIN;
+    if (!result)
+        result = judge_event(j, item, &record, &event);
+    if (result && !hole)
+        return result;
+    if (!hole)
+        walk_next(&item->walk, &event);
+    c->too_far = ++c->looks >= CONDITION_LOOKS_MAX;
+    if (c->too_far || ++j->steps < STEP_MAX)
+        return c->too_far;
+    j->steps = 0;
+    fetch_again(j->fetch); /* enough for this turn */
+    return -EINPROGRESS;
+}
+
+static int judge_item(struct judging *j, struct condition *c, struct condition_item *item) {
+    int result = item->violated || c->too_far;
     if (!item->begun)
-        begin(c, item, fetch->engine);
-    while (!item->violated && !c->too_far) {
-        slice subject;
-        struct event event;
-        int result = walk_look(&item->walk, fetch, &subject, &event);
-        if (result == 1)
-            break;
-        if (result && result != -EAGAIN)
-            return result;
-        if (result == 0 && matches(item, &event))
-            return note_violation(item, item->walk.at, subject, &event, arena);
-        if (result == 0)
-            walk_next(&item->walk, &event);
-        c->too_far = ++c->looks >= CONDITION_LOOKS_MAX;
-        if (++*steps >= STEP_MAX)
-            return -EAGAIN;
-    }
+        begin(c, item, j->fetch->engine);
+    while (!result)
+        result = judge_next(j, c, item);
+    if (result < 0)
+        return result;
     item->clean_to = item->ceiling;
     item->begun = false;
     return 0;
 }
 
 int conditions_judge(struct conditions *all, struct fetch *fetch, struct arena *arena) {
-    unsigned steps = 0;
-    while (all->at < all->count) {
+    struct judging j = {.all = all, .fetch = fetch, .arena = arena};
+    for (; all->at < all->count; all->at++) {
         struct condition *c = &all->all[all->at];
-        while (all->item_at < c->item_count) {
-            int failed = judge_item(c, &c->items[all->item_at], fetch, arena, &steps);
-            if (failed == -EAGAIN) {
-                fetch_again(fetch);
-                return -EINPROGRESS;
-            }
+        for (; all->item_at < c->item_count; all->item_at++) {
+            int failed = judge_item(&j, c, &c->items[all->item_at]);
             if (failed)
                 return failed;
-            all->item_at++;
         }
-        all->at++;
         all->item_at = 0;
     }
     all->at = 0; /* for what comes meanwhile */
     return 0;
+}
+
+void conditions_release(struct conditions *all) {
+    head_give(all->held);
+    all->held = NULL;
 }
 
 /* --- telling ------------------------------------------------------------------------------ */

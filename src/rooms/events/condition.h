@@ -6,8 +6,8 @@
  *
  * ITEM is matched by an event that has one of the types (any, where there are none) and all of the
  * tags; the condition is violated by an event behind `after` (0: any) that one of its items is
- * matched by. An item without types and tags is matched by every event: it wants an `after`, which
- * may lie beyond the last event.
+ * matched by and that has not gone (life.h). An item without types and tags is matched by every
+ * event: it wants an `after`, which may lie beyond the last event.
  *
  *     HOW IT IS JUDGED                                                          costs
  *     one of the item's tags has had its last event at or before `after`        nothing
@@ -25,6 +25,7 @@
 #define NONET_EVENTS_CONDITION_H
 
 #include "base/arena.h"
+#include "rooms/events/heads.h"
 #include "rooms/events/walk.h"
 #include "wire/json_write.h"
 
@@ -59,6 +60,7 @@ struct conditions {
     struct condition *all;
     unsigned count, tag_count;
     unsigned at, item_at; /* which is being judged */
+    struct head *held;    /* see head_hides */
 };
 
 /* The element INDEX of `checks`, which has a `none`. Texts are V's document's. 0, -ENOMEM, or
@@ -67,9 +69,10 @@ must_use int condition_read(json_value v, unsigned index, struct arena *arena,
                             struct condition *ret_condition, struct error *e);
 
 /* Judges all of them up to where ES ends now; all ends must be ready. 0; -EINPROGRESS: FETCH's done
-   is called, later, then go on; -EBADMSG; -ENOMEM. */
+   is called, later, then go on; -EAGAIN: go on when the pump has run; -EBADMSG; -ENOMEM. */
 must_use int conditions_judge(struct conditions *conditions, struct fetch *fetch,
                               struct arena *arena);
+void conditions_release(struct conditions *conditions);
 bool conditions_violated(const struct conditions *conditions);
 /* The first that is not known, and not violated either; NULL: there is none. */
 const struct condition *conditions_unknown(const struct conditions *conditions);

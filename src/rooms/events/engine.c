@@ -19,7 +19,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define NAME_USUAL 256u /* bytes of an event stream's name */
+#define NAME_USUAL 256u  /* bytes of an event stream's name */
+#define HEADERS_MAX 512u /* bytes of an answer's */
+#define NO_MEMORY "no memory for the request: try again"
+#define NO_MEMORY_JSON                                                                             \
+    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"                  \
+    "\"detail\":\"" NO_MEMORY "\"}"
 
 struct stream *engine_stream(const struct engine *engine) {
     return stream_find(engine->streams, slice_lit(ENGINE_STREAM));
@@ -33,11 +38,17 @@ static void answer(struct engine *engine, slice reply, slice headers, slice payl
         bus_publish(engine->bus, &message, NULL, NULL);
 }
 
+/* It wants no memory: also that there is none can be told. */
 static void answer_append(struct engine *engine, slice reply, unsigned status, const uint64_t *last,
                           slice body) {
-    _cleanup_buf_ struct buf headers = buf_make_room(256, 256);
-    if (call_write_appended(status, last, &headers) == 0)
-        answer(engine, reply, buf_slice(&headers), body);
+    char room[HEADERS_MAX];
+    struct buf headers = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    check(call_write_appended(status, last, &headers) == 0);
+    answer(engine, reply, buf_slice(&headers), body);
+}
+
+static void answer_status(struct engine *engine, slice reply, unsigned status, slice body) {
+    answer_append(engine, reply, status, NULL, body);
 }
 
 static void on_append(void *owner, struct bus_subscription *subscription,
@@ -46,8 +57,10 @@ static void on_append(void *owner, struct bus_subscription *subscription,
     struct engine *engine = owner;
     _cleanup_buf_ struct buf name = buf_make_room(EVENT_NAME_MAX * 2, NAME_USUAL);
     struct call_append append = call_read_append(message);
-    if (append.subject.len && event_name(append.subject, &name))
-        return; /* ours never is wrong */
+    if (append.subject.len && event_name(append.subject, &name)) { /* ours never is wrong */
+        answer_status(engine, message->reply, 503, slice_lit(NO_MEMORY_JSON));
+        return;
+    }
     struct job_call call = {.name = buf_slice(&name),
                             .body = message->payload,
                             .reply = message->reply,
@@ -69,10 +82,11 @@ struct reading {
 
 static void on_read_done(void *self, const struct read_end *end) {
     struct reading *reading = self;
-    _cleanup_buf_ struct buf headers = buf_make(512);
-    if (call_write_end(end, &headers) == 0)
-        answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
-               end->status == 200 ? end->lines : slice_str(end->detail));
+    char room[HEADERS_MAX];
+    struct buf headers = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    check(call_write_end(end, &headers) == 0);
+    answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
+           end->status == 200 ? end->lines : slice_str(end->detail));
     mem_free(reading);
 }
 
@@ -95,6 +109,7 @@ static void on_read(void *owner, struct bus_subscription *subscription,
     struct reading *reading = make_reading(engine, message);
     if (!reading || call_read_read(message->payload, &engine->doc, &options)) {
         mem_free(reading);
+        answer_status(engine, message->reply, 503, slice_lit(NO_MEMORY));
         return;
     }
     events_read(engine, &options, on_read_done, reading);
@@ -110,15 +125,13 @@ static void on_finding(void *self, const struct error *finding) {
 
 static void on_verified(void *self, const struct events_report *report, int failed) {
     struct reading *reading = self;
-    _cleanup_buf_ struct buf headers = buf_make(256);
     char text[256];
     unsigned status = failed ? 503 : 200;
     snprintf(text, sizeof text, "{\"events\":%llu,\"streams\":%llu,\"findings\":%llu}",
              (unsigned long long)report->events, (unsigned long long)report->streams,
              (unsigned long long)report->findings);
-    if (call_write_status(status, &headers) == 0)
-        answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
-               failed ? slice_str(error_name(failed)) : slice_str(text));
+    answer_status(reading->engine, slice_make(reading->reply, reading->len), status,
+                  failed ? slice_str(error_name(failed)) : slice_str(text));
     mem_free(reading);
 }
 
@@ -127,8 +140,10 @@ static void on_verify(void *owner, struct bus_subscription *subscription,
     (void)subscription;
     struct engine *engine = owner;
     struct reading *reading = make_reading(engine, message);
-    if (!reading)
+    if (!reading) {
+        answer_status(engine, message->reply, 503, slice_lit(NO_MEMORY));
         return;
+    }
     int failed = events_verify(engine, on_finding, on_verified, reading);
     if (failed)
         on_verified(reading, &(struct events_report){0}, failed);
@@ -136,10 +151,11 @@ static void on_verify(void *owner, struct bus_subscription *subscription,
 
 static void on_state_done(void *self, const struct state_end *end) {
     struct reading *reading = self;
-    _cleanup_buf_ struct buf headers = buf_make(512);
-    if (call_write_state_end(end, &headers) == 0)
-        answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
-               end->body);
+    char room[HEADERS_MAX];
+    struct buf headers = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    check(call_write_state_end(end, &headers) == 0);
+    answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
+           end->body);
     mem_free(reading);
 }
 
@@ -149,10 +165,12 @@ static void on_state(void *owner, struct bus_subscription *subscription,
     struct engine *engine = owner;
     struct state_options options;
     struct reading *reading = make_reading(engine, message);
-    if (reading && call_read_state(message->payload, &engine->doc, &options) == 0)
-        events_state(engine, &options, on_state_done, reading);
-    else
+    if (!reading || call_read_state(message->payload, &engine->doc, &options)) {
         mem_free(reading);
+        answer_status(engine, message->reply, 503, slice_lit(NO_MEMORY_JSON));
+        return;
+    }
+    events_state(engine, &options, on_state_done, reading);
 }
 
 /* A reload: a count of them is ours. */

@@ -67,6 +67,7 @@ static void job_free(struct job *job) {
     for (unsigned i = 0; i < job->append.part_count; i++)
         head_give(job->append.parts[i].head);
     append_give_tags(&job->append);
+    conditions_release(&job->append.conditions);
     struct engine *engine = job->engine;
     if (engine->spare_job_count == SPARE_JOBS_MAX || engine->closed) {
         destroy(job);
@@ -157,7 +158,8 @@ static int judge_all(struct job *job) {
         failed = judge_part(&append->parts[i], &job->fetch);
     if (failed || !append->conditions.count || append_parts_outcome(append) == OUTCOME_REPEATED)
         return failed;
-    return conditions_judge(&append->conditions, &job->fetch, &job->arena);
+    failed = conditions_judge(&append->conditions, &job->fetch, &job->arena);
+    return failed == -EAGAIN ? -EINPROGRESS : failed;
 }
 
 /* --- storing ------------------------------------------------------------------------------ */
@@ -522,10 +524,12 @@ void jobs_know_stream(struct engine *engine) {
    found again then. True: it can enter the queue. */
 static bool judge_aside(struct job *job) {
     int failed = append_tags_ready(&job->append);
+    if (failed == -EINPROGRESS)
+        return false;
     if (!failed)
         failed = conditions_judge(&job->append.conditions, &job->fetch, &job->arena);
-    job->waits = failed == -EINPROGRESS && !append_tags_ready(&job->append);
-    return failed != -EINPROGRESS;
+    job->waits = failed == -EINPROGRESS;
+    return failed != -EINPROGRESS && failed != -EAGAIN;
 }
 
 static void pump_aside(struct engine *engine) {

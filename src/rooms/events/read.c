@@ -1,9 +1,11 @@
 /*
  * read.c - see read.h.
  *
- *     HEAD -> FIND -> COLLECT -> EMIT      an event stream: to the last of the page by hops, back
- * to its first one by one, then forwards (backwards: EMIT at once, on the way back) TIME -> SCAN
- * all events
+ *     HEAD -> FIND -> COLLECT -> EMIT    an event stream: to the last of the page by hops, back to
+ *                                        its first one by one, then forwards
+ *             FIND -> EMIT               backwards: at once, on the way back
+ *     TIME -> SCAN                       all events
+ *     TAGS -> WALK                       all events with tags, backwards: by their chains (walk.h)
  *
  * Every phase waits where a record has to be fetched, and SCAN lets the loop turn now and then.
  */
@@ -13,6 +15,7 @@
 #include "rooms/events/event_json.h"
 #include "rooms/events/jobs.h"
 #include "rooms/events/lookup.h"
+#include "rooms/events/walk.h"
 
 #include <errno.h>
 
@@ -20,7 +23,7 @@
 #define LINE_MAX_BYTES (128u << 20)
 #define POSITION_WAIT_NS UINT64_C(2000000000)
 
-enum phase { POSITION, HEAD, FIND, COLLECT, EMIT, TIME, SCAN, END };
+enum phase { POSITION, HEAD, FIND, COLLECT, EMIT, TIME, SCAN, TAGS, WALK };
 
 struct read {
     struct list_node node; /* in engine->reads */
@@ -39,6 +42,9 @@ struct read {
     unsigned collected, emitted;
     uint64_t looks;
     struct provenance_reader provenance; /* of an audit */
+    struct tag_end *ends[READ_FILTERS_MAX];
+    unsigned end_count;
+    struct walk walk;
     struct buf out;
     struct read_end end;
     void (*done)(void *self, const struct read_end *end);
@@ -58,6 +64,8 @@ static void finish(struct read *read, unsigned status, const char *detail) {
     io_timer_stop(engine->loop, &read->deadline);
     head_give(read->head);
     head_give(read->held);
+    while (read->end_count)
+        tag_give(read->ends[--read->end_count]);
     list_remove(&read->node);
     engine->read_count--;
     read->done(read->self, &read->end);
@@ -249,6 +257,10 @@ static int emit_back_step(struct read *read) {
     if (failed)
         return failed;
     read->at = event.number > read->first ? event.before : 0;
+    if (read->at && ++read->looks == READ_LOOKS_MAX) {
+        read->end.next = event.number - 2;
+        return 1;
+    }
     return read->at ? 0 : 1;
 }
 
@@ -316,8 +328,7 @@ static int look(struct read *read) {
     return failed ? failed : emit(read, &record, &event);
 }
 
-static int scan_back_step(struct read *read, uint64_t last) {
-    read->at = read->at < last ? read->at : last;
+static int scan_back_step(struct read *read) {
     read->end.next = UINT64_MAX;
     if (!read->at)
         return 1;
@@ -330,12 +341,15 @@ static int scan_back_step(struct read *read, uint64_t last) {
     return 0;
 }
 
-static int scan_step(struct read *read) {
+static uint64_t last_position(const struct read *read) {
     struct stream *stream = engine_stream(read->engine);
-    uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
-    read->end.last = last;
+    return stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
+}
+
+static int scan_step(struct read *read) {
     if (read->o.backwards)
-        return scan_back_step(read, last);
+        return scan_back_step(read);
+    uint64_t last = read->end.last = last_position(read);
     read->end.next = read->at;
     read->end.caught_up = read->at > last;
     if (read->at > last)
@@ -349,6 +363,57 @@ static int scan_step(struct read *read) {
     read->at++;
     return 0;
 }
+
+/* Where a page backwards begins; what comes meanwhile is not on it, so `last` is as of now. */
+static void begin_back(struct read *read) {
+    read->end.last = last_position(read);
+    read->at = read->at < read->end.last ? read->at : read->end.last;
+    read->end.next = UINT64_MAX;
+}
+
+/* --- all events with tags, backwards ------------------------------------------------------ */
+
+static int tags_step(struct read *read) {
+    jobs_know_stream(read->engine);
+    while (read->end_count < read->o.tag_count) {
+        struct tag_end *end = tag_take(read->engine, read->o.tags[read->end_count]);
+        if (!end)
+            return -ENOMEM;
+        read->ends[read->end_count++] = end;
+    }
+    for (unsigned i = 0; i < read->end_count; i++)
+        if (read->ends[i]->state != TAG_READY)
+            return read->ends[i]->state == TAG_LOADING ? -EAGAIN : read->ends[i]->failed;
+    /* From the last on the way is by the chains, though their newest may not be on disk yet. */
+    walk_begin(&read->walk, read->engine, read->ends, read->end_count,
+               read->at < read->end.last ? read->at : UINT64_MAX, 0);
+    read->phase = WALK;
+    return 0;
+}
+
+static int walk_step(struct read *read) {
+    struct log_record record;
+    struct event event;
+    int result = walk_look(&read->walk, &read->fetch, &record, &event);
+    uint64_t at = read->walk.at;
+    if (!result && at <= read->at) /* else it is newer than the page */
+        result = fetch_event(&read->fetch, at, &record, &event);
+    if (!result && at <= read->at) {
+        result = emit(read, &record, &event);
+        if (result == 1)
+            read->end.next = at;
+    }
+    if (!result)
+        walk_next(&read->walk, &event);
+    if (result && result != -EAGAIN)
+        return result;
+    if (++read->looks < READ_LOOKS_MAX || !read->walk.at)
+        return 0;
+    read->end.next = read->walk.at;
+    return 1;
+}
+
+/* --- all events from a time on ------------------------------------------------------------ */
 
 static int time_step(struct read *read) {
     struct stream *stream = engine_stream(read->engine);
@@ -375,6 +440,10 @@ static int position_step(struct read *read) {
     io_timer_stop(read->engine->loop, &read->deadline);
     read->at = read->o.from ? read->o.from : 1;
     read->phase = read->o.subject.len ? HEAD : read->o.from_time_ns ? TIME : SCAN;
+    if (read->phase == SCAN && read->o.backwards) {
+        read->phase = read->o.tag_count ? TAGS : SCAN;
+        begin_back(read);
+    }
     return 0;
 }
 
@@ -389,6 +458,10 @@ static int one_step(struct read *read) {
         return stream_step(read);
     case TIME:
         return time_step(read);
+    case TAGS:
+        return tags_step(read);
+    case WALK:
+        return walk_step(read);
     default:
         return scan_step(read);
     }
@@ -404,7 +477,8 @@ static void wait(struct read *read) {
 
 static void step(struct read *read) {
     int result = 0;
-    if (read->phase != HEAD && read->head && read->head->stale) {
+    bool stale = read->end_count && read->ends[0]->stale;
+    if ((read->phase != HEAD && read->head && read->head->stale) || stale) {
         finish(read, 503, "stream ES has been deleted meanwhile");
         return;
     }

@@ -10,6 +10,10 @@
  * match is passed over, at most READ_LOOKS_MAX records a page; a page may therefore be empty and
  * still say where to go on. At the end a read may wait for more.
  *
+ * Backwards events with tags are found by the chains of the tags (walk.h), so there, too, a page
+ * costs about what it holds. `last` of a page backwards is where ES ended when it began: what is
+ * not on it, or on the pages behind it, has come later.
+ *
  * What is gone (life.h) is not shown, whether its record is still in the log or not.
  *
  * BOUNDS. READ_EVENTS_MAX events, READ_BYTES_MAX bytes a page (an event above that is a page of its

@@ -13,7 +13,8 @@
 
 struct tail_event {
     struct list_node node;
-    uint64_t sequence;
+    uint64_t sequence, number;
+    int64_t time_ns;
     slice subject, type, tags, tagged;
     char text[];
 };
@@ -27,6 +28,8 @@ void tail_add(struct engine *engine, uint64_t sequence, slice subject, const str
         return;
     char *at = kept->text;
     kept->sequence = sequence;
+    kept->number = event->number;
+    kept->time_ns = io_loop_wall_ns(engine->loop);
     kept->subject = slice_store(&at, subject);
     kept->type = slice_store(&at, event->type);
     kept->tags = slice_store(&at, event->tags);
@@ -63,26 +66,25 @@ void tail_free(struct engine *engine) {
     map64_free(&engine->tail_map);
 }
 
-int tail_event(struct fetch *fetch, uint64_t sequence, slice *ret_subject,
+int tail_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,
                struct event *ret_event) {
     struct engine *engine = fetch->engine;
     const struct tail_event *kept = map64_find(&engine->tail_map, sequence);
     if (kept) {
-        *ret_subject = kept->subject;
-        *ret_event = (struct event){.type = kept->type, .tags = kept->tags, .tagged = kept->tagged};
+        *ret_record = (struct log_record){.subject = kept->subject, .time_ns = kept->time_ns};
+        *ret_event = (struct event){
+            .number = kept->number, .type = kept->type, .tags = kept->tags, .tagged = kept->tagged};
         return 0;
     }
     struct stream *stream = engine_stream(engine);
-    struct log_record record;
     if (!stream)
         return -EBADMSG;
     struct log_stream_state state = log_stream_state(stream_log(stream));
     if (sequence < state.first_sequence ||
         (sequence <= state.last_sequence && log_sequence_deleted(stream_log(stream), sequence)))
         return -ENOENT;
-    int failed = fetch_record(fetch, stream, sequence, &record);
+    int failed = fetch_record(fetch, stream, sequence, ret_record);
     if (failed)
         return failed;
-    *ret_subject = record.subject;
-    return event_read(&record, ret_event) ? -ENOENT : 0;
+    return event_read(ret_record, ret_event) ? -ENOENT : 0;
 }

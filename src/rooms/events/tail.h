@@ -20,9 +20,10 @@ void tail_trim(struct engine *engine);
 void tail_forget(struct engine *engine); /* ES is another one */
 void tail_free(struct engine *engine);
 
-/* The event at SEQUENCE: its type, tags and tagged at least, valid as fetch_event's. 0; -ENOENT: it
-   was removed, or is no event; else as fetch_event. */
-must_use int tail_event(struct fetch *fetch, uint64_t sequence, slice *ret_subject,
+/* The event at SEQUENCE: subject and time of its record, its number, type, tags and tagged at
+   least, valid as fetch_event's. 0; -ENOENT: it was removed, or is no event; else as fetch_event.
+ */
+must_use int tail_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,
                         struct event *ret_event);
 
 #endif

@@ -44,10 +44,11 @@ void walk_begin(struct walk *w, struct engine *engine, struct tag_end *const *en
     }
 }
 
-int walk_look(struct walk *w, struct fetch *fetch, slice *ret_subject, struct event *ret_event) {
+int walk_look(struct walk *w, struct fetch *fetch, struct log_record *ret_record,
+              struct event *ret_event) {
     if (w->at <= w->floor)
         return 1;
-    int result = tail_event(fetch, w->at, ret_subject, ret_event);
+    int result = tail_event(fetch, w->at, ret_record, ret_event);
     if (result != -ENOENT)
         return result;
     w->at--;

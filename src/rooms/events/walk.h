@@ -27,7 +27,7 @@ void walk_begin(struct walk *walk, struct engine *engine, struct tag_end *const 
                 unsigned count, uint64_t from, uint64_t floor);
 /* The event that the walk is at. 0; 1: it is over; -EAGAIN: nothing is there, look again; else as
    tail_event. */
-must_use int walk_look(struct walk *walk, struct fetch *fetch, slice *ret_subject,
+must_use int walk_look(struct walk *walk, struct fetch *fetch, struct log_record *ret_record,
                        struct event *ret_event);
 /* From EVENT, which it is at, to the one before. */
 void walk_next(struct walk *walk, const struct event *event);

@@ -1,6 +1,7 @@
 #include "event_kit.h"
 
 #include "rooms/events/append.h"
+#include "rooms/events/read.h"
 #include "rooms/events/tags.h"
 
 /* Conditions by type and tag: which events they rule out, what is told of it, and that nothing gets
@@ -213,6 +214,48 @@ static void test_a_long_look_holds_nobody_up_and_misses_nothing(void **state) {
     event_house_close(eh);
 }
 
+/* --- reading backwards -------------------------------------------------------------------- */
+
+static void assert_page(struct event_house *eh, const struct read_options *options, unsigned count,
+                        uint64_t next) {
+    struct event_page page = event_read_page(eh, options);
+    assert_int_equal(page.end.status, 200);
+    assert_int_equal(page.end.count, count);
+    assert_true(page.end.next == next);
+    event_page_free(&page);
+}
+
+static void test_backwards_by_tags_a_page_costs_what_it_holds(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(12);
+    const struct read_options old = {
+        .backwards = true, .from = UINT64_MAX, .tags = {slice_lit("old")}, .tag_count = 1};
+    fill_many(eh, READ_LOOKS_MAX + 100);
+    assert_status(eh, "b-1", "{'events':[{'type':'A','tags':['old','w']}]}", 201);
+    assert_page(eh, &old, 2, UINT64_MAX);
+    struct read_options one = old;
+    one.limit = 1;
+    assert_page(eh, &one, 1, 1);
+    one.from = 1;
+    assert_page(eh, &one, 1, UINT64_MAX);
+    one = old;
+    one.tags[one.tag_count++] = slice_lit("m");
+    assert_page(eh, &one, 1, UINT64_MAX);
+    one.tags[1] = slice_lit("w");
+    assert_page(eh, &one, 1, UINT64_MAX);
+    one.tags[1] = slice_lit("no");
+    assert_page(eh, &one, 0, UINT64_MAX);
+    /* what has to be looked at one by one is bounded, and goes on where it was */
+    one = (struct read_options){
+        .backwards = true, .from = UINT64_MAX, .types = {slice_lit("U")}, .type_count = 1};
+    assert_page(eh, &one, 0, 101);
+    one.subject = slice_lit("es.many.1");
+    assert_page(eh, &one, 0, 99);
+    one.from = 99;
+    assert_page(eh, &one, 0, UINT64_MAX);
+    event_house_close(eh);
+}
+
 /* --- events without notes ----------------------------------------------------------------- */
 
 /* As before there were tags' chains: ES is kept, its notes are not. */
@@ -255,6 +298,25 @@ static void test_a_removed_event_breaks_no_search(void **state) {
     }
     assert_false(holds(eh, "{'none':{'tags':['x']}}"));
     assert_true(holds(eh, "{'none':{'tags':['x']},'after':2}"));
+    event_house_close(eh);
+}
+
+/* What nobody can read any more rules out nothing: a name is free again. Its record is still there
+   for a while. */
+static void test_what_has_gone_rules_out_nothing(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(13);
+    assert_status(eh, "user-1", "{'events':[{'type':'R','tags':['name:bob','all']}]}", 201);
+    assert_status(eh, "user-2", "{'events':[{'type':'R','tags':['name:ann','all']}]}", 201);
+    assert_false(holds(eh, "{'none':{'tags':['name:bob']}}"));
+    assert_int_equal(event_life(eh, "user-1", LIFE_DELETE, NULL, NULL).status, 200);
+    assert_true(holds(eh, "{'none':{'tags':['name:bob']}}"));
+    assert_false(holds(eh, "{'none':{'tags':['all']}}"));
+    assert_true(holds(eh, "{'none':{'types':['R']},'after':2}"));
+    event_house_again(eh, EVENT_KILL); /* now its head has to be read */
+    assert_true(holds(eh, "{'none':{'tags':['name:bob']}}"));
+    assert_status(eh, "user-1", "{'events':[{'type':'R','tags':['name:bob']}]}", 201);
+    assert_false(holds(eh, "{'none':{'tags':['name:bob']}}"));
     event_house_close(eh);
 }
 
@@ -327,8 +389,10 @@ int main(void) {
         cmocka_unit_test(test_one_of_many_gets_a_name),
         cmocka_unit_test(test_what_looks_too_far_back_is_told_so),
         cmocka_unit_test(test_a_long_look_holds_nobody_up_and_misses_nothing),
+        cmocka_unit_test(test_backwards_by_tags_a_page_costs_what_it_holds),
         cmocka_unit_test(test_events_older_than_the_notes_count),
         cmocka_unit_test(test_a_removed_event_breaks_no_search),
+        cmocka_unit_test(test_what_has_gone_rules_out_nothing),
         cmocka_unit_test(test_what_is_wrong_with_a_condition_is_told_with_its_place),
         cmocka_unit_test(test_tags_that_are_not_there_are_not_kept),
         cmocka_unit_test(test_of_a_deleted_store_no_tag_is_left),

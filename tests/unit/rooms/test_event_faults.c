@@ -42,15 +42,24 @@ static void act(struct trial_life *life) {
             "{\"stream\":\"a-2\",\"expect\":\"none\",\"events\":[{\"type\":\"T\"}]}],"
             "\"checks\":[{\"stream\":\"a-3\",\"expect\":\"none\"}]}"));
     life->asked[life->count++] = event_ask(eh, NULL, slice_lit(ONE));
+    life->asked[life->count++] =
+        event_ask(eh, NULL,
+                  slice_lit("{\"appends\":[{\"stream\":\"a-4\",\"events\":[{\"type\":\"T\","
+                            "\"tags\":[\"t\",\"u\"]}]}]"
+                            ",\"checks\":[{\"none\":[{\"types\":[\"U\"],\"tags\":[\"t\"]},{"
+                            "\"tags\":[\"t\",\"u\"]}]},"
+                            "{\"none\":{\"types\":[\"T\"]},\"after\":4}]}"));
     event_publish(eh, "es.a.1", NULL, "x"); /* may be lost on its way to the engine */
     house_run(eh->house, SIM_SECOND);
     struct read_options options = {.subject = slice_lit("es.a.1")};
     events_read(eh->engine, &options, on_page, &pages);
     options = (struct read_options){.backwards = true, .from = UINT64_MAX};
     events_read(eh->engine, &options, on_page, &pages);
+    options.tags[options.tag_count++] = slice_lit("t");
+    events_read(eh->engine, &options, on_page, &pages);
     bool begun = events_verify(eh->engine, on_progress, on_verified, &verified) == 0;
     house_run(eh->house, SIM_SECOND);
-    assert_int_equal(pages, 2);
+    assert_int_equal(pages, 3);
     assert_int_equal(verified, begun);
 }
 
@@ -84,7 +93,8 @@ static bool live(unsigned long nth) {
     assert_allowed(&life, 0, 201);
     assert_allowed(&life, 1, 201);
     assert_allowed(&life, 2, again == 201 ? 201 : 200);
-    assert_true(!past || (one == 201 && two == 201 && again == 200));
+    assert_allowed(&life, 3, 201);
+    assert_true(!past || (one == 201 && two == 201 && again == 200 && status_of(&life, 3) == 201));
     /* Stored, but there was no memory to say so: it is told apart by its words. */
     slice words = event_answer(life.eh, life.asked[1]).body;
     bool unsure = slice_find_slice(words, slice_lit("no memory for the answer")) >= 0;
