@@ -20,6 +20,7 @@
 #include "bus/expiry.h"
 #include "bus/interest.h"
 #include "bus/private.h"
+#include "bus/publish_acks.h"
 #include "bus/publish_batch.h"
 #include "bus/stream.h"
 #include "bus/transform.h"
@@ -111,9 +112,16 @@ static int add_nothing(struct stream *s, struct log_batch *batch, struct streams
     return failed;
 }
 
+static int put_acks(struct publish_acks *acks, struct log_batch *batch, struct streams_error *e) {
+    int failed = publish_acks_put(acks, batch);
+    if (failed)
+        publish_explain(failed, e);
+    return failed;
+}
+
 static bool append(struct stream *s, const struct bus_message *m, const struct publish_headers *h,
-                   uint64_t duplicate_of, int64_t now_ns, uint64_t *ret_sequence,
-                   struct streams_error *e) {
+                   uint64_t duplicate_of, int64_t now_ns, struct publish_acks *acks,
+                   uint64_t *ret_sequence, struct streams_error *e) {
     struct capture_ack *ack = NULL;
     if (m->reply.len && !s->config.no_ack) {
         ack = ack_take(s, m->reply);
@@ -125,12 +133,16 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
     if (duplicate_of)
         a.sequence = duplicate_of;
     int failed = a.ttl_s > 0 ? expiry_reserve(s, 1) : 0;
+    if (!failed && unlikely(acks != NULL))
+        failed = publish_acks_prepare(acks);
     if (!failed)
         failed = log_batch_begin(s->streams->log, &batch);
     if (failed) {
         publish_explain(failed, e);
     } else {
         failed = duplicate_of ? add_nothing(s, batch, e) : append_put(s, batch, m, now_ns, &a, e);
+        if (!failed && unlikely(acks != NULL))
+            failed = put_acks(acks, batch, e);
         if (failed)
             log_batch_abandon(batch);
     }
@@ -144,6 +156,8 @@ static bool append(struct stream *s, const struct bus_message *m, const struct p
         ack->duplicate = duplicate_of != 0;
         ack->commit.done = on_committed;
     }
+    if (unlikely(acks != NULL))
+        publish_acks_take(acks);
     log_batch_commit(batch, ack ? &ack->commit : NULL);
     if (!duplicate_of) {
         append_note(s, h, &a, now_ns);
@@ -210,6 +224,31 @@ static bool let_pass(struct stream *s, const struct bus_message *m, const struct
     return true;
 }
 
+/* --- with acknowledgements of what was consumed ------------------------------------------- */
+
+/* The message is kept for a moment though nobody is interested: it is what carries them. */
+static bool append_with_acks(struct stream *s, const struct bus_message *m,
+                             const struct publish_headers *h, uint64_t duplicate_of, int64_t now_ns,
+                             uint64_t *ret_sequence, struct streams_error *e) {
+    struct streams *streams = s->streams;
+    struct publish_acks acks = {0};
+    struct bus_message stored = *m;
+    _cleanup_buf_ struct buf headers = buf_make(LOG_MESSAGE_MAX);
+    bool appended = publish_acks_read(streams, m->headers, duplicate_of != 0, &acks, e);
+    int failed = appended ? publish_acks_strip(m->headers, &headers) : 0;
+    stored.headers = buf_slice(&headers);
+    if (failed)
+        appended = publish_explain(failed, e);
+    if (appended)
+        appended = append(s, &stored, h, duplicate_of, now_ns, &acks, ret_sequence, e);
+    if (appended && unlikely(!interest_wanted(s, m->subject)))
+        interest_walk(s);
+    if (appended)
+        publish_acks_tell(&acks); /* S may be gone */
+    publish_acks_free(&acks);
+    return appended;
+}
+
 /* *RET_SEQUENCE stays where nothing new is stored. */
 static bool judge_and_append(struct stream *s, const struct bus_message *m,
                              const struct publish_headers *h, uint64_t *ret_sequence,
@@ -224,9 +263,11 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m,
         (!publish_judge_expectations(s, m, h, &alone, e) || !publish_judge_rollup(s, h, e) ||
          !publish_judge_discard_new(s, m, &alone, size, e) || !store_takes(s, size, e)))
         return false;
+    if (unlikely(h->acknowledges))
+        return append_with_acks(s, m, h, duplicate_of, now_ns, ret_sequence, e);
     if (unlikely(!duplicate_of && !interest_wanted(s, m->subject)))
         return let_pass(s, m, h, now_ns, e);
-    return append(s, m, h, duplicate_of, now_ns, ret_sequence, e);
+    return append(s, m, h, duplicate_of, now_ns, NULL, ret_sequence, e);
 }
 
 void stream_refuse(struct stream *s, slice reply, const struct streams_error *error) {
@@ -258,6 +299,13 @@ void stream_answer_duplicate(struct stream *s, slice reply, uint64_t sequence) {
 
 /* --- what comes by the bus ---------------------------------------------------------------- */
 
+/* A judge makes messages of its own of what it is given. */
+static void refuse_acks(struct stream *s, const struct bus_message *message) {
+    struct streams_error e;
+    streams_fail(&e, 400, 10003, STREAMS_ACK_FIELD ": a publish to event streams takes none");
+    stream_refuse(s, message->reply, &e);
+}
+
 static void capture(struct stream *s, const struct bus_message *message) {
     const struct stream_diversion *diversion = &s->streams->diversion;
     struct bus_message transformed;
@@ -271,6 +319,8 @@ static void capture(struct stream *s, const struct bus_message *message) {
     struct publish_headers h = publish_headers_read(message->headers);
     if (unlikely(h.batch_id.len))
         publish_batch_add(s, message, &h);
+    else if (unlikely(s->diverted && h.acknowledges))
+        refuse_acks(s, message);
     else if (unlikely(s->diverted))
         diversion->on_publish(diversion->self, s, message);
     else

@@ -31,11 +31,6 @@
 #define SCAN_NS_EACH 50u /* the timer waits at least so long for each entry to be looked at */
 #define RETRY_NS 1000000000u
 
-/* What an acknowledgement's address says. */
-struct address {
-    uint64_t deliveries, sequence, consumer_sequence;
-};
-
 /* --- advisories --------------------------------------------------------------------------- */
 
 static void write_number(struct json_writer *w, const char *key, uint64_t number) {
@@ -53,12 +48,12 @@ static void advise_given_up(struct consumer *c, uint64_t sequence, uint64_t deli
     advisory_send(&a);
 }
 
-static void write_address(struct json_writer *w, const struct address *address) {
+static void write_address(struct json_writer *w, const struct consumer_address *address) {
     write_number(w, "consumer_seq", address->consumer_sequence);
     write_number(w, "stream_seq", address->sequence);
 }
 
-static void advise_refused(struct consumer *c, const struct address *address) {
+static void advise_refused(struct consumer *c, const struct consumer_address *address) {
     struct advisory a;
     if (!advisory_begin(&a, c->streams->bus, "ADVISORY.CONSUMER.MSG_NAKED", "advisory.v1.nak",
                         c->stream_name, c->name))
@@ -68,7 +63,8 @@ static void advise_refused(struct consumer *c, const struct address *address) {
     advisory_send(&a);
 }
 
-static void advise_terminated(struct consumer *c, const struct address *address, slice reason) {
+static void advise_terminated(struct consumer *c, const struct consumer_address *address,
+                              slice reason) {
     struct advisory a;
     if (!advisory_begin(&a, c->streams->bus, "ADVISORY.CONSUMER.MSG_TERMINATED",
                         "advisory.v1.terminated", c->stream_name, c->name))
@@ -82,8 +78,13 @@ static void advise_terminated(struct consumer *c, const struct address *address,
     advisory_send(&a);
 }
 
-/* One in so many acknowledgements is told, with how long it took. */
-static void sample(struct consumer *c, const struct address *address, uint64_t delay_ns) {
+uint64_t consumer_ack_delay(const struct consumer *c, const struct pending_entry *entry) {
+    uint64_t now = io_loop_now_ns(consumer_loop(c));
+    return now + consumer_ack_wait(c, entry->deliveries) - entry->deadline_ns;
+}
+
+void consumer_ack_sample(struct consumer *c, const struct consumer_address *address,
+                         uint64_t delay_ns) {
     unsigned char random[2];
     struct advisory a;
     io_host_random(io_loop_host(consumer_loop(c)), random, sizeof random);
@@ -99,21 +100,28 @@ static void sample(struct consumer *c, const struct address *address, uint64_t d
 
 /* --- what happens to an entry ------------------------------------------------------------- */
 
-/* Done with ENTRY. Not 0: it could not be noted, and stays. */
-static int finish(struct consumer *c, struct pending_entry *entry) {
+/* ENTRY is done, as was noted. */
+static void take_out(struct consumer *c, struct pending_entry *entry) {
     bool was_full = c->config.ack_pending_max > 0 &&
                     pending_in_flight(&c->pending) >= (uint64_t)c->config.ack_pending_max;
-    int failed = consumer_order_reserve_end(c, entry);
-    if (!failed)
-        failed = consumer_note_done(c, entry->stream_sequence);
-    if (failed)
-        return failed;
     consumer_order_end(c, entry);
     consumer_park_forget(c, entry->stream_sequence);
     pending_remove(&c->pending, entry);
     if (was_full)
         consumer_wake(c);
-    return 0;
+}
+
+static int note_done(struct consumer *c, const struct pending_entry *entry) {
+    int failed = consumer_order_reserve_end(c, entry, 1);
+    return failed ? failed : consumer_note_done(c, entry->stream_sequence);
+}
+
+/* Done with ENTRY. Not 0: it could not be noted, and stays. */
+static int finish(struct consumer *c, struct pending_entry *entry) {
+    int failed = note_done(c, entry);
+    if (!failed)
+        take_out(c, entry);
+    return failed;
 }
 
 static bool is_exhausted(const struct consumer *c, const struct pending_entry *entry) {
@@ -241,22 +249,14 @@ static struct pending_entry *handed_out(const struct consumer *c, uint64_t seque
     return entry && !entry->parked && !entry->waits ? entry : NULL;
 }
 
-/* The message SEQUENCE is done, and with ack_all everything before it. False: not noted. */
-static bool acknowledge(struct consumer *c, uint64_t sequence) {
+void consumer_ack_take(struct consumer *c, uint64_t sequence) {
     struct pending_entry *entry;
-    if (c->config.ack == ACK_NONE)
-        return true;
-    if (c->config.ack == ACK_EXPLICIT) {
-        entry = pending_find(&c->pending, sequence);
-        if (entry && entry->waits)
-            entry = NULL;
-        if (entry && (interest_reserve(c->stream, 1) || finish(c, entry)))
-            return false;
-        if (entry)
-            interest_release(c->stream, sequence);
-    } else if ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence) {
-        if (interest_reserve(c->stream, c->pending.count) || consumer_note_done_up_to(c, sequence))
-            return false;
+    if (c->config.ack == ACK_EXPLICIT && (entry = pending_find(&c->pending, sequence)) &&
+        !entry->waits) {
+        take_out(c, entry);
+        interest_release(c->stream, sequence);
+    }
+    if (c->config.ack == ACK_ALL) {
         while ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence) {
             uint64_t done = entry->stream_sequence;
             pending_remove(&c->pending, entry);
@@ -265,6 +265,21 @@ static bool acknowledge(struct consumer *c, uint64_t sequence) {
         consumer_wake(c);
     }
     c->acknowledged_ns = io_loop_wall_ns(consumer_loop(c));
+}
+
+/* The message SEQUENCE is done, and with ack_all everything before it. False: not noted. */
+static bool acknowledge(struct consumer *c, uint64_t sequence) {
+    const struct pending_entry *entry =
+        c->config.ack == ACK_ALL ? pending_first(&c->pending) : pending_find(&c->pending, sequence);
+    if (c->config.ack == ACK_NONE)
+        return true;
+    if (c->config.ack == ACK_EXPLICIT && entry && !entry->waits &&
+        (interest_reserve(c->stream, 1) || note_done(c, entry)))
+        return false;
+    if (c->config.ack == ACK_ALL && entry && entry->stream_sequence <= sequence &&
+        (interest_reserve(c->stream, c->pending.count) || consumer_note_done_up_to(c, sequence)))
+        return false;
+    consumer_ack_take(c, sequence);
     return true;
 }
 
@@ -287,7 +302,7 @@ static bool read_delay(slice argument, uint64_t *ret_ns) {
     return read;
 }
 
-static bool refuse(struct consumer *c, const struct address *address, slice argument) {
+static bool refuse(struct consumer *c, const struct consumer_address *address, slice argument) {
     uint64_t sequence = address->sequence, delay_ns = 0;
     struct pending_entry *entry = handed_out(c, sequence);
     if (!entry)
@@ -318,7 +333,7 @@ static void progress(struct consumer *c, uint64_t sequence) {
     consumer_ack_watch(c, entry->deadline_ns);
 }
 
-static bool terminate(struct consumer *c, const struct address *address, slice reason) {
+static bool terminate(struct consumer *c, const struct consumer_address *address, slice reason) {
     if (!handed_out(c, address->sequence))
         return true;
     slice why = reason.len ? reason : slice_lit("terminated");
@@ -330,21 +345,18 @@ static bool terminate(struct consumer *c, const struct address *address, slice r
 }
 
 /* Done by its client, who is a sample of all. */
-static bool confirm(struct consumer *c, const struct address *address) {
+static bool confirm(struct consumer *c, const struct consumer_address *address) {
     if (c->sample_percent && c->config.ack == ACK_EXPLICIT) {
         const struct pending_entry *entry = handed_out(c, address->sequence);
-        uint64_t now = io_loop_now_ns(consumer_loop(c));
-        uint64_t wait = entry ? consumer_ack_wait(c, entry->deliveries) : 0;
         if (entry)
-            sample(c, address, now + wait - entry->deadline_ns);
+            consumer_ack_sample(c, address, consumer_ack_delay(c, entry));
         if (c->gone)
             return true;
     }
     return acknowledge(c, address->sequence);
 }
 
-static bool read_address(const struct consumer *c, slice subject, struct address *ret_address) {
-    slice rest = slice_skip(subject, c->ack_prefix_len);
+bool consumer_ack_read(slice rest, struct consumer_address *ret_address) {
     slice deliveries = slice_cut(rest, '.', &rest);
     slice sequence = slice_cut(rest, '.', &rest);
     slice consumer_sequence = slice_cut(rest, '.', &rest);
@@ -354,8 +366,8 @@ static bool read_address(const struct consumer *c, slice subject, struct address
 }
 
 /* False: it could not be noted, and must not be confirmed. */
-static bool handle(struct consumer *c, const struct address *address, const struct bus_message *m,
-                   bool *ret_answer) {
+static bool handle(struct consumer *c, const struct consumer_address *address,
+                   const struct bus_message *m, bool *ret_answer) {
     slice body = m->payload;
     *ret_answer = m->reply.len > 0;
     if (!body.len || slice_equal(body, slice_lit("+ACK")) || slice_equal(body, slice_lit("+OK")))
@@ -379,9 +391,9 @@ void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
                              const struct bus_message *message) {
     (void)subscription;
     struct consumer *c = owner;
-    struct address address;
+    struct consumer_address address;
     bool answer;
-    if (c->gone || !read_address(c, message->subject, &address))
+    if (c->gone || !consumer_ack_read(slice_skip(message->subject, c->ack_prefix_len), &address))
         return;
     consumer_alive(c);
     if (handle(c, &address, message, &answer) && answer)

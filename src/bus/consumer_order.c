@@ -237,8 +237,9 @@ static bool holds_its_key(const struct consumer *c, const struct pending_entry *
     return c->ordered && !entry->parked && !entry->waits;
 }
 
-int consumer_order_reserve_end(struct consumer *c, const struct pending_entry *entry) {
-    return holds_its_key(c, entry) ? consumer_note_end_reserve(c) : 0;
+int consumer_order_reserve_end(struct consumer *c, const struct pending_entry *entry,
+                               size_t count) {
+    return holds_its_key(c, entry) ? consumer_note_end_reserve(c, count) : 0;
 }
 
 void consumer_order_end(struct consumer *c, const struct pending_entry *entry) {

@@ -50,8 +50,10 @@ struct pending_entry *consumer_order_turn(const struct consumer *c, uint64_t seq
 /* ENTRY, whose turn it is, goes in flight. */
 void consumer_order_go(struct consumer *c, struct pending_entry *entry);
 
-/* Before what ends ENTRY's flight is noted. 0, -ENOMEM, -ENOBUFS. */
-must_use int consumer_order_reserve_end(struct consumer *c, const struct pending_entry *entry);
+/* Before what ends ENTRY's flight is noted, one of COUNT that end together. 0, -ENOMEM, -ENOBUFS.
+ */
+must_use int consumer_order_reserve_end(struct consumer *c, const struct pending_entry *entry,
+                                        size_t count);
 /* After it: the key is free once that is on disk. */
 void consumer_order_end(struct consumer *c, const struct pending_entry *entry);
 /* It is on disk. */

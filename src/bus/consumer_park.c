@@ -80,7 +80,7 @@ int consumer_park(struct consumer *c, uint64_t sequence, slice reason) {
     };
     if (map64_count(&c->parked) >= CONSUMER_PARKED_MAX)
         return -ENOBUFS;
-    int failed = consumer_order_reserve_end(c, entry);
+    int failed = consumer_order_reserve_end(c, entry, 1);
     if (!failed)
         failed = keep(c, &parked);
     if (failed)

@@ -31,7 +31,7 @@ must_use int consumer_note_unparked(struct consumer *c, uint64_t stream_sequence
 must_use int consumer_note_turn(struct consumer *c, uint64_t stream_sequence,
                                 uint64_t consumer_sequence, uint64_t key);
 /* consumer_order_ended(C, KEY) once everything noted so far is on disk; within a reservation. */
-must_use int consumer_note_end_reserve(struct consumer *c);
+must_use int consumer_note_end_reserve(struct consumer *c, size_t count);
 void consumer_note_end(struct consumer *c, uint64_t key);
 
 /* --- consumer_park.c ---------------------------------------------------------------------- */
@@ -122,6 +122,17 @@ void consumer_replay_caught_up(struct consumer *c);
 /* --- consumer_ack.c ----------------------------------------------------------------------- */
 void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
                              const struct bus_message *message);
+/* What the reply subject of a message says behind "$JS.ACK.<stream>.<consumer>."; false: bad. */
+struct consumer_address {
+    uint64_t deliveries, sequence, consumer_sequence;
+};
+bool consumer_ack_read(slice rest, struct consumer_address *ret_address);
+/* SEQUENCE is done, and with ack_all all before it, as was noted. Within interest_reserve. */
+void consumer_ack_take(struct consumer *c, uint64_t sequence);
+/* How long ago ENTRY was delivered; an acknowledgement that is one of a sample is told. */
+uint64_t consumer_ack_delay(const struct consumer *c, const struct pending_entry *entry);
+void consumer_ack_sample(struct consumer *c, const struct consumer_address *address,
+                         uint64_t delay_ns);
 /* An entry is in flight until its deadline. */
 void consumer_ack_watch(struct consumer *c, uint64_t deadline_ns);
 void consumer_ack_start(struct consumer *c);

@@ -141,6 +141,20 @@ int consumers_remove_all(struct stream *stream, struct log_batch *batch) {
     return failed;
 }
 
+int consumer_codec_add_done(struct buf *b, const struct consumer *c, uint64_t stream_sequence) {
+    bool all = c->config.ack == ACK_ALL;
+    int failed = buf_append_byte(b, all ? CODEC_DONE_UP_TO : CODEC_DONE);
+    if (!failed)
+        failed = consumer_codec_add_number(b, c->id);
+    if (!failed)
+        failed = consumer_codec_add_number(b, stream_sequence);
+    return failed || all ? failed : consumer_codec_add_number(b, 1);
+}
+
+int consumers_put_delta(struct log_batch *batch, slice delta) {
+    return log_batch_delta(batch, CODEC_OWNER_ID, delta);
+}
+
 int consumers_put_nothing(struct log_batch *batch) {
     char byte = CODEC_NOTHING;
     return log_batch_delta(batch, CODEC_OWNER_ID, slice_make(&byte, 1));
@@ -238,11 +252,11 @@ void consumer_note_answer(struct consumer *c, slice reply) {
     io_defer(bus_loop(all->streams->bus), &all->flush_task);
 }
 
-int consumer_note_end_reserve(struct consumer *c) {
+int consumer_note_end_reserve(struct consumer *c, size_t count) {
     if (!c->journalled)
         return 0;
     struct consumers_answers *answers = answers_open(c->streams->consumers);
-    return answers ? buf_reserve(&answers->ends, sizeof(struct end)) : -ENOMEM;
+    return answers ? buf_reserve(&answers->ends, count * sizeof(struct end)) : -ENOMEM;
 }
 
 void consumer_note_end(struct consumer *c, uint64_t key) {

@@ -61,12 +61,14 @@ static enum want wants(const struct consumer *c, uint64_t sequence) {
     return c->filter.count ? IF_IT_MATCHES : YES;
 }
 
-/* RECORD is what is known of the message: its subject is empty until somebody needs it. */
-static bool anybody_wants(struct stream *stream, struct log_record *record) {
+/* RECORD is what is known of the message: its subject is empty until somebody needs it. EXCEPT: a
+   consumer that is done with it, NULL: none. */
+static bool anybody_wants(struct stream *stream, const struct consumer *except,
+                          struct log_record *record) {
     const struct map_entry *entry;
     for (size_t at = 0; (entry = map_next(&stream->consumers, &at));) {
         const struct consumer *c = entry->value;
-        enum want want = wants(c, record->sequence);
+        enum want want = c == except ? NO : wants(c, record->sequence);
         if (want == NO)
             continue;
         if (want == YES)
@@ -103,7 +105,7 @@ int interest_reserve(struct stream *stream, size_t count) {
 
 void interest_release(struct stream *stream, uint64_t sequence) {
     struct log_record record = {.sequence = sequence};
-    if (!applies(stream) || anybody_wants(stream, &record))
+    if (!applies(stream) || anybody_wants(stream, NULL, &record))
         return;
     struct streams *streams = stream->streams;
     struct buf *released = &stream->released;
@@ -113,6 +115,15 @@ void interest_release(struct stream *stream, uint64_t sequence) {
     if (!list_linked(&stream->in_releasing))
         list_push_back(&streams->releasing, &stream->in_releasing);
     io_defer(bus_loop(streams->bus), &streams->consumers->flush_task);
+}
+
+int interest_put_done(const struct consumer *consumer, uint64_t sequence, struct log_batch *batch) {
+    struct stream *stream = consumer->stream;
+    struct log_record record = {.sequence = sequence};
+    if (!applies(stream) || anybody_wants(stream, consumer, &record))
+        return 0;
+    int failed = log_batch_delete(batch, stream->log, sequence);
+    return failed == -ENOENT ? 0 : failed;
 }
 
 bool interest_waiting(const struct streams *streams) {
@@ -276,7 +287,7 @@ static int walk_some(struct interest_walk *walk, struct stream *stream, struct l
         }
         if (failed)
             return failed;
-        if (record.sequence <= walk->last && !anybody_wants(stream, &record))
+        if (record.sequence <= walk->last && !anybody_wants(stream, NULL, &record))
             failed = log_batch_delete(batch, stream->log, record.sequence);
         if (failed && failed != -ENOENT)
             return failed;

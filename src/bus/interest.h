@@ -28,6 +28,11 @@ must_use int interest_reserve(struct stream *stream, size_t count);
    reservation. */
 void interest_release(struct stream *stream, uint64_t sequence);
 
+/* CONSUMER will be done with SEQUENCE, which it has in flight, when BATCH is committed: adds the
+   deletion where nobody else wants it. 0, or as log_batch_delete. */
+must_use int interest_put_done(const struct consumer *consumer, uint64_t sequence,
+                               struct log_batch *batch);
+
 /* Is there a consumer for SUBJECT, or need there be none? */
 bool interest_wanted(const struct stream *stream, slice subject);
 

@@ -57,8 +57,10 @@ struct publish_headers publish_headers_read(slice block) {
         return h;
     struct nats_field field;
     while (nats_headers_next(&status.fields, &field)) {
-        if (field.key.len < 8 || !slice_starts_with(field.key, slice_lit("Nats-")))
+        if (field.key.len < 8 || !slice_starts_with(field.key, slice_lit("Nats-"))) {
+            h.acknowledges |= slice_equal(field.key, slice_lit(STREAMS_ACK_FIELD));
             continue;
+        }
         slice name = slice_skip(field.key, 5);
         if (slice_equal(name, slice_lit("Msg-Id")))
             h.id = field.value;
@@ -157,8 +159,8 @@ static bool judge_last_of_subject(struct stream *s, slice subject, uint64_t expe
     if (map_count(&before->subjects) && is_written(before, subject))
         return streams_fail(e, 400, 10164, "wrong last sequence");
     uint64_t last = stream_last_of(s, subject);
-    return expected == last || streams_fail(e, 400, 10071, "wrong last sequence: %llu",
-                                            (unsigned long long)last);
+    return expected == last ||
+           streams_fail(e, 400, 10071, "wrong last sequence: %llu", (unsigned long long)last);
 }
 
 bool publish_judge_expectations(struct stream *s, const struct bus_message *m,
@@ -232,8 +234,8 @@ bool publish_judge_discard_new(struct stream *s, const struct bus_message *m,
     return true;
 }
 
-int publish_before_add(struct publish_before *before, struct stream *s,
-                       const struct bus_message *m, uint64_t size) {
+int publish_before_add(struct publish_before *before, struct stream *s, const struct bus_message *m,
+                       uint64_t size) {
     bool replaces = s->config.discard == STREAM_DISCARD_NEW && is_full(s, before, m->subject);
     uintptr_t times = (uintptr_t)written(before, m->subject);
     before->messages += !replaces;

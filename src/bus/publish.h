@@ -18,6 +18,7 @@ struct publish_headers {
     slice batch_id, batch_sequence, batch_commit; /* of an atomic batch: publish_batch.h */
     uint64_t expected_sequence, expected_subject_sequence;
     bool has_sequence, has_subject_sequence, malformed;
+    bool acknowledges; /* carries acknowledgements: publish_acks.h */
 };
 struct publish_headers publish_headers_read(slice block);
 

@@ -14,10 +14,13 @@
 #include "base/number.h"
 #include "bus/advisory.h"
 #include "bus/append.h"
+#include "bus/publish_acks.h"
 #include "wire/nats_headers.h"
 #include "wire/nats_subject.h"
 
 #include <errno.h>
+
+#define COMMIT_LINE_ROOM 64u /* bytes of "Nats-Batch-Commit: 1" and what ends a block */
 
 struct staged {
     struct list_node node;
@@ -216,14 +219,16 @@ struct whole {
     struct bus_message *messages;
     struct publish_headers *headers;
     size_t count;
-    struct buf ended; /* headers of the last one, with the commit that came behind it */
+    struct buf rewritten; /* headers that are not stored as they came; room for all of them */
+    struct publish_acks acks;
     struct publish_before before;
 };
 
 static void whole_free(struct whole *all) {
     mem_free(all->messages);
     mem_free(all->headers);
-    buf_free(&all->ended);
+    buf_free(&all->rewritten);
+    publish_acks_free(&all->acks);
     map_free(&all->before.subjects);
 }
 
@@ -231,14 +236,36 @@ static void whole_free(struct whole *all) {
 static int mark_last(struct whole *all) {
     struct bus_message *last = &all->messages[all->count - 1];
     check(last->headers.len > 2); /* the batch is named in them */
-    all->ended = buf_make(LOG_MESSAGE_MAX);
-    int failed = buf_append(&all->ended, slice_take(last->headers, last->headers.len - 2));
+    size_t before = all->rewritten.len;
+    int failed = buf_append(&all->rewritten, slice_take(last->headers, last->headers.len - 2));
     if (!failed)
-        failed = nats_headers_add(&all->ended, slice_lit("Nats-Batch-Commit"), slice_lit("1"));
+        failed = nats_headers_add(&all->rewritten, slice_lit("Nats-Batch-Commit"), slice_lit("1"));
     if (!failed)
-        failed = nats_headers_end(&all->ended);
-    last->headers = buf_slice(&all->ended);
+        failed = nats_headers_end(&all->rewritten);
+    last->headers = slice_skip(buf_slice(&all->rewritten), before);
     return failed;
+}
+
+/* The acknowledgements that message AT carries are read, and not stored. */
+static bool read_acks(struct stream *s, struct whole *all, size_t at, struct streams_error *e) {
+    struct bus_message *m = &all->messages[at];
+    if (likely(!all->headers[at].acknowledges))
+        return true;
+    if (!publish_acks_read(s->streams, m->headers, false, &all->acks, e))
+        return false;
+    size_t before = all->rewritten.len;
+    int failed = publish_acks_strip(m->headers, &all->rewritten);
+    m->headers = slice_skip(buf_slice(&all->rewritten), before);
+    return !failed || publish_explain(failed, e);
+}
+
+/* What is rewritten stays where it is, so there is room for all of it at once. */
+static int reserve_rewritten(struct whole *all) {
+    size_t room = 2 * (all->messages[all->count - 1].headers.len + COMMIT_LINE_ROOM);
+    for (size_t i = 0; i < all->count; i++)
+        room += all->headers[i].acknowledges ? all->messages[i].headers.len : 0;
+    all->rewritten = buf_make(room);
+    return buf_reserve(&all->rewritten, room);
 }
 
 static int whole_make(const struct publish_batch *batch, bool ended_behind, struct whole *all) {
@@ -250,12 +277,12 @@ static int whole_make(const struct publish_batch *batch, bool ended_behind, stru
     if (!all->messages || !all->headers)
         return -ENOMEM;
     for (const struct list_node *node = list_first(&batch->messages); node;
-         node = list_next(&batch->messages, node))
-        all->messages[i++] = container_of(node, struct staged, node)->message;
-    int failed = ended_behind ? mark_last(all) : 0;
-    for (i = 0; i < all->count; i++)
+         node = list_next(&batch->messages, node), i++) {
+        all->messages[i] = container_of(node, struct staged, node)->message;
         all->headers[i] = publish_headers_read(all->messages[i].headers);
-    return failed;
+    }
+    int failed = reserve_rewritten(all);
+    return !failed && ended_behind ? mark_last(all) : failed;
 }
 
 static bool unsupported(const char *header, struct streams_error *e) {
@@ -316,6 +343,13 @@ static bool judge_all(struct stream *s, struct whole *all, struct streams_error 
     return store_takes(s, all->before.bytes, e);
 }
 
+static bool judge_acks(struct stream *s, struct whole *all, struct streams_error *e) {
+    for (size_t i = 0; i < all->count; i++)
+        if (!read_acks(s, all, i, e))
+            return false;
+    return true;
+}
+
 /* Who waits for the batch to be on disk. */
 struct waiting {
     struct streams_op op;
@@ -340,8 +374,7 @@ static void on_committed(struct log_commit *commit, int failed) {
         streams_fail(&e, 503, 10077, "the log has failed: %s", error_name(failed));
     if (!streams->ended)
         publish_answer(streams, waiting->reply, waiting->stream_name,
-                       failed ? &(struct publish_answer){0} : &waiting->answer,
-                       failed ? &e : NULL);
+                       failed ? &(struct publish_answer){0} : &waiting->answer, failed ? &e : NULL);
     waiting_free(waiting);
 }
 
@@ -367,21 +400,26 @@ static struct waiting *waiting_new(const struct publish_batch *batch, slice repl
 }
 
 /* One batch of the log with all of them. */
-static bool append_whole(struct stream *s, const struct whole *all, int64_t now_ns,
+static bool append_whole(struct stream *s, struct whole *all, int64_t now_ns,
                          struct waiting *waiting, struct streams_error *e) {
-    struct append_group group = {.messages = all->messages,
-                                 .headers = all->headers,
-                                 .count = all->count,
-                                 .now_ns = now_ns};
+    struct append_group group = {
+        .messages = all->messages, .headers = all->headers, .count = all->count, .now_ns = now_ns};
     struct log_batch *batch;
-    int failed = log_batch_begin(s->streams->log, &batch);
+    int failed = publish_acks_prepare(&all->acks);
+    if (!failed)
+        failed = log_batch_begin(s->streams->log, &batch);
     if (failed)
         return publish_explain(failed, e);
-    if (append_group_put(s, batch, &group, e)) {
+    bool put = append_group_put(s, batch, &group, e) == 0;
+    failed = put ? publish_acks_put(&all->acks, batch) : 0;
+    if (failed)
+        publish_explain(failed, e);
+    if (!put || failed) {
         log_batch_abandon(batch);
         return false;
     }
     append_group_note(s, &group);
+    publish_acks_take(&all->acks);
     if (waiting) {
         waiting->answer.sequence = group.first + group.count - 1;
         waiting->answer.batch_count = group.count;
@@ -403,14 +441,16 @@ static void batch_commit(struct publish_batch *batch, slice reply, bool ended_be
     if (failed || (answers && !waiting))
         publish_explain(failed ? failed : -ENOMEM, &e);
     bool stored = !failed && (waiting || !answers) && judge_forms(s, &all, now_ns, &e) &&
-                  judge_all(s, &all, &e) && append_whole(s, &all, now_ns, waiting, &e);
-    whole_free(&all);
+                  judge_all(s, &all, &e) && judge_acks(s, &all, &e) &&
+                  append_whole(s, &all, now_ns, waiting, &e);
     if (stored) {
         batch_end(batch);
+        publish_acks_tell(&all.acks);
     } else {
         waiting_free(waiting);
         batch_abandon(batch, reply, &e, NULL);
     }
+    whole_free(&all);
     bus_set_stream_full(streams->bus, log_full(streams->log));
 }
 

@@ -18,6 +18,8 @@
  *     a subject's last sequence                         10164    where the batch has written to it
  *     roll-up of a subject; of the stream               10111    but of its first; but by the first
  *
+ * A batch may carry acknowledgements of what was consumed, on any of its messages: publish_acks.h.
+ *
  * BOUNDS, each with its answer: an id of PUBLISH_BATCH_ID_MAX bytes (10179); per batch
  * PUBLISH_BATCH_MESSAGES_MAX messages, PUBLISH_BATCH_BYTES_MAX bytes (10199) and
  * PUBLISH_BATCH_WILDCARDS_MAX expectations with wildcards (10177); batches under way,

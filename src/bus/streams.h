@@ -35,6 +35,10 @@
 #include "bus/stream_fields.h"
 #include "log/stream.h"
 
+/* A header of publishes: the reply subject of a message that was consumed, and is acknowledged in
+   the commit of what is published (publish_acks.h). */
+#define STREAMS_ACK_FIELD "Nonet-Ack"
+
 #define STREAMS_MAX 100000u
 #define STREAMS_DUPLICATES_MAX (8u << 20) /* ids remembered per stream; the oldest go first */
 

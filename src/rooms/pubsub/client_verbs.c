@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "bus/private.h"
+#include "bus/streams.h"
 #include "rooms/pubsub/client.h"
 #include "wire/nats_headers.h"
 #include "wire/nats_subject.h"
@@ -46,6 +47,23 @@ static bool may_be_answered(const struct client *c, slice reply) {
                                         principal_may_subscribe(c->principal, reply, (slice){0}));
 }
 
+/* Like every acknowledgement, one that a message carries in its headers (bus/publish_acks.h) needs
+   the right to publish to the subject it names. */
+static bool may_acknowledge(struct client *c, slice headers) {
+    struct nats_status status;
+    struct nats_field field;
+    if (nats_headers_parse(headers, &status))
+        return true;
+    while (nats_headers_next(&status.fields, &field)) {
+        if (!slice_equal(field.key, slice_lit(STREAMS_ACK_FIELD)) ||
+            may_publish_to(c, field.value) || client_may_respond(c, field.value))
+            continue;
+        client_error(c, "Permissions Violation for Publish to \"%.*s\"", slice_fmt(field.value));
+        return false;
+    }
+    return true;
+}
+
 static bool may_publish(struct client *c, const struct nats_event *event) {
     if (c->pedantic && !nats_subject_literal(event->subject))
         client_error(c, "Invalid Publish Subject"); /* a remark: it is published all the same */
@@ -58,7 +76,7 @@ static bool may_publish(struct client *c, const struct nats_event *event) {
                      slice_fmt(event->reply));
         return false;
     }
-    return true;
+    return !event->headers.len || may_acknowledge(c, event->headers);
 }
 
 /* "No responders": the request reached nobody, and the client wants to know at once. */
