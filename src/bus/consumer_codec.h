@@ -46,7 +46,8 @@ must_use int consumer_codec_add_time(struct buf *b, int64_t time_ns); /* 8 bytes
 must_use int consumer_codec_add_parked(struct buf *b, const struct consumer_parked *parked);
 /* Bytes of a delta that says what consumer_note_done, for ack_all consumer_note_done_up_to, would;
    a delta of such bytes into BATCH. */
-must_use int consumer_codec_add_done(struct buf *b, const struct consumer *c, uint64_t stream_sequence);
+must_use int consumer_codec_add_done(struct buf *b, const struct consumer *c,
+                                     uint64_t stream_sequence);
 must_use int consumers_put_delta(struct log_batch *batch, slice delta);
 
 /* The facts a consumer begins with, in a delta and in a snapshot. */
