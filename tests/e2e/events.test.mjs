@@ -291,6 +291,38 @@ onNonet('event streams', {}, (it) => {
     assert.equal(events.length, 1);
   });
 
+  it('finds few among many, page by page', async (t, server) => {
+    const es = api(server);
+    for (let i = 0; i < 9000; i += 3000)
+      await es.append(
+        `many${i / 3000}-1`,
+        'any',
+        ...Array.from({ length: 3000 }, (_, k) => ({
+          type: (i + k) % 900 === 7 ? 'Rare' : 'Usual',
+          ...((i + k) % 1500 === 3 && { tags: ['mark:1'] }),
+        })),
+      );
+    const walk = async (query) => {
+      const found = [];
+      for (let from = 0; ;) {
+        const page = await es.all(`?${query}&from=${from}&limit=4`);
+        found.push(...page.events.map((e) => `${e.stream} ${e.revision}`));
+        if (page.caught_up) return found;
+        from = page.next;
+      }
+    };
+    const places = (every, at) =>
+      Array.from({ length: Math.ceil((9000 - at) / every) }, (_, i) => i * every + at).map(
+        (n) => `many${Math.floor(n / 3000)}-1 ${n % 3000}`,
+      );
+    const one = (all) => all.filter((place) => place.startsWith('many1-'));
+    assert.deepEqual(await walk('types=Rare,Other'), places(900, 7));
+    assert.deepEqual(await walk('tags=mark:1'), places(1500, 3));
+    assert.deepEqual(await walk('category=many1&types=Rare'), one(places(900, 7)));
+    assert.deepEqual(await walk('category=many1&tags=mark:1&types=Usual'), one(places(1500, 3)));
+    assert.deepEqual(await walk('category=many&types=Rare'), []);
+  });
+
   it('follows with markers', async (t, server) => {
     const es = api(server);
     await es.append('live-1', 'any', anonymous('One'));

@@ -30,6 +30,15 @@ void fetch_again(struct fetch *fetch) {
     io_timer_start(fetch->engine->loop, &fetch->again, 0, on_again);
 }
 
+static int load(struct fetch *fetch, struct log *log, struct log_stream *in, uint64_t sequence) {
+    if (fetch->loading) /* who asks has been woken by something else */
+        return -EINPROGRESS;
+    fetch->loading = log_load(log, in, sequence, &fetch->load) == 0;
+    if (!fetch->loading)
+        fetch_again(fetch);
+    return -EINPROGRESS;
+}
+
 int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t sequence,
                  struct log_record *ret_record) {
     struct engine *engine = fetch->engine;
@@ -46,14 +55,15 @@ int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t sequence,
             list_push_back(&engine->unseen, &fetch->node);
         return -EINPROGRESS;
     }
-    if (result != -EINPROGRESS)
-        return -EBADMSG;
-    if (fetch->loading) /* who asks has been woken by something else */
-        return -EINPROGRESS;
-    fetch->loading = log_load(log, in, sequence, &fetch->load) == 0;
-    if (!fetch->loading)
-        fetch_again(fetch);
-    return -EINPROGRESS;
+    return result == -EINPROGRESS ? load(fetch, log, in, sequence) : -EBADMSG;
+}
+
+int fetch_next(struct fetch *fetch, struct stream *stream, const struct log_filter *filter,
+               uint64_t from, struct log_record *ret_record) {
+    struct log *log = streams_log(fetch->engine->streams);
+    struct log_stream *in = stream_log(stream);
+    int result = log ? log_seek_any(log, in, filter, from, ret_record) : -ENOENT;
+    return result == -EINPROGRESS ? load(fetch, log, in, ret_record->sequence) : result;
 }
 
 int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,

@@ -7,6 +7,7 @@
 #ifndef NONET_EVENTS_FETCH_H
 #define NONET_EVENTS_FETCH_H
 
+#include "log/filter.h"
 #include "rooms/events/engine.h"
 
 struct fetch {
@@ -22,6 +23,11 @@ void fetch_init(struct fetch *fetch, struct engine *engine, void (*done)(struct 
    -EINPROGRESS: done is called, later; -EBADMSG: it cannot be read. */
 must_use int fetch_record(struct fetch *fetch, struct stream *stream, uint64_t sequence,
                           struct log_record *ret_record);
+/* The first record of STREAM at or after FROM whose subject fits FILTER. 0; -ENOENT: none up to
+   what is visible now; with *RET_RECORD's sequence set: -EAGAIN, so far none fits, go on there;
+   -EINPROGRESS, the same once done is called; -EBADMSG, it cannot be read. */
+must_use int fetch_next(struct fetch *fetch, struct stream *stream, const struct log_filter *filter,
+                        uint64_t from, struct log_record *ret_record);
 /* The event at SEQUENCE, valid until the loop's next turn or the next fetch. 0; -EINPROGRESS: done
    is called, later; -EBADMSG: it cannot be read, or is no event. */
 must_use int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_record,

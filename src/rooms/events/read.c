@@ -19,7 +19,9 @@
 
 #include <errno.h>
 
-#define STEP_MAX 256u /* records looked at a turn */
+#define TURN_LOOKS 4096u /* records looked at a turn, */
+#define STEP_LOOKS 16u   /* as many of which cost as much as one that is read */
+#define WITHIN ".>"
 #define LINE_MAX_BYTES (128u << 20)
 #define POSITION_WAIT_NS UINT64_C(2000000000)
 
@@ -41,6 +43,9 @@ struct read {
     uint64_t *sequences;  /* of the page, the last first */
     unsigned collected, emitted;
     uint64_t looks;
+    struct log_filter filter; /* of all events: the category, in these */
+    slice filters[2];
+    uint64_t turn;                       /* looks of this turn */
     struct provenance_reader provenance; /* of an audit */
     struct tag_end *ends[READ_FILTERS_MAX];
     unsigned end_count;
@@ -317,28 +322,60 @@ static bool is_hole(const struct read *read) {
     return stream && log_sequence_deleted(stream_log(stream), read->at);
 }
 
-static int look(struct read *read) {
-    struct log_record record;
+/* False: RECORD is not one that is asked for. It is not taken apart for that: of many records that
+   are looked at, few are read. */
+static bool may_match(const struct read_options *o, const struct log_record *record) {
+    slice type = {0}, tags;
+    if (o->tag_count && !event_field(record, slice_lit("Nonet-Tags"), &tags))
+        return false;
+    if (!o->type_count || !event_field(record, slice_lit("ce-type"), &type))
+        return true;
+    for (unsigned i = 0; i < o->type_count; i++)
+        if (slice_equal(type, o->types[i]))
+            return true;
+    return false;
+}
+
+static int look(struct read *read, const struct log_record *record) {
     struct event event;
-    int failed = fetch_event(&read->fetch, read->at, &record, &event);
-    if (!failed && read->o.to_time_ns && record.time_ns >= read->o.to_time_ns) {
+    if (read->o.to_time_ns && record->time_ns >= read->o.to_time_ns) {
         read->end.next = UINT64_MAX; /* later ones are later */
         return 1;
     }
-    return failed ? failed : emit(read, &record, &event);
+    if (!may_match(&read->o, record))
+        return 0;
+    read->turn += STEP_LOOKS;
+    int failed = event_read(record, &event);
+    return failed ? failed : emit(read, record, &event);
+}
+
+static int look_back(struct read *read) {
+    struct log_record record;
+    struct stream *stream = engine_stream(read->engine);
+    if (is_hole(read))
+        return 0;
+    int failed = stream ? fetch_record(&read->fetch, stream, read->at, &record) : -EBADMSG;
+    return failed ? failed : look(read, &record);
 }
 
 static int scan_back_step(struct read *read) {
     read->end.next = UINT64_MAX;
     if (!read->at)
         return 1;
-    int failed = is_hole(read) ? 0 : look(read);
+    int failed = look_back(read);
     if (failed == 1 || (!failed && ++read->looks == READ_LOOKS_MAX))
         read->end.next = failed ? read->at : read->at - 1;
     if (failed || read->looks == READ_LOOKS_MAX)
         return failed ? failed : 1;
     read->at--;
     return 0;
+}
+
+/* What lies before TO has been looked at. */
+static void pass(struct read *read, uint64_t to) {
+    read->looks += to - read->at;
+    read->turn += to - read->at;
+    read->at = to;
 }
 
 static uint64_t last_position(const struct read *read) {
@@ -354,14 +391,19 @@ static int scan_step(struct read *read) {
     read->end.caught_up = read->at > last;
     if (read->at > last)
         return read->emitted || !read->o.wait_ns ? 1 : -EBUSY;
-    if (read->looks == READ_LOOKS_MAX || read->emitted == read->o.limit)
+    if (read->looks >= READ_LOOKS_MAX || read->emitted == read->o.limit)
         return 1;
-    int failed = is_hole(read) ? 0 : look(read);
-    if (failed)
-        return failed;
-    read->looks++;
-    read->at++;
-    return 0;
+    struct log_record record;
+    int found =
+        fetch_next(&read->fetch, engine_stream(read->engine), &read->filter, read->at, &record);
+    pass(read, found == -ENOENT ? last + 1 : record.sequence);
+    if (found == -ENOENT || found == -EAGAIN)
+        return 0;
+    read->end.next = read->at; /* where the page is full already */
+    int failed = found ? found : look(read, &record);
+    if (!failed)
+        pass(read, read->at + 1);
+    return failed;
 }
 
 /* Where a page backwards begins; what comes meanwhile is not on it, so `last` is as of now. */
@@ -448,6 +490,8 @@ static int position_step(struct read *read) {
 }
 
 static int one_step(struct read *read) {
+    if (read->phase != SCAN || read->o.backwards)
+        read->turn += STEP_LOOKS;
     switch (read->phase) {
     case POSITION:
         return position_step(read);
@@ -483,7 +527,7 @@ static void step(struct read *read) {
         return;
     }
     read->waits = false;
-    for (unsigned i = 0; i < STEP_MAX && !result; i++)
+    for (read->turn = 0; read->turn < TURN_LOOKS && !result;)
         result = one_step(read);
     if (result == 1)
         finish(read, 200, NULL);
@@ -525,10 +569,23 @@ struct read_options read_options_store(const struct read_options *options, char 
     return o;
 }
 
+/* The streams of the category, and the one that is called like it. AT: room for it and WITHIN. */
+static struct log_filter filter_category(struct read *read, char *at) {
+    slice category = read->o.category;
+    if (!category.len)
+        return log_filter_make(NULL, 0);
+    memcpy(at, category.ptr, category.len);
+    memcpy(at + category.len, WITHIN, sizeof WITHIN - 1);
+    read->filters[0] = category;
+    read->filters[1] = slice_make(at, category.len + sizeof WITHIN - 1);
+    return log_filter_make(read->filters, 2);
+}
+
 void events_read(struct engine *engine, const struct read_options *options,
                  void (*done)(void *self, const struct read_end *end), void *self) {
     bool full = engine->read_count == READS_MAX || engine->closed;
-    struct read *read = full ? NULL : mem_zalloc(1, sizeof *read + read_options_bytes(options));
+    size_t size = read_options_bytes(options) + options->category.len + sizeof WITHIN;
+    struct read *read = full ? NULL : mem_zalloc(1, sizeof *read + size);
     if (read && options->audit && provenance_open(&read->provenance))
         read = mem_free(read);
     if (!read) {
@@ -541,6 +598,7 @@ void events_read(struct engine *engine, const struct read_options *options,
     char *at = read->text;
     read->engine = engine;
     read->o = read_options_store(options, &at);
+    read->filter = filter_category(read, at);
     if (!options->limit || options->limit > READ_EVENTS_MAX)
         read->o.limit = options->limit ? READ_EVENTS_MAX : READ_EVENTS_DEFAULT;
     if (options->wait_ns > READ_WAIT_MAX_NS)

@@ -292,6 +292,19 @@ int event_read(const struct log_record *record, struct event *e) {
     return 0;
 }
 
+/* Fields are written in one way (nats_headers_add), so a line begins with "NAME: ". */
+bool event_field(const struct log_record *record, slice name, slice *ret_value) {
+    const char *at = record->headers.ptr, *end = at + record->headers.len, *line_end;
+    for (; at < end && (line_end = memchr(at, '\n', (size_t)(end - at))); at = line_end + 1) {
+        size_t len = (size_t)(line_end - at);
+        if (len < name.len + 3 || at[name.len] != ':' || memcmp(at, name.ptr, name.len) != 0)
+            continue;
+        *ret_value = slice_make(at + name.len + 2, len - name.len - 3); /* ": " and CR are off */
+        return true;
+    }
+    return false;
+}
+
 /* --- ids ---------------------------------------------------------------------------------- */
 
 uint64_t event_digest(slice id) {

@@ -80,6 +80,9 @@ must_use int event_write(struct event *event, slice subject,
                          const unsigned char before[EVENT_CHAIN_BYTES], struct buf *headers);
 /* Reads a record; slices point into it. 0, or -EBADMSG: it is no event. */
 must_use int event_read(const struct log_record *record, struct event *ret_event);
+/* One field of RECORD, by the name it has in the picture above: for a look at many events of which
+   few are read. False: there is none, or RECORD is no event. */
+bool event_field(const struct log_record *record, slice name, slice *ret_value);
 /* 0: RECORD has the chain that it must have behind BEFORE, and nothing behind that. -EBADMSG: it
    has not. */
 must_use int event_chain_check(const struct log_record *record, const struct event *event,

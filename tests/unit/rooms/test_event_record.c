@@ -109,6 +109,26 @@ static void test_headers_come_back_as_they_were(void **state) {
     buf_free(&headers);
 }
 
+static void test_one_field_is_found_without_the_others(void **state) {
+    (void)state;
+    struct buf headers = buf_make(8192);
+    struct event written = sample();
+    slice value;
+    assert_int_equal(event_write(&written, slice_lit("es.a.1"), nothing, &headers), 0);
+    struct log_record record = {.headers = buf_slice(&headers)};
+    assert_true(event_field(&record, slice_lit("ce-type"), &value));
+    assert_slice(value, "Placed");
+    assert_true(event_field(&record, slice_lit("Nonet-Tags"), &value));
+    assert_slice(value, "a:1,b%20c");
+    assert_false(event_field(&record, slice_lit("ce-typ"), &value));
+    assert_false(event_field(&record, slice_lit("Nonet-Ids"), &value));
+    record.headers = slice_lit("ce-type");
+    assert_false(event_field(&record, slice_lit("ce-type"), &value));
+    record.headers = (slice){0};
+    assert_false(event_field(&record, slice_lit("ce-type"), &value));
+    buf_free(&headers);
+}
+
 static void test_fields_of_a_publish_are_kept_but_for_its_own(void **state) {
     (void)state;
     struct buf headers = buf_make(8192);
@@ -330,6 +350,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_no_name_is_refused),
         cmocka_unit_test(test_a_subject_that_no_name_has_is_refused),
         cmocka_unit_test(test_headers_come_back_as_they_were),
+        cmocka_unit_test(test_one_field_is_found_without_the_others),
         cmocka_unit_test(test_fields_of_a_publish_are_kept_but_for_its_own),
         cmocka_unit_test(test_a_text_that_breaks_the_headers_is_refused),
         cmocka_unit_test(test_what_does_not_fit_is_no_event),
