@@ -168,8 +168,10 @@ onNonet('CloudEvents over HTTP', {}, (it) => {
     assert.match(page.headers['content-type'], /^application\/cloudevents-batch\+json/);
     assert.deepEqual(page.body.map(bare), events.slice(0, 2));
     assert.equal(page.headers.etag, '"2"');
-    const next = /^<([^>]+)>; rel="next"$/.exec(page.headers.link)[1];
-    const rest = await ask(server, 'GET', next, { headers: { accept: BATCHED } });
+    const next = /^<(\?[^>]+)>; rel="next"$/.exec(page.headers.link)[1];
+    const rest = await ask(server, 'GET', `/v1/streams/batch-1${next}`, {
+      headers: { accept: BATCHED },
+    });
     assert.deepEqual(rest.body.map(bare), events.slice(2));
     assert.equal(rest.headers.link, undefined);
     const none = await ask(server, 'GET', '/v1/streams/batch-1?from=3', {
@@ -367,7 +369,7 @@ onNonet('CloudEvents over HTTP', {}, (it) => {
     const lines = await ask(server, 'GET', '/v1/streams/match-1?limit=1', {
       headers: { accept: 'application/x-ndjson' },
     });
-    assert.match(lines.headers.link, /^<\/v1\/streams\/match-1\?limit=1&from=1>; rel="next"$/);
+    assert.match(lines.headers.link, /^<\?limit=1&from=1>; rel="next"$/);
   });
 
   it('an event by its revision, or a word why not', async (t, server) => {

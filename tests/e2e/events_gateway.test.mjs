@@ -194,6 +194,7 @@ onNonet('event streams through the gateway', { config: CONFIG, listen }, (it) =>
       ['GET', '/shop/streams/secret-1'],
       ['GET', '/shop/streams/secret-1?follow=1'],
       ['GET', '/shop/streams/secret-1/events/0'],
+      ['GET', '/shop/streams/secret-1/state'],
       ['GET', '/shop/events?category=secret'],
     ]) {
       const answer = await shop(method, target, method === 'POST' ? events({}) : undefined);
@@ -248,6 +249,7 @@ onNonet('event streams through the gateway', { config: CONFIG, listen }, (it) =>
       ['GET', '/any/v1/events/verify'],
       ['DELETE', '/any/v1/streams/in-1'],
       ['PUT', '/any/v1/streams/in-1/limits'],
+      ['GET', '/any/v1/audit'],
       ['GET', '/any/nowhere'],
     ])
       assert.equal((await door(server, method, target, { headers: ANN })).status, 404, target);

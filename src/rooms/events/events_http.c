@@ -1,6 +1,6 @@
 /*
- * events_http.c - events read over HTTP, and the table of routes: requests become requests on the
- * bus (call.h), answers JSON, lines of JSON (application/x-ndjson) or a batch of CloudEvents
+ * events_http.c - events read, and verified, over HTTP: requests become requests on the bus
+ * (call.h), answers JSON, lines of JSON (application/x-ndjson) or a batch of CloudEvents
  * (application/cloudevents-batch+json). Link says where the next page is, ETag of a stream its last
  * revision.
  *
@@ -20,7 +20,7 @@
  * "checkpoint" comes now and then where nothing matched, and "fell_behind" where events come faster
  * than they are taken.
  */
-#include "rooms/events/events.h"
+#include "rooms/events/events_http.h"
 
 #include "base/clocktext.h"
 #include "base/mem.h"
@@ -28,20 +28,14 @@
 #include "bus/request.h"
 #include "http/reply.h"
 #include "http/routes.h"
-#include "rooms/events/append_http.h"
-#include "rooms/events/audit_http.h"
 #include "rooms/events/call.h"
 #include "rooms/events/cloudevent.h"
-#include "rooms/events/event_http.h"
 #include "rooms/events/face.h"
-#include "rooms/events/life_http.h"
-#include "rooms/events/state_http.h"
 #include "wire/json_write.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define BODY_BYTES_MAX (16u << 20)
 #define FOLLOW_WAIT_NS UINT64_C(15000000000)
 
 /* --- what a read asks for ----------------------------------------------------------------- */
@@ -178,8 +172,6 @@ static int write_page(struct buf *out, const struct reading *r, const struct rea
     if (r->name.len) {
         json_write_key(&w, "stream");
         json_write_string(&w, r->name);
-    }
-    if (r->name.len) {
         json_write_key(&w, "first");
         json_write_u64(&w, end->first);
     }
@@ -374,7 +366,7 @@ static void begin(struct bus *bus, struct http_request *request, const struct as
     http_reply_problem(request, 503, "too many requests are under way: try again");
 }
 
-static void on_read_stream(void *owner, struct http_request *request) {
+void events_http_stream(void *owner, struct http_request *request) {
     struct asked a = {0};
     _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
     if (!face_subject(request, &subject) || !read_common(request, &a))
@@ -383,7 +375,7 @@ static void on_read_stream(void *owner, struct http_request *request) {
     begin(owner, request, &a, http_request_parameter(request, "stream"));
 }
 
-static void on_read_all(void *owner, struct http_request *request) {
+void events_http_all(void *owner, struct http_request *request) {
     struct asked a = {0};
     if (read_common(request, &a) && read_place(request, &a))
         begin(owner, request, &a, (slice){0});
@@ -458,7 +450,7 @@ static void on_verify_reply(void *owner, const struct bus_message *reply, int en
                               : error_name(ended));
 }
 
-static void on_verify(void *owner, struct http_request *request) {
+void events_http_verify(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_verify_gone};
     struct verifying *v = mem_zalloc(1, sizeof *v);
     int failed = v ? 0 : -ENOMEM;
@@ -484,33 +476,4 @@ static void on_verify(void *owner, struct http_request *request) {
     if (v)
         verifying_free(v);
     http_reply_problem(request, 503, "too many requests are under way: try again");
-}
-
-int events_http_routes(struct http_routes *routes, struct bus *bus) {
-    const struct http_route all[] = {
-        {.method = "POST", .pattern = "/v1/streams/{stream}", .handle = append_http_stream},
-        {.method = "POST", .pattern = "/v1/append", .handle = append_http_many},
-        {.method = "GET", .pattern = "/v1/streams/{stream}/limits", .handle = life_http_show},
-        {.method = "PUT", .pattern = "/v1/streams/{stream}/limits", .handle = life_http_limit},
-        {.method = "DELETE", .pattern = "/v1/streams/{stream}", .handle = life_http_delete},
-        {.method = "GET", .pattern = "/v1/streams/{stream}", .handle = on_read_stream},
-        {.method = "GET",
-         .pattern = "/v1/streams/{stream}/events/{revision}",
-         .handle = event_http_one},
-        {.method = "GET", .pattern = "/v1/streams/{stream}/state", .handle = state_http_get},
-        {.method = "GET", .pattern = "/v1/events", .handle = on_read_all},
-        {.method = "GET", .pattern = "/v1/events/verify", .handle = on_verify},
-        {.method = "GET", .pattern = "/v1/audit", .handle = audit_http_list},
-    };
-    int failed = 0;
-    for (size_t i = 0; i < array_count(all) && !failed; i++) {
-        struct http_route route = all[i];
-        route.owner = bus;
-        route.body_bytes_max = BODY_BYTES_MAX;
-        /* Whoever appends may not take away; and to verify is to read the whole log. */
-        route.for_gateway = route.handle != on_verify && route.handle != life_http_show &&
-                            route.handle != life_http_limit && route.handle != life_http_delete;
-        failed = http_routes_add(routes, &route);
-    }
-    return failed;
 }

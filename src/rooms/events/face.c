@@ -125,9 +125,8 @@ int face_array(struct buf *out, slice lines) {
 int face_link(const struct http_request *request, const char *key, uint64_t number,
               struct buf *out) {
     static const slice places[] = {slice_lit("from"), slice_lit("after"), slice_lit("time")};
-    slice query, name, value;
-    slice path = url_cut_query(http_request_target(request), &query);
-    int failed = buf_printf(out, "<%.*s?", slice_fmt(path));
+    slice query = http_request_query(request), name, value;
+    int failed = buf_append(out, slice_lit("<?"));
     while (!failed && url_query_next(&query, &name, &value)) {
         bool place = false;
         for (size_t i = 0; i < array_count(places); i++)

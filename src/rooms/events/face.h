@@ -34,8 +34,8 @@ bool face_accepts(const struct http_request *request, slice type);
 struct http1_field face_etag(uint64_t last, char *text);
 /* Appends lines of JSON as an array: no line has an end of its own within. 0 or -ENOMEM. */
 must_use int face_array(struct buf *out, slice lines);
-/* Appends the Link to the next page (RFC 8288): REQUEST's own target, which goes on at KEY=NUMBER
-   and no other place. 0 or -ENOMEM. */
+/* Appends the Link to the next page (RFC 8288): REQUEST's own query, which goes on at KEY=NUMBER
+   and no other place; without a path, so that it holds behind a gateway's rewrite. 0 or -ENOMEM. */
 must_use int face_link(const struct http_request *request, const char *key, uint64_t number,
                        struct buf *out);
 
