@@ -4,10 +4,11 @@
  *     POSITION -> HEAD -> TARGET -> BASE -> LEAVES -> COLLECT -> FOLD -> END
  *                                                        ^--------'  a span of events each
  *
- * TARGET finds the last event that counts, by hops from the newest. BASE tries the snapshots before
- * it, the newest first. LEAVES goes back from the target over the last event of each span, which
- * know each other (record.h), down to the base; then one span after the other is collected
- * backwards and folded forwards. Every phase waits where a record has to be fetched.
+ * TARGET finds the last event that counts, by hops from the newest. BASE tries what is kept in
+ * memory (state_kept.h) and the snapshots before the target, the newest first. LEAVES goes back
+ * from the target over the last event of each span, which know each other (record.h), down to the
+ * base; then one span after the other is collected backwards and folded forwards. Every phase waits
+ * where a record has to be fetched.
  *
  * Of an event stream whose first events were taken out of the log (life.h) a snapshot behind them
  * is the begin, or else the first event that is there, which the answer says. What was deleted does
@@ -23,6 +24,7 @@
 #include "rooms/events/jobs.h"
 #include "rooms/events/notes.h"
 #include "rooms/events/snapshot.h"
+#include "rooms/events/state_kept.h"
 
 #include <errno.h>
 
@@ -31,11 +33,13 @@
 #define BODY_MAX (8u << 20)
 #define SUBJECT_MAX 8192u
 #define HOPS 3u
+#define KEPT_FROM 32u /* events folded: below that a state is not worth being kept */
 
 struct states {
     struct folds *folds;
     struct list open;
     unsigned count;
+    struct kept_states kept;
     struct metrics_shard *shard; /* NULL: nothing is counted */
     struct metric reads, records, snapshots;
 };
@@ -63,7 +67,8 @@ struct state_read {
     uint64_t deleted, swept; /* up to these numbers events are not there, by the head's life */
     char time[CLOCKTEXT_SIZE];
     struct snapshot base;
-    bool base_loaded; /* the note; its event is to be looked at */
+    unsigned char chain[EVENT_CHAIN_BYTES]; /* of the target */
+    bool base_loaded;                       /* the note; its event is to be looked at */
     uint64_t *leaves; /* positions of the ends of spans behind the base, the last first */
     size_t leaf_count;
     uint64_t sequences[SNAPSHOT_SPAN]; /* of the span, the last first */
@@ -105,8 +110,23 @@ static void finish(struct state_read *read, unsigned status, const char *detail)
     mem_free(read);
 }
 
+/* For whoever asks next. */
+static void keep_newest(struct state_read *read) {
+    struct kept_states *kept = &read->engine->states->kept;
+    _cleanup_buf_ struct buf text = buf_make(BODY_MAX);
+    struct snapshot snapshot = {.position = read->target_position, .from = read->base.from};
+    slice unused;
+    if (read->target - read->base.number < KEPT_FROM ||
+        kept_find(kept, read->o.subject, &unused) > read->target)
+        return;
+    memcpy(snapshot.chain, read->chain, sizeof snapshot.chain);
+    if (snapshot_write(&snapshot, read->fold, read->state, &text) == 0)
+        kept_put(kept, read->o.subject, read->target, buf_slice(&text));
+}
+
 static int write_answer(struct state_read *read) {
     struct json_writer w = json_writer_make(&read->out, false);
+    keep_newest(read);
     buf_clear(&read->out);
     json_write_object(&w);
     json_write_key(&w, "stream");
@@ -223,6 +243,27 @@ static bool is_too_new(const struct state_read *read, const struct log_record *r
     }
 }
 
+static int renew_state(struct state_read *read) {
+    read->state = fold_state_free(read->state);
+    return fold_state_new(read->fold, read->engine->hash_key, &read->state);
+}
+
+/* The state in memory, where it is nearer than every snapshot in the log can be. */
+static int take_kept(struct state_read *read) {
+    slice text;
+    uint64_t number = kept_find(&read->engine->states->kept, read->o.subject, &text);
+    if (number <= read->base.number || number > read->target || number <= limit(read))
+        return 0;
+    int failed = renew_state(read);
+    if (!failed)
+        failed = snapshot_read(text, read->fold, &read->doc, read->state, &read->base);
+    if (failed)
+        return failed == -ENOMEM ? failed : 0;
+    read->base.number = number;
+    read->base_loaded = true;
+    return 0;
+}
+
 /* A record that was taken out of the log is older than all that are there. */
 static bool is_hole(const struct state_read *read) {
     struct stream *stream = engine_stream(read->engine);
@@ -234,11 +275,12 @@ static int target_found(struct state_read *read, const struct event *event) {
         return -ERANGE;
     read->target = event->number;
     read->target_position = read->at;
+    memcpy(read->chain, event->chain, sizeof read->chain);
     (void)!slice_to_string(slice_take(event->time, CLOCKTEXT_SIZE - 1), read->time,
                            sizeof read->time);
     read->base.number = event->number / SNAPSHOT_SPAN * SNAPSHOT_SPAN;
     read->phase = BASE;
-    return 0;
+    return take_kept(read);
 }
 
 /* From a record that is too new to the farthest of the three that it knows; if that is not too
@@ -268,11 +310,6 @@ static int target_step(struct state_read *read) {
 }
 
 /* --- where to begin ----------------------------------------------------------------------- */
-
-static int renew_state(struct state_read *read) {
-    read->state = fold_state_free(read->state);
-    return fold_state_new(read->fold, read->engine->hash_key, &read->state);
-}
 
 /* The state before the first event that is there. */
 static int begin_anew(struct state_read *read) {
@@ -583,6 +620,7 @@ int states_open(struct engine *engine) {
     if (!engine->states)
         return -ENOMEM;
     list_init(&engine->states->open);
+    kept_init(&engine->states->kept, engine->hash_key);
     return 0;
 }
 
@@ -607,6 +645,7 @@ void states_close(struct engine *engine) {
     while ((node = list_first(&engine->states->open)))
         finish(container_of(node, struct state_read, node), 503, "the node stops");
     folds_unref(engine->states->folds);
+    kept_free(&engine->states->kept);
     engine->states = mem_free(engine->states);
 }
 

@@ -13,6 +13,8 @@
  * as the state has. So states cost at most the room that their events do, and a read that is not
  * done in STATE_NS is answered 503 but not in vain: the next one goes on from there.
  *
+ * The newest states are kept in memory as well (state_kept.h).
+ *
  * It works in steps of STEP_MAX records and lets the loop turn in between.
  *
  * BOUNDS. STATES_MAX under way (429), STATE_NS each, what a state may be (fold_tree.h).

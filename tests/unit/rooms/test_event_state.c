@@ -1,0 +1,258 @@
+#include "event_kit.h"
+
+#include "rooms/events/notes.h"
+#include "rooms/events/state_kept.h"
+
+/* States of event streams over the real log: folded once, found again after every end, never of
+   other events than those that are there; refused and not wrong where memory is short. The fold is
+   the default one: data is merged. */
+
+struct answer {
+    unsigned come, status;
+    uint64_t revision, from;
+    char body[512];
+};
+
+static void on_state(void *self, const struct state_end *end) {
+    struct answer *a = self;
+    a->come++;
+    a->status = end->status;
+    a->revision = end->revision;
+    a->from = end->from;
+    assert_int_equal(slice_to_string(end->body, a->body, sizeof a->body), 0);
+}
+
+static struct answer state_of(struct event_house *eh, const struct state_options *options) {
+    struct answer a = {0};
+    events_state(eh->engine, options, on_state, &a);
+    house_until(eh->house, &a.come);
+    assert_int_equal(a.come, 1);
+    return a;
+}
+
+static struct answer now(struct event_house *eh, const char *subject) {
+    return state_of(eh, &(struct state_options){.subject = slice_str(subject)});
+}
+
+static struct answer at_revision(struct event_house *eh, const char *subject, uint64_t revision) {
+    return state_of(eh, &(struct state_options){.subject = slice_str(subject),
+                                                .at = STATE_REVISION,
+                                                .number = revision});
+}
+
+/* COUNT events to STREAM, whose data is {"KEY":0}, {"KEY":1}, ... */
+static void append_many(struct event_house *eh, const char *stream, unsigned count,
+                        const char *key) {
+    struct buf body = buf_make(16u << 20);
+    assert_int_equal(buf_printf(&body, "{\"events\":["), 0);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(
+            buf_printf(&body, "%s{\"type\":\"T\",\"data\":{\"%s\":%u}}", i ? "," : "", key, i), 0);
+    assert_int_equal(buf_append(&body, slice_lit("]}")), 0);
+    catcher_clear(&eh->answers);
+    unsigned number = event_ask(eh, stream, buf_slice(&body));
+    catcher_wait(eh->house, &eh->answers, 1);
+    assert_int_equal(event_answer(eh, number).status, 201);
+    buf_free(&body);
+}
+
+static void assert_state(struct answer a, uint64_t revision, const char *state) {
+    char expected[128];
+    snprintf(expected, sizeof expected, "\"state\":{%s}}", state);
+    for (char *at = expected; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    if (a.status != 200 || !strstr(a.body, expected))
+        fail_msg("%u %s instead of %s", a.status, a.body, expected);
+    assert_int_equal(a.revision, revision);
+}
+
+static bool has_snapshot(struct event_house *eh, unsigned number) {
+    char subject[64];
+    snprintf(subject, sizeof subject, "_NONET.es.state.a.1.%u", number);
+    notes_know_stream(eh->engine);
+    return notes_have(eh->engine, slice_str(subject));
+}
+
+static void test_a_read_leaves_snapshots_that_are_found_after_every_end(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    append_many(eh, "a-1", 2600, "n");
+    assert_state(at_revision(eh, "es.a.1", 1022), 1022, "'n':1022");
+    assert_false(has_snapshot(eh, 1024));
+    assert_state(now(eh, "es.a.1"), 2599, "'n':2599");
+    for (enum event_end end = EVENT_CUT; end <= EVENT_STOP; end++) {
+        assert_true(has_snapshot(eh, 1024) && has_snapshot(eh, 2048));
+        assert_false(has_snapshot(eh, 2600));
+        for (uint64_t revision = 0; revision < 2600; revision += 173)
+            assert_int_equal(at_revision(eh, "es.a.1", revision).revision, revision);
+        assert_state(at_revision(eh, "es.a.1", 1023), 1023, "'n':1023");
+        assert_state(at_revision(eh, "es.a.1", 1024), 1024, "'n':1024");
+        assert_state(now(eh, "es.a.1"), 2599, "'n':2599");
+        append_many(eh, "a-2", 1, "n"); /* what was written before it is on disk */
+        event_house_again(eh, end);
+    }
+    event_house_close(eh);
+}
+
+static void test_a_snapshot_is_of_these_events_or_of_none(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(2);
+    append_many(eh, "a-1", 1100, "old");
+    assert_state(now(eh, "es.a.1"), 1099, "'old':1099"); /* in the log and in memory */
+    assert_true(kit_delete_stream(eh->house, "ES"));
+    assert_int_equal(now(eh, "es.a.1").status, 404);
+    append_many(eh, "a-1", 1100, "new");
+    assert_state(now(eh, "es.a.1"), 1099, "'new':1099");
+    assert_state(at_revision(eh, "es.a.1", 1023), 1023, "'new':1023");
+    event_house_close(eh);
+}
+
+static void on_noted(void *self, const struct streams_error *error) {
+    assert_null(error);
+    ++*(unsigned *)self;
+}
+
+static void test_a_note_that_is_no_snapshot_is_passed_over(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "{}",
+        "no json",
+        "{\"fold\":\"1.0\"}",
+        "{\"fold\":\"1.0\",\"position\":1024,\"chain\":\"00\",\"from\":0,\"state\":{\"n\":7}}",
+        "{\"fold\":\"1.0\",\"position\":999999,\"chain\":"
+        "\"0000000000000000000000000000000000000000000000000000000000000000\",\"from\":0,\"state\":"
+        "{\"n\":7}}",
+        "{\"fold\":\"1.0\",\"position\":1024,\"chain\":"
+        "\"0000000000000000000000000000000000000000000000000000000000000000\",\"from\":0,\"state\":"
+        "{\"n\":7}}"};
+    struct event_house *eh = event_house_open(3);
+    append_many(eh, "a-1", 1030, "n");
+    for (size_t i = 0; i < array_count(bad); i++) {
+        struct note note = {.subject = slice_lit("_NONET.es.state.a.1.1024"),
+                            .text = slice_str(bad[i])};
+        struct streams_error e;
+        unsigned done = 0;
+        notes_know_stream(eh->engine);
+        notes_add(eh->engine, &note);
+        assert_true(notes_commit(eh->engine, on_noted, &done, &e));
+        house_until(eh->house, &done);
+        assert_state(at_revision(eh, "es.a.1", 1026), 1026, "'n':1026");
+        event_house_again(eh, EVENT_STOP);
+    }
+    event_house_close(eh);
+}
+
+static void test_what_was_deleted_does_not_come_back(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(4);
+    append_many(eh, "a-1", 1030, "old");
+    assert_int_equal(now(eh, "es.a.1").status, 200);
+    assert_int_equal(event_life(eh, "a-1", LIFE_DELETE, NULL, NULL).status, 200);
+    assert_int_equal(now(eh, "es.a.1").status, 404);
+    append_many(eh, "a-1", 2, "new");
+    struct answer a = now(eh, "es.a.1");
+    assert_state(a, 1031, "'new':1");
+    assert_int_equal(a.from, 1030);
+    assert_int_equal(at_revision(eh, "es.a.1", 1029).status, 404);
+    assert_state(at_revision(eh, "es.a.1", 1030), 1030, "'new':0");
+    event_house_close(eh);
+}
+
+static void test_a_read_ends_with_the_node(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(5);
+    struct answer a = {0}, b = {0};
+    append_many(eh, "a-1", 1030, "n");
+    struct state_options options = {.subject = slice_lit("es.a.1")};
+    events_state(eh->engine, &options, on_state, &a);
+    options.position_min = 1000000;
+    events_state(eh->engine, &options, on_state, &b);
+    assert_int_equal(a.come + b.come, 0); /* never at once */
+    event_house_again(eh, EVENT_STOP);
+    assert_true(a.come == 1 && b.come == 1 && a.status == 503 && b.status == 503);
+    assert_state(now(eh, "es.a.1"), 1029, "'n':1029");
+    event_house_close(eh);
+}
+
+static void test_too_many_reads_are_refused(void **state) {
+    (void)state;
+    static struct answer all[STATES_MAX + 1];
+    struct event_house *eh = event_house_open(6);
+    append_many(eh, "a-1", 3, "n");
+    memset(all, 0, sizeof all);
+    struct state_options options = {.subject = slice_lit("es.a.1")};
+    for (unsigned i = 0; i <= STATES_MAX; i++)
+        events_state(eh->engine, &options, on_state, &all[i]);
+    assert_int_equal(all[STATES_MAX].status, 429);
+    for (unsigned i = 0; i < STATES_MAX; i++)
+        house_until(eh->house, &all[i].come);
+    assert_int_equal(all[0].status, 200);
+    assert_int_equal(now(eh, "es.a.1").status, 200);
+    event_house_close(eh);
+}
+
+/* Each allocation of a read fails once, in turn. */
+static bool trial(struct event_house *eh, unsigned long nth) {
+    unsigned long before = mem_attempts();
+    struct answer a = {0};
+    mem_fail_at(nth, false);
+    struct state_options options = {.subject = slice_lit("es.a.1")};
+    events_state(eh->engine, &options, on_state, &a);
+    house_run(eh->house, SIM_SECOND);
+    bool reached = mem_attempts() - before >= nth;
+    mem_fail_at(0, false);
+    assert_int_equal(a.come, 1);
+    if (a.status != 503)
+        assert_state(a, 1029, "'n':1029");
+    return reached;
+}
+
+static void test_without_memory_it_is_refused_and_never_wrong(void **state) {
+    (void)state;
+    for (unsigned long nth = 1; nth < 400; nth++) {
+        struct event_house *eh = event_house_open(nth);
+        append_many(eh, "a-1", 1030, "n");
+        bool reached = trial(eh, nth);
+        assert_state(now(eh, "es.a.1"), 1029, "'n':1029");
+        event_house_close(eh);
+        if (!reached)
+            return;
+    }
+}
+
+static void test_states_in_memory_have_a_bound(void **state) {
+    (void)state;
+    static const struct hash_key hash_key;
+    struct kept_states kept;
+    slice text = {0};
+    char *large = mem_zalloc(1, KEPT_BYTES_MAX / 3);
+    kept_init(&kept, hash_key);
+    kept_put(&kept, slice_lit("a"), 1, slice_lit("one"));
+    kept_put(&kept, slice_lit("a"), 2, slice_lit("two"));
+    assert_int_equal(kept_find(&kept, slice_lit("a"), &text), 2);
+    assert_slice(text, "two");
+    kept_put(&kept, slice_lit("b"), 3, slice_make(large, KEPT_BYTES_MAX / 3));
+    kept_put(&kept, slice_lit("c"), 4, slice_make(large, KEPT_BYTES_MAX / 3));
+    assert_int_equal(kept_find(&kept, slice_lit("a"), &text), 2); /* used again */
+    kept_put(&kept, slice_lit("d"), 5, slice_make(large, KEPT_BYTES_MAX / 3));
+    assert_int_equal(kept_find(&kept, slice_lit("b"), &text), 0);
+    assert_int_equal(kept_find(&kept, slice_lit("a"), &text), 2);
+    assert_true(kept.bytes <= KEPT_BYTES_MAX);
+    kept_free(&kept);
+    mem_free(large);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_read_leaves_snapshots_that_are_found_after_every_end),
+        cmocka_unit_test(test_a_snapshot_is_of_these_events_or_of_none),
+        cmocka_unit_test(test_a_note_that_is_no_snapshot_is_passed_over),
+        cmocka_unit_test(test_what_was_deleted_does_not_come_back),
+        cmocka_unit_test(test_a_read_ends_with_the_node),
+        cmocka_unit_test(test_too_many_reads_are_refused),
+        cmocka_unit_test(test_without_memory_it_is_refused_and_never_wrong),
+        cmocka_unit_test(test_states_in_memory_have_a_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
