@@ -478,6 +478,24 @@ static void set_defaults(struct consumer_config *c) {
         c->inactive_ns = (int64_t)CONSUMER_INACTIVE_DEFAULT_NS;
 }
 
+bool consumer_config_judge_pedantic(const struct consumer_config *c,
+                                    const struct stream_config *stream, struct streams_error *e) {
+    const char *why = NULL;
+    if (c->deliver_max < -1)
+        why = "max_deliver must be set to -1";
+    else if (c->ack_pending_max < -1)
+        why = "max_ack_pending must be set to -1";
+    else if (c->heartbeat_ns < 0)
+        why = "idle_heartbeat must not be negative";
+    else if (c->backoff_count && c->ack_wait_ns != c->backoff_ns[0])
+        why = "first backoff value has to equal batch AckWait";
+    else if (!c->ack_pending_max && stream->consumer_ack_pending)
+        why = "max_ack_pending must be set if it's configured in stream limits";
+    else if (!c->inactive_ns && stream->consumer_inactive_ns)
+        why = "inactive_threshold must be set if it's configured in stream limits";
+    return !why || streams_fail(e, 400, 10157, "pedantic mode: %s", why);
+}
+
 bool consumer_config_judge(struct consumer_config *c, const struct stream_config *stream,
                            struct streams_error *e) {
     if (!judge_names(c, e) || !judge_numbers(c, e) || !stream_config_limit_consumer(stream, c, e) ||

@@ -339,6 +339,23 @@ static bool read_number(json_value object, const char *key, uint64_t max, uint64
     return true;
 }
 
+/* What only priority groups give a meaning, and these are not served: to ignore it would hand out
+   what the request does not want. */
+static bool wants_priority(json_value object) {
+    static const char *const keys[] = {"group", "id", "min_pending", "min_ack_pending", "priority"};
+    for (size_t i = 0; i < array_count(keys); i++) {
+        json_value v = json_member(object, slice_str(keys[i]));
+        int64_t number = 1;
+        slice text = slice_lit("x");
+        bool nothing = json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL ||
+                       (json_i64(v, &number) == 0 && number == 0) ||
+                       (json_string(v, &text) == 0 && !text.len);
+        if (!nothing)
+            return true;
+    }
+    return false;
+}
+
 /* NULL, or why it is a bad request. */
 static const char *read_object(json_value object, struct consumer_pull *pull) {
     uint64_t batch = 0;
@@ -351,6 +368,8 @@ static const char *read_object(json_value object, struct consumer_pull *pull) {
                  json_bool(no_wait, &pull->no_wait) == 0);
     if (!read)
         return "a field has the wrong type";
+    if (wants_priority(object))
+        return "priority groups are not served";
     pull->batch = (unsigned)batch;
     if (pull->heartbeat_ns > pull->expires_ns / 2)
         return "heartbeat value too large";

@@ -38,6 +38,9 @@ bool consumer_config_read(json_value object, struct arena *arena,
 /* STREAM's own config is needed for the filter and the deliver policy. */
 bool consumer_config_judge(struct consumer_config *config, const struct stream_config *stream,
                            struct streams_error *e);
+/* Before it: refuses what that would put right in silence, as who asks to be "pedantic" wants. */
+bool consumer_config_judge_pedantic(const struct consumer_config *config,
+                                    const struct stream_config *stream, struct streams_error *e);
 void consumer_config_write(struct json_writer *w, const struct consumer_config *config);
 bool consumer_config_equal(const struct consumer_config *a, const struct consumer_config *b);
 must_use int consumer_config_copy(const struct consumer_config *config, struct arena *arena,

@@ -56,7 +56,7 @@ must_use int node_check(const char *app, bool insecure, struct buf *routes,
                         struct error *ret_error);
 /* The same of nats-server's configuration. */
 must_use int node_check_nats(const struct node_nats *nats, struct error *ret_error);
-/* The version that INFO tells clients: "2.9.25". */
+/* The version that INFO tells clients: "2.11.9". */
 const char *node_nats_version(void);
 
 /* Reads all of the log in the data folder DATA of a node that does not run, and checks every CRC

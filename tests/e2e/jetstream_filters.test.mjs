@@ -7,16 +7,9 @@ import { onNonet, sleep, until } from './lib/node.mjs';
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const SUBJECTS = ['a', 'b', 'c.1', 'c.2', 'd'];
 
-// The client asks for a version of 2.10 before it sends several subjects.
-async function connect(t, server) {
-  const nc = await server.connect(t);
-  nc.features.update('2.10.0');
-  return nc;
-}
-
 // A stream whose message i has the subject SUBJECTS[(i - 1) % 5].
 async function open(t, server, stream, count) {
-  const nc = await connect(t, server);
+  const nc = await server.connect(t);
   const jsm = await jetstreamManager(nc);
   const js = jetstream(nc);
   const name = stream.toUpperCase();
@@ -143,7 +136,7 @@ onNonet('consumers of several subjects', {}, (it) => {
   });
 
   it('a thousand subjects of ten thousand, over a kill', async (t, server) => {
-    const nc = await connect(t, server);
+    const nc = await server.connect(t);
     const jsm = await jetstreamManager(nc);
     const js = jetstream(nc);
     await jsm.streams.add({ name: 'MANY', subjects: ['many.>'] });
@@ -170,7 +163,7 @@ onNonet('consumers of several subjects', {}, (it) => {
     assert.equal(first.length, 400);
     await server.stop('SIGKILL');
     await server.start();
-    const again = await connect(t, server);
+    const again = await server.connect(t);
     const info = await (await jetstreamManager(again)).consumers.info('MANY', 'c');
     assert.deepEqual(info.config.filter_subjects, filter_subjects);
     assert.equal(info.num_pending, 600);

@@ -50,7 +50,6 @@ check(
     const nc = await server.connect();
     const jsm = await jetstreamManager(nc);
     await jsm.streams.add({ name: 'WORK', subjects: ['work.>'] });
-    nc.features.update('2.10.0');
     await jsm.consumers.add('WORK', {
       durable_name: 'c',
       ack_policy: AckPolicy.Explicit,
@@ -98,7 +97,6 @@ onNonet('in order per subject', {}, (it) => {
   it('a slow subject holds nobody else, with push and a group as well', async (t, server) => {
     const nc = await server.connect(t);
     const jsm = await jetstreamManager(nc);
-    nc.features.update('2.10.0');
     await jsm.streams.add({ name: 'PUSHED', subjects: ['pushed.*'] });
     const js = jetstream(nc);
     for (let i = 1; i <= 5; i++) {
@@ -156,7 +154,6 @@ onNonet('in order per subject', {}, (it) => {
     await append('order-2', 'Placed', 'Paid');
     await append('account-1', 'Opened');
     const nc = await server.connect(t);
-    nc.features.update('2.10.0');
     await (
       await jetstreamManager(nc)
     ).consumers.add('ES', {

@@ -18,7 +18,6 @@ async function open(t, server, stream, count = 5) {
   const name = stream.toUpperCase();
   await jsm.streams.add({ name, subjects: [`${stream}.>`] });
   for (let i = 1; i <= count; i++) await js.publish(`${stream}.x`, `${i}`);
-  nc.features.update('2.10.0'); // the client asks for it before it sends metadata
   await jsm.consumers.add(name, {
     durable_name: 'c',
     ack_policy: AckPolicy.Explicit,

@@ -181,9 +181,45 @@ onBoth('streams', {}, (it) => {
     assert.equal(page.total, named.length);
     assert.equal(page.offset, 256);
     assert.equal(page.streams.length, named.length - 256);
+    const beyond = (await nc.request('$JS.API.STREAM.LIST', '{"offset":9999}')).json();
+    assert.deepEqual([beyond.offset, beyond.total], [named.length, named.length]);
+    assert.deepEqual(beyond.streams, []);
+    const none = (await nc.request('$JS.API.STREAM.NAMES', '{"offset":9999}')).json();
+    assert.deepEqual([none.offset, none.streams ?? []], [named.length, []]);
+    const consumers = await nc.request('$JS.API.CONSUMER.NAMES.page-000', '{"offset":7}');
+    assert.equal(consumers.json().offset, 0);
     assert.equal(await jsm.streams.find('page-123.x'), 'page-123');
     await assert.rejects(jsm.streams.find('page-999.x'));
     await Promise.all(names.map((name) => jsm.streams.delete(name)));
+  });
+
+  it('counts by subject come in pages of 100,000', async (t, server) => {
+    const { nc, jsm } = await open(t, server);
+    const COUNT = 100_003;
+    await jsm.streams.add({ name: 'WIDE', subjects: ['wide.*'], storage: 'memory', no_ack: true });
+    for (let i = 0; i < COUNT; i++) nc.publish(`wide.${i}`);
+    nc.publish('wide.0');
+    await nc.flush();
+    await until(
+      async () => (await jsm.streams.info('WIDE')).state.messages === COUNT + 1,
+      'all of them',
+      30_000,
+    );
+    const { state } = await jsm.streams.info('WIDE', { subjects_filter: '>' });
+    assert.equal(Object.keys(state.subjects).length, COUNT);
+    assert.equal(state.subjects['wide.0'], 2);
+    const ask = async (offset) =>
+      (
+        await nc.request(
+          '$JS.API.STREAM.INFO.WIDE',
+          JSON.stringify({ subjects_filter: '>', offset }),
+          { timeout: 5000 },
+        )
+      ).json();
+    const last = await ask(100_000);
+    assert.deepEqual([last.total, last.offset, last.limit], [COUNT, 100_000, 100_000]);
+    assert.equal(Object.keys(last.state.subjects).length, 3);
+    await jsm.streams.delete('WIDE');
   });
 
   it('messages are read by sequence and by subject, headers included', async (t, server) => {
@@ -202,10 +238,7 @@ onBoth('streams', {}, (it) => {
     assert.ok(Math.abs(first.time.getTime() - Date.now()) < 60_000);
     assert.equal((await jsm.streams.getMessage('READ', { last_by_subj: 'read.a' })).seq, 3);
     assert.equal((await jsm.streams.getMessage('READ', { last_by_subj: 'read.*' })).seq, 3);
-    assert.equal(
-      (await jsm.streams.getMessage('READ', { next_by_subj: 'read.a', seq: 2 })).seq,
-      3,
-    );
+    assert.equal((await jsm.streams.getMessage('READ', { next_by_subj: 'read.a', seq: 2 })).seq, 3);
     assert.equal(await jsm.streams.getMessage('READ', { seq: 9 }), null);
     assert.equal(await jsm.streams.getMessage('READ', { last_by_subj: 'read.z' }), null);
   });
@@ -237,9 +270,7 @@ onBoth('streams', {}, (it) => {
     assert.equal(missing.headers.code, 404);
     await jsm.streams.add({ name: 'INDIRECT', subjects: ['indirect'] });
     await js.publish('indirect', 'x');
-    await assert.rejects(
-      nc.request('$JS.API.DIRECT.GET.INDIRECT', '{"seq":1}', { timeout: 500 }),
-    );
+    await assert.rejects(nc.request('$JS.API.DIRECT.GET.INDIRECT', '{"seq":1}', { timeout: 500 }));
   });
 
   it('a direct get that says nothing, or too much, is told so', async (t, server) => {

@@ -97,8 +97,7 @@ onNonet('monitoring', {}, (it) => {
   it('/subsz counts subscriptions and finds those of a subject', async (t, server) => {
     const nc = await server.connect(t);
     const before = await page(server, '/subsz');
-    for (const subject of ['subsz.a', 'subsz.*', 'other'])
-      nc.subscribe(subject, { callback() {} });
+    for (const subject of ['subsz.a', 'subsz.*', 'other']) nc.subscribe(subject, { callback() {} });
     await nc.flush();
     assert.equal((await page(server, '/subsz')).num_subscriptions, before.num_subscriptions + 3);
     const { subscriptions_list: list } = await page(server, '/subsz?subs=1&test=subsz.a');
@@ -120,6 +119,27 @@ onNonet('monitoring', {}, (it) => {
     assert.deepEqual(stream.config.subjects, ['jsz']);
     assert.equal(stream.consumer_detail[0].name, 'c');
     assert.equal(stream.consumer_detail[0].num_pending, 7);
+    assert.equal(sum.account_details, undefined);
+    assert.equal(sum.api.level, 1);
+  });
+
+  it('/jsz chooses accounts, and lists all of their streams', async (t, server) => {
+    const jsm = await jetstreamManager(await server.connect(t));
+    for (let i = 0; i < 3; i++)
+      await jsm.streams.add({ name: `ACC${i}`, subjects: [`acc${i}`], max_bytes: 1000 });
+    const named = async (query) => {
+      const { account_details: all = [] } = await page(server, `/jsz?${query}`);
+      return all.map((a) => [a.name, (a.stream_detail ?? []).length]);
+    };
+    const { streams, reserved_storage } = await page(server, '/jsz');
+    assert.ok(streams >= 3 && reserved_storage >= 3000);
+    assert.deepEqual(await named('accounts=1'), [['$G', 0]]);
+    assert.deepEqual(await named('acc=$G'), [['$G', 0]]);
+    assert.deepEqual(await named('acc=none&streams=1'), []);
+    assert.deepEqual(await named('streams=1&limit=1'), [['$G', streams]]);
+    assert.deepEqual(await named('consumers=1'), [['$G', streams]]);
+    assert.deepEqual(await named('streams=1&offset=1'), []);
+    assert.deepEqual(await named('config=1'), []);
   });
 
   it('/healthz and /v1/status say that all is well', async (t, server) => {
@@ -156,10 +176,7 @@ onNonet('monitoring', {}, (it) => {
         before.nonet_nats_messages_in_total + 20,
       'twenty more messages',
     );
-    assert.equal(
-      (await metrics(server)).nonet_nats_connections,
-      before.nonet_nats_connections + 1,
-    );
+    assert.equal((await metrics(server)).nonet_nats_connections, before.nonet_nats_connections + 1);
   });
 
   it('/metrics tells what the log does', async (t, server) => {

@@ -155,23 +155,30 @@ uint64_t api_offset(const struct api_request *request) {
 
 /* --- the account and what there is not ---------------------------------------------------- */
 
+static void write_number(struct json_writer *w, const char *key, uint64_t number) {
+    json_write_key(w, key);
+    json_write_u64(w, number);
+}
+
 static void write_totals(struct jetstream *js, struct json_writer *w) {
     uint64_t storage = 0, memory = 0, streams = 0, consumers = 0;
+    uint64_t reserved_storage = 0, reserved_memory = 0; /* what max_bytes has been promised */
     for (struct stream *s = NULL;
          (s = stream_next(js->streams, s ? stream_config(s)->name : (slice){0}));) {
         uint64_t bytes = log_stream_state(stream_log(s)).bytes;
+        int64_t bytes_max = stream_config(s)->bytes_max;
+        uint64_t reserved = bytes_max > 0 ? (uint64_t)bytes_max : 0;
         *(stream_config(s)->in_memory ? &memory : &storage) += bytes;
+        *(stream_config(s)->in_memory ? &reserved_memory : &reserved_storage) += reserved;
         streams++;
         consumers += stream_consumer_count(s);
     }
-    json_write_key(w, "memory");
-    json_write_u64(w, memory);
-    json_write_key(w, "storage");
-    json_write_u64(w, storage);
-    json_write_key(w, "streams");
-    json_write_u64(w, streams);
-    json_write_key(w, "consumers");
-    json_write_u64(w, consumers);
+    write_number(w, "memory", memory);
+    write_number(w, "storage", storage);
+    write_number(w, "reserved_memory", reserved_memory);
+    write_number(w, "reserved_storage", reserved_storage);
+    write_number(w, "streams", streams);
+    write_number(w, "consumers", consumers);
 }
 
 static void api_info(const struct api_request *request) {
@@ -196,10 +203,11 @@ static void api_info(const struct api_request *request) {
     json_write_end(&w);
     json_write_key(&w, "api");
     json_write_object(&w);
-    json_write_key(&w, "total");
-    json_write_u64(&w, js->requests);
-    json_write_key(&w, "errors");
-    json_write_u64(&w, js->errors);
+    write_number(&w, "level", JETSTREAM_API_LEVEL);
+    write_number(&w, "total", js->requests);
+    write_number(&w, "errors", js->errors);
+    if (js->calls)
+        write_number(&w, "inflight", js->calls);
     json_write_end(&w);
     api_end(js, &w, request->reply);
 }

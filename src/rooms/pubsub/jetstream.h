@@ -21,6 +21,8 @@
 #include "wire/json.h"
 #include "wire/json_write.h"
 
+/* ADR-44: what nats-server 2.11 serves; 2 wants counters and schedules. */
+#define JETSTREAM_API_LEVEL 1u
 #define JETSTREAM_CALLS_MAX 65536u
 #define JETSTREAM_NAMES_PAGE 1024u
 #define JETSTREAM_LIST_PAGE 256u
@@ -83,10 +85,11 @@ struct stream *api_stream(const struct api_request *request);
 struct consumer *api_consumer(const struct api_request *request);
 
 void api_write_time(struct json_writer *w, const char *key, int64_t unix_ns);
-void api_write_stream_info(struct json_writer *w, struct stream *stream);
 /* Writes the member "state", its object left open for more. */
 void api_write_stream_state(struct json_writer *w, struct stream *stream);
 void api_write_consumer_info(struct json_writer *w, const struct consumer *consumer);
+/* The members of a paged answer; an offset beyond the end is the end, as with nats-server. */
+void api_write_page(struct json_writer *w, uint64_t total, uint64_t offset, uint64_t limit);
 /* Reads "offset" of a paged request. */
 uint64_t api_offset(const struct api_request *request);
 

@@ -139,12 +139,15 @@ static void create(const struct api_request *request, bool durable) {
         return;
     struct streams_error e = {0};
     struct consumer_config config;
+    bool pedantic = false;
+    (void)!json_bool(json_member(request->json, slice_lit("pedantic")), &pedantic);
     json_value named = json_member(request->json, slice_lit("stream_name"));
     bool fine = json_type_of(named) == JSON_ABSENT || json_string_is(named, request->tokens[0]) ||
                 streams_fail(&e, 400, 10056, "stream name in subject does not match request");
     fine = fine &&
            consumer_config_read(json_member(request->json, slice_lit("config")), &js->arena,
                                 &config, &e) &&
+           (!pedantic || consumer_config_judge_pedantic(&config, stream_config(stream), &e)) &&
            judge_durable(request, durable, &config, &e) && apply_subject(request, &config, &e) &&
            consumer_config_judge(&config, stream_config(stream), &e) &&
            judge_action(request, stream, &config, &e);
@@ -202,9 +205,7 @@ static void page(const struct api_request *request, uint64_t limit,
         total++;
     }
     json_write_end(&w);
-    write_number(&w, "total", total);
-    write_number(&w, "offset", offset);
-    write_number(&w, "limit", limit);
+    api_write_page(&w, total, offset, limit);
     api_end(request->js, &w, request->reply);
 }
 

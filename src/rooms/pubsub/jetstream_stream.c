@@ -43,9 +43,15 @@ static void write_info_open(struct json_writer *w, struct stream *stream) {
     api_write_stream_state(w, stream);
 }
 
-void api_write_stream_info(struct json_writer *w, struct stream *stream) {
-    write_info_open(w, stream);
+/* Behind the state: the clock that the times in it are to be seen by. */
+static void write_info_end(struct jetstream *js, struct json_writer *w) {
     json_write_end(w);
+    api_write_time(w, "ts", io_loop_wall_ns(js->shard->loop));
+}
+
+static void write_info(struct jetstream *js, struct json_writer *w, struct stream *stream) {
+    write_info_open(w, stream);
+    write_info_end(js, w);
 }
 
 /* --- changes ------------------------------------------------------------------------------ */
@@ -61,7 +67,7 @@ static void on_changed(void *self, struct stream *stream, const struct streams_e
         api_error(call->js, call->type, api_call_reply(call), error);
     } else {
         struct json_writer w = api_begin(call->js, call->type);
-        api_write_stream_info(&w, stream);
+        write_info(call->js, &w, stream);
         json_write_key(&w, "did_create");
         json_write_bool(&w, strcmp(call->type, "stream_create") == 0);
         api_end(call->js, &w, api_call_reply(call));
@@ -207,11 +213,11 @@ static void write_deleted(struct jetstream *js, struct json_writer *w, struct st
     json_write_end(w);
 }
 
-static void write_page(struct json_writer *w, uint64_t total, uint64_t offset, uint64_t limit) {
+void api_write_page(struct json_writer *w, uint64_t total, uint64_t offset, uint64_t limit) {
     json_write_key(w, "total");
     json_write_u64(w, total);
     json_write_key(w, "offset");
-    json_write_u64(w, offset);
+    json_write_u64(w, offset < total ? offset : total);
     json_write_key(w, "limit");
     json_write_u64(w, limit);
 }
@@ -234,9 +240,9 @@ void api_stream_info(const struct api_request *request) {
         write_deleted(request->js, &w, stream);
     if (wants_subjects)
         page = write_subjects(&w, stream, filter, api_offset(request));
-    json_write_end(&w);
+    write_info_end(request->js, &w);
     if (wants_subjects)
-        write_page(&w, page.total, page.from, JETSTREAM_SUBJECTS_PAGE);
+        api_write_page(&w, page.total, page.from, JETSTREAM_SUBJECTS_PAGE);
     api_end(request->js, &w, request->reply);
 }
 
@@ -252,7 +258,8 @@ static bool wanted(const struct stream *stream, slice filter) {
 
 /* Walks all streams by name; WRITE is called for those of the page. */
 static void page_streams(const struct api_request *request, const char *key, uint64_t limit,
-                         void (*put)(struct json_writer *w, struct stream *stream)) {
+                         void (*put)(struct jetstream *js, struct json_writer *w,
+                                     struct stream *stream)) {
     struct jetstream *js = request->js;
     slice filter = {0};
     if (json_string(json_member(request->json, slice_lit("subject")), &filter))
@@ -266,21 +273,22 @@ static void page_streams(const struct api_request *request, const char *key, uin
         if (!wanted(s, filter))
             continue;
         if (total >= offset && total < offset + limit)
-            put(&w, s);
+            put(js, &w, s);
         total++;
     }
     json_write_end(&w);
-    write_page(&w, total, offset, limit);
+    api_write_page(&w, total, offset, limit);
     api_end(js, &w, request->reply);
 }
 
-static void write_name(struct json_writer *w, struct stream *stream) {
+static void write_name(struct jetstream *js, struct json_writer *w, struct stream *stream) {
+    (void)js;
     json_write_string(w, stream_config(stream)->name);
 }
 
-static void write_listed(struct json_writer *w, struct stream *stream) {
+static void write_listed(struct jetstream *js, struct json_writer *w, struct stream *stream) {
     json_write_object(w);
-    api_write_stream_info(w, stream);
+    write_info(js, w, stream);
     json_write_end(w);
 }
 

@@ -291,6 +291,10 @@ const char *monitor_option(struct monitor_query *query, slice name, slice value)
         return slice_to_string(value, query->test, sizeof query->test)
                    ? "test is a subject of at most 255 bytes"
                    : NULL;
+    if (slice_equal(name, slice_lit("acc")) || slice_equal(name, slice_lit("account")))
+        return slice_to_string(value, query->account, sizeof query->account)
+                   ? "acc is a name of at most 63 bytes"
+                   : NULL;
     for (size_t i = 0; i < array_count(flags); i++)
         if (slice_equal(name, slice_str(flags[i].name)) ||
             slice_equal(name, slice_str(flags[i].other)))
@@ -320,7 +324,13 @@ static void on_gathered(void *self, const struct monitor_page *gathered) {
     }
     _cleanup_buf_ struct buf text = buf_make(MONITOR_PAGE_BYTES_MAX);
     struct json_writer w = json_writer_make(&text, true);
-    if (monitor_write(page->room, gathered, &w))
+    int failed = monitor_write(page->room, gathered, &w);
+    if (failed == -E2BIG)
+        http_reply_problem(request, 503,
+                           "all streams and consumers are more than a page of %u bytes holds: ask "
+                           "for them by $JS.API.STREAM.LIST and $JS.API.CONSUMER.LIST",
+                           MONITOR_ROWS_BYTES_MAX);
+    else if (failed)
         http_reply_problem(request, 503, "no memory for the page");
     else if (json_write_finish(&w))
         http_reply_problem(request, 503, "the page is too large, ask for less by limit=");
@@ -329,9 +339,9 @@ static void on_gathered(void *self, const struct monitor_page *gathered) {
 }
 
 static const char *read_query(struct http_request *request, struct monitor_query *query) {
-    static const char *const names[] = {"limit",   "offset",    "cid",    "sort",
-                                        "state",   "subs",      "test",   "accounts",
-                                        "streams", "consumers", "config", "auth"};
+    static const char *const names[] = {"limit",     "offset", "cid", "sort",     "state",
+                                        "subs",      "test",   "acc", "accounts", "streams",
+                                        "consumers", "config", "auth"};
     for (size_t i = 0; i < array_count(names); i++) {
         slice name = slice_str(names[i]), value;
         int failed = http_request_argument(request, name, &value);

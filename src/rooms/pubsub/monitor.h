@@ -55,7 +55,8 @@ struct monitor_query {
     enum monitor_sort sort;
     bool one_client;                           /* only that with `cid` */
     bool subscriptions, details, credentials;  /* connz: subs=1, subs=detail, auth=1 */
-    bool accounts, streams, consumers, config; /* jsz */
+    bool accounts, streams, consumers, config; /* jsz, of whose accounts offset and limit choose */
+    char account[64];                          /* jsz: only that one */
     char test[256];                            /* subsz: only those a message to it would reach */
 };
 
@@ -75,6 +76,9 @@ enum monitor_figure {
     MONITOR_MEMORY_BYTES, /* of streams in memory */
     MONITOR_API_REQUESTS,
     MONITOR_API_ERRORS,
+    MONITOR_STREAM_RESERVED, /* the max_bytes of streams in files; in memory */
+    MONITOR_MEMORY_RESERVED,
+    MONITOR_LEFT_OUT, /* not 0: jsz without limit does not fit MONITOR_ROWS_BYTES_MAX */
     MONITOR_FIGURES
 };
 
@@ -100,7 +104,9 @@ must_use int monitor_start(struct pubsub_shard *room, const struct monitor_query
                            struct monitor_gather **ret_gather);
 void monitor_cancel(struct monitor_gather *gather);
 
-/* monitor_pages.c: the JSON object of PAGE's kind. 0 or -ENOMEM (nothing was written). */
+/* Does PAGE list the account, which there is one of? */
+bool monitor_lists_account(const struct monitor_query *query);
+/* monitor_pages.c: the JSON object of PAGE's kind. 0, or -ENOMEM, -E2BIG: nothing was written. */
 must_use int monitor_write(struct pubsub_shard *room, const struct monitor_page *page,
                            struct json_writer *w);
 /* The members of STATSZ, as an object. */

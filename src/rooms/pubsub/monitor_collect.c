@@ -30,6 +30,9 @@ static void count_streams(struct pubsub_shard *room, uint64_t *figures) {
         figures[MONITOR_STREAM_MESSAGES] += state.messages;
         figures[stream_config(s)->in_memory ? MONITOR_MEMORY_BYTES : MONITOR_STREAM_BYTES] +=
             state.bytes;
+        int64_t reserved = stream_config(s)->bytes_max;
+        figures[stream_config(s)->in_memory ? MONITOR_MEMORY_RESERVED : MONITOR_STREAM_RESERVED] +=
+            reserved > 0 ? (uint64_t)reserved : 0;
     }
     if (!room->jetstream)
         return;
@@ -328,22 +331,23 @@ static void write_stream(struct json_writer *w, struct stream *stream,
     json_write_end(w);
 }
 
+/* All of them, as nats-server: there is no asking for a part of an account. */
 static void collect_streams(struct pubsub_shard *room, struct monitor_page *page) {
+    const struct monitor_query *query = &page->query;
     uint64_t index = 0;
-    if (!page->query.streams)
+    if (!monitor_lists_account(query) || !(query->streams || query->consumers))
         return;
     for (struct stream *s = NULL;
-         (s = stream_next(room->shard->streams, s ? stream_config(s)->name : (slice){0}));
-         index++) {
+         (s = stream_next(room->shard->streams, s ? stream_config(s)->name : (slice){0}));) {
         size_t start;
-        if (index < page->query.offset || index - page->query.offset >= page->query.limit)
-            continue;
-        if (!row_begin(page, index, 0, &start))
-            return;
-        struct json_writer w = json_writer_make(&page->rows, false);
-        write_stream(&w, s, &page->query);
-        if (!row_end(page, &w, start))
-            return;
+        if (row_begin(page, index++, 0, &start)) {
+            struct json_writer w = json_writer_make(&page->rows, false);
+            write_stream(&w, s, query);
+            if (row_end(page, &w, start))
+                continue;
+        }
+        page->figures[MONITOR_LEFT_OUT]++;
+        return;
     }
 }
 

@@ -9,10 +9,12 @@
 #include "base/number.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "rooms/pubsub/jetstream.h"
 #include "rooms/pubsub/monitor.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CPU_SPAN_NS 500000000ull /* the shortest time CPU is measured over */
 
@@ -134,6 +136,7 @@ static double cpu_percent(struct pubsub_shard *room) {
 
 static void write_api(struct json_writer *w, const struct monitor_page *page) {
     object(w, "api");
+    number(w, "level", JETSTREAM_API_LEVEL);
     number(w, "total", page->figures[MONITOR_API_REQUESTS]);
     number(w, "errors", page->figures[MONITOR_API_ERRORS]);
     json_write_end(w);
@@ -159,8 +162,8 @@ static void write_jetstream_config(struct pubsub_shard *room, const struct monit
 static void write_jetstream_stats(const struct monitor_page *page, struct json_writer *w) {
     number(w, "memory", page->figures[MONITOR_MEMORY_BYTES]);
     number(w, "storage", page->figures[MONITOR_STREAM_BYTES]);
-    number(w, "reserved_memory", 0);
-    number(w, "reserved_storage", 0);
+    number(w, "reserved_memory", page->figures[MONITOR_MEMORY_RESERVED]);
+    number(w, "reserved_storage", page->figures[MONITOR_STREAM_RESERVED]);
     number(w, "accounts", 1);
     number(w, "ha_assets", 0);
     write_api(w, page);
@@ -285,9 +288,15 @@ static void write_account(const struct monitor_page *page, const struct rows *ro
     text(w, "name", "$G");
     text(w, "id", "$G");
     write_jetstream_stats(page, w);
-    if (page->query.streams) /* the stream shard has cut them already */
+    if (page->query.streams || page->query.consumers)
         write_rows(w, "stream_detail", rows, 0, UINT64_MAX);
     json_write_end(w);
+}
+
+bool monitor_lists_account(const struct monitor_query *query) {
+    if (query->account[0])
+        return strcmp(query->account, "$G") == 0;
+    return (query->accounts || query->streams || query->consumers) && query->offset == 0;
 }
 
 static void write_jsz(struct pubsub_shard *room, const struct monitor_page *page,
@@ -298,7 +307,7 @@ static void write_jsz(struct pubsub_shard *room, const struct monitor_page *page
     number(w, "consumers", page->figures[MONITOR_CONSUMERS]);
     number(w, "messages", page->figures[MONITOR_STREAM_MESSAGES]);
     number(w, "bytes", page->figures[MONITOR_STREAM_BYTES] + page->figures[MONITOR_MEMORY_BYTES]);
-    if (!page->query.accounts && !page->query.streams)
+    if (!monitor_lists_account(&page->query))
         return;
     json_write_key(w, "account_details");
     json_write_array(w);
@@ -309,6 +318,8 @@ static void write_jsz(struct pubsub_shard *room, const struct monitor_page *page
 int monitor_write(struct pubsub_shard *room, const struct monitor_page *page,
                   struct json_writer *w) {
     struct rows rows;
+    if (page->figures[MONITOR_LEFT_OUT])
+        return -E2BIG;
     if (sort_rows(page, &rows))
         return -ENOMEM;
     json_write_object(w);

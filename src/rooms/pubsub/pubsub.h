@@ -21,7 +21,7 @@
 
 /* What INFO says of the server: clients gate their features on it, so it names the level that is
    truly served (docs/architecture.md, "NATS level"). */
-#define PUBSUB_NATS_VERSION "2.9.25"
+#define PUBSUB_NATS_VERSION "2.11.9"
 #define PUBSUB_LOGINS_WAITING_MAX 32u /* slow ones, on a shard */
 #define PUBSUB_REFUSALS_TOLD_MAX 10u  /* refused logins that a shard warns of in one second */
 
