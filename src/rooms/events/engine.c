@@ -271,6 +271,11 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     return 0;
 }
 
+void engine_want_stream(struct engine *engine) {
+    engine->wanted = true;
+    io_defer(engine->loop, &engine->pump);
+}
+
 void engine_free(struct engine *engine) {
     heads_forget(engine);
     tags_forget(engine);

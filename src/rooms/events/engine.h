@@ -75,7 +75,9 @@ struct engine {
     struct list unseen;     /* fetches that wait for something to become visible */
     struct list reads_open; /* read.c */
     unsigned read_count;
-    bool creating, closed, publishing;
+    bool wanted;       /* ES, before anything is appended */
+    unsigned creating; /* streams that are being made */
+    bool closed, publishing;
     struct hash_key hash_key;
     struct ids ids;
     struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
@@ -89,6 +91,8 @@ struct engine {
 struct stream *engine_stream(const struct engine *engine);
 must_use int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams,
                            struct logger *logger, struct engine **ret_engine);
+/* ES is made now, if it is not there, and not only with the first append. */
+void engine_want_stream(struct engine *engine);
 /* Waiting appends and reads are refused; what is being committed ends by itself. */
 void engine_close(struct engine *engine);
 void engine_free(struct engine *engine);

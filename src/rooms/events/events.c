@@ -2,7 +2,9 @@
  * events.c - the room (events.h): the engine on the stream shard, the routes on loop 0.
  *
  * The two meet over the bus only, also where they are the same loop. Nothing has to be configured,
- * folds may be; a node that is asked for no event stream pays for none.
+ * folds may be; a node that is asked for no event stream pays for none. ES is made at the start
+ * where nonet.yaml has the section, so that nothing published to es.> is missed, and else with the
+ * first append: who uses durable streams alone does not find one that is not theirs.
  */
 #include "rooms/events/events.h"
 
@@ -16,6 +18,7 @@ struct events {
     struct room_node *node;
     struct bus *bus; /* of loop 0 */
     struct folds *folds;
+    bool configured; /* nonet.yaml has the section */
 };
 
 struct events_shard {
@@ -34,7 +37,9 @@ static int open_room(struct room_node *node, const void *section, void **ret_sel
     if (!events)
         return error_set(ret_error, -ENOMEM, "no memory for event streams");
     events->node = node;
-    int failed = folds_create(section, &events->folds, ret_error);
+    const struct events_config *config = section;
+    events->configured = config && config->item.given;
+    int failed = folds_create(config, &events->folds, ret_error);
     if (failed) {
         mem_free(events);
         return failed;
@@ -58,6 +63,8 @@ static int shard_open(void *self, struct room_shard *shard, void **ret_shard_sel
     if (room->engine) {
         states_set_folds(room->engine, folds_ref(events->folds));
         states_count(room->engine, shard->node->metrics, shard->metrics);
+        if (events->configured)
+            engine_want_stream(room->engine);
     }
     if (shard->index == 0)
         events->bus = shard->bus;

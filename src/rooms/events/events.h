@@ -7,8 +7,9 @@
  *     GET  /v1/events             all events in the order of their commits, by category, type, tag
  *
  * The same events are messages of the JetStream stream ES on es.CATEGORY.ID, CloudEvents 1.0 in
- * NATS headers (record.h); what a client publishes there is judged like an append. ES comes with
- * the first append. docs/events.md is the users' page.
+ * NATS headers (record.h); what a client publishes there is judged like an append. ES comes
+ * with the first append, or at the start where nonet.yaml has a section `events`. docs/events.md is
+ * the users' page.
  */
 #ifndef NONET_EVENTS_EVENTS_H
 #define NONET_EVENTS_EVENTS_H

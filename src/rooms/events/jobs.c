@@ -460,26 +460,33 @@ static void refuse_all(struct engine *engine, unsigned status, unsigned err_code
     }
 }
 
+static void refuse_without_stream(struct engine *engine, const struct streams_error *error) {
+    bool taken = error->err_code == 10058;
+    const char *detail =
+        taken ? "stream " NOTES_STREAM " is not event streams' own: delete it" : error->description;
+    refuse_all(engine, taken ? 503 : (unsigned)error->code, error->err_code, detail);
+    if (engine->wanted && engine->logger)
+        logger_write(engine->logger, LOG_LEVEL_WARN, "events", "there is no stream ES yet",
+                     "error=%s", detail);
+    engine->wanted = false; /* the next append tries again */
+}
+
 static void on_created(void *self, struct stream *stream, const struct streams_error *error) {
     struct engine *engine = self;
-    engine->creating = false;
-    engine->committing--;
     (void)stream;
+    engine->creating--;
+    engine->committing--;
     if (engine->closed) {
         if (engine->committing == 0)
             engine_free(engine);
         return;
     }
-    if (error && error->err_code == 10058)
-        refuse_all(engine, 503, error->err_code,
-                   "stream " NOTES_STREAM " is not event streams' own: delete it");
-    else if (error)
-        refuse_all(engine, (unsigned)error->code, error->err_code, error->description);
+    if (error)
+        refuse_without_stream(engine, error);
     io_defer(engine->loop, &engine->pump);
 }
 
-/* ES_NOTES before ES: what it is made with tells which events are older than it. */
-static void create(struct engine *engine) {
+static void create_es(struct engine *engine) {
     struct stream_config config = {
         .name = slice_lit(ENGINE_STREAM),
         .description = slice_lit("event streams (docs/events.md)"),
@@ -494,12 +501,27 @@ static void create(struct engine *engine) {
         .messages_per_subject_max = -1,
         .message_bytes_max = -1,
     };
-    engine->creating = true;
-    engine->committing++;
-    if (notes_stream(engine))
-        stream_create(engine->streams, &config, on_created, engine);
-    else
+    stream_create(engine->streams, &config, on_created, engine);
+}
+
+static bool has_streams(const struct engine *engine) {
+    return engine_stream(engine) && notes_stream(engine);
+}
+
+/* ES_NOTES before ES: what it is made with tells which events are older than it. Both are there at
+   once, and on disk one after the other. */
+static void create(struct engine *engine) {
+    if (!notes_stream(engine)) {
+        engine->creating++;
+        engine->committing++;
         notes_create(engine, on_created);
+        notes_know_stream(engine);
+    }
+    if (notes_stream(engine) && !engine_stream(engine)) {
+        engine->creating++;
+        engine->committing++;
+        create_es(engine);
+    }
 }
 
 /* Heads from before there was any ES are true: there were no events. */
@@ -547,10 +569,12 @@ void jobs_pump(struct engine *engine) {
     struct list_node *node;
     jobs_know_stream(engine);
     pump_aside(engine);
+    if (engine->wanted && !engine->closed && !engine->creating && !has_streams(engine))
+        create(engine);
     while (!engine->closed && !engine->creating && (node = list_first(&engine->jobs))) {
         struct job *job = container_of(node, struct job, node);
         struct stream *stream = engine_stream(engine);
-        if (!stream || !notes_stream(engine)) {
+        if (!has_streams(engine)) {
             create(engine);
             continue;
         }
