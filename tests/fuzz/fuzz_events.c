@@ -24,11 +24,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const unsigned char nothing[EVENT_CHAIN_BYTES];
 
-static struct io_host *the_host(void) {
+static struct ids *the_ids(void) {
+    static struct ids ids;
     static struct io_host *host;
-    if (!host)
+    if (!host) {
         check(io_host_create(&host) == 0);
-    return host;
+        ids_init(&ids, host);
+    }
+    return &ids;
 }
 
 static bool is_member(json_value line, const char *key, slice text) {
@@ -60,13 +63,31 @@ static void check_line(const struct event *event, const struct log_record *recor
     buf_free(&line);
 }
 
+/* Each tag finds a sequence of its own, the first of those that stand there twice. */
+static void check_tagged(const struct event *event) {
+    char room[EVENT_TAG_ROOM];
+    unsigned left = event_tag_count(event->tags);
+    slice tag, tags = event->tags;
+    while (event_tag_next(&tags, room, &tag)) {
+        uint64_t sequence;
+        check(event_has_tag(event->tags, tag) && event_tagged(event, tag, &sequence));
+        check(sequence >= --left);
+    }
+    check(left == 0);
+}
+
 static void check_event(struct event *event, slice subject, size_t twist) {
     struct buf headers = buf_make(ARENA_MAX);
     struct event read;
+    struct buf tagged = buf_make(ARENA_MAX);
     event->number = 1;
+    for (unsigned i = event_tag_count(event->tags); i-- > 0;)
+        check(event_tagged_add(&tagged, i) == 0);
+    event->tagged = buf_slice(&tagged);
     int failed = event_write(event, subject, nothing, &headers);
     if (failed) { /* fields of a publish that could not be written again: it is refused */
         check(failed == -EINVAL && event->more.len);
+        buf_free(&tagged);
         buf_free(&headers);
         return;
     }
@@ -76,17 +97,35 @@ static void check_event(struct event *event, slice subject, size_t twist) {
     check(slice_equal(read.id, event->id) && slice_equal(read.type, event->type));
     check(slice_equal(read.source, event->source) && slice_equal(read.time, event->time));
     check(slice_equal(read.tags, event->tags) && slice_equal(read.metadata, event->metadata));
+    check(slice_equal(read.tagged, event->tagged));
     check(slice_equal(read.content_type, event->content_type) && read.number == 1);
     check(event_chain_check(&record, &read, nothing) == 0);
     check_line(&read, &record);
+    check_tagged(&read);
     headers.ptr[twist % headers.len] ^= 1;
     check(event_read(&record, &read) != 0 || event_chain_check(&record, &read, nothing) != 0);
+    buf_free(&tagged);
     buf_free(&headers);
+}
+
+static void check_condition(const struct condition *condition) {
+    check(condition->item_count > 0 && condition->item_count <= CONDITION_ITEMS_MAX);
+    for (unsigned i = 0; i < condition->item_count; i++) {
+        const struct condition_item *item = &condition->items[i];
+        for (unsigned k = 0; k < item->type_count; k++)
+            check(item->types[k].len && item->types[k].len <= EVENT_TYPE_MAX);
+        for (unsigned k = 0; k < item->tag_count; k++)
+            check(item->tags[k].len && item->tags[k].len <= EVENT_TAG_MAX);
+    }
 }
 
 static void check_append(const struct append *append, size_t twist) {
     unsigned events = 0;
-    check(append->part_count > 0 && append->part_count <= APPEND_STREAMS_MAX);
+    check(append->part_count + append->conditions.count > 0);
+    check(append->part_count + append->conditions.count <= APPEND_STREAMS_MAX);
+    check(append_count_tags(append) <= APPEND_TAGS_MAX);
+    for (unsigned i = 0; i < append->conditions.count; i++)
+        check_condition(&append->conditions.all[i]);
     for (unsigned i = 0; i < append->part_count; i++) {
         struct append_part *part = &append->parts[i];
         check(nats_subject_match(part->subject, slice_lit(EVENT_SUBJECTS)));
@@ -105,7 +144,7 @@ static void read_append(slice name, slice body) {
     struct error e = {0};
     json_init(&doc);
     if (json_parse(&doc, body) == 0) {
-        int failed = append_read(json_root(&doc), name, TIME, the_host(), &arena, &append, &e);
+        int failed = append_read(json_root(&doc), name, TIME, the_ids(), &arena, &append, &e);
         check(failed == 0 || (failed == -EINVAL && e.message[0]));
         if (!failed)
             check_append(&append, body.len);
@@ -134,7 +173,7 @@ static void read_raw(slice block) {
         (void)!event_chain_check(&record, &event, nothing);
         (void)!event_read_ids(event.ids, ids);
     }
-    int failed = raw_read(&m, TIME, the_host(), &doc, &arena, &append, &e);
+    int failed = raw_read(&m, TIME, the_ids(), &doc, &arena, &append, &e);
     check(failed == 0 || (failed == -EINVAL && e.message[0]));
     if (!failed)
         check_event(&append.parts[0].events[0], m.subject, block.len);

@@ -362,6 +362,26 @@ static int read_list(struct reader *r, json_value list, bool check) {
     return failed;
 }
 
+static unsigned count_events_tags(const struct append *append) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < append->part_count; i++)
+        for (unsigned k = 0; k < append->parts[i].event_count; k++)
+            count += event_tag_count(append->parts[i].events[k].tags);
+    return count;
+}
+
+static unsigned count_conditions_tags(const struct conditions *conditions) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < conditions->count; i++)
+        for (unsigned k = 0; k < conditions->all[i].item_count; k++)
+            count += conditions->all[i].items[k].tag_count;
+    return count;
+}
+
+unsigned append_count_tags(const struct append *append) {
+    return count_events_tags(append) + count_conditions_tags(&append->conditions);
+}
+
 /* What stands around the parts, of which there are *RET_COUNT. */
 static int judge_lists(struct reader *r, json_value root, json_value lists[2],
                        uint64_t *ret_count) {

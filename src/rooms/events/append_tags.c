@@ -9,26 +9,6 @@
 
 #include <errno.h>
 
-static unsigned count_events_tags(const struct append *append) {
-    unsigned count = 0;
-    for (unsigned i = 0; i < append->part_count; i++)
-        for (unsigned k = 0; k < append->parts[i].event_count; k++)
-            count += event_tag_count(append->parts[i].events[k].tags);
-    return count;
-}
-
-static unsigned count_conditions_tags(const struct conditions *conditions) {
-    unsigned count = 0;
-    for (unsigned i = 0; i < conditions->count; i++)
-        for (unsigned k = 0; k < conditions->all[i].item_count; k++)
-            count += conditions->all[i].items[k].tag_count;
-    return count;
-}
-
-unsigned append_count_tags(const struct append *append) {
-    return count_events_tags(append) + count_conditions_tags(&append->conditions);
-}
-
 static int take(struct append *append, struct engine *engine, slice tag) {
     struct tag_end *end = tag_take(engine, tag);
     if (!end)
