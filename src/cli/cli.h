@@ -124,6 +124,7 @@ int cli_events_append(const struct cli_call *call);
 int cli_events_read(const struct cli_call *call);
 int cli_events_state(const struct cli_call *call);
 int cli_events_tail(const struct cli_call *call);
+int cli_events_why(const struct cli_call *call);
 int cli_events_verify(const struct cli_call *call);
 int cli_backup(const struct cli_call *call);
 int cli_restore(const struct cli_call *call);

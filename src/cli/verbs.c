@@ -394,6 +394,17 @@ static const struct cli_verb verbs[] = {
                     "  nonet events tail --from 1 --json | jq .stream",
     },
     {
+        .name = "events why",
+        .words = "STREAM[@REVISION]",
+        .help = "print what an event follows from, and what has followed from it",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_events_why,
+        .options = {ADMIN("10s"), JSON},
+        .examples = "  nonet events why order-42@1\n"
+                    "  nonet events why order-42 --json | jq '.events[].event.type'",
+    },
+    {
         .name = "events verify",
         .words = "",
         .help = "check the chains of all event streams, of a running or a stopped node",

@@ -81,7 +81,7 @@ must_use int append_read(json_value root, slice name, slice time, struct ids *id
                          struct arena *arena, struct append *ret_append, struct error *e);
 
 unsigned append_count_tags(const struct append *append);
-/* Takes all ends. 0 or -ENOMEM. */
+/* Takes all ends; once, for it gives the events their keys. 0 or -ENOMEM. */
 must_use int append_take_tags(struct append *append, struct engine *engine, struct arena *arena);
 void append_give_tags(struct append *append);
 /* 0, -EINPROGRESS, or why one of them cannot be read. */

@@ -101,6 +101,8 @@ static int read_tags(struct reader *r, json_value v, struct event *event) {
         int failed = json_string(i.value, &tag) ? -EINVAL : event_tag_add(&tags, tag);
         if (failed == -EINVAL)
             return refuse(r, "tags", "a tag is a text of 1 to 256 bytes");
+        if (!failed && provenance_is_key(tag))
+            return refuse(r, "tags", "tags that begin with " PROVENANCE_KEY " are the node's own");
         if (failed)
             return failed;
     }

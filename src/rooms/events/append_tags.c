@@ -4,6 +4,8 @@
  * They are taken as they stand there: those of its events, event by event in the order of their
  * headers, then those of its conditions. A tag that stands there twice is taken twice, so whoever
  * goes through the events once more finds the ends of each in a row.
+ *
+ * Before that, events with a correlation id get its key (provenance.h).
  */
 #include "rooms/events/append.h"
 
@@ -41,7 +43,40 @@ static int take_conditions_tags(struct append *append, struct engine *engine) {
     return failed;
 }
 
+static int add_key(struct event *event, slice correlation, struct arena *arena) {
+    slice tags = event->tags;
+    char *text = arena_alloc(arena, tags.len + 1 + PROVENANCE_KEY_BYTES), *at = text;
+    if (!text)
+        return -ENOMEM;
+    if (tags.len) {
+        memcpy(at, tags.ptr, tags.len);
+        at += tags.len;
+        *at++ = ',';
+    }
+    slice key = provenance_key(correlation, at);
+    event->tags = slice_make(text, (size_t)(at - text) + key.len);
+    return 0;
+}
+
+static int add_keys(struct append *append, struct engine *engine, struct arena *arena) {
+    int failed = 0;
+    for (unsigned i = 0; i < append->part_count; i++)
+        for (unsigned k = 0; k < append->parts[i].event_count && !failed; k++) {
+            struct event *event = &append->parts[i].events[k];
+            struct provenance p;
+            if (!event->metadata.len && !event->more.len)
+                continue;
+            failed = provenance_read(&engine->provenance, event, &p);
+            if (!failed && p.correlation.len)
+                failed = add_key(event, p.correlation, arena);
+        }
+    return failed;
+}
+
 int append_take_tags(struct append *append, struct engine *engine, struct arena *arena) {
+    int missing = add_keys(append, engine, arena);
+    if (missing)
+        return missing;
     unsigned count = append_count_tags(append);
     if (!count)
         return 0;

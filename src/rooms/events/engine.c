@@ -254,7 +254,9 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     list_init(&engine->reads_open);
     json_init(&engine->doc);
     engine->pump.run = pump;
-    int failed = states_open(engine);
+    int failed = provenance_open(&engine->provenance);
+    if (!failed)
+        failed = states_open(engine);
     if (!failed)
         failed = listen_all(engine);
     if (failed) {
@@ -283,6 +285,7 @@ void engine_free(struct engine *engine) {
     map_free(&engine->heads);
     map_free(&engine->tags);
     json_free(&engine->doc);
+    provenance_close(&engine->provenance);
     mem_free(engine);
 }
 

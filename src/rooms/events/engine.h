@@ -33,7 +33,7 @@
 #include "base/map64.h"
 #include "bus/diversion.h"
 #include "rooms/events/ids.h"
-#include "rooms/events/record.h"
+#include "rooms/events/provenance.h"
 #include "wire/json.h"
 
 #define ENGINE_STREAM "ES"
@@ -80,6 +80,7 @@ struct engine {
     bool closed, publishing;
     struct hash_key hash_key;
     struct ids ids;
+    struct provenance_reader provenance; /* of what is appended */
     struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
     struct bus_subscription *state_reads, *state_folds;
     struct states *states;

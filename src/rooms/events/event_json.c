@@ -38,6 +38,7 @@ static void write_name(struct json_writer *w, slice subject) {
 static void write_tags(struct json_writer *w, slice tags) {
     char room[EVENT_TAG_ROOM];
     slice tag;
+    tags = provenance_own_tags(tags);
     if (!tags.len)
         return;
     json_write_key(w, "tags");
@@ -203,7 +204,7 @@ int event_write_cloudevent(const struct event *e, const struct log_record *recor
     write_text(&w, "time", e->time);
     while (attributes_next(&attributes, &attribute))
         attribute_write(&w, &attribute);
-    write_text(&w, "tags", e->tags);
+    write_text(&w, "tags", provenance_own_tags(e->tags));
     write_text(&w, "metadata", e->metadata);
     write_name(&w, record->subject);
     write_digits(&w, "revision", e->number - 1);

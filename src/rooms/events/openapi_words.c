@@ -61,6 +61,8 @@ const struct openapi_parameter openapi_parameters[] = {
     {"correlation", "correlation", "query", "string", "What belongs together", NULL},
     {"stored_from", "from", "query", "time", "Stored at or after it", NULL},
     {"stored_to", "to", "query", "time", "Stored before it", NULL},
+    {"of_revision", "revision", "query", "integer",
+     "Revision of the event; the stream's last one where it is left out", NULL},
     {"if_changed", "If-None-Match", "header", "string",
      "An entity tag: 304 where the state is still that", NULL},
     {NULL, NULL, NULL, NULL, NULL, NULL},
@@ -236,6 +238,22 @@ static const struct openapi_member audit_page[] = {
     {"entries", "AuditEntry[]", "Of the page", true},
     END,
 };
+static const struct openapi_member why_event[] = {
+    {"depth", "integer", "How far below the first one", true},
+    {"asked", "boolean", "True of the event that is asked about", false},
+    {"event", "AuditEntry", "Who did what", true},
+    END,
+};
+static const struct openapi_member why[] = {
+    {"stream", "string", "Of the event that is asked about", true},
+    {"revision", "integer", "Of that event", true},
+    {"correlation", "string", "Its correlation id", false},
+    {"command", "string", "What the first event follows from, and is no event", false},
+    {"events", "WhyEvent[]", "From the first one down, in the order of the tree", true},
+    {"others", "integer", "Events of the correlation beside these", true},
+    {"complete", "boolean", "False where the correlation has more than were looked at", true},
+    END,
+};
 static const struct openapi_member report[] = {
     {"events", "integer", "Events that were looked at", true},
     {"streams", "integer", "Event streams", true},
@@ -297,6 +315,8 @@ const struct openapi_schema openapi_schemas[] = {
     {"State", "The state of an event stream after one of its events", state, true},
     {"AuditEntry", "Who did what, when and why", audit_entry, true},
     {"AuditPage", "A page of the audit list", audit_page, true},
+    {"WhyEvent", "An event in the tree of causes", why_event, true},
+    {"Why", "The tree of causes around an event", why, true},
     {"Report", "What a verification has looked at", report, true},
     {"Verified", "What a verification has found", verified, true},
     {"Problem", "RFC 9457", problem, true},

@@ -15,6 +15,7 @@
 #include "rooms/events/life_http.h"
 #include "rooms/events/openapi.h"
 #include "rooms/events/state_http.h"
+#include "rooms/events/why_http.h"
 
 #define BODY_BYTES_MAX (16u << 20)
 
@@ -105,6 +106,12 @@ const struct operation event_operations[] = {
          "actor correlation stored_from stored_to after types category limit min_position",
      .answer = JSON("AuditPage") " application/x-ndjson=AuditEntry",
      .statuses = "200 504"},
+    {.route = {.method = "GET", .pattern = "/v1/streams/{stream}/why", .handle = why_http},
+     .id = "explainEvent",
+     .summary = "Tells what an event follows from, and what has followed from it",
+     .parameters = "of_revision min_position",
+     .answer = JSON("Why"),
+     .statuses = "200 404 410 504"},
     {.route = {.method = "GET", .pattern = "/v1/events/verify", .handle = events_http_verify},
      .id = "verifyEvents",
      .summary = "Checks the chains of all event streams",

@@ -75,6 +75,22 @@ int provenance_read(struct provenance_reader *reader, const struct event *event,
     return failed;
 }
 
+slice provenance_key(slice correlation, char *out) {
+    static const char digits[] = "0123456789abcdef";
+    uint64_t digest = event_digest(correlation);
+    memcpy(out, PROVENANCE_KEY, sizeof PROVENANCE_KEY - 1);
+    for (unsigned i = 0; i < 16; i++)
+        out[sizeof PROVENANCE_KEY - 1 + i] = digits[digest >> (60 - 4 * i) & 15];
+    return slice_make(out, PROVENANCE_KEY_BYTES);
+}
+
+slice provenance_own_tags(slice tags) {
+    size_t own = tags.len - (tags.len < PROVENANCE_KEY_BYTES ? tags.len : PROVENANCE_KEY_BYTES);
+    if (!provenance_is_key(slice_skip(tags, own)) || (own && tags.ptr[own - 1] != ','))
+        return tags;
+    return slice_take(tags, own ? own - 1 : 0);
+}
+
 void provenance_write(struct json_writer *w, const struct provenance *p) {
     const struct {
         const char *key;

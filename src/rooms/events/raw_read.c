@@ -32,7 +32,7 @@ static int judge_tags(slice tags, struct error *e) {
         slice tag = slice_cut(tags, ',', &tags);
         if (++count > EVENT_TAGS_MAX || !tag.len || tag.len > sizeof room ||
             url_decode(tag, false, room, &len) || len > EVENT_TAG_MAX ||
-            !utf8_valid(slice_make(room, len)))
+            !utf8_valid(slice_make(room, len)) || provenance_is_key(slice_make(room, len)))
             return error_set(e, -EINVAL,
                              "Nonet-Tags: at most 64 tags of 1 to 256 bytes are wanted, percent-"
                              "encoded, with commas between them");
@@ -92,6 +92,7 @@ static void read_fields(slice headers, struct event *event, bool *given) {
         if (nats_headers_get(headers, fields[i].key, &value) && value.len)
             *fields[i].value = value;
     }
+    event->tags = provenance_own_tags(event->tags); /* a copy of one of ours gets its own */
     *given = nats_headers_get(headers, slice_lit("ce-id"), &event->id) && event->id.len;
     if (!*given)
         (void)nats_headers_get(headers, slice_lit("Nats-Msg-Id"), &event->id);

@@ -93,12 +93,34 @@ static void test_one_reader_for_many_events(void **state) {
     teardown(&f);
 }
 
+static void test_the_key_stands_behind_the_authors_tags(void **state) {
+    (void)state;
+    char key[PROVENANCE_KEY_BYTES], other[PROVENANCE_KEY_BYTES], text[128];
+    slice one = provenance_key(slice_lit("visit-9"), key);
+    assert_true(provenance_is_key(one));
+    assert_false(slice_equal(one, provenance_key(slice_lit("visit-8"), other)));
+    struct buf tags = buf_make(128);
+    assert_int_equal(event_tag_add(&tags, one), 0);
+    assert_true(slice_equal(buf_slice(&tags), one)); /* nothing of it is encoded */
+    assert_slice(provenance_own_tags(one), "");
+    snprintf(text, sizeof text, "sku:7,user:ann,%.*s", slice_fmt(one));
+    assert_slice(provenance_own_tags(slice_str(text)), "sku:7,user:ann");
+    assert_slice(provenance_own_tags(slice_lit("sku:7")), "sku:7");
+    assert_slice(provenance_own_tags(slice_lit("")), "");
+    snprintf(text, sizeof text, "%.*s,sku:7", slice_fmt(one));
+    assert_slice(provenance_own_tags(slice_str(text)), text);
+    snprintf(text, sizeof text, "sku%.*s", slice_fmt(one));
+    assert_slice(provenance_own_tags(slice_str(text)), text);
+    buf_free(&tags);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_members_of_metadata),
         cmocka_unit_test(test_attributes_where_metadata_has_none),
         cmocka_unit_test(test_what_is_no_text_is_not_taken),
         cmocka_unit_test(test_one_reader_for_many_events),
+        cmocka_unit_test(test_the_key_stands_behind_the_authors_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

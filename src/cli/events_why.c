@@ -1,0 +1,123 @@
+/*
+ * events_why.c - nonet events why STREAM@REVISION: what the event follows from, and what from it.
+ *
+ *     correlation visit-9
+ *       click-7
+ *         order-50@0 2026-11-30T19:50:00Z Placed by ann
+ *     >     order-50@1 2026-11-30T19:50:01Z Paid by till: card
+ *             stock-7@3 2026-11-30T19:50:02Z Taken
+ *
+ * The first of the tree is what its first event names as its cause and is no event: a command.
+ * --json prints the answer of GET /v1/streams/STREAM/why as it is.
+ */
+#include "base/number.h"
+#include "cli/events.h"
+#include "cli/http_call.h"
+#include "cli/output.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static slice text_of(json_value v, const char *key) {
+    slice text = {0};
+    (void)!json_string(json_member(v, slice_str(key)), &text);
+    return text;
+}
+
+static uint64_t number_of(json_value v, const char *key) {
+    uint64_t number = 0;
+    (void)!json_u64(json_member(v, slice_str(key)), &number);
+    return number;
+}
+
+static bool flag_of(json_value v, const char *key) {
+    bool flag = false;
+    (void)!json_bool(json_member(v, slice_str(key)), &flag);
+    return flag;
+}
+
+static void print_words(const char *before, slice words) {
+    if (!words.len)
+        return;
+    fputs(before, stdout);
+    output_text(words);
+}
+
+static void print_node(json_value node, unsigned below) {
+    json_value event = json_member(node, slice_lit("event"));
+    unsigned indent = 2 * ((unsigned)number_of(node, "depth") + below);
+    printf("%s%*s", flag_of(node, "asked") ? "> " : "  ", (int)indent, "");
+    output_text(text_of(event, "stream"));
+    printf("@%" PRIu64 " %.*s ", number_of(event, "revision"), slice_fmt(text_of(event, "time")));
+    output_text(text_of(event, "type"));
+    print_words(" by ", text_of(event, "actor"));
+    print_words(": ", text_of(event, "reason"));
+    putchar('\n');
+}
+
+static void print_tree(json_value root) {
+    struct json_iterator i = json_each(json_member(root, slice_lit("events")));
+    slice command = text_of(root, "command"), correlation = text_of(root, "correlation");
+    uint64_t others = number_of(root, "others");
+    if (correlation.len) {
+        print_words("correlation ", correlation);
+        putchar('\n');
+    }
+    if (command.len) {
+        print_words("  ", command);
+        putchar('\n');
+    }
+    while (json_next(&i))
+        print_node(i.value, command.len > 0);
+    if (others)
+        printf("%" PRIu64 " other event%s of the correlation\n", others, others == 1 ? "" : "s");
+    if (!flag_of(root, "complete"))
+        puts("older events of the correlation were not looked at");
+}
+
+static int print(slice answer, bool json) {
+    struct json_doc doc;
+    int code = CLI_OK;
+    json_init(&doc);
+    if (json_parse(&doc, answer))
+        code = cli_failed("the node's answer is no JSON");
+    else if (json)
+        printf("%.*s\n", slice_fmt(answer));
+    else
+        print_tree(json_root(&doc));
+    json_free(&doc);
+    return code;
+}
+
+/* "order-50@1": the name may hold an '@' itself. Without one the stream's last event is meant. */
+static int write_path(const struct cli_call *call, struct buf *path) {
+    slice word = slice_str(call->words[0]);
+    size_t at = word.len;
+    uint64_t revision = 0;
+    while (at > 0 && word.ptr[at - 1] != '@')
+        at--;
+    if (at && number_parse_u64(slice_skip(word, at), &revision))
+        return cli_misused(call, "%s: STREAM@REVISION is wanted", call->words[0]);
+    int failed = buf_append(path, slice_lit("/v1/streams/"));
+    if (!failed)
+        failed = events_write_escaped(path, at ? slice_take(word, at - 1) : word);
+    if (!failed)
+        failed = buf_append(path, slice_lit("/why"));
+    if (!failed && at)
+        failed = buf_printf(path, "?revision=%" PRIu64, revision);
+    if (!failed)
+        failed = buf_append_byte(path, 0);
+    return failed ? cli_misused(call, "the name of the event stream is too long") : CLI_OK;
+}
+
+int cli_events_why(const struct cli_call *call) {
+    struct admin_call admin = {.host = NULL};
+    _cleanup_buf_ struct buf path = buf_make(16u << 10), answer = buf_make(HTTP_CALL_BODY_MAX);
+    int code = write_path(call, &path);
+    if (code == CLI_OK)
+        code = admin_call_open(call, EVENTS_TIMEOUT_NS, &admin);
+    if (code == CLI_OK)
+        code = admin_call_ask(&admin, "GET", path.ptr, (slice){0}, &answer);
+    admin_call_close(&admin);
+    return code == CLI_OK ? print(buf_slice(&answer), cli_flag(call, "json")) : code;
+}
