@@ -1,9 +1,10 @@
 // events - the group of bench/run that measures event streams beside PostgreSQL.
 //
 // The same thing durably, one at a time a connection: an event of 200 B to a stream that has to be
-// new. Nonet over HTTP with JSON (POST /v1/streams/NAME, expect none; load: wrk), PostgreSQL over
+// new. Nonet over HTTP with JSON (POST /v1/streams/NAME, expect none; load: append_load), PostgreSQL over
 // its own protocol with a prepared INSERT into a table with UNIQUE (stream, revision) and
-// synchronous_commit = on (load: pgbench). Both on an empty store, on the same disk, in turn.
+// synchronous_commit = on (load: pgbench). Both on an empty store, on the same disk, in turn. With one
+// connection also append_server: a socket, a write and an fdatasync, and nothing else.
 'use strict';
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -11,10 +12,11 @@ const path = require('node:path');
 
 const DATA = 'x'.repeat(200);
 const CONNECTIONS = [1, 64, 1024];
+const REQUEST_BYTES = 460; // of an append over HTTP, head and body
 
 module.exports = function events(bench) {
-  const { compare, die, inTurn, nonet, onLoadCores, options, run, sleep, start, stopAndForget } =
-    bench;
+  const { appendLoad, appendServer, compare, die, inTurn, measure, nonet, onLoadCores, options, run,
+    sleep, start, stopAndForget } = bench;
   const SECONDS = options.quick ? 2 : 6;
 
   // ---- servers ----------------------------------------------------------------------------------
@@ -91,31 +93,29 @@ VALUES ('bench-' || :n, 0, 'Happened', '{"text":"${DATA}"}');\n`);
       p99: percentile(times, 0.99) };
   }
 
-  const MS = { us: 1e-3, ms: 1, s: 1e3 };
+  const event = JSON.stringify({ expect: 'none',
+    events: [{ type: 'Happened', data: { text: DATA } }] });
 
   async function onNonet(clients) {
     const server = await start('nonet', { command: nonetNode });
-    const lua = path.join(server.data, 'append.lua');
     const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8').trim();
-    const body = JSON.stringify({ expect: 'none',
-      events: [{ type: 'Happened', data: { text: DATA } }] });
-    fs.writeFileSync(lua, `local n = 0
-local headers = {Authorization = 'Bearer ${token}', ['Content-Type'] = 'application/json'}
-request = function()
-  n = n + 1
-  return wrk.format('POST', '/v1/streams/bench-' .. n, headers, '${body}')
-end
-`);
-    const text = run(onLoadCores(['wrk', '-t1', `-c${clients}`, `-d${SECONDS}s`, '--timeout', '10s',
-      '--latency', '-s', lua, `http://127.0.0.1:${server.port}`]), 'wrk');
-    const failed = /Non-2xx or 3xx responses: (\d+)/.exec(text) || /Socket errors: (.*)/.exec(text);
-    if (failed) die(`wrk: ${failed[0]}`);
-    const at = (percent) => {
-      const [, number, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(text);
-      return Number(number) * MS[unit];
-    };
+    const text = run(onLoadCores([appendLoad, `${server.port}`, token, `${clients}`, `${SECONDS}`,
+      event]), 'append_load');
     await stopAndForget(server);
-    return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)[1]), p50: at(50), p99: at(99) };
+    return JSON.parse(text);
+  }
+
+  // As many bytes as such a request has, over the least there can be between a socket and a disk.
+  async function onAppendServer() {
+    const command = (port, data) =>
+      [appendServer, `${port}`, path.join(data, 'file'), `${REQUEST_BYTES}`];
+    const server = await start('append_server', { command });
+    const work = { size: REQUEST_BYTES };
+    measure('append', server, { ...work, count: 500 });
+    const { rate, p50_us: p50, p99_us: p99 } = measure('append', server,
+      { ...work, count: SECONDS * 2000 });
+    await stopAndForget(server);
+    return { rate, p50: p50 / 1000, p99: p99 / 1000 };
   }
 
   // ---- group ------------------------------------------------------------------------------------
@@ -124,11 +124,15 @@ end
     for (const clients of CONNECTIONS) {
       const what = `durable append of a 200 B event, ${clients} ` +
         `connection${clients > 1 ? 's' : ''}`;
-      const [rival, mine] = await inTurn(['postgres', 'nonet'], what,
-        (name) => (name === 'nonet' ? onNonet(clients) : onPostgres(clients)));
-      compare(what, rival.rate, mine.rate, '/s', {}, 'PostgreSQL');
+      const on = { nonet: onNonet, postgres: onPostgres, append_server: onAppendServer };
+      const names = ['postgres', 'nonet', ...(clients === 1 ? ['append_server'] : [])];
+      const [rival, mine, bare] = await inTurn(names, what, (name) => on[name](clients));
+      compare(what, rival.rate, mine.rate, '/s', clients > 1 ? { least: 5 } : {}, 'PostgreSQL');
       compare(`${what}: p50`, rival.p50, mine.p50, 'ms', {}, 'PostgreSQL');
       compare(`${what}: p99`, rival.p99, mine.p99, 'ms', {}, 'PostgreSQL');
+      if (bare)
+        compare(`${what}: time of one`, 1e6 / bare.rate, 1e6 / mine.rate, 'us', { most: 1.3 },
+          'append_server');
     }
   }
 

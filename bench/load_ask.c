@@ -3,6 +3,7 @@
  *
  *     service   PUB s _INBOX.load.<flight> -> server -> answerer (a thread) -> server -> here
  *     stream    PUB s _INBOX.load.<flight> -> server, on disk -> PubAck
+ *     kv        PUB $KV.BENCH.key.N -> server, on disk -> PubAck; or a direct get of the same key
  *     append    the same number of bytes -> append_server, on disk -> the same number of bytes
  *
  * So many flights are under way at once; an answer lands, and its flight starts again. What answers
@@ -26,7 +27,8 @@
 struct asker {
     struct load_client client;
     const struct load_options *options;
-    const char *subject; /* NULL: a subject by number */
+    const char *subject;  /* NULL: a subject by number, */
+    const char *numbered; /* which begins so */
     char *payload, *out;
     size_t out_len;
     double *sent_at; /* by flight */
@@ -42,7 +44,7 @@ static void *take(size_t size) {
 }
 
 static void make_asker(struct asker *a, const struct load_options *o, const char *subject) {
-    *a = (struct asker){.options = o, .subject = subject};
+    *a = (struct asker){.options = o, .subject = subject, .numbered = "bench."};
     a->payload = take(o->size + 3);
     memset(a->payload, 'x', o->size);
     memcpy(a->payload + o->size, "\r\n", 2);
@@ -68,8 +70,8 @@ static void ask(struct asker *a, uint64_t flight) {
                   ? snprintf(at, LINE_MAX_BYTES, "PUB %s _INBOX.load.%" PRIu64 " %" PRIu64 "\r\n",
                              subject, flight, o->size)
                   : snprintf(at, LINE_MAX_BYTES,
-                             "PUB bench.%014" PRIu64 " _INBOX.load.%" PRIu64 " %" PRIu64 "\r\n",
-                             a->sent % o->subjects, flight, o->size);
+                             "PUB %s%014" PRIu64 " _INBOX.load.%" PRIu64 " %" PRIu64 "\r\n",
+                             a->numbered, a->sent % o->subjects, flight, o->size);
     memcpy(at + len, a->payload, o->size + 2);
     a->out_len += (size_t)len + o->size + 2;
     a->sent_at[flight] = load_now();
@@ -183,6 +185,43 @@ void load_ask_stream(const struct load_options *o) {
     make_asker(&a, o, o->subjects > 1 ? NULL : "bench.stream");
     load_open(&a.client, o->port, "SUB _INBOX.load.* 1\r\n");
     load_api(&a.client, "STREAM.CREATE." LOAD_STREAM, config);
+    measure(&a);
+    free_asker(&a);
+}
+
+/* --- key and value ---------------------------------------------------------------------------- */
+
+#define KV_STREAM "KV_" LOAD_STREAM
+#define KV_KEYS "$KV." LOAD_STREAM ".key."
+
+/* A bucket as the official clients make it: one value a key, read by direct gets. */
+static void open_bucket(struct asker *a) {
+    static const char config[] =
+        "{\"name\":\"" KV_STREAM "\",\"subjects\":[\"$KV." LOAD_STREAM ".>\"],"
+        "\"retention\":\"limits\",\"storage\":\"file\",\"num_replicas\":1,"
+        "\"max_msgs_per_subject\":1,\"discard\":\"new\",\"max_msgs\":-1,\"max_bytes\":-1,"
+        "\"deny_delete\":true,\"allow_rollup_hdrs\":true,\"allow_direct\":true}";
+    load_open(&a->client, a->options->port, "SUB _INBOX.load.* 1\r\n");
+    load_api(&a->client, "STREAM.CREATE." KV_STREAM, config);
+}
+
+void load_ask_kv_put(const struct load_options *o) {
+    struct asker a;
+    make_asker(&a, o, NULL);
+    a.numbered = KV_KEYS;
+    open_bucket(&a);
+    measure(&a);
+    free_asker(&a);
+}
+
+/* Of keys that have been put. */
+void load_ask_kv_get(const struct load_options *o) {
+    struct load_options empty = *o;
+    struct asker a;
+    empty.size = 0;
+    make_asker(&a, &empty, NULL);
+    a.numbered = "$JS.API.DIRECT.GET." KV_STREAM "." KV_KEYS;
+    open_bucket(&a);
     measure(&a);
     free_asker(&a);
 }

@@ -42,6 +42,9 @@ slice load_request(struct load_client *client, const char *subject, const char *
 /* A request to $JS.API.<NAME> that must not be refused. */
 void load_api(struct load_client *client, const char *name, const char *payload);
 
+/* So many files may be open at once from now on. */
+void load_raise_descriptors(uint64_t wanted);
+
 double load_now(void); /* seconds, monotonic */
 /* CPU seconds of process PID so far, all its threads, ended ones too. */
 double load_cpu(pid_t pid);

@@ -6,14 +6,18 @@
  *     core      one publisher, --fan-out N subscribers: cpu_us and rate are of deliveries
  *     request   one asker with --in-flight N requests, one answerer
  *     publish   into a file stream, --in-flight N unacknowledged; --subjects N: each message goes
- * to the next of so many subjects of 20 bytes; --hot-every N: every Nth to bench.hot consume
- * --count messages of that stream by a pull consumer, --batch N at a time, each acknowledged;
- * --filter SUBJECT append    the bare comparison of `publish`: --size bytes to append_server, one
- * at a time idle      --count connections that do nothing: resident bytes each start     nats_load
- * start --port P [--stream S] -- COMMAND...: runs COMMAND; seconds until it answers PING (with
- * --stream: until it tells how many messages S holds), and what it then keeps resident; COMMAND is
- * killed afterwards ready     until somebody answers on --port: exit 0 cpu
- * {"cpu_seconds":..,"resident_bytes":..} of --pid
+ *               to the next of so many subjects of 20 bytes; --hot-every N: every Nth to bench.hot
+ *     consume   --count messages of that stream by a pull consumer, --batch N at a time, each
+ *               acknowledged; --filter SUBJECT
+ *     kv-put    values of --size bytes to the next of --subjects keys, --in-flight N at once
+ *     kv-get    the same keys by direct gets
+ *     append    the bare comparison of `publish`: --size bytes to append_server, one at a time
+ *     idle      --count connections that do nothing: resident bytes each
+ *     start     nats_load start --port P [--stream S] -- COMMAND...: runs COMMAND; seconds until it
+ *               answers PING (with --stream: until it tells how many messages S holds), and what
+ *               it then keeps resident; COMMAND is killed afterwards
+ *     ready     until somebody answers on --port: exit 0
+ *     cpu       {"cpu_seconds":..,"resident_bytes":..} of --pid
  *
  * The clients are raw: prebuilt lines, blocking sockets, one thread a direction. CPU is the server
  * process's own clock around the run, so what the load costs is not in it.
@@ -28,7 +32,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,21 +41,11 @@
 
 /* --- idle ------------------------------------------------------------------------------------- */
 
-static void raise_descriptors(uint64_t wanted) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        load_die("getrlimit: %s", strerror(errno));
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        load_die("%" PRIu64 " descriptors are needed and %" PRIu64 " allowed (ulimit -n)", wanted,
-                 (uint64_t)limit.rlim_cur);
-}
-
 static void load_idle(const struct load_options *o) {
     struct load_client *clients = calloc(o->count, sizeof *clients);
     if (!clients)
         load_die("no memory");
-    raise_descriptors(o->count + 100);
+    load_raise_descriptors(o->count + 100);
     uint64_t before = load_resident_bytes(o->pid);
     for (uint64_t i = 0; i < o->count; i++) {
         load_open(&clients[i], o->port, "SUB bench.idle 1\r\n");
@@ -144,6 +137,7 @@ static const struct {
 } modes[] = {
     {"core", load_core, true},          {"request", load_ask_service, true},
     {"publish", load_ask_stream, true}, {"consume", load_consume, true},
+    {"kv-put", load_ask_kv_put, true},  {"kv-get", load_ask_kv_get, true},
     {"append", load_ask_append, true},  {"idle", load_idle, true},
     {"start", load_start, false},       {"ready", load_ready, false},
     {"cpu", load_usage, true},
@@ -204,5 +198,6 @@ int main(int argc, char **argv) {
         modes[i].run(&options);
         return 0;
     }
-    load_die("usage: nats_load core|request|publish|consume|append|idle|start|ready|cpu ...");
+    load_die("usage: nats_load "
+             "core|request|publish|consume|kv-put|kv-get|append|idle|start|ready|cpu ...");
 }

@@ -29,6 +29,8 @@ void load_core(const struct load_options *options);
 /* load_ask.c */
 void load_ask_service(const struct load_options *options);
 void load_ask_stream(const struct load_options *options);
+void load_ask_kv_put(const struct load_options *options);
+void load_ask_kv_get(const struct load_options *options);
 void load_ask_append(const struct load_options *options);
 
 /* load_consume.c */
