@@ -1,10 +1,11 @@
 // events - the group of bench/run that measures event streams beside PostgreSQL.
 //
 // The same thing durably, one at a time a connection: an event of 200 B to a stream that has to be
-// new. Nonet over HTTP with JSON (POST /v1/streams/NAME, expect none; load: append_load), PostgreSQL over
-// its own protocol with a prepared INSERT into a table with UNIQUE (stream, revision) and
-// synchronous_commit = on (load: pgbench). Both on an empty store, on the same disk, in turn. With one
-// connection also append_server: a socket, a write and an fdatasync, and nothing else.
+// new. Nonet over HTTP with JSON (POST /v1/streams/NAME, expect none; load: append_load),
+// PostgreSQL over its own protocol with a prepared INSERT into a table with UNIQUE (stream,
+// revision) and synchronous_commit = on (load: pgbench). Both on an empty store, on the same disk,
+// in turn. With one connection also append_server: a socket, a write and an fdatasync, and nothing
+// else.
 'use strict';
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
