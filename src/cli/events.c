@@ -13,6 +13,7 @@
 #include "cli/http_call.h"
 #include "cli/message.h"
 #include "cli/output.h"
+#include "wire/url.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,14 +22,9 @@
 /* --- shared ------------------------------------------------------------------------------- */
 
 int events_write_escaped(struct buf *path, slice text) {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-    int failed = 0;
-    for (size_t i = 0; i < text.len && !failed; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        failed =
-            c && strchr(plain, c) ? buf_append_byte(path, (char)c) : buf_printf(path, "%%%02X", c);
-    }
+    int failed = buf_reserve(path, text.len * 3);
+    if (!failed)
+        path->len += url_encode_value(text, path->ptr + path->len);
     return failed;
 }
 

@@ -234,6 +234,42 @@ onNonet('CloudEvents over HTTP', {}, (it) => {
     assert.deepEqual(got.body.attributes, { partitionkey: 'p9' });
   });
 
+  it('on NATS they may be structured, too', async (t, server) => {
+    const nc = await server.connect(t);
+    const js = jetstream(nc);
+    const publish = (subject, type, payload, more = {}) => {
+      const h = headers();
+      h.set('Content-Type', type);
+      for (const [key, value] of Object.entries(more)) h.set(key, value);
+      return js.publish(subject, payload, { headers: h });
+    };
+    await post(server, 'nats-0', HTTP.structured(sample())); // ES is there
+    const { body } = HTTP.structured(sample());
+    const stored = await publish('es.nats.1', STRUCTURED, body, { Trace: '7', 'ce-id': 'not me' });
+    assert.equal(stored.duplicate, false);
+    const again = await publish('es.nats.1', `${STRUCTURED}; charset=utf-8`, body);
+    assert.equal(again.duplicate, true);
+    const got = await one(server, 'nats-1', 0, { headers: { accept: STRUCTURED } });
+    assert.deepEqual(bare(got.body), JSON.parse(body));
+    const message = await (
+      await jetstreamManager(nc)
+    ).direct.getMessage('ES', {
+      last_by_subj: 'es.nats.1',
+    });
+    assert.deepEqual(message.json(), { item: 'milk', n: [1, 2] });
+    assert.deepEqual(
+      ['ce-id', 'ce-subject', 'Content-Type', 'Trace'].map((key) => message.header.get(key)),
+      ['e-1', 'milk', 'application/json', '7'],
+    );
+    for (const [type, payload, words] of [
+      [STRUCTURED, '{"specversion":"1.0"}', /attribute 'id': is missing/],
+      [STRUCTURED, '{', /body:1:2/],
+      [BATCHED, `[${body}]`, /a message is one event, and no batch/],
+    ])
+      await assert.rejects(publish('es.nats.2', type, payload), words);
+    assert.equal((await ask(server, 'GET', '/v1/streams/nats-2')).status, 404);
+  });
+
   const good = { specversion: '1.0', id: 'i', source: 's', type: 'T' };
   const wrong = {
     'specversion missing': [{ specversion: undefined }, "attribute 'specversion': is missing"],

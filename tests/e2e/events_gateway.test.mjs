@@ -68,6 +68,9 @@ gateway:
       rewrite: "/v1/{*}"
       auth: keys
       cors: {origins: "https://shop.example"}
+    - match: {method: POST, path: "/published/{id}"}
+      to: {publish: "es.published.{id}", durable: true}
+      auth: keys
     - match: {path: "/one/*"}
       to: {node: events, categories: order}
       rewrite: "/v1/{*}"
@@ -149,7 +152,11 @@ onNonet('event streams through the gateway', { config: CONFIG, listen }, (it) =>
         'ce-metadata': '%7B%22actor%22:%22root%22%7D',
       },
     });
-    for (const stream of ['actor-2', 'actor-3', 'actor-4']) {
+    await door(server, 'POST', '/published/1', {
+      headers: { ...ANN, 'content-type': 'application/json' },
+      body: { x: 1 },
+    });
+    for (const stream of ['actor-2', 'actor-3', 'actor-4', 'published-1']) {
       const { body } = await admin(server, 'GET', `/v1/streams/${stream}`);
       assert.equal(body.events[0].metadata.actor, 'ann');
     }

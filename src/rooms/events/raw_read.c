@@ -8,6 +8,8 @@
 
 #include "base/clocktext.h"
 #include "base/utf8.h"
+#include "rooms/events/actor.h"
+#include "rooms/events/cloudevent.h"
 #include "rooms/events/event_json.h"
 #include "wire/nats_headers.h"
 #include "wire/url.h"
@@ -98,14 +100,79 @@ static void read_fields(slice headers, struct event *event, bool *given) {
         (void)nats_headers_get(headers, slice_lit("Nats-Msg-Id"), &event->id);
 }
 
-int raw_read(const struct bus_message *m, slice time, struct ids *ids, struct json_doc *doc,
-             struct arena *arena, struct append *ret_append, struct error *e) {
+/* --- a CloudEvent in structured mode --------------------------------------------------------- */
+
+static bool is_of_cloudevents(slice key) {
+    return slice_starts_with(key, slice_lit("ce-")) || slice_equal(key, slice_lit("Content-Type"));
+}
+
+/* Behind the event's attributes, what else the message has brought. */
+static int keep_others(slice headers, struct arena *arena, struct event *event) {
+    _cleanup_buf_ struct buf fields = buf_make(LOG_MESSAGE_MAX);
+    struct nats_status status;
+    struct nats_field field;
+    int failed = buf_append(&fields, event->more);
+    if (failed || nats_headers_parse(headers, &status))
+        return failed;
+    while (!failed && nats_headers_next(&status.fields, &field))
+        if (!is_of_cloudevents(field.key))
+            failed = nats_headers_add(&fields, field.key, field.value);
+    return failed ? failed : arena_copy(arena, buf_slice(&fields), &event->more);
+}
+
+/* The payload is the whole event. What it says is an append's JSON then (cloudevent.h). */
+static int read_structured(const struct bus_message *m, slice time, struct ids *ids,
+                           struct json_doc *doc, struct arena *arena, struct append *ret_append,
+                           struct error *e) {
+    _cleanup_buf_ struct buf made = buf_make(LOG_MESSAGE_MAX * 2u);
+    _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
+    slice text = {0};
+    struct error wrong = {0};
+    int failed =
+        cloudevent_read(CLOUDEVENT_STRUCTURED, NULL, 0, m->payload, (slice){0}, &made, &wrong);
+    if (failed == -EINVAL) /* a publish is answered with the message alone */
+        return error_set(e, -EINVAL, "%s%s%s", wrong.place, *wrong.place ? ": " : "",
+                         wrong.message);
+    if (!failed)
+        failed = arena_copy(arena, buf_slice(&made), &text);
+    if (!failed)
+        failed = event_name(m->subject, &name);
+    if (!failed)
+        failed = json_parse(doc, text);
+    if (!failed)
+        failed = append_read(json_root(doc), buf_slice(&name), time, ids, arena, ret_append, e);
+    if (failed)
+        return failed;
+    struct append_part *part = ret_append->parts;
+    part->name = (slice){0}; /* it was ours */
+    part->subject = m->subject;
+    return keep_others(m->headers, arena, part->events);
+}
+
+/* What of CloudEvents the payload is. */
+static enum cloudevent_mode mode_of(const struct bus_message *m) {
+    struct http1_field type = {.name = slice_lit("Content-Type")};
+    if (!m->headers.len || !nats_headers_get(m->headers, type.name, &type.value))
+        return CLOUDEVENT_NONE;
+    return cloudevent_mode_of(&type, 1);
+}
+
+/* --- a message ----------------------------------------------------------------------------- */
+
+static int read_message(const struct bus_message *m, slice time, struct ids *ids,
+                        struct json_doc *doc, struct arena *arena, struct append *ret_append,
+                        struct error *e) {
     struct append_part *part = arena_zalloc(arena, 1, sizeof *part);
     struct event *event = arena_zalloc(arena, 1, sizeof *event);
     bool *given = arena_zalloc(arena, 1, sizeof *given);
     struct nats_status status;
+    enum cloudevent_mode mode = mode_of(m);
     if (!part || !event || !given)
         return -ENOMEM;
+    if (mode == CLOUDEVENT_STRUCTURED)
+        return read_structured(m, time, ids, doc, arena, ret_append, e);
+    if (mode == CLOUDEVENT_BATCHED)
+        return error_set(e, -EINVAL, "Content-Type: a message is one event, and no batch");
     *event = (struct event){
         .type = slice_lit("message"), .source = m->subject, .time = time, .data = m->payload};
     if (m->headers.len && nats_headers_parse(m->headers, &status) == 0) {
@@ -121,4 +188,14 @@ int raw_read(const struct bus_message *m, slice time, struct ids *ids, struct js
         .subject = m->subject, .events = event, .given = given, .event_count = 1};
     *ret_append = (struct append){.parts = part, .part_count = 1, .event_count = 1};
     return 0;
+}
+
+int raw_read(const struct bus_message *m, slice time, struct ids *ids, struct json_doc *doc,
+             struct arena *arena, struct append *ret_append, struct error *e) {
+    struct actor actor = {0};
+    int failed = read_message(m, time, ids, doc, arena, ret_append, e);
+    if (failed || !m->headers.len ||
+        !nats_headers_get(m->headers, slice_lit("Nonet-Principal"), &actor.name))
+        return failed;
+    return actor_name(ret_append, &actor, arena);
 }

@@ -5,6 +5,10 @@
  *     ce-type ("message"), ce-source (the subject), ce-time (now), Content-Type
  *     Nonet-Tags, Nonet-Metadata     as record.h has them
  *
+ * or, where Content-Type is application/cloudevents+json, the payload, a CloudEvent in structured
+ * mode (cloudevent.h). Nonet-Principal (a gateway has published it for somebody) is the actor in
+ * metadata that name none.
+ *
  * Other headers are kept. It is held to what append.h asks of an event, so that whoever reads it
  * has not to ask where it has come from: what is called JSON is JSON, a time is one.
  */
