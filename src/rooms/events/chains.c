@@ -8,7 +8,6 @@
 #include "rooms/events/chains.h"
 
 #include "base/mem.h"
-#include "rooms/events/record.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +15,11 @@
 #define ENDS_MAX ((size_t)1 << 30)
 
 struct end {
-    uint64_t number, sequence;
+    uint64_t number, sequence; /* sequence 0: the record is not there any more */
+    uint64_t swept;
+    uint64_t kept[LIFE_KEPT_MAX]; /* sequences of the skeleton's records that are no leaves */
+    unsigned kept_count;
+    bool seen;
     unsigned char chain[EVENT_CHAIN_BYTES];
     unsigned path_count;
     struct {
@@ -50,7 +53,6 @@ static struct end *end_of(struct chains *c, slice subject) {
     end->len = subject.len;
     if (map_add(&c->ends, slice_make(end->subject, end->len), end))
         return mem_free(end);
-    c->report.streams++;
     return end;
 }
 
@@ -82,8 +84,9 @@ static uint64_t place_of(const struct end *end, uint64_t number) {
 static bool points_right(const struct end *end, const struct event *event) {
     uint64_t stop = event->number & (event->number - 1), place = place_of(end, stop);
     bool leaf = event->number % EVENT_SPAN == 0 && event->number > EVENT_SPAN;
-    return event->before == end->sequence && (!stop == !event->skip) &&
-           (!place || event->skip == place) && leaf == (event->leaf != 0);
+    bool follows = end->sequence ? event->before == end->sequence : !event->before == !end->number;
+    return follows && (!stop == !event->skip) && (!place || event->skip == place) &&
+           leaf == (event->leaf != 0);
 }
 
 /* --- tags --------------------------------------------------------------------------------- */
@@ -137,9 +140,21 @@ static int judge_tags(struct chains *c, const struct log_record *record,
 
 /* --- records ------------------------------------------------------------------------------ */
 
+/* Does it stay, although its event was taken out? */
+static bool is_skeleton(const struct end *end, const struct event *event, uint64_t sequence) {
+    if (event->number > end->swept)
+        return false;
+    for (unsigned i = 0; i < end->kept_count; i++)
+        if (end->kept[i] == sequence)
+            return true;
+    return event->number % EVENT_SPAN == 0;
+}
+
 /* Does the stream go on from EVENT? */
 static bool judge(struct chains *c, struct end *end, const struct log_record *record,
                   const struct event *event) {
+    if (is_skeleton(end, event, record->sequence))
+        return false;
     if (event->number <= end->number) {
         find(c, record->subject, event->number, record->sequence,
              "the event stands twice, or in the wrong place");
@@ -148,6 +163,7 @@ static bool judge(struct chains *c, struct end *end, const struct log_record *re
     if (event->number != end->number + 1) {
         find(c, record->subject, event->number, record->sequence,
              "events before this one are missing");
+        c->missing += event->number - end->number - 1;
         end->path_count = 0;
         return true;
     }
@@ -173,6 +189,8 @@ int chains_record(struct chains *c, const struct log_record *record) {
     if (!end)
         return -ENOMEM;
     uint64_t findings = c->report.findings;
+    c->report.streams += !end->seen;
+    end->seen = true;
     if (judge(c, end, record, &event))
         advance(end, &event, record->sequence);
     int right = judge_tags(c, record, &event);
@@ -180,6 +198,38 @@ int chains_record(struct chains *c, const struct log_record *record) {
         find(c, record->subject, event.number, record->sequence,
              "the event does not lead to the one before it with one of its tags");
     return right < 0 ? right : 0;
+}
+
+bool chains_know(const struct chains *c, slice subject) {
+    return map_find(&c->ends, subject) != NULL;
+}
+
+int chains_life(struct chains *c, slice subject, const struct life *life) {
+    struct end *end = end_of(c, subject);
+    if (!end)
+        return -ENOMEM;
+    end->number = end->swept = life->swept;
+    memcpy(end->chain, life->chain, sizeof end->chain);
+    for (unsigned i = 0; i < life->kept_count; i++)
+        end->kept[end->kept_count++] = life->kept[i].sequence;
+    return 0;
+}
+
+void chains_hole(struct chains *c) {
+    c->holes++;
+}
+
+void chains_end(struct chains *c, uint64_t removed) {
+    struct error e = {0};
+    if (c->holes <= removed + c->missing)
+        return;
+    error_set(&e, -EBADMSG,
+              "%" PRIu64
+              " positions of ES have no event, and that was neither limits nor deletion: "
+              "the newest events of event streams are missing",
+              c->holes - removed - c->missing);
+    c->report.findings++;
+    c->found(c->self, &e);
 }
 
 void chains_unreadable(struct chains *c, uint64_t position) {

@@ -12,6 +12,7 @@
 #include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
 #include "rooms/events/life_change.h"
+#include "rooms/events/sweep.h"
 #include "rooms/events/tags.h"
 #include "rooms/events/tail.h"
 #include "rooms/events/verify.h"
@@ -203,6 +204,11 @@ static void on_visible(void *self) {
     io_defer(engine->loop, &engine->pump);
 }
 
+static int on_batch(void *self, struct log_batch *batch) {
+    int failed = notes_on_batch(self, batch);
+    return failed ? failed : sweep_on_batch(self, batch);
+}
+
 static void pump(struct io_task *task) {
     struct engine *engine = container_of(task, struct engine, pump);
     jobs_pump(engine);
@@ -256,6 +262,8 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     engine->pump.run = pump;
     int failed = provenance_open(&engine->provenance);
     if (!failed)
+        failed = sweep_open(engine);
+    if (!failed)
         failed = states_open(engine);
     if (!failed)
         failed = listen_all(engine);
@@ -267,7 +275,7 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
                                                        .companion = slice_lit(NOTES_STREAM),
                                                        .on_publish = on_publish,
                                                        .on_visible = on_visible,
-                                                       .on_batch = notes_on_batch,
+                                                       .on_batch = on_batch,
                                                        .self = engine});
     *ret_engine = engine;
     return 0;
@@ -282,6 +290,7 @@ void engine_free(struct engine *engine) {
     heads_forget(engine);
     tags_forget(engine);
     tail_free(engine);
+    sweep_free(engine);
     map_free(&engine->heads);
     map_free(&engine->tags);
     json_free(&engine->doc);
@@ -301,6 +310,7 @@ void engine_close(struct engine *engine) {
     reads_close(engine);
     states_close(engine);
     verify_close(engine);
+    sweep_close(engine);
     io_defer_cancel(engine->loop, &engine->pump);
     engine->closed = true; /* what is being committed, or made, ends by itself */
     if (engine->committing == 0)

@@ -44,6 +44,7 @@
 
 struct verify; /* verify.c */
 struct states; /* state.c */
+struct sweep;  /* sweep.c */
 
 struct engine {
     struct io_loop *loop;
@@ -84,6 +85,7 @@ struct engine {
     struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
     struct bus_subscription *state_reads, *state_folds;
     struct states *states;
+    struct sweep *sweep;
     struct verify *verify; /* under way, or NULL */
     struct json_doc doc;   /* the read being read */
 };

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "rooms/events/call.h"
 #include "rooms/events/engine.h"
+#include "rooms/events/sweep.h"
 
 #include <errno.h>
 
@@ -63,6 +64,7 @@ static int shard_open(void *self, struct room_shard *shard, void **ret_shard_sel
     if (room->engine) {
         states_set_folds(room->engine, folds_ref(events->folds));
         states_count(room->engine, shard->node->metrics, shard->metrics);
+        sweep_count(room->engine, shard->node->metrics, shard->metrics);
         if (events->configured)
             engine_want_stream(room->engine);
     }

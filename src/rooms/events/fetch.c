@@ -73,6 +73,19 @@ int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_record *ret_r
     return failed ? failed : event_read(ret_record, ret_event);
 }
 
+int fetch_visible(struct fetch *fetch, uint64_t sequence) {
+    struct stream *stream = engine_stream(fetch->engine);
+    if (!stream || sequence <= log_stream_state(stream_log(stream)).last_sequence)
+        return 0;
+    if (!list_linked(&fetch->node))
+        list_push_back(&fetch->engine->unseen, &fetch->node);
+    return -EINPROGRESS;
+}
+
+bool fetch_is_hole(const struct log_stream *log, uint64_t sequence) {
+    return sequence < log_stream_state(log).first_sequence || log_sequence_deleted(log, sequence);
+}
+
 void fetch_cancel(struct fetch *fetch) {
     struct log *log = streams_log(fetch->engine->streams);
     if (fetch->loading && log)

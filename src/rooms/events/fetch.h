@@ -34,6 +34,10 @@ must_use int fetch_event(struct fetch *fetch, uint64_t sequence, struct log_reco
                          struct event *ret_event);
 /* Done is called next turn: who has much to do lets others in between. */
 void fetch_again(struct fetch *fetch);
+/* Is ES on disk up to SEQUENCE? 0; -EINPROGRESS: done is called, later. */
+must_use int fetch_visible(struct fetch *fetch, uint64_t sequence);
 void fetch_cancel(struct fetch *fetch);
+/* Was there a record of LOG at SEQUENCE, up to its last, that is not there any more? */
+bool fetch_is_hole(const struct log_stream *log, uint64_t sequence);
 
 #endif

@@ -14,6 +14,7 @@
 #include "rooms/events/life_notes.h"
 #include "rooms/events/notes.h"
 #include "rooms/events/raw_read.h"
+#include "rooms/events/sweep.h"
 #include "rooms/events/tail.h"
 
 #include <errno.h>
@@ -262,6 +263,8 @@ static void store_end(struct storing *s, bool stored) {
             head_become(append->parts[i].head, &s->drafts[i]);
         else
             draft_drop(&s->drafts[i]);
+        if (stored && append->parts[i].head->life)
+            sweep_appended(append->parts[i].head);
     }
     buf_free(&s->headers);
     buf_free(&s->ids);
@@ -353,21 +356,24 @@ static void on_changed(void *self, const struct streams_error *error) {
         refuse(job, (unsigned)error->code, error->err_code, error->description);
     else
         answer_change(job, head_life(head));
-    if (!engine->closed)
+    if (!engine->closed) {
         io_defer(engine->loop, &engine->pump);
+        if (!head->stale)
+            sweep_later(engine, head->subject, io_loop_wall_ns(engine->loop));
+    }
     job_free(job);
     if (engine->closed && engine->committing == 0)
         engine_free(engine);
 }
 
 /* Its note, and the mark for the sweep, in one commit. */
-static void store_change(struct job *job, const struct life *life) {
+static void store_change(struct job *job, struct life *life) {
     struct head *head = job->append.parts[0].head;
     struct life_notes notes = {0};
     struct streams_error e;
     int failed = head_make_life(head);
     if (!failed)
-        failed = life_notes_add(&notes, job->engine, head->subject, life, head->number);
+        failed = life_notes_add(&notes, job->engine, head->subject, life, head->number, 0);
     bool stored = !failed && notes_commit(job->engine, on_changed, job, &e);
     life_notes_free(&notes);
     if (stored) {
@@ -416,8 +422,11 @@ static int heads_ready(const struct job *job) {
             return -EINPROGRESS;
         if (head->state == HEAD_FAILED)
             return head->failed;
+        if (job->is_change && head->life_changing)
+            return -EINPROGRESS; /* what is answered must be on disk */
     }
-    return append_tags_ready(&job->append);
+    int failed = append_tags_ready(&job->append);
+    return failed || !job->is_change ? failed : sweep_ready(job->engine);
 }
 
 static void settle(struct job *job, struct stream *stream) {
@@ -537,6 +546,7 @@ void jobs_know_stream(struct engine *engine) {
         heads_forget(engine);
         tags_forget(engine);
         tail_forget(engine);
+        sweep_forget(engine);
     }
     engine->known = log;
     engine->known_created_ns = created_ns;

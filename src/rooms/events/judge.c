@@ -3,7 +3,8 @@
  *
  * WHAT IS GONE (life.h) is judged by ids alone: their digests stay in the skeleton, the places of
  * events do not. So of a repetition that reaches below what is kept, the events that are there are
- * compared one by one, and the others are looked up.
+ * compared one by one, and the others are looked up: it is enough that they have been in the
+ * stream.
  */
 #include "rooms/events/judge.h"
 
@@ -68,8 +69,7 @@ static int compare_gone(struct append_part *part, struct fetch *fetch) {
         }
         if (result && result != -ENOENT)
             return result;
-        bool there = !part->lookup.number || part->lookup.number == part->first + i;
-        count(part, i, result == 0 && there);
+        count(part, i, result == 0);
         if (result == 0 && part->first + i == part->last)
             part->position = part->lookup.sequence;
         part->seen++;
@@ -149,11 +149,9 @@ static bool is_anywhere(const struct append_part *part) {
            (part->expect != EXPECT_NONE || head_life(part->head)->deleted);
 }
 
-int judge_part(struct append_part *part, struct fetch *fetch) {
+static int judge(struct append_part *part, struct fetch *fetch) {
     uint64_t there = part->head->number;
     int failed = 0;
-    if (part->verdict != VERDICT_OPEN)
-        return 0;
     if (!part->event_count || head_life(part->head)->tombstoned) {
         part->verdict = fits(part) ? VERDICT_FRESH : VERDICT_WRONG;
         return 0;
@@ -170,4 +168,12 @@ int judge_part(struct append_part *part, struct fetch *fetch) {
     else if (expected > there || !part->given[0])
         part->verdict = VERDICT_WRONG;
     return part->verdict == VERDICT_OPEN ? compare(part, fetch, expected) : 0;
+}
+
+/* That something has been appended before is a promise: it must be on disk. */
+int judge_part(struct append_part *part, struct fetch *fetch) {
+    int failed = part->verdict == VERDICT_OPEN ? judge(part, fetch) : 0;
+    if (!failed && part->verdict == VERDICT_REPEATED)
+        failed = fetch_visible(fetch, part->position);
+    return failed;
 }

@@ -84,13 +84,23 @@ void life_delete(struct life *life, uint64_t number) {
 void life_tombstone(struct life *life, uint64_t number) {
     life->deleted = number;
     life->tombstoned = true;
+    life->clean = number == 0;
     life->version++;
 }
 
 bool life_works(const struct life *life, uint64_t number) {
     if (life->tombstoned)
-        return life->removed < number;
+        return !life->clean;
     return life->max_count || life->max_age_ns || life->swept < life_gone(life, number);
+}
+
+uint64_t life_sweeps(const struct life *life, uint64_t number) {
+    uint64_t asked = greater(greater(life->floor, life->truncate_before), life->swept);
+    uint64_t gone = life_gone(life, number);
+    uint64_t slack = life->max_count < 16 ? 16 : life->max_count;
+    if (life->tombstoned)
+        return number;
+    return gone - life->swept >= (slack < LIFE_SLACK ? slack : LIFE_SLACK) ? gone : asked;
 }
 
 /* --- the note ----------------------------------------------------------------------------- */
@@ -107,7 +117,7 @@ static const struct {
     {"floor", offsetof(struct life, floor)},
     {"deleted", offsetof(struct life, deleted)},
     {"swept", offsetof(struct life, swept)},
-    {"removed", offsetof(struct life, removed)},
+    {"mark", offsetof(struct life, mark)},
 };
 
 static uint64_t *number_of(struct life *life, size_t index) {
@@ -126,6 +136,11 @@ static bool read_kept(json_value list, struct life *life) {
     return true;
 }
 
+static bool read_flag(json_value v, const char *key, bool *flag) {
+    int result = json_bool(json_member(v, slice_str(key)), flag);
+    return !result || result == -ENOENT;
+}
+
 static bool read_life(json_value v, struct life *life) {
     slice hex = {0};
     size_t len = 0;
@@ -135,8 +150,7 @@ static bool read_life(json_value v, struct life *life) {
         if (result && result != -ENOENT)
             return false;
     }
-    result = json_bool(json_member(v, slice_lit("tombstoned")), &life->tombstoned);
-    if (result && result != -ENOENT)
+    if (!read_flag(v, "tombstoned", &life->tombstoned) || !read_flag(v, "clean", &life->clean))
         return false;
     result = json_string(json_member(v, slice_lit("chain")), &hex);
     if (result == 0 &&
@@ -171,6 +185,11 @@ static void write_kept(const struct life *life, struct json_writer *w) {
     json_write_end(w);
 }
 
+static void write_flag(struct json_writer *w, const char *key) {
+    json_write_key(w, key);
+    json_write_bool(w, true);
+}
+
 int life_write(const struct life *life, struct buf *out) {
     char hex[EVENT_CHAIN_BYTES * 2 + 1];
     struct life copy = *life;
@@ -182,10 +201,10 @@ int life_write(const struct life *life, struct buf *out) {
         json_write_key(&w, numbers[i].key);
         json_write_u64(&w, *number_of(&copy, i));
     }
-    if (life->tombstoned) {
-        json_write_key(&w, "tombstoned");
-        json_write_bool(&w, true);
-    }
+    if (life->tombstoned)
+        write_flag(&w, "tombstoned");
+    if (life->clean)
+        write_flag(&w, "clean");
     if (life->swept) {
         hex_encode(slice_make((const char *)life->chain, sizeof life->chain), hex);
         json_write_key(&w, "chain");
@@ -197,18 +216,7 @@ int life_write(const struct life *life, struct buf *out) {
     return json_write_finish(&w);
 }
 
-/* Behind KIND, what stands behind "es." in SUBJECT. */
-static int write_subject(const char *kind, slice subject, struct buf *out) {
-    int failed = buf_append(out, slice_lit(NOTES_PREFIX));
-    if (!failed)
-        failed = buf_append(out, slice_str(kind));
-    return failed ? failed : buf_append(out, slice_skip(subject, sizeof "es." - 1));
-}
-
 int life_subject(slice subject, struct buf *out) {
-    return write_subject("life.", subject, out);
-}
-
-int life_due_subject(slice subject, struct buf *out) {
-    return write_subject("due.", subject, out);
+    int failed = buf_append(out, slice_lit(NOTES_PREFIX "life."));
+    return failed ? failed : buf_append(out, slice_skip(subject, sizeof "es." - 1));
 }

@@ -47,7 +47,8 @@ struct life {
     bool tombstoned;          /* then for ever */
     uint64_t swept;
     unsigned char chain[EVENT_CHAIN_BYTES];
-    uint64_t removed; /* records that were taken out */
+    uint64_t mark; /* sweep.h: by which it is found again after a start; 0: it has none */
+    bool clean;    /* of a tombstoned one: its skeleton is taken out, too */
     struct {
         uint64_t number, sequence;
     } kept[LIFE_KEPT_MAX];
@@ -76,12 +77,15 @@ void life_tombstone(struct life *life, uint64_t number);
 /* Has the sweep something to do with it, now or as events come and grow old? */
 bool life_works(const struct life *life, uint64_t number);
 
+/* Up to which number there is something to be taken out at once: what limits by count keep anyway
+   may wait until it is LIFE_SLACK events, or max_count. */
+#define LIFE_SLACK 1024u
+uint64_t life_sweeps(const struct life *life, uint64_t number);
+
 /* The note. Read: 0, -EBADMSG (it is no life), -ENOMEM. Written: 0, -ENOMEM. */
 must_use int life_read(slice text, struct life *ret_life);
 must_use int life_write(const struct life *life, struct buf *out);
-/* The subjects of the event stream with SUBJECT ("es.order.42"): of its life; of the mark that the
-   sweep has something to do with it. 0 or -ENOMEM. */
+/* The subject of the life of the event stream with SUBJECT ("es.order.42"). 0 or -ENOMEM. */
 must_use int life_subject(slice subject, struct buf *out);
-must_use int life_due_subject(slice subject, struct buf *out);
 
 #endif

@@ -319,7 +319,7 @@ static int stream_step(struct read *read) {
 /* Records of events that have gone leave holes. */
 static bool is_hole(const struct read *read) {
     struct stream *stream = engine_stream(read->engine);
-    return stream && log_sequence_deleted(stream_log(stream), read->at);
+    return stream && fetch_is_hole(stream_log(stream), read->at);
 }
 
 /* False: RECORD is not one that is asked for. It is not taken apart for that: of many records that

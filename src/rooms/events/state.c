@@ -267,7 +267,7 @@ static int take_kept(struct state_read *read) {
 /* A record that was taken out of the log is older than all that are there. */
 static bool is_hole(const struct state_read *read) {
     struct stream *stream = engine_stream(read->engine);
-    return stream && log_sequence_deleted(stream_log(stream), read->at);
+    return stream && fetch_is_hole(stream_log(stream), read->at);
 }
 
 static int target_found(struct state_read *read, const struct event *event) {

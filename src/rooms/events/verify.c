@@ -2,23 +2,27 @@
  * verify.c - see verify.h: gives the records of ES to the judge of chains.h, while the node serves.
  *
  * A few hundred records a turn, so that appends go on between them; what lies on disk is loaded,
- * and the turn is gone on with when it is there.
+ * and the turn is gone on with when it is there. The sweep rests meanwhile: what was taken out is
+ * what it was when this began.
  */
 #include "rooms/events/verify.h"
 
 #include "base/mem.h"
+#include "rooms/events/jobs.h"
+#include "rooms/events/sweep.h"
 
 #include <errno.h>
 
 #define STEP_MAX 256u /* records a turn */
 #define TELL_NS UINT64_C(1000000000)
+#define PAUSE_NS UINT64_C(1000000)
 
 struct verify {
     struct engine *engine;
-    struct log_load load;
+    struct fetch fetch;
     struct io_timer again;
-    bool loading;
-    uint64_t at, last, told_ns;
+    bool begun; /* the sweep rests */
+    uint64_t at, last, removed, told_ns;
     struct chains chains;
     void (*progress)(void *self, const struct error *finding);
     void (*done)(void *self, const struct events_report *report, int failed);
@@ -29,40 +33,90 @@ static void on_again(struct io_timer *timer);
 
 static void finish(struct verify *v, int failed) {
     struct engine *engine = v->engine;
-    struct log *log = streams_log(engine->streams);
-    if (v->loading && log)
-        log_load_cancel(log, &v->load);
+    fetch_cancel(&v->fetch);
     io_timer_stop(engine->loop, &v->again);
+    if (v->begun)
+        sweep_resume(engine);
     engine->verify = NULL;
     v->done(v->self, &v->chains.report, failed);
     chains_free(&v->chains);
     mem_free(v);
 }
 
-/* One record: 0 goes on, -EINPROGRESS waits for its block. */
-static int step(struct verify *v, struct log *log, struct log_stream *es) {
+/* Before the first record of an event stream that has one: its life. */
+static int read_life(struct verify *v, slice subject) {
+    char room[LOG_SUBJECT_MAX];
+    struct buf note = {.ptr = room, .cap = sizeof room, .max = sizeof room};
     struct log_record record;
-    int result = log_read(log, es, v->at, &record);
+    struct life life;
+    if (chains_know(&v->chains, subject))
+        return 0;
+    int failed = life_subject(subject, &note);
+    if (!failed)
+        failed = notes_read(&v->fetch, buf_slice(&note), &record);
+    if (failed)
+        return failed == -ENOENT ? 0 : failed;
+    failed = life_read(record.payload, &life);
+    return failed ? failed : chains_life(&v->chains, subject, &life);
+}
+
+/* One position: 0 goes on, -EINPROGRESS waits. */
+static int step(struct verify *v, struct stream *es) {
+    char room[LOG_SUBJECT_MAX];
+    struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    struct log_record record;
+    if (fetch_is_hole(stream_log(es), v->at)) {
+        chains_hole(&v->chains);
+        v->at++;
+        return 0;
+    }
+    int result = fetch_record(&v->fetch, es, v->at, &record);
     if (result == -EINPROGRESS)
         return result;
-    uint64_t at = v->at++;
-    if (result == 0)
-        return chains_record(&v->chains, &record);
-    chains_unreadable(&v->chains, at);
+    if (result) {
+        chains_unreadable(&v->chains, v->at++);
+        return 0;
+    }
+    result = buf_append(&subject, record.subject);
+    if (!result)
+        result = read_life(v, buf_slice(&subject));
+    if (!result) /* the life's record may have taken its place */
+        result = fetch_record(&v->fetch, es, v->at, &record);
+    if (!result)
+        result = chains_record(&v->chains, &record);
+    v->at += result == 0;
+    return result;
+}
+
+/* 0; -EINPROGRESS, -EAGAIN: not yet. */
+static int begin(struct verify *v, struct stream *es) {
+    int failed = sweep_ready(v->engine);
+    if (failed)
+        return failed;
+    if (!sweep_pause(v->engine))
+        return -EAGAIN;
+    v->begun = true;
+    v->removed = sweep_removed(v->engine);
+    v->last = log_stream_state(stream_log(es)).last_sequence;
     return 0;
 }
 
 static void run(struct verify *v) {
-    struct log *log = streams_log(v->engine->streams);
-    struct stream *stream = engine_stream(v->engine);
+    struct stream *es = engine_stream(v->engine);
     int result = 0;
-    if (!stream || !log || v->at > v->last) {
+    jobs_know_stream(v->engine);
+    if (!es || !streams_log(v->engine->streams)) {
         finish(v, 0);
         return;
     }
+    if (!v->begun)
+        result = begin(v, es);
     for (unsigned i = 0; i < STEP_MAX && !result && v->at <= v->last; i++)
-        result = step(v, log, stream_log(stream));
-    if (result && result != -EINPROGRESS) {
+        result = step(v, es);
+    if (v->begun && !result && v->at > v->last)
+        chains_end(&v->chains, v->removed);
+    if ((v->begun && !result && v->at > v->last) ||
+        (result && result != -EINPROGRESS && result != -EAGAIN)) {
         finish(v, result);
         return;
     }
@@ -70,20 +124,16 @@ static void run(struct verify *v) {
         v->told_ns = io_loop_now_ns(v->engine->loop);
         v->progress(v->self, NULL);
     }
-    v->loading = result && log_load(log, stream_log(stream), v->at, &v->load) == 0;
-    if (!v->loading)
-        io_timer_start(v->engine->loop, &v->again, 0, on_again);
+    if (result != -EINPROGRESS || !v->begun)
+        io_timer_start(v->engine->loop, &v->again, result ? PAUSE_NS : 0, on_again);
 }
 
 static void on_again(struct io_timer *timer) {
     run(container_of(timer, struct verify, again));
 }
 
-static void on_loaded(struct log_load *load, int failed) {
-    struct verify *v = container_of(load, struct verify, load);
-    (void)failed; /* the record says so itself */
-    v->loading = false;
-    run(v);
+static void on_fetched(struct fetch *fetch) {
+    run(container_of(fetch, struct verify, fetch));
 }
 
 int events_verify(struct engine *engine, void (*progress)(void *self, const struct error *finding),
@@ -94,11 +144,9 @@ int events_verify(struct engine *engine, void (*progress)(void *self, const stru
     struct verify *v = mem_zalloc(1, sizeof *v);
     if (!v)
         return -ENOMEM;
-    struct stream *stream = engine_stream(engine);
     v->engine = engine;
-    v->load.done = on_loaded;
+    fetch_init(&v->fetch, engine, on_fetched);
     v->at = 1;
-    v->last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
     v->told_ns = io_loop_now_ns(engine->loop);
     chains_begin(&v->chains, engine->hash_key, progress, self);
     v->progress = progress;

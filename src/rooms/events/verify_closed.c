@@ -7,18 +7,44 @@
  */
 #include "rooms/events/verify.h"
 
+#include "rooms/events/sweep.h"
+
 #include <errno.h>
+
+#define LIFE_PREFIX NOTES_PREFIX "life."
 
 struct closed {
     struct chains chains;
     struct log_stream *es;
-    uint64_t next; /* position */
+    uint64_t next;    /* position */
+    uint64_t removed; /* records, by the sweep */
 };
 
-/* Between the records that can be read may be some that cannot. */
+/* Between the records that can be read may be some that cannot, and some that are not there. */
 static void pass_gap(struct closed *c, uint64_t end) {
     for (; c->next < end; c->next++)
-        chains_unreadable(&c->chains, c->next);
+        if (fetch_is_hole(c->es, c->next))
+            chains_hole(&c->chains);
+        else
+            chains_unreadable(&c->chains, c->next);
+}
+
+/* Of the notes: the lives, and what the sweep says. */
+static int each_note(void *self, const struct log_record *record) {
+    struct closed *c = self;
+    char room[LOG_SUBJECT_MAX];
+    struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    struct life life;
+    if (slice_equal(record->subject, slice_lit(SWEEP_SUBJECT)))
+        return sweep_read_removed(record->payload, &c->removed);
+    if (!slice_starts_with(record->subject, slice_lit(LIFE_PREFIX)))
+        return 0;
+    int failed = buf_append(&subject, slice_lit("es."));
+    if (!failed)
+        failed = buf_append(&subject, slice_skip(record->subject, sizeof LIFE_PREFIX - 1));
+    if (!failed)
+        failed = life_read(record->payload, &life);
+    return failed ? failed : chains_life(&c->chains, buf_slice(&subject), &life);
 }
 
 static int each(void *self, const struct log_record *record) {
@@ -33,10 +59,15 @@ static int scan(struct closed *c, struct log *log) {
     c->next = 1;
     if (!c->es)
         return 0;
-    int failed = log_scan(log, c->es, INT64_MIN, each, c);
+    struct log_stream *notes = log_stream_find(log, slice_lit(NOTES_STREAM));
+    int failed = notes ? log_scan(log, notes, INT64_MIN, each_note, c) : 0;
     if (!failed)
-        pass_gap(c, log_stream_state(c->es).last_sequence + 1);
-    return failed;
+        failed = log_scan(log, c->es, INT64_MIN, each, c);
+    if (failed)
+        return failed;
+    pass_gap(c, log_stream_state(c->es).last_sequence + 1);
+    chains_end(&c->chains, c->removed);
+    return 0;
 }
 
 static int open_and_scan(struct io_host *host, const char *directory, struct closed *c,

@@ -5,15 +5,18 @@
 
 #include <stdlib.h>
 
-/* Event streams over many seeds, through kills, power cuts and stops, against a model that is a
-   list of ids for each stream. What holds:
+/* Event streams over many seeds, through kills, power cuts and stops, with limits, deletions and
+   the sweep behind them, against a model that is a list of ids and of what is kept for each stream.
+   What holds:
 
        an answer says what the model says, where it was asked in this order
        what was answered 201 is there in every later life, at the revision and position it was given
        an append that was not answered is there whole, or not at all
-       revisions are gapless, positions dense, and `verify` finds nothing
+       what a change was answered 200 for is so in every later life
+       each event that is not gone is read, where it was, and no other; `verify` finds nothing
+       at last little more is in the log than what can be read
 
-   Each life begins with reading everything: this is the model from then on. */
+   Each life begins with reading everything: what was not answered may be there, or not. */
 
 #define STREAMS 4u
 #define EVENTS_MAX 6000u /* of one stream, and of all */
@@ -23,9 +26,19 @@
 
 enum { ANONYMOUS = 0 }; /* the id of an event that has none */
 
+#define VERSIONS_MAX 300u /* of what a stream keeps, and of the changes of one trial */
+
+/* What a stream keeps, after so many changes. */
+struct keeping {
+    unsigned max_count, truncate, floor, deleted;
+    bool tombstoned;
+};
+
 struct history {
     unsigned count;
     unsigned ids[EVENTS_MAX], positions[EVENTS_MAX], appends[EVENTS_MAX];
+    unsigned version, known; /* changes that were made; that were answered */
+    struct keeping keeps[VERSIONS_MAX];
 };
 
 struct asked_part {
@@ -38,9 +51,10 @@ struct asked_part {
 
 struct asked {
     bool raw, answered;
-    unsigned status;   /* expected */
-    unsigned events;   /* that it stores */
-    unsigned position; /* of the last of them */
+    unsigned stream, version; /* of a change of what a stream keeps; version 0: of none */
+    unsigned status;          /* expected */
+    unsigned events;          /* that it stores */
+    unsigned position;        /* of the last of them */
 };
 
 struct trial {
@@ -69,6 +83,23 @@ static bool knows(const struct history *h, unsigned id) {
     return false;
 }
 
+static const struct keeping *keeping(const struct history *h) {
+    return &h->keeps[h->version];
+}
+
+/* So many events are gone. */
+static unsigned gone(const struct history *h) {
+    const struct keeping *k = keeping(h);
+    unsigned most = k->floor > k->truncate ? k->floor : k->truncate;
+    if (k->max_count && h->count > k->max_count && h->count - k->max_count > most)
+        most = h->count - k->max_count;
+    return k->tombstoned ? h->count : most;
+}
+
+static bool is_deleted(const struct history *h) {
+    return h->count && keeping(h)->deleted == h->count;
+}
+
 static void judge_anywhere(const struct history *h, struct asked_part *part) {
     unsigned known = 0;
     for (unsigned i = 0; i < part->count; i++)
@@ -81,25 +112,48 @@ static void judge_anywhere(const struct history *h, struct asked_part *part) {
 
 static void judge_there(const struct history *h, struct asked_part *part, unsigned from) {
     unsigned alike = 0;
-    bool first = from < h->count && part->ids[0] != ANONYMOUS && h->ids[from] == part->ids[0];
-    for (unsigned i = 0; i < part->count && from + i < h->count; i++)
-        alike += part->ids[i] != ANONYMOUS && h->ids[from + i] == part->ids[i];
+    bool first = false;
+    for (unsigned i = 0; i < part->count && from + i < h->count; i++) {
+        bool there = part->ids[i] != ANONYMOUS && h->ids[from + i] == part->ids[i];
+        there |= from + i < gone(h) && knows(h, part->ids[i]);
+        alike += there;
+        first |= i == 0 && there;
+    }
     part->verdict = alike == part->count ? REPEATED : first ? MIXED : WRONG;
+}
+
+static bool fits(const struct history *h, const struct asked_part *part) {
+    switch (part->expect) {
+    case ANY:
+        return true;
+    case NONE:
+        return !h->count || is_deleted(h);
+    case EXISTS:
+        return h->count ? !is_deleted(h) : h->version > 0;
+    default:
+        return h->count == part->revision + 1;
+    }
 }
 
 static void judge(const struct trial *t, struct asked_part *part) {
     const struct history *h = &t->streams[part->stream];
     unsigned expected = part->expect == NONE ? 0 : part->revision + 1;
-    if (part->expect == EXISTS && (h->count == 0 || part->count == 0))
-        part->verdict = h->count ? FRESH : WRONG;
-    else if (part->expect == ANY || part->expect == EXISTS)
+    bool anywhere = part->expect == ANY || part->expect == EXISTS ||
+                    (part->expect == NONE && keeping(h)->deleted);
+    if (keeping(h)->tombstoned)
+        part->verdict = part->count || part->expect != NONE ? WRONG : FRESH;
+    else if (!part->count)
+        part->verdict = fits(h, part) ? FRESH : WRONG;
+    else if (anywhere)
         judge_anywhere(h, part);
     else if (expected == h->count)
         part->verdict = FRESH;
-    else if (expected > h->count || part->count == 0)
+    else if (expected > h->count)
         part->verdict = WRONG;
     else
         judge_there(h, part, expected);
+    if (anywhere && part->verdict == FRESH && part->count && !fits(h, part))
+        part->verdict = WRONG;
 }
 
 /* The status, and the model as it is then. */
@@ -255,6 +309,55 @@ static void ask_once(struct trial *t) {
     t->asked_count++;
 }
 
+/* --- what a stream keeps ------------------------------------------------------------------------
+ */
+
+/* The status, and the model as it is then; JSON and what is asked for go out. */
+static unsigned change(struct trial *t, struct history *h, enum life_ask *ask, char limits[80]) {
+    struct keeping k = *keeping(h);
+    unsigned what = below(t, 12);
+    limits[0] = '\0';
+    *ask = what < 7 ? LIFE_LIMIT : what < 11 ? LIFE_DELETE : LIFE_TOMBSTONE;
+    if (*ask == LIFE_LIMIT) {
+        k.floor = gone(h);
+        k.max_count = below(t, 3) ? 0 : 1 + below(t, 40);
+        k.truncate = below(t, 2) ? 0 : below(t, h->count + 1);
+        if (k.max_count)
+            snprintf(limits, 80, "{'max_count':%u,'truncate_before':%u}", k.max_count, k.truncate);
+        else
+            snprintf(limits, 80, "{'truncate_before':%u}", k.truncate);
+    }
+    if (keeping(h)->tombstoned)
+        return *ask == LIFE_TOMBSTONE ? 200 : 409;
+    if (*ask == LIFE_DELETE && !h->count)
+        return 404;
+    if (*ask == LIFE_DELETE && is_deleted(h))
+        return 200;
+    if (*ask != LIFE_LIMIT)
+        k.deleted = h->count;
+    if (*ask == LIFE_DELETE)
+        k.truncate = h->count;
+    k.tombstoned = *ask == LIFE_TOMBSTONE;
+    h->keeps[++h->version] = k;
+    return 200;
+}
+
+static void ask_change(struct trial *t) {
+    struct asked *asked = &t->asked[t->asked_count];
+    unsigned stream = below(t, STREAMS);
+    struct history *h = &t->streams[stream];
+    struct life_change request = {.version = LIFE_ANY_VERSION};
+    char name[16], limits[80];
+    if (t->asked_count == ASKED_MAX || h->version + 1 == VERSIONS_MAX)
+        return;
+    *asked = (struct asked){.stream = stream};
+    asked->status = change(t, h, &request.ask, limits);
+    asked->version = asked->status == 200 ? h->version : 0;
+    snprintf(name, sizeof name, "s-%u", stream);
+    event_ask_life(t->eh, name, &request, NULL, limits);
+    t->asked_count++;
+}
+
 /* --- hearing ------------------------------------------------------------------------------------
  */
 
@@ -278,12 +381,15 @@ static void hear_one(struct trial *t, const struct bus_message *m) {
     asked->answered = true;
     t->heard++;
     if (asked->raw) {
-        assert_int_equal(slice_find_slice(m->payload, slice_lit("\"error\"")), -1);
+        assert_int_equal(slice_find_slice(m->payload, slice_lit("\"error\"")) >= 0,
+                         asked->status == 409);
         assert_int_equal(duplicate, asked->status == 200);
     } else if (status != asked->status) {
         fail_msg("append %u: %u instead of %u: %.*s", (unsigned)number, status, asked->status,
                  slice_fmt(m->payload));
     }
+    if (asked->version > t->streams[asked->stream].known)
+        t->streams[asked->stream].known = asked->version;
     if (asked->status == 201)
         assert_int_equal(read_number(m->payload, asked->raw ? "seq" : "position"), asked->position);
 }
@@ -310,7 +416,8 @@ static unsigned id_of(slice id) {
     return ours ? (unsigned)number : ANONYMOUS;
 }
 
-static void take_event(struct trial *t, struct json_doc *doc, slice line) {
+/* The model's event at POSITION, which is on its way through the streams. */
+static void take_event(struct trial *t, struct json_doc *doc, slice line, uint64_t *at) {
     slice stream, id;
     uint64_t revision, position, append = 0, number;
     assert_int_equal(json_parse(doc, line), 0);
@@ -322,34 +429,67 @@ static void take_event(struct trial *t, struct json_doc *doc, slice line) {
     bool raw = json_type_of(bytes) != JSON_ABSENT;
     assert_true(raw || json_u64(json_member(v, slice_lit("data")), &append) == 0);
     assert_int_equal(number_parse_u64(slice_skip(stream, 2), &number), 0);
-    struct history *h = &t->streams[number];
-    assert_int_equal(position, t->total + 1); /* dense */
-    assert_int_equal(revision, h->count);     /* gapless */
-    h->ids[h->count] = id_of(id);
-    h->appends[h->count] = raw ? UINT32_MAX : (unsigned)append;
-    h->positions[h->count++] = (unsigned)position;
-    t->total++;
+    const struct history *h = &t->streams[number];
+    assert_true(position > *at);
+    *at = position;
+    assert_true(revision >= gone(h) && revision < h->count);
+    assert_int_equal(id_of(id), h->ids[revision]);
+    assert_int_equal(position, h->positions[revision]);
+    if (!raw)
+        assert_int_equal(append, h->appends[revision]);
 }
 
+/* Each event that is not gone is there, once, and no other. */
 static void read_all(struct trial *t) {
     struct json_doc doc;
     struct read_options options = {.limit = READ_EVENTS_MAX, .from = 1};
+    uint64_t at = 0;
+    unsigned found = 0, wanted = 0;
     json_init(&doc);
     for (bool more = true; more;) {
         struct event_page page = event_read_page(t->eh, &options);
         assert_int_equal(page.end.status, 200);
         slice lines = page.end.lines;
-        while (lines.len)
-            take_event(t, &doc, slice_cut(lines, '\n', &lines));
+        for (; lines.len; found++)
+            take_event(t, &doc, slice_cut(lines, '\n', &lines), &at);
         options.from = page.end.next;
         more = !page.end.caught_up;
         event_page_free(&page);
     }
     json_free(&doc);
+    for (unsigned s = 0; s < STREAMS; s++)
+        wanted += t->streams[s].count - gone(&t->streams[s]);
+    assert_int_equal(found, wanted);
+}
+
+/* What the node says that stream S keeps: the version that has survived. */
+static void show(struct trial *t, unsigned s) {
+    struct history *h = &t->streams[s];
+    char name[16];
+    snprintf(name, sizeof name, "s-%u", s);
+    struct event_answer answer = event_life(t->eh, name, LIFE_SHOW, NULL, NULL);
+    t->asked[t->asked_count++] = (struct asked){.answered = true, .status = answer.status};
+    assert_true(t->asked_count < ASKED_MAX);
+    if (answer.status == 410) /* there is no version behind that */
+        assert_true(h->keeps[h->version].tombstoned);
+    else if (answer.status == 404)
+        h->version = 0;
+    else
+        h->version = (unsigned)read_number(answer.body, "version");
+    assert_true(h->version >= h->known);
+    assert_int_equal(answer.status, keeping(h)->tombstoned     ? 410
+                                    : !h->count && !h->version ? 404
+                                                               : 200);
+    if (answer.status == 200 && gone(h) < h->count)
+        assert_int_equal(read_number(answer.body, "first"), gone(h));
+    if (answer.status == 200 && h->count)
+        assert_int_equal(read_number(answer.body, "last"), h->count - 1);
+    assert_int_equal(slice_find_slice(answer.body, slice_lit("\"deleted\"")) >= 0,
+                     answer.status == 200 && is_deleted(h));
 }
 
 /* Nothing that was acknowledged is lost, and what was not is whole or not there. */
-static void compare(const struct trial *t, const struct history *before) {
+static void compare(const struct trial *t) {
     static unsigned stored[ASKED_MAX];
     memset(stored, 0, sizeof stored);
     unsigned acknowledged = 0;
@@ -358,40 +498,54 @@ static void compare(const struct trial *t, const struct history *before) {
             t->asked[i].position > acknowledged)
             acknowledged = t->asked[i].position;
     assert_true(t->total >= acknowledged);
-    for (unsigned s = 0; s < STREAMS; s++) {
-        const struct history *h = &t->streams[s];
-        assert_true(h->count <= before[s].count);
-        for (unsigned i = 0; i < h->count; i++) {
-            assert_int_equal(h->ids[i], before[s].ids[i]);
-            assert_int_equal(h->positions[i], before[s].positions[i]);
-            if (h->appends[i] != UINT32_MAX)
-                assert_int_equal(h->appends[i], before[s].appends[i]);
-            stored[before[s].appends[i]]++;
-        }
-    }
+    for (unsigned s = 0; s < STREAMS; s++)
+        for (unsigned i = 0; i < t->streams[s].count; i++)
+            stored[t->streams[s].appends[i]]++;
     for (unsigned i = 0; i < t->asked_count; i++)
         assert_true(stored[i] == t->asked[i].events || stored[i] == 0);
 }
 
-/* The model is what is there; appends that got lost have stored nothing. */
+/* The model is what is there: all up to the last position. Appends that got lost have stored
+   nothing. */
 static void take_up(struct trial *t) {
-    static struct history before[STREAMS];
-    memcpy(before, t->streams, sizeof before);
+    struct stream *es = kit_find(t->eh->house, "ES");
+    t->total = es ? (unsigned)log_stream_state(stream_log(es)).last_sequence : 0;
+    for (unsigned s = 0; s < STREAMS; s++) {
+        struct history *h = &t->streams[s];
+        while (h->count && h->positions[h->count - 1] > t->total)
+            h->count--;
+    }
     for (unsigned s = 0; s < STREAMS; s++)
-        t->streams[s].count = 0;
-    t->total = 0;
+        show(t, s);
+    compare(t);
     read_all(t);
-    compare(t, before);
-    for (unsigned s = 0; s < STREAMS; s++)
-        memcpy(t->streams[s].appends, before[s].appends, sizeof before[s].appends);
     for (unsigned i = 0; i < t->asked_count; i++)
         if (t->asked[i].position > t->total)
             t->asked[i].events = 0, t->asked[i].status = 0;
     t->heard = t->asked_count;
     t->answers_at = 0;
+    catcher_clear(&t->eh->answers);
     struct event_verified v = event_verify(t->eh);
     assert_string_equal(v.findings, "");
-    assert_int_equal(v.report.events, t->total);
+}
+
+/* When all is swept, little more is in the log than what can be read. */
+static void assert_swept(struct trial *t) {
+    struct log_stream *es = stream_log(kit_find(t->eh->house, "ES"));
+    house_run(t->eh->house, 5 * SIM_SECOND);
+    for (unsigned s = 0; s < STREAMS; s++) {
+        const struct history *h = &t->streams[s];
+        struct log_subject_state state = {0};
+        char subject[16];
+        snprintf(subject, sizeof subject, "es.s.%u", s);
+        bool there = log_subject(es, slice_str(subject), &state);
+        unsigned slack = keeping(h)->max_count < 16 ? 16 : keeping(h)->max_count;
+        if (keeping(h)->tombstoned)
+            assert_false(there);
+        else
+            assert_true(state.messages <= h->count - gone(h) + (keeping(h)->max_count ? slack : 0) +
+                                              h->count / EVENT_SPAN + 10);
+    }
 }
 
 /* A page of one stream, somewhere, forwards or backwards. */
@@ -407,8 +561,11 @@ static void read_somewhere(struct trial *t) {
     assert_int_equal(buf_printf(&subject, "es.s.%u", stream), 0);
     options.subject = buf_slice(&subject);
     struct event_page page = event_read_page(t->eh, &options);
-    assert_int_equal(page.end.status, 200);
-    unsigned revision = (unsigned)options.from;
+    assert_int_equal(page.end.status, keeping(h)->tombstoned ? 410 : is_deleted(h) ? 404 : 200);
+    unsigned from = (unsigned)options.from, least = gone(h);
+    unsigned revision = !options.backwards && from < least ? least : from;
+    unsigned there =
+        options.backwards ? (from >= least ? from + 1 - least : 0) : h->count - revision;
     slice lines = page.end.lines;
     json_init(&doc);
     while (lines.len) {
@@ -419,9 +576,8 @@ static void read_somewhere(struct trial *t) {
         revision += options.backwards ? UINT32_MAX : 1;
     }
     json_free(&doc);
-    unsigned there =
-        options.backwards ? (unsigned)options.from + 1 : h->count - (unsigned)options.from;
-    assert_int_equal(page.end.count, there < options.limit ? there : options.limit);
+    if (page.end.status == 200)
+        assert_int_equal(page.end.count, there < options.limit ? there : options.limit);
     event_page_free(&page);
     buf_free(&subject);
 }
@@ -435,7 +591,10 @@ static void live(struct trial *t, enum event_end end) {
     if (end == EVENT_CUT)
         sim_cut_at(host, 1 + below(t, 200));
     for (unsigned i = 0; i < 120 && !sim_host_down(host); i++) {
-        ask_once(t);
+        if (below(t, 12) == 0)
+            ask_change(t);
+        else
+            ask_once(t);
         if (below(t, 3) == 0)
             house_run(t->eh->house, below(t, 1000000));
         if (below(t, 10) == 0 && end == EVENT_STOP) {
@@ -483,6 +642,7 @@ static void try(uint64_t seed, bool filled) {
         event_house_again(t->eh, end);
         take_up(t);
     }
+    assert_swept(t);
     buf_free(&t->body);
     event_house_close(t->eh);
     mem_free(t);

@@ -82,7 +82,8 @@ static void test_a_life_is_read_as_it_was_written(void **state) {
                         .deleted = 4,
                         .tombstoned = true,
                         .swept = 1030,
-                        .removed = 1026,
+                        .mark = 9,
+                        .clean = true,
                         .kept = {{1024, 17}, {1028, 99}},
                         .kept_count = 2};
     struct life read;

@@ -1,0 +1,341 @@
+/*
+ * sweep_stream.c - see sweep_stream.h.
+ *
+ * What is deleted is decided in the turn in which it is committed, by the head and the life as they
+ * are then: an append may have put other records on the head's path meanwhile, never one that was
+ * not on it and is older (record.h). A reader that still holds the place of a record finds a hole,
+ * and begins anew (read.c, judge.c).
+ */
+#include "rooms/events/sweep_stream.h"
+
+#include "base/mem.h"
+#include "rooms/events/life_notes.h"
+#include "rooms/events/lookup.h"
+#include "rooms/events/sweep.h"
+
+#include <errno.h>
+
+#define STEP_MAX 256u /* records a turn */
+#define LEAVES_MAX ((size_t)1 << 30)
+
+static void on_again(struct io_timer *timer);
+
+static void finish(struct sweep_stream *work, int result, int64_t next_ns) {
+    sweep_stream_cancel(work);
+    work->done(work, result, next_ns);
+}
+
+static uint64_t swept_of(const struct sweep_stream *work) {
+    return head_life(work->head)->swept;
+}
+
+static uint64_t chunk_end(uint64_t swept, uint64_t limit) {
+    uint64_t leaf = (swept / EVENT_SPAN + 1) * EVENT_SPAN;
+    return leaf < limit ? leaf : limit;
+}
+
+/* --- finding ------------------------------------------------------------------------------ */
+
+/* The newest leaf of the head's path. False: there is none yet. */
+static bool last_leaf(const struct head *head, uint64_t *ret_number, uint64_t *ret_sequence) {
+    for (unsigned i = head->path_count; i-- > 0;)
+        if (head->path[i].number % EVENT_SPAN == 0) {
+            *ret_number = head->path[i].number;
+            *ret_sequence = head->path[i].sequence;
+            return true;
+        }
+    return false;
+}
+
+static void to_leaves(struct sweep_stream *work, unsigned phase) {
+    buf_clear(&work->leaves);
+    if (!last_leaf(work->head, &work->number, &work->at))
+        work->at = 0;
+    work->phase = phase;
+}
+
+/* The steps: 0 goes on; 1 ends the work, to be gone on with when there is a change; else what
+   fetch_event says. */
+static int chunk_step(struct sweep_stream *work) {
+    const struct life *life = head_life(work->head);
+    uint64_t number = work->head->number, sweeps = life_sweeps(life, number), leaf, sequence;
+    work->cut = 0;
+    work->count = 0;
+    if (life->tombstoned && life->swept >= number) {
+        if (life->clean)
+            return 1;
+        to_leaves(work, SWEEP_SKELETON);
+        return 0;
+    }
+    if (life->swept >= number || (sweeps <= life->swept && !life->max_age_ns))
+        return 1;
+    if (!work->leaves.len && last_leaf(work->head, &leaf, &sequence) && leaf > life->swept) {
+        to_leaves(work, SWEEP_LEAVES);
+        return 0;
+    }
+    work->number = chunk_end(life->swept, life->max_age_ns ? number : sweeps);
+    work->at = work->head->path[work->head->path_count - 1].sequence;
+    if (work->leaves.len)
+        memcpy(&work->at, work->leaves.ptr + work->leaves.len - sizeof work->at, sizeof work->at);
+    work->phase = SWEEP_FIND;
+    return 0;
+}
+
+static int leaves_step(struct sweep_stream *work) {
+    struct log_record record;
+    struct event event;
+    if (!work->at || work->number <= swept_of(work)) {
+        work->phase = SWEEP_CHUNK;
+        return 0;
+    }
+    int failed = fetch_event(&work->fetch, work->at, &record, &event);
+    if (!failed && event.number != work->number)
+        failed = -EBADMSG;
+    if (!failed)
+        failed = buf_append(&work->leaves, slice_make((char *)&work->at, sizeof work->at));
+    if (failed)
+        return failed;
+    work->at = event.leaf;
+    work->number -= EVENT_SPAN;
+    return 0;
+}
+
+static int find_step(struct sweep_stream *work) {
+    struct log_record record;
+    struct event event;
+    int failed = fetch_event(&work->fetch, work->at, &record, &event);
+    if (failed)
+        return failed;
+    if (event.number > work->number)
+        work->at = event_hop(&event, work->number);
+    else
+        work->phase = SWEEP_COLLECT;
+    return 0;
+}
+
+static int collect_step(struct sweep_stream *work) {
+    struct log_record record;
+    struct event event;
+    const struct life *life = head_life(work->head);
+    int failed = fetch_event(&work->fetch, work->at, &record, &event);
+    if (!failed && event.number != work->number)
+        failed = -EBADMSG;
+    if (failed)
+        return failed;
+    bool goes = event.number <= life_sweeps(life, work->head->number) ||
+                life_expired(life, record.time_ns, io_loop_wall_ns(work->engine->loop));
+    if (goes && !work->cut) {
+        work->cut = event.number;
+        memcpy(work->chain, event.chain, sizeof work->chain);
+    }
+    if (work->cut)
+        work->sequences[work->count++] = work->at;
+    else
+        work->time_ns = record.time_ns;
+    work->at = event.before;
+    work->number--;
+    if (work->number == life->swept)
+        work->phase = SWEEP_COMMIT;
+    return 0;
+}
+
+/* --- what goes ---------------------------------------------------------------------------- */
+
+static bool on_path(const struct head *head, uint64_t number) {
+    for (unsigned i = 0; i < head->path_count; i++)
+        if (head->path[i].number == number)
+            return true;
+    return false;
+}
+
+/* NUMBER is no leaf: it goes, or is kept as long as it is on the path. */
+static void place(struct sweep_stream *work, struct life *life, uint64_t number,
+                  uint64_t sequence) {
+    if (!on_path(work->head, number)) {
+        work->deletes[work->delete_count++] = sequence;
+        return;
+    }
+    check(life->kept_count < LIFE_KEPT_MAX);
+    life->kept[life->kept_count].number = number;
+    life->kept[life->kept_count++].sequence = sequence;
+}
+
+static void plan_chunk(struct sweep_stream *work, struct life *life) {
+    struct life before = *life;
+    life->kept_count = 0;
+    for (unsigned i = 0; i < before.kept_count; i++)
+        place(work, life, before.kept[i].number, before.kept[i].sequence);
+    for (unsigned i = 0; i < work->count; i++)
+        if ((work->cut - i) % EVENT_SPAN)
+            place(work, life, work->cut - i, work->sequences[i]);
+    life->swept = work->cut;
+    memcpy(life->chain, work->chain, sizeof life->chain);
+}
+
+/* Leaves, the oldest first, and at the end what is on the path. */
+static void plan_skeleton(struct sweep_stream *work, struct life *life) {
+    const struct head *head = work->head;
+    uint64_t sequence;
+    while (work->leaves.len && work->delete_count < EVENT_SPAN) {
+        work->leaves.len -= sizeof sequence;
+        memcpy(&sequence, work->leaves.ptr + work->leaves.len, sizeof sequence);
+        work->deletes[work->delete_count++] = sequence;
+    }
+    if (work->delete_count)
+        return;
+    for (unsigned i = 0; i < head->path_count; i++)
+        work->deletes[work->delete_count++] = head->path[i].sequence;
+    life->kept_count = 0;
+    life->clean = true;
+}
+
+/* --- committing --------------------------------------------------------------------------- */
+
+static void on_committed(void *self, const struct streams_error *error) {
+    struct sweep_stream *work = self;
+    struct engine *engine = work->engine;
+    engine->committing--;
+    work->committing = false;
+    if (engine->closed) {
+        if (engine->committing == 0)
+            engine_free(engine);
+        return;
+    }
+    if (!work->head) /* it was given up */
+        return;
+    if (error)
+        finish(work, -EAGAIN, 0);
+    else
+        io_timer_start(engine->loop, &work->again, 0, on_again);
+}
+
+/* 0: it is on its way, or there was nothing to do; -EAGAIN, -ENOMEM. */
+static int commit(struct sweep_stream *work, struct life *life) {
+    struct engine *engine = work->engine;
+    struct life_notes notes = {0};
+    struct streams_error e;
+    int failed = life_notes_add(&notes, engine, work->head->subject, life, work->head->number,
+                                work->delete_count);
+    bool stored = !failed && notes_commit(engine, on_committed, work, &e);
+    if (stored) {
+        sweep_note_removed(engine, work->delete_count);
+        head_set_life(work->head, life);
+        engine->committing++;
+        work->committing = true;
+    }
+    work->delete_count = 0;
+    life_notes_free(&notes);
+    return stored ? 0 : failed ? failed : -EAGAIN;
+}
+
+static int commit_step(struct sweep_stream *work) {
+    struct life life = *head_life(work->head);
+    if (!work->cut)
+        return 1;
+    plan_chunk(work, &life);
+    int failed = commit(work, &life);
+    if (failed)
+        return failed;
+    if (work->cut % EVENT_SPAN == 0 && work->leaves.len)
+        work->leaves.len -= sizeof work->at;
+    work->phase = SWEEP_CHUNK;
+    return -EINPROGRESS;
+}
+
+/* Down the leaves that are still there; those of the path go last. */
+static int skeleton_step(struct sweep_stream *work) {
+    struct stream *stream = engine_stream(work->engine);
+    struct log_record record;
+    struct event event;
+    struct life life = *head_life(work->head);
+    if (!stream)
+        return -EBADMSG;
+    if (work->at && !fetch_is_hole(stream_log(stream), work->at)) {
+        int failed = fetch_event(&work->fetch, work->at, &record, &event);
+        if (!failed && !on_path(work->head, event.number))
+            failed = buf_append(&work->leaves, slice_make((char *)&work->at, sizeof work->at));
+        if (!failed)
+            work->at = event.leaf;
+        return failed;
+    }
+    work->at = 0;
+    plan_skeleton(work, &life);
+    int failed = commit(work, &life);
+    if (!failed && life.clean)
+        work->phase = SWEEP_CHUNK;
+    return failed ? failed : -EINPROGRESS;
+}
+
+/* --- the work ----------------------------------------------------------------------------- */
+
+static int one_step(struct sweep_stream *work) {
+    switch (work->phase) {
+    case SWEEP_CHUNK:
+        return chunk_step(work);
+    case SWEEP_LEAVES:
+        return leaves_step(work);
+    case SWEEP_FIND:
+        return find_step(work);
+    case SWEEP_COLLECT:
+        return collect_step(work);
+    case SWEEP_COMMIT:
+        return commit_step(work);
+    default:
+        return skeleton_step(work);
+    }
+}
+
+static int64_t next_time(const struct sweep_stream *work) {
+    const struct life *life = head_life(work->head);
+    bool grows_old = life->max_age_ns && work->phase == SWEEP_COMMIT && !work->cut;
+    return grows_old && life->max_age_ns < INT64_MAX / 2 ? work->time_ns + (int64_t)life->max_age_ns
+                                                         : INT64_MAX;
+}
+
+static void run(struct sweep_stream *work) {
+    int result = 0;
+    if (work->head->stale) {
+        finish(work, -EBADMSG, 0);
+        return;
+    }
+    if (work->head->state == HEAD_LOADING) {
+        io_timer_start(work->engine->loop, &work->again, 1000000, on_again);
+        return;
+    }
+    if (work->head->state == HEAD_FAILED)
+        result = work->head->failed;
+    for (unsigned i = 0; i < STEP_MAX && !result; i++)
+        result = one_step(work);
+    if (result == 0)
+        io_timer_start(work->engine->loop, &work->again, 0, on_again);
+    else if (result == 1)
+        finish(work, 0, next_time(work));
+    else if (result != -EINPROGRESS)
+        finish(work, result, 0);
+}
+
+static void on_again(struct io_timer *timer) {
+    run(container_of(timer, struct sweep_stream, again));
+}
+
+static void on_fetched(struct fetch *fetch) {
+    run(container_of(fetch, struct sweep_stream, fetch));
+}
+
+void sweep_stream_begin(struct sweep_stream *work, struct engine *engine, struct head *head,
+                        void (*done)(struct sweep_stream *work, int result, int64_t next_ns)) {
+    *work = (struct sweep_stream){
+        .engine = engine, .head = head, .done = done, .leaves = buf_make(LEAVES_MAX)};
+    fetch_init(&work->fetch, engine, on_fetched);
+    io_timer_start(engine->loop, &work->again, 0, on_again);
+}
+
+void sweep_stream_cancel(struct sweep_stream *work) {
+    if (!work->head)
+        return;
+    fetch_cancel(&work->fetch);
+    io_timer_stop(work->engine->loop, &work->again);
+    buf_free(&work->leaves);
+    head_give(work->head);
+    work->head = NULL;
+}

@@ -1,0 +1,261 @@
+#include "event_kit.h"
+
+#include "rooms/events/sweep.h"
+
+/* What is gone is taken out of the log: how much, what stays, when, and that all is as it was to
+   whoever asks. */
+
+static struct log_stream *es_of(struct event_house *eh) {
+    return stream_log(kit_find(eh->house, "ES"));
+}
+
+static uint64_t records_of(struct event_house *eh, const char *subject) {
+    struct log_subject_state state = {0};
+    return log_subject(es_of(eh), slice_str(subject), &state) ? state.messages : 0;
+}
+
+/* COUNT events more in stream NAME, their ids "i" and their revisions. */
+static void fill(struct event_house *eh, const char *name, unsigned from, unsigned count) {
+    struct buf body = buf_make(16u << 20);
+    while (count) {
+        unsigned part = count < 1000 ? count : 1000;
+        buf_clear(&body);
+        assert_int_equal(buf_append(&body, slice_lit("{\"events\":[")), 0);
+        for (unsigned i = 0; i < part; i++)
+            assert_int_equal(buf_printf(&body,
+                                        "%s{\"type\":\"T\",\"id\":\"i%u\",\"data\":\"%0200u\"}",
+                                        i ? "," : "", from + i, i),
+                             0);
+        assert_int_equal(buf_append(&body, slice_lit("]}")), 0);
+        catcher_clear(&eh->answers);
+        unsigned number = event_ask(eh, name, buf_slice(&body));
+        catcher_wait(eh->house, &eh->answers, 1);
+        assert_int_equal(event_answer(eh, number).status, 201);
+        from += part;
+        count -= part;
+    }
+    buf_free(&body);
+}
+
+static unsigned append_id(struct event_house *eh, const char *name, const char *expect,
+                          unsigned id) {
+    char json[200];
+    snprintf(json, sizeof json, "{'expect':%s,'events':[{'type':'T','id':'i%u'}]}", expect, id);
+    return event_append(eh, name, json).status;
+}
+
+/* Until nothing is left to be done. */
+static void sweep_all(struct event_house *eh) {
+    house_run(eh->house, 5 * SIM_SECOND);
+}
+
+static void assert_verified(struct event_house *eh) {
+    struct event_verified v = event_verify(eh);
+    assert_int_equal(v.failed, 0);
+    assert_string_equal(v.findings, "");
+}
+
+static bool has_note(struct event_house *eh, const char *subject) {
+    notes_know_stream(eh->engine);
+    return notes_have(eh->engine, slice_str(subject));
+}
+
+static void change(struct event_house *eh, const char *name, enum life_ask ask,
+                   const char *limits) {
+    assert_int_equal(event_life(eh, name, ask, NULL, limits).status, 200);
+}
+
+/* --- what goes, what stays ---------------------------------------------------------------- */
+
+static void test_a_deleted_stream_leaves_its_skeleton_and_its_ids(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 3000);
+    change(eh, "a-1", LIFE_DELETE, NULL);
+    sweep_all(eh);
+    /* Leaves 1024 and 2048, and of the path of 3000: 2048, 2560, 2816, 2944, 2976, 2992, 3000. */
+    assert_int_equal(records_of(eh, "es.a.1"), 2 + 6);
+    assert_false(has_note(eh, NOTES_PREFIX "due.1"));
+    for (int life = 0; life < 2; life++) {
+        static const unsigned ids[] = {0, 1, 1022, 1023, 1024, 2500, 2998, 2999};
+        for (size_t i = 0; i < array_count(ids); i++)
+            assert_int_equal(append_id(eh, "a-1", "'any'", ids[i]), 200);
+        assert_int_equal(append_id(eh, "a-1", "1999", 2000), 200);
+        assert_int_equal(append_id(eh, "a-1", "1999", 5000), 409);
+        assert_verified(eh);
+        event_house_again(eh, life ? EVENT_STOP : EVENT_KILL);
+    }
+    fill(eh, "a-1", 3000, 1500);
+    assert_int_equal(append_id(eh, "a-1", "'any'", 17), 200);
+    assert_int_equal(append_id(eh, "a-1", "'any'", 4499), 200);
+    assert_verified(eh);
+    struct event_page page =
+        event_read_page(eh, &(struct read_options){.subject = slice_lit("es.a.1"), .limit = 1000});
+    assert_int_equal(page.end.count, 1000);
+    assert_int_equal(page.end.first, 3000);
+    event_page_free(&page);
+    event_house_close(eh);
+}
+
+static void test_a_tombstoned_stream_leaves_nothing(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 3000);
+    fill(eh, "b-1", 0, 10);
+    change(eh, "a-1", LIFE_TOMBSTONE, NULL);
+    sweep_all(eh);
+    assert_int_equal(records_of(eh, "es.a.1"), 0);
+    assert_false(has_note(eh, NOTES_PREFIX "due.1"));
+    change(eh, "b-1", LIFE_DELETE, NULL);
+    sweep_all(eh);
+    change(eh, "b-1", LIFE_TOMBSTONE, NULL); /* of which only the skeleton was there */
+    sweep_all(eh);
+    assert_int_equal(records_of(eh, "es.b.1"), 0);
+    assert_int_equal(log_stream_state(es_of(eh)).messages, 0);
+    for (int life = 0; life < 2; life++) {
+        assert_int_equal(append_id(eh, "a-1", "'any'", 1), 409);
+        assert_verified(eh);
+        event_house_again(eh, life ? EVENT_STOP : EVENT_KILL);
+    }
+    fill(eh, "c-1", 0, 1); /* positions go on */
+    struct event_page page = event_read_page(eh, &(struct read_options){.from = 1, .limit = 10});
+    assert_int_equal(page.end.count, 1);
+    assert_int_equal(page.end.last, 3011);
+    event_page_free(&page);
+    event_house_close(eh);
+}
+
+static void test_what_was_truncated_is_taken_out_to_the_event(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 100);
+    change(eh, "a-1", LIFE_LIMIT, "{'truncate_before':90}");
+    sweep_all(eh);
+    assert_int_equal(records_of(eh, "es.a.1"), 10 + 1); /* and number 64 of the path 64, 96, 100 */
+    fill(eh, "a-1", 100, 28);                           /* 128 has the path 128 alone */
+    change(eh, "a-1", LIFE_LIMIT, "{'truncate_before':91}");
+    sweep_all(eh);
+    assert_int_equal(records_of(eh, "es.a.1"), 128 - 91);
+    assert_verified(eh);
+    event_house_close(eh);
+}
+
+static void test_a_stream_with_a_count_keeps_a_little_more(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 1);
+    change(eh, "a-1", LIFE_LIMIT, "{'max_count':100}");
+    for (unsigned i = 0; i < 20; i++) {
+        fill(eh, "a-1", 1 + i * 100, 100);
+        sweep_all(eh);
+        assert_true(records_of(eh, "es.a.1") <= 100 + 100 + 10 + 2);
+    }
+    event_house_again(eh, EVENT_KILL);
+    fill(eh, "a-1", 2001, 200);
+    sweep_all(eh);
+    assert_true(records_of(eh, "es.a.1") <= 100 + 100 + 10 + 2);
+    assert_verified(eh);
+    event_house_close(eh);
+}
+
+static void test_events_that_are_too_old_go_by_themselves(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 64);
+    change(eh, "a-1", LIFE_LIMIT, "{'max_age':'100s'}");
+    house_run(eh->house, 60 * SIM_SECOND);
+    fill(eh, "a-1", 64, 64);
+    house_run(eh->house, 30 * SIM_SECOND);
+    assert_int_equal(records_of(eh, "es.a.1"), 128);
+    house_run(eh->house, 30 * SIM_SECOND);
+    assert_int_equal(records_of(eh, "es.a.1"), 64); /* the path of 128 is 128 */
+    event_house_again(eh, EVENT_KILL);
+    house_run(eh->house, 60 * SIM_SECOND);
+    assert_int_equal(records_of(eh, "es.a.1"), 1);
+    fill(eh, "a-1", 128, 1); /* what comes later grows old as well */
+    house_run(eh->house, 120 * SIM_SECOND);
+    assert_int_equal(records_of(eh, "es.a.1"), 2); /* 128, 129 */
+    assert_verified(eh);
+    event_house_close(eh);
+}
+
+/* --- over kills --------------------------------------------------------------------------- */
+
+static void test_the_sweep_goes_on_after_a_kill(void **state) {
+    (void)state;
+    for (unsigned kill = 1; kill <= 12; kill++) {
+        struct event_house *eh = event_house_open(kill);
+        fill(eh, "a-1", 0, 2500);
+        fill(eh, "b-1", 0, 1100);
+        change(eh, "a-1", LIFE_DELETE, NULL);
+        change(eh, "b-1", LIFE_TOMBSTONE, NULL);
+        for (unsigned i = 0; i < 3; i++) {
+            house_run(eh->house, kill * 700000);
+            event_house_again(eh, i % 2 ? EVENT_CUT : EVENT_KILL);
+            eh->house->fatals = 0;
+            assert_verified(eh);
+        }
+        sweep_all(eh);
+        assert_true(records_of(eh, "es.a.1") <= 2 + 10);
+        assert_int_equal(records_of(eh, "es.b.1"), 0);
+        assert_int_equal(append_id(eh, "a-1", "'any'", 1234), 200);
+        assert_verified(eh);
+        event_house_close(eh);
+    }
+}
+
+/* --- verify ------------------------------------------------------------------------------- */
+
+static void take_out(struct event_house *eh, uint64_t position) {
+    struct log_batch *batch;
+    assert_int_equal(log_batch_begin(eh->house->log, &batch), 0);
+    assert_int_equal(log_batch_delete(batch, es_of(eh), position), 0);
+    log_batch_commit(batch, NULL);
+    house_run(eh->house, SIM_SECOND);
+}
+
+static void test_others_that_are_missing_are_found(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 20);
+    fill(eh, "b-1", 0, 4);
+    change(eh, "a-1", LIFE_LIMIT, "{'truncate_before':10}");
+    sweep_all(eh);
+    assert_verified(eh);
+    take_out(eh, 15);
+    struct event_verified v = event_verify(eh);
+    assert_string_equal(v.findings, "a-1@15 (position 16): events before this one are missing\n");
+    take_out(eh, 24); /* the newest of b-1 */
+    v = event_verify(eh);
+    assert_int_equal(v.report.findings, 2);
+    assert_non_null(strstr(v.findings, "1 positions of ES have no event"));
+    struct event_verified closed = event_verify_closed(eh, EVENT_STOP);
+    assert_string_equal(closed.findings, v.findings);
+    event_house_close(eh);
+}
+
+static void test_the_first_that_is_kept_has_its_chain(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 20);
+    change(eh, "a-1", LIFE_LIMIT, "{'truncate_before':10}");
+    sweep_all(eh);
+    take_out(eh, 11); /* the first that is kept */
+    struct event_verified v = event_verify(eh);
+    assert_string_equal(v.findings, "a-1@11 (position 12): events before this one are missing\n");
+    event_house_close(eh);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_deleted_stream_leaves_its_skeleton_and_its_ids),
+        cmocka_unit_test(test_a_tombstoned_stream_leaves_nothing),
+        cmocka_unit_test(test_what_was_truncated_is_taken_out_to_the_event),
+        cmocka_unit_test(test_a_stream_with_a_count_keeps_a_little_more),
+        cmocka_unit_test(test_events_that_are_too_old_go_by_themselves),
+        cmocka_unit_test(test_the_sweep_goes_on_after_a_kill),
+        cmocka_unit_test(test_others_that_are_missing_are_found),
+        cmocka_unit_test(test_the_first_that_is_kept_has_its_chain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
