@@ -1,15 +1,19 @@
 /*
- * fuzz_events.c - what strangers say of events: the JSON of an append, the headers of a publish,
- * and records as they lie in ES. The input's first line says which, the rest is it:
+ * fuzz_events.c - what strangers say of events: the JSON of an append, CloudEvents over HTTP, the
+ * headers of a publish, and records as they lie in ES. The input's first line says which, the rest
+ * is it:
  *
  *     STREAM            the body of an append to it (append_read); empty: to several
  *     NATS/1.0          a header block, to the empty line, and a payload: as a publish (raw_read)
  *                       and as a record (event_read)
+ *     HTTP/1.1          the same of a request (cloudevent_read)
  *
  * Properties: what is refused is refused in words; what is taken becomes records that are read as
  * what they were written from, with a chain that holds until a byte is changed, and that are one
  * line of JSON each, which says the same.
  */
+#include "rooms/events/actor.h"
+#include "rooms/events/cloudevent.h"
 #include "rooms/events/event_json.h"
 #include "rooms/events/raw_read.h"
 #include "wire/nats_headers.h"
@@ -46,6 +50,34 @@ static void check_tags(json_value line, slice tags) {
     while (event_tag_next(&tags, room, &tag))
         check(json_next(&i) && json_string_is(i.value, tag));
     check(!tags.len && !json_next(&i));
+}
+
+/* As a CloudEvent it can be appended again, and is the same event then. */
+static void check_cloudevent(const struct event *event, const struct log_record *record) {
+    struct buf line = buf_make(ARENA_MAX), made = buf_make(ARENA_MAX);
+    struct arena arena = arena_make(0, ARENA_MAX);
+    struct append append;
+    struct json_doc doc;
+    struct error e = {0};
+    json_init(&doc);
+    check(event_write_cloudevent(event, record, &line) == 0);
+    check(slice_find(buf_slice(&line), '\n') == (ptrdiff_t)line.len - 1);
+    check(json_parse(&doc, buf_slice(&line)) == 0);
+    if (cloudevent_read(CLOUDEVENT_STRUCTURED, NULL, 0, buf_slice(&line), (slice){0}, &made, &e) ==
+        0) {
+        check(json_parse(&doc, buf_slice(&made)) == 0);
+        if (append_read(json_root(&doc), slice_lit("a-1"), TIME, the_ids(), &arena, &append, &e) ==
+            0) {
+            const struct event *again = &append.parts[0].events[0];
+            check(slice_equal(again->id, event->id) && slice_equal(again->type, event->type));
+            check(slice_equal(again->tags, event->tags));
+            check(slice_equal(again->data, event->data));
+        }
+    }
+    json_free(&doc);
+    arena_free(&arena);
+    buf_free(&line);
+    buf_free(&made);
 }
 
 static void check_line(const struct event *event, const struct log_record *record) {
@@ -101,6 +133,7 @@ static void check_event(struct event *event, slice subject, size_t twist) {
     check(slice_equal(read.content_type, event->content_type) && read.number == 1);
     check(event_chain_check(&record, &read, nothing) == 0);
     check_line(&read, &record);
+    check_cloudevent(&read, &record);
     check_tagged(&read);
     headers.ptr[twist % headers.len] ^= 1;
     check(event_read(&record, &read) != 0 || event_chain_check(&record, &read, nothing) != 0);
@@ -153,6 +186,28 @@ static void read_append(slice name, slice body) {
     arena_free(&arena);
 }
 
+/* TEXT: fields, an empty line, a body. */
+static void read_request(slice text) {
+    struct http1_field fields[64];
+    size_t count = 0;
+    struct buf made = buf_make(ARENA_MAX);
+    struct error e = {0};
+    while (count < array_count(fields)) {
+        slice line = slice_cut(text, '\n', &text);
+        if (!line.len || http1_parse_field(line, &fields[count]) != HTTP1_ERROR_NONE)
+            break;
+        count++;
+    }
+    enum cloudevent_mode mode = cloudevent_mode_of(fields, count);
+    if (mode == CLOUDEVENT_NONE || mode == CLOUDEVENT_UNKNOWN)
+        return;
+    int failed = cloudevent_read(mode, fields, count, text, (slice){0}, &made, &e);
+    check(failed == 0 || (failed == -EINVAL && e.message[0]));
+    if (!failed)
+        read_append(slice_lit("a-1"), buf_slice(&made));
+    buf_free(&made);
+}
+
 static void read_raw(slice block) {
     struct json_doc doc;
     struct arena arena = arena_make(0, ARENA_MAX);
@@ -188,6 +243,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     slice name = slice_cut(input, '\n', &rest);
+    if (slice_equal(name, slice_lit("HTTP/1.1"))) {
+        read_request(rest);
+        return 0;
+    }
     struct buf subject = buf_make(EVENT_NAME_MAX * 4), back = buf_make(EVENT_NAME_MAX * 4);
     int failed = event_subject(name, &subject);
     if (!failed) {
