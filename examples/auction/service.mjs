@@ -1,5 +1,6 @@
 // The service behind the auction house: answers auction.get.<id> with the auction, how many bids
-// it has and the highest of them, from what it has read in the streams AUCTIONS and BIDS.
+// it has and the highest of them, from what it has read in the streams AUCTIONS and BIDS. The
+// house's own auctions, whose ids are no numbers, and their commands are in house.mjs.
 //
 // The data stays in the streams; what is kept here is an index of the newest million auctions in
 // 40 MB: where each lies in AUCTIONS, its number of bids, and where its highest bid lies in BIDS.
@@ -15,6 +16,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Svcm } from '@nats-io/services';
 import { connect } from '@nats-io/transport-node';
+import * as house from './house.mjs';
 
 const AUCTIONS_MAX = 1_000_000;
 const BATCH = 5_000;
@@ -68,15 +70,42 @@ async function describe(jsm, id) {
   return { ...body, bids, highest: { price, bidder, date_time }, complete };
 }
 
-async function answer(jsm, message) {
-  const id = message.subject.slice('auction.get.'.length);
+const idOf = (message) => message.subject.split('.').slice(2).join('.');
+// What the gateway tells of a request beside its body (docs/gateway.md).
+const told = (message, key) => message.headers?.get(`Nonet-${key}`) ?? '';
+
+// Answers a command with what RUN makes of its JSON.
+async function obey(message, run) {
   try {
+    let body = {};
+    try {
+      if (message.data.length) body = message.json();
+    } catch {
+      throw new house.Refused(400, 'the body is no JSON');
+    }
+    const actor = told(message, 'Principal') || 'somebody';
+    message.respond(JSON.stringify(await run(actor, body ?? {})));
+  } catch (error) {
+    message.respondError(error.status ?? 500, error.message);
+  }
+}
+
+async function answer(jsm, message) {
+  const id = idOf(message);
+  try {
+    const at = new URLSearchParams(told(message, 'Query')).get('at');
+    if (at !== null || !/^\d+$/.test(id)) {
+      const found = await house.find(id, at);
+      if (found) message.respond(JSON.stringify(found));
+      else message.respondError(404, `no auction ${id}${at ? ` at ${at}` : ''}`);
+      return;
+    }
     const found = await describe(jsm, Number(id));
     if (found) message.respond(JSON.stringify(found));
     else if (complete) message.respondError(404, `no auction ${id}`);
     else message.respondError(503, `auction ${id} has not been read yet, try again`);
   } catch (error) {
-    message.respondError(500, error.message);
+    message.respondError(error.status ?? 500, error.message);
   }
 }
 
@@ -140,6 +169,19 @@ async function main() {
     handler: (error, message) => (error ? fail(error) : void answer(jsm, message)),
     metadata: { answer: 'the auction as JSON, with its number of bids and the highest' },
   });
+
+  const commands = {
+    open: ['auction.open', () => house.open],
+    bid: ['auction.bid.*', (id) => (actor, body) => house.bid(actor, id, body)],
+    close: ['auction.close.*', (id) => (actor) => house.close(actor, id)],
+  };
+  for (const [name, [subject, run]] of Object.entries(commands)) {
+    service.addEndpoint(name, {
+      subject,
+      handler: (error, message) => (error ? fail(error) : void obey(message, run(idOf(message)))),
+      metadata: { answer: 'the event that was appended, with its revision' },
+    });
+  }
 
   const start = await findStart(js, jsm);
   const auctions = await read(js, 'AUCTIONS', start.auction, takeAuction);
