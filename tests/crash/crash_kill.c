@@ -48,7 +48,7 @@ _Noreturn void kill_give_up(const struct kill_run *run, const char *why) {
 /* --- lives ------------------------------------------------------------------------------------ */
 
 static void open_life(struct kill_run *run) {
-    unsigned port = kill_process_port(&run->process, START_MS);
+    unsigned port = kill_process_port(&run->process, "nats", START_MS);
     if (!port)
         kill_give_up(run, "the node does not come up again");
     for (unsigned i = 0; i < KILL_CLIENTS; i++)

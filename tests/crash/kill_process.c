@@ -36,7 +36,8 @@ static void become_node(const struct kill_process *p) {
     dup2(out, 1);
     dup2(out, 2);
     execl(p->binary, p->binary, "run", "--data", data, "--listen", "nats=0", "--listen",
-          "admin=off", "--ports-file", ports, "--shards", shards, "--quiet", (char *)NULL);
+          p->admin ? "admin=0" : "admin=off", "--ports-file", ports, "--shards", shards, "--quiet",
+          (char *)NULL);
     _exit(127);
 }
 
@@ -53,19 +54,27 @@ void kill_process_start(struct kill_process *p) {
     }
 }
 
-unsigned kill_process_port(struct kill_process *p, int timeout_ms) {
-    char ports[PATH_SIZE], text[1024];
+/* 0 where the file says nothing of it. */
+static unsigned read_port(const char *path, const char *key) {
+    char text[1024];
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    size_t len = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    const char *at = strstr(text, key);
+    return at ? (unsigned)strtoul(at + strlen(key), NULL, 10) : 0;
+}
+
+unsigned kill_process_port(struct kill_process *p, const char *listener, int timeout_ms) {
+    char ports[PATH_SIZE], key[64];
     ports_path(p, ports);
+    snprintf(key, sizeof key, "\"%s\":\"127.0.0.1:", listener);
     for (int waited_us = 0; waited_us < timeout_ms * 1000; waited_us += 2000) {
-        FILE *file = fopen(ports, "r");
-        if (file) {
-            size_t len = fread(text, 1, sizeof text - 1, file);
-            fclose(file);
-            text[len] = '\0';
-            const char *nats = strstr(text, "\"nats\":\"127.0.0.1:");
-            if (nats)
-                return (unsigned)strtoul(nats + strlen("\"nats\":\"127.0.0.1:"), NULL, 10);
-        }
+        unsigned port = read_port(ports, key);
+        if (port)
+            return port;
         if (waitpid(p->pid, NULL, WNOHANG) == p->pid) {
             p->pid = 0;
             return 0;

@@ -14,12 +14,14 @@ struct kill_process {
     const char *binary;
     const char *folder; /* data and ports file lie in it */
     unsigned shards;
+    bool admin; /* with the admin listener */
     pid_t pid;
 };
 
 void kill_process_start(struct kill_process *process);
-/* The port of NATS once the node is ready; 0 after TIMEOUT_MS or where the process has ended. */
-unsigned kill_process_port(struct kill_process *process, int timeout_ms);
+/* The port of LISTENER ("nats") once the node is ready; 0 after TIMEOUT_MS or where the process has
+   ended. */
+unsigned kill_process_port(struct kill_process *process, const char *listener, int timeout_ms);
 /* SIGSTOP, and SIGCONT after PAUSE_MS. */
 void kill_process_pause(struct kill_process *process, unsigned pause_ms);
 /* SIGKILL, and waits for its end. False where it had ended by itself before. */
