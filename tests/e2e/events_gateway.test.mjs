@@ -46,10 +46,10 @@ const admin = (server, method, target, options = {}) =>
   });
 const events = (...metadata) => ({ events: metadata.map((m) => ({ type: 'T', metadata: m })) });
 
-const token = (sub) =>
+const token = (sub, time = '1h') =>
   new jose.SignJWT({ sub })
     .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1h')
+    .setExpirationTime(time)
     .sign(new TextEncoder().encode(SECRET));
 
 const CONFIG = `
@@ -60,7 +60,7 @@ gateway:
   access_log: {path: access.ndjson}
   auth:
     keys: {api_keys: {keys: [{name: ann, key: "key-of-ann"}, {name: bob, key: "key-of-bob"}]}}
-    tokens: {jwt: {secret: "${SECRET}"}}
+    tokens: {jwt: {secret: "${SECRET}", leeway: 0s}}
   routes:
     - {match: {path: "/v1/*"}, to: {node: events}, auth: [keys, tokens], max_body: 1MB}
     - match: {path: "/shop/*"}
@@ -315,6 +315,31 @@ onNonet('event streams through the gateway', { config: CONFIG, listen }, (it) =>
     await until(() => lines().some((line) => line.revision === 1));
     abort.abort();
   });
+
+  it('following ends with the token that began it', async (t, server) => {
+    await admin(server, 'POST', '/v1/streams/expiry-1', { body: events({}) });
+    const follow = async (time) => {
+      const { body } = await request(`http://${server.ports.http}/v1/streams/expiry-1?follow=1`, {
+        headers: { authorization: `Bearer ${await token('joe', time)}` },
+      });
+      const seen = { text: '', ended: false };
+      body.on('data', (part) => (seen.text += part));
+      body.on('end', () => (seen.ended = true));
+      body.on('error', () => {});
+      t.after(() => body.destroy());
+      return seen;
+    };
+    const long = await follow('1h');
+    const short = await follow('2s');
+    await until(() => short.ended, 'the end');
+    assert.match(short.text, /caught_up/);
+    assert.equal(long.ended, false);
+    // A page has an end of its own, and is as long as ever.
+    const { headers } = await door(server, 'GET', '/v1/streams/expiry-1', {
+      headers: { ...ANN, accept: 'application/x-ndjson' },
+    });
+    assert.ok(Number(headers['content-length']) > 0);
+  });
 });
 
 check('a node stops while somebody follows through its gateway', async (t) => {
@@ -322,11 +347,14 @@ check('a node stops while somebody follows through its gateway', async (t) => {
   await admin(server, 'POST', '/v1/streams/tail-1', { body: events({}) });
   const answer = await request(`http://${server.ports.http}/v1/events?follow=1`, { headers: ANN });
   let text = '';
+  let ended = false;
   answer.body.on('data', (part) => (text += part));
+  answer.body.on('end', () => (ended = true));
   answer.body.on('error', () => {});
   await until(() => text.includes('caught_up'));
   const { status } = await server.stop();
   assert.equal(status, 0);
+  await until(() => ended, 'a whole answer');
 });
 
 const refused = {

@@ -11,10 +11,14 @@
  *
  * No X-Nonet- field of a client's goes on (proxy_fields.c), and what browsers say of pages is left
  * out, for it is the gateway's route that is asked across origins, not the admin listener.
+ *
+ * Following (lines of JSON without an end) ends as every event stream does: when the loop drains,
+ * and when what let the client in has come to its end (login_end.h).
  */
 #include "base/number.h"
 #include "http/guard.h"
 #include "rooms/gateway/node_target.h"
+#include "rooms/gateway/proxy.h"
 #include "wire/url.h"
 
 #include <errno.h>
@@ -63,9 +67,11 @@ static int open_events(struct gateway *gateway, const struct gateway_route_confi
     proxied.to.connections = CONNECTIONS_DEFAULT;
     proxied.to.timeout_ns = TIMEOUT_NS;
     failed = node_target_open(gateway, &proxied, arena, &events->http, ret_error);
-    if (!failed)
-        *ret_self = events;
-    return failed;
+    if (failed)
+        return failed;
+    ((struct proxy_target *)events->http)->follows = true;
+    *ret_self = events;
+    return 0;
 }
 
 static void close_events(void *self) {

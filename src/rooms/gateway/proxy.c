@@ -448,11 +448,14 @@ static void join(struct proxy *p, const struct http1_head *head) {
         refuse(p, 503, "no memory", "there is no memory for another protocol");
 }
 
-static bool is_event_stream(const struct http1_head *head) {
+/* An answer without an end of its own. */
+static bool is_endless(const struct proxy_target *target, const struct http1_head *head) {
     slice type, parameters;
-    return !head->has_content_length && http1_get(head, slice_lit("Content-Type"), &type) &&
-           slice_equal_nocase(slice_trim(slice_cut(type, ';', &parameters)),
-                              slice_lit("text/event-stream"));
+    if (head->has_content_length || !http1_get(head, slice_lit("Content-Type"), &type))
+        return false;
+    type = slice_trim(slice_cut(type, ';', &parameters));
+    return slice_equal_nocase(type, slice_lit("text/event-stream")) ||
+           (target->follows && slice_equal_nocase(type, slice_lit("application/x-ndjson")));
 }
 
 static void on_head(void *self, const struct http1_head *head) {
@@ -461,7 +464,7 @@ static void on_head(void *self, const struct http1_head *head) {
     struct http1_field fields[HTTP1_FIELDS_MAX];
     struct http_answer answer = {.status = head->status, .fields = fields};
     upstream_answered(p->upstream, head->status, io_loop_now_ns(exchange_loop(x)) - p->began_ns);
-    p->endless = is_event_stream(head);
+    p->endless = is_endless(p->share->target, head);
     if (p->endless || head->status == 101)
         upstream_served(p->upstream, head->status);
     if (head->status == 101) {

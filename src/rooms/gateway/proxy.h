@@ -35,6 +35,7 @@ struct proxy_target {
     unsigned attempts;                     /* further ones */
     unsigned budget_percent;
     bool keep_host;
+    bool follows; /* lines of JSON without a length have no end, as event streams have none */
     uint64_t timeout_ns;
     struct io_tls **tls; /* counted; one for each service that has it */
     unsigned tls_count;
