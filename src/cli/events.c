@@ -77,12 +77,14 @@ static bool write_expect(const struct cli_call *call, struct json_writer *w) {
     if (!expect)
         return true;
     json_write_key(w, "expect");
-    if (strcmp(expect, "any") == 0 || strcmp(expect, "none") == 0 || strcmp(expect, "exists") == 0)
+    if (strcmp(expect, "any") == 0 || strcmp(expect, "none") == 0 ||
+        strcmp(expect, "exists") == 0 || strcmp(expect, "deleted") == 0)
         json_write_text(w, expect);
     else if (number_parse_u64(slice_str(expect), &revision) == 0)
         json_write_u64(w, revision);
     else
-        return cli_misused(call, "--expect %s: any, none, exists or a revision", expect) == CLI_OK;
+        return cli_misused(call, "--expect %s: any, none, exists, deleted or a revision", expect) ==
+               CLI_OK;
     return true;
 }
 
@@ -155,21 +157,26 @@ static int write_append(const struct cli_call *call, slice data, struct buf *bod
     return json_write_finish(&w) ? cli_failed("no memory for the event") : CLI_OK;
 }
 
-/* A revision, or the words "none", "exists", "any". */
+/* A revision, or a word. */
 static slice word_of(json_value v) {
     slice text;
     return json_string(v, &text) ? json_source(v) : text;
 }
 
-static int tell_conflict(json_value answer) {
+int events_tell_conflict(json_value answer) {
     struct json_iterator i = json_each(json_member(answer, slice_lit("violations")));
-    cli_failed("nothing was appended: the event stream is not as expected");
+    slice words = text_of(answer, "detail");
+    cli_failed("%.*s", slice_fmt(words));
     while (json_next(&i)) {
+        json_value is = json_member(i.value, slice_lit("actual"));
         slice detail = text_of(i.value, "detail"), stream = text_of(i.value, "stream");
         slice expected = word_of(json_member(i.value, slice_lit("expected")));
-        slice actual = word_of(json_member(i.value, slice_lit("actual")));
-        fprintf(stderr, "  %.*s: expected %.*s, and there is %s%.*s%s%.*s\n", slice_fmt(stream),
-                slice_fmt(expected), slice_equal(actual, slice_lit("none")) ? "" : "revision ",
+        slice actual = word_of(is);
+        fprintf(stderr, "  %.*s: expected %.*s, and %s%.*s%s%.*s\n", slice_fmt(stream),
+                slice_fmt(expected),
+                json_type_of(is) == JSON_NUMBER          ? "there is revision "
+                : slice_equal(actual, slice_lit("none")) ? "there is "
+                                                         : "it is ",
                 slice_fmt(actual), detail.len ? "; " : "", slice_fmt(detail));
     }
     return CLI_FAILED;
@@ -178,12 +185,15 @@ static int tell_conflict(json_value answer) {
 static void tell_stored(json_value answer) {
     uint64_t first = 0, position = 0;
     bool duplicate = false;
-    (void)!json_u64(json_member(answer, slice_lit("first")), &first);
+    bool known = json_u64(json_member(answer, slice_lit("first")), &first) == 0;
     (void)!json_u64(json_member(answer, slice_lit("position")), &position);
     (void)!json_bool(json_member(answer, slice_lit("duplicate")), &duplicate);
     output_text(text_of(answer, "stream"));
-    printf("@%" PRIu64 ", position %" PRIu64 "%s\n", first, position,
-           duplicate ? " (it had been appended before)" : "");
+    if (known)
+        printf("@%" PRIu64 ", position %" PRIu64 "%s\n", first, position,
+               duplicate ? " (it had been appended before)" : "");
+    else
+        puts(": it had been appended before, and is gone");
 }
 
 static int tell(const struct cli_call *call, unsigned status, slice answer) {
@@ -199,7 +209,7 @@ static int tell(const struct cli_call *call, unsigned status, slice answer) {
     if (json_parse(&doc, answer))
         code = cli_failed("the node's answer is no JSON");
     else if (status == 409)
-        code = tell_conflict(json_root(&doc));
+        code = events_tell_conflict(json_root(&doc));
     else
         tell_stored(json_root(&doc));
     json_free(&doc);

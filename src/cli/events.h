@@ -16,6 +16,8 @@
 must_use int events_write_escaped(struct buf *path, slice text);
 /* "/v1/streams/NAME". 0 or -ENOMEM. */
 must_use int events_write_stream(struct buf *path, const char *name);
+/* A conflict's words and violations, to stderr. CLI_FAILED. */
+int events_tell_conflict(json_value answer);
 /* Prints an event: for people "POSITION STREAM@REVISION TIME TYPE [TAGS] DATA", or its JSON as it
    came. A line. */
 void events_print(json_value event, bool json);

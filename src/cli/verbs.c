@@ -267,52 +267,6 @@ static const struct cli_verb verbs[] = {
             },
     },
     {
-        .name = "consumer add",
-        .words = "STREAM NAME",
-        .help = "make a durable consumer that workers share",
-        .words_min = 2,
-        .words_max = 2,
-        .acts_on_node = true,
-        .run = cli_consumer_add,
-        .options =
-            {
-                {.name = "subject",
-                 .value = "SUBJECT[,..]",
-                 .help = "only these, wildcards allowed (default: all)",
-                 .repeats = true},
-                {.name = "deliver", .value = "WHICH", .help = "all (default), new or last"},
-                {.name = "ordered", .help = "one message of a subject in flight at a time"},
-                {.name = "park", .help = "keep what it gives up: nonet consumer parked"},
-                {.name = "max-deliver", .value = "N", .help = "give up after so many deliveries"},
-                {.name = "backoff",
-                 .value = "DURATION[,..]",
-                 .help = "how long a delivery may take, the first, the second ..."},
-                {.name = "ack-wait", .value = "DURATION", .help = "the same for all (default 30s)"},
-                {.name = "max-ack-pending", .value = "N", .help = "in flight (default 1000)"},
-                {.name = "description", .value = "TEXT", .help = "for people"},
-            },
-        .examples = "  nonet consumer add ES billing --subject 'es.order.>' --ordered --park \\\n"
-                    "      --max-deliver 3 --backoff 1s,10s",
-    },
-    {
-        .name = "consumer info",
-        .words = "STREAM NAME",
-        .help = "how far a consumer is",
-        .words_min = 2,
-        .words_max = 2,
-        .acts_on_node = true,
-        .run = cli_consumer_info,
-    },
-    {
-        .name = "consumer rm",
-        .words = "STREAM NAME",
-        .help = "delete a consumer, its stream keeps its messages",
-        .words_min = 2,
-        .words_max = 2,
-        .acts_on_node = true,
-        .run = cli_consumer_rm,
-    },
-    {
         .name = "consumer parked",
         .words = "STREAM CONSUMER",
         .help = "list what a consumer gave up and parked",
@@ -372,7 +326,7 @@ static const struct cli_verb verbs[] = {
             {
                 {.name = "expect",
                  .value = "WHAT",
-                 .help = "any (default), none, exists, or the last event's revision"},
+                 .help = "any (default), none, exists, deleted, or the last event's revision"},
                 {.name = "id", .value = "ID", .help = "the event's own: appended once, for ever"},
                 {.name = "tag", .value = "TEXT", .help = "a tag", .repeats = true},
                 {.name = "metadata", .value = "JSON", .help = "an object: who, why, from what"},
@@ -381,6 +335,44 @@ static const struct cli_verb verbs[] = {
             },
         .examples = "  nonet events append order-42 Placed '{\"item\":\"tea\"}' --expect none\n"
                     "  nonet events append order-42 Paid --expect 0 --id payment-7 --tag user:ann",
+    },
+    {
+        .name = "events delete",
+        .words = "STREAM",
+        .help = "delete an event stream: it can be appended to again, or never",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_events_delete,
+        .options =
+            {
+                {.name = "permanent", .help = "for ever: nothing of it stays, nothing is appended"},
+                {.name = "expect", .value = "WHAT", .help = "exists, or its last revision"},
+                {.name = "dry-run", .help = "say how many events would go, and change nothing"},
+                ADMIN("10s"),
+                JSON,
+            },
+        .examples = "  nonet events delete order-42 --dry-run\n"
+                    "  nonet events delete order-42 --expect 3",
+    },
+    {
+        .name = "events limits",
+        .words = "STREAM",
+        .help = "show what an event stream keeps, or set it: what is not given is no limit then",
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_events_limits,
+        .options =
+            {
+                {.name = "max-count", .value = "N", .help = "the newest N events"},
+                {.name = "max-age", .value = "DURATION", .help = "events younger than this"},
+                {.name = "truncate-before", .value = "R", .help = "events from revision R on"},
+                {.name = "none", .help = "everything from now on"},
+                {.name = "dry-run", .help = "say how many events would go, and change nothing"},
+                ADMIN("10s"),
+                JSON,
+            },
+        .examples = "  nonet events limits order-42\n"
+                    "  nonet events limits order-42 --max-count 1000 --max-age 90d",
     },
     {
         .name = "events read",

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { request } from 'undici';
-import { check, onNonet, startNonet } from './lib/node.mjs';
+import { check, onNonet, run, startNonet, until } from './lib/node.mjs';
 
 // The node's API of event streams for one server.
 function api(server) {
@@ -171,6 +172,87 @@ onNonet('the end of events', {}, (it) => {
     assert.deepEqual(revisions(await es.read('lim-1')), [9, 10]); // gone is gone
     const { events } = await es.all('?category=lim');
     assert.deepEqual(revisions({ events }), [9, 10]);
+  });
+
+  it('what is gone leaves ES, and JetStream sees gaps', async (t, server) => {
+    const es = api(server);
+    const nc = await server.connect(t);
+    const jsm = await jetstreamManager(nc);
+    const figure = async (name) => {
+      const text = await (await request(`${server.admin}/metrics`)).body.text();
+      return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+    };
+    const removed = await figure('nonet_events_removed_total');
+    const batch = Array.from({ length: 700 }, (_, i) => named(i));
+    for (let i = 0; i < 3; i++)
+      await es.append('big-1', 'any', ...batch.map((e) => ({ ...e, id: `${i}-${e.id}` })));
+    await es.append('big-2', 'none', named(0));
+    const count = async () =>
+      Number(
+        (await jsm.streams.info('ES', { subjects_filter: 'es.big.>' })).state.subjects[
+          'es.big.1'
+        ] ?? 0,
+      );
+    assert.equal(await count(), 2100);
+    assert.equal((await es.drop('big-1')).status, 200);
+    await until(async () => (await count()) < 20, 'the sweep');
+    assert.ok((await figure('nonet_events_removed_total')) - removed > 2000);
+    await until(async () => (await figure('nonet_events_sweep_backlog')) === 0, 'its end');
+    const consumer = await jetstream(nc).consumers.get('ES', { filter_subjects: 'es.big.>' });
+    const seen = [];
+    const messages = await consumer.fetch({ max_messages: 100, expires: 1000 });
+    for await (const m of messages) seen.push(m.subject);
+    assert.equal(seen.at(-1), 'es.big.2');
+    assert.ok(seen.length < 20);
+    for (const id of ['0-0', '0-699', '1-5', '2-699'])
+      assert.equal((await es.append('big-1', 'any', named(id))).duplicate, true);
+    assert.equal((await es.append('big-1', 'any', named('new'))).first, 2100);
+    assert.deepEqual(revisions(await es.read('big-1')), [2100]);
+    assert.equal((await es.drop('big-1', '?permanent=1')).status, 200);
+    await until(async () => (await count()) === 0, 'the end of the skeleton');
+    const verified = await es.call('GET', '/v1/events/verify');
+    assert.deepEqual(verified.findings, []);
+  });
+
+  it('at the command line', async (t, server) => {
+    const es = api(server);
+    const call = async (...args) => run(['events', ...args, '--data', server.data]);
+    await states.alive(es, 'cli-1');
+    const said = async (...args) => {
+      const { status, stdout, stderr } = await call(...args);
+      assert.equal(status, 0, stderr);
+      return stdout;
+    };
+    assert.equal(await said('limits', 'cli-1'), 'cli-1: alive, revisions 0 to 2\n');
+    const dry = ['limits', 'cli-1', '--max-count', '1', '--max-age', '90d', '--dry-run'];
+    assert.match(
+      await said(...dry),
+      /^cli-1: 2 events would go, then it is alive, revisions 2 to 2/,
+    );
+    assert.equal((await es.read('cli-1')).events.length, 3);
+    assert.equal(
+      await said('limits', 'cli-1', '--max-count', '1', '--max-age', '90d'),
+      'cli-1: alive, revisions 2 to 2, at most 1 events, none older than 90d; 2 events are gone\n',
+    );
+    assert.match(
+      await said('limits', 'cli-1', '--none'),
+      /^cli-1: alive, revisions 2 to 2; 0 events/,
+    );
+    assert.match(await said('delete', 'cli-1', '--dry-run'), /^cli-1: 1 events would go/);
+    const wrong = await call('delete', 'cli-1', '--expect', '7');
+    assert.equal(wrong.status, 1);
+    assert.match(wrong.stderr, /nothing was changed.*\n.*expected 7, and there is revision 2/);
+    assert.match(await said('delete', 'cli-1', '--expect', '2'), /^cli-1: deleted/);
+    const late = await call('append', 'cli-1', 'T', '--expect', 'exists');
+    assert.match(late.stderr, /expected exists, and it is deleted/);
+    assert.match(await said('append', 'cli-1', 'T', '--expect', 'deleted'), /^cli-1@3, position/);
+    const told = JSON.parse(await said('limits', 'cli-1', '--json'));
+    assert.deepEqual([told.first, told.last], [3, 3]);
+    assert.match(await said('delete', 'cli-1', '--permanent'), /^cli-1: tombstoned/);
+    const never = await call('append', 'cli-1', 'T');
+    assert.match(never.stderr, /it is tombstoned/);
+    assert.equal((await call('limits', 'cli-1', '--max-count', '0')).status, 2);
+    assert.equal((await call('limits', 'cli-1', '--dry-run')).status, 2);
   });
 
   it('who may not append may not delete', async (t, server) => {

@@ -138,7 +138,9 @@ struct event_answer event_append(struct event_house *eh, const char *stream, con
 
 unsigned event_ask_life(struct event_house *eh, const char *stream,
                         const struct life_change *change, const char *expect, const char *limits) {
-    struct buf subject = buf_make(8192), headers = buf_make(8192);
+    char rooms[2][8192]; /* no memory that could fail */
+    struct buf subject = {.ptr = rooms[0], .cap = sizeof rooms[0], .max = sizeof rooms[0]};
+    struct buf headers = {.ptr = rooms[1], .cap = sizeof rooms[1], .max = sizeof rooms[1]};
     char reply[32], *text = quoted(limits ? limits : "");
     unsigned number = next_reply(eh, reply);
     assert_int_equal(event_subject(slice_str(stream), &subject), 0);
@@ -150,8 +152,6 @@ unsigned event_ask_life(struct event_house *eh, const char *stream,
                             .headers = buf_slice(&headers),
                             .payload = slice_str(text)};
     bus_publish(house_last(eh->house), &m, NULL, NULL);
-    buf_free(&subject);
-    buf_free(&headers);
     free(text);
     return number;
 }

@@ -5,6 +5,7 @@
    what was refused is not, and `verify` finds nothing. */
 
 #define ASKED 8u
+#define DELETED 5u /* which of them is the deletion */
 #define ONE "{\"appends\":[{\"stream\":\"a-1\",\"events\":[{\"type\":\"T\",\"id\":\"i\"}]}]}"
 
 struct trial_life {
@@ -61,6 +62,13 @@ static void act(struct trial_life *life) {
     house_run(eh->house, SIM_SECOND);
     assert_int_equal(pages, 3);
     assert_int_equal(verified, begun);
+    struct life_change change = {.ask = LIFE_DELETE, .version = LIFE_ANY_VERSION};
+    life->asked[life->count++] =
+        event_ask(eh, NULL,
+                  slice_lit("{\"appends\":[{\"stream\":\"a-5\",\"events\":[{\"type\":\"T\"},"
+                            "{\"type\":\"T\"}]}]}"));
+    life->asked[life->count++] = event_ask_life(eh, "a-5", &change, NULL, NULL);
+    house_run(eh->house, 3 * SIM_SECOND); /* with the sweep */
 }
 
 static unsigned status_of(const struct trial_life *life, unsigned index) {
@@ -97,9 +105,13 @@ static bool live(unsigned long nth) {
     assert_true(!past || (one == 201 && two == 201 && again == 200 && status_of(&life, 3) == 201));
     /* Stored, but there was no memory to say so: it is told apart by its words. */
     slice words = event_answer(life.eh, life.asked[1]).body;
+    unsigned deleted = status_of(&life, DELETED);
     bool unsure = slice_find_slice(words, slice_lit("no memory for the answer")) >= 0;
     event_house_again(life.eh, EVENT_KILL);
     unsigned first = count_of(life.eh, "es.a.1"), second = count_of(life.eh, "es.a.2");
+    assert_true(!past || deleted == 200);
+    if (deleted == 200)
+        assert_int_equal(count_of(life.eh, "es.a.5"), 0);
     if (one == 201)
         assert_true(first >= 1);
     if (two != 0 && !unsure)
