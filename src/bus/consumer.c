@@ -632,7 +632,8 @@ struct consumer_info consumer_info(const struct consumer *consumer) {
     struct consumer_info info = {
         .delivered = {c->consumer_sequence, c->position - 1, c->delivered_ns},
         .ack_floor = {c->consumer_sequence, c->position - 1, c->acknowledged_ns},
-        .ack_pending = pending_in_flight(&c->pending),
+        /* with those replayed that wait for their key: they have been delivered */
+        .ack_pending = c->pending.count - c->pending.parked - c->order.passed,
         .parked = c->pending.parked,
         .redelivered = c->pending.redelivered,
         .waiting = c->waiting,

@@ -126,9 +126,9 @@ void consumer_order_give_back(struct consumer *c, uint64_t key) {
 }
 
 void consumer_order_take(struct consumer *c, uint64_t key) {
-    struct order_key *k = find(c, key);
     if (!c->ordered)
         return;
+    struct order_key *k = find(c, key);
     check(k);
     k->busy++;
     look(c, k);

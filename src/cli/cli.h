@@ -114,6 +114,11 @@ int cli_stream_info(const struct cli_call *call);
 int cli_stream_add(const struct cli_call *call);
 int cli_stream_rm(const struct cli_call *call);
 int cli_stream_purge(const struct cli_call *call);
+/* Are its two words names: one token each, without wildcards? Says what is wrong. */
+bool cli_consumer_names(const struct cli_call *call);
+int cli_consumer_add(const struct cli_call *call);
+int cli_consumer_info(const struct cli_call *call);
+int cli_consumer_rm(const struct cli_call *call);
 int cli_consumer_parked(const struct cli_call *call);
 int cli_consumer_replay(const struct cli_call *call);
 int cli_consumer_drop(const struct cli_call *call);

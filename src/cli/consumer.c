@@ -44,8 +44,7 @@ static void begin(struct session *session, void *self) {
     session_api(session, p->api, slice_str(p->request), 0, p->on_answer, p);
 }
 
-/* One token each, without wildcards. */
-static bool names_are_fine(const struct cli_call *call) {
+bool cli_consumer_names(const struct cli_call *call) {
     for (unsigned i = 0; i < 2; i++) {
         slice name = slice_str(call->words[i]);
         if (nats_subject_literal(name) && nats_subject_tokens(name) == 1)
@@ -58,7 +57,7 @@ static bool names_are_fine(const struct cli_call *call) {
 }
 
 static int run(struct parked_call *p, const struct cli_call *call, const char *verb) {
-    if (!names_are_fine(call))
+    if (!cli_consumer_names(call))
         return CLI_USAGE;
     p->call = call;
     p->json = cli_flag(call, "json");

@@ -153,17 +153,11 @@ onNonet('in order per subject', {}, (it) => {
     await append('order-1', 'Placed', 'Paid', 'Shipped');
     await append('order-2', 'Placed', 'Paid');
     await append('account-1', 'Opened');
+    const made = ['--subject', 'es.order.>', '--ordered', '--park', '--max-deliver', '3'];
+    const backoff = ['--backoff', '100ms,200ms'];
+    const said = await nonet('consumer', 'add', 'ES', 'billing', ...made, ...backoff);
+    assert.equal(said, 'consumer billing of ES is there\n');
     const nc = await server.connect(t);
-    await (
-      await jetstreamManager(nc)
-    ).consumers.add('ES', {
-      durable_name: 'billing',
-      filter_subject: 'es.order.>',
-      ack_policy: AckPolicy.Explicit,
-      backoff: [nanos(100), nanos(200)],
-      max_deliver: 3,
-      metadata: { ...ordered, 'nonet.park': 'true' },
-    });
     const seen = [];
     let broken = true;
     const c = await jetstream(nc).consumers.get('ES', 'billing');
@@ -208,8 +202,38 @@ onNonet('in order per subject', {}, (it) => {
     await until(() => of(1).includes('Paid 4'), 'the replayed one');
     assert.match(await nonet('consumer', 'drop', 'ES', 'billing', '--seq', '7'), /^1 parked/);
     assert.deepEqual(await list(), []);
-    const info = await c.info();
     await until(async () => (await c.info()).ack_floor.stream_seq === 7, 'nothing is left');
-    assert.equal(info.num_pending, 0);
+    const info = await nonet('consumer', 'info', 'ES', 'billing');
+    assert.match(info, /^subjects +es\.order\.>$/m);
+    assert.match(info, /^ordered +one message of a subject at a time$/m);
+    assert.match(info, /^to come +0$/m);
+    assert.match(info, /^all done up to +7$/m);
+  });
+
+  it('made, shown and removed at the command line', async (t, server) => {
+    const nc = await server.connect(t);
+    await (await jetstreamManager(nc)).streams.add({ name: 'CLI', subjects: ['cli.>'] });
+    const nonet = (...words) => run(['consumer', ...words, '--server', server.url]);
+    const add = (...options) => nonet('add', 'CLI', 'c', ...options);
+    for (const [options, wrong] of [
+      [['--subject', 'a..b'], /'a\.\.b' is no subject/],
+      [['--backoff', '1s,soon'], /'soon' is no duration/],
+      [['--deliver', 'some'], /it is all, new or last/],
+      [['--max-deliver', 'x'], /max-deliver/],
+    ]) {
+      const { status, stderr } = await add(...options);
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, wrong);
+    }
+    const { stdout } = await add('--subject', 'cli.a,cli.b', '--deliver', 'new', '--json');
+    const { config } = JSON.parse(stdout);
+    assert.deepEqual(config.filter_subjects, ['cli.a', 'cli.b']);
+    assert.equal(config.deliver_policy, 'new');
+    assert.equal(config.metadata, undefined);
+    const other = await add('--subject', 'cli.c');
+    assert.equal(other.status, 1);
+    assert.match(other.stderr, /consumer already exists/);
+    assert.equal((await nonet('rm', 'CLI', 'c')).stdout, 'consumer c of CLI is gone\n');
+    assert.match((await nonet('info', 'CLI', 'c')).stderr, /consumer not found/);
   });
 });

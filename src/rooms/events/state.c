@@ -442,6 +442,12 @@ static void on_stored(void *self, const struct streams_error *error) {
         engine_free(engine);
 }
 
+/* Has somebody deleted the event, or the sweep taken it out, since the read was begun? */
+static bool has_gone(const struct state_read *read, uint64_t number) {
+    const struct life *life = head_life(read->head);
+    return life->tombstoned || number <= life->deleted || number <= life->swept;
+}
+
 /* A state that cannot be kept now (no room, no memory) is folded again some time. */
 static int keep(struct state_read *read, const struct event *event) {
     struct engine *engine = read->engine;
@@ -454,7 +460,7 @@ static int keep(struct state_read *read, const struct event *event) {
     struct streams_error e;
     memcpy(snapshot.chain, event->chain, sizeof snapshot.chain);
     buf_clear(&read->out);
-    if (!log || log_full(log) || !notes_stream(engine) ||
+    if (!log || log_full(log) || !notes_stream(engine) || has_gone(read, event->number) ||
         fold_state_size(read->state) > read->bytes)
         return 0;
     if (snapshot_subject(read->o.subject, snapshot.number, &read->out) ||

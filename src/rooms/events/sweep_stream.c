@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "rooms/events/life_notes.h"
 #include "rooms/events/lookup.h"
+#include "rooms/events/snapshot_notes.h"
 #include "rooms/events/sweep.h"
 
 #include <errno.h>
@@ -213,9 +214,14 @@ static void on_committed(void *self, const struct streams_error *error) {
 static int commit(struct sweep_stream *work, struct life *life) {
     struct engine *engine = work->engine;
     struct life_notes notes = {0};
+    struct snapshot_notes snapshots = {0};
     struct streams_error e;
-    int failed = life_notes_add(&notes, engine, work->head->subject, life, work->head->number,
+    int failed = snapshot_notes_add(&snapshots, engine, work->head->subject, swept_of(work), life);
+    if (!failed)
+        failed = life_notes_add(&notes, engine, work->head->subject, life, work->head->number,
                                 work->delete_count);
+    if (failed)
+        notes_forget(engine);
     bool stored = !failed && notes_commit(engine, on_committed, work, &e);
     if (stored) {
         sweep_note_removed(engine, work->delete_count);
@@ -225,6 +231,7 @@ static int commit(struct sweep_stream *work, struct life *life) {
     }
     work->delete_count = 0;
     life_notes_free(&notes);
+    snapshot_notes_free(&snapshots);
     return stored ? 0 : failed ? failed : -EAGAIN;
 }
 

@@ -159,6 +159,67 @@ static void test_what_was_deleted_does_not_come_back(void **state) {
     event_house_close(eh);
 }
 
+static void test_of_a_truncated_stream_it_begins_at_a_snapshot_or_says_where(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(7);
+    append_many(eh, "a-1", 2600, "n");
+    assert_state(at_revision(eh, "es.a.1", 2100), 2100, "'n':2100");
+    assert_true(has_snapshot(eh, 1024) && has_snapshot(eh, 2048));
+    assert_int_equal(event_life(eh, "a-1", LIFE_LIMIT, NULL, "{'truncate_before':1500}").status,
+                     200);
+    for (enum event_end end = EVENT_KILL; end <= EVENT_STOP; end++) {
+        house_run(eh->house, 5 * SIM_SECOND); /* the sweep */
+        assert_false(has_snapshot(eh, 1024)); /* events behind it are not there */
+        assert_true(has_snapshot(eh, 2048));
+        assert_int_equal(at_revision(eh, "es.a.1", 1499).status, 404);
+        for (uint64_t revision = 1500; revision < 2600; revision += 91) {
+            struct answer a = at_revision(eh, "es.a.1", revision);
+            assert_int_equal(a.status, 200);
+            assert_int_equal(a.revision, revision);
+            assert_int_equal(a.from, revision < 2047 ? 1500 : 0);
+        }
+        struct answer a = now(eh, "es.a.1");
+        assert_state(a, 2599, "'n':2599");
+        assert_int_equal(a.from, 0);
+        event_house_again(eh, end);
+    }
+    event_house_close(eh);
+}
+
+static void test_of_what_was_deleted_no_snapshot_stays(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(8);
+    for (unsigned permanent = 0; permanent < 2; permanent++) {
+        append_many(eh, "a-1", permanent ? 1100 : 2048, "n");
+        assert_int_equal(now(eh, "es.a.1").status, 200);
+        assert_true(has_snapshot(eh, permanent ? 3072 : 1024));
+        enum life_ask ask = permanent ? LIFE_TOMBSTONE : LIFE_DELETE;
+        assert_int_equal(event_life(eh, "a-1", ask, NULL, NULL).status, 200);
+        house_run(eh->house, 5 * SIM_SECOND);
+        for (unsigned number = 1024; number <= 3072; number += 1024)
+            assert_false(has_snapshot(eh, number));
+    }
+    assert_int_equal(now(eh, "es.a.1").status, 410);
+    event_house_close(eh);
+}
+
+static void test_a_read_goes_on_while_events_go(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(9);
+    append_many(eh, "a-1", 3000, "n");
+    struct answer a = {0};
+    struct state_options options = {.subject = slice_lit("es.a.1")};
+    events_state(eh->engine, &options, on_state, &a);
+    assert_int_equal(event_life(eh, "a-1", LIFE_LIMIT, NULL, "{'truncate_before':2900}").status,
+                     200);
+    house_until(eh->house, &a.come);
+    assert_state(a, 2999, "'n':2999");
+    house_run(eh->house, 5 * SIM_SECOND);
+    assert_false(has_snapshot(eh, 1024) || has_snapshot(eh, 2048));
+    assert_state(now(eh, "es.a.1"), 2999, "'n':2999");
+    event_house_close(eh);
+}
+
 static void test_a_read_ends_with_the_node(void **state) {
     (void)state;
     struct event_house *eh = event_house_open(5);
@@ -249,6 +310,9 @@ int main(void) {
         cmocka_unit_test(test_a_snapshot_is_of_these_events_or_of_none),
         cmocka_unit_test(test_a_note_that_is_no_snapshot_is_passed_over),
         cmocka_unit_test(test_what_was_deleted_does_not_come_back),
+        cmocka_unit_test(test_of_a_truncated_stream_it_begins_at_a_snapshot_or_says_where),
+        cmocka_unit_test(test_of_what_was_deleted_no_snapshot_stays),
+        cmocka_unit_test(test_a_read_goes_on_while_events_go),
         cmocka_unit_test(test_a_read_ends_with_the_node),
         cmocka_unit_test(test_too_many_reads_are_refused),
         cmocka_unit_test(test_without_memory_it_is_refused_and_never_wrong),
