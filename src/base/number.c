@@ -341,6 +341,40 @@ size_t number_format_duration(uint64_t ns, char *out) {
     return len;
 }
 
+/* NS in units of 10^DIGITS, with what is left as a fraction, and UNIT. */
+static size_t put_fraction(char *out, uint64_t ns, unsigned digits, const char *unit) {
+    uint64_t size = 1;
+    for (unsigned i = 0; i < digits; i++)
+        size *= 10;
+    size_t len = number_format_u64(ns / size, out);
+    if (ns % size) {
+        len += (size_t)snprintf(out + len, 11, ".%0*u", (int)digits, (unsigned)(ns % size));
+        while (out[len - 1] == '0')
+            len--;
+    }
+    size_t unit_len = strlen(unit);
+    memcpy(out + len, unit, unit_len + 1);
+    return len + unit_len;
+}
+
+size_t number_format_go_duration(uint64_t ns, char *out) {
+    static const uint64_t minute = 60000000000u;
+    size_t len = 0;
+    if (ns > 0 && ns < 1000000000u)
+        return ns < 1000      ? put_fraction(out, ns, 0, "ns")
+               : ns < 1000000 ? put_fraction(out, ns, 3, "\u00b5s")
+                              : put_fraction(out, ns, 6, "ms");
+    if (ns >= 60 * minute) {
+        len = number_format_u64(ns / (60 * minute), out);
+        out[len++] = 'h';
+    }
+    if (ns >= minute) {
+        len += number_format_u64(ns / minute % 60, out + len);
+        out[len++] = 'm';
+    }
+    return len + put_fraction(out + len, ns % minute, 9, "s");
+}
+
 size_t number_format_size(uint64_t bytes, char *out) {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     if (bytes < 1024)

@@ -58,6 +58,8 @@ size_t number_format_i64(int64_t number, char *out);
 /* Writes the text that number_parse_duration turns back into NS ("1h30m", "250ms", "0s")
    with a NUL to OUT of at least NUMBER_TEXT_MAX * 2 bytes. Returns its length. */
 size_t number_format_duration(uint64_t ns, char *out);
+/* As Go writes it, with every unit below the largest: "1h30m0s", "1m0s", "2.5s", "300ms". */
+size_t number_format_go_duration(uint64_t ns, char *out);
 
 /* For people: "512B", "1.5KiB", "3.2GiB", one decimal, with a NUL to OUT of NUMBER_TEXT_MAX bytes.
    Returns its length. */

@@ -213,30 +213,6 @@ void consumer_pull_served(struct consumer *c, struct consumer_request *request) 
 
 /* --- taking in ---------------------------------------------------------------------------- */
 
-/* "1h30m0s", "1m0s", "2.5s", "300ms": as Go writes durations, for clients match on the text. */
-static slice write_duration(uint64_t ns, char *text, size_t size) {
-    struct buf b = {.ptr = text, .cap = size, .max = size};
-    uint64_t seconds = ns / 1000000000u, nanos = ns % 1000000000u;
-    if (!seconds) {
-        b.len = number_format_duration(ns, text);
-        return buf_slice(&b);
-    }
-    int failed = 0;
-    if (seconds >= 3600)
-        failed = buf_printf(&b, "%lluh", (unsigned long long)(seconds / 3600));
-    if (seconds >= 60 && !failed)
-        failed = buf_printf(&b, "%llum", (unsigned long long)(seconds / 60 % 60));
-    if (!failed)
-        failed = buf_printf(&b, "%llu.%09llu", (unsigned long long)(seconds % 60),
-                            (unsigned long long)nanos);
-    check(!failed);
-    while (b.ptr[b.len - 1] == '0')
-        b.len--;
-    b.len -= b.ptr[b.len - 1] == '.';
-    check(buf_append_byte(&b, 's') == 0);
-    return buf_slice(&b);
-}
-
 /* False: the request has been answered. */
 static bool judge_bounds(struct consumer *c, const struct consumer_pull *pull) {
     const struct consumer_config *config = &c->config;
@@ -247,9 +223,8 @@ static bool judge_bounds(struct consumer *c, const struct consumer_pull *pull) {
         return false;
     }
     if (config->expires_max_ns > 0 && pull->expires_ns > (uint64_t)config->expires_max_ns) {
-        slice most = write_duration((uint64_t)config->expires_max_ns, text, sizeof text);
-        consumer_send_status(c, pull->reply, "409 Exceeded MaxRequestExpires of %.*s",
-                             slice_fmt(most));
+        number_format_go_duration((uint64_t)config->expires_max_ns, text); /* clients match on it */
+        consumer_send_status(c, pull->reply, "409 Exceeded MaxRequestExpires of %s", text);
         return false;
     }
     if (config->bytes_max > 0 && pull->bytes_max > (uint64_t)config->bytes_max) {

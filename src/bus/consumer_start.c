@@ -49,17 +49,22 @@ static int keep_largest(void *self, slice subject, const struct log_subject_stat
     return 0;
 }
 
-/* The last message that CONFIG wants, or 0. */
-static uint64_t last_of(struct stream *stream, const struct consumer_config *config) {
+/* The last message that CONFIG wants, or 0. 0 or -ENOMEM. */
+static int last_of(struct stream *stream, const struct consumer_config *config,
+                   uint64_t *ret_last) {
     const slice *subjects;
-    uint64_t last = 0;
     unsigned count = consumer_config_filters(config, &subjects);
-    for (unsigned i = 0; i < count; i++) {
-        slice subject = subjects[i];
-        struct log_filter one = log_filter_make(&subject, 1);
-        (void)!each_wanted(stream, &(struct each_wanted){&one, keep_largest, &last});
-    }
-    return count ? last : log_stream_staged(stream->log).last_sequence;
+    *ret_last = count ? 0 : log_stream_staged(stream->log).last_sequence;
+    if (!count)
+        return 0;
+    slice *sorted = mem_alloc(count * sizeof *sorted);
+    if (!sorted)
+        return -ENOMEM;
+    memcpy(sorted, subjects, count * sizeof *sorted);
+    struct log_filter filter = log_filter_make(sorted, count);
+    (void)!each_wanted(stream, &(struct each_wanted){&filter, keep_largest, ret_last});
+    mem_free(sorted);
+    return 0;
 }
 
 int consumer_start_position(struct stream *stream, const struct consumer_config *config,
@@ -75,7 +80,9 @@ int consumer_start_position(struct stream *stream, const struct consumer_config 
         position = end;
         break;
     case DELIVER_LAST:
-        position = last_of(stream, config);
+        failed = last_of(stream, config, &position);
+        if (failed)
+            return failed;
         if (!position)
             position = end;
         break;

@@ -20,7 +20,6 @@
 #include "wire/nats_headers.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define SECOND_NS 1000000000ll
 #define STEP_MAX 256u
@@ -129,20 +128,11 @@ static bool leaves_marker(struct stream *stream, const struct log_record *record
     return log_subject(stream->log, record->subject, &subject) && subject.messages == 1;
 }
 
-/* "90s", "1m30s", as Go writes whole seconds. */
-static size_t write_go_duration(int64_t seconds, char *out, size_t size) {
-    long long h = seconds / 3600, m = seconds / 60 % 60, s = seconds % 60;
-    int len = h   ? snprintf(out, size, "%lldh%lldm%llds", h, m, s)
-              : m ? snprintf(out, size, "%lldm%llds", m, s)
-                  : snprintf(out, size, "%llds", s);
-    return (size_t)len;
-}
-
 static int add_marker(struct stream *stream, struct log_batch *batch, slice subject, int64_t now_ns,
                       uint64_t *ret_sequence) {
-    char text[32];
-    slice ttl = slice_make(
-        text, write_go_duration(stream->config.marker_ttl_ns / SECOND_NS, text, sizeof text));
+    char text[NUMBER_TEXT_MAX * 2];
+    uint64_t seconds = (uint64_t)(stream->config.marker_ttl_ns / SECOND_NS);
+    slice ttl = slice_make(text, number_format_go_duration(seconds * (uint64_t)SECOND_NS, text));
     _cleanup_buf_ struct buf headers = buf_make(256);
     int failed = nats_headers_begin(&headers, 0, (slice){0});
     if (!failed)
@@ -333,8 +323,14 @@ void expiry_note(struct stream *stream, uint64_t sequence, int64_t at_ns) {
 
 void expiry_look(struct stream *stream) {
     struct expiry *x = stream->expiry;
-    if (x && stream->config.age_max_ns && !x->loading && !io_timer_running(&x->timer))
-        io_timer_start(bus_loop(stream->streams->bus), &x->timer, RETRY_NS, on_timer);
+    struct io_loop *loop = bus_loop(stream->streams->bus);
+    if (!x || !stream->config.age_max_ns || x->loading)
+        return;
+    int64_t now_ns = io_loop_wall_ns(loop), at_ns = now_ns + stream->config.age_max_ns;
+    if (!io_timer_running(&x->timer))
+        io_timer_start(loop, &x->timer, RETRY_NS, on_timer);
+    else if (at_ns < x->wake_ns) /* it sleeps for what has a TTL */
+        sleep_until(x, at_ns, now_ns);
 }
 
 void expiry_start(struct stream *stream) {

@@ -9,8 +9,8 @@
  */
 #include "bus/republish.h"
 
-#include "base/clocktext.h"
 #include "base/mem.h"
+#include "bus/stored_headers.h"
 #include "bus/transform.h"
 #include "wire/nats_headers.h"
 
@@ -28,7 +28,6 @@ struct republish {
     struct stream *stream;
     struct buf waiting; /* of struct waiting */
     size_t at;          /* bytes of it that are done */
-    struct buf headers;
     struct io_task task;
     struct io_timer again;
     struct log_load load;
@@ -36,16 +35,6 @@ struct republish {
 };
 
 static void step(struct republish *r);
-
-int republish_make(struct arena *arena, const struct stream_config *config,
-                   struct transform **ret_transform) {
-    const char *why;
-    *ret_transform = NULL;
-    if (!config->republish.destination.len)
-        return 0;
-    return transform_make(arena, config->republish.source, config->republish.destination,
-                          ret_transform, &why);
-}
 
 static void on_task(struct io_task *task) {
     step(container_of(task, struct republish, task));
@@ -71,7 +60,6 @@ static struct republish *republish_of(struct stream *stream) {
         return NULL;
     r->stream = stream;
     r->waiting = buf_make(REPUBLISH_WAITING_MAX * sizeof(struct waiting));
-    r->headers = buf_make(TEXT_MAX);
     r->task.run = on_task;
     r->load.done = on_loaded;
     stream->republish = r;
@@ -88,7 +76,6 @@ void republish_stop(struct stream *stream) {
     if (r->loading && stream->streams->log)
         log_load_cancel(stream->streams->log, &r->load);
     buf_free(&r->waiting);
-    buf_free(&r->headers);
     stream->republish = mem_free(r);
 }
 
@@ -113,23 +100,10 @@ void republish_on_visible(struct stream *stream) {
 
 /* --- sending ------------------------------------------------------------------------------ */
 
-static int write_headers(struct republish *r, const struct log_record *record, uint64_t last) {
+static int write_headers(const struct republish *r, const struct log_record *record, uint64_t last,
+                         struct buf *out) {
     const struct stream_config *config = &r->stream->config;
-    struct buf *out = &r->headers;
-    char time[CLOCKTEXT_SIZE];
-    size_t time_len = clocktext_format(record->time_ns, time);
-    buf_clear(out);
-    int failed = record->headers.len > 2
-                     ? buf_append(out, slice_take(record->headers, record->headers.len - 2))
-                     : nats_headers_begin(out, 0, (slice){0});
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Stream"), config->name);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Subject"), record->subject);
-    if (!failed)
-        failed = nats_headers_add_u64(out, slice_lit("Nats-Sequence"), record->sequence);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Time-Stamp"), slice_make(time, time_len));
+    int failed = stored_headers_begin(out, config->name, record);
     if (!failed)
         failed = nats_headers_add_u64(out, slice_lit("Nats-Last-Sequence"), last);
     if (!failed && config->republish.headers_only)
@@ -145,15 +119,14 @@ static void pass_on(struct republish *r, const struct log_record *record, uint64
     if (!stream->republisher ||
         !transform_apply(stream->republisher, record->subject, subject, sizeof subject, &m.subject))
         return;
-    if (!bus_has_interest(stream->streams->bus, m.subject) || write_headers(r, record, last))
+    _cleanup_buf_ struct buf headers = buf_make(TEXT_MAX); /* not R's: it may be freed meanwhile */
+    if (!bus_has_interest(stream->streams->bus, m.subject) ||
+        write_headers(r, record, last, &headers))
         return;
-    struct buf headers = r->headers; /* taken along: R may be freed meanwhile */
-    r->headers = buf_make(TEXT_MAX);
     m.headers = buf_slice(&headers);
     if (!stream->config.republish.headers_only)
         m.payload = record->payload;
     bus_publish(stream->streams->bus, &m, NULL, NULL);
-    buf_free(&headers);
 }
 
 /* What has been done is taken out once it outweighs the rest. */

@@ -19,9 +19,6 @@
 
 #define REPUBLISH_WAITING_MAX (1u << 20)
 
-/* What is wanted by STREAM's configuration, compiled; its memory is in ARENA. */
-must_use int republish_make(struct arena *arena, const struct stream_config *config,
-                            struct transform **ret_transform);
 /* SEQUENCE was appended; LAST is what the subject's last was before. */
 void republish_note(struct stream *stream, uint64_t sequence, uint64_t last);
 /* Readers may see more of STREAM. */

@@ -89,16 +89,14 @@ void stream_forget(struct stream *stream) {
     mem_free(stream);
 }
 
-/* What CONFIG, which was judged, says of subjects, ready for use. 0 or -ENOMEM. */
-static int compile(struct arena *arena, const struct stream_config *config,
-                   struct transform **ret_transform, struct transform **ret_republisher) {
+/* MAPPING, which was judged, ready for use; NULL where there is none. 0 or -ENOMEM. */
+static int compile(struct arena *arena, const struct stream_mapping *mapping,
+                   struct transform **ret_transform) {
     const char *why;
     *ret_transform = NULL;
-    int failed = 0;
-    if (config->transform.destination.len)
-        failed = transform_make(arena, config->transform.source, config->transform.destination,
-                                ret_transform, &why);
-    return failed ? failed : republish_make(arena, config, ret_republisher);
+    if (!mapping->destination.len)
+        return 0;
+    return transform_make(arena, mapping->source, mapping->destination, ret_transform, &why);
 }
 
 /* A stream with a copy of CONFIG, not yet capturing or in the map. */
@@ -115,7 +113,8 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
     dedupe_open(&stream->dedupe, streams->hash_key, config->duplicate_window_ns);
     stream->name = mem_copy(config->name.ptr, config->name.len);
     if (!stream->name || stream_config_copy(config, &stream->arena, &stream->config) ||
-        compile(&stream->arena, &stream->config, &stream->transform, &stream->republisher)) {
+        compile(&stream->arena, &stream->config.transform, &stream->transform) ||
+        compile(&stream->arena, &stream->config.republish, &stream->republisher)) {
         stream_forget(stream);
         return NULL;
     }
@@ -358,7 +357,9 @@ static int update(struct stream *stream, const struct stream_config *wanted, str
     int failed = change ? stream_config_copy(wanted, &arena, &copy) : -ENOMEM;
     struct transform *transform, *republisher;
     if (!failed)
-        failed = compile(&arena, &copy, &transform, &republisher);
+        failed = compile(&arena, &copy.transform, &transform);
+    if (!failed)
+        failed = compile(&arena, &copy.republish, &republisher);
     if (!failed)
         failed = start_capturing(stream, &copy, captures);
     if (!failed)

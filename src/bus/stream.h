@@ -23,6 +23,7 @@
 #include "bus/streams.h"
 
 #define STREAM_CONFIG_ARENA_MAX (1u << 20)
+#define STREAM_RETRY_NS 10000000u /* a block could not be asked for: no memory, many loads */
 #define STREAM_SEALED_TEXT "invalid operation on sealed stream"
 
 /* Something that waits for the log, a load or a timer, and may outlive the streams: its `end` tells

@@ -127,7 +127,8 @@ static void step(struct reading *reading) {
         reading->loading = result == -EINPROGRESS && log_load(reading->op.streams->log, stream->log,
                                                               wanted, &reading->load) == 0;
         if (!reading->loading)
-            io_timer_start(loop, &reading->again, 0, on_again);
+            io_timer_start(loop, &reading->again, result == -EINPROGRESS ? STREAM_RETRY_NS : 0,
+                           on_again);
     }
 }
 
@@ -344,7 +345,8 @@ static void purge_step(struct purge *purge) {
     if (purge->loading)
         return;
     if (result == -EAGAIN || result == -EINPROGRESS)
-        io_timer_start(bus_loop(purge->op.streams->bus), &purge->again, 0, on_purge_again);
+        io_timer_start(bus_loop(purge->op.streams->bus), &purge->again,
+                       result == -EINPROGRESS ? STREAM_RETRY_NS : 0, on_purge_again);
     else if (result)
         purge_end(purge, result, NULL);
 }

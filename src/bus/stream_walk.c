@@ -155,21 +155,15 @@ static int read_list_step(struct walk *walk, struct stream *stream, uint64_t *re
 struct listing {
     struct walk *walk;
     const struct stream *stream;
-    unsigned filter, room;
+    struct log_filter filter;
+    unsigned room;
     int failed;
 };
-
-static bool listed_before(const struct listing *listing, slice subject) {
-    for (unsigned i = 0; i < listing->filter; i++)
-        if (nats_subject_match(subject, listing->walk->filters[i]))
-            return true;
-    return false;
-}
 
 static int list_one(void *self, slice subject, const struct log_subject_state *bound) {
     struct listing *listing = self;
     struct walk *walk = listing->walk;
-    if (listed_before(listing, subject))
+    if (!log_filter_match(&listing->filter, subject))
         return 0;
     if (walk->count == STREAM_WALK_SUBJECTS_MAX)
         return listing->failed = -E2BIG;
@@ -198,16 +192,23 @@ static int list_one(void *self, slice subject, const struct log_subject_state *b
     return 0;
 }
 
+/* Each subject is looked at once: all there are where a filter has wildcards, else those named. */
 static int list_subjects(struct walk *walk, struct stream *stream) {
-    struct listing listing = {.walk = walk, .stream = stream};
+    struct listing listing = {.walk = walk,
+                              .stream = stream,
+                              .filter = log_filter_make(walk->filters, walk->filter_count)};
+    const struct log_filter *filter = &listing.filter;
     struct log_subject_state state;
-    for (unsigned i = 0; i < walk->filter_count && !listing.failed; i++) {
-        slice filter = walk->filters[i];
-        listing.filter = i;
-        if (!nats_subject_literal(filter))
-            (void)log_subject_each(stream->log, filter, list_one, &listing);
-        else if (log_subject(stream->log, filter, &state))
-            (void)list_one(&listing, filter, &state);
+    if (filter->wildcards * log_stream_state(stream->log).subjects > STREAM_WALK_COMPARISONS_MAX)
+        return -E2BIG;
+    if (!filter->count || filter->wildcards) {
+        (void)log_subject_each(stream->log, slice_lit(">"), list_one, &listing);
+        return listing.failed;
+    }
+    for (unsigned i = 0; i < filter->count && !listing.failed; i++) {
+        bool again = i > 0 && slice_equal(filter->subjects[i], filter->subjects[i - 1]);
+        if (!again && log_subject(stream->log, filter->subjects[i], &state))
+            (void)list_one(&listing, filter->subjects[i], &state);
     }
     return listing.failed;
 }
@@ -322,7 +323,8 @@ static void step(struct walk *walk) {
         walk->loading =
             result == -EINPROGRESS && log_load(streams->log, stream->log, wanted, &walk->load) == 0;
         if (!walk->loading)
-            io_timer_start(bus_loop(streams->bus), &walk->again, 0, on_again);
+            io_timer_start(bus_loop(streams->bus), &walk->again,
+                           result == -EINPROGRESS ? STREAM_RETRY_NS : 0, on_again);
     }
 }
 

@@ -16,6 +16,8 @@
 
 #define STREAM_WALK_FILTERS_MAX 1024u
 #define STREAM_WALK_SUBJECTS_MAX 1024u /* of filters (ADR-31); more: 413 */
+/* Filters with wildcards times subjects of the stream, looked at in one turn; more: 413. */
+#define STREAM_WALK_COMPARISONS_MAX (16u << 20)
 
 struct stream_walk_options {
     slice subject;        /* filter; empty: all. Not with last_of */

@@ -15,6 +15,7 @@
  */
 #include "base/clocktext.h"
 #include "base/mem.h"
+#include "bus/stored_headers.h"
 #include "bus/stream_walk.h"
 #include "rooms/pubsub/jetstream.h"
 #include "wire/nats_headers.h"
@@ -118,22 +119,7 @@ struct standing {
 /* The stored headers, then where the message stands. STANDING may be NULL. */
 static int write_headers(struct buf *out, slice stream_name, const struct log_record *record,
                          const struct standing *standing) {
-    char time[CLOCKTEXT_SIZE];
-    size_t time_len = clocktext_format(record->time_ns, time);
-    int failed = nats_headers_begin(out, 0, (slice){0});
-    struct nats_status status;
-    struct nats_field field;
-    if (!failed && record->headers.len && nats_headers_parse(record->headers, &status) == 0)
-        while (!failed && nats_headers_next(&status.fields, &field))
-            failed = nats_headers_add(out, field.key, field.value);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Stream"), stream_name);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Subject"), record->subject);
-    if (!failed)
-        failed = nats_headers_add_u64(out, slice_lit("Nats-Sequence"), record->sequence);
-    if (!failed)
-        failed = nats_headers_add(out, slice_lit("Nats-Time-Stamp"), slice_make(time, time_len));
+    int failed = stored_headers_begin(out, stream_name, record);
     if (!failed && standing)
         failed = nats_headers_add_u64(out, slice_lit("Nats-Num-Pending"), standing->pending);
     if (!failed && standing)

@@ -15,7 +15,7 @@ export async function openJetstream(t, server) {
   const publish = async (subject, data = '', fields = {}) => {
     const h = headers();
     for (const [key, value] of Object.entries(fields)) h.set(key, value);
-    return (await nc.request(subject, data, { headers: h })).json();
+    return (await nc.request(subject, data, { headers: h, timeout: 10_000 })).json();
   };
   return { nc, api, publish, jsm: await jetstreamManager(nc), js: jetstream(nc) };
 }

@@ -240,6 +240,34 @@ static void formatted_integers_at_every_length(void **state) {
     assert_slice(slice_make(out, number_format_i64(INT64_MIN, out)), "-9223372036854775808");
 }
 
+static void durations_as_go_writes_them(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t ns;
+        const char *text;
+    } cases[] = {
+        {0, "0s"},
+        {300000000, "300ms"},
+        {1, "1ns"},
+        {1500, "1.5\u00b5s"},
+        {1500000, "1.5ms"},
+        {NS_PER_SECOND, "1s"},
+        {2500000000, "2.5s"},
+        {NS_PER_SECOND + 1, "1.000000001s"},
+        {60 * NS_PER_SECOND, "1m0s"},
+        {90 * NS_PER_SECOND, "1m30s"},
+        {5400 * NS_PER_SECOND, "1h30m0s"},
+        {36000 * NS_PER_SECOND + 500000000, "10h0m0.5s"},
+        {86400 * 7 * NS_PER_SECOND, "168h0m0s"},
+    };
+    char out[2 * NUMBER_TEXT_MAX];
+    for (size_t i = 0; i < array_count(cases); i++) {
+        assert_int_equal(number_format_go_duration(cases[i].ns, out), strlen(cases[i].text));
+        assert_string_equal(out, cases[i].text);
+    }
+    assert_true(number_format_go_duration(UINT64_MAX, out) < sizeof out);
+}
+
 static void formatted_durations_read_back(void **state) {
     (void)state;
     char out[2 * NUMBER_TEXT_MAX];
@@ -291,6 +319,7 @@ int main(void) {
         cmocka_unit_test(rates_have_a_count_and_a_period),
         cmocka_unit_test(formatted_integers_are_what_printf_prints),
         cmocka_unit_test(formatted_integers_at_every_length),
+        cmocka_unit_test(durations_as_go_writes_them),
         cmocka_unit_test(formatted_durations_read_back),
         cmocka_unit_test(formatted_sizes_suit_people),
     };

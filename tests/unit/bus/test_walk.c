@@ -140,6 +140,32 @@ static void test_too_many_subjects_are_refused(void **state) {
     house_close(house);
 }
 
+/* What is compared in one turn is bounded: filters with wildcards times subjects. */
+static void test_too_many_comparisons_are_refused(void **state) {
+    (void)state;
+    struct house *house = open_filled();
+    slice filters[STREAM_WALK_FILTERS_MAX];
+    static char texts[STREAM_WALK_FILTERS_MAX][16];
+    for (unsigned i = 0; i < STREAM_WALK_FILTERS_MAX; i++)
+        filters[i] =
+            slice_make(texts[i], (size_t)snprintf(texts[i], sizeof texts[i], "s.*.%u.x", i));
+    struct stream_walk_options options = {.last_of = filters,
+                                          .last_of_count = STREAM_WALK_FILTERS_MAX};
+    assert_walk(house, &options, 0, 0, "");
+    for (unsigned i = 0; i <= STREAM_WALK_COMPARISONS_MAX / STREAM_WALK_FILTERS_MAX; i++) {
+        char subject[24];
+        snprintf(subject, sizeof subject, "s.many.%u", i);
+        say(house_last(house), subject, "");
+        if (i % 64 == 0)
+            house_run(house, 20 * SIM_MILLISECOND);
+    }
+    house_run(house, SIM_SECOND);
+    assert_walk(house, &options, 0, 413, "");
+    options.last_of_count = STREAM_WALK_FILTERS_MAX / 2;
+    assert_walk(house, &options, 0, 0, "");
+    house_close(house);
+}
+
 /* More than one turn and more than the cache holds, so that the walk waits in between. */
 static struct house *open_long(void) {
     struct house *house = open_filled();
@@ -193,6 +219,7 @@ int main(void) {
         cmocka_unit_test(test_the_last_of_each_subject_now_and_then),
         cmocka_unit_test(test_by_time),
         cmocka_unit_test(test_too_many_subjects_are_refused),
+        cmocka_unit_test(test_too_many_comparisons_are_refused),
         cmocka_unit_test(test_a_long_walk_comes_to_its_end),
         cmocka_unit_test(test_a_stream_that_goes_ends_its_walks),
         cmocka_unit_test(test_a_node_that_stops_ends_its_walks),
