@@ -54,7 +54,7 @@ static int start_capturing(struct stream *stream, const struct stream_config *co
     static const struct bus_receiver receiver = {stream_on_publish};
     for (unsigned i = 0; i < config->subject_count; i++) {
         int failed = bus_subscribe(stream->streams->bus, config->subjects[i], (slice){0}, &receiver,
-                                   stream, NULL, &captures[i]);
+                                   stream, stream->streams, &captures[i]);
         if (failed) {
             stop_capturing(stream, captures);
             return failed;
@@ -123,6 +123,7 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
 
 static void forget_name(struct streams *streams, slice name) {
     map_remove(&streams->by_name, name);
+    streams->found = NULL;
     names_changed(&streams->names);
 }
 

@@ -179,8 +179,11 @@ unsigned streams_capabilities(const struct streams *streams) {
     return STREAMS_SYNC_BEFORE_ACK | STREAMS_COMMIT_PARTICIPANTS;
 }
 
+/* Who works with a stream asks for it again and again: the one found last is kept at hand. */
 struct stream *stream_find(struct streams *streams, slice name) {
-    return map_find(&streams->by_name, name);
+    if (!streams->found || !slice_equal(streams->found->config.name, name))
+        streams->found = map_find(&streams->by_name, name);
+    return streams->found;
 }
 
 struct stream *stream_next(struct streams *streams, slice after) {

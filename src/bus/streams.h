@@ -96,6 +96,9 @@ void streams_stop(struct streams *streams);
 struct streams *streams_free(struct streams *streams);
 unsigned streams_capabilities(const struct streams *streams);
 
+/* Captures have the streams as their origin: what is published with that origin (bus.h) is not
+   captured, as for messages that a stream has got in another way already. */
+
 /* --- streams: the answers of the API ------------------------------------------------------ */
 
 typedef void (*streams_done)(void *self, struct stream *stream, const struct streams_error *error);

@@ -78,10 +78,10 @@ struct engine {
     unsigned read_count;
     bool wanted;       /* ES, before anything is appended */
     unsigned creating; /* streams that are being made */
-    bool closed, publishing;
+    bool closed;
     struct hash_key hash_key;
     struct ids ids;
-    struct provenance_reader provenance; /* of what is appended */
+    struct provenance_reader provenance;                         /* of what is appended */
     struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
     struct bus_subscription *state_reads, *state_folds;
     struct states *states;

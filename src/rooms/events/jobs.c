@@ -274,10 +274,8 @@ static void store_end(struct storing *s, bool stored) {
 /* Plain subscribers hear of what is on disk; ES itself has it. */
 static void publish(struct job *job) {
     struct engine *engine = job->engine;
-    engine->publishing = true;
     for (unsigned i = 0; i < job->append.event_count; i++)
-        bus_publish(engine->bus, &job->messages[i], NULL, NULL);
-    engine->publishing = false;
+        bus_publish(engine->bus, &job->messages[i], engine->streams, NULL);
 }
 
 static void on_stored(void *self, const struct streams_error *error) {
@@ -726,8 +724,6 @@ void job_life(struct engine *engine, const struct bus_message *request, job_answ
 void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message) {
     _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
     struct streams_error e;
-    if (engine->publishing)
-        return;
     if (event_name(message->subject, &name)) {
         streams_fail(&e, 400, 10003, "'%.*s' is not the subject of an event stream: %s",
                      slice_fmt(slice_take(message->subject, 64)), "es.CATEGORY.ID");

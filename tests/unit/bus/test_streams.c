@@ -90,6 +90,23 @@ static void test_an_acknowledgement_comes_when_the_message_is_on_disk(void **sta
     }
 }
 
+/* For messages that a stream has got already, when plain subscribers are to hear of them. */
+static void test_what_has_the_streams_as_its_origin_is_not_captured(void **state) {
+    (void)state;
+    struct house *house = open_house(1, "{'name':'S','subjects':['s.>']}");
+    struct catcher live;
+    catcher_open(&live, house->bus[0], "s.a", NULL);
+    struct bus_message message = {.subject = slice_lit("s.a"), .payload = slice_lit("x")};
+    assert_int_equal(bus_publish(house->bus[0], &message, house->streams, NULL), 1);
+    assert_int_equal(live.count, 1);
+    assert_int_equal(bus_publish(house->bus[0], &message, NULL, NULL), 2);
+    house_run(house, SIM_SECOND);
+    assert_int_equal(live.count, 2);
+    assert_int_equal(state_of(house).messages, 1);
+    catcher_close(&live);
+    house_close(house);
+}
+
 static void test_a_duplicate_id_is_answered_and_not_stored(void **state) {
     (void)state;
     struct house *house =
@@ -473,6 +490,7 @@ static void test_whoever_waits_is_told_that_the_node_stops(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_acknowledgement_comes_when_the_message_is_on_disk),
+        cmocka_unit_test(test_what_has_the_streams_as_its_origin_is_not_captured),
         cmocka_unit_test(test_a_duplicate_id_is_answered_and_not_stored),
         cmocka_unit_test(test_a_duplicate_is_answered_behind_the_original),
         cmocka_unit_test(test_expectations_are_judged_and_ids_come_first),
