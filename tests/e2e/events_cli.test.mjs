@@ -63,7 +63,7 @@ onNonet('events at the command line', {}, (it) => {
     const words = await bad(server, 1, 'append', 'c-1', 'T', '--expect', 'none');
     assert.equal(
       words,
-      'nonet: nothing was appended: the event stream is not as expected\n' +
+      'nonet: nothing was appended: an event stream is not as expected\n' +
         '  c-1: expected none, and there is revision 0\n',
     );
     assert.match(
