@@ -97,8 +97,9 @@ static void on_reply(void *owner, const struct bus_message *reply, int ended) {
         on_told(b, reply->payload);
         return;
     }
+    give_up(b->bus);
     if (b->begun)
-        (void)hand_on(b, slice_lit("{\"state\":\"failed\",\"detail\":\"the node stops\"}"));
+        (void)hand_on(b, slice_lit("{\"state\":\"failed\",\"detail\":\"it does not go on\"}"));
     end(b, 503,
         ended == -ETIMEDOUT ? slice_lit("the backup does not go on") : slice_lit("the node stops"));
 }

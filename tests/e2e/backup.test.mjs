@@ -198,6 +198,32 @@ check('what is asked wrongly is told, and leaves nothing', async (t) => {
   assert.ok(fs.existsSync(path.join(folder, 'mine/SHA256SUMS')));
 });
 
+check('a copy that fails in the middle leaves nothing, and the node goes on', async (t) => {
+  const server = await startNonet(t);
+  await fill(t, server, 100);
+  const dir = path.join(temporaryFolder(), 'b');
+  await backup(server, dir); // so that there are segments
+  const segment = path.join(server.data, 'log/segments/00000001.seg');
+  const bytes = fs.readFileSync(segment);
+  const refused = async (words) => {
+    const result = await run(['backup', `${dir}2`, '--data', server.data]);
+    assert.equal(result.status, 1);
+    assert.match(result.stderr, words);
+    assert.deepEqual(fs.readdirSync(path.dirname(dir)), ['b']);
+  };
+  fs.renameSync(segment, `${segment}.gone`);
+  await refused(/there is no backup: .*segments\/00000001\.seg: cannot be copied: No such file/);
+  fs.renameSync(`${segment}.gone`, segment);
+  fs.truncateSync(segment, bytes.length - 5000);
+  await refused(/segments\/00000001\.seg: the segment is cut short/);
+  fs.writeFileSync(segment, bytes);
+  const { js, jsm } = await openJetstream(t, server);
+  assert.equal((await js.publish('big', 'x')).seq, 101);
+  assert.equal((await jsm.streams.info('BIG')).state.messages, 101);
+  await backup(server, `${dir}2`);
+  await nonet(0, 'log', 'verify', `${dir}2`);
+});
+
 check('a node that is killed while it makes a backup is none the worse', async (t) => {
   const server = await startNonet(t);
   await fill(t, server, 1000);
