@@ -109,14 +109,20 @@ static int read_birth(struct consumers *all, struct reader *r, struct consumer *
     return 0;
 }
 
+/* How long ago that was, 0 for what is to come; a moment before 1970 is taken for 1970. */
+static int64_t age(struct io_loop *loop, int64_t since_ns) {
+    int64_t now_ns = io_loop_wall_ns(loop);
+    if (since_ns >= now_ns)
+        return 0;
+    return since_ns > 0 ? now_ns - since_ns : now_ns;
+}
+
 /* The loop clock's time of a wall clock's, not past, and at most an ack_wait from now. */
 static uint64_t deadline_of(const struct consumer *c, int64_t delivered_ns, uint32_t deliveries) {
     struct io_loop *loop = consumer_loop(c);
     uint64_t wait = consumer_ack_wait(c, deliveries), now = io_loop_now_ns(loop);
-    int64_t age = io_loop_wall_ns(loop) - delivered_ns;
-    if (age < 0)
-        age = 0;
-    return (uint64_t)age >= wait ? now : now + (wait - (uint64_t)age);
+    uint64_t gone = (uint64_t)age(loop, delivered_ns);
+    return gone >= wait ? now : now + (wait - gone);
 }
 
 /* --- replaying a delta -------------------------------------------------------------------- */
@@ -413,8 +419,9 @@ static int restore_pending(struct consumer *c, struct reader *r, int64_t age_ns)
         entry.stream_sequence += step;
         entry.consumer_sequence += take_number(r);
         uint64_t deliveries = take_number(r), left_ms = take_number(r);
-        if (r->bad || !step || entry.stream_sequence >= c->position || deliveries > UINT32_MAX ||
-            left_ms > INT64_MAX / 1000000)
+        bool past_the_end = entry.stream_sequence < step; /* the sum has wrapped */
+        if (r->bad || !step || past_the_end || entry.stream_sequence >= c->position ||
+            deliveries > UINT32_MAX || left_ms > INT64_MAX / 1000000)
             return -EBADMSG;
         entry.deliveries = (uint32_t)deliveries;
         uint64_t left_ns = left_ms * 1000000;
@@ -470,9 +477,7 @@ int consumers_restore(void *self, slice bytes) {
         version != SNAPSHOT_VERSION_UNPARKED)
         return -EBADMSG;
     struct reader r = {.rest = slice_skip(bytes, 1)};
-    int64_t age_ns = io_loop_wall_ns(bus_loop(all->streams->bus)) - take_time(&r);
-    if (age_ns < 0)
-        age_ns = 0;
+    int64_t age_ns = age(bus_loop(all->streams->bus), take_time(&r));
     uint64_t next_id = take_number(&r);
     uint64_t count = take_number(&r);
     int failed = r.bad ? -EBADMSG : 0;

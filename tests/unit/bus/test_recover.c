@@ -1,11 +1,15 @@
 #include "bus_kit.h"
 
 #include "base/random.h"
+#include "bus/consumer_order.h"
 
 /* What of consumers survives a clean stop (snapshot) and a kill (deltas), and what is refused. */
 
 static const char *const S = "{'name':'S','subjects':['s.>']}";
 static const char *const C = "{'durable_name':'C','ack_policy':'explicit','ack_wait':5000000000}";
+static const char *const ORDERED = "{'durable_name':'C','ack_policy':'explicit',"
+                                   "'ack_wait':5000000000,'metadata':{'nonet.ordered':'subject',"
+                                   "'nonet.park':'true'}}";
 
 static struct house *open_house(unsigned messages) {
     struct house *house = house_open(13, 1);
@@ -268,6 +272,23 @@ static void test_deltas_that_make_no_sense_are_refused(void **state) {
     close_streams_only(house);
 }
 
+/* Flips bytes of the snapshot GOOD, and cuts it. */
+static void damage(const struct buf *good) {
+    struct random random = random_make(23);
+    for (unsigned i = 0; i < 2000; i++) {
+        struct buf bad = buf_make(1u << 20);
+        assert_int_equal(buf_append(&bad, buf_slice(good)), 0);
+        size_t cut = i % 3 == 0 ? random_below(&random, bad.len) : bad.len;
+        for (unsigned n = 0; n < 1 + i % 3; n++)
+            bad.ptr[random_below(&random, bad.len)] = (char)random_u64(&random);
+        struct house *house = open_streams_only();
+        int failed = restore(house, slice_make(bad.ptr, cut));
+        assert_true(failed == 0 || failed == -EBADMSG || failed == -ENOMEM);
+        close_streams_only(house);
+        buf_free(&bad);
+    }
+}
+
 static void test_a_damaged_snapshot_is_refused_or_read_never_followed_blindly(void **state) {
     (void)state;
     static const unsigned done[] = {1, 3};
@@ -277,19 +298,26 @@ static void test_a_damaged_snapshot_is_refused_or_read_never_followed_blindly(vo
     struct buf good = buf_make(1u << 20);
     snapshot(house, &good);
     house_close(house);
-    struct random random = random_make(23);
-    for (unsigned i = 0; i < 2000; i++) {
-        struct buf bad = buf_make(1u << 20);
-        assert_int_equal(buf_append(&bad, buf_slice(&good)), 0);
-        size_t cut = i % 3 == 0 ? random_below(&random, bad.len) : bad.len;
-        for (unsigned n = 0; n < 1 + i % 3; n++)
-            bad.ptr[random_below(&random, bad.len)] = (char)random_u64(&random);
-        house = open_streams_only();
-        int failed = restore(house, slice_make(bad.ptr, cut));
-        assert_true(failed == 0 || failed == -EBADMSG || failed == -ENOMEM);
-        close_streams_only(house);
-        buf_free(&bad);
-    }
+    damage(&good);
+    buf_free(&good);
+}
+
+static void test_a_damaged_snapshot_with_keys_is_treated_likewise(void **state) {
+    (void)state;
+    struct house *house = open_house(40);
+    kit_fill(house, "s.b", 20);
+    assert_non_null(kit_consumer(house, "S", ORDERED));
+    struct catcher inbox;
+    catcher_open(&inbox, house->bus[0], "_INBOX.me", NULL);
+    kit_pull(kit_find_consumer(house, "S", "C"), "_INBOX.me", 5, 0);
+    catcher_wait(house, &inbox, 2);
+    kit_ack(&inbox, 0, "+TERM", NULL);
+    catcher_wait(house, &inbox, 3); /* one parked, two in flight, the others wait */
+    struct buf good = buf_make(1u << 20);
+    snapshot(house, &good);
+    catcher_close(&inbox);
+    house_close(house);
+    damage(&good);
     buf_free(&good);
 }
 
@@ -317,6 +345,44 @@ static void test_deltas_may_be_applied_to_a_state_that_holds_them(void **state) 
     house_close(house);
 }
 
+static void add_turn(struct buf *deltas, unsigned sequence, unsigned consumer_sequence) {
+    uint64_t key = consumer_order_key(slice_lit("s.a"));
+    const char head[] = {0x0c, 1, (char)sequence, (char)consumer_sequence};
+    assert_int_equal(buf_append(deltas, slice_make(head, sizeof head)), 0);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(buf_append_byte(deltas, (char)(key >> (8 * i))), 0);
+}
+
+static void test_turns_may_be_applied_to_a_state_that_holds_them(void **state) {
+    (void)state;
+    struct house *house = open_house(4);
+    assert_non_null(kit_consumer(house, "S", ORDERED));
+    struct catcher inbox;
+    catcher_open(&inbox, house->bus[0], "_INBOX.me", NULL);
+    kit_pull(kit_find_consumer(house, "S", "C"), "_INBOX.me", 5, 0);
+    catcher_wait(house, &inbox, 1);
+    kit_ack(&inbox, 0, "", NULL);
+    catcher_wait(house, &inbox, 2);
+    struct buf before = buf_make(1u << 20), after = buf_make(1u << 20), deltas = buf_make(4096);
+    snapshot(house, &before);
+    add_turn(&deltas, 1, 1); /* then 2 3 4 are passed over, 1 is done, 2 has its turn */
+    for (unsigned i = 2; i <= 4; i++)
+        add_turn(&deltas, i, 0);
+    assert_int_equal(buf_append(&deltas, slice_lit("\x07\x01\x01\x01")), 0);
+    add_turn(&deltas, 2, 2);
+    assert_int_equal(replay(house, deltas.ptr, deltas.len), 0);
+    snapshot(house, &after);
+    assert_int_equal(before.len, after.len);
+    assert_memory_equal(before.ptr, after.ptr, before.len);
+    for (unsigned cut = 1; cut < 12; cut++) /* a turn cut short */
+        assert_int_equal(replay(house, deltas.ptr, cut), -EBADMSG);
+    catcher_close(&inbox);
+    buf_free(&before);
+    buf_free(&after);
+    buf_free(&deltas);
+    house_close(house);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_positions_and_what_is_in_flight_survive),
@@ -328,6 +394,8 @@ int main(void) {
         cmocka_unit_test(test_last_per_subject_goes_on_after_a_restart),
         cmocka_unit_test(test_deltas_that_make_no_sense_are_refused),
         cmocka_unit_test(test_a_damaged_snapshot_is_refused_or_read_never_followed_blindly),
+        cmocka_unit_test(test_a_damaged_snapshot_with_keys_is_treated_likewise),
+        cmocka_unit_test(test_turns_may_be_applied_to_a_state_that_holds_them),
         cmocka_unit_test(test_deltas_may_be_applied_to_a_state_that_holds_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
