@@ -11,6 +11,7 @@
 #include "wire/json_write.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 
@@ -84,6 +85,40 @@ static struct fold_state *again(struct fold_state *state, const struct fold *fol
     return next;
 }
 
+/* A fold that says PATH: VALUE in each operator that has both, against an event. */
+static void try_rule(slice path, slice value) {
+    const struct conf_node right = {.plain = true, .text = value};
+    const struct conf_entry entry = {.key = path, .value = &right};
+    const struct conf_node map = {.type = CONF_NODE_MAP, .entries = &entry, .count = 1};
+    const struct conf_node left = {.plain = true, .text = path};
+    struct fold_rule_config rule = {.item.name = slice_lit("E"),
+                                    .set = &map,
+                                    .inc = &map,
+                                    .append = &map,
+                                    .remove = &left,
+                                    .merge = &map};
+    struct fold_config config = {
+        .item.name = slice_lit("a"), .version = 1, .initial = &map, .on = {&rule, 1}};
+    struct conf_errors *errors = mem_zalloc(1, sizeof *errors);
+    struct arena arena = arena_make(0, (size_t)64 << 20);
+    struct fold fold;
+    int failed = fold_compile(&config, &arena, errors, &fold);
+    check(failed == 0 || (failed == -EINVAL && errors->count && errors->items[0].message[0]));
+    check(failed || !errors->count);
+    if (!failed) {
+        struct fold_event event = {.type = slice_lit("E"),
+                                   .id = slice_lit("i"),
+                                   .data = slice_lit("{\"a\":{\"b\":[1]},\"c\":2,\"k\":\"x\"}"),
+                                   .metadata = slice_lit("{\"actor\":\"me\"}")};
+        struct fold_state *state = new_state(&fold);
+        check(fold_apply(state, &event) == 0 && fold_apply(state, &event) == 0);
+        fold_state_free(again(state, &fold));
+        fold_free(&fold);
+    }
+    arena_free(&arena);
+    mem_free(errors);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     slice rest = slice_make(data, size);
     const struct fold *fold =
@@ -94,6 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     while (rest.len) {
         slice line = slice_cut(rest, '\n', &rest), body;
         slice type = slice_cut(line, ' ', &body);
+        if (utf8_valid(line)) /* as every file of YAML */
+            try_rule(type, body);
         struct fold_event event = {.type = type,
                                    .id = slice_lit("i"),
                                    .time = slice_lit("2026-11-30T12:00:00Z"),

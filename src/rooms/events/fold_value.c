@@ -8,6 +8,7 @@
 #include "rooms/events/fold_value.h"
 
 #include "base/number.h"
+#include "base/utf8.h"
 #include "wire/json_write.h"
 
 #include <errno.h>
@@ -129,7 +130,7 @@ int fold_expression_text(const struct fold_expression *x, struct fold_source_eve
     json_value v;
     if (x->source != FOLD_DATA && x->source != FOLD_METADATA) {
         *ret_text = word_of(x->source, source);
-        return 0;
+        return utf8_valid(*ret_text) ? 0 : -EINVAL; /* it could not be written as it is */
     }
     int failed = fold_expression_find(x, source, &v);
     if (failed)

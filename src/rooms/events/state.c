@@ -199,6 +199,12 @@ static uint64_t limit(const struct state_read *read) {
     return read->deleted > read->swept ? read->deleted : read->swept;
 }
 
+/* Are all events behind NUMBER there, and those in it not deleted? Then a state of it is a begin.
+ */
+static bool is_begin(const struct state_read *read, uint64_t number) {
+    return number && number >= read->swept && number > read->deleted;
+}
+
 static int head_step(struct state_read *read) {
     if (!read->head) {
         jobs_know_stream(read->engine);
@@ -252,7 +258,7 @@ static int renew_state(struct state_read *read) {
 static int take_kept(struct state_read *read) {
     slice text;
     uint64_t number = kept_find(&read->engine->states->kept, read->o.subject, &text);
-    if (number <= read->base.number || number > read->target || number <= limit(read))
+    if (number <= read->base.number || number > read->target || !is_begin(read, number))
         return 0;
     int failed = renew_state(read);
     if (!failed)
@@ -349,7 +355,7 @@ static int base_step(struct state_read *read) {
     uint64_t number = read->base.number;
     if (read->base_loaded)
         return check_base(read);
-    if (number <= limit(read))
+    if (!is_begin(read, number))
         return begin_anew(read);
     buf_clear(&read->out);
     if (snapshot_subject(read->o.subject, number, &read->out))

@@ -186,6 +186,22 @@ static void test_of_a_truncated_stream_it_begins_at_a_snapshot_or_says_where(voi
     event_house_close(eh);
 }
 
+static void test_a_snapshot_at_the_very_cut_is_a_begin(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(10);
+    append_many(eh, "a-1", 2100, "n");
+    assert_state(at_revision(eh, "es.a.1", 2047), 2047, "'n':2047");
+    assert_int_equal(event_life(eh, "a-1", LIFE_LIMIT, NULL, "{'truncate_before':2048}").status,
+                     200);
+    house_run(eh->house, 5 * SIM_SECOND);
+    event_house_again(eh, EVENT_STOP);
+    assert_true(has_snapshot(eh, 2048));
+    assert_int_equal(at_revision(eh, "es.a.1", 2047).status, 404);
+    assert_int_equal(at_revision(eh, "es.a.1", 2048).from, 0);
+    assert_int_equal(now(eh, "es.a.1").from, 0);
+    event_house_close(eh);
+}
+
 static void test_of_what_was_deleted_no_snapshot_stays(void **state) {
     (void)state;
     struct event_house *eh = event_house_open(8);
@@ -311,6 +327,7 @@ int main(void) {
         cmocka_unit_test(test_a_note_that_is_no_snapshot_is_passed_over),
         cmocka_unit_test(test_what_was_deleted_does_not_come_back),
         cmocka_unit_test(test_of_a_truncated_stream_it_begins_at_a_snapshot_or_says_where),
+        cmocka_unit_test(test_a_snapshot_at_the_very_cut_is_a_begin),
         cmocka_unit_test(test_of_what_was_deleted_no_snapshot_stays),
         cmocka_unit_test(test_a_read_goes_on_while_events_go),
         cmocka_unit_test(test_a_read_ends_with_the_node),
