@@ -199,6 +199,17 @@ static void print_duration(json_value info, const char *path, const char *name) 
     output_field(name, "%s", text);
 }
 
+/* "order.* -> orders.$1" */
+static void print_mapping(json_value info, const char *path, const char *name) {
+    slice source = {0}, destination = {0};
+    json_value mapping = json_path(info, path);
+    if (json_string(json_member(mapping, slice_lit("dest")), &destination))
+        return;
+    if (json_string(json_member(mapping, slice_lit("src")), &source) || !source.len)
+        source = slice_lit(">");
+    output_field(name, "%.*s -> %.*s", slice_fmt(source), slice_fmt(destination));
+}
+
 static void print_info(json_value info) {
     struct output_table subjects = output_table_make();
     char count[32], size[NUMBER_TEXT_MAX];
@@ -231,6 +242,10 @@ static void print_info(json_value info) {
     print_duration(info, "config.duplicate_window", "duplicate window");
     if (json_string_is(json_path(info, "config.discard"), slice_lit("new")))
         output_field("when full", "new messages are refused");
+    print_mapping(info, "config.subject_transform", "stored as");
+    print_mapping(info, "config.republish", "republished as");
+    print_duration(info, "config.consumer_limits.inactive_threshold", "idle consumers stay");
+    print_limit(info, "config.consumer_limits.max_ack_pending", "most in flight");
     bool atomic = false;
     if (json_bool(json_path(info, "config.allow_atomic"), &atomic) == 0 && atomic)
         output_field("atomic batches", "are taken");

@@ -92,21 +92,6 @@ struct config_auth {
     slice no_auth_user;      /* empty: everybody logs in, where there are users */
 };
 
-struct config_stream {
-    struct conf_item item;
-    slice description;
-    struct conf_array subjects; /* of slice */
-    int discard, storage;       /* enums of bus/streams.h; storage 1 = memory */
-    uint64_t max_age_ns, max_bytes, max_msg_size, duplicate_window_ns; /* 0 = without limit */
-    int64_t max_msgs, max_msgs_per_subject, max_consumers;             /* 0 = without limit */
-    struct conf_array metadata;                                        /* of conf_pair */
-    bool discard_new_per_subject, allow_direct, deny_delete, deny_purge, no_ack;
-    bool allow_rollup_hdrs, allow_msg_ttl, allow_atomic;
-    int retention;                         /* enum stream_retention */
-    uint64_t subject_delete_marker_ttl_ns; /* 0 = no markers */
-    int64_t first_seq;                     /* 0 = 1 */
-};
-
 struct config_service {
     struct conf_item item;
     slice command, directory;

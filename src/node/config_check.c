@@ -8,6 +8,7 @@
 #include "base/crc16.h"
 #include "bus/stream_fields.h"
 #include "bus/stream_subjects.h"
+#include "bus/transform.h"
 #include "node/config_tables.h"
 #include "wire/nats_subject.h"
 
@@ -78,7 +79,19 @@ static void check_overlap(const struct checker *c, const struct captured *a,
     }
 }
 
-static void check_stream(const struct checker *c, const struct config_stream *s) {
+static void check_mapping(const struct checker *c, struct arena *arena,
+                          const struct config_stream *s, const struct config_mapping *m,
+                          const char *key) {
+    struct transform *unused;
+    const char *why;
+    if (m->destination.len &&
+        transform_make(arena, m->source, m->destination, &unused, &why) == -EINVAL)
+        conf_errors_note(c->errors, m->item.place, "as NATS maps subjects: src: a.*, dest: b.$1",
+                         "%s of stream %.*s: %s", key, slice_fmt(s->item.name), why);
+}
+
+static void check_stream(const struct checker *c, struct arena *arena,
+                         const struct config_stream *s) {
     slice name = s->item.name;
     if (!is_stream_name(name)) {
         conf_errors_note(c->errors, s->item.place, "letters, digits, '-' and '_' are safe",
@@ -102,6 +115,8 @@ static void check_stream(const struct checker *c, const struct config_stream *s)
                          "discard_new_per_subject of stream %.*s has nothing to go by",
                          slice_fmt(name));
     }
+    check_mapping(c, arena, s, &s->subject_transform, "subject_transform");
+    check_mapping(c, arena, s, &s->republish, "republish");
 }
 
 /* Gathers the subjects of all streams into ALL (room for CONFIG_SUBJECTS_MAX). */
@@ -129,7 +144,7 @@ static size_t gather_subjects(const struct checker *c, struct captured *all) {
 static int check_streams(const struct checker *c, struct arena *arena) {
     const struct config_stream *streams = c->config->streams.items;
     for (size_t i = 0; i < c->config->streams.count; i++) {
-        check_stream(c, &streams[i]);
+        check_stream(c, arena, &streams[i]);
     }
     struct captured *all = arena_zalloc(arena, CONFIG_SUBJECTS_MAX, sizeof(*all));
     if (!all) {

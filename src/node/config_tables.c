@@ -372,6 +372,48 @@ static const struct conf_table auth_table =
 
 /* streams */
 
+#define MAPPING_KEYS                                                                               \
+    {.name = "src",                                                                                \
+     .type = CONF_STRING,                                                                          \
+     AT(struct config_mapping, source),                                                            \
+     .doc = "which subjects; all by default"},                                                     \
+    {                                                                                              \
+        .name = "dest", .type = CONF_STRING, AT(struct config_mapping, destination),               \
+        .flags = CONF_REQUIRED,                                                                    \
+        .doc = "what becomes of them: $1, {{wildcard(1)}}, ..., as NATS "                          \
+               "maps subjects"                                                                     \
+    }
+
+static const struct conf_key transform_keys[] = {MAPPING_KEYS};
+static const struct conf_table transform_table = TABLE(
+    transform_keys, "subject_transform", "One subject made of another", struct config_mapping);
+
+static const struct conf_key republish_keys[] = {
+    MAPPING_KEYS,
+    {.name = "headers_only",
+     .type = CONF_BOOL,
+     AT(struct config_mapping, headers_only),
+     .fallback = "false",
+     .doc = "without the payload, but its size"},
+};
+static const struct conf_table republish_table = TABLE(
+    republish_keys, "republish", "Where what is stored is published again", struct config_mapping);
+
+static const struct conf_key consumer_limits_keys[] = {
+    {.name = "inactive_threshold",
+     .type = CONF_DURATION,
+     AT(struct config_consumer_limits, inactive_threshold_ns),
+     .doc = "how long a consumer that nobody uses stays"},
+    {.name = "max_ack_pending",
+     .type = CONF_INT,
+     AT(struct config_consumer_limits, max_ack_pending),
+     .min = 1,
+     .doc = "messages that may be in flight"},
+};
+static const struct conf_table consumer_limits_table =
+    TABLE(consumer_limits_keys, "consumer_limits", "What a stream's consumers may have",
+          struct config_consumer_limits);
+
 static const struct conf_key stream_keys[] = {
     {.name = "subjects",
      .type = CONF_LIST,
@@ -500,6 +542,23 @@ static const struct conf_key stream_keys[] = {
      AT(struct config_stream, subject_delete_marker_ttl_ns),
      .min = 1000 * MS,
      .doc = "the last message of a subject leaves a marker for so long when it expires"},
+    {.name = "subject_transform",
+     .type = CONF_SECTION,
+     AT(struct config_stream, subject_transform),
+     .table = &transform_table,
+     .example = "{src: 'order.*.>', dest: 'orders.{{partition(4, 1)}}.$1.>'}",
+     .doc = "messages are stored under another subject than they were published to"},
+    {.name = "republish",
+     .type = CONF_SECTION,
+     AT(struct config_stream, republish),
+     .table = &republish_table,
+     .example = "{src: 'order.>', dest: 'stored.order.>'}",
+     .doc = "what is stored is published again, to those who want to hear of it then"},
+    {.name = "consumer_limits",
+     .type = CONF_SECTION,
+     AT(struct config_stream, consumer_limits),
+     .table = &consumer_limits_table,
+     .doc = "what consumers have that say nothing, and may have at most"},
     {.name = "metadata",
      .type = CONF_MAP,
      .of = CONF_STRING,

@@ -45,6 +45,29 @@ static void write_word(struct json_writer *w, const char *key, const char *word)
     json_write_text(w, word);
 }
 
+static void write_mapping(struct json_writer *w, const char *key, const struct config_mapping *m) {
+    if (!m->destination.len)
+        return;
+    json_write_key(w, key);
+    json_write_object(w);
+    json_write_key(w, "src");
+    json_write_string(w, m->source);
+    json_write_key(w, "dest");
+    json_write_string(w, m->destination);
+    write_flag(w, "headers_only", m->headers_only);
+    json_write_end(w);
+}
+
+static void write_consumer_limits(struct json_writer *w, const struct config_consumer_limits *l) {
+    if (!l->inactive_threshold_ns && !l->max_ack_pending)
+        return;
+    json_write_key(w, "consumer_limits");
+    json_write_object(w);
+    write_limit(w, "inactive_threshold", l->inactive_threshold_ns);
+    write_limit(w, "max_ack_pending", (uint64_t)l->max_ack_pending);
+    json_write_end(w);
+}
+
 static void write_metadata(struct json_writer *w, const struct conf_array *metadata) {
     const struct conf_pair *pairs = metadata->items;
     if (!metadata->count)
@@ -95,6 +118,9 @@ static int write_stream(struct buf *out, const struct config_stream *s) {
     write_word(&w, "retention", retentions[s->retention]);
     write_limit(&w, "subject_delete_marker_ttl", s->subject_delete_marker_ttl_ns);
     write_limit(&w, "first_seq", (uint64_t)s->first_seq);
+    write_mapping(&w, "subject_transform", &s->subject_transform);
+    write_mapping(&w, "republish", &s->republish);
+    write_consumer_limits(&w, &s->consumer_limits);
     write_metadata(&w, &s->metadata);
     json_write_end(&w);
     return json_write_finish(&w);

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { errorOf, openJetstream } from './lib/jetstream.mjs';
-import { onBoth, onNonet, startNonet, check, until } from './lib/node.mjs';
+import { onBoth, onNonet, run, startNonet, check, until } from './lib/node.mjs';
 
 const INVALID = '500 10052';
 
@@ -203,7 +203,6 @@ onNonet('stream configuration beyond 2.9', {}, (it) => {
     assert.deepEqual(state.subjects, { news: 5 });
     await api('STREAM.DELETE.ALL');
   });
-
 });
 
 onNonet('roll-ups beyond 2.9', {}, (it) => {
@@ -286,6 +285,27 @@ check('nonet.yaml and the API go by one rule for subjects', async (t) => {
   assert.equal(declared.subject_delete_marker_ttl, 60e9);
   assert.equal(declared.allow_msg_ttl, true);
   assert.equal(declared.allow_atomic, true);
+  const mapped = await startNonet(t, {
+    config:
+      'streams:\n  M:\n    subjects: ["m.*"]\n' +
+      '    subject_transform: {src: "m.*", dest: "stored.$1"}\n' +
+      '    republish: {src: "stored.*", dest: "heard.$1", headers_only: true}\n' +
+      '    consumer_limits: {inactive_threshold: 1h, max_ack_pending: 7}\n',
+  });
+  const m = await openJetstream(t, mapped);
+  const stored = (await m.api('STREAM.INFO.M')).config;
+  assert.deepEqual(stored.subject_transform, { src: 'm.*', dest: 'stored.$1' });
+  assert.deepEqual(stored.republish, { src: 'stored.*', dest: 'heard.$1', headers_only: true });
+  assert.deepEqual(stored.consumer_limits, { inactive_threshold: 3600e9, max_ack_pending: 7 });
+  await m.publish('m.a', 'x');
+  assert.equal((await m.jsm.streams.getMessage('M', { seq: 1 })).subject, 'stored.a');
+  const shown = (await run(['stream', 'info', 'M', '--server', mapped.url])).stdout;
+  assert.match(shown, /^stored as +m\.\* -> stored\.\$1$/m);
+  assert.match(shown, /^republished as +stored\.\* -> heard\.\$1$/m);
+  const refused = await startNonet(t, {
+    config: 'streams:\n  B: {subjects: ["b.*"], subject_transform: {src: "b.*", dest: "c.$2"}}\n',
+  }).catch((e) => e);
+  assert.match(refused.message, /subject_transform of stream B: /);
   const { api } = await openJetstream(t, good);
   const { config } = await api('STREAM.INFO.ALL');
   assert.equal(config.allow_rollup_hdrs, true);
