@@ -226,7 +226,9 @@ static void run_trial(uint64_t seed, unsigned shards) {
     t->house = house_open(seed, shards);
     t->house->journal_file_bytes = 64u << 10;
     house_streams(t->house);
-    assert_non_null(kit_stream(t->house, "{'name':'S','subjects':['s.>']}"));
+    assert_non_null(kit_stream(t->house, seed % 3 ? "{'name':'S','subjects':['s.>']}"
+                                                  : "{'name':'S','subjects':['s.>'],"
+                                                    "'retention':'workqueue'}"));
     assert_non_null(kit_consumer(t->house, "S",
                                  "{'durable_name':'C','ack_policy':'explicit',"
                                  "'ack_wait':1000000000,'metadata':{'nonet.park':'true',"
