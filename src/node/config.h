@@ -17,6 +17,7 @@
 #define NONET_NODE_CONFIG_H
 
 #include "base/conf_read.h"
+#include "node/config_streams.h"
 
 #define CONFIG_SECTIONS_MAX 16u   /* of rooms */
 #define CONFIG_SUBJECTS_MAX 4096u /* over all declared streams: each is compared with each */
