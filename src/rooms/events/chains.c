@@ -178,7 +178,7 @@ static bool judge(struct chains *c, struct end *end, const struct log_record *re
 
 int chains_record(struct chains *c, const struct log_record *record) {
     struct event event;
-    c->gaps |= c->next && record->sequence != c->next;
+    c->gaps |= record->sequence != (c->next ? c->next : 1);
     c->next = record->sequence + 1;
     c->report.events++;
     if (event_read(record, &event)) {

@@ -18,6 +18,7 @@
 
 #define STEP_MAX 256u /* records a turn */
 #define LEAVES_MAX ((size_t)1 << 30)
+#define LOADING_NS 1000000u /* until it is asked again whether what is loading is there */
 
 static void on_again(struct io_timer *timer);
 
@@ -62,6 +63,7 @@ static int chunk_step(struct sweep_stream *work) {
     uint64_t number = work->head->number, sweeps = life_sweeps(life, number), leaf, sequence;
     work->cut = 0;
     work->count = 0;
+    sweep_tags_clear(&work->tags);
     if (life->tombstoned && life->swept >= number) {
         if (life->clean)
             return 1;
@@ -129,14 +131,15 @@ static int collect_step(struct sweep_stream *work) {
         work->cut = event.number;
         memcpy(work->chain, event.chain, sizeof work->chain);
     }
-    if (work->cut)
+    if (work->cut) {
         work->sequences[work->count++] = work->at;
-    else
+        sweep_tags_note(&work->tags, work->at, &event);
+    } else
         work->time_ns = record.time_ns;
     work->at = event.before;
     work->number--;
     if (work->number == life->swept)
-        work->phase = SWEEP_COMMIT;
+        work->phase = work->cut ? SWEEP_TAGS : SWEEP_COMMIT;
     return 0;
 }
 
@@ -159,6 +162,42 @@ static void place(struct sweep_stream *work, struct life *life, uint64_t number,
     check(life->kept_count < LIFE_KEPT_MAX);
     life->kept[life->kept_count].number = number;
     life->kept[life->kept_count++].sequence = sequence;
+}
+
+/* Notes the tags of a record that may go, which was not read on the way. */
+static int note_tags(struct sweep_stream *work, uint64_t sequence) {
+    struct stream *stream = engine_stream(work->engine);
+    struct log_record record;
+    struct event event;
+    if (!stream)
+        return -EBADMSG;
+    if (sweep_tags_noted(&work->tags, sequence) || fetch_is_hole(stream_log(stream), sequence))
+        return 0;
+    int failed = fetch_event(&work->fetch, sequence, &record, &event);
+    if (!failed)
+        sweep_tags_note(&work->tags, sequence, &event);
+    return failed;
+}
+
+/* 0: all ends are there. */
+static int tags_ready(struct sweep_stream *work) {
+    if (sweep_tags_ready(&work->tags))
+        return 0;
+    io_timer_start(work->engine->loop, &work->again, LOADING_NS, on_again);
+    return -EINPROGRESS;
+}
+
+static int tags_step(struct sweep_stream *work) {
+    const struct life *life = head_life(work->head);
+    int failed = 0;
+    for (unsigned i = 0; i < life->kept_count && !failed; i++)
+        if (!on_path(work->head, life->kept[i].number))
+            failed = note_tags(work, life->kept[i].sequence);
+    if (!failed)
+        failed = tags_ready(work);
+    if (!failed)
+        work->phase = SWEEP_COMMIT;
+    return failed;
 }
 
 static void plan_chunk(struct sweep_stream *work, struct life *life) {
@@ -222,7 +261,10 @@ static int commit(struct sweep_stream *work, struct life *life) {
                                 work->delete_count);
     if (failed)
         notes_forget(engine);
+    else
+        sweep_tags_draft(&work->tags, work->deletes, work->delete_count);
     bool stored = !failed && notes_commit(engine, on_committed, work, &e);
+    sweep_tags_settle(&work->tags, stored);
     if (stored) {
         sweep_note_removed(engine, work->delete_count);
         head_set_life(work->head, life);
@@ -255,19 +297,28 @@ static int skeleton_step(struct sweep_stream *work) {
     struct log_record record;
     struct event event;
     struct life life = *head_life(work->head);
+    int failed = 0;
     if (!stream)
         return -EBADMSG;
     if (work->at && !fetch_is_hole(stream_log(stream), work->at)) {
-        int failed = fetch_event(&work->fetch, work->at, &record, &event);
+        failed = fetch_event(&work->fetch, work->at, &record, &event);
         if (!failed && !on_path(work->head, event.number))
             failed = buf_append(&work->leaves, slice_make((char *)&work->at, sizeof work->at));
-        if (!failed)
-            work->at = event.leaf;
-        return failed;
+        if (failed)
+            return failed;
+        sweep_tags_note(&work->tags, work->at, &event);
+        work->at = event.leaf;
+        return 0;
     }
     work->at = 0;
+    for (unsigned i = 0; i < work->head->path_count && !work->leaves.len && !failed; i++)
+        failed = note_tags(work, work->head->path[i].sequence);
+    if (!failed)
+        failed = tags_ready(work);
+    if (failed)
+        return failed;
     plan_skeleton(work, &life);
-    int failed = commit(work, &life);
+    failed = commit(work, &life);
     if (!failed && life.clean)
         work->phase = SWEEP_CHUNK;
     return failed ? failed : -EINPROGRESS;
@@ -285,6 +336,8 @@ static int one_step(struct sweep_stream *work) {
         return find_step(work);
     case SWEEP_COLLECT:
         return collect_step(work);
+    case SWEEP_TAGS:
+        return tags_step(work);
     case SWEEP_COMMIT:
         return commit_step(work);
     default:
@@ -306,7 +359,7 @@ static void run(struct sweep_stream *work) {
         return;
     }
     if (work->head->state == HEAD_LOADING) {
-        io_timer_start(work->engine->loop, &work->again, 1000000, on_again);
+        io_timer_start(work->engine->loop, &work->again, LOADING_NS, on_again);
         return;
     }
     if (work->head->state == HEAD_FAILED)
@@ -334,6 +387,7 @@ void sweep_stream_begin(struct sweep_stream *work, struct engine *engine, struct
     *work = (struct sweep_stream){
         .engine = engine, .head = head, .done = done, .leaves = buf_make(LEAVES_MAX)};
     fetch_init(&work->fetch, engine, on_fetched);
+    sweep_tags_init(&work->tags, engine);
     io_timer_start(engine->loop, &work->again, 0, on_again);
 }
 
@@ -343,6 +397,7 @@ void sweep_stream_cancel(struct sweep_stream *work) {
     fetch_cancel(&work->fetch);
     io_timer_stop(work->engine->loop, &work->again);
     buf_free(&work->leaves);
+    sweep_tags_clear(&work->tags);
     head_give(work->head);
     work->head = NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * sweep_stream.h - the sweep's work on one event stream (sweep.h).
  *
- *     CHUNK -> LEAVES -> FIND -> COLLECT -> COMMIT -> CHUNK ...       numbers 1 to `swept`
+ *     CHUNK -> LEAVES -> FIND -> COLLECT -> TAGS -> COMMIT -> CHUNK ...   numbers 1 to `swept`
  *        '--of a tombstoned one, when all are swept--> SKELETON -> COMMIT -> ... -> clean
  *
  * A chunk is what lies behind `swept` up to the next leaf, or as far as something is to go. It is
@@ -12,6 +12,7 @@
 #define NONET_EVENTS_SWEEP_STREAM_H
 
 #include "rooms/events/heads.h"
+#include "rooms/events/sweep_tags.h"
 
 #define SWEEP_DELETE_MAX (EVENT_SPAN + LIFE_KEPT_MAX)
 
@@ -25,6 +26,7 @@ struct sweep_stream {
         SWEEP_LEAVES,
         SWEEP_FIND,
         SWEEP_COLLECT,
+        SWEEP_TAGS,
         SWEEP_COMMIT,
         SWEEP_SKELETON
     } phase;
@@ -39,6 +41,7 @@ struct sweep_stream {
     uint64_t sequences[EVENT_SPAN];
     unsigned count;
     int64_t time_ns;
+    struct sweep_tags tags; /* of what may be deleted with the next batch */
     /* What the batch deletes: sweep_on_batch. */
     uint64_t deletes[SWEEP_DELETE_MAX];
     unsigned delete_count;

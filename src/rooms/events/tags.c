@@ -122,21 +122,48 @@ void tags_forget(struct engine *engine) {
 
 /* --- storing ------------------------------------------------------------------------------ */
 
-static void draft(struct tag_end *end, uint64_t sequence) {
-    if (end->draft == sequence) /* the event has the tag twice */
+static void begin_draft(struct tag_end *end) {
+    if (end->drafted)
         return;
-    if (!end->draft) {
-        end->note = (struct note){.subject = end->subject};
-        end->draft_count = end->count;
-        notes_add(end->engine, &end->note);
-    }
-    end->before = end->draft ? end->draft : end->last;
-    end->draft = sequence;
-    end->draft_count++;
-    size_t len = number_format_u64(sequence, end->note_text);
+    end->drafted = true;
+    end->draft = end->last;
+    end->draft_count = end->count;
+    end->removed = 0;
+    end->note = (struct note){.subject = end->subject};
+    notes_add(end->engine, &end->note);
+}
+
+static void write_note(struct tag_end *end) {
+    size_t len = number_format_u64(end->draft, end->note_text);
     end->note_text[len++] = ' ';
     len += number_format_u64(end->draft_count, end->note_text + len);
     end->note.text = slice_make(end->note_text, len);
+    end->note.remove = !end->draft_count;
+}
+
+static void draft(struct tag_end *end, uint64_t sequence) {
+    begin_draft(end);
+    if (end->draft == sequence) /* the event has the tag twice */
+        return;
+    end->before = end->draft;
+    end->draft = sequence;
+    end->draft_count++;
+    write_note(end);
+}
+
+void tag_draft_removal(struct tag_end *end, uint64_t sequence, uint64_t before) {
+    if (end->state != TAG_READY || !end->last) /* nobody knows; it is counted on */
+        return;
+    begin_draft(end);
+    if (end->removed == sequence) /* the event had the tag twice */
+        return;
+    end->removed = sequence;
+    if (end->draft == sequence)
+        end->draft = before;
+    end->draft_count -= end->draft_count > 0;
+    if (!end->draft || !end->draft_count) /* where nothing is before it there is none */
+        end->draft = end->draft_count = 0;
+    write_note(end);
 }
 
 int tags_draft(struct tag_end *const *ends, unsigned count, uint64_t sequence, struct buf *tagged) {
@@ -151,10 +178,10 @@ int tags_draft(struct tag_end *const *ends, unsigned count, uint64_t sequence, s
 void tags_settle(struct tag_end *const *ends, unsigned count, bool stored) {
     for (unsigned i = 0; i < count; i++) {
         struct tag_end *end = ends[i];
-        if (stored && end->draft) {
+        if (stored && end->drafted) {
             end->last = end->draft;
             end->count = end->draft_count;
         }
-        end->draft = 0;
+        end->drafted = false;
     }
 }

@@ -4,8 +4,9 @@
  *     LOADING --its note (notes.h) is read, or there is none--> READY
  *        '------it cannot be read-----------------------------> FAILED (until nobody needs it)
  *
- * The note says "POSITION COUNT". It is written in the commit of each append that has events with
- * the tag, and from there their records lead back from one to the other (Nonet-Tagged, record.h).
+ * The note says "POSITION COUNT": of the last record with the tag, and how many there are, or a few
+ * more (sweep_tags.h). It is written in the commit of each append that has events with the tag, and
+ * from there their records lead back from one to the other (Nonet-Tagged, record.h).
  * What is committed counts at once: like heads (heads.h), ends are kept in memory, the least used
  * going first.
  *
@@ -28,10 +29,11 @@ struct tag_end {
     int failed;
     unsigned refs;
     bool stale;           /* of an ES that has been deleted */
-    uint64_t last, count; /* the last event, how many there are; later than notes_since; 0: none */
-    /* While an append is being stored: the same with its events, and what the newest of them has
-       before it. DRAFT 0: it has none. */
-    uint64_t draft, draft_count, before;
+    uint64_t last, count; /* records later than notes_since; 0: there is none */
+    /* While a batch is being made: the same as it will be; what the newest record has before it;
+       which was taken out. */
+    bool drafted;
+    uint64_t draft, draft_count, before, removed;
     struct fetch fetch;
     struct note note;
     char note_text[NUMBER_TEXT_MAX * 2];
@@ -47,6 +49,9 @@ void tag_give(struct tag_end *end); /* NULL allowed */
    the notes (notes_add). 0 or -ENOMEM. */
 must_use int tags_draft(struct tag_end *const *ends, unsigned count, uint64_t sequence,
                         struct buf *tagged);
+/* The record at SEQUENCE, which leads to BEFORE, is to be taken out: adds the note. The newest
+   first. */
+void tag_draft_removal(struct tag_end *end, uint64_t sequence, uint64_t before);
 /* It has been, or has not. */
 void tags_settle(struct tag_end *const *ends, unsigned count, bool stored);
 

@@ -36,8 +36,11 @@ void walk_begin(struct walk *w, struct engine *engine, struct tag_end *const *en
     if (!end)
         return;
     w->tag = end->tag;
-    if (end->last < from) /* else one of its events is looked for, from FROM on */
+    w->left = end->count;
+    if (end->last < from)
         w->at = end->last;
+    else if (end->last > from) /* one of its events is looked for, from FROM on */
+        w->left = UINT64_MAX;
     if (end->last <= floor) {
         w->at = from;
         leave_chain(w);
@@ -59,7 +62,7 @@ void walk_next(struct walk *w, const struct event *event) {
     uint64_t before;
     if (!w->tag.len || !event_tagged(event, w->tag, &before) || before >= w->at)
         w->at--;
-    else if (before > w->floor)
+    else if (--w->left && before > w->floor)
         w->at = before;
     else
         leave_chain(w);

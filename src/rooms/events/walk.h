@@ -7,8 +7,8 @@
  *
  * The chain is what records say (Nonet-Tagged); it begins at the tag's end (tags.h). Where it is
  * broken, because the record that it leads to has been removed, or does not know (notes_since), the
- * walk goes on through ES one by one until it finds a record that has the tag. So no event with the
- * tags is passed over; others may be met.
+ * walk goes on through ES one by one until it finds a record that has the tag, or has met as many
+ * as there are. So no event with the tags is passed over; others may be met.
  */
 #ifndef NONET_EVENTS_WALK_H
 #define NONET_EVENTS_WALK_H
@@ -18,6 +18,7 @@
 struct walk {
     struct engine *engine;
     slice tag;      /* whose chain it follows; empty: none */
+    uint64_t left;  /* records with the tag that it has not met, at most */
     uint64_t at;    /* what is looked at next */
     uint64_t floor; /* the end: this one is not looked at */
 };

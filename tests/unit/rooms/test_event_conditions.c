@@ -2,6 +2,7 @@
 
 #include "rooms/events/append.h"
 #include "rooms/events/read.h"
+#include "rooms/events/sweep.h"
 #include "rooms/events/tags.h"
 
 /* Conditions by type and tag: which events they rule out, what is told of it, and that nothing gets
@@ -320,6 +321,43 @@ static void test_what_has_gone_rules_out_nothing(void **state) {
     event_house_close(eh);
 }
 
+static bool has_note(struct event_house *eh, const char *tag) {
+    char subject[256];
+    snprintf(subject, sizeof subject, NOTES_PREFIX "tag.%s", tag);
+    return notes_have(eh->engine, slice_str(subject));
+}
+
+static void test_what_was_taken_out_is_not_looked_for(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(14);
+    fill_many(eh, CONDITION_LOOKS_MAX + 100);
+    assert_status(eh, "user-1", "{'events':[{'type':'R','tags':['bob','u']}]}", 201);
+    for (unsigned i = 0; i < 5; i++)
+        assert_status(eh, "user-2", "{'events':[{'type':'R','tags':['ann','ann']}]}", 201);
+    assert_status(eh, "user-3", "{'events':[{'type':'R','tags':['u']}]}", 201);
+    assert_int_equal(event_life(eh, "user-1", LIFE_TOMBSTONE, NULL, NULL).status, 200);
+    assert_int_equal(event_life(eh, "user-2", LIFE_LIMIT, NULL, "{'truncate_before':4}").status,
+                     200);
+    for (unsigned i = 0; i < 2; i++) { /* ... and in the next life */
+        house_run(eh->house, 5 * SIM_SECOND);
+        notes_know_stream(eh->engine);
+        assert_int_equal(sweep_removed(eh->engine), 4);
+        assert_false(has_note(eh, "bob"));
+        assert_true(has_note(eh, "ann") && has_note(eh, "u"));
+        assert_true(holds(eh, "{'none':{'tags':['bob']}}"));
+        assert_true(holds(eh, "{'none':{'tags':['u'],'types':['X']}}"));
+        assert_false(holds(eh, "{'none':{'tags':['u'],'types':['R']}}"));
+        assert_true(holds(eh, "{'none':{'tags':['ann'],'types':['X']}}"));
+        assert_false(holds(eh, "{'none':{'tags':['ann'],'types':['R']}}"));
+        event_house_again(eh, EVENT_KILL);
+    }
+    assert_status(eh, "user-4", "{'events':[{'type':'R','tags':['bob','ann']}]}", 201);
+    assert_true(holds(eh, "{'none':{'tags':['bob'],'types':['X']}}"));
+    assert_false(holds(eh, "{'none':{'tags':['bob','ann']}}"));
+    assert_string_equal(event_verify(eh).findings, "");
+    event_house_close(eh);
+}
+
 /* --- what is refused ---------------------------------------------------------------------- */
 
 static void test_what_is_wrong_with_a_condition_is_told_with_its_place(void **state) {
@@ -393,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_events_older_than_the_notes_count),
         cmocka_unit_test(test_a_removed_event_breaks_no_search),
         cmocka_unit_test(test_what_has_gone_rules_out_nothing),
+        cmocka_unit_test(test_what_was_taken_out_is_not_looked_for),
         cmocka_unit_test(test_what_is_wrong_with_a_condition_is_told_with_its_place),
         cmocka_unit_test(test_tags_that_are_not_there_are_not_kept),
         cmocka_unit_test(test_of_a_deleted_store_no_tag_is_left),
