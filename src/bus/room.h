@@ -108,6 +108,7 @@ struct room_shard {
 struct room_setting {
     bool http_exposed;  /* the http listener is reached from other machines, without --insecure */
     bool http_verifies; /* it asks its clients for certificates */
+    bool no_admin;      /* the admin listener is off, or its port is known at the start only */
     bool has_users;     /* section auth has users with passwords */
 };
 

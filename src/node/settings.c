@@ -69,10 +69,11 @@ static bool has_passwords(const struct config *config) {
 
 static void check_rooms(const struct config *config, bool insecure, struct conf_errors *errors) {
     certificates_judge(config, errors);
-    const struct config_listener *http = &config->listen.http;
+    const struct config_listener *http = &config->listen.http, *admin = &config->listen.admin;
     struct room_setting setting = {
         .http_exposed = !insecure && !http->item.off && !config_is_loopback(http->address),
         .http_verifies = http->tls.verify,
+        .no_admin = admin->item.off || admin->address.port == 0,
         .has_users = has_passwords(config),
     };
     for (unsigned i = 0; i < node_room_count; i++)

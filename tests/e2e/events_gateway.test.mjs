@@ -397,6 +397,20 @@ for (const [what, [route, words]] of Object.entries(refused))
     assert.match(stdout + stderr, words);
   });
 
+check(
+  'nonet check refuses: the admin listener is off, or on a port that nobody knows',
+  async () => {
+    const dir = temporaryFolder();
+    for (const admin of ['off', '{address: "127.0.0.1:0"}']) {
+      fs.writeFileSync(path.join(dir, 'nonet.yaml'), `listen: {admin: ${admin}}\n${CONFIG}`);
+      const { status, stderr } = await run(['check', dir]);
+      assert.equal(status, 1);
+      assert.match(stderr, /a route to the node's own APIs finds no admin listener/);
+      assert.match(stderr, /give listen.admin an address with a port of its own/);
+    }
+  },
+);
+
 check('nonet check --routes names what a route is for', async () => {
   const dir = temporaryFolder();
   fs.writeFileSync(path.join(dir, 'nonet.yaml'), CONFIG);

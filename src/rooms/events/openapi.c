@@ -343,6 +343,10 @@ int openapi_write(struct buf *out) {
     text(&w, "title", "Event streams of Nonet");
     text(&w, "version", NONET_VERSION);
     text(&w, "summary", "Events appended with what is expected, read, followed and verified");
+    text(&w, "description",
+         "On the admin listener reading is free on loopback, all else wants the node's token or a "
+         "user. Behind a gateway's route credentials are what that route asks for, and deleting, "
+         "limits, the audit list and verifying are not there.");
     object(&w, "license");
     text(&w, "name", "Apache-2.0");
     text(&w, "identifier", "Apache-2.0");

@@ -157,6 +157,10 @@ static void judge_node(const struct judge *j, const struct gateway_route_config 
     const slice *ways = route->auth.items;
     bool events = slice_equal(to->node, slice_lit("events"));
     bool anybody = !route->auth.count || slice_equal(ways[0], slice_lit("none"));
+    if (j->setting->no_admin)
+        note(j, conf_place_of(&to->item, "node", 0),
+             "give listen.admin an address with a port of its own",
+             "a route to the node's own APIs finds no admin listener");
     if (!events && to->categories.count)
         note(j, conf_place_of(&to->item, "categories", SIZE_MAX), "write node: events",
              "categories have nothing to do with node: %.*s", slice_fmt(to->node));
