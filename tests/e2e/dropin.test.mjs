@@ -317,6 +317,43 @@ inPlace('max_memory_store and max_file_store bound all streams together', async 
   await until(() => js.publish('D', 'again').catch(() => null), 'room after a purge');
 });
 
+inPlace('/jsz chooses accounts, and tells all of their streams', async (t, start) => {
+  const server = await start({ args: ['-js', '-sd', temporaryFolder(), '-m', '-1'] });
+  const jsm = await jetstreamManager(await server.connect(t));
+  await jsm.streams.add({ name: 'A', subjects: ['a'] });
+  await jsm.streams.add({ name: 'B', subjects: ['b'], storage: 'memory' });
+  await jsm.consumers.add('A', { durable_name: 'c', ack_policy: 'explicit' });
+  await jsm.jetstream().publish('a', 'x');
+  const shown = async (query) =>
+    ((await server.page(`jsz?${query}`)).account_details ?? []).map((account) => [
+      account.name,
+      (account.stream_detail ?? []).map((s) => [s.name, (s.consumer_detail ?? []).length]),
+    ]);
+  const sum = await server.page('jsz');
+  assert.deepEqual([sum.streams, sum.consumers, sum.messages, sum.accounts], [2, 1, 1, 1]);
+  assert.deepEqual(await shown(''), []);
+  assert.deepEqual(await shown('accounts=1'), [['$G', []]]);
+  assert.deepEqual(await shown('acc=$G'), [['$G', []]]);
+  assert.deepEqual(await shown('acc=none'), []);
+  const both = [
+    ['A', 0],
+    ['B', 0],
+  ];
+  assert.deepEqual(await shown('streams=1&limit=1'), [['$G', both]]);
+  assert.deepEqual(await shown('acc=$G&streams=1'), [['$G', both]]);
+  assert.deepEqual(await shown('streams=1&offset=1'), []);
+  const whole = [
+    ['A', 1],
+    ['B', 0],
+  ];
+  assert.deepEqual(await shown('consumers=1'), [['$G', whole]]);
+  const [account] = (await server.page('jsz?consumers=1&config=1')).account_details;
+  const [a, b] = account.stream_detail;
+  assert.deepEqual([a.config.subjects, a.state.messages], [['a'], 1]);
+  assert.equal(a.consumer_detail[0].config.durable_name, 'c');
+  assert.equal(b.config.storage, 'memory');
+});
+
 test('a store_dir that holds streams of nats-server is refused', async () => {
   const dir = temporaryFolder();
   fs.mkdirSync(`${dir}/jetstream/$G`, { recursive: true });
