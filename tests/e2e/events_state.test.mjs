@@ -281,7 +281,11 @@ onNonet('states of event streams', { config: config({ auction }) }, (it) => {
     assert.equal(again.snapshots, 0);
 
     await appendMany(es, 'counted-long', COUNT, (i) => ({ n: i }));
-    await es.state('counted-long');
+    const { answer: all, looks: together } = await es.counted(() =>
+      Promise.all(Array.from({ length: 20 }, () => es.state('counted-long'))),
+    );
+    all.forEach(({ state }) => assert.deepEqual(state, { n: COUNT - 1 }));
+    assert.ok(together < 5 * COUNT, `twenty reads at once looked at ${together} records`);
     for (const revision of [COUNT - 1, SPAN - 1, SPAN, 10_000, 5 * SPAN - 1, 0, COUNT - SPAN]) {
       const { answer, looks } = await es.counted(() => es.state('counted-long', `?at=${revision}`));
       assert.deepEqual([answer.revision, answer.state], [revision, { n: revision }]);

@@ -10,6 +10,8 @@
  * base; then one span after the other is collected backwards and folded forwards. Every phase waits
  * where a record has to be fetched.
  *
+ * Of several reads that would fold the same long way one LEADS, the others wait for its snapshots.
+ *
  * Of an event stream whose first events were taken out of the log (life.h) a snapshot behind them
  * is the begin, or else the first event that is there, which the answer says. What was deleted does
  * not come back by a snapshot: only those behind it are looked at.
@@ -33,6 +35,7 @@
 #define BODY_MAX (8u << 20)
 #define SUBJECT_MAX 8192u
 #define HOPS 3u
+#define LONG_SPANS 1u /* whole ones to be folded: then one read does it, others wait for it */
 #define KEPT_FROM 32u /* events folded: below that a state is not worth being kept */
 
 struct states {
@@ -52,7 +55,9 @@ struct state_read {
     struct fetch fetch;
     struct io_timer again, deadline;
     enum phase phase;
-    bool waits; /* for something new */
+    bool waits;   /* for something new */
+    bool follows; /* waits for the read that leads */
+    bool leads;   /* it folds a long way, which others of the same event stream need not do again */
     struct state_options o;
     struct head *head;
     struct folds *folds;
@@ -83,7 +88,23 @@ struct state_read {
 
 static void step(struct state_read *read);
 
+static void on_again(struct io_timer *timer) {
+    step(container_of(timer, struct state_read, again));
+}
+
 /* --- its end ------------------------------------------------------------------------------ */
+
+/* They begin anew, and find the snapshots. */
+static void wake_followers(struct state_read *leader) {
+    struct engine *engine = leader->engine;
+    struct list_node *node, *following;
+    list_each(&engine->states->open, node, following) {
+        struct state_read *read = container_of(node, struct state_read, node);
+        bool wakes = read->follows && !io_timer_running(&read->again);
+        if (wakes && slice_equal(read->o.subject, leader->o.subject))
+            io_timer_start(engine->loop, &read->again, 0, on_again);
+    }
+}
 
 static void finish(struct state_read *read, unsigned status, const char *detail) {
     struct states *states = read->engine->states;
@@ -100,6 +121,8 @@ static void finish(struct state_read *read, unsigned status, const char *detail)
     head_give(read->head);
     list_remove(&read->node);
     states->count--;
+    if (read->leads)
+        wake_followers(read);
     read->done(read->self, &end);
     fold_state_free(read->state);
     folds_unref(read->folds);
@@ -157,10 +180,6 @@ static int write_answer(struct state_read *read) {
 
 static void on_fetched(struct fetch *fetch) {
     step(container_of(fetch, struct state_read, fetch));
-}
-
-static void on_again(struct io_timer *timer) {
-    step(container_of(timer, struct state_read, again));
 }
 
 static void on_deadline(struct io_timer *timer) {
@@ -383,6 +402,16 @@ static size_t whole_spans(const struct state_read *read) {
     return (size_t)((read->target - 1) / SNAPSHOT_SPAN - read->base.number / SNAPSHOT_SPAN);
 }
 
+static bool is_led(const struct state_read *read) {
+    struct list_node *node, *following;
+    list_each(&read->engine->states->open, node, following) {
+        const struct state_read *other = container_of(node, struct state_read, node);
+        if (other != read && other->leads && slice_equal(other->o.subject, read->o.subject))
+            return true;
+    }
+    return false;
+}
+
 static int begin_span(struct state_read *read) {
     bool last = read->leaf_count == 0;
     if (read->folded == read->target) {
@@ -400,6 +429,14 @@ static int leaves_step(struct state_read *read) {
     size_t wanted = whole_spans(read);
     struct log_record record;
     struct event event;
+    if (wanted >= LONG_SPANS && !read->leads) {
+        if (is_led(read)) {
+            read->phase = HEAD;
+            read->follows = true;
+            return -EAGAIN;
+        }
+        read->leads = true;
+    }
     if (!read->leaves)
         read->leaves = mem_alloc((wanted ? wanted : 1) * sizeof *read->leaves);
     if (!read->leaves)
@@ -557,7 +594,7 @@ static void step(struct state_read *read) {
         finish(read, 503, "stream " ENGINE_STREAM " has been deleted meanwhile");
         return;
     }
-    read->waits = false;
+    read->waits = read->follows = false;
     for (unsigned i = 0; i < STEP_MAX && !result; i++)
         result = one_step(read);
     if (result == -EBADMSG && read->phase > HEAD)
@@ -645,7 +682,7 @@ void states_wake(struct engine *engine) {
     struct list_node *node, *following;
     list_each(&engine->states->open, node, following) {
         struct state_read *read = container_of(node, struct state_read, node);
-        if (read->waits && !io_timer_running(&read->again))
+        if (read->waits && !read->follows && !io_timer_running(&read->again))
             io_timer_start(engine->loop, &read->again, 0, on_again);
     }
 }

@@ -4,8 +4,7 @@
  *
  *     events   1 ........ 1024 ........ 2048 ........ 3072 ..x..... now
  *     notes               snapshot      snapshot      snapshot
- *                                                     `-> x: at most SNAPSHOT_SPAN events behind
- * one
+ *                                                     `-> x: at most a span behind one
  *
  * A read folds on from the newest snapshot before its event. Where there is none yet (the first
  * read of a long stream, or of a fold that was changed) it goes from the first event on, and writes
@@ -13,7 +12,8 @@
  * as the state has. So states cost at most the room that their events do, and a read that is not
  * done in STATE_NS is answered 503 but not in vain: the next one goes on from there.
  *
- * The newest states are kept in memory as well (state_kept.h).
+ * The newest states are kept in memory as well (state_kept.h). Of several reads at once one goes
+ * the long way, the others wait for it.
  *
  * It works in steps of STEP_MAX records and lets the loop turn in between.
  *

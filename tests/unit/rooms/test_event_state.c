@@ -252,6 +252,31 @@ static void test_a_read_ends_with_the_node(void **state) {
     event_house_close(eh);
 }
 
+static void test_reads_that_follow_another_end_as_it_does(void **state) {
+    (void)state;
+    static struct answer all[8];
+    struct event_house *eh = event_house_open(11);
+    append_many(eh, "a-1", 4000, "n");
+    append_many(eh, "a-1", 4000, "n");
+    for (unsigned round = 0; round < 2; round++) {
+        memset(all, 0, sizeof all);
+        for (unsigned i = 0; i < array_count(all); i++)
+            events_state(eh->engine,
+                         &(struct state_options){.subject = slice_lit("es.a.1"),
+                                                 .at = i % 2 ? STATE_REVISION : STATE_NOW,
+                                                 .number = 7000 - i},
+                         on_state, &all[i]);
+        if (round == 0)
+            event_house_again(eh, EVENT_STOP);
+        for (unsigned i = 0; i < array_count(all); i++) {
+            house_until(eh->house, &all[i].come);
+            assert_int_equal(all[i].status, round ? 200 : 503);
+            assert_int_equal(all[i].revision, !round ? 0 : i % 2 ? 7000 - i : 7999);
+        }
+    }
+    event_house_close(eh);
+}
+
 static void test_too_many_reads_are_refused(void **state) {
     (void)state;
     static struct answer all[STATES_MAX + 1];
@@ -331,6 +356,7 @@ int main(void) {
         cmocka_unit_test(test_of_what_was_deleted_no_snapshot_stays),
         cmocka_unit_test(test_a_read_goes_on_while_events_go),
         cmocka_unit_test(test_a_read_ends_with_the_node),
+        cmocka_unit_test(test_reads_that_follow_another_end_as_it_does),
         cmocka_unit_test(test_too_many_reads_are_refused),
         cmocka_unit_test(test_without_memory_it_is_refused_and_never_wrong),
         cmocka_unit_test(test_states_in_memory_have_a_bound),
