@@ -14,6 +14,7 @@
 #include "bus/publish_batch.h"
 #include "bus/republish.h"
 #include "bus/stream_config.h"
+#include "bus/stream_wait.h"
 #include "bus/transform.h"
 #include "wire/nats_subject.h"
 
@@ -82,6 +83,7 @@ void stream_forget(struct stream *stream) {
     republish_stop(stream);
     expiry_stop(stream);
     publish_batches_forget(stream);
+    stream_wait_forget(stream);
     if (stream->log)
         log_stream_set_user(stream->log, NULL);
     arena_free(&stream->arena);
@@ -108,6 +110,7 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
     stream->arena = arena_make(0, STREAM_CONFIG_ARENA_MAX);
     stream->consumers = map_make(streams->hash_key, CONSUMERS_PER_STREAM_MAX);
     list_init(&stream->deliveries);
+    list_init(&stream->waiters);
     list_node_init(&stream->in_releasing);
     stream->batches = map_make(streams->hash_key, PUBLISH_BATCHES_PER_STREAM_MAX);
     dedupe_open(&stream->dedupe, streams->hash_key, config->duplicate_window_ns);

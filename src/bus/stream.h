@@ -74,7 +74,8 @@ struct stream {
     struct list_node in_releasing;
     struct interest_walk *walk;
     bool walk_due;
-    struct map batches; /* publish_batch.c: id -> struct publish_batch */
+    struct map batches;  /* publish_batch.c: id -> struct publish_batch */
+    struct list waiters; /* stream_wait.c */
 };
 
 struct capture_ack;
@@ -99,8 +100,8 @@ struct streams {
     unsigned held_count;
     bool draining; /* they are being appended */
     struct stream_diversion diversion;
-    struct list releasing; /* streams with `released` */
-    unsigned batch_count;  /* publish_batch.c: under way in all streams */
+    struct list releasing;              /* streams with `released` */
+    unsigned waiter_count, batch_count; /* stream_wait.c; publish_batch.c: in all streams */
     uint64_t batch_bytes;
 };
 

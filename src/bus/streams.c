@@ -12,6 +12,7 @@
 #include "bus/republish.h"
 #include "bus/stream.h"
 #include "bus/stream_config.h"
+#include "bus/stream_wait.h"
 #include "wire/nats_headers.h"
 
 #include <errno.h>
@@ -103,6 +104,8 @@ void streams_on_visible(struct streams *streams, struct log_stream *log_stream) 
         streams->diversion.on_visible(streams->diversion.self);
     if (unlikely(stream->republish != NULL))
         republish_on_visible(stream);
+    if (unlikely(!list_empty(&stream->waiters)))
+        stream_wait_look(stream);
     if (unlikely(stream->expiry != NULL))
         expiry_look(stream);
 }

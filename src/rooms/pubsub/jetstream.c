@@ -305,6 +305,9 @@ static void serve(struct jetstream *js, const struct bus_message *message) {
     }
     if (api->is_json && message->payload.len)
         request.json = json_root(&js->doc);
+    bool reads = api->handle == api_direct_get || api->handle == api_consumer_next;
+    if (unlikely(message->headers.len) && reads && api_waits(&request, message))
+        return;
     api->handle(&request);
 }
 
@@ -359,15 +362,20 @@ static void hold(struct jetstream *js, const struct bus_message *m) {
         io_timer_start(js->shard->loop, &js->held_timer, 0, take_held);
 }
 
+void api_again(struct jetstream *js, const struct bus_message *message) {
+    if (js->busy)
+        hold(js, message);
+    else
+        take(js, message);
+}
+
 static void on_request(void *owner, struct bus_subscription *subscription,
                        const struct bus_message *message) {
     struct jetstream *js = owner;
     if (message->route.len)
         bus_decline(subscription);
-    else if (js->busy)
-        hold(js, message);
     else
-        take(js, message);
+        api_again(js, message);
 }
 
 int jetstream_open(struct room_shard *shard, struct jetstream **ret_jetstream) {

@@ -103,6 +103,12 @@ void api_stream_purge(const struct api_request *request);
 void api_message_get(const struct api_request *request);
 void api_message_delete(const struct api_request *request);
 void api_direct_get(const struct api_request *request);
+/* An empty message with a status (jetstream_direct.c). */
+void api_status(struct jetstream *js, slice reply, unsigned code, const char *words);
+/* jetstream_wait.c: does the request, of a stream, wait for it to go on, or has been refused? */
+bool api_waits(const struct api_request *request, const struct bus_message *message);
+/* Serves MESSAGE as if it had just come. */
+void api_again(struct jetstream *js, const struct bus_message *message);
 void api_consumer_create(const struct api_request *request);
 void api_consumer_create_durable(const struct api_request *request);
 void api_consumer_pause(const struct api_request *request);

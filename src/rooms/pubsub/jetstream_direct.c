@@ -104,7 +104,7 @@ static const char *read_wanted(const struct api_request *request, struct wanted 
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-static void send_status(struct jetstream *js, slice reply, unsigned code, const char *words) {
+void api_status(struct jetstream *js, slice reply, unsigned code, const char *words) {
     _cleanup_buf_ struct buf headers = buf_make(256);
     if (nats_headers_begin(&headers, code, slice_str(words)) || nats_headers_end(&headers))
         return;
@@ -160,9 +160,9 @@ static void on_one(void *self, const struct log_record *record, const struct str
     struct jetstream *js = direct->call->js;
     slice reply = api_call_reply(direct->call);
     if (error && error->code == 404)
-        send_status(js, reply, 404, "Message Not Found");
+        api_status(js, reply, 404, "Message Not Found");
     else if (error || !send_message(direct, record, NULL))
-        send_status(js, reply, 500, error ? error->description : "Insufficient Resources");
+        api_status(js, reply, 500, error ? error->description : "Insufficient Resources");
     direct_free(direct);
 }
 
@@ -196,13 +196,13 @@ static void on_walked(void *self, const struct stream_walk_end *end) {
     struct jetstream *js = direct->call->js;
     slice reply = api_call_reply(direct->call);
     if (end->error && end->error->code == 413)
-        send_status(js, reply, 413, "Too Many Results");
+        api_status(js, reply, 413, "Too Many Results");
     else if (end->error)
-        send_status(js, reply, end->error->code == 404 ? 404 : 500, end->error->description);
+        api_status(js, reply, end->error->code == 404 ? 404 : 500, end->error->description);
     else if (end->count)
         send_end(direct, end);
     else
-        send_status(js, reply, 404, direct->multi ? "No Results" : "Message Not Found");
+        api_status(js, reply, 404, direct->multi ? "No Results" : "Message Not Found");
     direct_free(direct);
 }
 
@@ -251,12 +251,12 @@ void api_direct_get(const struct api_request *request) {
     struct stream *stream = stream_find(js->streams, request->tokens[0]);
     struct wanted w;
     if (!stream || !stream_config(stream)->allow_direct) {
-        send_status(js, request->reply, 503, "");
+        api_status(js, request->reply, 503, "");
         return;
     }
     const char *wrong = read_request(request, &w);
     if (wrong) {
-        send_status(js, request->reply, 408, wrong);
+        api_status(js, request->reply, 408, wrong);
         return;
     }
     struct direct *direct = direct_new(request, &w);
