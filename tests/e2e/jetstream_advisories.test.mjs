@@ -247,10 +247,7 @@ onNonet('what nats-server has since 2.10 and 2.11', {}, (it) => {
     const request = async (action, config) => {
       const named = { name: 'c', durable_name: 'c', ...config };
       const body = { stream_name: name, action, config: named };
-      const answer = await nc.request(
-        `$JS.API.CONSUMER.CREATE.${name}.c`,
-        JSON.stringify(body),
-      );
+      const answer = await nc.request(`$JS.API.CONSUMER.CREATE.${name}.c`, JSON.stringify(body));
       return answer.json().error?.err_code;
     };
     assert.equal(await request('update', { ack_policy: 'explicit' }), 10149);
@@ -323,11 +320,12 @@ onNonet('what nats-server has since 2.10 and 2.11', {}, (it) => {
   });
 
   it('what was in flight keeps its deliveries, over a kill', async (t, server) => {
-    const { name, add } = await open(t, server, 'count', 1);
+    const { jsm, name, add } = await open(t, server, 'count', 1);
     const c = await add({ ack_wait: nanos(400), max_deliver: 3 });
     for (const n of range(1, 2)) {
       assert.equal((await c.next({ expires: 3000 })).info.deliveryCount, n);
     }
+    await jsm.streams.add({ name: 'BEHIND', subjects: ['behind'] }); // on disk, and so is that
     await server.stop('SIGKILL');
     await server.start();
     const nc = await server.connect(t);
@@ -339,6 +337,7 @@ onNonet('what nats-server has since 2.10 and 2.11', {}, (it) => {
     assert.equal((await again.next({ expires: 3000 })).info.deliveryCount, 3);
     await until(() => told.length === 1, 'the advisory');
     assert.equal(told[0].deliveries, 3);
-    await (await jetstreamManager(nc)).streams.delete(name);
+    for (const stream of [name, 'BEHIND'])
+      await (await jetstreamManager(nc)).streams.delete(stream);
   });
 });
