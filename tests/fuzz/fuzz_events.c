@@ -52,6 +52,15 @@ static void check_tags(json_value line, slice tags) {
     check(!tags.len && !json_next(&i));
 }
 
+/* Of a publish they are as it has written them, of an append in the one way. */
+static void check_same_tags(slice a, slice b) {
+    char room_a[EVENT_TAG_ROOM], room_b[EVENT_TAG_ROOM];
+    slice tag_a, tag_b;
+    while (event_tag_next(&a, room_a, &tag_a))
+        check(event_tag_next(&b, room_b, &tag_b) && slice_equal(tag_a, tag_b));
+    check(!event_tag_next(&b, room_b, &tag_b));
+}
+
 /* As a CloudEvent it can be appended again, and is the same event then. */
 static void check_cloudevent(const struct event *event, const struct log_record *record) {
     struct buf line = buf_make(ARENA_MAX), made = buf_make(ARENA_MAX);
@@ -70,8 +79,9 @@ static void check_cloudevent(const struct event *event, const struct log_record 
             0) {
             const struct event *again = &append.parts[0].events[0];
             check(slice_equal(again->id, event->id) && slice_equal(again->type, event->type));
-            check(slice_equal(again->tags, event->tags));
-            check(slice_equal(again->data, event->data));
+            check_same_tags(again->tags, event->tags);
+            check(event_data_is_json(event->content_type) || /* may lose its blanks */
+                  slice_equal(again->data, event->data));
         }
     }
     json_free(&doc);

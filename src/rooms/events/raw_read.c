@@ -26,10 +26,11 @@ static int judge_text(const char *key, slice text, size_t most, struct error *e)
     return 0;
 }
 
+/* A comma at the end has an empty tag behind it: slice_cut leaves NULL only where there is none. */
 static int judge_tags(slice tags, struct error *e) {
     char room[EVENT_TAG_ROOM];
     unsigned count = 0;
-    while (tags.len) {
+    for (bool more = tags.len > 0; more; more = tags.ptr != NULL) {
         size_t len;
         slice tag = slice_cut(tags, ',', &tags);
         if (++count > EVENT_TAGS_MAX || !tag.len || tag.len > sizeof room ||
@@ -146,7 +147,9 @@ static int read_structured(const struct bus_message *m, slice time, struct ids *
     struct append_part *part = ret_append->parts;
     part->name = (slice){0}; /* it was ours */
     part->subject = m->subject;
-    return keep_others(m->headers, arena, part->events);
+    failed = keep_others(m->headers, arena, part->events);
+    return failed != -EINVAL ? failed
+                             : error_set(e, -EINVAL, "a header of the event cannot be stored");
 }
 
 /* What of CloudEvents the payload is. */

@@ -138,6 +138,7 @@ static void test_a_publish_is_refused_for_what_an_append_is(void **state) {
         {"Nonet-Metadata", "{\"x\":", "x"},
         {"Nonet-Metadata", "7", "x"},
         {"Nonet-Tags", "a,,b", "x"},
+        {"Nonet-Tags", "a,", "x"},
         {"Nonet-Tags", "a%zz", "x"},
     };
     for (size_t i = 0; i < array_count(refused); i++) {
