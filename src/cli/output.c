@@ -113,7 +113,8 @@ static bool harmless(unsigned char c) {
 
 void output_text(slice text) {
     if (!io_is_terminal(STDOUT)) {
-        fwrite(text.ptr, 1, text.len, stdout);
+        if (text.len) /* else there may be no bytes to point at */
+            fwrite(text.ptr, 1, text.len, stdout);
         return;
     }
     for (size_t i = 0; i < text.len; i++) {

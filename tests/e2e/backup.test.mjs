@@ -241,6 +241,18 @@ check('a node that is killed while it makes a backup is none the worse', async (
   await backup(server, dir); // what the kill has left is cleared away
   assert.ok(!fs.existsSync(`${dir}.partial`));
   await nonet(0, 'backup', dir, '--verify');
+
+  // And a restore that is.
+  const target = `${dir}-restored`;
+  const child = spawn(BINARY, ['restore', dir, '--data', target], { stdio: 'ignore' });
+  await until(() => fs.existsSync(path.join(`${target}.partial`, 'log')));
+  child.kill('SIGKILL');
+  await until(() => child.signalCode ?? child.exitCode !== null);
+  if (child.signalCode) assert.ok(!fs.existsSync(target));
+  fs.rmSync(target, { recursive: true, force: true }); // it was quicker
+  await nonet(0, 'restore', dir, '--data', target);
+  assert.ok(!fs.existsSync(`${target}.partial`));
+  await nonet(0, 'log', 'verify', target);
 });
 
 check('who goes away gives the backup up; a node that stops does, too', async (t) => {
