@@ -37,11 +37,17 @@ int call_write_append(const struct call_append *append, struct buf *headers) {
 
 struct call_append call_read_append(const struct bus_message *message) {
     struct call_append append = {0};
-    if (!message->headers.len)
+    struct nats_status status;
+    struct nats_field field;
+    if (!message->headers.len || nats_headers_parse(message->headers, &status))
         return append;
-    (void)nats_headers_get(message->headers, slice_lit("Nonet-Stream"), &append.subject);
-    (void)nats_headers_get(message->headers, slice_lit("Nonet-Actor"), &append.actor.name);
-    append.actor.is_sure = get_number(message, "Nonet-Actor-Is-Sure") != 0;
+    while (nats_headers_next(&status.fields, &field))
+        if (slice_equal(field.key, slice_lit("Nonet-Stream")))
+            append.subject = field.value;
+        else if (slice_equal(field.key, slice_lit("Nonet-Actor")))
+            append.actor.name = field.value;
+        else if (slice_equal(field.key, slice_lit("Nonet-Actor-Is-Sure")))
+            append.actor.is_sure = slice_equal(field.value, slice_lit("1"));
     return append;
 }
 
