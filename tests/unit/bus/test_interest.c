@@ -1,0 +1,179 @@
+#include "bus_kit.h"
+
+/* Retention "interest" and "workqueue": a message stays as long as somebody wants it. */
+
+struct fixture {
+    struct house *house;
+    struct catcher a, b;
+};
+
+static void open_fixture(struct fixture *f, const char *retention) {
+    char config[128];
+    *f = (struct fixture){.house = house_open(51, 1)};
+    house_streams(f->house);
+    snprintf(config, sizeof config, "{'name':'S','subjects':['s.*'],'retention':'%s'}", retention);
+    assert_non_null(kit_stream(f->house, config));
+    catcher_open(&f->a, house_last(f->house), "_INBOX.a", NULL);
+    catcher_open(&f->b, house_last(f->house), "_INBOX.b", NULL);
+}
+
+static void close_fixture(struct fixture *f) {
+    catcher_close(&f->a);
+    catcher_close(&f->b);
+    house_close(f->house);
+}
+
+static struct log_stream_state state_of(struct fixture *f) {
+    return log_stream_state(stream_log(kit_find(f->house, "S")));
+}
+
+static struct consumer *consumer(struct fixture *f, const char *name, const char *filter) {
+    char config[160];
+    snprintf(config, sizeof config,
+             "{'durable_name':'%s','ack_policy':'explicit','filter_subject':'%s'}", name, filter);
+    struct consumer *c = kit_consumer(f->house, "S", config);
+    assert_non_null(c);
+    return c;
+}
+
+static void pull(struct fixture *f, struct consumer *c, const char *inbox, unsigned count) {
+    kit_pull(c, inbox, count, 20 * SIM_MILLISECOND);
+    house_run(f->house, 50 * SIM_MILLISECOND);
+}
+
+static void ack_all(struct fixture *f, struct catcher *inbox, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        kit_ack(inbox, i, "", NULL);
+    house_run(f->house, 50 * SIM_MILLISECOND);
+}
+
+static void test_where_nobody_is_interested_only_the_sequence_stays(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "interest");
+    kit_fill(f.house, "s.a", 3);
+    assert_int_equal(state_of(&f).messages, 0);
+    assert_int_equal(state_of(&f).last_sequence, 3);
+    consumer(&f, "a", "s.a");
+    kit_fill(f.house, "s.a", 2);
+    kit_fill(f.house, "s.b", 2);
+    assert_int_equal(state_of(&f).messages, 2);
+    assert_int_equal(state_of(&f).last_sequence, 7);
+    close_fixture(&f);
+}
+
+static void test_a_message_goes_when_the_last_who_wants_it_is_done(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "interest");
+    struct consumer *a = consumer(&f, "a", "s.*"), *b = consumer(&f, "b", "s.b");
+    kit_fill(f.house, "s.a", 2);
+    kit_fill(f.house, "s.b", 2);
+    pull(&f, a, "_INBOX.a", 4);
+    ack_all(&f, &f.a, 4);
+    assert_int_equal(state_of(&f).messages, 2); /* b has not seen its own */
+    pull(&f, b, "_INBOX.b", 2);
+    assert_int_equal(state_of(&f).messages, 2);
+    kit_ack(&f.b, 0, "+TERM", NULL);
+    kit_ack(&f.b, 1, "-NAK", NULL);
+    house_run(f.house, 50 * SIM_MILLISECOND);
+    assert_int_equal(state_of(&f).messages, 1);
+    assert_int_equal(state_of(&f).first_sequence, 4);
+    close_fixture(&f);
+}
+
+static void test_what_only_a_consumer_wanted_goes_with_it(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "interest");
+    struct consumer *a = consumer(&f, "a", "s.a");
+    consumer(&f, "b", "s.*");
+    kit_fill(f.house, "s.a", 1500); /* more than one step of the walk */
+    kit_fill(f.house, "s.b", 3);
+    struct consumer *b = kit_find_consumer(f.house, "S", "b");
+    assert_true(kit_delete_consumer(f.house, b));
+    house_run(f.house, SIM_SECOND);
+    assert_int_equal(state_of(&f).messages, 1500);
+    assert_true(kit_delete_consumer(f.house, a));
+    house_run(f.house, SIM_SECOND);
+    assert_int_equal(state_of(&f).messages, 0);
+    close_fixture(&f);
+}
+
+static void test_what_was_confirmed_never_comes_back(void **state) {
+    (void)state;
+    static const char *const retentions[] = {"interest", "workqueue"};
+    for (unsigned i = 0; i < array_count(retentions); i++) {
+        struct fixture f;
+        open_fixture(&f, retentions[i]);
+        struct consumer *a = consumer(&f, "a", "s.*");
+        kit_fill(f.house, "s.a", 10);
+        pull(&f, a, "_INBOX.a", 10);
+        for (unsigned at = 0; at < 5; at++)
+            kit_ack(&f.a, at, "", "_INBOX.b");
+        catcher_wait(f.house, &f.b, 5);
+        catcher_close(&f.a);
+        catcher_close(&f.b);
+        house_cut(f.house);
+        house_streams(f.house);
+        house_run(f.house, SIM_SECOND);
+        assert_int_equal(state_of(&f).messages, 5);
+        assert_int_equal(state_of(&f).first_sequence, 6);
+        house_close(f.house);
+    }
+}
+
+static void test_a_work_queue_has_one_consumer_a_subject(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "workqueue");
+    kit_fill(f.house, "s.a", 2); /* kept though nobody is there yet */
+    assert_int_equal(state_of(&f).messages, 2);
+    static const struct {
+        const char *config;
+        unsigned err_code; /* 0: made */
+    } cases[] = {
+        {"{'durable_name':'x','ack_policy':'none'}", 10084},
+        {"{'durable_name':'x','ack_policy':'all'}", 10098},
+        {"{'durable_name':'x','ack_policy':'explicit','deliver_policy':'new'}", 10101},
+        {"{'durable_name':'a','ack_policy':'explicit','filter_subject':'s.a'}", 0},
+        {"{'durable_name':'x','ack_policy':'explicit'}", 10099},
+        {"{'durable_name':'x','ack_policy':'explicit','filter_subject':'s.*'}", 10100},
+        {"{'durable_name':'b','ack_policy':'explicit','filter_subject':'s.b'}", 0},
+        {"{'durable_name':'a','ack_policy':'explicit','filter_subject':'s.a'}", 0},
+    };
+    for (unsigned i = 0; i < array_count(cases); i++) {
+        bool made = kit_consumer(f.house, "S", cases[i].config) != NULL;
+        if (made != !cases[i].err_code || (!made && kit_error.err_code != cases[i].err_code))
+            fail_msg("%s: %u", cases[i].config, made ? 0 : kit_error.err_code);
+    }
+    close_fixture(&f);
+}
+
+static void test_a_message_given_up_stays_until_it_is_deleted(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, "workqueue");
+    struct consumer *a = kit_consumer(f.house, "S",
+                                      "{'durable_name':'a','ack_policy':'explicit',"
+                                      "'max_deliver':1,'ack_wait':1000000000}");
+    assert_non_null(a);
+    kit_fill(f.house, "s.a", 1);
+    pull(&f, a, "_INBOX.a", 1);
+    house_run(f.house, 3 * SIM_SECOND);
+    assert_int_equal(state_of(&f).messages, 1);
+    assert_int_equal(consumer_info(a).ack_pending, 0);
+    close_fixture(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_where_nobody_is_interested_only_the_sequence_stays),
+        cmocka_unit_test(test_a_message_goes_when_the_last_who_wants_it_is_done),
+        cmocka_unit_test(test_what_only_a_consumer_wanted_goes_with_it),
+        cmocka_unit_test(test_what_was_confirmed_never_comes_back),
+        cmocka_unit_test(test_a_work_queue_has_one_consumer_a_subject),
+        cmocka_unit_test(test_a_message_given_up_stays_until_it_is_deleted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
