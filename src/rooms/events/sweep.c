@@ -1,9 +1,9 @@
 /*
  * sweep.c - see sweep.h: the queue of event streams, their marks, and the clock.
  *
- * Who is in the queue is there once, with the earliest time that was asked for; while an event
- * stream is worked on it is not in it. What the queue forgets (a kill, a record that cannot be
- * read) the marks remember until the next start.
+ * Who is in the queue is there once, with the earliest time that was asked for; an event stream
+ * that is worked on waits with it until that has ended. What the queue forgets (a kill, a record
+ * that cannot be read) the marks remember until the next start.
  */
 #include "rooms/events/sweep.h"
 
@@ -23,7 +23,8 @@
 
 struct due {
     struct heap_node node;
-    int64_t time_ns;
+    int64_t time_ns; /* INT64_MAX: not again */
+    bool at_work;    /* then it is not in the heap */
     size_t len;
     char subject[];
 };
@@ -41,8 +42,13 @@ struct sweep {
     struct map by_subject; /* subject -> struct due */
     struct io_timer timer;
     unsigned pauses;
-    struct sweep_stream work;
-    struct due *at_work; /* whose work it is */
+    struct slot {
+        struct sweep_stream work;
+        struct sweep *sweep;
+        struct due *due; /* whose work it is; NULL: nobody's */
+    } slots[SWEEP_WORKS];
+    unsigned working;
+    struct sweep_deletes deletes;
     struct metrics_shard *shard;
     struct metric removed_total, backlog;
 };
@@ -71,7 +77,7 @@ static bool earlier(const struct heap_node *a, const struct heap_node *b) {
 static void show_backlog(const struct sweep *sweep) {
     if (sweep->shard)
         metrics_gauge_set(sweep->shard, sweep->backlog,
-                          (int64_t)heap_count(&sweep->due) + (sweep->at_work != NULL));
+                          (int64_t)heap_count(&sweep->due) + sweep->working);
 }
 
 static struct due *due_new(struct sweep *sweep, slice subject) {
@@ -87,27 +93,27 @@ static struct due *due_new(struct sweep *sweep, slice subject) {
     return due;
 }
 
+static void due_free(struct sweep *sweep, struct due *due) {
+    map_remove(&sweep->by_subject, slice_make(due->subject, due->len));
+    mem_free(due);
+}
+
 void sweep_later(struct engine *engine, slice subject, int64_t time_ns) {
     struct sweep *sweep = engine->sweep;
     struct due *due = map_find(&sweep->by_subject, subject);
-    if (due && due->time_ns <= time_ns)
-        return;
-    if (due)
-        heap_remove(&sweep->due, &due->node);
-    else
+    bool known = due != NULL;
+    if (!known)
         due = due_new(sweep, subject);
-    if (due) {
-        due->time_ns = time_ns;
-        heap_add(&sweep->due, &due->node);
-    }
+    if (!due || (known && due->time_ns <= time_ns))
+        return;
+    if (known && !due->at_work)
+        heap_remove(&sweep->due, &due->node);
+    due->time_ns = time_ns;
+    if (due->at_work)
+        return;
+    heap_add(&sweep->due, &due->node);
     show_backlog(sweep);
     turn_soon(sweep, 0);
-}
-
-static struct due *due_pop(struct sweep *sweep) {
-    struct due *due = container_of(heap_pop(&sweep->due), struct due, node);
-    map_remove(&sweep->by_subject, slice_make(due->subject, due->len));
-    return due;
 }
 
 void sweep_appended(struct head *head) {
@@ -185,6 +191,10 @@ void sweep_note_removed(struct engine *engine, uint64_t count) {
         metrics_count(sweep->shard, sweep->removed_total, count);
 }
 
+void sweep_wake(struct engine *engine) {
+    turn_soon(engine->sweep, 0);
+}
+
 uint64_t sweep_removed(const struct engine *engine) {
     return engine->sweep->removed;
 }
@@ -238,37 +248,78 @@ static int read_marks(struct sweep *sweep) {
 
 /* --- the clock ---------------------------------------------------------------------------- */
 
+/* It goes back into the queue, if there is more to do. */
+static void leave(struct slot *slot) {
+    struct sweep *sweep = slot->sweep;
+    struct due *due = slot->due;
+    slot->due = NULL;
+    sweep->working--;
+    due->at_work = false;
+    if (due->time_ns == INT64_MAX)
+        due_free(sweep, due);
+    else
+        heap_add(&sweep->due, &due->node);
+    show_backlog(sweep);
+    turn_soon(sweep, 0);
+}
+
 static void on_done(struct sweep_stream *work, int result, int64_t next_ns) {
-    struct sweep *sweep = container_of(work, struct sweep, work);
-    struct due *due = sweep->at_work;
-    int64_t soon_ns = io_loop_wall_ns(sweep->engine->loop) + AGAIN_NS;
-    slice subject = slice_make(due->subject, due->len);
-    sweep->at_work = NULL;
+    struct slot *slot = container_of(work, struct slot, work);
+    struct sweep *sweep = slot->sweep;
+    int64_t now_ns = io_loop_wall_ns(sweep->engine->loop), soon_ns = now_ns + AGAIN_NS;
+    slice subject = slice_make(slot->due->subject, slot->due->len);
     if (result == -EAGAIN || result == -ENOMEM)
         sweep_later(sweep->engine, subject, soon_ns);
+    else if (!result && next_ns == 0)
+        sweep_later(sweep->engine, subject, now_ns);
     else if (!result && next_ns != INT64_MAX)
         sweep_later(sweep->engine, subject, next_ns > soon_ns ? next_ns : soon_ns);
     else if (result)
         logger_write(sweep->engine->logger, LOG_LEVEL_ERROR, "events",
                      "what is gone of an event stream cannot be taken out: `nonet log verify`",
                      "subject=%.*s", slice_fmt(subject));
-    mem_free(due);
-    show_backlog(sweep);
-    turn_soon(sweep, 0);
+    leave(slot);
 }
 
-static void begin(struct sweep *sweep) {
-    struct due *due = due_pop(sweep);
+static void begin(struct slot *slot) {
+    struct sweep *sweep = slot->sweep;
+    struct due *due = container_of(heap_pop(&sweep->due), struct due, node);
     struct head *head = head_take(sweep->engine, slice_make(due->subject, due->len));
-    sweep->at_work = due;
+    due->time_ns = INT64_MAX;
+    due->at_work = true;
+    slot->due = due;
+    sweep->working++;
     if (head)
-        sweep_stream_begin(&sweep->work, sweep->engine, head, on_done);
+        sweep_stream_begin(&slot->work, sweep->engine, &sweep->deletes, head, on_done);
     else
-        on_done(&sweep->work, -ENOMEM, 0);
+        on_done(&slot->work, -ENOMEM, 0);
+}
+
+static struct slot *free_slot(struct sweep *sweep) {
+    for (unsigned i = 0; i < SWEEP_WORKS; i++)
+        if (!sweep->slots[i].due && !sweep->slots[i].work.committing)
+            return &sweep->slots[i];
+    return NULL; /* one that becomes free wakes the sweep */
+}
+
+/* Those whose time has come, as many as there is room for. */
+static void begin_all(struct sweep *sweep) {
+    for (unsigned i = 0; i < SWEEP_WORKS; i++) {
+        struct slot *slot = free_slot(sweep);
+        const struct heap_node *first = heap_first(&sweep->due);
+        if (!slot || !first)
+            return;
+        int64_t wait_ns =
+            container_of(first, struct due, node)->time_ns - io_loop_wall_ns(sweep->engine->loop);
+        if (wait_ns > 0) {
+            turn_soon(sweep, (uint64_t)wait_ns < SLEEP_NS_MAX ? (uint64_t)wait_ns : SLEEP_NS_MAX);
+            return;
+        }
+        begin(slot);
+    }
 }
 
 static void turn(struct sweep *sweep) {
-    struct engine *engine = sweep->engine;
     int result = know(sweep);
     if (result || sweep->pauses)
         return;
@@ -277,35 +328,28 @@ static void turn(struct sweep *sweep) {
         sweep->cursor = sweep->low;
     }
     result = read_marks(sweep);
+    begin_all(sweep);
     if (result == -EAGAIN)
         turn_soon(sweep, 0);
-    const struct heap_node *first = heap_first(&sweep->due);
-    if (sweep->at_work || sweep->work.committing || !first)
-        return;
-    int64_t wait_ns =
-        container_of(first, struct due, node)->time_ns - io_loop_wall_ns(engine->loop);
-    if (wait_ns <= 0)
-        begin(sweep);
-    else if (result != -EAGAIN)
-        turn_soon(sweep, (uint64_t)wait_ns < SLEEP_NS_MAX ? (uint64_t)wait_ns : SLEEP_NS_MAX);
 }
 
-/* The event stream at work goes back into the queue. */
-static void give_up(struct sweep *sweep) {
-    struct due *due = sweep->at_work;
-    sweep->at_work = NULL;
-    sweep_stream_cancel(&sweep->work);
-    if (due)
-        sweep_later(sweep->engine, slice_make(due->subject, due->len), 0);
-    mem_free(due);
-}
-
-bool sweep_pause(struct engine *engine) {
+void sweep_pause(struct engine *engine) {
     struct sweep *sweep = engine->sweep;
-    if (sweep->work.committing)
-        return false;
-    give_up(sweep);
     sweep->pauses++;
+    for (unsigned i = 0; i < SWEEP_WORKS; i++) {
+        struct slot *slot = &sweep->slots[i];
+        sweep_stream_cancel(&slot->work);
+        if (!slot->due)
+            continue;
+        slot->due->time_ns = 0;
+        leave(slot);
+    }
+}
+
+bool sweep_idle(const struct engine *engine) {
+    for (unsigned i = 0; i < SWEEP_WORKS; i++)
+        if (engine->sweep->slots[i].work.committing)
+            return false;
     return true;
 }
 
@@ -317,11 +361,11 @@ void sweep_resume(struct engine *engine) {
 /* --- begin and end ------------------------------------------------------------------------ */
 
 int sweep_on_batch(struct engine *engine, struct log_batch *batch) {
-    const struct sweep_stream *work = &engine->sweep->work;
+    const struct sweep_deletes *deletes = &engine->sweep->deletes;
     struct stream *stream = engine_stream(engine);
     int failed = 0;
-    for (unsigned i = 0; i < work->delete_count && !failed && stream; i++) {
-        failed = log_batch_delete(batch, stream_log(stream), work->deletes[i]);
+    for (unsigned i = 0; i < deletes->count && !failed && stream; i++) {
+        failed = log_batch_delete(batch, stream_log(stream), deletes->sequences[i]);
         if (failed == -ENOENT)
             failed = 0;
     }
@@ -337,6 +381,8 @@ int sweep_open(struct engine *engine) {
     sweep->by_subject = map_make(engine->hash_key, SWEEP_DUE_MAX + 1);
     fetch_init(&sweep->fetch, engine, on_fetched);
     engine->sweep = sweep;
+    for (unsigned i = 0; i < SWEEP_WORKS; i++)
+        sweep->slots[i].sweep = sweep;
     turn_soon(sweep, 0);
     return 0;
 }
@@ -360,10 +406,15 @@ void sweep_count(struct engine *engine, struct metrics *metrics, struct metrics_
 
 static void clear(struct sweep *sweep) {
     fetch_cancel(&sweep->fetch);
-    sweep_stream_cancel(&sweep->work);
-    sweep->at_work = mem_free(sweep->at_work);
+    for (unsigned i = 0; i < SWEEP_WORKS; i++) {
+        sweep_stream_cancel(&sweep->slots[i].work);
+        if (sweep->slots[i].due)
+            due_free(sweep, sweep->slots[i].due);
+        sweep->slots[i].due = NULL;
+    }
+    sweep->working = 0;
     while (heap_first(&sweep->due))
-        mem_free(due_pop(sweep));
+        due_free(sweep, container_of(heap_pop(&sweep->due), struct due, node));
 }
 
 void sweep_forget(struct engine *engine) {

@@ -1,7 +1,7 @@
 /*
  * sweep.h - takes out of the log what is gone of event streams (life.h), while the node serves.
  *
- *     life changed, event appended, start --> DUE (by time) --> one event stream at a time:
+ *     life changed, event appended, start --> DUE (by time) --> some event streams at a time:
  *         find the oldest that are there --> delete up to EVENT_SPAN of them, and say so in the
  *         life: one commit --> ... --> nothing left, or not before a time
  *
@@ -14,7 +14,8 @@
  *
  *     {"low":3,"high":17,"removed":12000}      removed: records of ES, by the sweep
  *
- * BOUNDS. STEP records are looked at a turn, EVENT_SPAN deleted in a commit, one commit at a time.
+ * BOUNDS. SWEEP_WORKS event streams at a time; of each 256 records are looked at a turn, EVENT_SPAN
+ * deleted in a commit.
  * SWEEP_DUE_MAX event streams in the queue; those beyond it are found by their marks, when there is
  * room. While events are verified, nothing is taken out.
  */
@@ -27,6 +28,7 @@
 
 #define SWEEP_SUBJECT NOTES_PREFIX "sweep"
 #define SWEEP_DUE_MAX 1000000u
+#define SWEEP_WORKS 16u
 
 must_use int sweep_open(struct engine *engine);
 /* What is being committed ends by itself. */
@@ -46,8 +48,10 @@ void sweep_later(struct engine *engine, slice subject, int64_t time_ns);
 /* HEAD, which has a life, has more events. */
 void sweep_appended(struct head *head);
 
-/* While it is paused nothing is taken out; false: something is on its way, ask again. Counted. */
-bool sweep_pause(struct engine *engine);
+/* While it is paused nothing is taken out, once what is on its way has ended: sweep_idle. Counted.
+ */
+void sweep_pause(struct engine *engine);
+bool sweep_idle(const struct engine *engine);
 void sweep_resume(struct engine *engine);
 /* Records that were taken out, since there is an ES. */
 uint64_t sweep_removed(const struct engine *engine);
@@ -58,7 +62,8 @@ must_use int sweep_write_mark(uint64_t mark, struct buf *out);
 uint64_t sweep_take_mark(struct engine *engine);
 /* Reads the note: "removed". 0 or -EBADMSG. */
 must_use int sweep_read_removed(slice text, uint64_t *ret_removed);
-/* sweep_stream.c: COUNT records are on their way out. */
+/* sweep_stream.c: it can go on with others; COUNT records are on their way out. */
+void sweep_wake(struct engine *engine);
 void sweep_note_removed(struct engine *engine, uint64_t count);
 /* The diversion's on_batch, behind the notes: the deletions. */
 must_use int sweep_on_batch(struct engine *engine, struct log_batch *batch);

@@ -38,68 +38,50 @@ static uint64_t chunk_end(uint64_t swept, uint64_t limit) {
 
 /* --- finding ------------------------------------------------------------------------------ */
 
-/* The newest leaf of the head's path. False: there is none yet. */
-static bool last_leaf(const struct head *head, uint64_t *ret_number, uint64_t *ret_sequence) {
-    for (unsigned i = head->path_count; i-- > 0;)
-        if (head->path[i].number % EVENT_SPAN == 0) {
-            *ret_number = head->path[i].number;
-            *ret_sequence = head->path[i].sequence;
-            return true;
-        }
-    return false;
+/* To event NUMBER, then FOUND; from the record on the head's path that is nearest to it. */
+static void to_event(struct sweep_stream *work, uint64_t number, unsigned found) {
+    const struct head *head = work->head;
+    unsigned i = head->path_count - 1;
+    while (i > 0 && head->path[i - 1].number >= number)
+        i--;
+    work->number = number;
+    work->at = head->path[i].sequence;
+    work->phase = SWEEP_FIND;
+    work->found = found;
 }
 
-static void to_leaves(struct sweep_stream *work, unsigned phase) {
-    buf_clear(&work->leaves);
-    if (!last_leaf(work->head, &work->number, &work->at))
-        work->at = 0;
-    work->phase = phase;
+/* The newest leaf of the head's path; 0: there is none. */
+static uint64_t last_leaf(const struct head *head) {
+    for (unsigned i = head->path_count; i-- > 0;)
+        if (head->path[i].number % EVENT_SPAN == 0)
+            return head->path[i].sequence;
+    return 0;
 }
 
 /* The steps: 0 goes on; 1 ends the work, to be gone on with when there is a change; else what
    fetch_event says. */
 static int chunk_step(struct sweep_stream *work) {
     const struct life *life = head_life(work->head);
-    uint64_t number = work->head->number, sweeps = life_sweeps(life, number), leaf, sequence;
+    uint64_t number = work->head->number, sweeps = life_sweeps(life, number);
+    bool by_age = life->max_age_ns && sweeps <= life->swept;
     work->cut = 0;
     work->count = 0;
     sweep_tags_clear(&work->tags);
     if (life->tombstoned && life->swept >= number) {
         if (life->clean)
             return 1;
-        to_leaves(work, SWEEP_SKELETON);
+        buf_clear(&work->leaves);
+        work->at = last_leaf(work->head);
+        work->phase = SWEEP_SKELETON;
         return 0;
     }
-    if (life->swept >= number || (sweeps <= life->swept && !life->max_age_ns))
+    if (life->swept >= number || (sweeps <= life->swept && !by_age))
         return 1;
-    if (!work->leaves.len && last_leaf(work->head, &leaf, &sequence) && leaf > life->swept) {
-        to_leaves(work, SWEEP_LEAVES);
-        return 0;
-    }
-    work->number = chunk_end(life->swept, life->max_age_ns ? number : sweeps);
-    work->at = work->head->path[work->head->path_count - 1].sequence;
-    if (work->leaves.len)
-        memcpy(&work->at, work->leaves.ptr + work->leaves.len - sizeof work->at, sizeof work->at);
-    work->phase = SWEEP_FIND;
-    return 0;
-}
-
-static int leaves_step(struct sweep_stream *work) {
-    struct log_record record;
-    struct event event;
-    if (!work->at || work->number <= swept_of(work)) {
-        work->phase = SWEEP_CHUNK;
-        return 0;
-    }
-    int failed = fetch_event(&work->fetch, work->at, &record, &event);
-    if (!failed && event.number != work->number)
-        failed = -EBADMSG;
-    if (!failed)
-        failed = buf_append(&work->leaves, slice_make((char *)&work->at, sizeof work->at));
-    if (failed)
-        return failed;
-    work->at = event.leaf;
-    work->number -= EVENT_SPAN;
+    if (by_age && !work->old)
+        to_event(work, life->swept + 1, SWEEP_PEEK);
+    else
+        to_event(work, chunk_end(life->swept, life->max_age_ns ? number : sweeps), SWEEP_COLLECT);
+    work->old = false;
     return 0;
 }
 
@@ -112,7 +94,23 @@ static int find_step(struct sweep_stream *work) {
     if (event.number > work->number)
         work->at = event_hop(&event, work->number);
     else
-        work->phase = SWEEP_COLLECT;
+        work->phase = work->found;
+    return 0;
+}
+
+/* The first event that is there. */
+static int peek_step(struct sweep_stream *work) {
+    struct log_record record;
+    struct event event;
+    int failed = fetch_event(&work->fetch, work->at, &record, &event);
+    if (failed)
+        return failed;
+    work->time_ns = record.time_ns;
+    work->old =
+        life_expired(head_life(work->head), record.time_ns, io_loop_wall_ns(work->engine->loop));
+    if (!work->old)
+        return 1;
+    work->phase = SWEEP_CHUNK;
     return 0;
 }
 
@@ -134,8 +132,7 @@ static int collect_step(struct sweep_stream *work) {
     if (work->cut) {
         work->sequences[work->count++] = work->at;
         sweep_tags_note(&work->tags, work->at, &event);
-    } else
-        work->time_ns = record.time_ns;
+    }
     work->at = event.before;
     work->number--;
     if (work->number == life->swept)
@@ -156,7 +153,7 @@ static bool on_path(const struct head *head, uint64_t number) {
 static void place(struct sweep_stream *work, struct life *life, uint64_t number,
                   uint64_t sequence) {
     if (!on_path(work->head, number)) {
-        work->deletes[work->delete_count++] = sequence;
+        work->deletes->sequences[work->deletes->count++] = sequence;
         return;
     }
     check(life->kept_count < LIFE_KEPT_MAX);
@@ -216,15 +213,15 @@ static void plan_chunk(struct sweep_stream *work, struct life *life) {
 static void plan_skeleton(struct sweep_stream *work, struct life *life) {
     const struct head *head = work->head;
     uint64_t sequence;
-    while (work->leaves.len && work->delete_count < EVENT_SPAN) {
+    while (work->leaves.len && work->deletes->count < EVENT_SPAN) {
         work->leaves.len -= sizeof sequence;
         memcpy(&sequence, work->leaves.ptr + work->leaves.len, sizeof sequence);
-        work->deletes[work->delete_count++] = sequence;
+        work->deletes->sequences[work->deletes->count++] = sequence;
     }
-    if (work->delete_count)
+    if (work->deletes->count)
         return;
     for (unsigned i = 0; i < head->path_count; i++)
-        work->deletes[work->delete_count++] = head->path[i].sequence;
+        work->deletes->sequences[work->deletes->count++] = head->path[i].sequence;
     life->kept_count = 0;
     life->clean = true;
 }
@@ -242,9 +239,11 @@ static void on_committed(void *self, const struct streams_error *error) {
         return;
     }
     if (!work->head) /* it was given up */
-        return;
-    if (error)
+        sweep_wake(engine);
+    else if (error)
         finish(work, -EAGAIN, 0);
+    else if (work->chunks == SWEEP_TURN)
+        finish(work, 0, 0);
     else
         io_timer_start(engine->loop, &work->again, 0, on_again);
 }
@@ -258,20 +257,20 @@ static int commit(struct sweep_stream *work, struct life *life) {
     int failed = snapshot_notes_add(&snapshots, engine, work->head->subject, swept_of(work), life);
     if (!failed)
         failed = life_notes_add(&notes, engine, work->head->subject, life, work->head->number,
-                                work->delete_count);
+                                work->deletes->count);
     if (failed)
         notes_forget(engine);
     else
-        sweep_tags_draft(&work->tags, work->deletes, work->delete_count);
+        sweep_tags_draft(&work->tags, work->deletes->sequences, work->deletes->count);
     bool stored = !failed && notes_commit(engine, on_committed, work, &e);
     sweep_tags_settle(&work->tags, stored);
     if (stored) {
-        sweep_note_removed(engine, work->delete_count);
+        sweep_note_removed(engine, work->deletes->count);
         head_set_life(work->head, life);
         engine->committing++;
         work->committing = true;
     }
-    work->delete_count = 0;
+    work->deletes->count = 0;
     life_notes_free(&notes);
     snapshot_notes_free(&snapshots);
     return stored ? 0 : failed ? failed : -EAGAIN;
@@ -279,16 +278,13 @@ static int commit(struct sweep_stream *work, struct life *life) {
 
 static int commit_step(struct sweep_stream *work) {
     struct life life = *head_life(work->head);
+    work->phase = SWEEP_CHUNK;
     if (!work->cut)
-        return 1;
+        return 0; /* the clock was set back meanwhile */
     plan_chunk(work, &life);
     int failed = commit(work, &life);
-    if (failed)
-        return failed;
-    if (work->cut % EVENT_SPAN == 0 && work->leaves.len)
-        work->leaves.len -= sizeof work->at;
-    work->phase = SWEEP_CHUNK;
-    return -EINPROGRESS;
+    work->chunks++;
+    return failed ? failed : -EINPROGRESS;
 }
 
 /* Down the leaves that are still there; those of the path go last. */
@@ -330,10 +326,10 @@ static int one_step(struct sweep_stream *work) {
     switch (work->phase) {
     case SWEEP_CHUNK:
         return chunk_step(work);
-    case SWEEP_LEAVES:
-        return leaves_step(work);
     case SWEEP_FIND:
         return find_step(work);
+    case SWEEP_PEEK:
+        return peek_step(work);
     case SWEEP_COLLECT:
         return collect_step(work);
     case SWEEP_TAGS:
@@ -347,9 +343,9 @@ static int one_step(struct sweep_stream *work) {
 
 static int64_t next_time(const struct sweep_stream *work) {
     const struct life *life = head_life(work->head);
-    bool grows_old = life->max_age_ns && work->phase == SWEEP_COMMIT && !work->cut;
-    return grows_old && life->max_age_ns < INT64_MAX / 2 ? work->time_ns + (int64_t)life->max_age_ns
-                                                         : INT64_MAX;
+    return work->phase == SWEEP_PEEK && life->max_age_ns < INT64_MAX / 2
+               ? work->time_ns + (int64_t)life->max_age_ns
+               : INT64_MAX;
 }
 
 static void run(struct sweep_stream *work) {
@@ -382,10 +378,14 @@ static void on_fetched(struct fetch *fetch) {
     run(container_of(fetch, struct sweep_stream, fetch));
 }
 
-void sweep_stream_begin(struct sweep_stream *work, struct engine *engine, struct head *head,
+void sweep_stream_begin(struct sweep_stream *work, struct engine *engine,
+                        struct sweep_deletes *deletes, struct head *head,
                         void (*done)(struct sweep_stream *work, int result, int64_t next_ns)) {
-    *work = (struct sweep_stream){
-        .engine = engine, .head = head, .done = done, .leaves = buf_make(LEAVES_MAX)};
+    *work = (struct sweep_stream){.engine = engine,
+                                  .deletes = deletes,
+                                  .head = head,
+                                  .done = done,
+                                  .leaves = buf_make(LEAVES_MAX)};
     fetch_init(&work->fetch, engine, on_fetched);
     sweep_tags_init(&work->tags, engine);
     io_timer_start(engine->loop, &work->again, 0, on_again);

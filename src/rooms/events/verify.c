@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #define STEP_MAX 256u /* records a turn */
+#define HOLES_MAX 64u /* passed over as if they were one record */
 #define TELL_NS UINT64_C(1000000000)
 #define PAUSE_NS UINT64_C(1000000)
 
@@ -21,7 +22,7 @@ struct verify {
     struct engine *engine;
     struct fetch fetch;
     struct io_timer again;
-    bool begun; /* the sweep rests */
+    bool paused, begun; /* the sweep rests; nothing of it is on its way any more */
     uint64_t at, last, removed, told_ns;
     struct chains chains;
     void (*progress)(void *self, const struct error *finding);
@@ -35,7 +36,7 @@ static void finish(struct verify *v, int failed) {
     struct engine *engine = v->engine;
     fetch_cancel(&v->fetch);
     io_timer_stop(engine->loop, &v->again);
-    if (v->begun)
+    if (v->paused)
         sweep_resume(engine);
     engine->verify = NULL;
     v->done(v->self, &v->chains.report, failed);
@@ -65,11 +66,15 @@ static int step(struct verify *v, struct stream *es) {
     char room[LOG_SUBJECT_MAX];
     struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
     struct log_record record;
-    if (fetch_is_hole(stream_log(es), v->at)) {
+    bool hole = false;
+    for (unsigned i = 0; i < HOLES_MAX && v->at <= v->last; i++, v->at++) {
+        if (!fetch_is_hole(stream_log(es), v->at))
+            break;
         chains_hole(&v->chains);
-        v->at++;
-        return 0;
+        hole = true;
     }
+    if (hole)
+        return 0;
     int result = fetch_record(&v->fetch, es, v->at, &record);
     if (result == -EINPROGRESS)
         return result;
@@ -93,7 +98,10 @@ static int begin(struct verify *v, struct stream *es) {
     int failed = sweep_ready(v->engine);
     if (failed)
         return failed;
-    if (!sweep_pause(v->engine))
+    if (!v->paused)
+        sweep_pause(v->engine);
+    v->paused = true;
+    if (!sweep_idle(v->engine))
         return -EAGAIN;
     v->begun = true;
     v->removed = sweep_removed(v->engine);
