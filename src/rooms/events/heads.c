@@ -375,7 +375,7 @@ int draft_place(struct draft *draft, struct event *event, uint64_t sequence, boo
     event->number = number;
     event->before = draft->path_count ? draft->path[draft->path_count - 1].sequence : 0;
     event->leaf = number % EVENT_SPAN ? 0 : last_leaf(draft->path, draft->path_count);
-    event->ids = slice_make(ids->ptr + from, ids->len - from);
+    event->ids = slice_skip(buf_slice(ids), from);
     while (draft->path_count && draft->path[draft->path_count - 1].number > stop)
         pop_node(draft);
     event->skip = draft->path_count ? draft->path[draft->path_count - 1].sequence : 0;

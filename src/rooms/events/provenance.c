@@ -44,6 +44,8 @@ static int read_metadata(struct provenance_reader *reader, slice metadata,
         return 0;
     for (size_t i = 0; i < FIELDS; i++)
         room += picked[i].raw.len;
+    if (!room)
+        return 0;
     if (buf_reserve(&reader->text, room))
         return -ENOMEM;
     for (size_t i = 0; i < FIELDS; i++) {
