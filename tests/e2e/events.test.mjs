@@ -291,6 +291,37 @@ onNonet('event streams', {}, (it) => {
     assert.equal(events.length, 1);
   });
 
+  it('one stream from a time, or from a position', async (t, server) => {
+    const es = api(server);
+    for (let i = 0; i < 3000; i += 250) {
+      const some = Array.from({ length: 250 }, (_, k) => event(`s${i + k}`));
+      await es.append('since-1', 'any', ...some);
+      await es.append('since-2', 'any', event(`other${i}`));
+    }
+    const whole = [];
+    for (let from = 0; from !== null;) {
+      const part = await es.read('since-1', `?from=${from}&limit=1000`);
+      whole.push(...part.events);
+      from = part.next;
+    }
+    for (const i of [0, 1, 2, 249, 250, 1023, 1024, 1025, 1500, 2047, 2048, 2999]) {
+      const { position, time } = whole[i];
+      const [at] = (await es.read('since-1', `?position=${position}&limit=1`)).events;
+      assert.equal(at.revision, i, `position ${position}`);
+      const between = await es.read('since-1', `?position=${position + 1}&limit=2`);
+      assert.equal(between.events[0]?.revision, whole[i + 1]?.revision, `behind ${position}`);
+      // The node takes the event's time before the commit's, of a whole append at once.
+      const [since] = (await es.read('since-1', `?time=${time}&limit=1`)).events;
+      assert.equal(since.revision, i - (i % 250), `time ${time}`);
+    }
+    const page = await es.read('since-1', `?time=2020-01-01T00:00:00Z&limit=2&types=none`);
+    assert.equal(page.next, 2);
+    const later = await es.read('since-1', '?time=2200-01-01T00:00:00Z');
+    assert.deepEqual([later.events, later.next, later.caught_up], [[], null, true]);
+    const { status } = await es.read('since-1', '?position=7&direction=backwards');
+    assert.equal(status, 400);
+  });
+
   it('finds few among many, page by page', async (t, server) => {
     const es = api(server);
     for (let i = 0; i < 9000; i += 3000)

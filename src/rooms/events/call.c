@@ -97,6 +97,7 @@ int call_write_read(const struct read_options *o, struct buf *out) {
     write_number(&w, "from", o->from);
     json_write_key(&w, "time");
     json_write_i64(&w, o->from_time_ns);
+    write_number(&w, "from_position", o->from_position);
     json_write_key(&w, "actor");
     json_write_string(&w, o->actor);
     json_write_key(&w, "correlation");
@@ -137,6 +138,7 @@ int call_read_read(slice text, struct json_doc *doc, struct read_options *o) {
                 read_list(json_member(v, slice_lit("tags")), o->tags, &o->tag_count) &&
                 json_u64(json_member(v, slice_lit("from")), &o->from) == 0 &&
                 json_i64(json_member(v, slice_lit("time")), &o->from_time_ns) == 0 &&
+                json_u64(json_member(v, slice_lit("from_position")), &o->from_position) == 0 &&
                 json_string(json_member(v, slice_lit("actor")), &o->actor) == 0 &&
                 json_string(json_member(v, slice_lit("correlation")), &o->correlation) == 0 &&
                 json_i64(json_member(v, slice_lit("to")), &o->to_time_ns) == 0 &&

@@ -6,8 +6,9 @@
  *
  *     parameter      of        what
  *     from           both      revision, or position, of the first; backwards: of the newest
- *     after          events    the same, one behind it: what `next` and a checkpoint tell minus one
- *     time           events    RFC 3339: the first at or after it
+ *     after          both      the same, one behind it: what `next` and a checkpoint tell minus one
+ *     time           both      RFC 3339, of the commit: the first at or after it
+ *     position       stream    the first at or after it
  *     direction      both      forwards (default), backwards
  *     limit          both      1 to 1000 events a page (100)
  *     types, tags    both      lists with commas: one of the types, all of the tags
@@ -93,6 +94,23 @@ static bool read_wait(struct http_request *request, struct asked *a) {
     return true;
 }
 
+/* A beginning that is no `from`. */
+static bool read_place(struct http_request *request, struct asked *a) {
+    slice time;
+    uint64_t after = UINT64_MAX;
+    if (!face_number(request, "after", INT64_MAX, &after) ||
+        !face_argument(request, "time", &time) ||
+        !face_number(request, "position", INT64_MAX, &a->o.from_position))
+        return false;
+    if (after != UINT64_MAX)
+        a->o.from = after + 1;
+    if (time.len && clocktext_parse(time, &a->o.from_time_ns))
+        return face_refuse(request, "time", "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
+    if (a->o.backwards && (time.len || a->o.from_position))
+        return face_refuse(request, time.len ? "time" : "position", "is for reading forwards");
+    return true;
+}
+
 static bool read_common(struct http_request *request, struct asked *a) {
     uint64_t limit = 0;
     a->format = face_accepts(request, slice_lit(NDJSON_TYPE))             ? FORMAT_LINES
@@ -103,25 +121,15 @@ static bool read_common(struct http_request *request, struct asked *a) {
         !face_number(request, "limit", READ_EVENTS_MAX, &limit) ||
         !face_number(request, "min_position", INT64_MAX, &a->o.position_min) ||
         !read_list(request, "types", a->o.types, &a->o.type_count) ||
-        !read_list(request, "tags", a->o.tags, &a->o.tag_count) || !read_wait(request, a))
+        !read_list(request, "tags", a->o.tags, &a->o.tag_count) || !read_wait(request, a) ||
+        !read_place(request, a))
         return false;
     a->o.limit = (unsigned)limit;
     return true;
 }
 
-static bool read_place(struct http_request *request, struct asked *a) {
+static bool read_category(struct http_request *request, struct asked *a) {
     slice value, only;
-    uint64_t after = UINT64_MAX;
-    if (!face_number(request, "after", INT64_MAX, &after))
-        return false;
-    if (after != UINT64_MAX)
-        a->o.from = after + 1;
-    if (!face_argument(request, "time", &value))
-        return false;
-    if (value.len && clocktext_parse(value, &a->o.from_time_ns))
-        return face_refuse(request, "time", "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
-    if (value.len && a->o.backwards)
-        return face_refuse(request, "time", "is for reading forwards");
     if (!face_argument(request, "category", &value))
         return false;
     struct buf category = {
@@ -285,6 +293,7 @@ static void follow(struct reading *r, const struct read_end *end) {
     struct http_answer answer = {.status = 200, .type = NDJSON_TYPE};
     r->o.from = end->next;
     r->o.from_time_ns = 0;
+    r->o.from_position = 0;
     int failed = r->begun ? 0 : http_reply_begin(r->request, &answer);
     if (failed) {
         struct http_request *request = r->request;
@@ -377,7 +386,7 @@ void events_http_stream(void *owner, struct http_request *request) {
 
 void events_http_all(void *owner, struct http_request *request) {
     struct asked a = {0};
-    if (read_common(request, &a) && read_place(request, &a))
+    if (read_common(request, &a) && read_category(request, &a))
         begin(owner, request, &a, (slice){0});
 }
 

@@ -124,7 +124,8 @@ int face_array(struct buf *out, slice lines) {
 
 int face_link(const struct http_request *request, const char *key, uint64_t number,
               struct buf *out) {
-    static const slice places[] = {slice_lit("from"), slice_lit("after"), slice_lit("time")};
+    static const slice places[] = {slice_lit("from"), slice_lit("after"), slice_lit("time"),
+                                   slice_lit("position")};
     slice query = http_request_query(request), name, value;
     int failed = buf_append(out, slice_lit("<?"));
     while (!failed && url_query_next(&query, &name, &value)) {

@@ -5,6 +5,9 @@
  * EVENT_SPANth the one EVENT_SPAN before; the farthest of these that is not too far is taken, so
  * there are about as many steps as the square of the number's bits, and one for each leaf.
  *
+ * To a time or a position: likewise, but the target's number is not known, so what is tried may lie
+ * too far and the next nearer one is tried then (search_step).
+ *
  * To an id: its digest is in one node behind the last leaf, or in one leaf. The record of that node
  * has the id itself, or one of its children has, and so on down; what leads to events that are gone
  * ends there, whether their records are still there or not.
@@ -18,6 +21,48 @@ uint64_t event_hop(const struct event *event, uint64_t target) {
     if (event->leaf && number - EVENT_SPAN >= target && (number & (number - 1)) < target)
         return event->leaf;
     return event->skip && (number & (number - 1)) >= target ? event->skip : event->before;
+}
+
+#define HOPS array_count(((struct search *)NULL)->hops)
+
+void search_begin(struct search *search, uint64_t at,
+                  bool (*is_too_new)(const void *self, const struct log_record *record,
+                                     const struct event *event),
+                  const void *self) {
+    *search = (struct search){.at = at, .is_too_new = is_too_new, .self = self, .hop = HOPS};
+}
+
+/* A record that was taken out of the log is older than all that are there. */
+static bool is_hole(const struct engine *engine, uint64_t sequence) {
+    struct stream *stream = engine_stream(engine);
+    return stream && fetch_is_hole(stream_log(stream), sequence);
+}
+
+/* From a record that is too new to the farthest of the three that it knows; if that is not too
+   new, to the next nearer one, and the record before it is the one at last. */
+int search_step(struct search *search, struct fetch *fetch, struct log_record *ret_record,
+                struct event *ret_event) {
+    bool hole = is_hole(fetch->engine, search->at);
+    bool last = search->hop == HOPS || search->at == search->hops[HOPS - 1];
+    int failed = hole ? 0 : fetch_event(fetch, search->at, ret_record, ret_event);
+    if (failed)
+        return failed;
+    if (!hole && search->is_too_new(search->self, ret_record, ret_event)) {
+        if (!ret_event->before)
+            return -ERANGE;
+        search->hops[0] = ret_event->skip;
+        search->hops[1] = ret_event->leaf;
+        search->hops[2] = ret_event->before;
+        search->hop = 0;
+    } else if (last) {
+        return hole ? -ERANGE : 0;
+    } else {
+        search->hop++;
+    }
+    while (!search->hops[search->hop])
+        search->hop++;
+    search->at = search->hops[search->hop];
+    return -EAGAIN;
 }
 
 static bool has_digest(const uint64_t *ids, size_t count, uint64_t digest) {

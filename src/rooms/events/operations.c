@@ -23,7 +23,7 @@
 #define PAGES " application/x-ndjson=Event application/cloudevents-batch+json=CloudEvent[]"
 #define CLOUDEVENTS                                                                                \
     " application/cloudevents+json=CloudEvent application/cloudevents-batch+json=CloudEvent[]"
-#define READ_PARAMETERS "from direction limit types tags min_position wait follow"
+#define READ_PARAMETERS "from after time direction limit types tags min_position wait follow"
 
 const struct operation event_operations[] = {
     {.route = {.method = "POST",
@@ -42,7 +42,7 @@ const struct operation event_operations[] = {
                .for_gateway = true},
      .id = "readStream",
      .summary = "Reads events of an event stream, a page or without an end",
-     .parameters = READ_PARAMETERS,
+     .parameters = "from_position " READ_PARAMETERS,
      .answer = JSON("StreamPage") PAGES,
      .statuses = "200 403 404 410 504"},
     {.route = {.method = "DELETE", .pattern = "/v1/streams/{stream}", .handle = life_http_delete},
@@ -96,7 +96,7 @@ const struct operation event_operations[] = {
          {.method = "GET", .pattern = "/v1/events", .handle = events_http_all, .for_gateway = true},
      .id = "readEvents",
      .summary = "Reads all events in the order of their commits, a page or without an end",
-     .parameters = "after time category " READ_PARAMETERS,
+     .parameters = "category " READ_PARAMETERS,
      .answer = JSON("Page") PAGES,
      .statuses = "200 403 504"},
     {.route = {.method = "GET", .pattern = "/v1/audit", .handle = audit_http_list},

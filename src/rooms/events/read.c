@@ -25,7 +25,7 @@
 #define LINE_MAX_BYTES (128u << 20)
 #define POSITION_WAIT_NS UINT64_C(2000000000)
 
-enum phase { POSITION, HEAD, FIND, COLLECT, EMIT, TIME, SCAN, TAGS, WALK };
+enum phase { POSITION, HEAD, SEARCH, FIND, COLLECT, EMIT, TIME, SCAN, TAGS, WALK };
 
 struct read {
     struct list_node node; /* in engine->reads */
@@ -38,6 +38,7 @@ struct read {
     struct head *head;
     struct head *held;    /* of an event among all, while it is being read */
     uint64_t gone;        /* of the event stream, when the page was begun */
+    struct search search; /* of the last event before the time or position */
     uint64_t at;          /* sequence to look at next */
     uint64_t first, last; /* numbers of the page */
     uint64_t *sequences;  /* of the page, the last first */
@@ -174,6 +175,14 @@ static int emit(struct read *read, const struct log_record *record, const struct
 
 /* --- one event stream --------------------------------------------------------------------- */
 
+static bool is_too_new(const void *self, const struct log_record *record,
+                       const struct event *event) {
+    const struct read_options *o = &((const struct read *)self)->o;
+    (void)event;
+    return o->from_position ? record->sequence >= o->from_position
+                            : record->time_ns >= o->from_time_ns;
+}
+
 /* The steps: 0 goes on, 1 is the end of the read, else what fetch_event says. */
 static int head_step(struct read *read) {
     if (read->head && read->head->stale) {
@@ -194,6 +203,12 @@ static int head_step(struct read *read) {
     enum life_state state = life_state(head_life(read->head), number);
     if (state != LIFE_ALIVE)
         return state == LIFE_TOMBSTONED ? -EIDRM : -ENOENT;
+    if (read->o.from_position || read->o.from_time_ns) {
+        uint64_t last = read->head->path[read->head->path_count - 1].sequence;
+        search_begin(&read->search, last, is_too_new, read);
+        read->phase = SEARCH;
+        return 0;
+    }
     uint64_t gone = read->gone = head_gone(read->head);
     read->end.first = gone;
     read->end.last = number - 1;
@@ -215,6 +230,22 @@ static int head_step(struct read *read) {
     }
     read->at = read->head->path[read->head->path_count - 1].sequence;
     read->phase = FIND;
+    return 0;
+}
+
+/* Then it is a read from a revision on. */
+static int search_found_step(struct read *read) {
+    struct log_record record;
+    struct event event;
+    int result = search_step(&read->search, &read->fetch, &record, &event);
+    if (result == -EAGAIN)
+        return 0;
+    if (result && result != -ERANGE)
+        return result;
+    read->o.from = result ? 0 : event.number;
+    read->o.from_position = 0;
+    read->o.from_time_ns = 0;
+    read->phase = HEAD;
     return 0;
 }
 
@@ -308,6 +339,7 @@ static int go_round(struct read *read) {
 
 static int stream_step(struct read *read) {
     int result = read->phase == HEAD      ? head_step(read)
+                 : read->phase == SEARCH  ? search_found_step(read)
                  : read->phase == FIND    ? find_step(read)
                  : read->phase == COLLECT ? collect_step(read)
                                           : emit_step(read);
@@ -496,6 +528,7 @@ static int one_step(struct read *read) {
     case POSITION:
         return position_step(read);
     case HEAD:
+    case SEARCH:
     case FIND:
     case COLLECT:
     case EMIT:

@@ -10,6 +10,8 @@
  * match is passed over, at most READ_LOOKS_MAX records a page; a page may therefore be empty and
  * still say where to go on. At the end a read may wait for more.
  *
+ * From a time or a position on an event stream is searched by the same path (lookup.h).
+ *
  * Backwards events with tags are found by the chains of the tags (walk.h), so there, too, a page
  * costs about what it holds. `last` of a page backwards is where ES ended when it began: what is
  * not on it, or on the pages behind it, has come later.
@@ -39,7 +41,8 @@ struct read_options {
     unsigned type_count, tag_count;
     uint64_t
         from; /* revision, or position, of the first; of a backward read UINT64_MAX: the last */
-    int64_t from_time_ns; /* not 0: of all, instead of FROM */
+    int64_t from_time_ns;   /* not 0: the first at or after it, instead of FROM; of the commit */
+    uint64_t from_position; /* not 0, of an event stream: the first at or after it, likewise */
     bool backwards;
     bool cloudevents; /* lines are CloudEvents (event_json.h) */
     /* An audit, of all, forwards: lines say who did what; empty, 0: whoever, for ever. */

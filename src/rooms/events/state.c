@@ -24,6 +24,7 @@
 #include "rooms/events/event_json.h"
 #include "rooms/events/heads.h"
 #include "rooms/events/jobs.h"
+#include "rooms/events/lookup.h"
 #include "rooms/events/notes.h"
 #include "rooms/events/snapshot.h"
 #include "rooms/events/state_kept.h"
@@ -34,7 +35,6 @@
 #define POSITION_WAIT_NS UINT64_C(2000000000)
 #define BODY_MAX (8u << 20)
 #define SUBJECT_MAX 8192u
-#define HOPS 3u
 #define LONG_SPANS 1u /* whole ones to be folded: then one read does it, others wait for it */
 #define KEPT_FROM 32u /* events folded: below that a state is not worth being kept */
 
@@ -66,8 +66,8 @@ struct state_read {
     struct json_doc doc;
     struct buf out, name;
 
-    uint64_t hops[HOPS], at; /* of a record that is too new: where to look; the one looked at */
-    unsigned hop;
+    struct search search;
+    uint64_t at;                      /* the record that is looked at */
     uint64_t target, target_position; /* number */
     uint64_t deleted, swept; /* up to these numbers events are not there, by the head's life */
     char time[CLOCKTEXT_SIZE];
@@ -202,12 +202,17 @@ static int position_step(struct state_read *read) {
     return 0;
 }
 
+static void count_record(const struct state_read *read) {
+    struct states *states = read->engine->states;
+    if (states->shard)
+        metrics_count(states->shard, states->records, 1);
+}
+
 static int look(struct state_read *read, uint64_t sequence, struct log_record *record,
                 struct event *event) {
-    struct states *states = read->engine->states;
     int failed = fetch_event(&read->fetch, sequence, record, event);
-    if (!failed && states->shard)
-        metrics_count(states->shard, states->records, 1);
+    if (!failed)
+        count_record(read);
     return failed;
 }
 
@@ -222,6 +227,25 @@ static uint64_t limit(const struct state_read *read) {
  */
 static bool is_begin(const struct state_read *read, uint64_t number) {
     return number && number >= read->swept && number > read->deleted;
+}
+
+/* Has the event come after what is asked for? */
+static bool is_too_new(const void *self, const struct log_record *record,
+                       const struct event *event) {
+    const struct state_read *read = self;
+    int64_t time_ns;
+    switch (read->o.at) {
+    case STATE_REVISION:
+        return event->number > read->o.number + 1;
+    case STATE_POSITION:
+        return record->sequence > read->o.number;
+    case STATE_TIME:
+        if (clocktext_parse(event->time, &time_ns))
+            time_ns = record->time_ns;
+        return time_ns > read->o.time_ns;
+    default:
+        return false;
+    }
 }
 
 static int head_step(struct state_read *read) {
@@ -244,28 +268,10 @@ static int head_step(struct state_read *read) {
     read->swept = life->swept;
     if (read->o.at == STATE_REVISION && (read->o.number >= number || read->o.number < limit(read)))
         return -ERANGE;
-    read->at = read->head->path[read->head->path_count - 1].sequence;
-    read->hop = HOPS;
+    search_begin(&read->search, read->head->path[read->head->path_count - 1].sequence, is_too_new,
+                 read);
     read->phase = TARGET;
     return 0;
-}
-
-/* Has the event come after what is asked for? */
-static bool is_too_new(const struct state_read *read, const struct log_record *record,
-                       const struct event *event) {
-    int64_t time_ns;
-    switch (read->o.at) {
-    case STATE_REVISION:
-        return event->number > read->o.number + 1;
-    case STATE_POSITION:
-        return record->sequence > read->o.number;
-    case STATE_TIME:
-        if (clocktext_parse(event->time, &time_ns))
-            time_ns = record->time_ns;
-        return time_ns > read->o.time_ns;
-    default:
-        return false;
-    }
 }
 
 static int renew_state(struct state_read *read) {
@@ -289,17 +295,11 @@ static int take_kept(struct state_read *read) {
     return 0;
 }
 
-/* A record that was taken out of the log is older than all that are there. */
-static bool is_hole(const struct state_read *read) {
-    struct stream *stream = engine_stream(read->engine);
-    return stream && fetch_is_hole(stream_log(stream), read->at);
-}
-
 static int target_found(struct state_read *read, const struct event *event) {
     if (event->number <= limit(read))
         return -ERANGE;
     read->target = event->number;
-    read->target_position = read->at;
+    read->target_position = read->search.at;
     memcpy(read->chain, event->chain, sizeof read->chain);
     (void)!slice_to_string(slice_take(event->time, CLOCKTEXT_SIZE - 1), read->time,
                            sizeof read->time);
@@ -308,30 +308,15 @@ static int target_found(struct state_read *read, const struct event *event) {
     return take_kept(read);
 }
 
-/* From a record that is too new to the farthest of the three that it knows; if that is not too
-   new, to the next nearer one, and the record before it is the one at last. */
 static int target_step(struct state_read *read) {
     struct log_record record;
     struct event event;
-    bool hole = is_hole(read), last = read->hop == HOPS || read->at == read->hops[HOPS - 1];
-    int failed = hole ? 0 : look(read, read->at, &record, &event);
-    if (failed)
-        return failed;
-    if (!hole && is_too_new(read, &record, &event)) {
-        const uint64_t hops[HOPS] = {event.skip, event.leaf, event.before};
-        if (!event.before)
-            return -ERANGE;
-        memcpy(read->hops, hops, sizeof hops);
-        read->hop = 0;
-    } else if (last) {
-        return hole ? -ERANGE : target_found(read, &event);
-    } else {
-        read->hop++;
-    }
-    while (!read->hops[read->hop])
-        read->hop++;
-    read->at = read->hops[read->hop];
-    return 0;
+    int result = search_step(&read->search, &read->fetch, &record, &event);
+    if (result == 0 || result == -EAGAIN)
+        count_record(read);
+    if (result == -EAGAIN)
+        return 0;
+    return result ? result : target_found(read, &event);
 }
 
 /* --- where to begin ----------------------------------------------------------------------- */
