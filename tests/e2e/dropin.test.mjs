@@ -317,6 +317,8 @@ inPlace('max_memory_store and max_file_store bound all streams together', async 
   await until(() => js.publish('D', 'again').catch(() => null), 'room after a purge');
 });
 
+const byName = (a, b) => a.name.localeCompare(b.name);
+
 inPlace('/jsz chooses accounts, and tells all of their streams', async (t, start) => {
   const server = await start({ args: ['-js', '-sd', temporaryFolder(), '-m', '-1'] });
   const jsm = await jetstreamManager(await server.connect(t));
@@ -327,7 +329,9 @@ inPlace('/jsz chooses accounts, and tells all of their streams', async (t, start
   const shown = async (query) =>
     ((await server.page(`jsz?${query}`)).account_details ?? []).map((account) => [
       account.name,
-      (account.stream_detail ?? []).map((s) => [s.name, (s.consumer_detail ?? []).length]),
+      (account.stream_detail ?? [])
+        .sort(byName)
+        .map((s) => [s.name, (s.consumer_detail ?? []).length]),
     ]);
   const sum = await server.page('jsz');
   assert.deepEqual([sum.streams, sum.consumers, sum.messages, sum.accounts], [2, 1, 1, 1]);
@@ -348,7 +352,7 @@ inPlace('/jsz chooses accounts, and tells all of their streams', async (t, start
   ];
   assert.deepEqual(await shown('consumers=1'), [['$G', whole]]);
   const [account] = (await server.page('jsz?consumers=1&config=1')).account_details;
-  const [a, b] = account.stream_detail;
+  const [a, b] = account.stream_detail.sort(byName); // nats-server has them in no order
   assert.deepEqual([a.config.subjects, a.state.messages], [['a'], 1]);
   assert.equal(a.consumer_detail[0].config.durable_name, 'c');
   assert.equal(b.config.storage, 'memory');
