@@ -214,6 +214,23 @@ onNonet('the end of events', {}, (it) => {
     assert.deepEqual(verified.findings, []);
   });
 
+  it('who follows a stream hears no more of it when it is deleted', async (t, server) => {
+    const es = api(server);
+    await states.alive(es, 'seen-1');
+    const { body } = await request(`${server.admin}/v1/streams/seen-1?follow=1`);
+    const lines = [];
+    const ended = (async () => {
+      for await (const chunk of body) lines.push(...`${chunk}`.trim().split('\n'));
+    })().catch(() => {});
+    await until(() => lines.some((line) => line.includes('caught_up')), 'the first three');
+    assert.equal((await es.drop('seen-1')).status, 200);
+    await ended;
+    assert.equal(
+      lines.filter((line) => line.includes('"revision":') && !line.includes('marker')).length,
+      3,
+    );
+  });
+
   it('at the command line', async (t, server) => {
     const es = api(server);
     const call = async (...args) => run(['events', ...args, '--data', server.data]);

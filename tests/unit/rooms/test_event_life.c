@@ -643,6 +643,9 @@ static void try(uint64_t seed, bool filled) {
         take_up(t);
     }
     assert_swept(t);
+    struct event_verified closed =
+        event_verify_closed(t->eh, below(t, 2) ? EVENT_KILL : EVENT_STOP);
+    assert_string_equal(closed.findings, "");
     buf_free(&t->body);
     event_house_close(t->eh);
     mem_free(t);

@@ -252,6 +252,43 @@ static void test_the_sweep_goes_on_after_a_kill(void **state) {
     }
 }
 
+static void test_ES_may_be_deleted_while_it_is_swept(void **state) {
+    (void)state;
+    for (unsigned when = 0; when < 8; when++) {
+        struct event_house *eh = event_house_open(when + 1);
+        fill(eh, "a-1", 0, 2500);
+        fill(eh, "b-1", 0, 1100);
+        change(eh, "a-1", LIFE_DELETE, NULL);
+        change(eh, "b-1", LIFE_TOMBSTONE, NULL);
+        house_run(eh->house, when * 1500000);
+        assert_true(kit_delete_stream(eh->house, "ES"));
+        fill(eh, "b-1", 0, 40); /* of the next ES, which knows of no tombstone */
+        change(eh, "b-1", LIFE_LIMIT, "{'truncate_before':32}");
+        sweep_all(eh);
+        assert_int_equal(records_of(eh, "es.b.1"), 8 + 1);
+        event_house_again(eh, EVENT_KILL);
+        assert_verified(eh);
+        assert_int_equal(append_id(eh, "b-1", "'any'", 3), 200);
+        event_house_close(eh);
+    }
+}
+
+static void test_what_is_verified_is_not_swept_meanwhile(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    fill(eh, "a-1", 0, 2500);
+    for (unsigned i = 1; i < 20; i++) {
+        char limits[64];
+        snprintf(limits, sizeof limits, "{'truncate_before':%u}", i * 120);
+        change(eh, "a-1", LIFE_LIMIT, limits);
+        house_run(eh->house, i * 300000);
+        assert_verified(eh); /* what is on its way is waited for */
+    }
+    sweep_all(eh);
+    assert_true(records_of(eh, "es.a.1") < 2500 - 19 * 120 + 13);
+    event_house_close(eh);
+}
+
 /* --- verify ------------------------------------------------------------------------------- */
 
 static void take_out(struct event_house *eh, uint64_t position) {
@@ -303,6 +340,8 @@ int main(void) {
         cmocka_unit_test(test_events_that_are_too_old_go_by_themselves),
         cmocka_unit_test(test_space_comes_back_while_it_serves),
         cmocka_unit_test(test_the_sweep_goes_on_after_a_kill),
+        cmocka_unit_test(test_ES_may_be_deleted_while_it_is_swept),
+        cmocka_unit_test(test_what_is_verified_is_not_swept_meanwhile),
         cmocka_unit_test(test_others_that_are_missing_are_found),
         cmocka_unit_test(test_the_first_that_is_kept_has_its_chain),
     };
