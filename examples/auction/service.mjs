@@ -94,12 +94,13 @@ async function answer(jsm, message) {
   const id = idOf(message);
   try {
     const at = new URLSearchParams(told(message, 'Query')).get('at');
-    if (at !== null || !/^\d+$/.test(id)) {
+    if (!/^\d+$/.test(id)) {
       const found = await house.find(id, at);
       if (found) message.respond(JSON.stringify(found));
       else message.respondError(404, `no auction ${id}${at ? ` at ${at}` : ''}`);
       return;
     }
+    if (at !== null) throw new house.Refused(404, `auction ${id} is the generator's: it has no past`);
     const found = await describe(jsm, Number(id));
     if (found) message.respond(JSON.stringify(found));
     else if (complete) message.respondError(404, `no auction ${id}`);

@@ -150,7 +150,7 @@ onNonet('auction: the house', options, (it) => {
   });
 
   it('what is no command is refused', async (t, server) => {
-    const { open, bid, close, ready } = house(server);
+    const { get, open, bid, close, ready } = house(server);
     await ready();
     await refused(open({ id: '7', item_name: 'x' }), 400, /^id: /);
     await refused(open({ id: 'a.b', item_name: 'x' }), 400, /^id: /);
@@ -158,6 +158,7 @@ onNonet('auction: the house', options, (it) => {
     await refused(open({ item_name: 'x', initial_bid: 0.5 }), 400, /^initial_bid: /);
     await refused(bid('nothing', 1, 1), 404, /^no auction nothing$/);
     await refused(close('nothing'), 404, /^no auction nothing$/);
+    await refused(get('1007', '?at=1'), 404, /^auction 1007 is the generator's: it has no past$/);
     assert.equal((await open({ item_name: 'x' }, 'another key')).status, 401);
   });
 });
