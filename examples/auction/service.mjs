@@ -100,7 +100,8 @@ async function answer(jsm, message) {
       else message.respondError(404, `no auction ${id}${at ? ` at ${at}` : ''}`);
       return;
     }
-    if (at !== null) throw new house.Refused(404, `auction ${id} is the generator's: it has no past`);
+    if (at !== null)
+      throw new house.Refused(404, `auction ${id} is the generator's: it has no past`);
     const found = await describe(jsm, Number(id));
     if (found) message.respond(JSON.stringify(found));
     else if (complete) message.respondError(404, `no auction ${id}`);

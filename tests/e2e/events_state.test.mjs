@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { request } from 'undici';
 import { fold } from './lib/fold.mjs';
-import { check, onNonet, startNonet } from './lib/node.mjs';
+import { check, onNonet, startNonet, until } from './lib/node.mjs';
 
 const SPAN = 1024; // events from one snapshot to the next
 
@@ -307,6 +307,32 @@ check('states and snapshots outlive a kill', async (t) => {
     assert.deepEqual(answer, before);
     assert.ok(looks < 3 * SPAN, `${looks}`);
   }
+});
+
+check('limits take nothing from the states of a fold', async (t) => {
+  const count = { count: { on: { Bid: { inc: { n: 1, sum: '.n' } } } } };
+  const server = await startNonet(t, { config: config(count) });
+  const es = api(server);
+  await appendMany(es, 'count-1', 3000, (i) => ({ n: i }));
+  const limits = await es.call('PUT', '/v1/streams/count-1/limits', { truncate_before: 2900 });
+  assert.equal(limits.status, 200);
+  const removed = async () => {
+    const page = await (await request(`${server.admin}/metrics`)).body.text();
+    return Number(/^nonet_events_removed_total (\d+)$/m.exec(page)[1]);
+  };
+  await until(async () => (await removed()) >= 2 * SPAN - 16, 'the sweep'); // but for leaves
+  const state = { n: 3000, sum: (3000 * 2999) / 2 };
+  for (const signal of ['SIGKILL', 'SIGTERM']) {
+    await server.stop(signal);
+    await server.start();
+    const now = await es.state('count-1');
+    assert.deepEqual([now.state, now.from_revision], [state, undefined]);
+    const first = (await es.call('GET', '/v1/streams/count-1?limit=1')).body.events[0];
+    assert.equal(first.revision, 2900);
+  }
+  await server.reload(config({}));
+  const { from_revision: from } = await es.state('count-1');
+  assert.equal(from, 2 * SPAN);
 });
 
 check('a reload takes up another fold, which reads no snapshot of the old one', async (t) => {

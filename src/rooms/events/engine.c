@@ -12,6 +12,7 @@
 #include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
 #include "rooms/events/life_change.h"
+#include "rooms/events/state_hold.h"
 #include "rooms/events/sweep.h"
 #include "rooms/events/tags.h"
 #include "rooms/events/tail.h"
@@ -258,6 +259,7 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     list_init(&engine->unseen);
     list_init(&engine->notes_due);
     list_init(&engine->reads_open);
+    list_init(&engine->holds);
     json_init(&engine->doc);
     engine->pump.run = pump;
     int failed = provenance_open(&engine->provenance);
@@ -308,7 +310,9 @@ void engine_close(struct engine *engine) {
     streams_divert(engine->streams, &(struct stream_diversion){0});
     jobs_close(engine);
     reads_close(engine);
+    engine->holds_closed = true;
     states_close(engine);
+    state_holds_close(engine);
     verify_close(engine);
     sweep_close(engine);
     io_defer_cancel(engine->loop, &engine->pump);

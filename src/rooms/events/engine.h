@@ -85,6 +85,8 @@ struct engine {
     struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
     struct bus_subscription *state_reads, *state_folds;
     struct states *states;
+    struct list holds; /* state_hold.c */
+    bool holds_closed;
     struct sweep *sweep;
     struct verify *verify; /* under way, or NULL */
     struct json_doc doc;   /* the read being read */

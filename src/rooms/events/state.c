@@ -476,6 +476,10 @@ static bool has_gone(const struct state_read *read, uint64_t number) {
     return life->tombstoned || number <= life->deleted || number <= life->swept;
 }
 
+static bool must_keep(const struct state_read *read, uint64_t number) {
+    return read->o.keeps && number == read->target;
+}
+
 /* A state that cannot be kept now (no room, no memory) is folded again some time. */
 static int keep(struct state_read *read, const struct event *event) {
     struct engine *engine = read->engine;
@@ -489,7 +493,7 @@ static int keep(struct state_read *read, const struct event *event) {
     memcpy(snapshot.chain, event->chain, sizeof snapshot.chain);
     buf_clear(&read->out);
     if (!log || log_full(log) || !notes_stream(engine) || has_gone(read, event->number) ||
-        fold_state_size(read->state) > read->bytes)
+        (fold_state_size(read->state) > read->bytes && !must_keep(read, event->number)))
         return 0;
     if (snapshot_subject(read->o.subject, snapshot.number, &read->out) ||
         snapshot_write(&snapshot, read->fold, read->state, &text))
@@ -656,6 +660,10 @@ int states_open(struct engine *engine) {
     list_init(&engine->states->open);
     kept_init(&engine->states->kept, engine->hash_key);
     return 0;
+}
+
+bool states_has_fold(const struct engine *engine, slice category) {
+    return folds_find(engine->states->folds, category) != &fold_default;
 }
 
 void states_set_folds(struct engine *engine, struct folds *folds) {

@@ -41,6 +41,7 @@ struct state_options {
     uint64_t number; /* revision, or position */
     int64_t time_ns;
     uint64_t position_min; /* not before ES has got so far */
+    bool keeps; /* a snapshot of this state is to be there afterwards, whatever its size */
 };
 
 struct metrics;
@@ -60,6 +61,8 @@ void events_state(struct engine *engine, const struct state_options *options,
 /* With the engine, and at its end. */
 must_use int states_open(struct engine *engine);
 void states_close(struct engine *engine);
+/* Has CATEGORY a fold of its own? */
+bool states_has_fold(const struct engine *engine, slice category);
 /* Takes FOLDS over; reads under way keep the ones that they have begun with. */
 void states_set_folds(struct engine *engine, struct folds *folds);
 /* ES has new events. */

@@ -12,6 +12,7 @@
 #include "rooms/events/life_notes.h"
 #include "rooms/events/lookup.h"
 #include "rooms/events/snapshot_notes.h"
+#include "rooms/events/state_hold.h"
 #include "rooms/events/sweep.h"
 
 #include <errno.h>
@@ -64,6 +65,7 @@ static int chunk_step(struct sweep_stream *work) {
     const struct life *life = head_life(work->head);
     uint64_t number = work->head->number, sweeps = life_sweeps(life, number);
     bool by_age = life->max_age_ns && sweeps <= life->swept;
+    slice subject = work->head->subject;
     work->cut = 0;
     work->count = 0;
     sweep_tags_clear(&work->tags);
@@ -77,10 +79,15 @@ static int chunk_step(struct sweep_stream *work) {
     }
     if (life->swept >= number || (sweeps <= life->swept && !by_age))
         return 1;
+    uint64_t end = state_hold(work->engine, subject, life,
+                              chunk_end(life->swept, life->max_age_ns ? number : sweeps));
+    bool whole = state_hold(work->engine, subject, life, life->swept + 1) != life->swept + 1;
+    if (end <= life->swept)
+        return 1;
     if (by_age && !work->old)
-        to_event(work, life->swept + 1, SWEEP_PEEK);
+        to_event(work, whole ? end : life->swept + 1, SWEEP_PEEK);
     else
-        to_event(work, chunk_end(life->swept, life->max_age_ns ? number : sweeps), SWEEP_COLLECT);
+        to_event(work, end, SWEEP_COLLECT);
     work->old = false;
     return 0;
 }
@@ -98,7 +105,7 @@ static int find_step(struct sweep_stream *work) {
     return 0;
 }
 
-/* The first event that is there. */
+/* The first event that is there, or the newest of those that go together. */
 static int peek_step(struct sweep_stream *work) {
     struct log_record record;
     struct event event;
@@ -278,9 +285,17 @@ static int commit(struct sweep_stream *work, struct life *life) {
 
 static int commit_step(struct sweep_stream *work) {
     struct life life = *head_life(work->head);
+    slice subject = work->head->subject;
     work->phase = SWEEP_CHUNK;
     if (!work->cut)
         return 0; /* the clock was set back meanwhile */
+    if (state_hold(work->engine, subject, &life, work->cut) != work->cut) {
+        to_event(work, chunk_end(life.swept, work->head->number), SWEEP_PEEK);
+        return 0;
+    }
+    int ready = state_hold_ready(work->engine, subject, &life, work->cut);
+    if (ready)
+        return ready == -EINPROGRESS ? 1 : ready;
     plan_chunk(work, &life);
     int failed = commit(work, &life);
     work->chunks++;

@@ -107,6 +107,62 @@ static void test_a_snapshot_is_of_these_events_or_of_none(void **state) {
     event_house_close(eh);
 }
 
+/* A fold of category a that counts its events. */
+static void declare(struct event_house *eh) {
+    const struct conf_node one = {.plain = true, .text = slice_lit("1")};
+    const struct conf_entry entry = {.key = slice_lit("count"), .value = &one};
+    const struct conf_node map = {.type = CONF_NODE_MAP, .entries = &entry, .count = 1};
+    struct fold_rule_config rule = {.item.name = slice_lit("T"), .inc = &map};
+    struct fold_config fold = {.item.name = slice_lit("a"), .version = 1, .on = {&rule, 1}};
+    struct events_config config = {.folds = {&fold, 1}};
+    struct folds *folds = NULL;
+    struct error e = {0};
+    assert_int_equal(folds_create(&config, &folds, &e), 0);
+    states_set_folds(eh->engine, folds);
+}
+
+static uint64_t records_of(struct event_house *eh, const char *subject) {
+    struct log_subject_state state = {0};
+    struct log_stream *es = stream_log(kit_find(eh->house, "ES"));
+    return log_subject(es, slice_str(subject), &state) ? state.messages : 0;
+}
+
+static void test_limits_change_no_state_of_a_fold(void **state) {
+    (void)state;
+    static const char *const limits[] = {"{'truncate_before':2500}", "{'max_count':100}",
+                                         "{'max_age':'1s'}"};
+    for (unsigned i = 0; i < array_count(limits); i++) {
+        struct event_house *eh = event_house_open(20 + i);
+        declare(eh);
+        append_many(eh, "a-1", 2600, "n");
+        append_many(eh, "b-1", 2600, "n"); /* has no fold */
+        house_run(eh->house, 2 * SIM_SECOND);
+        assert_int_equal(event_life(eh, "a-1", LIFE_LIMIT, NULL, limits[i]).status, 200);
+        assert_int_equal(event_life(eh, "b-1", LIFE_LIMIT, NULL, limits[i]).status, 200);
+        for (enum event_end end = EVENT_KILL; end <= EVENT_STOP; end++) {
+            house_run(eh->house, 10 * SIM_SECOND);
+            /* Whole spans go, but for their ends, and what the newest record leads to. */
+            assert_in_range(records_of(eh, "es.a.1"), 2600 - 2048, 2600 - 2048 + 16);
+            assert_in_range(records_of(eh, "es.b.1"), 0, 120);
+            struct answer a = now(eh, "es.a.1");
+            assert_state(a, 2599, "'count':2600");
+            assert_int_equal(a.from, 0);
+            assert_state(at_revision(eh, "es.a.1", 2400), 2400, "'count':2401");
+            struct answer b = now(eh, "es.b.1"); /* nothing of it is young enough in the end */
+            assert_true(i == 2 ? b.status == 404 : b.from > 2400);
+            event_house_again(eh, end);
+            declare(eh);
+        }
+        append_many(eh, "a-1", 1000, "n");
+        house_run(eh->house, 10 * SIM_SECOND);
+        assert_state(now(eh, "es.a.1"), 3599, "'count':3600");
+        assert_int_equal(event_life(eh, "a-1", LIFE_DELETE, NULL, NULL).status, 200);
+        house_run(eh->house, 10 * SIM_SECOND);
+        assert_in_range(records_of(eh, "es.a.1"), 0, 16); /* these do not wait */
+        event_house_close(eh);
+    }
+}
+
 static void on_noted(void *self, const struct streams_error *error) {
     assert_null(error);
     ++*(unsigned *)self;
@@ -352,6 +408,7 @@ int main(void) {
         cmocka_unit_test(test_a_note_that_is_no_snapshot_is_passed_over),
         cmocka_unit_test(test_what_was_deleted_does_not_come_back),
         cmocka_unit_test(test_of_a_truncated_stream_it_begins_at_a_snapshot_or_says_where),
+        cmocka_unit_test(test_limits_change_no_state_of_a_fold),
         cmocka_unit_test(test_a_snapshot_at_the_very_cut_is_a_begin),
         cmocka_unit_test(test_of_what_was_deleted_no_snapshot_stays),
         cmocka_unit_test(test_a_read_goes_on_while_events_go),
