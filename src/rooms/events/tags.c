@@ -10,8 +10,20 @@
 
 #include <errno.h>
 
+/* While its note is read. */
+struct tag_loading {
+    struct fetch fetch;
+    struct tag_end *end;
+};
+
+static void stop_loading(struct tag_end *end) {
+    if (end->loading)
+        fetch_cancel(&end->loading->fetch);
+    end->loading = mem_free(end->loading);
+}
+
 static void end_free(struct tag_end *end) {
-    fetch_cancel(&end->fetch);
+    stop_loading(end);
     if (!end->stale)
         map_remove(&end->engine->tags, end->tag);
     mem_free(end);
@@ -35,18 +47,34 @@ static int read_note(struct tag_end *end, slice text) {
 
 static void load(struct tag_end *end) {
     struct log_record record;
-    int failed = notes_read(&end->fetch, end->subject, &record);
+    int failed = notes_read(&end->loading->fetch, end->subject, &record);
     if (failed == -EINPROGRESS)
         return;
     if (!failed)
         failed = read_note(end, record.payload);
     end->failed = failed == -ENOENT ? 0 : failed;
     end->state = end->failed ? TAG_FAILED : TAG_READY;
+    stop_loading(end);
     io_defer(end->engine->loop, &end->engine->pump);
 }
 
 static void on_fetched(struct fetch *fetch) {
-    load(container_of(fetch, struct tag_end, fetch));
+    load(container_of(fetch, struct tag_loading, fetch)->end);
+}
+
+/* One without a note needs no loading. */
+static bool begin_loading(struct tag_end *end) {
+    end->state = TAG_READY;
+    if (!notes_have(end->engine, end->subject))
+        return true;
+    end->loading = mem_zalloc(1, sizeof *end->loading);
+    if (!end->loading)
+        return false;
+    end->state = TAG_LOADING;
+    end->loading->end = end;
+    fetch_init(&end->loading->fetch, end->engine, on_fetched);
+    load(end);
+    return true;
 }
 
 /* --- taking and giving back --------------------------------------------------------------- */
@@ -66,7 +94,6 @@ static struct tag_end *end_new(struct engine *engine, slice tag) {
     end->engine = engine;
     list_node_init(&end->node);
     list_node_init(&end->note.node);
-    fetch_init(&end->fetch, engine, on_fetched);
     if (map_add(&engine->tags, end->tag, end))
         return mem_free(end);
     return end;
@@ -86,8 +113,10 @@ struct tag_end *tag_take(struct engine *engine, slice tag) {
     if (!end)
         return NULL;
     end->refs = 1;
-    load(end);
-    return end;
+    if (begin_loading(end))
+        return end;
+    end_free(end);
+    return NULL;
 }
 
 void tag_give(struct tag_end *end) {
@@ -112,7 +141,7 @@ void tags_forget(struct engine *engine) {
         struct tag_end *end = entry->value;
         end->stale = true;
         if (end->state == TAG_LOADING) {
-            fetch_cancel(&end->fetch);
+            stop_loading(end);
             end->state = TAG_FAILED;
             end->failed = -EBADMSG;
         }

@@ -10,7 +10,7 @@
  * What is committed counts at once: like heads (heads.h), ends are kept in memory, the least used
  * going first.
  *
- * BOUNDS. TAGS_IDLE_MAX ends that nobody needs are kept.
+ * BOUNDS. TAGS_IDLE_MAX ends that nobody needs are kept, of about 300 bytes each.
  */
 #ifndef NONET_EVENTS_TAGS_H
 #define NONET_EVENTS_TAGS_H
@@ -22,6 +22,7 @@
 
 enum tag_state { TAG_LOADING, TAG_READY, TAG_FAILED };
 
+struct tag_loading;
 struct tag_end {
     struct list_node node; /* in engine->tags_idle */
     struct engine *engine;
@@ -34,9 +35,9 @@ struct tag_end {
        which was taken out. */
     bool drafted;
     uint64_t draft, draft_count, before, removed;
-    struct fetch fetch;
+    struct tag_loading *loading; /* NULL when it is not */
     struct note note;
-    char note_text[NUMBER_TEXT_MAX * 2];
+    char note_text[48]; /* two numbers */
     slice tag, subject; /* of its note */
     char text[];
 };
