@@ -228,20 +228,20 @@ static bool let_pass(struct stream *s, const struct bus_message *m, const struct
 
 /* The message is kept for a moment though nobody is interested: it is what carries them. */
 static bool append_with_acks(struct stream *s, const struct bus_message *m,
-                             const struct publish_headers *h, uint64_t duplicate_of, int64_t now_ns,
-                             uint64_t *ret_sequence, struct streams_error *e) {
+                             const struct publish_headers *h, slice carried, uint64_t duplicate_of,
+                             int64_t now_ns, uint64_t *ret_sequence, struct streams_error *e) {
     struct streams *streams = s->streams;
     struct publish_acks acks = {0};
     struct bus_message stored = *m;
     _cleanup_buf_ struct buf headers = buf_make(LOG_MESSAGE_MAX);
-    bool appended = publish_acks_read(streams, m->headers, duplicate_of != 0, &acks, e);
-    int failed = appended ? publish_acks_strip(m->headers, &headers) : 0;
+    bool appended = publish_acks_read(streams, carried, duplicate_of != 0, &acks, e);
+    int failed = appended && m->headers.len ? publish_acks_strip(m->headers, &headers) : 0;
     stored.headers = buf_slice(&headers);
     if (failed)
         appended = publish_explain(failed, e);
     if (appended)
         appended = append(s, &stored, h, duplicate_of, now_ns, &acks, ret_sequence, e);
-    if (appended && unlikely(!interest_wanted(s, m->subject)))
+    if (appended && !duplicate_of && unlikely(!interest_wanted(s, m->subject)))
         interest_walk(s);
     if (appended)
         publish_acks_tell(&acks); /* S may be gone */
@@ -251,7 +251,7 @@ static bool append_with_acks(struct stream *s, const struct bus_message *m,
 
 /* *RET_SEQUENCE stays where nothing new is stored. */
 static bool judge_and_append(struct stream *s, const struct bus_message *m,
-                             const struct publish_headers *h, uint64_t *ret_sequence,
+                             const struct publish_headers *h, slice carried, uint64_t *ret_sequence,
                              struct streams_error *e) {
     int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
     if (!publish_judge_form(s, m, h, e))
@@ -264,7 +264,7 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m,
          !publish_judge_discard_new(s, m, &alone, size, e) || !store_takes(s, size, e)))
         return false;
     if (unlikely(h->acknowledges))
-        return append_with_acks(s, m, h, duplicate_of, now_ns, ret_sequence, e);
+        return append_with_acks(s, m, h, carried, duplicate_of, now_ns, ret_sequence, e);
     if (unlikely(!duplicate_of && !interest_wanted(s, m->subject)))
         return let_pass(s, m, h, now_ns, e);
     return append(s, m, h, duplicate_of, now_ns, NULL, ret_sequence, e);
@@ -276,35 +276,39 @@ void stream_refuse(struct stream *s, slice reply, const struct streams_error *er
 }
 
 static uint64_t append_one(struct stream *s, const struct bus_message *message,
-                           const struct publish_headers *h) {
+                           const struct publish_headers *h, slice carried) {
     struct streams *streams = s->streams; /* an answer may reach somebody who removes the stream */
     struct streams_error error;
     uint64_t sequence = 0;
-    if (!judge_and_append(s, message, h, &sequence, &error))
+    if (!judge_and_append(s, message, h, carried, &sequence, &error))
         stream_refuse(s, message->reply, &error);
     bus_set_stream_full(streams->bus, log_full(streams->log));
     return sequence;
 }
 
-uint64_t stream_append(struct stream *s, const struct bus_message *message) {
+uint64_t stream_append(struct stream *s, const struct bus_message *message, slice carried) {
     struct publish_headers h = publish_headers_read(message->headers);
-    return append_one(s, message, &h);
+    h.acknowledges = publish_headers_read(carried).acknowledges;
+    return append_one(s, message, &h, carried);
 }
 
-void stream_answer_duplicate(struct stream *s, slice reply, uint64_t sequence) {
+void stream_answer_duplicate(struct stream *s, slice reply, uint64_t sequence, slice carried) {
+    struct streams_error error;
+    struct bus_message m = {.reply = reply};
+    uint64_t unused;
+    if (publish_headers_read(carried).acknowledges) {
+        int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
+        if (!append_with_acks(s, &m, &(struct publish_headers){0}, carried, sequence, now_ns,
+                              &unused, &error))
+            stream_refuse(s, reply, &error);
+        return;
+    }
     if (reply.len && !s->config.no_ack)
         publish_answer(s->streams, reply, s->config.name,
                        &(struct publish_answer){.sequence = sequence, .duplicate = true}, NULL);
 }
 
 /* --- what comes by the bus ---------------------------------------------------------------- */
-
-/* A judge makes messages of its own of what it is given. */
-static void refuse_acks(struct stream *s, const struct bus_message *message) {
-    struct streams_error e;
-    streams_fail(&e, 400, 10003, STREAMS_ACK_FIELD ": a publish to event streams takes none");
-    stream_refuse(s, message->reply, &e);
-}
 
 static void capture(struct stream *s, const struct bus_message *message) {
     const struct stream_diversion *diversion = &s->streams->diversion;
@@ -319,12 +323,10 @@ static void capture(struct stream *s, const struct bus_message *message) {
     struct publish_headers h = publish_headers_read(message->headers);
     if (unlikely(h.batch_id.len))
         publish_batch_add(s, message, &h);
-    else if (unlikely(s->diverted && h.acknowledges))
-        refuse_acks(s, message);
     else if (unlikely(s->diverted))
         diversion->on_publish(diversion->self, s, message);
     else
-        append_one(s, message, &h);
+        append_one(s, message, &h, message->headers);
 }
 
 /* --- while records are handed out --------------------------------------------------------- */

@@ -33,8 +33,10 @@ struct stream_diversion {
 };
 void streams_divert(struct streams *streams, const struct stream_diversion *diversion);
 /* Judges MESSAGE and appends it as if it had just been captured: the acknowledgement, also a
-   refusal, goes to its reply. The sequence; 0: refused, or a duplicate. */
-uint64_t stream_append(struct stream *stream, const struct bus_message *message);
+   refusal, goes to its reply. CARRIED: the headers it came with, whose acknowledgements of consumed
+   messages (publish_acks.h) are committed with it; empty: none. The sequence; 0: refused, or a
+   duplicate. */
+uint64_t stream_append(struct stream *stream, const struct bus_message *message, slice carried);
 /* Answers the publisher instead. */
 void stream_refuse(struct stream *stream, slice reply, const struct streams_error *error);
 /* Appends MESSAGES, all or none, with what participants and the judge add, in one batch. COUNT is 0
@@ -47,7 +49,8 @@ bool stream_append_all(struct stream *stream, const struct bus_message *messages
                        uint64_t *ret_first_sequence, struct streams_error *e);
 /* The log that all streams are in; NULL before it is open and once they stop. */
 struct log *streams_log(struct streams *streams);
-/* Answers as the acknowledgement of a message that is on disk as SEQUENCE already. */
-void stream_answer_duplicate(struct stream *stream, slice reply, uint64_t sequence);
+/* Answers as the acknowledgement of a message that is on disk as SEQUENCE already; what CARRIED
+   acknowledges and still is in flight is done before. */
+void stream_answer_duplicate(struct stream *stream, slice reply, uint64_t sequence, slice carried);
 
 #endif

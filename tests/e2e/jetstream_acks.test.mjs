@@ -7,7 +7,7 @@ import { AckPolicy } from '@nats-io/jetstream';
 import { headers, nanos } from '@nats-io/transport-node';
 import { request } from 'undici';
 import { errorOf, openJetstream } from './lib/jetstream.mjs';
-import { check, onNonet, sleep, startNonet, until } from './lib/node.mjs';
+import { check, onNonet, run, sleep, startNonet, until } from './lib/node.mjs';
 
 const ACK = 'Nonet-Ack';
 
@@ -176,17 +176,37 @@ onNonet('a publish that acknowledges', {}, (it) => {
     await emit('b', { [ACK]: second.reply });
   });
 
-  it('is refused by event streams by name', async (t, server) => {
-    const { publish } = await openJetstream(t, server);
+  it('appends an event in the same commit, which the event does not show', async (t, server) => {
+    const { publish, take, info, jsm } = await open(t, server, 'EVENT', 3);
     const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
-    await request(`${server.admin}/v1/streams/acks-1`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}` },
-      body: JSON.stringify({ expect: 'any', events: [{ type: 'Opened' }] }),
-    });
-    const answer = await publish('es.acks.1', '{}', { [ACK]: '$JS.ACK.A.b.1.1.1.1.0' });
-    assert.equal(errorOf(answer), '400 10003');
-    assert.match(answer.error.description, /Nonet-Ack: a publish to event streams takes none/);
+    const call = async (method, target, body) => {
+      const answer = await request(`${server.admin}${target}`, {
+        method,
+        headers: { authorization: `Bearer ${token}` },
+        body: body && JSON.stringify(body),
+      });
+      return answer.body.json();
+    };
+    await call('POST', '/v1/streams/acks-1', { expect: 'any', events: [{ type: 'Opened' }] });
+    const [first, second, third] = await take(3);
+    const event = { 'ce-id': 'one', 'ce-type': 'Paid', Other: 'kept' };
+    const stored = await publish('es.acks.1', '{}', { ...event, [ACK]: first.reply });
+    assert.equal(stored.seq, 2, JSON.stringify(stored));
+    assert.equal((await info()).num_ack_pending, 2);
+    // the same event once more, for another message: it is done, too
+    const again = await publish('es.acks.1', '{}', { ...event, [ACK]: second.reply });
+    assert.deepEqual([again.seq, again.duplicate], [2, true]);
+    assert.equal((await info()).num_ack_pending, 1);
+    const stale = await publish('es.acks.1', '{}', { 'ce-id': 'two', [ACK]: first.reply });
+    assert.equal(errorOf(stale), '409 20001');
+    const kept = await jsm.streams.getMessage('ES', { seq: 2 });
+    assert.equal(kept.header.has(ACK), false);
+    assert.equal(kept.header.get('Other'), 'kept');
+    assert.equal((await publish('es.acks.1', '{}', { [ACK]: third.reply })).seq, 3);
+    const { events } = await call('GET', '/v1/streams/acks-1');
+    assert.equal(events.length, 3);
+    const checked = await run(['events', 'verify', '--data', server.data]);
+    assert.equal(checked.status, 0, checked.stdout + checked.stderr);
   });
 });
 

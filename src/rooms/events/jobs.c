@@ -16,6 +16,7 @@
 #include "rooms/events/raw_read.h"
 #include "rooms/events/sweep.h"
 #include "rooms/events/tail.h"
+#include "wire/nats_headers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ struct job {
     struct life_change change;
     /* a raw message: the one part of the append, and */
     struct bus_message message;
+    slice carried; /* the headers it came with, where they acknowledge something; not stored */
     /* Kept from one use to the next. */
     struct arena arena;
     struct json_doc doc;
@@ -324,7 +326,7 @@ static void store_raw(struct job *job, struct stream *stream) {
                                  : "insufficient resources");
     } else {
         s.messages[0].reply = job->reply;
-        sequence = stream_append(stream, &s.messages[0]);
+        sequence = stream_append(stream, &s.messages[0], job->carried);
         check(sequence == 0 || sequence + 1 == s.sequence);
     }
     store_end(&s, sequence != 0);
@@ -449,7 +451,7 @@ static void settle(struct job *job, struct stream *stream) {
     if (job->raw && outcome == OUTCOME_CONFLICT)
         refuse(job, 400, 10003, "the event stream has been deleted for ever");
     else if (job->raw) /* of one event, with `expect` any: it has been there */
-        stream_answer_duplicate(stream, job->reply, job->append.parts[0].position);
+        stream_answer_duplicate(stream, job->reply, job->append.parts[0].position, job->carried);
     else
         answer_append(job);
     job_free(job);
@@ -721,6 +723,18 @@ void job_life(struct engine *engine, const struct bus_message *request, job_answ
     begin(job, failed, &e);
 }
 
+/* Acknowledgements of what was consumed are for the commit, and no part of the event. */
+static int take_carried(struct job *job) {
+    struct bus_message *m = &job->message;
+    slice unused;
+    if (!m->headers.len || !nats_headers_get(m->headers, slice_lit(STREAMS_ACK_FIELD), &unused))
+        return 0;
+    _cleanup_buf_ struct buf rest = buf_make(LOG_MESSAGE_MAX);
+    int failed = nats_headers_copy_without(&rest, m->headers, slice_lit(STREAMS_ACK_FIELD));
+    job->carried = m->headers;
+    return failed ? failed : arena_copy(&job->arena, buf_slice(&rest), &m->headers);
+}
+
 void job_raw(struct engine *engine, struct stream *stream, const struct bus_message *message) {
     _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
     struct streams_error e;
@@ -737,7 +751,9 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
         return;
     }
     struct error error = {0};
-    int failed = raw_read(&job->message, slice_str(job->time), &engine->ids, &job->doc, &job->arena,
+    int failed = take_carried(job);
+    if (!failed)
+        failed = raw_read(&job->message, slice_str(job->time), &engine->ids, &job->doc, &job->arena,
                           &job->append, &error);
     if (!failed)
         failed = take_ends(job);
