@@ -46,6 +46,24 @@ async function fill(t, server, count, size = LARGE) {
     await Promise.all(Array.from({ length: 50 }, () => js.publish('big', payload)));
 }
 
+// Starts `nonet ARGS`, which makes DIR, and comes back while it is at it; once it was too quick for
+// us, it is started again.
+async function begin(args, dir) {
+  for (let i = 0; i < 20; i++) {
+    fs.rmSync(dir, { recursive: true, force: true });
+    const child = spawn(BINARY, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.words = '';
+    child.stderr.on('data', (bytes) => (child.words += bytes));
+    child.over = new Promise((resolve) => child.on('close', resolve));
+    const half = () => fs.existsSync(path.join(`${dir}.partial`, 'log'));
+    await until(() => half() || child.exitCode !== null);
+    if (half()) return child;
+    await child.over;
+    assert.equal(child.exitCode, 0, child.words);
+  }
+  throw new Error(`${args[0]} is always done before it is seen`);
+}
+
 check('a backup under load has what was acknowledged before it, and nothing torn', async (t) => {
   const server = await startNonet(t);
   await fill(t, server, 400);
@@ -228,13 +246,14 @@ check('a node that is killed while it makes a backup is none the worse', async (
   const server = await startNonet(t);
   await fill(t, server, 1000);
   const dir = path.join(temporaryFolder(), 'b');
-  const asked = run(['backup', dir, '--data', server.data]);
-  await until(() => fs.existsSync(path.join(`${dir}.partial`, 'log/segments/00000001.seg')));
+  const child = await begin(['backup', dir, '--data', server.data], dir);
   await server.stop('SIGKILL');
-  const { status, stderr } = await asked;
-  assert.equal(status, 1);
-  assert.match(stderr, /closed before the answer|went away|reset/);
-  assert.ok(!fs.existsSync(dir));
+  await child.over;
+  if (!fs.existsSync(dir)) {
+    assert.equal(child.exitCode, 1);
+    assert.match(child.words, /closed before the answer|went away|reset/);
+  }
+  fs.rmSync(dir, { recursive: true, force: true }); // it was quicker
   await server.start();
   const { jsm } = await openJetstream(t, server);
   assert.equal((await jsm.streams.info('BIG')).state.messages, 1000);
@@ -244,12 +263,11 @@ check('a node that is killed while it makes a backup is none the worse', async (
 
   // And a restore that is.
   const target = `${dir}-restored`;
-  const child = spawn(BINARY, ['restore', dir, '--data', target], { stdio: 'ignore' });
-  await until(() => fs.existsSync(path.join(`${target}.partial`, 'log')));
-  child.kill('SIGKILL');
-  await until(() => child.signalCode ?? child.exitCode !== null);
-  if (child.signalCode) assert.ok(!fs.existsSync(target));
-  fs.rmSync(target, { recursive: true, force: true }); // it was quicker
+  const restoring = await begin(['restore', dir, '--data', target], target);
+  restoring.kill('SIGKILL');
+  await restoring.over;
+  if (restoring.signalCode) assert.ok(!fs.existsSync(target));
+  fs.rmSync(target, { recursive: true, force: true });
   await nonet(0, 'restore', dir, '--data', target);
   assert.ok(!fs.existsSync(`${target}.partial`));
   await nonet(0, 'log', 'verify', target);
@@ -259,25 +277,34 @@ check('who goes away gives the backup up; a node that stops does, too', async (t
   const server = await startNonet(t);
   await fill(t, server, 1000);
   const dir = path.join(temporaryFolder(), 'b');
-  const begin = async () => {
-    const child = spawn(BINARY, ['backup', dir, '--data', server.data], { stdio: 'ignore' });
-    await until(() => fs.existsSync(path.join(`${dir}.partial`, 'log')));
-    return child;
+  const args = ['backup', dir, '--data', server.data];
+  const post = (directory) =>
+    fetch(`${server.admin}/v1/backup`, {
+      method: 'POST',
+      body: JSON.stringify({ directory }),
+      headers: { authorization: `Bearer ${token(server)}` },
+    });
+  // A backup may be done before the node hears that nobody waits for it any more: then once more.
+  const giveUp = async () => {
+    const child = await begin(args, dir);
+    server.signal('SIGSTOP'); // so that the node is in the middle of it
+    const another = post(`${dir}2`);
+    child.kill('SIGKILL');
+    await child.over;
+    server.signal('SIGCONT');
+    const answer = await another;
+    await answer.text(); // comes to its end with the backup, where there was one
+    await until(() => !fs.existsSync(`${dir}.partial`));
+    fs.rmSync(`${dir}2`, { recursive: true, force: true });
+    return { status: answer.status, givenUp: !fs.existsSync(dir) };
   };
-  const child = await begin();
-  server.signal('SIGSTOP'); // so that the node is in the middle of it
-  const another = fetch(`${server.admin}/v1/backup`, {
-    method: 'POST',
-    body: JSON.stringify({ directory: `${dir}2` }),
-    headers: { authorization: `Bearer ${token(server)}` },
-  });
-  child.kill('SIGKILL');
-  await until(() => child.signalCode);
-  server.signal('SIGCONT');
-  assert.equal((await another).status, 409, 'one at a time');
-  await until(() => !fs.existsSync(`${dir}.partial`));
-  assert.ok(!fs.existsSync(dir));
-  await begin();
+  const tries = [];
+  do tries.push(await giveUp());
+  while (tries.length < 20 && !tries.at(-1).givenUp);
+  assert.ok(tries.at(-1).givenUp, 'one was given up');
+  const once = tries.some(({ status }) => status === 409);
+  assert.ok(once, 'one at a time');
+  await begin(args, dir);
   await server.stop();
   assert.ok(!fs.existsSync(`${dir}.partial`));
   if (fs.existsSync(dir)) await nonet(0, 'backup', dir, '--verify'); // it was done before
