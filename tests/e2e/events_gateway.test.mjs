@@ -152,6 +152,13 @@ onNonet('event streams through the gateway', { config: CONFIG, listen }, (it) =>
         'ce-metadata': '%7B%22actor%22:%22root%22%7D',
       },
     });
+    const odd = await door(server, 'POST', '/v1/streams/actor-5', {
+      headers: { authorization: `Bearer ${await token('Jürgen "Ö"')}` },
+      body: events({}),
+    });
+    assert.equal(odd.status, 201, odd.text);
+    const { body: fifth } = await admin(server, 'GET', '/v1/streams/actor-5');
+    assert.equal(fifth.events[0].metadata.actor, 'Jürgen "Ö"');
     await door(server, 'POST', '/published/1', {
       headers: { ...ANN, 'content-type': 'application/json' },
       body: { x: 1 },
