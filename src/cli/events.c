@@ -124,13 +124,52 @@ static void write_data(slice data, struct json_writer *w) {
     }
 }
 
+static void write_texts(const char *key, const char *const *texts, unsigned count,
+                        struct json_writer *w) {
+    if (!count)
+        return;
+    json_write_key(w, key);
+    json_write_array(w);
+    for (unsigned i = 0; i < count; i++)
+        json_write_text(w, texts[i]);
+    json_write_end(w);
+}
+
+/* A condition by type and tag, where one is given. */
+static bool write_checks(const struct cli_call *call, struct json_writer *w) {
+    const char *types[CLI_REPEATS_MAX], *tags[CLI_REPEATS_MAX];
+    unsigned type_count = cli_values(call, "unless-type", types);
+    unsigned tag_count = cli_values(call, "unless-tag", tags);
+    const char *after = cli_value(call, "after");
+    uint64_t position = 0;
+    if (after && number_parse_u64(slice_str(after), &position))
+        return cli_misused(call, "--after %s: a position is wanted", after) == CLI_OK;
+    if (!type_count && !tag_count && !after)
+        return true;
+    json_write_key(w, "checks");
+    json_write_array(w);
+    json_write_object(w);
+    json_write_key(w, "none");
+    json_write_object(w);
+    write_texts("types", types, type_count, w);
+    write_texts("tags", tags, tag_count, w);
+    json_write_end(w);
+    if (after) {
+        json_write_key(w, "after");
+        json_write_u64(w, position);
+    }
+    json_write_end(w);
+    json_write_end(w);
+    return true;
+}
+
 /* CLI_OK, or an exit code after a complaint. */
 static int write_append(const struct cli_call *call, slice data, struct buf *body) {
     struct json_writer w = json_writer_make(body, false);
     const char *tags[CLI_REPEATS_MAX];
     unsigned tag_count = cli_values(call, "tag", tags);
     json_write_object(&w);
-    if (!write_expect(call, &w))
+    if (!write_expect(call, &w) || !write_checks(call, &w))
         return CLI_USAGE;
     json_write_key(&w, "events");
     json_write_array(&w);
@@ -141,13 +180,7 @@ static int write_append(const struct cli_call *call, slice data, struct buf *bod
         json_write_key(&w, "id");
         json_write_text(&w, cli_value(call, "id"));
     }
-    if (tag_count) {
-        json_write_key(&w, "tags");
-        json_write_array(&w);
-        for (unsigned i = 0; i < tag_count; i++)
-            json_write_text(&w, tags[i]);
-        json_write_end(&w);
-    }
+    write_texts("tags", tags, tag_count, &w);
     if (!write_metadata(call, &w))
         return CLI_USAGE;
     write_data(data, &w);
@@ -163,21 +196,30 @@ static slice word_of(json_value v) {
     return json_string(v, &text) ? json_source(v) : text;
 }
 
+static void tell_expected(json_value violation) {
+    json_value is = json_member(violation, slice_lit("actual"));
+    slice detail = text_of(violation, "detail"), stream = text_of(violation, "stream");
+    slice expected = word_of(json_member(violation, slice_lit("expected")));
+    slice actual = word_of(is);
+    fprintf(stderr, "  %.*s: expected %.*s, and %s%.*s%s%.*s\n", slice_fmt(stream),
+            slice_fmt(expected),
+            json_type_of(is) == JSON_NUMBER          ? "there is revision "
+            : slice_equal(actual, slice_lit("none")) ? "there is "
+                                                     : "it is ",
+            slice_fmt(actual), detail.len ? "; " : "", slice_fmt(detail));
+}
+
 int events_tell_conflict(json_value answer) {
     struct json_iterator i = json_each(json_member(answer, slice_lit("violations")));
     slice words = text_of(answer, "detail");
     cli_failed("%.*s", slice_fmt(words));
     while (json_next(&i)) {
-        json_value is = json_member(i.value, slice_lit("actual"));
-        slice detail = text_of(i.value, "detail"), stream = text_of(i.value, "stream");
-        slice expected = word_of(json_member(i.value, slice_lit("expected")));
-        slice actual = word_of(is);
-        fprintf(stderr, "  %.*s: expected %.*s, and %s%.*s%s%.*s\n", slice_fmt(stream),
-                slice_fmt(expected),
-                json_type_of(is) == JSON_NUMBER          ? "there is revision "
-                : slice_equal(actual, slice_lit("none")) ? "there is "
-                                                         : "it is ",
-                slice_fmt(actual), detail.len ? "; " : "", slice_fmt(detail));
+        slice stream = text_of(i.value, "stream"), type = text_of(i.value, "type");
+        if (json_string_is(json_member(i.value, slice_lit("check")), slice_lit("none")))
+            fprintf(stderr, "  %.*s: %.*s, position %.*s\n", slice_fmt(stream), slice_fmt(type),
+                    slice_fmt(json_source(json_member(i.value, slice_lit("position")))));
+        else
+            tell_expected(i.value);
     }
     return CLI_FAILED;
 }

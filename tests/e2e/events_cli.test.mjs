@@ -119,6 +119,22 @@ onNonet('events at the command line', {}, (it) => {
     assert.deepEqual(await types('--limit', '401'), all.slice(0, 401));
   });
 
+  it('an append may be on condition that nothing of a kind is there', async (t, server) => {
+    const register = (user, ...more) =>
+      call(server, 'append', user, 'Registered', '--tag', 'name:bob', ...more);
+    const none = ['--unless-tag', 'name:bob', '--unless-type', 'Registered'];
+    const first = await register('user-1', ...none);
+    assert.equal(first.status, 0, first.stderr);
+    const position = first.stdout.match(/position (\d+)/)[1];
+    const second = await register('user-2', ...none);
+    assert.equal(second.status, 1);
+    assert.match(second.stderr, /there is an event that a check rules out/);
+    assert.ok(second.stderr.includes(`  user-1: Registered, position ${position}\n`));
+    assert.equal((await register('user-2', ...none, '--after', position)).status, 0);
+    assert.equal((await register('user-3', '--after', position)).status, 1);
+    assert.equal((await register('user-3', ...none, '--after', 'soon')).status, 2);
+  });
+
   it('tail prints what comes', async (t, server) => {
     await good(server, 'append', 't-1', 'Old');
     const all = tail(t, server, '--category', 't', '--from', '1', '--json');
