@@ -66,8 +66,7 @@ static int chunk_step(struct sweep_stream *work) {
     uint64_t number = work->head->number, sweeps = life_sweeps(life, number);
     bool by_age = life->max_age_ns && sweeps <= life->swept;
     slice subject = work->head->subject;
-    work->cut = 0;
-    work->count = 0;
+    work->count = work->loaded = work->blocks = 0;
     sweep_tags_clear(&work->tags);
     if (life->tombstoned && life->swept >= number) {
         if (life->clean)
@@ -132,18 +131,51 @@ static int collect_step(struct sweep_stream *work) {
         return failed;
     bool goes = event.number <= life_sweeps(life, work->head->number) ||
                 life_expired(life, record.time_ns, io_loop_wall_ns(work->engine->loop));
-    if (goes && !work->cut) {
-        work->cut = event.number;
-        memcpy(work->chain, event.chain, sizeof work->chain);
-    }
-    if (work->cut) {
+    if (goes || work->count) /* those before one that goes are older */
         work->sequences[work->count++] = work->at;
-        sweep_tags_note(&work->tags, work->at, &event);
-    }
     work->at = event.before;
     work->number--;
     if (work->number == life->swept)
-        work->phase = work->cut ? SWEEP_TAGS : SWEEP_COMMIT;
+        work->phase = work->count ? SWEEP_HOLD : SWEEP_CHUNK;
+    return 0;
+}
+
+/* May they go? (state_hold.h) */
+static int hold_step(struct sweep_stream *work) {
+    const struct life *life = head_life(work->head);
+    slice subject = work->head->subject;
+    uint64_t cut = life->swept + work->count;
+    if (state_hold(work->engine, subject, life, cut) != cut) {
+        to_event(work, chunk_end(life->swept, work->head->number), SWEEP_PEEK);
+        return 0;
+    }
+    int ready = state_hold_ready(work->engine, subject, life, cut);
+    if (!ready)
+        work->phase = SWEEP_LOAD;
+    return ready == -EINPROGRESS ? 1 : ready;
+}
+
+/* One record more of the oldest into memory, or it is enough for a commit. */
+static int load_step(struct sweep_stream *work) {
+    struct log_record record;
+    struct event event;
+    unsigned left = work->count - work->loaded;
+    uint64_t sequence = left ? work->sequences[left - 1] : 0;
+    bool near = work->loaded && sequence - work->sequences[left] < SWEEP_NEAR;
+    if (!left || (!near && work->blocks == SWEEP_BLOCKS)) {
+        check(work->loaded > 0);
+        work->phase = SWEEP_TAGS;
+        return 0;
+    }
+    int failed = fetch_event(&work->fetch, sequence, &record, &event);
+    if (!failed && event.number != swept_of(work) + work->loaded + 1)
+        failed = -EBADMSG;
+    if (failed)
+        return failed;
+    memcpy(work->chain, event.chain, sizeof work->chain);
+    sweep_tags_note(&work->tags, sequence, &event);
+    work->blocks += !near;
+    work->loaded++;
     return 0;
 }
 
@@ -209,10 +241,12 @@ static void plan_chunk(struct sweep_stream *work, struct life *life) {
     life->kept_count = 0;
     for (unsigned i = 0; i < before.kept_count; i++)
         place(work, life, before.kept[i].number, before.kept[i].sequence);
-    for (unsigned i = 0; i < work->count; i++)
-        if ((work->cut - i) % EVENT_SPAN)
-            place(work, life, work->cut - i, work->sequences[i]);
-    life->swept = work->cut;
+    for (unsigned i = 0; i < work->loaded; i++) {
+        uint64_t number = before.swept + i + 1;
+        if (number % EVENT_SPAN)
+            place(work, life, number, work->sequences[work->count - 1 - i]);
+    }
+    life->swept += work->loaded;
     memcpy(life->chain, work->chain, sizeof life->chain);
 }
 
@@ -220,7 +254,7 @@ static void plan_chunk(struct sweep_stream *work, struct life *life) {
 static void plan_skeleton(struct sweep_stream *work, struct life *life) {
     const struct head *head = work->head;
     uint64_t sequence;
-    while (work->leaves.len && work->deletes->count < EVENT_SPAN) {
+    for (; work->loaded; work->loaded--) {
         work->leaves.len -= sizeof sequence;
         memcpy(&sequence, work->leaves.ptr + work->leaves.len, sizeof sequence);
         work->deletes->sequences[work->deletes->count++] = sequence;
@@ -249,7 +283,7 @@ static void on_committed(void *self, const struct streams_error *error) {
         sweep_wake(engine);
     else if (error)
         finish(work, -EAGAIN, 0);
-    else if (work->chunks == SWEEP_TURN)
+    else if (work->chunks >= SWEEP_TURN)
         finish(work, 0, 0);
     else
         io_timer_start(engine->loop, &work->again, 0, on_again);
@@ -285,21 +319,27 @@ static int commit(struct sweep_stream *work, struct life *life) {
 
 static int commit_step(struct sweep_stream *work) {
     struct life life = *head_life(work->head);
-    slice subject = work->head->subject;
-    work->phase = SWEEP_CHUNK;
-    if (!work->cut)
-        return 0; /* the clock was set back meanwhile */
-    if (state_hold(work->engine, subject, &life, work->cut) != work->cut) {
-        to_event(work, chunk_end(life.swept, work->head->number), SWEEP_PEEK);
-        return 0;
-    }
-    int ready = state_hold_ready(work->engine, subject, &life, work->cut);
-    if (ready)
-        return ready == -EINPROGRESS ? 1 : ready;
     plan_chunk(work, &life);
     int failed = commit(work, &life);
-    work->chunks++;
-    return failed ? failed : -EINPROGRESS;
+    if (failed)
+        return failed;
+    work->count -= work->loaded;
+    work->loaded = work->blocks = 0;
+    work->chunks += work->count == 0;
+    work->phase = work->count ? SWEEP_LOAD : SWEEP_CHUNK;
+    sweep_tags_clear(&work->tags);
+    return -EINPROGRESS;
+}
+
+static int load_leaf(struct sweep_stream *work) {
+    struct log_record record;
+    struct event event;
+    uint64_t sequence;
+    size_t at = work->leaves.len - (work->loaded + 1) * sizeof sequence;
+    memcpy(&sequence, work->leaves.ptr + at, sizeof sequence);
+    int failed = fetch_event(&work->fetch, sequence, &record, &event);
+    work->loaded += failed == 0;
+    return failed;
 }
 
 /* Down the leaves that are still there; those of the path go last. */
@@ -322,6 +362,9 @@ static int skeleton_step(struct sweep_stream *work) {
         return 0;
     }
     work->at = 0;
+    while (!failed && work->loaded < SWEEP_BLOCKS &&
+           work->loaded < work->leaves.len / sizeof(uint64_t))
+        failed = load_leaf(work);
     for (unsigned i = 0; i < work->head->path_count && !work->leaves.len && !failed; i++)
         failed = note_tags(work, work->head->path[i].sequence);
     if (!failed)
@@ -347,6 +390,10 @@ static int one_step(struct sweep_stream *work) {
         return peek_step(work);
     case SWEEP_COLLECT:
         return collect_step(work);
+    case SWEEP_HOLD:
+        return hold_step(work);
+    case SWEEP_LOAD:
+        return load_step(work);
     case SWEEP_TAGS:
         return tags_step(work);
     case SWEEP_COMMIT:

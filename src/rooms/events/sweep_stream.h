@@ -1,13 +1,14 @@
 /*
  * sweep_stream.h - the sweep's work on one event stream (sweep.h).
  *
- *     CHUNK -> FIND -> COLLECT -> TAGS -> COMMIT -> CHUNK ...       numbers 1 to `swept`
+ *     CHUNK -> FIND -> COLLECT -> HOLD -> LOAD -> TAGS -> COMMIT -> LOAD ... -> CHUNK
  *        |--where only age takes events: FIND -> PEEK -> CHUNK, or not yet
  *        '--of a tombstoned one, when all are swept--> SKELETON -> COMMIT -> ... -> clean
  *
  * A chunk is what lies behind `swept` up to the next leaf, or as far as something is to go. Its
- * newest event is found by hops (lookup.h), the others lead from one to the next. After
- * SWEEP_TURN chunks other event streams have their turn.
+ * newest event is found by hops (lookup.h), the others lead from one to the next. They are deleted
+ * the oldest first, as many at once as lie in SWEEP_BLOCKS blocks of the log or so: the log needs
+ * the block of each in memory. After SWEEP_TURN chunks other event streams have their turn.
  */
 #ifndef NONET_EVENTS_SWEEP_STREAM_H
 #define NONET_EVENTS_SWEEP_STREAM_H
@@ -16,6 +17,8 @@
 #include "rooms/events/sweep_tags.h"
 
 #define SWEEP_TURN 64u
+#define SWEEP_BLOCKS 32u
+#define SWEEP_NEAR 64u /* positions: two records are taken to be in one block */
 #define SWEEP_DELETE_MAX (EVENT_SPAN + LIFE_KEPT_MAX)
 
 /* What the batch being built deletes. */
@@ -35,6 +38,8 @@ struct sweep_stream {
         SWEEP_FIND,
         SWEEP_PEEK,
         SWEEP_COLLECT,
+        SWEEP_HOLD,
+        SWEEP_LOAD,
         SWEEP_TAGS,
         SWEEP_COMMIT,
         SWEEP_SKELETON
@@ -45,13 +50,12 @@ struct sweep_stream {
     struct buf leaves;    /* sequences of the skeleton's leaves, the newest first */
     uint64_t at;          /* the record to read next */
     uint64_t number;      /* of the one to be found; of the next of the chunk */
-    /* Up to which number events go, 0: none of the chunk does; its chain; their sequences, the
-       newest first; the time of the event behind. */
-    uint64_t cut;
-    unsigned char chain[EVENT_CHAIN_BYTES];
+    /* The events of the chunk that go, the newest first. Of the oldest of them, up to the next
+       commit: how many are in memory, in about how many blocks, and the last one's chain. */
     uint64_t sequences[EVENT_SPAN];
-    unsigned count;
-    int64_t time_ns;
+    unsigned count, loaded, blocks;
+    unsigned char chain[EVENT_CHAIN_BYTES];
+    int64_t time_ns;        /* of the event that was peeked at */
     struct sweep_tags tags; /* of these events */
     void (*done)(struct sweep_stream *work, int result, int64_t next_ns);
 };

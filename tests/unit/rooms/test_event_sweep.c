@@ -149,6 +149,45 @@ static void test_what_was_truncated_is_taken_out_to_the_event(void **state) {
     event_house_close(eh);
 }
 
+/* One event in each of "n-0" to "n-79": a stream's events lie far apart. */
+static void fill_all(struct event_house *eh, unsigned id) {
+    struct buf body = buf_make(1u << 20);
+    assert_int_equal(buf_append(&body, slice_lit("{\"appends\":[")), 0);
+    for (unsigned i = 0; i < 80; i++)
+        assert_int_equal(buf_printf(&body,
+                                    "%s{\"stream\":\"n-%u\",\"events\":[{\"type\":\"T\","
+                                    "\"id\":\"i%u\"}]}",
+                                    i ? "," : "", i, id),
+                         0);
+    assert_int_equal(buf_append(&body, slice_lit("]}")), 0);
+    while (try_append(eh, NULL, buf_slice(&body)) == 429)
+        house_run(eh->house, SIM_SECOND / 10);
+    buf_free(&body);
+}
+
+static void test_events_that_lie_far_apart_go_in_several_commits(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(1);
+    for (unsigned id = 0; id < 128; id++)
+        fill_all(eh, id);
+    change(eh, "n-7", LIFE_DELETE, NULL);
+    change(eh, "n-8", LIFE_LIMIT, "{'truncate_before':100}");
+    change(eh, "n-9", LIFE_TOMBSTONE, NULL);
+    for (unsigned i = 0; i < 4; i++) { /* between two of them */
+        house_run(eh->house, 3000000 + i * 1000000);
+        event_house_again(eh, EVENT_KILL);
+        assert_verified(eh);
+    }
+    sweep_all(eh);
+    assert_int_equal(records_of(eh, "es.n.7"), 1);
+    assert_int_equal(records_of(eh, "es.n.8"), 28);
+    assert_int_equal(records_of(eh, "es.n.9"), 0);
+    assert_int_equal(records_of(eh, "es.n.10"), 128);
+    assert_int_equal(append_id(eh, "n-7", "'any'", 60), 200);
+    assert_verified(eh);
+    event_house_close(eh);
+}
+
 static void test_a_stream_with_a_count_keeps_a_little_more(void **state) {
     (void)state;
     struct event_house *eh = event_house_open(1);
@@ -336,6 +375,7 @@ int main(void) {
         cmocka_unit_test(test_a_deleted_stream_leaves_its_skeleton_and_its_ids),
         cmocka_unit_test(test_a_tombstoned_stream_leaves_nothing),
         cmocka_unit_test(test_what_was_truncated_is_taken_out_to_the_event),
+        cmocka_unit_test(test_events_that_lie_far_apart_go_in_several_commits),
         cmocka_unit_test(test_a_stream_with_a_count_keeps_a_little_more),
         cmocka_unit_test(test_events_that_are_too_old_go_by_themselves),
         cmocka_unit_test(test_space_comes_back_while_it_serves),
