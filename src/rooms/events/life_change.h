@@ -3,8 +3,9 @@
  *
  *     _NONET.ES.life    Nonet-Stream: the subject; Nonet-Ask: show, limits, delete, tombstone;
  *                       Nonet-Expect, Nonet-Version: what must hold; Nonet-Dry-Run: 1
- *                       payload, of limits: {"max_count": 100, "max_age": "90d", "truncate_before":
- * 7} answer            Nonet-Status, and
+ *                       payload, of limits:
+ *         {"max_count":100,"max_age":"90d","truncate_before":7}
+ *     answer            Nonet-Status, and
  *         {"stream":"order-42","state":"alive","version":2,"first":7,"last":41,"events":3,
  *          "limits":{"max_count":100,"max_age":"90d","truncate_before":7}}
  *
