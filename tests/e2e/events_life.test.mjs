@@ -311,3 +311,32 @@ check('the end of events over kill -9', async (t) => {
   assert.equal((await es.append('a-1', 'deleted', named(3))).first, 3);
   assert.equal((await es.append('a-1', 'deleted', named(3))).status, 200);
 });
+
+check('the sweep over kill -9', async (t) => {
+  const server = await startNonet(t);
+  const es = api(server);
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 5; i++)
+      await es.append(
+        `a-${round}`,
+        'any',
+        ...Array.from({ length: 1000 }, (_, k) => named(`${i}-${k}`)),
+      );
+    await es.append(`b-${round}`, 'none', named(0), named(1));
+    assert.equal((await es.drop(`a-${round}`, round % 2 ? '?permanent=1' : '')).status, 200);
+    await new Promise((resolve) => setTimeout(resolve, 3 + round * 10)); // somewhere on its way
+    await server.stop('SIGKILL');
+    await server.start();
+    assert.deepEqual((await es.call('GET', '/v1/events/verify')).findings, []);
+    assert.deepEqual((await es.all('?category=a')).events, []);
+    if (round % 2) assert.equal((await es.append(`a-${round}`, 'any', named('0-0'))).status, 409);
+    else assert.equal((await es.append(`a-${round}`, 'any', named('3-77'))).duplicate, true);
+  }
+  await until(async () => {
+    const text = await (await request(`${server.admin}/metrics`)).body.text();
+    return /^nonet_events_sweep_backlog 0$/m.test(text);
+  }, 'the end of the sweep');
+  const { report, findings } = await es.call('GET', '/v1/events/verify');
+  assert.deepEqual(findings, []);
+  assert.ok(report.events < 8 + 2 * 20, `${report.events} are left of 20,008`);
+});
