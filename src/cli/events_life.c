@@ -53,7 +53,12 @@ static void print_answer(json_value answer) {
     if (!number_of(answer, "events", &events)) {
         print_life(answer);
     } else if (dry) {
-        printf("%s events would go, then it is ", output_count(events, text));
+        slice age = text_of(json_member(answer, slice_lit("limits")), "max_age");
+        printf("%s events would go", output_count(events, text));
+        /* How many these are nobody has counted; a deletion takes them all. */
+        if (age.len && slice_equal(text_of(answer, "state"), slice_lit("alive")))
+            printf(", and those older than %.*s", slice_fmt(age));
+        fputs("; then it is ", stdout);
         print_life(answer);
     } else {
         print_life(answer);

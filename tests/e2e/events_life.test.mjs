@@ -244,7 +244,7 @@ onNonet('the end of events', {}, (it) => {
     const dry = ['limits', 'cli-1', '--max-count', '1', '--max-age', '90d', '--dry-run'];
     assert.match(
       await said(...dry),
-      /^cli-1: 2 events would go, then it is alive, revisions 2 to 2/,
+      /^cli-1: 2 events would go, and those older than 90d; then it is alive, revisions 2 to 2/,
     );
     assert.equal((await es.read('cli-1')).events.length, 3);
     assert.equal(
