@@ -19,6 +19,9 @@
  * Conditions by type and tag (condition.h) are judged before a job enters the queue, and once more,
  * for what has been appended meanwhile, when it is its turn.
  *
+ * What an event stream keeps is its LIFE (life.h), changed by jobs among the appends; what is gone
+ * by it the SWEEP takes out of ES (sweep.h).
+ *
  * What must be known beside the events stands in NOTES (notes.h): ES's companion, written in the
  * same batches.
  *

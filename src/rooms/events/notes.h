@@ -2,7 +2,8 @@
  * notes.h - what the engine has to know beside the events: notes, the newest one a subject.
  *
  *     _NONET.es.tag.TAG                      the last event with this tag: its position    tags.h
- *     _NONET.es.life.CATEGORY.ID             what of an event stream is kept
+ *     _NONET.es.life.CATEGORY.ID             what of an event stream is kept               life.h
+ *     _NONET.es.due.N, _NONET.es.sweep       what is to be taken out of ES                sweep.h
  *     _NONET.es.state.CATEGORY.ID.N          a state that needs not be folded again    snapshot.h
  *
  * They are messages of the durable stream ES_NOTES, the companion of ES (bus/diversion.h): it comes
