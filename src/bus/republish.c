@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "bus/stored_headers.h"
+#include "bus/stream_subjects.h"
 #include "bus/transform.h"
 #include "wire/nats_headers.h"
 
@@ -118,6 +119,8 @@ static void pass_on(struct republish *r, const struct log_record *record, uint64
     struct bus_message m = {0};
     if (!stream->republisher ||
         !transform_apply(stream->republisher, record->subject, subject, sizeof subject, &m.subject))
+        return;
+    if (stream_subject_refused(m.subject, true)) /* by what a wildcard stands for */
         return;
     _cleanup_buf_ struct buf headers = buf_make(TEXT_MAX); /* not R's: it may be freed meanwhile */
     if (!bus_has_interest(stream->streams->bus, m.subject) ||

@@ -7,6 +7,7 @@
  */
 #include "bus/stream_config.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
 #include "bus/private.h"
 #include "bus/stream_subjects.h"
@@ -421,25 +422,36 @@ static bool judge_transform(const struct stream_config *c, struct streams_error 
     return try_mapping(m, &why) == 0 || streams_fail(e, 400, 10156, "stream transform: %s", why);
 }
 
-/* What is republished must not be captured again: a function may give any token. */
-static bool forms_cycle(const struct stream_config *c) {
-    slice rest = c->republish.destination, token;
-    char text[BUS_SUBJECT_MAX];
+/* Does TOKEN of a mapping's destination stand for what a message brings? */
+static bool is_filled_in(slice token) {
+    uint64_t n;
+    return token.len > 1 &&
+           (token.ptr[0] == '{' ||
+            (token.ptr[0] == '$' && number_parse_u64(slice_skip(token, 1), &n) == 0));
+}
+
+/* The subjects that DESTINATION may come to, with wildcards; empty: they would be too long. */
+static slice pattern_of(slice destination, char text[BUS_SUBJECT_MAX]) {
+    slice rest = destination, token;
     size_t len = 0;
     while (nats_subject_next(&rest, &token)) {
-        bool any = token.len > 1 && (token.ptr[0] == '$' || token.ptr[0] == '{');
-        slice part = any ? slice_lit("*") : token;
-        if (len + part.len + 1 > sizeof text)
-            return true;
+        slice part = is_filled_in(token) ? slice_lit("*") : token;
+        if (len + part.len + 1 > BUS_SUBJECT_MAX)
+            return (slice){0};
         if (len)
             text[len++] = '.';
         memcpy(text + len, part.ptr, part.len);
         len += part.len;
     }
+    return slice_make(text, len);
+}
+
+/* What is republished must not be captured again. */
+static bool forms_cycle(const struct stream_config *c, slice pattern) {
     for (unsigned i = 0; i < c->subject_count; i++)
-        if (nats_subject_overlap(slice_make(text, len), c->subjects[i]))
+        if (nats_subject_overlap(pattern, c->subjects[i]))
             return true;
-    return false;
+    return !pattern.len;
 }
 
 static bool judge_republish(struct stream_config *c, struct streams_error *e) {
@@ -451,12 +463,12 @@ static bool judge_republish(struct stream_config *c, struct streams_error *e) {
         m->source = slice_lit(">");
     if (try_mapping(m, &why))
         return invalid(e, "stream configuration for republish not valid: %s", why);
-    if (slice_equal(m->destination, slice_lit(">")) || forms_cycle(c))
+    char text[BUS_SUBJECT_MAX];
+    slice pattern = pattern_of(m->destination, text);
+    if (slice_equal(m->destination, slice_lit(">")) || forms_cycle(c, pattern))
         return invalid(e, "stream configuration for republish destination forms a cycle");
-    const char *refused = stream_subject_refused(m->destination, true);
-    return !refused || nats_subject_has_wildcard(m->destination) ||
-           !nats_subject_valid(m->destination) ||
-           invalid(e, "stream configuration for republish not valid: %s", refused);
+    const char *refused = stream_subject_refused(pattern, true);
+    return !refused || invalid(e, "stream configuration for republish not valid: %s", refused);
 }
 
 static bool judge_consumer_limits(const struct stream_config *c, struct streams_error *e) {

@@ -2,9 +2,11 @@
 // first_seq, and what it asks of its consumers.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { headers } from '@nats-io/transport-node';
 import { errorOf, openJetstream } from './lib/jetstream.mjs';
-import { check, onBoth, onNonet, startNonet, until } from './lib/node.mjs';
+import { check, onBoth, onNonet, sleep, startNonet, temporaryFolder, until } from './lib/node.mjs';
 
 // Gathers what comes on SUBJECT; gives it once there are COUNT.
 function listen(nc, subject) {
@@ -81,7 +83,10 @@ onBoth('republish', {}, (it, kind) => {
     await publish('s.no', 'x');
     await publish('s.yes', 'x', { 'Nats-Expected-Last-Sequence': '77' });
     await publish('s.yes', 'y');
-    assert.deepEqual((await heard(1)).map((m) => m.string()), ['y']);
+    assert.deepEqual(
+      (await heard(1)).map((m) => m.string()),
+      ['y'],
+    );
   });
 
   it('a republish that would not end is refused', async (t, server) => {
@@ -245,6 +250,28 @@ check('transform, republish and first_seq are there after kill -9', async (t) =>
   const [m] = await heard(1);
   assert.deepEqual([m.subject, m.string()], ['again.a', 'two']);
   assert.equal(m.headers.get('Nats-Last-Sequence'), '10');
+});
+
+check('nothing is republished to where the node speaks to itself', async (t) => {
+  const server = await startNonet(t);
+  const { api, publish } = await openJetstream(t, server);
+  for (const dest of ['_NONET.node.backup', '_NONET.node.>', '$JS.API.>']) {
+    const republish = { src: dest.endsWith('>') ? 'x.>' : 'x.a', dest };
+    const answer = await api('STREAM.CREATE.X', { name: 'X', subjects: ['x.>'], republish });
+    assert.equal(errorOf(answer), '500 10052', dest);
+  }
+  // What a wildcard stands for is known only when a message comes.
+  await api('STREAM.CREATE.Y', {
+    name: 'Y',
+    subjects: ['y.*'],
+    republish: { src: 'y.*', dest: '$1.node.backup' },
+  });
+  const folder = path.join(temporaryFolder(), 'backup');
+  await publish('y._NONET', folder);
+  await publish('y.other', folder);
+  await sleep(500);
+  assert.equal(fs.existsSync(folder) || fs.existsSync(`${folder}.partial`), false);
+  assert.doesNotMatch(server.log, /backup/);
 });
 
 check('many messages are republished, in order', async (t) => {
