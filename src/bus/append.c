@@ -104,7 +104,7 @@ void append_note(struct stream *s, const struct publish_headers *h, const struct
     if (unlikely(s->republisher != NULL))
         republish_note(s, a->sequence, a->last);
     if (unlikely(a->ttl_s > 0))
-        expiry_note(s, a->sequence, now_ns + a->ttl_s * 1000000000);
+        expiry_note(s, a->sequence, now_ns, a->ttl_s);
 }
 
 /* Nobody waits for it. */
@@ -173,7 +173,7 @@ static void note_ttl(struct stream *s, const struct append_group *group, size_t 
         read = publish_headers_read(block);
     int64_t ttl_s = ttl_of(h);
     if (ttl_s)
-        expiry_note(s, group->first + at, group->now_ns + ttl_s * 1000000000);
+        expiry_note(s, group->first + at, group->now_ns, ttl_s);
 }
 
 void append_group_note(struct stream *s, const struct append_group *group) {

@@ -25,7 +25,7 @@
 #define STEP_MAX 256u
 #define SLEEP_MAX_NS (10 * SECOND_NS)
 #define RETRY_NS 10000000u
-#define NOTHING_NS INT64_MAX /* no time known */
+#define NOTHING_NS INT64_MAX /* no time known; later than any */
 
 struct entry {
     int64_t at_ns;
@@ -71,6 +71,12 @@ static int64_t ttl_of(const struct log_record *record) {
         !expiry_parse(text, &seconds))
         seconds = 0;
     return seconds;
+}
+
+/* AFTER_NS from AT_NS on. What the clock cannot say any more does not come: TTL and max_age may be
+   as long as that, and a sum that wrapped would be over at once. */
+static int64_t later(int64_t at_ns, int64_t after_ns) {
+    return at_ns > NOTHING_NS - after_ns ? NOTHING_NS : at_ns + after_ns;
 }
 
 /* --- the heap ----------------------------------------------------------------------------- */
@@ -167,7 +173,7 @@ static int expire(struct expiry *x, const struct log_record *record, int64_t now
     }
     log_batch_commit(batch, NULL);
     if (marker) {
-        heap_push(x, (struct entry){now_ns + stream->config.marker_ttl_ns, sequence});
+        heap_push(x, (struct entry){later(now_ns, stream->config.marker_ttl_ns), sequence});
         if (stream->republisher)
             republish_note(stream, sequence, record->sequence);
     }
@@ -201,7 +207,8 @@ static int read_back(struct expiry *x, uint64_t *ret_sequence) {
             failed = expiry_reserve(stream, 1);
             if (failed)
                 return failed;
-            heap_push(x, (struct entry){record.time_ns + seconds * SECOND_NS, record.sequence});
+            heap_push(x,
+                      (struct entry){later(record.time_ns, seconds * SECOND_NS), record.sequence});
         }
         x->read_at = record.sequence + 1;
     }
@@ -241,7 +248,7 @@ static int expire_old(struct expiry *x, int64_t now_ns, uint64_t *ret_sequence,
             return 0;
         *ret_sequence = x->age_at = record.sequence;
         if (!failed) {
-            int64_t at_ns = record.time_ns + stream->config.age_max_ns;
+            int64_t at_ns = later(record.time_ns, stream->config.age_max_ns);
             if (at_ns > now_ns) {
                 *io_next_ns = at_ns < *io_next_ns ? at_ns : *io_next_ns;
                 return 0;
@@ -312,12 +319,13 @@ int expiry_reserve(struct stream *stream, size_t count) {
     return x ? buf_reserve(&x->heap, count * sizeof(struct entry)) : 0;
 }
 
-void expiry_note(struct stream *stream, uint64_t sequence, int64_t at_ns) {
+void expiry_note(struct stream *stream, uint64_t sequence, int64_t at_ns, int64_t ttl_s) {
     struct expiry *x = stream->expiry;
+    int64_t over_ns = later(at_ns, ttl_s * SECOND_NS);
     if (!x)
         return;
-    heap_push(x, (struct entry){at_ns, sequence});
-    if (!x->loading && (at_ns < x->wake_ns || !io_timer_running(&x->timer)))
+    heap_push(x, (struct entry){over_ns, sequence});
+    if (!x->loading && (over_ns < x->wake_ns || !io_timer_running(&x->timer)))
         sleep_until(x, NOTHING_NS, io_loop_wall_ns(bus_loop(stream->streams->bus)));
 }
 
@@ -326,7 +334,7 @@ void expiry_look(struct stream *stream) {
     struct io_loop *loop = bus_loop(stream->streams->bus);
     if (!x || !stream->config.age_max_ns || x->loading)
         return;
-    int64_t now_ns = io_loop_wall_ns(loop), at_ns = now_ns + stream->config.age_max_ns;
+    int64_t now_ns = io_loop_wall_ns(loop), at_ns = later(now_ns, stream->config.age_max_ns);
     if (!io_timer_running(&x->timer))
         io_timer_start(loop, &x->timer, RETRY_NS, on_timer);
     else if (at_ns < x->wake_ns) /* it sleeps for what has a TTL */

@@ -29,8 +29,9 @@ bool expiry_parse(slice text, int64_t *ret_seconds);
 
 /* Room for COUNT more times; before the messages are appended. 0, -ENOMEM or -ENOBUFS. */
 must_use int expiry_reserve(struct stream *stream, size_t count);
-/* SEQUENCE was appended and is to go AT_NS (wall clock). Within a reservation. */
-void expiry_note(struct stream *stream, uint64_t sequence, int64_t at_ns);
+/* SEQUENCE was appended AT_NS (wall clock) and is to go after TTL_S seconds. Within a reservation.
+ */
+void expiry_note(struct stream *stream, uint64_t sequence, int64_t at_ns, int64_t ttl_s);
 
 /* Readers may see more of STREAM: its first message may be the first to grow old. */
 void expiry_look(struct stream *stream);

@@ -89,6 +89,18 @@ onNonet('per-message TTL', {}, (it) => {
     await until(async () => (await left()) === 1, 'it to be counted no more');
   });
 
+  it('the longest times there are last', async (t, server) => {
+    const { api, publish } = await openJetstream(t, server);
+    const far = { name: 'FAR', subjects: ['far'], allow_msg_ttl: true, max_age: 9.2e18 };
+    await api('STREAM.CREATE.FAR', { ...far, duplicate_window: 1e9 });
+    await publish('far', 'goes', { 'Nats-TTL': '1' });
+    await publish('far', 'stays', { 'Nats-TTL': '9223372036' });
+    await publish('far', 'stays');
+    const state = async () => (await api('STREAM.INFO.FAR')).state;
+    await until(async () => (await state()).first_seq > 1, 'the first to go');
+    assert.equal((await state()).messages, 2);
+  });
+
   it('markers and the permission follow the rules', async (t, server) => {
     const { api } = await openJetstream(t, server);
     const base = { name: 'RULE', subjects: ['rule'] };
