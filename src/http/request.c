@@ -3,8 +3,8 @@
  *
  * A head is parsed where it was read, which is memory of the moment; a request may live long. So
  * its text is copied once, as it is, and the fields are moved over by their distance from its
- * start. Requests that have ended are kept, a few a loop, with the first chunk of their arena: the
- * usual request allocates nothing.
+ * start. Requests that have ended are kept, with the first chunk of their arena: the usual request
+ * allocates nothing.
  */
 #include "http/request_inside.h"
 

@@ -14,7 +14,7 @@
 #include "http/server.h"
 #include "wire/http1.h"
 
-#define HTTP_SPARE_REQUESTS_MAX 64u
+#define HTTP_SPARE_REQUESTS_MAX 1024u /* 5 KB each, as many as were under way at once */
 #define HTTP_ARENA_BYTES_MAX (1u << 20)
 #define HTTP_CLASSES 5u /* of statuses: 1xx to 5xx */
 

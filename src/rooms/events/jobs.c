@@ -28,7 +28,7 @@
 
 /* A job that has ended is kept with the first chunk of its arena and the tape of its document, the
    newest ended first: it is still in the processor's caches. */
-#define SPARE_JOBS_MAX 256u
+#define SPARE_JOBS_MAX 1024u /* 6 KB each, as many as were under way at once */
 #define SPARE_NODES_MAX 256u /* of the document; 16 bytes each */
 
 struct job {
