@@ -272,6 +272,17 @@ onNonet('the end of events', {}, (it) => {
     assert.equal((await call('limits', 'cli-1', '--dry-run')).status, 2);
   });
 
+  it('an append whose events have gone is a success without revisions', async (t, server) => {
+    const es = api(server);
+    const sent = [named(1), named(2)];
+    assert.equal((await es.append('gone-9', 'any', ...sent)).etag, '"1"');
+    assert.equal((await es.append('gone-9', 'any', ...sent)).etag, '"1"');
+    assert.equal((await es.drop('gone-9')).status, 200);
+    const again = await es.append('gone-9', 'any', ...sent);
+    assert.deepEqual([again.status, again.duplicate, again.last], [200, true, null]);
+    assert.equal(again.etag, undefined);
+  });
+
   it('who may not append may not delete', async (t, server) => {
     const es = api(server);
     await states.alive(es, 'mine-1');

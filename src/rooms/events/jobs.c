@@ -112,8 +112,9 @@ static void answer_append(struct job *job) {
     _cleanup_buf_ struct buf text = buf_make_room(ANSWER_MAX, ANSWER_USUAL);
     struct json_writer w = json_writer_make(&text, false);
     unsigned status = append_answer(&job->append, last_position(job->engine), &w);
-    bool told = status < 300 && job->append.single && job->append.event_count;
-    uint64_t last = told ? job->append.parts[0].last - 1 : 0;
+    uint64_t number = job->append.single ? job->append.parts[0].last : 0; /* 0: it has gone */
+    bool told = status < 300 && number > 0;
+    uint64_t last = told ? number - 1 : 0;
     if (json_write_finish(&w) == 0)
         job->answer(job->engine, job->reply, status, told ? &last : NULL, buf_slice(&text));
     else
