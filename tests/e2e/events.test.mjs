@@ -25,6 +25,7 @@ function api(server) {
     together: (appends, checks = []) => call('POST', '/v1/append', { appends, checks }),
     read: (stream, query = '') => call('GET', `/v1/streams/${encodeURIComponent(stream)}${query}`),
     all: (query = '') => call('GET', `/v1/events${query}`),
+    get: (target) => call('GET', target),
     lines: async (target, signal) => (await request(`${server.admin}${target}`, { signal })).body,
   };
 }
@@ -320,6 +321,23 @@ onNonet('event streams', {}, (it) => {
     assert.deepEqual([later.events, later.next, later.caught_up], [[], null, true]);
     const { status } = await es.read('since-1', '?position=7&direction=backwards');
     assert.equal(status, 400);
+  });
+
+  it('refuses words that no type and no tag can be', async (t, server) => {
+    const es = api(server);
+    const wrong = ['a'.repeat(257), '%FF', 'a,,b', Array(17).fill('a').join(',')];
+    for (const key of ['types', 'tags'])
+      for (const words of wrong)
+        for (const direction of ['forwards', 'backwards']) {
+          const query = `?direction=${direction}&${key}=${words}`;
+          const { status, detail } = await es.all(query);
+          assert.deepEqual([status, detail.split(':')[0]], [400, key], query);
+        }
+    const long = 'a'.repeat(256);
+    assert.deepEqual((await es.all(`?direction=backwards&tags=${long}&types=${long}`)).events, []);
+    for (const limit of [0, 1001])
+      for (const of of ['events', 'audit', 'streams/since-1'])
+        assert.equal((await es.get(`/v1/${of}?limit=${limit}`)).status, 400, `${of} ${limit}`);
   });
 
   it('finds few among many, page by page', async (t, server) => {

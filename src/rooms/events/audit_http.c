@@ -108,31 +108,18 @@ static bool read_text(struct http_request *request, const char *key, slice *text
            (utf8_valid(*text) || face_refuse(request, key, "UTF-8 is wanted"));
 }
 
-static bool read_types(struct http_request *request, struct read_options *o) {
-    slice value;
-    if (!read_text(request, "types", &value))
-        return false;
-    while (value.len) {
-        if (o->type_count == READ_FILTERS_MAX)
-            return face_refuse(request, "types", "at most 16 words");
-        o->types[o->type_count++] = slice_cut(value, ',', &value);
-    }
-    return true;
-}
-
 static bool read_place(struct http_request *request, struct read_options *o) {
-    uint64_t after = UINT64_MAX, limit = 0;
+    uint64_t after = UINT64_MAX;
     if (!read_time(request, "from", &o->from_time_ns) ||
         !read_time(request, "to", &o->to_time_ns) ||
         !face_number(request, "after", INT64_MAX, &after) ||
-        !face_number(request, "limit", READ_EVENTS_MAX, &limit) ||
+        !face_limit(request, READ_EVENTS_MAX, &o->limit) ||
         !face_number(request, "min_position", INT64_MAX, &o->position_min))
         return false;
     if (after != UINT64_MAX) {
         o->from = after + 1;
         o->from_time_ns = 0;
     }
-    o->limit = (unsigned)limit;
     return true;
 }
 
@@ -165,8 +152,8 @@ void audit_http_list(void *owner, struct http_request *request) {
     struct read_options options = {.audit = true};
     if (!read_text(request, "actor", &options.actor) ||
         !read_text(request, "correlation", &options.correlation) ||
-        !read_types(request, &options) || !read_place(request, &options) ||
-        !read_category(request, &category, &options))
+        !face_words(request, "types", READ_FILTERS_MAX, options.types, &options.type_count) ||
+        !read_place(request, &options) || !read_category(request, &category, &options))
         return;
     struct listing *l = mem_zalloc(1, sizeof *l);
     int failed = l ? 0 : -ENOMEM;

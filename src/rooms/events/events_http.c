@@ -50,19 +50,6 @@ struct asked {
     char category[EVENT_NAME_MAX * 3 + 16];
 };
 
-static bool read_list(struct http_request *request, const char *key, slice *list,
-                      unsigned *ret_count) {
-    slice value;
-    if (!face_argument(request, key, &value))
-        return false;
-    while (value.len) {
-        if (*ret_count == READ_FILTERS_MAX)
-            return face_refuse(request, key, "at most 16 words");
-        list[(*ret_count)++] = slice_cut(value, ',', &value);
-    }
-    return true;
-}
-
 static bool read_direction(struct http_request *request, struct asked *a) {
     slice value;
     if (!face_argument(request, "direction", &value))
@@ -112,19 +99,17 @@ static bool read_place(struct http_request *request, struct asked *a) {
 }
 
 static bool read_common(struct http_request *request, struct asked *a) {
-    uint64_t limit = 0;
     a->format = face_accepts(request, slice_lit(NDJSON_TYPE))             ? FORMAT_LINES
                 : face_accepts(request, slice_lit(CLOUDEVENT_BATCH_TYPE)) ? FORMAT_CLOUDEVENTS
                                                                           : FORMAT_JSON;
     a->o.cloudevents = a->format == FORMAT_CLOUDEVENTS;
     if (!read_direction(request, a) || !face_number(request, "from", INT64_MAX, &a->o.from) ||
-        !face_number(request, "limit", READ_EVENTS_MAX, &limit) ||
+        !face_limit(request, READ_EVENTS_MAX, &a->o.limit) ||
         !face_number(request, "min_position", INT64_MAX, &a->o.position_min) ||
-        !read_list(request, "types", a->o.types, &a->o.type_count) ||
-        !read_list(request, "tags", a->o.tags, &a->o.tag_count) || !read_wait(request, a) ||
-        !read_place(request, a))
+        !face_words(request, "types", READ_FILTERS_MAX, a->o.types, &a->o.type_count) ||
+        !face_words(request, "tags", READ_FILTERS_MAX, a->o.tags, &a->o.tag_count) ||
+        !read_wait(request, a) || !read_place(request, a))
         return false;
-    a->o.limit = (unsigned)limit;
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "rooms/events/face.h"
 
 #include "base/number.h"
+#include "base/utf8.h"
 #include "http/reply.h"
 #include "rooms/events/record.h"
 #include "wire/url.h"
@@ -30,6 +31,36 @@ bool face_number(struct http_request *request, const char *key, uint64_t most, u
         return false;
     if (value.len && (number_parse_u64(value, number) || *number > most))
         return face_refuse(request, key, "a number is wanted");
+    return true;
+}
+
+bool face_limit(struct http_request *request, unsigned most, unsigned *limit) {
+    uint64_t number = *limit;
+    slice value;
+    if (!face_argument(request, "limit", &value) || !face_number(request, "limit", most, &number))
+        return false;
+    *limit = (unsigned)number;
+    return !value.len || number || face_refuse(request, "limit", "a number above 0 is wanted");
+}
+
+_Static_assert(EVENT_TYPE_MAX == EVENT_TAG_MAX, "one bound for the words of both");
+
+bool face_words(struct http_request *request, const char *key, unsigned most, slice *list,
+                unsigned *ret_count) {
+    slice value;
+    *ret_count = 0;
+    if (!face_argument(request, key, &value))
+        return false;
+    if (!utf8_valid(value))
+        return face_refuse(request, key, "UTF-8 is wanted");
+    while (value.len) {
+        slice word = slice_cut(value, ',', &value);
+        if (*ret_count == most)
+            return face_refuse(request, key, "at most 16 words");
+        if (!word.len || word.len > EVENT_TAG_MAX)
+            return face_refuse(request, key, "a word has 1 to 256 bytes");
+        list[(*ret_count)++] = word;
+    }
     return true;
 }
 

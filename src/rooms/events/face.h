@@ -20,6 +20,12 @@ bool face_refuse(struct http_request *request, const char *key, const char *what
 bool face_argument(struct http_request *request, const char *key, slice *ret_value);
 /* Untouched where there is none; at most MOST. */
 bool face_number(struct http_request *request, const char *key, uint64_t most, uint64_t *number);
+/* How many there are to be on a page: from 1 to MOST. Untouched where it is not said. */
+bool face_limit(struct http_request *request, unsigned most, unsigned *limit);
+/* The argument KEY, words with commas between them, into LIST, which has room for MOST: types or
+   tags, so each of 1 to 256 bytes of UTF-8. */
+bool face_words(struct http_request *request, const char *key, unsigned most, slice *list,
+                unsigned *ret_count);
 /* Whether the route that the request has come by is for the event stream, or category, SUBJECT: a
    gateway may confine its callers to some. */
 bool face_may(struct http_request *request, slice subject);
