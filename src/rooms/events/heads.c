@@ -240,6 +240,10 @@ int head_hides(struct engine *engine, slice subject, uint64_t number, int64_t ti
         return -ENOMEM;
     if (!notes_have(engine, buf_slice(&note)))
         return 0;
+    if (*held && !slice_equal((*held)->subject, subject)) { /* its event was swept meanwhile */
+        head_give(*held);
+        *held = NULL;
+    }
     if (!*held)
         *held = head_take(engine, subject);
     if (!*held)
