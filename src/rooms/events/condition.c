@@ -97,12 +97,20 @@ static int judge_item(struct judging *j, struct condition *c, struct condition_i
     return 0;
 }
 
+/* It was judged up to where ES ended then, and not against what comes meanwhile. */
+static void begin_anew(struct conditions *all) {
+    all->all[all->at].items[all->item_at].begun = false;
+    all->at = all->item_at = 0;
+}
+
 int conditions_judge(struct conditions *all, struct fetch *fetch, struct arena *arena) {
     struct judging j = {.all = all, .fetch = fetch, .arena = arena};
     for (; all->at < all->count; all->at++) {
         struct condition *c = &all->all[all->at];
         for (; all->item_at < c->item_count; all->item_at++) {
             int failed = judge_item(&j, c, &c->items[all->item_at]);
+            if (failed && failed != -EINPROGRESS && failed != -EAGAIN)
+                begin_anew(all);
             if (failed)
                 return failed;
         }

@@ -1,6 +1,8 @@
 #include "event_kit.h"
 
+#include "base/mem.h"
 #include "rooms/events/append.h"
+#include "rooms/events/heads.h"
 #include "rooms/events/read.h"
 #include "rooms/events/sweep.h"
 #include "rooms/events/tags.h"
@@ -321,6 +323,65 @@ static void test_what_has_gone_rules_out_nothing(void **state) {
     event_house_close(eh);
 }
 
+/* While the head of the first one's event stream is being read its record may be swept, and the
+   next record to be judged is another stream's. */
+static void test_whether_an_event_has_gone_is_asked_of_its_own_stream(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(15);
+    int64_t now_ns = io_loop_wall_ns(eh->engine->loop);
+    assert_status(eh, "gone-1", "{'events':[{'type':'R'},{'type':'R'}]}", 201);
+    assert_status(eh, "kept-1", "{'events':[{'type':'R'},{'type':'R'}]}", 201);
+    assert_int_equal(event_life(eh, "gone-1", LIFE_DELETE, NULL, NULL).status, 200);
+    assert_int_equal(event_life(eh, "kept-1", LIFE_LIMIT, NULL, "{'max_count':9}").status, 200);
+    struct head *held = head_take(eh->engine, slice_lit("es.gone.1"));
+    int hides = head_hides(eh->engine, slice_lit("es.kept.1"), 2, now_ns, &held);
+    assert_int_equal(hides, 0);
+    head_give(held);
+    event_house_close(eh);
+}
+
+static void no_fetch(struct fetch *fetch) {
+    (void)fetch;
+}
+
+/* What could not be judged for want of memory is judged anew, with what has come meanwhile. */
+static void test_a_judgement_that_has_failed_knows_nothing(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(16);
+    assert_status(eh, "seat-1", "{'events':[{'type':'Free','tags':['seat']}]}", 201);
+    assert_status(eh, "gone-1", "{'events':[{'type':'Gone'},{'type':'Gone','tags':['gone']}]}",
+                  201);
+    assert_int_equal(event_life(eh, "gone-1", LIFE_DELETE, NULL, NULL).status, 200);
+    struct tag_end *seat = tag_take(eh->engine, slice_lit("seat"));
+    struct tag_end *gone = tag_take(eh->engine, slice_lit("gone"));
+    slice words[] = {slice_lit("Taken"), slice_lit("seat"), slice_lit("gone")};
+    struct condition_item items[] = {
+        {.types = &words[0], .type_count = 1, .tags = &words[1], .tag_count = 1, .ends = &seat},
+        {.tags = &words[2], .tag_count = 1, .ends = &gone}};
+    struct condition condition = {.items = items, .item_count = array_count(items)};
+    struct conditions all = {.all = &condition, .count = 1};
+    struct arena arena = arena_make(0, 1u << 20);
+    struct fetch fetch;
+    fetch_init(&fetch, eh->engine, no_fetch);
+    heads_forget(eh->engine); /* the one of gone-1 has to be made */
+    mem_fail_at(1, false);
+    assert_int_equal(conditions_judge(&all, &fetch, &arena), -ENOMEM);
+    mem_fail_at(0, false);
+    assert_status(eh, "seat-1", "{'events':[{'type':'Taken','tags':['seat']}]}", 201);
+    int failed;
+    while ((failed = conditions_judge(&all, &fetch, &arena)) == -EINPROGRESS || failed == -EAGAIN)
+        house_run(eh->house, SIM_SECOND);
+    assert_int_equal(failed, 0);
+    assert_true(items[0].violated);
+    assert_false(items[1].violated);
+    conditions_release(&all);
+    fetch_cancel(&fetch);
+    arena_free(&arena);
+    tag_give(seat);
+    tag_give(gone);
+    event_house_close(eh);
+}
+
 static bool has_note(struct event_house *eh, const char *tag) {
     char subject[256];
     snprintf(subject, sizeof subject, NOTES_PREFIX "tag.%s", tag);
@@ -431,6 +492,8 @@ int main(void) {
         cmocka_unit_test(test_events_older_than_the_notes_count),
         cmocka_unit_test(test_a_removed_event_breaks_no_search),
         cmocka_unit_test(test_what_has_gone_rules_out_nothing),
+        cmocka_unit_test(test_whether_an_event_has_gone_is_asked_of_its_own_stream),
+        cmocka_unit_test(test_a_judgement_that_has_failed_knows_nothing),
         cmocka_unit_test(test_what_was_taken_out_is_not_looked_for),
         cmocka_unit_test(test_what_is_wrong_with_a_condition_is_told_with_its_place),
         cmocka_unit_test(test_tags_that_are_not_there_are_not_kept),
