@@ -17,6 +17,7 @@
 #define SNAPSHOT_VERSION 3u
 #define SNAPSHOT_VERSION_UNORDERED 2u /* written before there were keys */
 #define SNAPSHOT_VERSION_UNPARKED 1u  /* and before there were parked messages */
+#define LEFT_MS_MAX ((uint64_t)INT64_MAX / 1000000)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
@@ -421,10 +422,11 @@ static int restore_pending(struct consumer *c, struct reader *r, int64_t age_ns)
         uint64_t deliveries = take_number(r), left_ms = take_number(r);
         bool past_the_end = entry.stream_sequence < step; /* the sum has wrapped */
         if (r->bad || !step || past_the_end || entry.stream_sequence >= c->position ||
-            deliveries > UINT32_MAX || left_ms > INT64_MAX / 1000000)
+            deliveries > UINT32_MAX)
             return -EBADMSG;
         entry.deliveries = (uint32_t)deliveries;
-        uint64_t left_ns = left_ms * 1000000;
+        /* The longest delay a client may ask for comes rounded up, and a little more. */
+        uint64_t left_ns = (left_ms < LEFT_MS_MAX ? left_ms : LEFT_MS_MAX) * 1000000;
         entry.deadline_ns = left_ns > (uint64_t)age_ns ? now + (left_ns - (uint64_t)age_ns) : now;
         if (pending_reserve(&c->pending))
             return -ENOMEM;

@@ -348,6 +348,28 @@ static void test_snapshots_of_older_versions_are_read(void **state) {
     buf_free(&again);
 }
 
+static void test_the_longest_time_there_is_comes_back(void **state) {
+    (void)state;
+    struct house *house = open_house(2);
+    assert_non_null(kit_consumer(house, "S", C));
+    struct catcher inbox;
+    catcher_open(&inbox, house->bus[0], "_INBOX.me", NULL);
+    kit_pull(kit_find_consumer(house, "S", "C"), "_INBOX.me", 2, 0);
+    catcher_wait(house, &inbox, 2);
+    kit_ack(&inbox, 0, "-NAK {\"delay\": 9223372036854775807}", NULL);
+    struct buf now = buf_make(1u << 20), again = buf_make(1u << 20);
+    snapshot(house, &now);
+    catcher_close(&inbox);
+    house_close(house);
+    house = open_streams_only();
+    assert_int_equal(restore(house, buf_slice(&now)), 0);
+    snapshot(house, &again);
+    assert_int_equal(again.len, now.len);
+    close_streams_only(house);
+    buf_free(&now);
+    buf_free(&again);
+}
+
 /* A snapshot may be ahead of the deltas behind it: applying them again changes nothing. */
 static void test_deltas_may_be_applied_to_a_state_that_holds_them(void **state) {
     (void)state;
@@ -424,6 +446,7 @@ int main(void) {
         cmocka_unit_test(test_snapshots_of_older_versions_are_read),
         cmocka_unit_test(test_a_damaged_snapshot_with_keys_is_treated_likewise),
         cmocka_unit_test(test_turns_may_be_applied_to_a_state_that_holds_them),
+        cmocka_unit_test(test_the_longest_time_there_is_comes_back),
         cmocka_unit_test(test_deltas_may_be_applied_to_a_state_that_holds_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
