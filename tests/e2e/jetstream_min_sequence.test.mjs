@@ -57,6 +57,17 @@ onNonet('a read with a minimum sequence', {}, (it) => {
     await gone;
   });
 
+  it('is refused where too many bytes wait', async (t, server) => {
+    const { get } = await open(t, server, 'MANY');
+    const large = `${' '.repeat(1_000_000)}{"last_by_subj":"many.a"}`;
+    const answers = await Promise.all(Array.from({ length: 80 }, () => get('', 1, large)));
+    const count = (text) => answers.filter((answer) => answer === text).length;
+    const [waited, refused] = [count('412 Min Last Sequence'), count('429 Too Many Requests')];
+    assert.ok(waited >= 67 && refused > 0, `${waited} waited, ${refused} did not`);
+    assert.equal(waited + refused, answers.length);
+    assert.equal(await get('', 1), '412 Min Last Sequence');
+  });
+
   it('holds for pull requests, too', async (t, server) => {
     const { nc, api, publish } = await open(t, server, 'PULL');
     await api('CONSUMER.CREATE.PULL.c', {

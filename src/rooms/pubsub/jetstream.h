@@ -39,6 +39,7 @@ struct jetstream {
     struct json_doc doc; /* the request being read */
     struct arena arena;  /* what its config is copied to; reset after each request */
     unsigned calls;
+    uint64_t waiting_bytes; /* of requests that wait for a sequence: jetstream_wait.c */
     bool busy;        /* with a request, or with an answer being published */
     bool closed;      /* goes with the last call */
     struct list held; /* requests that came meanwhile */

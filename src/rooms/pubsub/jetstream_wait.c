@@ -6,6 +6,8 @@
  *
  * The request is kept, and served as if it came then. After WAIT_NS it is answered with status 412,
  * as nats-server words what it has no request for yet (JSStreamMinLastSeqErr, 10180).
+ *
+ * BOUNDS: STREAM_WAITERS_MAX requests of WAITING_BYTES_MAX together, then 429.
  */
 #include "base/mem.h"
 #include "base/number.h"
@@ -16,12 +18,20 @@
 #include <errno.h>
 
 #define WAIT_NS (2 * 1000000000ull)
+#define WAITING_BYTES_MAX (64u << 20) /* a request may be as large as max_payload */
 
 struct waiting {
     struct api_call *call;
+    size_t size; /* with this struct */
     struct bus_message message; /* without headers, so it does not wait again */
     char text[];
 };
+
+static void waiting_free(struct waiting *waiting) {
+    waiting->call->js->waiting_bytes -= waiting->size;
+    api_call_free(waiting->call);
+    mem_free(waiting);
+}
 
 static void on_waited(void *self, int failed) {
     struct waiting *waiting = self;
@@ -32,28 +42,34 @@ static void on_waited(void *self, int failed) {
         api_status(js, waiting->message.reply, 503, "Server Shutdown");
     else
         api_again(js, &waiting->message);
-    api_call_free(waiting->call);
-    mem_free(waiting);
+    waiting_free(waiting);
 }
 
 static void wait(const struct api_request *request, const struct bus_message *m,
                  struct stream *stream, uint64_t sequence) {
-    struct waiting *waiting =
-        mem_zalloc(1, sizeof *waiting + m->subject.len + m->reply.len + m->payload.len);
-    struct api_call *call = waiting ? api_call_new(request) : NULL;
+    struct jetstream *js = request->js;
+    size_t size = sizeof(struct waiting) + m->subject.len + m->reply.len + m->payload.len;
+    bool fits = js->waiting_bytes + size <= WAITING_BYTES_MAX;
+    struct waiting *waiting = fits ? mem_zalloc(1, size) : NULL;
+    if (!waiting) {
+        api_status(js, m->reply, 429, "Too Many Requests");
+        return;
+    }
+    struct api_call *call = api_call_new(request);
     if (!call) {
         mem_free(waiting);
         return;
     }
     char *at = waiting->text;
     waiting->call = call;
+    waiting->size = size;
+    js->waiting_bytes += size;
     waiting->message.subject = slice_store(&at, m->subject);
     waiting->message.reply = slice_store(&at, m->reply);
     waiting->message.payload = slice_store(&at, m->payload);
     if (stream_wait(stream, sequence, WAIT_NS, on_waited, waiting)) {
-        api_status(request->js, m->reply, 429, "Too Many Requests");
-        api_call_free(call);
-        mem_free(waiting);
+        api_status(js, m->reply, 429, "Too Many Requests");
+        waiting_free(waiting);
     }
 }
 
