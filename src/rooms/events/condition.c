@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#define STEP_MAX 256u /* events looked at a turn */
+#define STEP_MAX 2048u /* events looked at a turn, about two milliseconds */
 
 /* --- judging ------------------------------------------------------------------------------ */
 
@@ -76,6 +76,7 @@ static int judge_next(struct judging *j, struct condition *c, struct condition_i
         return result;
     if (!hole)
         walk_next(&item->walk, &event);
+    j->fetch->engine->condition_looks++;
     c->too_far = ++c->looks >= CONDITION_LOOKS_MAX;
     if (c->too_far || ++j->steps < STEP_MAX)
         return c->too_far;

@@ -16,8 +16,9 @@
  * stood when the block has come; meanwhile all others wait. That happens only where somebody
  * repeats an append.
  *
- * Conditions by type and tag (condition.h) are judged before a job enters the queue, and once more,
- * for what has been appended meanwhile, when it is its turn.
+ * Conditions by type and tag (condition.h) are judged aside before a job enters the queue, some
+ * thousand events a turn of the loop for all of them, and once more, for what has been appended
+ * meanwhile, when it is its turn.
  *
  * What an event stream keeps is its LIFE (life.h), changed by jobs among the appends; what is gone
  * by it the SWEEP takes out of ES (sweep.h).
@@ -42,6 +43,7 @@
 #define ENGINE_STREAM "ES"
 #define ENGINE_JOBS_MAX 65536u
 #define ENGINE_JOB_BYTES_MAX ((size_t)128 << 20)
+#define ENGINE_ASIDE_LOOKS_MAX 4096u /* events that conditions look at aside, a turn */
 #define HEADS_MAX 65536u
 #define HEADS_IDS_MAX ((size_t)16 << 20)
 
@@ -60,7 +62,9 @@ struct engine {
     struct list idle;            /* heads without a job, least used first */
     size_t head_count, leaf_ids; /* of idle heads; of all */
     struct list jobs, spare_jobs;
-    struct list aside; /* jobs whose conditions are judged before they enter the queue */
+    struct list aside;           /* jobs whose conditions are judged before they enter the queue */
+    uint64_t condition_looks;    /* events that conditions have looked at */
+    struct io_timer aside_rests; /* while it runs nothing is judged aside: others have their turn */
     size_t job_count, job_bytes;
     unsigned spare_job_count;
     unsigned committing;      /* jobs on their way to the disk; the engine outlives them */

@@ -565,14 +565,30 @@ static bool judge_aside(struct job *job) {
     return failed != -EINPROGRESS && failed != -EAGAIN;
 }
 
+static void on_rested(struct io_timer *timer) {
+    struct engine *engine = container_of(timer, struct engine, aside_rests);
+    io_defer(engine->loop, &engine->pump);
+}
+
+/* Those that have looked long go behind the others. */
 static void pump_aside(struct engine *engine) {
     struct list_node *node, *following;
+    uint64_t before = engine->condition_looks;
+    if (io_timer_running(&engine->aside_rests))
+        return;
     list_each(&engine->aside, node, following) {
         struct job *job = container_of(node, struct job, node);
-        if (job->waits || !judge_aside(job))
+        if (job->waits)
             continue;
+        if (engine->condition_looks - before >= ENGINE_ASIDE_LOOKS_MAX) {
+            io_timer_start(engine->loop, &engine->aside_rests, 0, on_rested);
+            return;
+        }
+        bool done = judge_aside(job);
+        if (!done && !job->waits)
+            continue; /* the pump runs when what it needs is there */
         list_remove(&job->node);
-        list_push_back(&engine->jobs, &job->node);
+        list_push_back(done ? &engine->jobs : &engine->aside, &job->node);
     }
 }
 
@@ -648,8 +664,7 @@ static struct job *job_new(struct engine *engine, const struct bus_message *m, b
 
 static void enter(struct job *job) {
     struct engine *engine = job->engine;
-    bool aside = job->append.conditions.count && !judge_aside(job);
-    list_push_back(aside ? &engine->aside : &engine->jobs, &job->node);
+    list_push_back(job->append.conditions.count ? &engine->aside : &engine->jobs, &job->node);
     engine->job_count++;
     engine->job_bytes += job->bytes;
     io_defer(engine->loop, &engine->pump);
@@ -769,6 +784,7 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
 
 void jobs_close(struct engine *engine) {
     struct list_node *node;
+    io_timer_stop(engine->loop, &engine->aside_rests);
     refuse_all(engine, 503, 10008, "the node stops: try again");
     while ((node = list_pop_front(&engine->spare_jobs)))
         destroy(container_of(node, struct job, node));

@@ -217,6 +217,41 @@ static void test_a_long_look_holds_nobody_up_and_misses_nothing(void **state) {
     event_house_close(eh);
 }
 
+/* The most that conditions look at between two ticks, which come once a turn. */
+struct ticker {
+    struct io_timer timer;
+    struct engine *engine;
+    uint64_t looks, most;
+};
+
+static void on_tick(struct io_timer *timer) {
+    struct ticker *ticker = container_of(timer, struct ticker, timer);
+    uint64_t looks = ticker->engine->condition_looks;
+    if (looks - ticker->looks > ticker->most)
+        ticker->most = looks - ticker->looks;
+    ticker->looks = looks;
+    io_timer_start(ticker->engine->loop, timer, 0, on_tick);
+}
+
+static void test_many_long_looks_leave_turns_to_others(void **state) {
+    (void)state;
+    enum { MANY = 100 };
+    struct event_house *eh = event_house_open(17);
+    fill_many(eh, 3000);
+    catcher_clear(&eh->answers);
+    struct ticker ticker = {.engine = eh->engine, .looks = eh->engine->condition_looks};
+    unsigned first = eh->asked;
+    for (unsigned i = 0; i < MANY; i++)
+        event_ask(eh, NULL, slice_lit("{\"checks\":[{\"none\":{\"types\":[\"Never\"]}}]}"));
+    on_tick(&ticker.timer);
+    catcher_wait(eh->house, &eh->answers, MANY);
+    io_timer_stop(eh->engine->loop, &ticker.timer);
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(event_answer(eh, first + i).status, 200);
+    assert_in_range(ticker.most, 1, ENGINE_ASIDE_LOOKS_MAX + 2048);
+    event_house_close(eh);
+}
+
 /* --- reading backwards -------------------------------------------------------------------- */
 
 static void assert_page(struct event_house *eh, const struct read_options *options, unsigned count,
@@ -488,6 +523,7 @@ int main(void) {
         cmocka_unit_test(test_one_of_many_gets_a_name),
         cmocka_unit_test(test_what_looks_too_far_back_is_told_so),
         cmocka_unit_test(test_a_long_look_holds_nobody_up_and_misses_nothing),
+        cmocka_unit_test(test_many_long_looks_leave_turns_to_others),
         cmocka_unit_test(test_backwards_by_tags_a_page_costs_what_it_holds),
         cmocka_unit_test(test_events_older_than_the_notes_count),
         cmocka_unit_test(test_a_removed_event_breaks_no_search),
