@@ -253,11 +253,7 @@ static int strip_payload(struct consumer *c, struct bus_message *m) {
     char number[NUMBER_TEXT_MAX];
     slice size = slice_make(number, number_format_u64(m->payload.len, number));
     buf_clear(b);
-    int failed = 0;
-    if (m->headers.len > 2)
-        failed = buf_append(b, slice_take(m->headers, m->headers.len - 2));
-    else
-        failed = nats_headers_begin(b, 0, (slice){0});
+    int failed = nats_headers_begin_with(b, m->headers);
     if (!failed)
         failed = nats_headers_add(b, slice_lit("Nats-Msg-Size"), size);
     if (!failed)

@@ -235,9 +235,8 @@ static void whole_free(struct whole *all) {
 /* The message in the stream says that it is the last of its batch. */
 static int mark_last(struct whole *all) {
     struct bus_message *last = &all->messages[all->count - 1];
-    check(last->headers.len > 2); /* the batch is named in them */
     size_t before = all->rewritten.len;
-    int failed = buf_append(&all->rewritten, slice_take(last->headers, last->headers.len - 2));
+    int failed = nats_headers_begin_with(&all->rewritten, last->headers);
     if (!failed)
         failed = nats_headers_add(&all->rewritten, slice_lit("Nats-Batch-Commit"), slice_lit("1"));
     if (!failed)
@@ -259,9 +258,10 @@ static bool read_acks(struct stream *s, struct whole *all, size_t at, struct str
     return !failed || publish_explain(failed, e);
 }
 
-/* What is rewritten stays where it is, so there is room for all of it at once. */
+/* What is rewritten stays where it is, so there is room for all of it at once. The last message's
+   may be written twice, and each line of a block cut short with two bytes more. */
 static int reserve_rewritten(struct whole *all) {
-    size_t room = 2 * (all->messages[all->count - 1].headers.len + COMMIT_LINE_ROOM);
+    size_t room = 4 * (all->messages[all->count - 1].headers.len + COMMIT_LINE_ROOM);
     for (size_t i = 0; i < all->count; i++)
         room += all->headers[i].acknowledges ? all->messages[i].headers.len : 0;
     all->rewritten = buf_make(room);

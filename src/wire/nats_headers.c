@@ -132,6 +132,25 @@ int nats_headers_add(struct buf *b, slice key, slice value) {
     return 0;
 }
 
+/* What cannot be written was no field. */
+static int add_fields(struct buf *b, slice block) {
+    struct nats_status status;
+    struct nats_field field;
+    int r = nats_headers_parse(block, &status);
+    while (r == 0 && nats_headers_next(&status.fields, &field)) {
+        r = nats_headers_add(b, field.key, field.value);
+        r = r == -EINVAL ? 0 : r;
+    }
+    return r == -EBADMSG ? 0 : r;
+}
+
+int nats_headers_begin_with(struct buf *b, slice block) {
+    if (slice_ends_with(block, slice_lit("\r\n\r\n")))
+        return buf_append(b, slice_take(block, block.len - 2));
+    int r = nats_headers_begin(b, 0, (slice){NULL, 0});
+    return r < 0 ? r : add_fields(b, block);
+}
+
 int nats_headers_add_u64(struct buf *b, slice key, uint64_t number) {
     char digits[20];
     return nats_headers_add(b, key, slice_make(digits, number_format_u64(number, digits)));

@@ -43,6 +43,10 @@ bool nats_headers_get(slice block, slice key, slice *ret_value);
 /* Begins a block: "NATS/1.0\r\n", with a CODE above 0 "NATS/1.0 code[ description]\r\n". */
 must_use int nats_headers_begin(struct buf *b, unsigned code, slice description);
 
+/* Begins a block with those of another, which may be empty: as they are, byte by byte; of one that
+   is cut short, the fields that are there. -ENOBUFS, -ENOMEM. */
+must_use int nats_headers_begin_with(struct buf *b, slice block);
+
 /* Adds a field. -EINVAL: KEY is empty or holds anything but visible ASCII without ':', or VALUE
    holds CR or LF. -ENOBUFS, -ENOMEM. On failure nothing was added. */
 must_use int nats_headers_add(struct buf *b, slice key, slice value);

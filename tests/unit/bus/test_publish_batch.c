@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "bus/publish_batch.h"
 #include "wire/json.h"
+#include "wire/nats_headers.h"
 
 /* Atomic batches on the inside: participants, failing memory, bounds, the clock, a kill. What a
    client sees of them is in tests/e2e/jetstream_batch.test.mjs. */
@@ -166,6 +167,38 @@ static void test_batches_under_way_end_with_their_stream_and_their_node(void **s
     close_fixture(&f); /* nothing may leak */
 }
 
+/* --- headers ------------------------------------------------------------------------------ */
+
+/* A block may come without the empty line at its end: to what is added it makes no difference. */
+static void test_a_block_cut_short_is_gone_on_with(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 2, "{'name':'S','subjects':['s.*'],'allow_atomic':true}");
+    assert_non_null(
+        kit_consumer(f.house, "S", "{'durable_name':'C','ack_policy':'none','headers_only':true}"));
+    struct bus_message cut = {
+        .subject = slice_lit("s.a"),
+        .reply = slice_lit(INBOX),
+        .headers = slice_lit("NATS/1.0\r\nNats-Batch-Id: c\r\nNats-Batch-Sequence: 1\r\nK: v\r\n"),
+        .payload = slice_lit("xyz")};
+    bus_publish(f.house->bus[0], &cut, NULL, NULL);
+    f.asked++;
+    send(&f, "c", 2, "eob", slice_lit(""));
+    assert_int_equal(answered(&f, "count"), 1);
+    kit_pull(kit_find_consumer(f.house, "S", "C"), INBOX, 1, 0);
+    catcher_wait(f.house, &f.inbox, 3);
+    slice headers = catcher_at(&f.inbox, 2)->headers, value;
+    static const char *const fields[][2] = {{"Nats-Batch-Sequence", "1"},
+                                            {"K", "v"},
+                                            {"Nats-Batch-Commit", "1"},
+                                            {"Nats-Msg-Size", "3"}};
+    for (size_t i = 0; i < array_count(fields); i++) {
+        assert_true(nats_headers_get(headers, slice_str(fields[i][0]), &value));
+        assert_slice(value, fields[i][1]);
+    }
+    close_fixture(&f);
+}
+
 /* --- bounds ------------------------------------------------------------------------------- */
 
 static void test_ten_idle_seconds_end_a_batch(void **state) {
@@ -223,6 +256,7 @@ int main(void) {
         cmocka_unit_test(test_without_memory_a_batch_is_refused_whole),
         cmocka_unit_test(test_of_batches_killed_on_their_way_nothing_is_left),
         cmocka_unit_test(test_batches_under_way_end_with_their_stream_and_their_node),
+        cmocka_unit_test(test_a_block_cut_short_is_gone_on_with),
         cmocka_unit_test(test_ten_idle_seconds_end_a_batch),
         cmocka_unit_test(test_batches_are_bounded_in_bytes_each_and_together),
     };

@@ -114,6 +114,27 @@ static void a_block_is_built(void **state) {
     buf_free(&b);
 }
 
+static void a_block_is_gone_on_with(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"NATS/1.0 503 x\r\nA:1\r\nodd\r\n\r\n", "NATS/1.0 503 x\r\nA:1\r\nodd\r\n"},
+        {"NATS/1.0\r\n\r\n", "NATS/1.0\r\n"},
+        {"", "NATS/1.0\r\n"},
+        {"no block", "NATS/1.0\r\n"},
+        {"NATS/1.0\r\nA:1\nodd\r\na b: 2\r\nB: 3\r\nC: 4", "NATS/1.0\r\nA: 1\r\nB: 3\r\n"},
+    };
+    struct buf b = buf_make(4096);
+    for (size_t i = 0; i < array_count(cases); i++) {
+        buf_clear(&b);
+        assert_int_equal(nats_headers_begin_with(&b, slice_str(cases[i][0])), 0);
+        assert_true(slice_equal(buf_slice(&b), slice_str(cases[i][1])));
+    }
+    buf_free(&b);
+    b = buf_make(14);
+    assert_int_equal(nats_headers_begin_with(&b, slice_str(cases[4][0])), -ENOBUFS);
+    buf_free(&b);
+}
+
 static void what_would_break_a_block_is_refused(void **state) {
     (void)state;
     struct buf b = buf_make(4096);
@@ -168,6 +189,7 @@ int main(void) {
         cmocka_unit_test(a_key_inside_a_value_is_not_found),
         cmocka_unit_test(odd_lines_are_passed_over),
         cmocka_unit_test(a_block_is_built),
+        cmocka_unit_test(a_block_is_gone_on_with),
         cmocka_unit_test(what_would_break_a_block_is_refused),
         cmocka_unit_test(a_field_is_taken_out),
         cmocka_unit_test(no_room_and_no_memory),
