@@ -1,5 +1,8 @@
 /*
  * stored_headers.c - see stored_headers.h.
+ *
+ * A client's own fields come back byte by byte, and before ours: who looks for a field that both
+ * have finds the client's, as with nats-server.
  */
 #include "bus/stored_headers.h"
 
