@@ -253,6 +253,7 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
     list_init(&engine->tags_idle);
     list_init(&engine->tail);
     list_init(&engine->aside);
+    list_init(&engine->checked);
     list_init(&engine->idle);
     list_init(&engine->jobs);
     list_init(&engine->spare_jobs);

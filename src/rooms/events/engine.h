@@ -63,6 +63,7 @@ struct engine {
     size_t head_count, leaf_ids; /* of idle heads; of all */
     struct list jobs, spare_jobs;
     struct list aside;           /* jobs whose conditions are judged before they enter the queue */
+    struct list checked;         /* checks that hold, once what they have seen is on disk */
     uint64_t condition_looks;    /* events that conditions have looked at */
     struct io_timer aside_rests; /* while it runs nothing is judged aside: others have their turn */
     size_t job_count, job_bytes;

@@ -32,11 +32,12 @@
 #define SPARE_NODES_MAX 256u /* of the document; 16 bytes each */
 
 struct job {
-    struct list_node node; /* in engine->jobs, engine->aside or engine->spare_jobs */
+    struct list_node node; /* in one of the engine's lists */
     struct engine *engine;
     struct fetch fetch;
     bool raw;
-    bool waits; /* for its fetch, beside the queue */
+    bool waits;    /* for its fetch, beside the queue */
+    uint64_t seen; /* of a check that holds: up to which position it has seen events */
     size_t bytes;
     slice reply;
     char time[CLOCKTEXT_SIZE];
@@ -462,6 +463,7 @@ static void refuse_all(struct engine *engine, unsigned status, unsigned err_code
                        const char *detail) {
     struct list_node *node;
     list_splice(&engine->jobs, &engine->aside);
+    list_splice(&engine->jobs, &engine->checked);
     while ((node = list_first(&engine->jobs))) {
         struct job *job = container_of(node, struct job, node);
         job_leaves(job);
@@ -570,6 +572,26 @@ static void on_rested(struct io_timer *timer) {
     io_defer(engine->loop, &engine->pump);
 }
 
+/* What a check has seen could still be lost: who asked hears of it when it is on disk. */
+static bool is_check(const struct job *job) {
+    return !job->is_change && !job->append.event_count &&
+           append_outcome(&job->append) == OUTCOME_STORE &&
+           !conditions_unknown(&job->append.conditions);
+}
+
+static void answer_checks(struct engine *engine) {
+    struct list_node *node;
+    uint64_t last = last_position(engine);
+    while ((node = list_first(&engine->checked))) {
+        struct job *job = container_of(node, struct job, node);
+        if (job->seen > last)
+            return;
+        job_leaves(job);
+        answer_append(job);
+        job_free(job);
+    }
+}
+
 /* Those that have looked long go behind the others. */
 static void pump_aside(struct engine *engine) {
     struct list_node *node, *following;
@@ -609,7 +631,13 @@ void jobs_pump(struct engine *engine) {
         if (!failed)
             failed = judge_all(job);
         if (failed == -EINPROGRESS)
-            return;
+            break;
+        if (!failed && is_check(job)) {
+            list_remove(&job->node);
+            list_push_back(&engine->checked, &job->node);
+            job->seen = next_sequence(stream) - 1;
+            continue;
+        }
         job_leaves(job);
         if (!failed) {
             settle(job, stream);
@@ -618,6 +646,7 @@ void jobs_pump(struct engine *engine) {
         refuse_for(job, failed);
         job_free(job);
     }
+    answer_checks(engine);
 }
 
 /* --- new jobs ----------------------------------------------------------------------------- */

@@ -3,6 +3,8 @@
  *
  *     WAITING --all heads are there, all before it are judged--> judged --> COMMITTING --> answered
  *                                                                  '--repeated, refused-> answered
+ *                                                                  '--only checks: on disk ->
+ * answered
  *
  * A RAW job is a message that somebody has published to es.>: it is judged as an append of one
  * event with `expect` any, then by what it says in JetStream's own headers, and acknowledged as

@@ -41,6 +41,26 @@ static void test_every_violation_is_told(void **state) {
     event_house_close(eh);
 }
 
+/* What a check has seen is there after a cut, too, once somebody has heard of it. */
+static void test_a_check_holds_when_what_it_has_seen_is_on_disk(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(7);
+    assert_status(eh, "a-1", "{'events':[{'type':'T'}]}", 201);
+    catcher_clear(&eh->answers);
+    sim_disk_slow(eh->house->host, 100000); /* a sync takes half a minute */
+    unsigned append = event_ask(eh, "a-1", slice_lit("{\"events\":[{\"type\":\"U\"}]}"));
+    unsigned checks =
+        event_ask(eh, NULL, slice_lit("{\"checks\":[{\"stream\":\"a-1\",\"expect\":1}]}"));
+    house_run(eh->house, SIM_SECOND);
+    assert_false(event_answer(eh, append).come);
+    assert_false(event_answer(eh, checks).come);
+    sim_disk_slow(eh->house->host, 1);
+    catcher_wait(eh->house, &eh->answers, 2);
+    assert_int_equal(event_answer(eh, append).status, 201);
+    assert_int_equal(event_answer(eh, checks).status, 200);
+    event_house_close(eh);
+}
+
 static void test_a_wait_that_ends_while_events_get_to_disk_skips_none(void **state) {
     (void)state;
     struct event_house *eh = event_house_open(2);
@@ -169,6 +189,7 @@ static void test_a_publish_to_no_event_stream_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_violation_is_told),
+        cmocka_unit_test(test_a_check_holds_when_what_it_has_seen_is_on_disk),
         cmocka_unit_test(test_a_wait_that_ends_while_events_get_to_disk_skips_none),
         cmocka_unit_test(test_a_page_from_beyond_the_end_goes_on_there),
         cmocka_unit_test(test_names_that_are_not_there_are_not_kept),
