@@ -39,8 +39,10 @@ static int judge_target(const struct backup_folder *f, bool may_be_empty, struct
     return -EEXIST;
 }
 
+#define LOCK_NAME "unfinished"
+
 static void lock_path(const struct backup_folder *f, char out[BACKUP_PATH_MAX + 32]) {
-    snprintf(out, BACKUP_PATH_MAX + 32, "%s/lock", f->partial);
+    snprintf(out, BACKUP_PATH_MAX + 32, "%s/" LOCK_NAME, f->partial);
 }
 
 /* What a kill has left under the name: removed, where it is ours and nobody is at it. */
@@ -118,8 +120,8 @@ int backup_folder_commit(struct backup_folder *f, struct error *ret_error) {
         backup_folder_drop(f);
         return failed;
     }
-    snprintf(lock, sizeof lock, "%s/lock", f->path);
-    (void)!io_unlink(f->host, lock); /* one that stays is no harm: a data folder has it anyway */
+    snprintf(lock, sizeof lock, "%s/" LOCK_NAME, f->path);
+    (void)!io_unlink(f->host, lock); /* one that stays is no harm: nobody looks for it here */
     f->lock = io_file_close(f->lock);
     return 0;
 }

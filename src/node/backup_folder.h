@@ -5,9 +5,10 @@
  * below backup.json            what it is: position, time, node, count and bytes of the others
  *               format, log/...        a data folder, as of that position
  *
- * A folder that is being filled is called NAME.partial and holds a locked file `lock`; it gets its
- * name when everything in it is on disk. What a kill leaves is told by that lock, and removed by
- * the next one that wants the same name. Names in SHA256SUMS are judged before they are opened.
+ * A folder that is being filled is called NAME.partial and holds a locked file `unfinished`; it
+ * gets its name when everything in it is on disk. What a kill leaves is told by that file, and
+ * removed by the next one that wants the same name; a node's data folder has none, whatever it is
+ * called. Names in SHA256SUMS are judged before they are opened.
  * Calls block, on any thread.
  */
 #ifndef NONET_NODE_BACKUP_FOLDER_H

@@ -198,6 +198,14 @@ check('what is asked wrongly is told, and leaves nothing', async (t) => {
   fs.writeFileSync(path.join(folder, 'c.partial/mine'), 'x');
   assert.match(await fails(path.join(folder, 'c')), /c\.partial: it is in the way/);
   assert.equal(fs.readFileSync(path.join(folder, 'c.partial/mine'), 'utf8'), 'x');
+  // A node's data folder may be called so, too, and is not what a kill has left.
+  const other = await startNonet(t);
+  await other.stop();
+  fs.renameSync(other.data, path.join(folder, 'd.partial'));
+  assert.match(await fails(path.join(folder, 'd')), /d\.partial: it is in the way/);
+  const data = path.join(folder, 'd');
+  assert.match(await nonet(1, 'restore', dir, '--data', data), /d\.partial: it is in the way/);
+  await nonet(0, 'log', 'verify', `${data}.partial`);
   const post = async (body, headers) =>
     (await fetch(`${server.admin}/v1/backup`, { method: 'POST', body, headers })).status;
   assert.equal(await post('{"directory":"/x"}', {}), 401);
