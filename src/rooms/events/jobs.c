@@ -9,6 +9,7 @@
 
 #include "base/clocktext.h"
 #include "base/mem.h"
+#include "rooms/events/es_create.h"
 #include "rooms/events/judge.h"
 #include "rooms/events/life_change.h"
 #include "rooms/events/life_notes.h"
@@ -459,8 +460,7 @@ static void settle(struct job *job, struct stream *stream) {
     job_free(job);
 }
 
-static void refuse_all(struct engine *engine, unsigned status, unsigned err_code,
-                       const char *detail) {
+void jobs_refuse(struct engine *engine, unsigned status, unsigned err_code, const char *detail) {
     struct list_node *node;
     list_splice(&engine->jobs, &engine->aside);
     list_splice(&engine->jobs, &engine->checked);
@@ -469,70 +469,6 @@ static void refuse_all(struct engine *engine, unsigned status, unsigned err_code
         job_leaves(job);
         refuse(job, status, err_code, detail);
         job_free(job);
-    }
-}
-
-static void refuse_without_stream(struct engine *engine, const struct streams_error *error) {
-    bool taken = error->err_code == 10058;
-    const char *detail =
-        taken ? "stream " NOTES_STREAM " is not event streams' own: delete it" : error->description;
-    refuse_all(engine, taken ? 503 : (unsigned)error->code, error->err_code, detail);
-    if (engine->wanted && engine->logger)
-        logger_write(engine->logger, LOG_LEVEL_WARN, "events", "there is no stream ES yet",
-                     "error=%s", detail);
-    engine->wanted = false; /* the next append tries again */
-}
-
-static void on_created(void *self, struct stream *stream, const struct streams_error *error) {
-    struct engine *engine = self;
-    (void)stream;
-    engine->creating--;
-    engine->committing--;
-    if (engine->closed) {
-        if (engine->committing == 0)
-            engine_free(engine);
-        return;
-    }
-    if (error)
-        refuse_without_stream(engine, error);
-    io_defer(engine->loop, &engine->pump);
-}
-
-static void create_es(struct engine *engine) {
-    struct stream_config config = {
-        .name = slice_lit(ENGINE_STREAM),
-        .description = slice_lit("event streams (docs/events.md)"),
-        .subjects = {slice_lit(EVENT_SUBJECTS)},
-        .subject_count = 1,
-        .deny_delete = true,
-        .deny_purge = true,
-        .allow_direct = true,
-        .consumers_max = -1,
-        .messages_max = -1,
-        .bytes_max = -1,
-        .messages_per_subject_max = -1,
-        .message_bytes_max = -1,
-    };
-    stream_create(engine->streams, &config, on_created, engine);
-}
-
-static bool has_streams(const struct engine *engine) {
-    return engine_stream(engine) && notes_stream(engine);
-}
-
-/* ES_NOTES before ES: what it is made with tells which events are older than it. Both are there at
-   once, and on disk one after the other. */
-static void create(struct engine *engine) {
-    if (!notes_stream(engine)) {
-        engine->creating++;
-        engine->committing++;
-        notes_create(engine, on_created);
-        notes_know_stream(engine);
-    }
-    if (notes_stream(engine) && !engine_stream(engine)) {
-        engine->creating++;
-        engine->committing++;
-        create_es(engine);
     }
 }
 
@@ -545,7 +481,7 @@ void jobs_know_stream(struct engine *engine) {
     if (engine->known == log && engine->known_created_ns == created_ns)
         return;
     if (engine->known) {
-        refuse_all(engine, 503, 10059, "stream ES has been deleted meanwhile");
+        jobs_refuse(engine, 503, 10059, "stream ES has been deleted meanwhile");
         heads_forget(engine);
         tags_forget(engine);
         tail_forget(engine);
@@ -618,13 +554,13 @@ void jobs_pump(struct engine *engine) {
     struct list_node *node;
     jobs_know_stream(engine);
     pump_aside(engine);
-    if (engine->wanted && !engine->closed && !engine->creating && !has_streams(engine))
-        create(engine);
+    if (engine->wanted && !engine->closed && !engine->creating && !es_there(engine))
+        es_create(engine);
     while (!engine->closed && !engine->creating && (node = list_first(&engine->jobs))) {
         struct job *job = container_of(node, struct job, node);
         struct stream *stream = engine_stream(engine);
-        if (!has_streams(engine)) {
-            create(engine);
+        if (!es_there(engine)) {
+            es_create(engine);
             continue;
         }
         int failed = heads_ready(job);
@@ -814,7 +750,7 @@ void job_raw(struct engine *engine, struct stream *stream, const struct bus_mess
 void jobs_close(struct engine *engine) {
     struct list_node *node;
     io_timer_stop(engine->loop, &engine->aside_rests);
-    refuse_all(engine, 503, 10008, "the node stops: try again");
+    jobs_refuse(engine, 503, 10008, "the node stops: try again");
     while ((node = list_pop_front(&engine->spare_jobs)))
         destroy(container_of(node, struct job, node));
     engine->spare_job_count = 0;

@@ -1,10 +1,10 @@
 /*
  * jobs.h - appends on their way: queued, judged in order, committed, answered (engine.h).
  *
- *     WAITING --all heads are there, all before it are judged--> judged --> COMMITTING --> answered
- *                                                                  '--repeated, refused-> answered
- *                                                                  '--only checks: on disk ->
- * answered
+ *     WAITING --all heads are there, all before it are judged--> judged
+ *          judged --to be appended, or changed--> COMMITTING --on disk--> answered
+ *             |---only a check, and holds---> until what it has seen is on disk --> answered
+ *             '---repeated, refused---> answered
  *
  * A RAW job is a message that somebody has published to es.>: it is judged as an append of one
  * event with `expect` any, then by what it says in JetStream's own headers, and acknowledged as
@@ -38,6 +38,8 @@ void jobs_pump(struct engine *engine);
 /* Before a head is taken: heads of an ES that has been deleted say nothing of the next one. They
    are forgotten, and jobs that wait for them are refused. */
 void jobs_know_stream(struct engine *engine);
+/* All that wait are refused with STATUS, of a publish with ERR_CODE. */
+void jobs_refuse(struct engine *engine, unsigned status, unsigned err_code, const char *detail);
 /* All that wait are answered 503; those that are being committed end by themselves. */
 void jobs_close(struct engine *engine);
 
