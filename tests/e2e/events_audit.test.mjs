@@ -114,6 +114,7 @@ onNonet('the audit list', {}, (it) => {
     assert.deepEqual(await at(`from=${all[0].time}&to=${third}`), ['One', 'Two']);
     assert.deepEqual(await at('from=2200-01-01T00:00:00Z'), []);
     assert.deepEqual(await at('to=1999-01-01T00:00:00Z'), []);
+    assert.deepEqual(await at('to=1970-01-01T00:00:00Z'), []);
   });
 
   it('goes on page by page, as JSON and as lines', async (t, server) => {

@@ -99,8 +99,11 @@ static bool read_time(struct http_request *request, const char *key, int64_t *ti
     slice value;
     if (!face_argument(request, key, &value))
         return false;
-    return !value.len || clocktext_parse(value, time_ns) == 0 ||
-           face_refuse(request, key, "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
+    if (value.len && clocktext_parse(value, time_ns))
+        return face_refuse(request, key, "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
+    if (value.len && *time_ns < 1)
+        *time_ns = 1; /* 0 is no bound, and before 1970 there was nothing */
+    return true;
 }
 
 static bool read_text(struct http_request *request, const char *key, slice *text) {
