@@ -394,7 +394,8 @@ onNonet('CloudEvents over HTTP', {}, (it) => {
       [{ 'if-none-match': '"1"' }, {}, '', 'If-None-Match: *'],
       [{ 'if-match': '"1"' }, {}, '?expect=1', 'expect: If-Match'],
       [{ 'if-match': '"1"' }, { expect: 1 }, '', 'expect: it stands in the body'],
-      [{}, {}, '?expect=soon', 'expect: "any"'],
+      [{}, {}, '?expect=soon', 'expect: any, none'],
+      [{}, {}, '?expect=any%22,%22checks%22:[]%7D%20', 'expect: any, none'],
     ]) {
       const answer = await append(headers, body, query);
       assert.equal(answer.status, 400, answer.text);
