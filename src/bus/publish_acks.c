@@ -118,21 +118,21 @@ int publish_acks_prepare(struct publish_acks *acks) {
     return all->unsaved.len || all->run.kind ? -EAGAIN : 0;
 }
 
-/* What C is done with, all up to SEQUENCE where it acknowledges so. */
+/* What C is done with, all up to SEQUENCE where it acknowledges so: then no more of them are looked
+   at, for all acknowledgements together, than a batch may have changes. */
 static int put_deletions(struct publish_acks *acks, struct consumer *c, uint64_t sequence,
                          struct log_batch *batch) {
-    bool all = c->config.ack == ACK_ALL;
-    acks->released_max += all ? c->pending.count : 1;
-    int failed = interest_reserve(c->stream, acks->released_max);
-    if (!failed && !all)
-        failed = interest_put_done(c, sequence, batch);
-    if (!all)
-        return failed;
-    for (const struct pending_entry *entry = pending_first(&c->pending);
-         !failed && entry && entry->stream_sequence <= sequence;
+    const struct pending_entry *entry =
+        c->config.ack == ACK_ALL ? pending_first(&c->pending) : pending_find(&c->pending, sequence);
+    int failed = 0;
+    if (c->stream->config.retention == STREAM_RETENTION_LIMITS)
+        return 0; /* nothing is deleted because it was acknowledged */
+    for (; !failed && entry && entry->stream_sequence <= sequence;
          entry = pending_after(&c->pending, entry))
-        failed = interest_put_done(c, entry->stream_sequence, batch);
-    return failed;
+        failed = ++acks->released_max > LOG_BATCH_CHANGES_MAX
+                     ? -E2BIG
+                     : interest_put_done(c, entry->stream_sequence, batch);
+    return failed ? failed : interest_reserve(c->stream, acks->released_max);
 }
 
 int publish_acks_put(struct publish_acks *acks, struct log_batch *batch) {

@@ -11,6 +11,7 @@
  * refuses the publish:
  *
  *     not the reply subject of a consumed message; acknowledges nothing; too many    400 10003
+ *     ack_all, with more messages before it than a commit may delete                 400 10054
  *     its consumer or stream is not there (any more)                                 404 10014
  *     its message is not in flight: done, given up, parked                           409 20001
  *     its message was delivered again since, to somebody else perhaps                409 20001

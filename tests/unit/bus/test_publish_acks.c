@@ -223,12 +223,47 @@ static void test_two_consumers_of_one_message_are_done_in_one_commit(void **stat
     close_fixture(&f);
 }
 
+/* ack_all acknowledges all before it: so many that no commit can delete them are refused. */
+static void test_what_ack_all_takes_with_it_is_bounded(void **state) {
+    (void)state;
+    struct fixture f;
+    struct catcher all;
+    open_fixture(&f, 10, 1, "interest");
+    assert_non_null(kit_consumer(f.house, "IN",
+                                 "{'durable_name':'all','ack_policy':'all','max_ack_pending':-1,"
+                                 "'ack_wait':600000000000}"));
+    kit_fill(f.house, "in", LOG_BATCH_CHANGES_MAX + 1);
+    catcher_open(&all, f.house->bus[0], "_INBOX.all", NULL);
+    kit_pull(kit_find_consumer(f.house, "IN", "all"), "_INBOX.all", LOG_BATCH_CHANGES_MAX + 1, 0);
+    catcher_wait(f.house, &all, LOG_BATCH_CHANGES_MAX + 1);
+    for (unsigned back = 1; back <= 2; back++) {
+        const struct bus_message *m = catcher_at(&all, LOG_BATCH_CHANGES_MAX + 1 - back);
+        char headers[256];
+        int len = snprintf(headers, sizeof headers, "NATS/1.0\r\nNonet-Ack: %.*s\r\n\r\n",
+                           slice_fmt(m->reply));
+        bus_publish(f.house->bus[0],
+                    &(struct bus_message){.subject = slice_lit("out"),
+                                          .reply = slice_lit("_INBOX.out"),
+                                          .headers = slice_make(headers, (size_t)len),
+                                          .payload = slice_lit("1")},
+                    NULL, NULL);
+        catcher_wait(f.house, &f.answers, back);
+    }
+    slice answer = catcher_at(&f.answers, 0)->payload;
+    assert_true(slice_find_slice(answer, slice_lit("\"err_code\":10054")) > 0);
+    answer = catcher_at(&f.answers, 1)->payload;
+    assert_true(slice_find_slice(answer, slice_lit("\"seq\":1}")) > 0);
+    catcher_close(&all);
+    close_fixture(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_after_a_power_cut_what_is_done_is_what_was_emitted),
         cmocka_unit_test(test_without_memory_it_is_both_or_neither),
         cmocka_unit_test(test_a_clean_stop_and_a_checkpoint_keep_it),
         cmocka_unit_test(test_two_consumers_of_one_message_are_done_in_one_commit),
+        cmocka_unit_test(test_what_ack_all_takes_with_it_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
