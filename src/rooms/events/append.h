@@ -49,7 +49,7 @@ struct append_part {
     struct event *events;
     bool *given; /* by index: the id is the client's */
     unsigned event_count;
-    bool writes; /* something else is to be changed by it (life_job.h) */
+    bool writes; /* something else is to be changed by it (life_change.h) */
 
     /* While it is judged. */
     struct head *head;

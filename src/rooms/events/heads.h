@@ -40,7 +40,7 @@ struct head {
     struct fetch fetch;
     bool life_known;     /* while it loads */
     uint64_t next;       /* while it loads: the record to read, 0 = none */
-    struct map64 leaves; /* digest -> struct leaf_place */
+    struct map64 leaves; /* digest -> sequence of its leaf */
     uint64_t leaf_next;  /* the leaf to read for it; 0 = all are there */
     bool leaves_begun;
     bool stale; /* of a stream ES that has been deleted: not in the map any more */

@@ -5,6 +5,7 @@
  *     _NONET.es.life.CATEGORY.ID             what of an event stream is kept               life.h
  *     _NONET.es.due.N, _NONET.es.sweep       what is to be taken out of ES                sweep.h
  *     _NONET.es.state.CATEGORY.ID.N          a state that needs not be folded again    snapshot.h
+ *     _NONET.es.due.N, _NONET.es.sweep       where the sweep has something to do       life_notes.h
  *
  * They are messages of the durable stream ES_NOTES, the companion of ES (bus/diversion.h): it comes
  * before ES and goes with it, nobody else writes to it, changes it or deletes from it. A note goes
