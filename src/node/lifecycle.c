@@ -165,9 +165,20 @@ int node_watch_signals(struct node *node, struct error *ret_error) {
 
 /* --- start -------------------------------------------------------------------------------- */
 
+/* Without an APP the defaults run, even where a nonet.yaml lies: that must not surprise. */
+static void warn_of_unused_config(const struct node *node) {
+    struct io_file *file = NULL;
+    if (node->options->app || io_file_open(node->room.host, "nonet.yaml", 0, &file))
+        return;
+    io_file_close(file);
+    logger_write(node->room.logger, LOG_LEVEL_WARN, "node",
+                 "the nonet.yaml of this folder is not used: `nonet run .` does", NULL);
+}
+
 static int welcome(struct node *node, struct error *ret_error) {
     if (node->options->nats)
         return nats_server_ready(node, ret_error);
+    warn_of_unused_config(node);
     for (unsigned i = 0; i < node->port_count; i++)
         logger_write(node->room.logger, LOG_LEVEL_INFO, "node", "listening",
                      "listener=%s address=%s", node->ports[i].name, node->ports[i].address);

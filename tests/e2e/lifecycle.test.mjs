@@ -17,6 +17,16 @@ test('the ports file tells every listener, in DATA as well', async (t) => {
   assert.deepEqual(inData, node.ports);
 });
 
+test('a nonet.yaml that is not asked for is not used, and that is said', async (t) => {
+  const node = await startNonet(t);
+  assert.doesNotMatch(node.log, /nonet\.yaml/);
+  await node.stop();
+  fs.writeFileSync(path.join(node.dir, 'nonet.yaml'), 'node: {name: other}');
+  await node.start();
+  await until(() => /warn .*nonet\.yaml of this folder is not used: `nonet run \.`/.test(node.log));
+  assert.match(node.log, /ready name=nonet /);
+});
+
 test('a second node on the same data is refused', async (t) => {
   const node = await startNonet(t);
   const { status, stderr } = await run([
