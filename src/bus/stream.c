@@ -323,13 +323,31 @@ static int confirm(struct stream *stream, streams_done done, void *self) {
     return failed;
 }
 
+/* What a judge has appended stays as and where it is until the judge takes it out (diversion.h). */
+static bool suits_judge(const struct streams *streams, const struct stream_config *wanted,
+                        struct streams_error *e) {
+    slice judged = streams->diversion.name;
+    struct log_limits l = stream_config_limits(wanted);
+    if (likely(!judged.len) || !slice_equal(wanted->name, judged))
+        return true;
+    if (!l.messages_max && !l.bytes_max && !l.messages_per_subject_max && !wanted->age_max_ns &&
+        wanted->retention == STREAM_RETENTION_LIMITS && !wanted->allow_rollup &&
+        !wanted->allow_message_ttl && !wanted->transform.source.len &&
+        !wanted->transform.destination.len)
+        return true;
+    return streams_fail(e, 400, 10052,
+                        "stream %.*s loses nothing by itself: no max_age, limits with discard old, "
+                        "roll-ups, TTLs, subject transform; its judge has limits of its own",
+                        slice_fmt(judged));
+}
+
 void stream_create(struct streams *streams, const struct stream_config *config, streams_done done,
                    void *self) {
     struct streams_error e = {0};
     struct stream_config wanted = *config;
     if (config->sealed)
         streams_fail(&e, 500, 10052, "stream configuration for create can not be sealed");
-    if (e.code || !stream_config_judge(&wanted, &e)) {
+    if (e.code || !stream_config_judge(&wanted, &e) || !suits_judge(streams, &wanted, &e)) {
         fail(done, self, &e);
         return;
     }
@@ -426,6 +444,7 @@ void stream_update(struct streams *streams, const struct stream_config *config, 
     if (!there)
         streams_fail(&e, 404, 10059, "stream not found");
     else if (may_change(there, &e) && stream_config_judge(&wanted, &e) &&
+             suits_judge(streams, &wanted, &e) &&
              stream_config_may_update(&there->config, &wanted, &e) &&
              fits_consumers(there, &wanted, &e)) {
         if (overlaps(streams, &wanted))

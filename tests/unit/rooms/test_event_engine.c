@@ -61,6 +61,34 @@ static void test_a_check_holds_when_what_it_has_seen_is_on_disk(void **state) {
     event_house_close(eh);
 }
 
+/* By its records ids and earlier events are found: an event stream that had lost one could not be
+   appended to any more. */
+static void test_nothing_is_lost_behind_the_engines_back(void **state) {
+    (void)state;
+    static const char *const losing[] = {
+        "'max_msgs':1",          "'max_bytes':1000000",
+        "'max_age':99000000000", "'max_msgs_per_subject':1",
+        "'allow_msg_ttl':true",  "'subject_transform':{'src':'es.>','dest':'et.>'}",
+    };
+    struct event_house *eh = event_house_open(8);
+    char config[256];
+    const char *shape = "{'name':'ES','subjects':['es.>'],'deny_delete':true,'deny_purge':true,"
+                        "'allow_direct':true,%s}";
+    for (unsigned made = 0; made < 2; made++) {
+        for (size_t i = 0; i < array_count(losing); i++) {
+            snprintf(config, sizeof config, shape, losing[i]);
+            struct stream *stream =
+                made ? kit_update(eh->house, config) : kit_stream(eh->house, config);
+            if (stream || strncmp(kit_error.description, "stream ES loses nothing", 23) != 0)
+                fail_msg("%s: %s", losing[i], kit_error.description);
+        }
+        assert_status(eh, "a-1", "{'events':[{'type':'T','id':'i'}]}", made ? 200 : 201);
+    }
+    snprintf(config, sizeof config, shape, "'max_msgs':1000000,'discard':'new'");
+    assert_non_null(kit_update(eh->house, config)); /* then it takes no more */
+    event_house_close(eh);
+}
+
 static void test_a_wait_that_ends_while_events_get_to_disk_skips_none(void **state) {
     (void)state;
     struct event_house *eh = event_house_open(2);
@@ -190,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_violation_is_told),
         cmocka_unit_test(test_a_check_holds_when_what_it_has_seen_is_on_disk),
+        cmocka_unit_test(test_nothing_is_lost_behind_the_engines_back),
         cmocka_unit_test(test_a_wait_that_ends_while_events_get_to_disk_skips_none),
         cmocka_unit_test(test_a_page_from_beyond_the_end_goes_on_there),
         cmocka_unit_test(test_names_that_are_not_there_are_not_kept),
