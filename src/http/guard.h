@@ -44,8 +44,9 @@ struct http_login {
 void http_login_decide(struct http_login *login, int result);
 
 #define HTTP_GATEWAY_SCHEME "Nonet-Gateway"
-#define HTTP_GATEWAY_USER "X-Nonet-Principal" /* the field that names who the gateway has let in   \
-                                               */
+#define HTTP_GATEWAY_USER                                                                          \
+    "X-Nonet-Principal" /* the field that names who the gateway has let in                         \
+                         */
 
 struct http_guard {
     const char *const *hosts; /* NULL-terminated, without ports; NULL: none */

@@ -40,9 +40,9 @@ struct jetstream {
     struct arena arena;  /* what its config is copied to; reset after each request */
     unsigned calls;
     uint64_t waiting_bytes; /* of requests that wait for a sequence: jetstream_wait.c */
-    bool busy;        /* with a request, or with an answer being published */
-    bool closed;      /* goes with the last call */
-    struct list held; /* requests that came meanwhile */
+    bool busy;              /* with a request, or with an answer being published */
+    bool closed;            /* goes with the last call */
+    struct list held;       /* requests that came meanwhile */
     unsigned held_count;
     struct io_timer held_timer;
     uint64_t requests, errors;

@@ -22,7 +22,7 @@
 
 struct waiting {
     struct api_call *call;
-    size_t size; /* with this struct */
+    size_t size;                /* with this struct */
     struct bus_message message; /* without headers, so it does not wait again */
     char text[];
 };
