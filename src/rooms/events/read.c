@@ -203,13 +203,13 @@ static int head_step(struct read *read) {
     enum life_state state = life_state(head_life(read->head), number);
     if (state != LIFE_ALIVE)
         return state == LIFE_TOMBSTONED ? -EIDRM : -ENOENT;
+    uint64_t gone = read->gone = head_gone(read->head);
     if (read->o.from_position || read->o.from_time_ns) {
         uint64_t last = read->head->path[read->head->path_count - 1].sequence;
         search_begin(&read->search, last, is_too_new, read);
         read->phase = SEARCH;
         return 0;
     }
-    uint64_t gone = read->gone = head_gone(read->head);
     read->end.first = gone;
     read->end.last = number - 1;
     if (read->o.backwards) {

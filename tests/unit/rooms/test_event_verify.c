@@ -93,6 +93,34 @@ static void test_a_changed_payload(void **state) {
                      "appended\n");
 }
 
+/* Where events have gone as well, a hole on the way would have been one of them. */
+static void test_a_search_over_a_record_that_is_no_event_ends(void **state) {
+    (void)state;
+    struct forgery f = {0};
+    struct streams_error e;
+    struct event_page page;
+    unsigned stored = 0;
+    uint64_t first;
+    collect(&f, 8);
+    f.records[4].headers = (slice){0}; /* a-1@2, which is not on the path of a-1@3 */
+    f.eh = event_house_bare(3);
+    struct stream *es = kit_stream(f.eh->house, "{'name':'ES','subjects':['es.>']}");
+    assert_true(stream_append_all(es, f.records, f.count, on_stored, &stored, &first, &e));
+    house_until(f.eh->house, &stored);
+    event_house_serve(f.eh);
+    assert_int_equal(event_append(f.eh, "b-2", "{'events':[{'type':'T'}]}").status, 201);
+    assert_int_equal(event_life(f.eh, "a-1", LIFE_LIMIT, NULL, "{'truncate_before':1}").status,
+                     200);
+    event_read_begin(
+        f.eh, &(struct read_options){.subject = slice_lit("es.a.1"), .from_position = 2}, &page);
+    house_run(f.eh->house, 5 * SIM_SECOND);
+    assert_int_equal(page.come, 1);
+    assert_int_equal(page.end.status, 500);
+    event_page_free(&page);
+    event_house_close(f.eh);
+    arena_free(&f.arena);
+}
+
 static void test_a_changed_event_with_a_new_chain_of_its_own(void **state) {
     (void)state;
     struct forgery f = {0};
@@ -278,6 +306,7 @@ static void test_a_log_without_events_and_no_log(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_search_over_a_record_that_is_no_event_ends),
         cmocka_unit_test(test_what_is_as_it_was_has_no_findings),
         cmocka_unit_test(test_a_changed_payload),
         cmocka_unit_test(test_a_changed_event_with_a_new_chain_of_its_own),
