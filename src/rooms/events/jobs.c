@@ -30,7 +30,8 @@
 /* A job that has ended is kept with the first chunk of its arena and the tape of its document, the
    newest ended first: it is still in the processor's caches. */
 #define SPARE_JOBS_MAX 1024u /* 6 KB each, as many as were under way at once */
-#define SPARE_NODES_MAX 256u /* of the document; 16 bytes each */
+#define SPARE_NODES_MAX 256u /* of the document */
+#define JSON_NODE_BYTES 16u
 
 struct job {
     struct list_node node; /* in one of the engine's lists */
@@ -627,8 +628,17 @@ static struct job *job_new(struct engine *engine, const struct bus_message *m, b
     return job;
 }
 
+/* What has been made of its text counts as well: a list of short events takes thirty times as much.
+   What every job has is not counted. */
+static size_t memory_of(const struct job *job) {
+    size_t all = job->arena.total + job->doc.capacity * JSON_NODE_BYTES;
+    size_t usual = ARENA_CHUNK_DEFAULT + SPARE_NODES_MAX * JSON_NODE_BYTES;
+    return all > usual + job->bytes ? all - usual : job->bytes;
+}
+
 static void enter(struct job *job) {
     struct engine *engine = job->engine;
+    job->bytes = memory_of(job);
     list_push_back(job->append.conditions.count ? &engine->aside : &engine->jobs, &job->node);
     engine->job_count++;
     engine->job_bytes += job->bytes;

@@ -61,6 +61,29 @@ static void test_a_check_holds_when_what_it_has_seen_is_on_disk(void **state) {
     event_house_close(eh);
 }
 
+/* Jobs that wait may take 128 MB: not of their texts alone, but of what is made of them, too. */
+static void test_what_waits_counts_with_all_its_memory(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(9);
+    struct buf body = buf_make(1u << 20);
+    assert_status(eh, "a-1", "{'events':[{'type':'T'}]}", 201);
+    assert_int_equal(buf_append(&body, slice_lit("{\"checks\":[{\"none\":{\"types\":[\"U\"]}}],"
+                                                 "\"events\":[{\"type\":\"T\"}")),
+                     0);
+    for (unsigned i = 1; i < 4096; i++)
+        assert_int_equal(buf_append(&body, slice_lit(",{\"type\":\"T\"}")), 0);
+    assert_int_equal(buf_append(&body, slice_lit("]}")), 0);
+    catcher_clear(&eh->answers);
+    unsigned asked = event_ask(eh, "a-1", buf_slice(&body));
+    assert_int_equal(eh->engine->job_count, 1);
+    assert_true(eh->engine->job_bytes > 10 * body.len);
+    catcher_wait(eh->house, &eh->answers, 1);
+    assert_int_equal(event_answer(eh, asked).status, 201);
+    assert_int_equal(eh->engine->job_bytes, 0);
+    buf_free(&body);
+    event_house_close(eh);
+}
+
 /* By its records ids and earlier events are found: an event stream that had lost one could not be
    appended to any more. */
 static void test_nothing_is_lost_behind_the_engines_back(void **state) {
@@ -218,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_violation_is_told),
         cmocka_unit_test(test_a_check_holds_when_what_it_has_seen_is_on_disk),
+        cmocka_unit_test(test_what_waits_counts_with_all_its_memory),
         cmocka_unit_test(test_nothing_is_lost_behind_the_engines_back),
         cmocka_unit_test(test_a_wait_that_ends_while_events_get_to_disk_skips_none),
         cmocka_unit_test(test_a_page_from_beyond_the_end_goes_on_there),
