@@ -389,10 +389,13 @@ static bool handle(struct consumer *c, const struct consumer_address *address,
 
 void consumer_ack_on_message(void *owner, struct bus_subscription *subscription,
                              const struct bus_message *message) {
-    (void)subscription;
     struct consumer *c = owner;
     struct consumer_address address;
     bool answer;
+    if (unlikely(message->route.len)) { /* a message that a stream has sent here says nothing */
+        bus_decline(subscription);
+        return;
+    }
     if (c->gone || !consumer_ack_read(slice_skip(message->subject, c->ack_prefix_len), &address))
         return;
     consumer_alive(c);

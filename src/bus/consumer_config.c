@@ -7,8 +7,8 @@
  */
 #include "base/clocktext.h"
 #include "base/number.h"
-#include "bus/private.h"
 #include "bus/stream_config.h"
+#include "bus/stream_subjects.h"
 #include "wire/nats_subject.h"
 
 #include <errno.h>
@@ -426,7 +426,7 @@ static bool judge_push(const struct consumer_config *c, const struct stream_conf
     if (nats_subject_has_wildcard(subject))
         return streams_fail(e, 400, 10079, "consumer deliver subject has wildcards");
     if (subject.len > BUS_SUBJECT_MAX || !nats_subject_valid(subject) ||
-        bus_subject_private(subject))
+        stream_subject_takes_orders(subject))
         return streams_fail(e, 400, 10112, "invalid push consumer deliver subject");
     for (unsigned i = 0; i < stream->subject_count; i++)
         if (nats_subject_match(subject, stream->subjects[i]))

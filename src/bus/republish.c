@@ -120,7 +120,7 @@ static void pass_on(struct republish *r, const struct log_record *record, uint64
     if (!stream->republisher ||
         !transform_apply(stream->republisher, record->subject, subject, sizeof subject, &m.subject))
         return;
-    if (stream_subject_refused(m.subject, true)) /* by what a wildcard stands for */
+    if (stream_subject_takes_orders(m.subject)) /* by what a wildcard stands for */
         return;
     _cleanup_buf_ struct buf headers = buf_make(TEXT_MAX); /* not R's: it may be freed meanwhile */
     if (!bus_has_interest(stream->streams->bus, m.subject) ||

@@ -10,8 +10,8 @@
  * could still take back; what was removed by then is passed over. At most once: what was stored
  * shortly before a crash is not republished afterwards. Who reads too slowly to be served from
  * memory does not hold up anybody: REPUBLISH_WAITING_MAX messages may wait, then the newest are
- * left out, and the log says so. Nothing is republished to where no stream may capture
- * (stream_subjects.h): the node's own subjects and the API take orders.
+ * left out, and the log says so. Nothing is republished to where the node takes orders
+ * (stream_subjects.h).
  */
 #ifndef NONET_BUS_REPUBLISH_H
 #define NONET_BUS_REPUBLISH_H

@@ -467,7 +467,9 @@ static bool judge_republish(struct stream_config *c, struct streams_error *e) {
     slice pattern = pattern_of(m->destination, text);
     if (slice_equal(m->destination, slice_lit(">")) || forms_cycle(c, pattern))
         return invalid(e, "stream configuration for republish destination forms a cycle");
-    const char *refused = stream_subject_refused(pattern, true);
+    const char *refused = stream_subject_takes_orders(pattern)
+                              ? "the node takes orders at the destination"
+                              : stream_subject_refused(pattern, true);
     return !refused || invalid(e, "stream configuration for republish not valid: %s", refused);
 }
 

@@ -26,6 +26,15 @@ static const char *needs_no_ack(slice subject) {
     return NULL;
 }
 
+bool stream_subject_takes_orders(slice subject) {
+    static const slice prefixes[] = {
+        {BUS_PRIVATE_PREFIX, sizeof BUS_PRIVATE_PREFIX - 1}, {"$JS.API.", 8}, {"$JS.ACK.", 8}};
+    for (size_t i = 0; i < array_count(prefixes); i++)
+        if (slice_starts_with(subject, prefixes[i]))
+            return true;
+    return false;
+}
+
 const char *stream_subject_refused(slice subject, bool no_ack) {
     if (!nats_subject_valid(subject) || subject.len > STREAM_SUBJECT_MAX)
         return "invalid subject";

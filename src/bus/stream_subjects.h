@@ -16,6 +16,10 @@
 
 #define STREAM_SUBJECT_MAX 4096u /* bytes */
 
+/* Does the node take orders at SUBJECT: _NONET.>, $JS.API.>, $JS.ACK.>? What is sent there for a
+   client, an answer or a message that is stored, would be obeyed whatever rights the client has. */
+bool stream_subject_takes_orders(slice subject);
+
 /* Why no stream may capture SUBJECT, or (without NO_ACK) none that acknowledges; NULL: it may. */
 const char *stream_subject_refused(slice subject, bool no_ack);
 

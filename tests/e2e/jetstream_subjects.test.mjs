@@ -255,7 +255,7 @@ check('transform, republish and first_seq are there after kill -9', async (t) =>
 check('nothing is republished to where the node speaks to itself', async (t) => {
   const server = await startNonet(t);
   const { api, publish } = await openJetstream(t, server);
-  for (const dest of ['_NONET.node.backup', '_NONET.node.>', '$JS.API.>']) {
+  for (const dest of ['_NONET.node.backup', '_NONET.node.>', '$JS.API.>', '$JS.ACK.>']) {
     const republish = { src: dest.endsWith('>') ? 'x.>' : 'x.a', dest };
     const answer = await api('STREAM.CREATE.X', { name: 'X', subjects: ['x.>'], republish });
     assert.equal(errorOf(answer), '500 10052', dest);
@@ -272,6 +272,52 @@ check('nothing is republished to where the node speaks to itself', async (t) => 
   await sleep(500);
   assert.equal(fs.existsSync(folder) || fs.existsSync(`${folder}.partial`), false);
   assert.doesNotMatch(server.log, /backup/);
+});
+
+// Where the node takes orders nothing is sent for a client that may not send it there himself.
+const users = `auth:
+  users:
+    - {user: all, password: all}
+    - {user: few, password: few, publish: {allow: ["few.>", "$JS.API.INFO"]}}
+`;
+
+check('an answer is no way around the rights of who asked', async (t) => {
+  const server = await startNonet(t, { config: users });
+  const all = { connect: () => server.connect(t, { user: 'all', pass: 'all' }) };
+  const { api, publish } = await openJetstream(t, all);
+  await api('STREAM.CREATE.MINE', { name: 'MINE', subjects: ['few.>'] });
+  await api('STREAM.CREATE.OTHER', { name: 'OTHER', subjects: ['other'] });
+  const few = await server.connect(t, { user: 'few', pass: 'few' });
+  const refused = [];
+  (async () => {
+    for await (const status of few.status()) if (status.type === 'error') refused.push(status);
+  })();
+  for (const subject of ['few.a', '$JS.API.INFO'])
+    few.publish(subject, '', { reply: '$JS.API.STREAM.DELETE.OTHER' });
+  await until(() => refused.length === 2, 'both to be refused');
+  assert.match(`${refused[0].error}`, /Publish with Reply of "\$JS\.API\.STREAM\.DELETE\.OTHER"/);
+  assert.equal((await publish('other', 'x')).seq, 1);
+  assert.equal((await few.request('few.a', 'x')).json().seq, 1);
+});
+
+check('what a stream sends to where it is acknowledged acknowledges nothing', async (t) => {
+  const server = await startNonet(t);
+  const { nc, api, publish } = await openJetstream(t, server);
+  await api('STREAM.CREATE.S', { name: 'S', subjects: ['s'] });
+  const pull = { name: 'C', durable_name: 'C', ack_policy: 'explicit' };
+  await api('CONSUMER.CREATE.S.C', { stream_name: 'S', config: pull });
+  await publish('s', 'x');
+  const taken = listen(nc, 'here');
+  nc.publish('$JS.API.CONSUMER.MSG.NEXT.S.C', '', { reply: 'here' });
+  const [{ reply }] = await taken(1);
+  await api('STREAM.CREATE.T', { name: 'T', subjects: ['t.>'] });
+  for (const deliver_subject of [reply, '$JS.API.STREAM.DELETE.S', '_NONET.x']) {
+    nc.subscribe(deliver_subject, { callback: () => {} });
+    const push = { name: 'P', durable_name: 'P', ack_policy: 'none', deliver_subject };
+    const answer = await api('CONSUMER.CREATE.T.P', { stream_name: 'T', config: push });
+    assert.equal(errorOf(answer), '400 10112', deliver_subject);
+  }
+  assert.equal((await api('CONSUMER.INFO.S.C')).num_ack_pending, 1);
 });
 
 check('many messages are republished, in order', async (t) => {

@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "bus/private.h"
+#include "bus/stream_subjects.h"
 #include "bus/streams.h"
 #include "rooms/pubsub/client.h"
 #include "wire/nats_headers.h"
@@ -39,11 +40,12 @@ static bool may_publish_to(const struct client *c, slice subject) {
 }
 
 /* Whoever answers a request, the node included, publishes to its reply with rights of his own. So
-   what a user may neither publish nor hear must not be named there. */
+   what a user may neither publish nor hear must not be named there, and where the node takes orders
+   it does not suffice to hear. */
 static bool may_be_answered(const struct client *c, slice reply) {
     if (slice_starts_with(reply, slice_lit(ACK_PREFIX)))
         return false;
-    return may_publish_to(c, reply) || (!bus_subject_private(reply) &&
+    return may_publish_to(c, reply) || (!stream_subject_takes_orders(reply) &&
                                         principal_may_subscribe(c->principal, reply, (slice){0}));
 }
 
