@@ -256,7 +256,9 @@ static bool judge_and_append(struct stream *s, const struct bus_message *m,
     int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
     if (!publish_judge_form(s, m, h, e))
         return false;
-    uint64_t duplicate_of = h->id.len ? dedupe_find(&s->dedupe, h->id, now_ns) : 0;
+    /* Of a diverted stream the judge has looked for the id, in its own way. */
+    bool may_repeat = h->id.len && likely(!s->diverted);
+    uint64_t duplicate_of = may_repeat ? dedupe_find(&s->dedupe, h->id, now_ns) : 0;
     size_t size = m->subject.len + m->headers.len + m->payload.len;
     static const struct publish_before alone;
     if (!duplicate_of &&

@@ -96,9 +96,9 @@ static void read_fields(slice headers, struct event *event, bool *given) {
             *fields[i].value = value;
     }
     event->tags = provenance_own_tags(event->tags); /* a copy of one of ours gets its own */
-    *given = nats_headers_get(headers, slice_lit("ce-id"), &event->id) && event->id.len;
-    if (!*given)
+    if (!nats_headers_get(headers, slice_lit("ce-id"), &event->id) || !event->id.len)
         (void)nats_headers_get(headers, slice_lit("Nats-Msg-Id"), &event->id);
+    *given = event->id.len > 0;
 }
 
 /* --- a CloudEvent in structured mode --------------------------------------------------------- */

@@ -61,6 +61,33 @@ static void test_a_check_holds_when_what_it_has_seen_is_on_disk(void **state) {
     event_house_close(eh);
 }
 
+/* Publishes to SUBJECT with a Nats-Msg-Id; what the acknowledgement says. */
+static bool is_acknowledged(struct event_house *eh, const char *subject, const char *with) {
+    catcher_clear(&eh->answers);
+    struct bus_message m = {.subject = slice_str(subject),
+                            .reply = slice_lit("_E.0"),
+                            .headers = slice_lit("NATS/1.0\r\nNats-Msg-Id: one\r\n\r\n"),
+                            .payload = slice_lit("x")};
+    bus_publish(house_last(eh->house), &m, NULL, NULL);
+    catcher_wait(eh->house, &eh->answers, 1);
+    return slice_find_slice(event_answer(eh, 0).body, slice_str(with)) >= 0;
+}
+
+static void test_an_id_of_a_publish_counts_in_its_event_stream_and_for_ever(void **state) {
+    (void)state;
+    struct event_house *eh = event_house_open(10);
+    assert_status(eh, "a-1", "{'events':[{'type':'T'}]}", 201);
+    assert_true(is_acknowledged(eh, "es.a.1", "\"seq\":2}"));
+    assert_true(is_acknowledged(eh, "es.a.2", "\"seq\":3}"));
+    assert_true(is_acknowledged(eh, "es.a.1", "\"seq\":2,\"duplicate\":true"));
+    house_run(eh->house, 300 * SIM_SECOND); /* JetStream's window is two minutes */
+    assert_true(is_acknowledged(eh, "es.a.1", "\"seq\":2,\"duplicate\":true"));
+    event_house_again(eh, EVENT_KILL);
+    assert_true(is_acknowledged(eh, "es.a.2", "\"seq\":3,\"duplicate\":true"));
+    assert_true(is_acknowledged(eh, "es.a.3", "\"seq\":4}"));
+    event_house_close(eh);
+}
+
 /* Jobs that wait may take 128 MB: not of their texts alone, but of what is made of them, too. */
 static void test_what_waits_counts_with_all_its_memory(void **state) {
     (void)state;
@@ -241,6 +268,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_violation_is_told),
         cmocka_unit_test(test_a_check_holds_when_what_it_has_seen_is_on_disk),
+        cmocka_unit_test(test_an_id_of_a_publish_counts_in_its_event_stream_and_for_ever),
         cmocka_unit_test(test_what_waits_counts_with_all_its_memory),
         cmocka_unit_test(test_nothing_is_lost_behind_the_engines_back),
         cmocka_unit_test(test_a_wait_that_ends_while_events_get_to_disk_skips_none),
