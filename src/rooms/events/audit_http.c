@@ -137,18 +137,6 @@ static bool read_category(struct http_request *request, struct buf *subject,
     return true;
 }
 
-static int ask(struct listing *l, const struct read_options *options) {
-    _cleanup_buf_ struct buf text = buf_make(1u << 20);
-    int failed = call_write_read(options, &text);
-    struct bus_request_options request = {
-        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&text)},
-        .timeout_ns = CALL_READ_NS,
-        .on_reply = on_page,
-        .owner = l,
-    };
-    return failed ? failed : bus_request(l->bus, &request, &l->waiting);
-}
-
 void audit_http_list(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_gone};
     _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
@@ -164,7 +152,7 @@ void audit_http_list(void *owner, struct http_request *request) {
         *l = (struct listing){.bus = owner,
                               .request = request,
                               .lines = face_accepts(request, slice_lit(NDJSON_TYPE))};
-        failed = ask(l, &options);
+        failed = call_ask_page(l->bus, &options, on_page, l, &l->waiting);
     }
     if (!failed) {
         http_request_later(request, &events, l);

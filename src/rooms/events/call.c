@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define OPTIONS_MAX (1u << 20) /* bytes of a read's, in JSON */
+
 static uint64_t get_number(const struct bus_message *message, const char *key) {
     slice value;
     uint64_t number = 0;
@@ -115,6 +117,20 @@ int call_write_read(const struct read_options *o, struct buf *out) {
     write_number(&w, "position", o->position_min);
     json_write_end(&w);
     return json_write_finish(&w);
+}
+
+int call_ask_page(struct bus *bus, const struct read_options *options,
+              void (*on_reply)(void *owner, const struct bus_message *reply, int ended),
+              void *owner, struct bus_request **ret_request) {
+    _cleanup_buf_ struct buf text = buf_make(OPTIONS_MAX);
+    int failed = call_write_read(options, &text);
+    struct bus_request_options request = {
+        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&text)},
+        .timeout_ns = CALL_READ_NS,
+        .on_reply = on_reply,
+        .owner = owner,
+    };
+    return failed ? failed : bus_request(bus, &request, ret_request);
 }
 
 static bool read_list(json_value v, slice *list, unsigned *ret_count) {

@@ -107,18 +107,6 @@ static bool read_mode(struct http_request *request, enum mode *mode) {
     return true;
 }
 
-static int ask(struct one *o, const struct read_options *options) {
-    _cleanup_buf_ struct buf text = buf_make(1u << 20);
-    int failed = call_write_read(options, &text);
-    struct bus_request_options request = {
-        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&text)},
-        .timeout_ns = CALL_READ_NS,
-        .on_reply = on_page,
-        .owner = o,
-    };
-    return failed ? failed : bus_request(o->bus, &request, &o->waiting);
-}
-
 void event_http_one(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_gone};
     _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
@@ -138,7 +126,7 @@ void event_http_one(void *owner, struct http_request *request) {
     int failed = o ? 0 : -ENOMEM;
     if (!failed) {
         *o = (struct one){.bus = owner, .request = request, .mode = mode, .revision = options.from};
-        failed = ask(o, &options);
+        failed = call_ask_page(o->bus, &options, on_page, o, &o->waiting);
     }
     if (!failed) {
         http_request_later(request, &events, o);

@@ -157,7 +157,11 @@ static void on_read_gone(void *self) {
     reading_free(r);
 }
 
-static int ask(struct reading *r);
+static void on_page(void *owner, const struct bus_message *reply, int ended);
+
+static int ask(struct reading *r) {
+    return call_ask_page(r->bus, &r->o, on_page, r, &r->waiting);
+}
 
 static int write_page(struct buf *out, const struct reading *r, const struct read_end *end) {
     struct json_writer w = json_writer_make(out, false);
@@ -321,18 +325,6 @@ static void on_page(void *owner, const struct bus_message *reply, int ended) {
         follow(r, &end);
     else
         send_page(r, &end);
-}
-
-static int ask(struct reading *r) {
-    _cleanup_buf_ struct buf text = buf_make(1u << 20);
-    int failed = call_write_read(&r->o, &text);
-    struct bus_request_options options = {
-        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&text)},
-        .timeout_ns = CALL_READ_NS,
-        .on_reply = on_page,
-        .owner = r,
-    };
-    return failed ? failed : bus_request(r->bus, &options, &r->waiting);
 }
 
 static void begin(struct bus *bus, struct http_request *request, const struct asked *a,

@@ -9,7 +9,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "http/reply.h"
-#include "rooms/events/record.h"
+#include "rooms/events/life.h"
 #include "wire/url.h"
 
 #include <errno.h>
@@ -32,6 +32,22 @@ bool face_number(struct http_request *request, const char *key, uint64_t most, u
     if (value.len && (number_parse_u64(value, number) || *number > most))
         return face_refuse(request, key, "a number is wanted");
     return true;
+}
+
+static bool is_expectation(slice text) {
+    uint64_t revision;
+    for (unsigned i = 0; expect_word(i); i++)
+        if (i != EXPECT_REVISION && slice_equal(text, slice_str(expect_word(i))))
+            return true;
+    return text.len < NUMBER_TEXT_MAX && number_parse_u64(text, &revision) == 0 &&
+           revision <= INT64_MAX;
+}
+
+bool face_expect(struct http_request *request, slice *ret_expect) {
+    if (!face_argument(request, "expect", ret_expect))
+        return false;
+    return !ret_expect->len || is_expectation(*ret_expect) ||
+           face_refuse(request, "expect", "any, none, exists, deleted or a revision is wanted");
 }
 
 bool face_limit(struct http_request *request, unsigned most, unsigned *limit) {

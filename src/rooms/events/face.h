@@ -20,6 +20,8 @@ bool face_refuse(struct http_request *request, const char *key, const char *what
 bool face_argument(struct http_request *request, const char *key, slice *ret_value);
 /* Untouched where there is none; at most MOST. */
 bool face_number(struct http_request *request, const char *key, uint64_t most, uint64_t *number);
+/* The argument `expect`, empty where there is none: one of its words, or a revision. */
+bool face_expect(struct http_request *request, slice *ret_expect);
 /* How many there are to be on a page: from 1 to MOST. Untouched where it is not said. */
 bool face_limit(struct http_request *request, unsigned most, unsigned *limit);
 /* The argument KEY, words with commas between them, into LIST, which has room for MOST: types or

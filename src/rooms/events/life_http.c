@@ -110,10 +110,7 @@ static void begin(struct bus *bus, struct http_request *request, const struct li
         return;
     }
     mem_free(a);
-    if (failed == -EINVAL)
-        face_refuse(request, "expect", "any, none, exists, deleted or a revision is wanted");
-    else
-        http_reply_problem(request, 503, "too many requests are under way: try again");
+    http_reply_problem(request, 503, "too many requests are under way: try again");
 }
 
 static bool read_flag(struct http_request *request, const char *key, bool *flag) {
@@ -146,8 +143,8 @@ void life_http_limit(void *owner, struct http_request *request) {
     struct life_change change = {.ask = LIFE_LIMIT, .version = LIFE_ANY_VERSION};
     slice expect, digits;
     bool matches;
-    if (!face_argument(request, "expect", &expect) ||
-        !read_flag(request, "dry_run", &change.dry_run) || !read_match(request, &matches, &digits))
+    if (!face_expect(request, &expect) || !read_flag(request, "dry_run", &change.dry_run) ||
+        !read_match(request, &matches, &digits))
         return;
     if (matches)
         (void)!number_parse_u64(digits, &change.version); /* it is a number */
@@ -158,8 +155,7 @@ void life_http_delete(void *owner, struct http_request *request) {
     struct life_change change = {.ask = LIFE_DELETE, .version = LIFE_ANY_VERSION};
     slice expect, digits;
     bool matches, permanent;
-    if (!face_argument(request, "expect", &expect) ||
-        !read_flag(request, "dry_run", &change.dry_run) ||
+    if (!face_expect(request, &expect) || !read_flag(request, "dry_run", &change.dry_run) ||
         !read_flag(request, "permanent", &permanent) || !read_match(request, &matches, &digits))
         return;
     if (matches && expect.len) {

@@ -88,19 +88,6 @@ static void on_related_page(void *owner, const struct bus_message *reply, int en
     take_page(owner, reply, ended, on_related);
 }
 
-static int ask(struct asking *a, const struct read_options *options,
-               void (*on_reply)(void *owner, const struct bus_message *reply, int ended)) {
-    _cleanup_buf_ struct buf text = buf_make(1u << 20);
-    int failed = call_write_read(options, &text);
-    struct bus_request_options request = {
-        .message = {.subject = slice_lit(CALL_READ), .payload = buf_slice(&text)},
-        .timeout_ns = CALL_READ_NS,
-        .on_reply = on_reply,
-        .owner = a,
-    };
-    return failed ? failed : bus_request(a->bus, &request, &a->waiting);
-}
-
 static void on_event(struct asking *a, const struct read_end *end) {
     struct json_doc doc;
     char key[PROVENANCE_KEY_BYTES];
@@ -120,7 +107,7 @@ static void on_event(struct asking *a, const struct read_end *end) {
     options.tags[0] = provenance_key(options.correlation, key);
     options.tag_count = 1;
     if (!failed && options.correlation.len)
-        failed = ask(a, &options, on_related_page);
+        failed = call_ask_page(a->bus, &options, on_related_page, a, &a->waiting);
     json_free(&doc);
     if (failed)
         refuse(a, 503, slice_lit("too many requests are under way: try again"));
@@ -143,7 +130,7 @@ void why_http(void *owner, struct http_request *request) {
     if (a) {
         *a = (struct asking){.bus = owner, .request = request};
         a->event = buf_make(HTTP_ANSWER_BYTES_MAX);
-        failed = ask(a, &options, on_event_page);
+        failed = call_ask_page(a->bus, &options, on_event_page, a, &a->waiting);
     }
     if (!failed) {
         http_request_later(request, &events, a);
