@@ -139,7 +139,10 @@ static bool read_expect(struct http_request *request, char *expect, bool *ret_co
         return face_refuse(request, "If-Match", "* or one entity tag is wanted: \"3\"");
     if (has_none || (has_match && !*expect))
         snprintf(expect, EXPECT_MAX, "%s", has_none ? "none" : "exists");
-    if (asked.len) /* it becomes a part of JSON as it is */
+    /* It becomes a part of JSON, where a number has no zeros in front. */
+    while (asked.len > 1 && asked.ptr[0] == '0')
+        asked = slice_skip(asked, 1);
+    if (asked.len)
         snprintf(expect, EXPECT_MAX, "%.*s", slice_fmt(asked));
     return true;
 }
