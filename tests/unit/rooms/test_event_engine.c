@@ -61,6 +61,88 @@ static void test_a_check_holds_when_what_it_has_seen_is_on_disk(void **state) {
     event_house_close(eh);
 }
 
+/* --- the end ------------------------------------------------------------------------------ */
+
+struct ends {
+    unsigned pages, states, verified;
+};
+
+static void on_page(void *self, const struct read_end *end) {
+    assert_true(end->status == 200 || end->status == 503);
+    ((struct ends *)self)->pages++;
+}
+
+static void on_state(void *self, const struct state_end *end) {
+    assert_true(end->status == 200 || end->status == 503);
+    ((struct ends *)self)->states++;
+}
+
+static void on_progress(void *self, const struct error *finding) {
+    (void)self;
+    assert_null(finding);
+}
+
+static void on_verified(void *self, const struct events_report *report, int failed) {
+    (void)report;
+    assert_true(!failed || failed == -ECANCELED);
+    ((struct ends *)self)->verified++;
+}
+
+/* Something of everything that takes time. */
+static void begin_everything(struct event_house *eh, struct ends *ends) {
+    struct read_options page = {.subject = slice_lit("es.a.1"), .wait_ns = READ_WAIT_MAX_NS};
+    struct life_change deletion = {.ask = LIFE_DELETE, .version = LIFE_ANY_VERSION};
+    for (unsigned i = 0; i < 3; i++) {
+        page.from = i * 2000;
+        events_read(eh->engine, &page, on_page, ends);
+        events_state(eh->engine, &(struct state_options){.subject = slice_lit("es.a.1")}, on_state,
+                     ends);
+    }
+    page = (struct read_options){.backwards = true, .from = UINT64_MAX};
+    page.tags[page.tag_count++] = slice_lit("t");
+    events_read(eh->engine, &page, on_page, ends);
+    assert_int_equal(events_verify(eh->engine, on_progress, on_verified, ends), 0);
+    catcher_clear(&eh->answers);
+    event_ask(eh, "a-1", slice_lit("{\"events\":[{\"type\":\"T\"}]}"));
+    event_ask(eh, NULL, slice_lit("{\"checks\":[{\"stream\":\"a-1\",\"expect\":\"exists\"}]}"));
+    event_ask(eh, NULL, slice_lit("{\"checks\":[{\"none\":{\"types\":[\"U\"]}}]}"));
+    event_ask_life(eh, "a-2", &deletion, NULL, NULL);
+    event_publish(eh, "es.a.3", "i", "x");
+}
+
+/* Everybody hears of it once, and nothing is touched behind it. */
+static void test_it_ends_whatever_is_under_way(void **state) {
+    (void)state;
+    struct buf body = buf_make(1u << 20);
+    assert_int_equal(buf_append(&body, slice_lit("{'events':[{'type':'T','tags':['t']}")), 0);
+    for (unsigned n = 1; n < 1200; n++)
+        assert_int_equal(buf_append(&body, slice_lit(",{'type':'T'}")), 0);
+    assert_int_equal(buf_append(&body, slice_lit("]}\0")), 0);
+    for (unsigned steps = 0; steps < 40; steps++) {
+        struct event_house *eh = event_house_open(100 + steps);
+        struct ends ends = {0};
+        for (unsigned i = 0; i < 3; i++)
+            for (unsigned k = 1; k < 3; k++) {
+                char name[8];
+                snprintf(name, sizeof name, "a-%u", k);
+                assert_status(eh, name, body.ptr, 201);
+            }
+        sim_disk_slow(eh->house->host, 1 + steps % 4 * 100);
+        begin_everything(eh, &ends);
+        house_run(eh->house, steps * SIM_SECOND / 2000);
+        if (steps % 2)
+            event_house_again(eh, steps % 4 == 1 ? EVENT_STOP : EVENT_KILL);
+        else
+            event_house_close(eh);
+        assert_int_equal(ends.pages, 4);
+        assert_int_equal(ends.states, 3);
+        assert_int_equal(ends.verified, 1);
+        if (steps % 2)
+            event_house_close(eh);
+    }
+    buf_free(&body);
+}
+
 /* Publishes to SUBJECT with a Nats-Msg-Id; what the acknowledgement says. */
 static bool is_acknowledged(struct event_house *eh, const char *subject, const char *with) {
     catcher_clear(&eh->answers);
@@ -268,6 +350,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_violation_is_told),
         cmocka_unit_test(test_a_check_holds_when_what_it_has_seen_is_on_disk),
+        cmocka_unit_test(test_it_ends_whatever_is_under_way),
         cmocka_unit_test(test_an_id_of_a_publish_counts_in_its_event_stream_and_for_ever),
         cmocka_unit_test(test_what_waits_counts_with_all_its_memory),
         cmocka_unit_test(test_nothing_is_lost_behind_the_engines_back),
