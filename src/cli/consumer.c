@@ -4,6 +4,7 @@
  * --json prints what the API answers: `parked` {"parked":[{"seq":..,"reason":"..","deliveries":..,
  * "time":".."}, ...]}, all pages in one; `replay` {"replayed":N}; `drop` {"dropped":N}.
  */
+#include "cli/members.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "wire/nats_subject.h"
@@ -27,16 +28,6 @@ struct parked_call {
     struct output_table table;
     uint64_t listed, next;
 };
-
-static uint64_t number_of(json_value v, const char *path) {
-    uint64_t number;
-    return json_u64(json_path(v, path), &number) ? 0 : number;
-}
-
-static slice text_of(json_value v, const char *path) {
-    slice text;
-    return json_string(json_path(v, path), &text) ? (slice){0} : text;
-}
 
 static void begin(struct session *session, void *self) {
     struct parked_call *p = self;
@@ -85,16 +76,16 @@ static void end_list(struct parked_call *p) {
 }
 
 static void add_row(struct parked_call *p, json_value v) {
-    p->next = number_of(v, "seq") + 1;
+    p->next = member_number(v, "seq") + 1;
     p->listed++;
     if (p->json) {
         json_write_raw(&p->list_writer, json_source(v));
         return;
     }
-    output_cell_u64(&p->table, number_of(v, "seq"));
-    output_cell_u64(&p->table, number_of(v, "deliveries"));
-    output_cell(&p->table, text_of(v, "time"));
-    output_cell(&p->table, text_of(v, "reason"));
+    output_cell_u64(&p->table, member_number(v, "seq"));
+    output_cell_u64(&p->table, member_number(v, "deliveries"));
+    output_cell(&p->table, member_text(v, "time"));
+    output_cell(&p->table, member_text(v, "reason"));
 }
 
 static void on_page(void *self, json_value answer) {
@@ -103,7 +94,7 @@ static void on_page(void *self, json_value answer) {
     uint64_t before = p->listed;
     while (json_next(&i))
         add_row(p, i.value);
-    if (p->listed == before || p->listed >= number_of(answer, "total")) {
+    if (p->listed == before || p->listed >= member_number(answer, "total")) {
         end_list(p);
         return;
     }
@@ -134,7 +125,7 @@ static void on_changed(void *self, json_value answer) {
     struct parked_call *p = self;
     char count[32];
     const char *key = p->drops ? "dropped" : "replayed";
-    uint64_t changed = number_of(answer, key);
+    uint64_t changed = member_number(answer, key);
     if (p->json)
         printf("{\"%s\":%" PRIu64 "}\n", key, changed);
     else

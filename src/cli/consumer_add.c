@@ -5,6 +5,7 @@
  * "config":{...},"num_pending":..,"num_ack_pending":..,...}), `rm` {"deleted":"NAME"}.
  */
 #include "base/number.h"
+#include "cli/members.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "wire/nats_subject.h"
@@ -116,19 +117,6 @@ static bool write_deliver(const struct cli_call *call, struct json_writer *w) {
     return !value;
 }
 
-static bool
-write_limit(const struct cli_call *call, struct json_writer *w, const char *option, const char *key,
-            bool (*parse)(const struct cli_call *, const char *, uint64_t, uint64_t *)) {
-    uint64_t number;
-    if (!cli_value(call, option))
-        return true;
-    if (!parse(call, option, 0, &number))
-        return false;
-    json_write_key(w, key);
-    json_write_u64(w, number);
-    return true;
-}
-
 static void write_metadata(const struct cli_call *call, struct json_writer *w) {
     json_write_key(w, "metadata");
     json_write_object(w);
@@ -162,9 +150,9 @@ static bool write_config(const struct cli_call *call, struct json_writer *w) {
     if (cli_flag(call, "ordered") || cli_flag(call, "park"))
         write_metadata(call, w);
     bool fine = write_deliver(call, w) && write_filters(call, w) && write_backoff(call, w) &&
-                write_limit(call, w, "ack-wait", "ack_wait", cli_duration) &&
-                write_limit(call, w, "max-deliver", "max_deliver", cli_number) &&
-                write_limit(call, w, "max-ack-pending", "max_ack_pending", cli_number);
+                member_of_option(call, w, "ack-wait", "ack_wait", cli_duration) &&
+                member_of_option(call, w, "max-deliver", "max_deliver", cli_number) &&
+                member_of_option(call, w, "max-ack-pending", "max_ack_pending", cli_number);
     if (!fine)
         return false;
     json_write_end(w);
@@ -194,11 +182,6 @@ int cli_consumer_add(const struct cli_call *call) {
 
 /* --- info ------------------------------------------------------------------------------------- */
 
-static slice text_of(json_value v, const char *path) {
-    slice text;
-    return json_string(json_path(v, path), &text) ? (slice){0} : text;
-}
-
 static void print_count(json_value info, const char *path, const char *name) {
     uint64_t number;
     char text[32];
@@ -208,7 +191,7 @@ static void print_count(json_value info, const char *path, const char *name) {
 
 /* "es.order.>, es.account.>"; nothing where it takes all. */
 static void print_subjects(json_value info) {
-    slice one = text_of(info, "config.filter_subject"), subject;
+    slice one = member_text(info, "config.filter_subject"), subject;
     if (one.len)
         output_field("subjects", "%.*s", slice_fmt(one));
     struct json_iterator i = json_each(json_path(info, "config.filter_subjects"));
@@ -225,10 +208,10 @@ static void on_info(void *self, json_value info) {
         return;
     }
     json_value metadata = json_path(info, "config.metadata");
-    output_field("consumer", "%.*s", slice_fmt(text_of(info, "name")));
-    output_field("stream", "%.*s", slice_fmt(text_of(info, "stream_name")));
+    output_field("consumer", "%.*s", slice_fmt(member_text(info, "name")));
+    output_field("stream", "%.*s", slice_fmt(member_text(info, "stream_name")));
     print_subjects(info);
-    output_field("created", "%.*s", slice_fmt(text_of(info, "created")));
+    output_field("created", "%.*s", slice_fmt(member_text(info, "created")));
     if (json_string_is(json_member(metadata, slice_lit("nonet.ordered")), slice_lit("subject")))
         output_field("ordered", "one message of a subject at a time");
     print_count(info, "num_pending", "to come");

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "cli/http_call.h"
+#include "cli/members.h"
 #include "cli/message.h"
 #include "cli/output.h"
 #include "wire/url.h"
@@ -33,22 +34,16 @@ int events_write_stream(struct buf *path, const char *name) {
     return failed ? failed : events_write_escaped(path, slice_str(name));
 }
 
-static slice text_of(json_value event, const char *key) {
-    slice text = {0};
-    (void)!json_string(json_member(event, slice_str(key)), &text);
-    return text;
-}
-
 static void print_for_people(json_value event) {
     uint64_t revision = 0, position = 0;
-    slice type = text_of(event, "type"), tag;
+    slice type = member_text(event, "type"), tag;
     json_value data = json_member(event, slice_lit("data"));
     struct json_iterator tags = json_each(json_member(event, slice_lit("tags")));
     (void)!json_u64(json_member(event, slice_lit("revision")), &revision);
     (void)!json_u64(json_member(event, slice_lit("position")), &position);
     printf("%" PRIu64 " ", position);
-    output_text(text_of(event, "stream"));
-    printf("@%" PRIu64 " %.*s ", revision, slice_fmt(text_of(event, "time")));
+    output_text(member_text(event, "stream"));
+    printf("@%" PRIu64 " %.*s ", revision, slice_fmt(member_text(event, "time")));
     output_text(type);
     for (const char *before = " ["; json_next(&tags); before = " ") {
         fputs(before, stdout);
@@ -58,7 +53,7 @@ static void print_for_people(json_value event) {
     if (json_count(json_member(event, slice_lit("tags"))))
         putchar(']');
     putchar(' ');
-    output_payload(json_type_of(data) == JSON_ABSENT ? text_of(event, "data_base64")
+    output_payload(json_type_of(data) == JSON_ABSENT ? member_text(event, "data_base64")
                                                      : json_source(data));
 }
 
@@ -198,7 +193,7 @@ static slice word_of(json_value v) {
 
 static void tell_expected(json_value violation) {
     json_value is = json_member(violation, slice_lit("actual"));
-    slice detail = text_of(violation, "detail"), stream = text_of(violation, "stream");
+    slice detail = member_text(violation, "detail"), stream = member_text(violation, "stream");
     slice expected = word_of(json_member(violation, slice_lit("expected")));
     slice actual = word_of(is);
     fprintf(stderr, "  %.*s: expected %.*s, and %s%.*s%s%.*s\n", slice_fmt(stream),
@@ -211,10 +206,10 @@ static void tell_expected(json_value violation) {
 
 int events_tell_conflict(json_value answer) {
     struct json_iterator i = json_each(json_member(answer, slice_lit("violations")));
-    slice words = text_of(answer, "detail");
+    slice words = member_text(answer, "detail");
     cli_failed("%.*s", slice_fmt(words));
     while (json_next(&i)) {
-        slice stream = text_of(i.value, "stream"), type = text_of(i.value, "type");
+        slice stream = member_text(i.value, "stream"), type = member_text(i.value, "type");
         if (json_string_is(json_member(i.value, slice_lit("check")), slice_lit("none")))
             fprintf(stderr, "  %.*s: %.*s, position %.*s\n", slice_fmt(stream), slice_fmt(type),
                     slice_fmt(json_source(json_member(i.value, slice_lit("position")))));
@@ -230,7 +225,7 @@ static void tell_stored(json_value answer) {
     bool known = json_u64(json_member(answer, slice_lit("first")), &first) == 0;
     (void)!json_u64(json_member(answer, slice_lit("position")), &position);
     (void)!json_bool(json_member(answer, slice_lit("duplicate")), &duplicate);
-    output_text(text_of(answer, "stream"));
+    output_text(member_text(answer, "stream"));
     if (known)
         printf("@%" PRIu64 ", position %" PRIu64 "%s\n", first, position,
                duplicate ? " (it had been appended before)" : "");

@@ -7,6 +7,7 @@
 #include "cli/events.h"
 
 #include "cli/http_call.h"
+#include "cli/members.h"
 #include "cli/output.h"
 
 #include <inttypes.h>
@@ -14,18 +15,6 @@
 
 #define STATE_TIMEOUT_NS (30 * 1000000000ull) /* longer than the node takes for one */
 #define PATH_BYTES_MAX (16u << 10)
-
-static slice text_of(json_value v, const char *key) {
-    slice text = {0};
-    (void)!json_string(json_member(v, slice_str(key)), &text);
-    return text;
-}
-
-static uint64_t number_of(json_value v, const char *key) {
-    uint64_t number = 0;
-    (void)!json_u64(json_member(v, slice_str(key)), &number);
-    return number;
-}
 
 /* As deep as the document, which its reader has bounded. */
 static void write_value(json_value v, struct json_writer *w) {
@@ -55,13 +44,14 @@ static int print_state(json_value answer) {
     write_value(json_member(answer, slice_lit("state")), &w);
     if (json_write_finish(&w))
         return cli_failed("no memory for the state");
-    output_text(text_of(answer, "stream"));
-    printf("@%" PRIu64 ", position %" PRIu64 ", %.*s, fold ", number_of(answer, "revision"),
-           number_of(answer, "position"), slice_fmt(text_of(answer, "time")));
-    output_text(text_of(fold, "name"));
-    printf(" version %" PRIu64, number_of(fold, "version"));
-    if (number_of(answer, "from_revision"))
-        printf(", of the events from revision %" PRIu64 " on", number_of(answer, "from_revision"));
+    output_text(member_text(answer, "stream"));
+    printf("@%" PRIu64 ", position %" PRIu64 ", %.*s, fold ", member_number(answer, "revision"),
+           member_number(answer, "position"), slice_fmt(member_text(answer, "time")));
+    output_text(member_text(fold, "name"));
+    printf(" version %" PRIu64, member_number(fold, "version"));
+    if (member_number(answer, "from_revision"))
+        printf(", of the events from revision %" PRIu64 " on",
+               member_number(answer, "from_revision"));
     putchar('\n');
     output_payload(buf_slice(&text));
     return CLI_OK;
@@ -69,10 +59,10 @@ static int print_state(json_value answer) {
 
 static void tell_problems(json_value answer) {
     struct json_iterator i = json_each(json_member(answer, slice_lit("problems")));
-    uint64_t count = number_of(answer, "problem_count"), told = 0;
+    uint64_t count = member_number(answer, "problem_count"), told = 0;
     for (; json_next(&i); told++)
-        fprintf(stderr, "nonet: revision %" PRIu64 ": %.*s\n", number_of(i.value, "revision"),
-                slice_fmt(text_of(i.value, "problem")));
+        fprintf(stderr, "nonet: revision %" PRIu64 ": %.*s\n", member_number(i.value, "revision"),
+                slice_fmt(member_text(i.value, "problem")));
     if (count > told)
         fprintf(stderr, "nonet: and %" PRIu64 " more\n", count - told);
 }

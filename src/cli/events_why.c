@@ -13,22 +13,11 @@
 #include "base/number.h"
 #include "cli/events.h"
 #include "cli/http_call.h"
+#include "cli/members.h"
 #include "cli/output.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-static slice text_of(json_value v, const char *key) {
-    slice text = {0};
-    (void)!json_string(json_member(v, slice_str(key)), &text);
-    return text;
-}
-
-static uint64_t number_of(json_value v, const char *key) {
-    uint64_t number = 0;
-    (void)!json_u64(json_member(v, slice_str(key)), &number);
-    return number;
-}
 
 static bool flag_of(json_value v, const char *key) {
     bool flag = false;
@@ -45,20 +34,21 @@ static void print_words(const char *before, slice words) {
 
 static void print_node(json_value node, unsigned below) {
     json_value event = json_member(node, slice_lit("event"));
-    unsigned indent = 2 * ((unsigned)number_of(node, "depth") + below);
+    unsigned indent = 2 * ((unsigned)member_number(node, "depth") + below);
     printf("%s%*s", flag_of(node, "asked") ? "> " : "  ", (int)indent, "");
-    output_text(text_of(event, "stream"));
-    printf("@%" PRIu64 " %.*s ", number_of(event, "revision"), slice_fmt(text_of(event, "time")));
-    output_text(text_of(event, "type"));
-    print_words(" by ", text_of(event, "actor"));
-    print_words(": ", text_of(event, "reason"));
+    output_text(member_text(event, "stream"));
+    printf("@%" PRIu64 " %.*s ", member_number(event, "revision"),
+           slice_fmt(member_text(event, "time")));
+    output_text(member_text(event, "type"));
+    print_words(" by ", member_text(event, "actor"));
+    print_words(": ", member_text(event, "reason"));
     putchar('\n');
 }
 
 static void print_tree(json_value root) {
     struct json_iterator i = json_each(json_member(root, slice_lit("events")));
-    slice command = text_of(root, "command"), correlation = text_of(root, "correlation");
-    uint64_t others = number_of(root, "others");
+    slice command = member_text(root, "command"), correlation = member_text(root, "correlation");
+    uint64_t others = member_number(root, "others");
     if (correlation.len) {
         print_words("correlation ", correlation);
         putchar('\n');

@@ -7,6 +7,7 @@
  */
 #include "base/mem.h"
 #include "base/number.h"
+#include "cli/members.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "wire/nats_subject.h"
@@ -33,20 +34,10 @@ struct stream_call {
 
 /* --- shared ----------------------------------------------------------------------------------- */
 
-static slice text_of(json_value v, const char *path) {
-    slice text;
-    return json_string(json_path(v, path), &text) ? (slice){0} : text;
-}
-
 /* A moment as the API writes it; it writes the year 1 where there is none. */
 static slice time_of(json_value v, const char *path) {
-    slice text = text_of(v, path);
+    slice text = member_text(v, path);
     return slice_starts_with(text, slice_lit("0001-")) ? slice_lit("-") : text;
-}
-
-static uint64_t number_of(json_value v, const char *path) {
-    uint64_t number;
-    return json_u64(json_path(v, path), &number) ? 0 : number;
 }
 
 static void print_source(json_value v) {
@@ -103,16 +94,16 @@ static void subjects_cell(struct output_table *table, json_value subjects) {
 
 static void add_row(struct stream_call *s, json_value info) {
     char size[NUMBER_TEXT_MAX];
-    size_t len = number_format_size(number_of(info, "state.bytes"), size);
+    size_t len = number_format_size(member_number(info, "state.bytes"), size);
     if (s->json) {
         json_write_raw(&s->list_writer, json_source(info));
         return;
     }
-    output_cell(&s->table, text_of(info, "config.name"));
+    output_cell(&s->table, member_text(info, "config.name"));
     subjects_cell(&s->table, json_path(info, "config.subjects"));
-    output_cell_u64(&s->table, number_of(info, "state.messages"));
+    output_cell_u64(&s->table, member_number(info, "state.messages"));
     output_cell(&s->table, slice_make(size, len));
-    output_cell_u64(&s->table, number_of(info, "state.last_seq"));
+    output_cell_u64(&s->table, member_number(info, "state.last_seq"));
     output_cell(&s->table, time_of(info, "state.last_ts"));
 }
 
@@ -139,7 +130,7 @@ static void on_page(void *self, json_value answer) {
         add_row(s, i.value);
         s->listed++;
     }
-    if (s->listed == before || s->listed >= number_of(answer, "total"))
+    if (s->listed == before || s->listed >= member_number(answer, "total"))
         end_list(s);
     else
         ask_page(s);
@@ -191,7 +182,7 @@ static void print_limit(json_value info, const char *path, const char *name) {
 }
 
 static void print_duration(json_value info, const char *path, const char *name) {
-    uint64_t ns = number_of(info, path);
+    uint64_t ns = member_number(info, path);
     char text[NUMBER_TEXT_MAX * 2];
     if (!ns)
         return;
@@ -215,25 +206,27 @@ static void print_info(json_value info) {
     char count[32], size[NUMBER_TEXT_MAX];
     subjects_cell(&subjects, json_path(info, "config.subjects"));
     slice joined = slice_cut(buf_slice(&subjects.cells), '\0', &(slice){0});
-    number_format_size(number_of(info, "state.bytes"), size);
-    output_field("stream", "%.*s", slice_fmt(text_of(info, "config.name")));
+    number_format_size(member_number(info, "state.bytes"), size);
+    output_field("stream", "%.*s", slice_fmt(member_text(info, "config.name")));
     output_field("subjects", "%.*s", slice_fmt(joined));
     buf_free(&subjects.cells);
-    if (text_of(info, "config.description").len)
-        output_field("description", "%.*s", slice_fmt(text_of(info, "config.description")));
-    output_field("storage", "%.*s", slice_fmt(text_of(info, "config.storage")));
-    output_field("created", "%.*s", slice_fmt(text_of(info, "created")));
-    output_field("messages", "%s", output_count(number_of(info, "state.messages"), count));
+    if (member_text(info, "config.description").len)
+        output_field("description", "%.*s", slice_fmt(member_text(info, "config.description")));
+    output_field("storage", "%.*s", slice_fmt(member_text(info, "config.storage")));
+    output_field("created", "%.*s", slice_fmt(member_text(info, "created")));
+    output_field("messages", "%s", output_count(member_number(info, "state.messages"), count));
     output_field("size", "%s", size);
-    output_field("first seq", "%" PRIu64 "  %.*s", number_of(info, "state.first_seq"),
+    output_field("first seq", "%" PRIu64 "  %.*s", member_number(info, "state.first_seq"),
                  slice_fmt(time_of(info, "state.first_ts")));
-    output_field("last seq", "%" PRIu64 "  %.*s", number_of(info, "state.last_seq"),
+    output_field("last seq", "%" PRIu64 "  %.*s", member_number(info, "state.last_seq"),
                  slice_fmt(time_of(info, "state.last_ts")));
-    if (number_of(info, "state.num_deleted"))
-        output_field("deleted", "%s", output_count(number_of(info, "state.num_deleted"), count));
+    if (member_number(info, "state.num_deleted"))
+        output_field("deleted", "%s",
+                     output_count(member_number(info, "state.num_deleted"), count));
     output_field("distinct subjects", "%s",
-                 output_count(number_of(info, "state.num_subjects"), count));
-    output_field("consumers", "%s", output_count(number_of(info, "state.consumer_count"), count));
+                 output_count(member_number(info, "state.num_subjects"), count));
+    output_field("consumers", "%s",
+                 output_count(member_number(info, "state.consumer_count"), count));
     print_duration(info, "config.max_age", "max age");
     print_limit(info, "config.max_bytes", "max bytes");
     print_limit(info, "config.max_msgs", "max messages");
@@ -310,19 +303,6 @@ static bool write_choice(const struct cli_call *call, struct json_writer *w, con
     return false;
 }
 
-static bool
-write_limit(const struct cli_call *call, struct json_writer *w, const char *option, const char *key,
-            bool (*parse)(const struct cli_call *, const char *, uint64_t, uint64_t *)) {
-    uint64_t number;
-    if (!cli_value(call, option))
-        return true;
-    if (!parse(call, option, 0, &number))
-        return false;
-    json_write_key(w, key);
-    json_write_u64(w, number);
-    return true;
-}
-
 static bool write_config(const struct cli_call *call, struct json_writer *w) {
     json_write_object(w);
     json_write_key(w, "name");
@@ -343,12 +323,12 @@ static bool write_config(const struct cli_call *call, struct json_writer *w) {
     }
     return write_subjects(call, w) && write_choice(call, w, "storage", "file", "memory") &&
            write_choice(call, w, "discard", "old", "new") &&
-           write_limit(call, w, "max-age", "max_age", cli_duration) &&
-           write_limit(call, w, "max-bytes", "max_bytes", cli_size) &&
-           write_limit(call, w, "max-msgs", "max_msgs", cli_number) &&
-           write_limit(call, w, "max-msgs-per-subject", "max_msgs_per_subject", cli_number) &&
-           write_limit(call, w, "max-msg-size", "max_msg_size", cli_size) &&
-           write_limit(call, w, "duplicate-window", "duplicate_window", cli_duration);
+           member_of_option(call, w, "max-age", "max_age", cli_duration) &&
+           member_of_option(call, w, "max-bytes", "max_bytes", cli_size) &&
+           member_of_option(call, w, "max-msgs", "max_msgs", cli_number) &&
+           member_of_option(call, w, "max-msgs-per-subject", "max_msgs_per_subject", cli_number) &&
+           member_of_option(call, w, "max-msg-size", "max_msg_size", cli_size) &&
+           member_of_option(call, w, "duplicate-window", "duplicate_window", cli_duration);
 }
 
 int cli_stream_add(const struct cli_call *call) {
@@ -384,7 +364,7 @@ int cli_stream_rm(const struct cli_call *call) {
 static void on_purged(void *self, json_value answer) {
     struct stream_call *s = self;
     char count[32];
-    uint64_t purged = number_of(answer, "purged");
+    uint64_t purged = member_number(answer, "purged");
     if (s->json)
         printf("{\"purged\":%" PRIu64 "}\n", purged);
     else

@@ -17,6 +17,7 @@
 #include "kill_history.h"
 #include "kill_http.h"
 #include "kill_process.h"
+#include "kill_settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +31,6 @@
 #define ANSWER_MS 30000
 #define REST_MS 1000
 #define TOKEN_MAX 256u
-
-struct settings {
-    const char *binary;
-    uint64_t seed;
-    unsigned kills, shards, seconds; /* 0: chosen by chance; without end */
-};
 
 struct run {
     struct kill_process process;
@@ -73,7 +68,7 @@ static void read_token(struct run *run) {
     run->token[strcspn(run->token, "\r\n")] = '\0';
 }
 
-static void start(struct run *run, const struct settings *settings) {
+static void start(struct run *run, const struct kill_settings *settings) {
     run->process.shards = settings->shards ? settings->shards : 1u << random_below(&run->random, 3);
     kill_process_start(&run->process);
 }
@@ -161,7 +156,7 @@ static void rest(struct run *run) {
     }
 }
 
-static unsigned one_life(struct run *run, const struct settings *settings) {
+static unsigned one_life(struct run *run, const struct kill_settings *settings) {
     unsigned kills = 1;
     start(run, settings);
     open_life(run);
@@ -179,7 +174,7 @@ static unsigned one_life(struct run *run, const struct settings *settings) {
 }
 
 /* Nothing is unsure any more; all of it is read from the begin, and the chains are looked at. */
-static void last_life(struct run *run, const struct settings *settings) {
+static void last_life(struct run *run, const struct kill_settings *settings) {
     char command[1024];
     start(run, settings);
     open_life(run);
@@ -198,7 +193,7 @@ static void last_life(struct run *run, const struct settings *settings) {
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
-static unsigned run_lives(struct run *run, const struct settings *settings) {
+static unsigned run_lives(struct run *run, const struct kill_settings *settings) {
     uint64_t started_us = now_us();
     const struct kill_history *h = &run->history;
     unsigned kills = 0;
@@ -221,69 +216,18 @@ static unsigned run_lives(struct run *run, const struct settings *settings) {
     return kills;
 }
 
-static void usage(void) {
-    fprintf(stderr, "usage: crash_events --kills N --binary FILE [--seed N] [--shards N] "
-                    "[--seconds N]\n");
-    exit(2);
-}
-
-static uint64_t number(const char *text) {
-    char *end;
-    uint64_t value = strtoull(text, &end, 10);
-    if (!*text || *end)
-        usage();
-    return value;
-}
-
-static struct settings read_arguments(int argc, char **argv) {
-    struct settings settings = {.binary = "build/nonet", .seed = 1, .kills = 100};
-    for (int i = 1; i < argc; i += 2) {
-        if (i + 1 == argc)
-            usage();
-        if (strcmp(argv[i], "--binary") == 0)
-            settings.binary = argv[i + 1];
-        else if (strcmp(argv[i], "--kills") == 0)
-            settings.kills = (unsigned)number(argv[i + 1]);
-        else if (strcmp(argv[i], "--seed") == 0)
-            settings.seed = number(argv[i + 1]);
-        else if (strcmp(argv[i], "--shards") == 0)
-            settings.shards = (unsigned)number(argv[i + 1]);
-        else if (strcmp(argv[i], "--seconds") == 0)
-            settings.seconds = (unsigned)number(argv[i + 1]);
-        else
-            usage();
-    }
-    return settings;
-}
-
-static void remove_folder(const char *folder) {
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
-    if (system(command) != 0)
-        fprintf(stderr, "crash_events: %s is left behind\n", folder);
-}
-
 int main(int argc, char **argv) {
-    struct settings settings = read_arguments(argc, argv);
-    const char *parent = getenv("TMPDIR");
-    char folder[300];
+    struct kill_settings settings = kill_settings_read("crash_events", argc, argv);
+    char folder[KILL_FOLDER_MAX];
     static struct run run;
-    snprintf(folder, sizeof folder, "%s/nonet-kill-XXXXXX", parent ? parent : "/var/tmp");
-    if (!mkdtemp(folder)) {
-        perror("crash_events: mkdtemp");
-        return 2;
-    }
+    kill_folder_make(&settings, folder);
     run.process = (struct kill_process){.binary = settings.binary, .folder = folder, .admin = true};
     run.random = random_make(settings.seed);
     run.body = buf_make(1u << 20);
     kill_history_open(&run.history);
     unsigned kills = run_lives(&run, &settings);
     uint64_t failures = run.history.broken + run.died;
-    if (failures)
-        fprintf(stderr, "crash_events: seed %llu; data and log are kept in %s\n",
-                (unsigned long long)settings.seed, folder);
-    else
-        remove_folder(folder);
+    kill_folder_end(&settings, folder, failures);
     kill_history_close(&run.history);
     buf_free(&run.body);
     printf("%u passed, %llu failed\n", kills, (unsigned long long)failures);

@@ -16,6 +16,7 @@
  * kept. --shards fixes the size; --seconds ends the run earlier.
  */
 #include "kill_run.h"
+#include "kill_settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +27,6 @@
 #define START_MS 60000
 #define FULL_CHECK_EVERY 100u
 #define SHOW_EVERY_US 200000u
-
-struct settings {
-    const char *binary;
-    uint64_t seed;
-    unsigned kills, shards, seconds; /* 0: chosen by chance; without end */
-};
 
 uint64_t kill_now_us(void) {
     struct timespec now;
@@ -67,14 +62,14 @@ static void end_life(struct kill_run *run) {
                            run->process.folder);
 }
 
-static unsigned start(struct kill_run *run, const struct settings *settings) {
+static unsigned start(struct kill_run *run, const struct kill_settings *settings) {
     run->process.shards = settings->shards ? settings->shards : 1u << random_below(&run->random, 3);
     kill_process_start(&run->process);
     return 1;
 }
 
 /* Returns how many kills it was. */
-static unsigned one_life(struct kill_run *run, const struct settings *settings, bool first,
+static unsigned one_life(struct kill_run *run, const struct kill_settings *settings, bool first,
                          bool all) {
     unsigned kills = start(run, settings);
     open_life(run);
@@ -96,7 +91,7 @@ static unsigned one_life(struct kill_run *run, const struct settings *settings, 
     return kills;
 }
 
-static void last_life(struct kill_run *run, const struct settings *settings) {
+static void last_life(struct kill_run *run, const struct kill_settings *settings) {
     start(run, settings);
     open_life(run);
     kill_check_streams(run, true);
@@ -133,7 +128,7 @@ static void show(const struct kill_run *run, unsigned kills, uint64_t *last_us) 
     fflush(stdout);
 }
 
-static unsigned run_lives(struct kill_run *run, const struct settings *settings) {
+static unsigned run_lives(struct kill_run *run, const struct kill_settings *settings) {
     uint64_t started_us = kill_now_us(), shown_us = 0;
     unsigned kills = 0;
     for (unsigned life = 0; kills < settings->kills; life++) {
@@ -151,71 +146,17 @@ static unsigned run_lives(struct kill_run *run, const struct settings *settings)
     return kills;
 }
 
-/* --- arguments -------------------------------------------------------------------------------- */
-
-static void usage(void) {
-    fprintf(stderr, "usage: crash_kill --kills N --binary FILE [--seed N] [--shards N] "
-                    "[--seconds N]\n");
-    exit(2);
-}
-
-static uint64_t number(const char *text) {
-    char *end;
-    uint64_t value = strtoull(text, &end, 10);
-    if (!*text || *end)
-        usage();
-    return value;
-}
-
-static struct settings read_arguments(int argc, char **argv) {
-    struct settings settings = {.binary = "build/nonet", .seed = 1, .kills = 100};
-    for (int i = 1; i < argc; i += 2) {
-        if (i + 1 == argc)
-            usage();
-        if (strcmp(argv[i], "--binary") == 0)
-            settings.binary = argv[i + 1];
-        else if (strcmp(argv[i], "--kills") == 0)
-            settings.kills = (unsigned)number(argv[i + 1]);
-        else if (strcmp(argv[i], "--seed") == 0)
-            settings.seed = number(argv[i + 1]);
-        else if (strcmp(argv[i], "--shards") == 0)
-            settings.shards = (unsigned)number(argv[i + 1]);
-        else if (strcmp(argv[i], "--seconds") == 0)
-            settings.seconds = (unsigned)number(argv[i + 1]);
-        else
-            usage();
-    }
-    return settings;
-}
-
-/* Our own folder, and what the node has put into it: two levels. */
-static void remove_folder(const char *folder) {
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
-    if (system(command) != 0)
-        fprintf(stderr, "crash_kill: %s is left behind\n", folder);
-}
-
 int main(int argc, char **argv) {
-    struct settings settings = read_arguments(argc, argv);
-    const char *parent = getenv("TMPDIR");
-    char folder[300];
-    snprintf(folder, sizeof folder, "%s/nonet-kill-XXXXXX", parent ? parent : "/var/tmp");
+    struct kill_settings settings = kill_settings_read("crash_kill", argc, argv);
+    char folder[KILL_FOLDER_MAX];
     static struct kill_run run;
-    if (!mkdtemp(folder)) {
-        perror("crash_kill: mkdtemp");
-        return 2;
-    }
+    kill_folder_make(&settings, folder);
     run.process = (struct kill_process){.binary = settings.binary, .folder = folder};
     run.random = random_make(settings.seed);
     kill_oracle_open(&run.oracle);
     unsigned kills = run_lives(&run, &settings);
     uint64_t failures = kill_oracle_failures(&run.oracle);
-    if (failures)
-        fprintf(stderr, "crash_kill: seed %llu; data and log are kept in %s\n",
-                (unsigned long long)settings.seed, folder);
-    else
-        remove_folder(folder);
+    kill_folder_end(&settings, folder, failures);
     kill_oracle_close(&run.oracle);
     printf("%u passed, %llu failed\n", kills, (unsigned long long)failures);
     return failures ? 1 : 0;
