@@ -8,6 +8,7 @@
 #include "rooms/events/chains.h"
 
 #include "base/mem.h"
+#include "rooms/events/tags.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -94,6 +95,7 @@ static bool points_right(const struct end *end, const struct event *event) {
 /* Where the last event with a tag is. */
 struct tag_seen {
     uint64_t sequence;
+    uint64_t noted; /* so many records must have been noted */
     size_t len;
     char tag[];
 };
@@ -134,8 +136,35 @@ static int judge_tags(struct chains *c, const struct log_record *record,
             !leads_right(c, before, seen->sequence, record->sequence))
             right = 0;
         seen->sequence = record->sequence;
+        seen->noted += record->sequence > c->since;
     }
     return right;
+}
+
+bool chains_next_tag(const struct chains *c, size_t *cursor, slice *ret_tag) {
+    const struct map_entry *entry = map_next(&c->tags, cursor);
+    if (entry)
+        *ret_tag = entry->key;
+    return entry != NULL;
+}
+
+void chains_tag(struct chains *c, slice tag, slice text) {
+    struct tag_seen *seen = map_find(&c->tags, tag);
+    struct error e = {0};
+    uint64_t last = 0, count = 0;
+    if (text.len && tag_read_note(text, &last, &count))
+        last = count = 0;
+    uint64_t noted = seen ? seen->noted : 0;
+    if (seen)
+        seen->noted = 0; /* it has been told */
+    if (!noted || (last >= seen->sequence && count >= noted))
+        return;
+    error_set(&e, -EBADMSG,
+              "tag '%.*s': %" PRIu64 " events have it, the last one at position %" PRIu64
+              ", and its note tells of fewer: conditions may pass over some",
+              slice_fmt(slice_take(tag, 64)), noted, seen->sequence);
+    c->report.findings++;
+    c->found(c->self, &e);
 }
 
 /* --- records ------------------------------------------------------------------------------ */

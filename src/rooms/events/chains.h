@@ -13,6 +13,9 @@
  * that nothing can be checked but that it belongs there. How many records were taken out of all of
  * ES is known, so that others which are missing are found at the end of a stream as well.
  *
+ * THE NOTES OF TAGS (tags.h) are given at the end: each must name a record that is not before the
+ * last one with the tag, and count no fewer than there are; else conditions would pass over some.
+ *
  * Who gives the records: a serving node (verify.h), or the log of one that does not run
  * (verify_closed.c). Costs about 250 bytes for each event stream, 100 for each tag.
  */
@@ -31,6 +34,7 @@ struct chains {
     struct map ends;         /* subject -> struct end */
     struct map tags;         /* tag -> struct tag_seen */
     uint64_t next;           /* the position behind the last record */
+    uint64_t since;          /* notes_since: up to it events have left none */
     bool gaps;               /* there are positions without a record: what was there nobody knows */
     uint64_t holes, missing; /* such positions; events that findings have told of already */
     struct events_report report;
@@ -48,6 +52,11 @@ must_use int chains_life(struct chains *chains, slice subject, const struct life
 bool chains_know(const struct chains *chains, slice subject);
 /* The next record of ES. 0 or -ENOMEM. */
 must_use int chains_record(struct chains *chains, const struct log_record *record);
+/* After the last record: a tag that has been met, and its note. Start with *CURSOR = 0; false: that
+   was the last. TAG is valid until chains_free. */
+bool chains_next_tag(const struct chains *chains, size_t *cursor, slice *ret_tag);
+/* TEXT: of its note; empty: there is none. */
+void chains_tag(struct chains *chains, slice tag, slice text);
 /* The next position has no record. */
 void chains_hole(struct chains *chains);
 /* That was all, and REMOVED records have been taken out. */

@@ -45,12 +45,10 @@ void notes_create(struct engine *engine, streams_done done) {
     stream_create(engine->streams, &config, done, engine);
 }
 
-/* False: it is not a stream of notes. */
-static bool read_since(const struct stream *stream, uint64_t *ret_since) {
+bool notes_read_since(slice metadata, uint64_t *ret_since) {
     struct json_doc doc;
     slice text;
     json_init(&doc);
-    slice metadata = stream_config(stream)->metadata;
     bool read = metadata.len && json_parse(&doc, metadata) == 0 &&
                 json_string(json_member(json_root(&doc), slice_lit(SINCE_KEY)), &text) == 0 &&
                 number_parse_u64(text, ret_since) == 0;
@@ -64,7 +62,8 @@ void notes_know_stream(struct engine *engine) {
     int64_t created_ns = stream ? stream_created_ns(stream) : 0;
     if (engine->notes == log && engine->notes_created_ns == created_ns)
         return;
-    engine->notes_ours = stream && read_since(stream, &engine->notes_since);
+    engine->notes_ours =
+        stream && notes_read_since(stream_config(stream)->metadata, &engine->notes_since);
     engine->notes = log;
     engine->notes_created_ns = created_ns;
 }

@@ -29,6 +29,8 @@ struct stream *notes_stream(const struct engine *engine);
 /* Where there is none. DONE as of stream_create; the engine must outlive it. */
 void notes_create(struct engine *engine, streams_done done);
 uint64_t notes_since(const struct engine *engine);
+/* The same out of the METADATA of ES_NOTES. False: it is not a stream of notes. */
+bool notes_read_since(slice metadata, uint64_t *ret_since);
 /* ES_NOTES may be another one now. */
 void notes_know_stream(struct engine *engine);
 

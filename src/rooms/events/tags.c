@@ -37,12 +37,12 @@ static void drop_idle(struct engine *engine) {
 
 /* --- loading ------------------------------------------------------------------------------ */
 
-static int read_note(struct tag_end *end, slice text) {
+int tag_read_note(slice text, uint64_t *ret_last, uint64_t *ret_count) {
     slice count;
     slice last = slice_cut(text, ' ', &count);
-    if (number_parse_u64(last, &end->last) || number_parse_u64(count, &end->count) || !end->last)
-        return -EBADMSG;
-    return 0;
+    return number_parse_u64(last, ret_last) || number_parse_u64(count, ret_count) || !*ret_last
+               ? -EBADMSG
+               : 0;
 }
 
 static void load(struct tag_end *end) {
@@ -51,7 +51,7 @@ static void load(struct tag_end *end) {
     if (failed == -EINPROGRESS)
         return;
     if (!failed)
-        failed = read_note(end, record.payload);
+        failed = tag_read_note(record.payload, &end->last, &end->count);
     end->failed = failed == -ENOENT ? 0 : failed;
     end->state = end->failed ? TAG_FAILED : TAG_READY;
     stop_loading(end);
@@ -79,12 +79,16 @@ static bool begin_loading(struct tag_end *end) {
 
 /* --- taking and giving back --------------------------------------------------------------- */
 
+int tag_subject(slice tag, struct buf *out) {
+    int failed = buf_append(out, slice_lit(NOTES_PREFIX "tag."));
+    return failed ? failed : event_token(tag, out);
+}
+
 static struct tag_end *end_new(struct engine *engine, slice tag) {
     char room[sizeof NOTES_PREFIX "tag." + EVENT_TAG_ROOM];
     struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
     check(tag.len <= EVENT_TAG_MAX);
-    check(buf_append(&subject, slice_lit(NOTES_PREFIX "tag.")) == 0);
-    check(event_token(tag, &subject) == 0);
+    check(tag_subject(tag, &subject) == 0);
     struct tag_end *end = mem_zalloc(1, sizeof *end + tag.len + subject.len);
     if (!end)
         return NULL;

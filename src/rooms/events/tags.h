@@ -56,6 +56,9 @@ void tag_draft_removal(struct tag_end *end, uint64_t sequence, uint64_t before);
 /* It has been, or has not. */
 void tags_settle(struct tag_end *const *ends, unsigned count, bool stored);
 
+/* The subject of TAG's note, and what its text says. 0, -ENOMEM; 0, -EBADMSG. */
+must_use int tag_subject(slice tag, struct buf *out);
+must_use int tag_read_note(slice text, uint64_t *ret_last, uint64_t *ret_count);
 /* No end is what it was. */
 void tags_forget(struct engine *engine);
 

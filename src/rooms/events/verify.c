@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "rooms/events/jobs.h"
 #include "rooms/events/sweep.h"
+#include "rooms/events/tags.h"
 
 #include <errno.h>
 
@@ -24,6 +25,8 @@ struct verify {
     struct io_timer again;
     bool paused, begun; /* the sweep rests; nothing of it is on its way any more */
     uint64_t at, last, removed, told_ns;
+    size_t tags; /* cursor */
+    slice tag;   /* whose note is being read */
     struct chains chains;
     void (*progress)(void *self, const struct error *finding);
     void (*done)(void *self, const struct events_report *report, int failed);
@@ -93,6 +96,23 @@ static int step(struct verify *v, struct stream *es) {
     return result;
 }
 
+/* The note of one tag: 0 goes on, 1 is the end, -EINPROGRESS waits. */
+static int tag_step(struct verify *v) {
+    char room[LOG_SUBJECT_MAX];
+    struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    struct log_record record;
+    if (!v->tag.len && !chains_next_tag(&v->chains, &v->tags, &v->tag))
+        return 1;
+    int result = tag_subject(v->tag, &subject);
+    if (!result)
+        result = notes_read(&v->fetch, buf_slice(&subject), &record);
+    if (result && result != -ENOENT)
+        return result;
+    chains_tag(&v->chains, v->tag, result ? (slice){0} : record.payload);
+    v->tag = (slice){0};
+    return 0;
+}
+
 /* 0; -EINPROGRESS, -EAGAIN: not yet. */
 static int begin(struct verify *v, struct stream *es) {
     int failed = sweep_ready(v->engine);
@@ -105,6 +125,7 @@ static int begin(struct verify *v, struct stream *es) {
         return -EAGAIN;
     v->begun = true;
     v->removed = sweep_removed(v->engine);
+    v->chains.since = notes_stream(v->engine) ? notes_since(v->engine) : UINT64_MAX;
     v->last = log_stream_state(stream_log(es)).last_sequence;
     return 0;
 }
@@ -119,13 +140,12 @@ static void run(struct verify *v) {
     }
     if (!v->begun)
         result = begin(v, es);
-    for (unsigned i = 0; i < STEP_MAX && !result && v->at <= v->last; i++)
-        result = step(v, es);
-    if (v->begun && !result && v->at > v->last)
+    for (unsigned i = 0; i < STEP_MAX && !result; i++)
+        result = v->at <= v->last ? step(v, es) : tag_step(v);
+    if (result == 1)
         chains_end(&v->chains, v->removed);
-    if ((v->begun && !result && v->at > v->last) ||
-        (result && result != -EINPROGRESS && result != -EAGAIN)) {
-        finish(v, result);
+    if (result && result != -EINPROGRESS && result != -EAGAIN) {
+        finish(v, result == 1 ? 0 : result);
         return;
     }
     if (io_loop_now_ns(v->engine->loop) - v->told_ns >= TELL_NS) {

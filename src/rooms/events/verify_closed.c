@@ -8,10 +8,12 @@
 #include "rooms/events/verify.h"
 
 #include "rooms/events/sweep.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
 #define LIFE_PREFIX NOTES_PREFIX "life."
+#define TAG_PREFIX NOTES_PREFIX "tag."
 
 struct closed {
     struct chains chains;
@@ -47,6 +49,36 @@ static int each_note(void *self, const struct log_record *record) {
     return failed ? failed : chains_life(&c->chains, buf_slice(&subject), &life);
 }
 
+/* Of the notes, at the end: those of tags. */
+static int each_tag(void *self, const struct log_record *record) {
+    struct closed *c = self;
+    char tag[EVENT_TAG_ROOM];
+    slice token = slice_skip(record->subject, sizeof TAG_PREFIX - 1);
+    size_t len;
+    if (slice_starts_with(record->subject, slice_lit(TAG_PREFIX)) && token.len <= sizeof tag &&
+        url_decode(token, false, tag, &len) == 0)
+        chains_tag(&c->chains, slice_make(tag, len), record->payload);
+    return 0;
+}
+
+/* And those that have none. */
+static void judge_tags(struct closed *c) {
+    slice tag;
+    for (size_t at = 0; chains_next_tag(&c->chains, &at, &tag);)
+        chains_tag(&c->chains, tag, (slice){0});
+}
+
+static uint64_t since_of(const struct log_stream *notes) {
+    struct json_doc doc;
+    uint64_t since;
+    json_init(&doc);
+    bool read =
+        notes && json_parse(&doc, log_stream_config(notes)) == 0 &&
+        notes_read_since(json_source(json_member(json_root(&doc), slice_lit("metadata"))), &since);
+    json_free(&doc);
+    return read ? since : UINT64_MAX;
+}
+
 static int each(void *self, const struct log_record *record) {
     struct closed *c = self;
     pass_gap(c, record->sequence);
@@ -60,11 +92,15 @@ static int scan(struct closed *c, struct log *log) {
     if (!c->es)
         return 0;
     struct log_stream *notes = log_stream_find(log, slice_lit(NOTES_STREAM));
+    c->chains.since = since_of(notes);
     int failed = notes ? log_scan(log, notes, INT64_MIN, each_note, c) : 0;
     if (!failed)
         failed = log_scan(log, c->es, INT64_MIN, each, c);
+    if (!failed && notes)
+        failed = log_scan(log, notes, INT64_MIN, each_tag, c);
     if (failed)
         return failed;
+    judge_tags(c);
     pass_gap(c, log_stream_state(c->es).last_sequence + 1);
     chains_end(&c->chains, c->removed);
     return 0;

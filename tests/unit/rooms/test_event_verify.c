@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "bus/diversion.h"
+#include "rooms/events/notes.h"
 
 /* `verify` finds what somebody has done to the events behind the engine's back: the records of a
    house are put into another one's ES, but not all of them, or not as they were. */
@@ -91,6 +92,36 @@ static void test_a_changed_payload(void **state) {
     f.records[4].payload = slice_lit("{\"x\":2}");
     assert_found(&f, "a-1@2 (position 5): the event, or the one before it, is not what was "
                      "appended\n");
+}
+
+/* A condition would pass over the event that the note knows nothing of. */
+static void test_a_note_of_a_tag_that_tells_of_too_few(void **state) {
+    (void)state;
+    static const char *const notes[] = {"1 1", "2 1", "1 2", "x", NULL, "2 2", "9 9"};
+    for (size_t i = 0; i < array_count(notes); i++) {
+        struct event_house *eh = event_house_open(20);
+        struct streams_error e;
+        unsigned stored = 0;
+        assert_int_equal(event_append(eh, "a-1",
+                                      "{'events':[{'type':'T','tags':['s:1']},{'type':"
+                                      "'T','tags':['s:1','u']}]}")
+                             .status,
+                         201);
+        struct note note = {.subject = slice_lit("_NONET.es.tag.s%3A1"),
+                            .text = notes[i] ? slice_str(notes[i]) : (slice){0},
+                            .remove = !notes[i]};
+        notes_add(eh->engine, &note);
+        assert_true(notes_commit(eh->engine, on_stored, &stored, &e));
+        house_until(eh->house, &stored);
+        struct event_verified v = event_verify(eh);
+        assert_string_equal(v.findings, i > 4 ? ""
+                                              : "tag 's:1': 2 events have it, the last one at "
+                                                "position 2, and its note tells of fewer: "
+                                                "conditions may pass over some\n");
+        struct event_verified closed = event_verify_closed(eh, i % 2 ? EVENT_KILL : EVENT_STOP);
+        assert_string_equal(closed.findings, v.findings);
+        event_house_close(eh);
+    }
 }
 
 /* Where events have gone as well, a hole on the way would have been one of them. */
@@ -306,6 +337,7 @@ static void test_a_log_without_events_and_no_log(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_note_of_a_tag_that_tells_of_too_few),
         cmocka_unit_test(test_a_search_over_a_record_that_is_no_event_ends),
         cmocka_unit_test(test_what_is_as_it_was_has_no_findings),
         cmocka_unit_test(test_a_changed_payload),
