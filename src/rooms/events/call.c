@@ -120,8 +120,8 @@ int call_write_read(const struct read_options *o, struct buf *out) {
 }
 
 int call_ask_page(struct bus *bus, const struct read_options *options,
-              void (*on_reply)(void *owner, const struct bus_message *reply, int ended),
-              void *owner, struct bus_request **ret_request) {
+                  void (*on_reply)(void *owner, const struct bus_message *reply, int ended),
+                  void *owner, struct bus_request **ret_request) {
     _cleanup_buf_ struct buf text = buf_make(OPTIONS_MAX);
     int failed = call_write_read(options, &text);
     struct bus_request_options request = {

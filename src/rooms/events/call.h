@@ -42,8 +42,9 @@ must_use int call_write_append(const struct call_append *append, struct buf *hea
 must_use int call_write_read(const struct read_options *options, struct buf *out);
 /* Asks for a page; the rest as bus_request. Also -EINVAL: a text that is no UTF-8. */
 must_use int call_ask_page(struct bus *bus, const struct read_options *options,
-                       void (*on_reply)(void *owner, const struct bus_message *reply, int ended),
-                       void *owner, struct bus_request **ret_request);
+                           void (*on_reply)(void *owner, const struct bus_message *reply,
+                                            int ended),
+                           void *owner, struct bus_request **ret_request);
 /* LAST: NULL where there is none. */
 must_use int call_write_appended(unsigned status, const uint64_t *last, struct buf *headers);
 must_use int call_write_end(const struct read_end *end, struct buf *headers);
