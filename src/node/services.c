@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#define PATH_BYTES_MAX 4096u
 #define BACKOFF_FIRST_NS 100000000ull
 #define BACKOFF_MAX_NS (10 * 1000000000ull)
 #define STEADY_NS (10 * 1000000000ull)
@@ -78,6 +79,15 @@ static void on_exit_of(void *owner, int status, slice output) {
         node_service_ended(s->node);
 }
 
+/* NONET_DATA, absolute: a service runs in the app's folder, and DATA is told from the node's. */
+static int write_data(const struct service *s, struct arena *arena, slice *ret_text) {
+    char here[PATH_BYTES_MAX];
+    const char *data = s->node->data;
+    if (data[0] == '/' || io_working_folder(here, sizeof here))
+        return arena_printf(arena, ret_text, "NONET_DATA=%s", data);
+    return arena_printf(arena, ret_text, "NONET_DATA=%s/%s", here, data);
+}
+
 /* Fills POINTERS with the child's own variables. 0 or -ENOMEM. */
 static int make_environment(const struct service *s, struct arena *arena,
                             const char *pointers[VARIABLES_MAX + 1]) {
@@ -92,7 +102,7 @@ static int make_environment(const struct service *s, struct arena *arena,
             pointers[count++] = text.ptr;
     }
     if (!failed)
-        failed = arena_printf(arena, &text, "NONET_DATA=%s", s->node->data);
+        failed = write_data(s, arena, &text);
     if (!failed)
         pointers[count++] = text.ptr;
     const struct conf_pair *pairs = s->config->env.items;

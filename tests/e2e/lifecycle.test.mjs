@@ -202,6 +202,15 @@ services:
   assert.deepEqual(lines('ones'), ['once']);
 });
 
+test('a service finds the data folder from its own, however it was told', async (t) => {
+  const node = await startNonet(t, {
+    config: `services: {s: {command: 'cat "$NONET_DATA/format" > seen', restart: never}}`,
+    args: ['--data', 'data'],
+  });
+  const seen = path.join(node.dir, 'app', 'seen');
+  await until(() => fs.existsSync(seen) && fs.statSync(seen).size > 0, 'the file of the folder');
+});
+
 test('a service gets all of its 256 variables; more are refused', async (t) => {
   const variables = (count) =>
     Array.from({ length: count }, (_, i) => `V${i}: "value ${i}"`).join(', ');
