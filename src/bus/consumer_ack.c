@@ -33,24 +33,19 @@
 
 /* --- advisories --------------------------------------------------------------------------- */
 
-static void write_number(struct json_writer *w, const char *key, uint64_t number) {
-    json_write_key(w, key);
-    json_write_u64(w, number);
-}
-
 static void advise_given_up(struct consumer *c, uint64_t sequence, uint64_t deliveries) {
     struct advisory a;
     if (!advisory_begin(&a, c->streams->bus, "ADVISORY.CONSUMER.MAX_DELIVERIES",
                         "advisory.v1.max_deliver", c->stream_name, c->name))
         return;
-    write_number(&a.w, "stream_seq", sequence);
-    write_number(&a.w, "deliveries", deliveries);
+    json_put_u64(&a.w, "stream_seq", sequence);
+    json_put_u64(&a.w, "deliveries", deliveries);
     advisory_send(&a);
 }
 
 static void write_address(struct json_writer *w, const struct consumer_address *address) {
-    write_number(w, "consumer_seq", address->consumer_sequence);
-    write_number(w, "stream_seq", address->sequence);
+    json_put_u64(w, "consumer_seq", address->consumer_sequence);
+    json_put_u64(w, "stream_seq", address->sequence);
 }
 
 static void advise_refused(struct consumer *c, const struct consumer_address *address) {
@@ -59,7 +54,7 @@ static void advise_refused(struct consumer *c, const struct consumer_address *ad
                         c->stream_name, c->name))
         return;
     write_address(&a.w, address);
-    write_number(&a.w, "deliveries", address->deliveries);
+    json_put_u64(&a.w, "deliveries", address->deliveries);
     advisory_send(&a);
 }
 
@@ -70,7 +65,7 @@ static void advise_terminated(struct consumer *c, const struct consumer_address 
                         "advisory.v1.terminated", c->stream_name, c->name))
         return;
     write_address(&a.w, address);
-    write_number(&a.w, "deliveries", address->deliveries);
+    json_put_u64(&a.w, "deliveries", address->deliveries);
     if (reason.len) {
         json_write_key(&a.w, "reason");
         json_write_string(&a.w, reason);
@@ -93,8 +88,8 @@ void consumer_ack_sample(struct consumer *c, const struct consumer_address *addr
                         c->stream_name, c->name))
         return;
     write_address(&a.w, address);
-    write_number(&a.w, "ack_time", delay_ns);
-    write_number(&a.w, "deliveries", address->deliveries);
+    json_put_u64(&a.w, "ack_time", delay_ns);
+    json_put_u64(&a.w, "deliveries", address->deliveries);
     advisory_send(&a);
 }
 

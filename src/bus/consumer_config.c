@@ -508,18 +508,6 @@ bool consumer_config_judge(struct consumer_config *c, const struct stream_config
 
 /* --- writing, comparing, copying ---------------------------------------------------------- */
 
-static void write_text(struct json_writer *w, const char *key, slice text) {
-    if (!text.len)
-        return;
-    json_write_key(w, key);
-    json_write_string(w, text);
-}
-
-static void write_word(struct json_writer *w, const char *key, const char *word) {
-    json_write_key(w, key);
-    json_write_text(w, word);
-}
-
 /* 0 is left out, as nats-server does. */
 static void write_number(struct json_writer *w, const char *key, int64_t number) {
     if (!number)
@@ -573,20 +561,20 @@ static void write_filters(struct json_writer *w, const struct consumer_config *c
 void consumer_config_write(struct json_writer *w, const struct consumer_config *c) {
     json_write_object(w);
     if (c->durable)
-        write_text(w, "durable_name", c->name);
-    write_text(w, "name", c->name);
-    write_text(w, "description", c->description);
-    write_word(w, "deliver_policy", deliver_words[c->deliver]);
+        json_put_nonempty(w, "durable_name", c->name);
+    json_put_nonempty(w, "name", c->name);
+    json_put_nonempty(w, "description", c->description);
+    json_put_text(w, "deliver_policy", deliver_words[c->deliver]);
     write_start(w, c);
-    write_word(w, "ack_policy", ack_words[c->ack]);
+    json_put_text(w, "ack_policy", ack_words[c->ack]);
     write_number(w, "ack_wait", c->ack_wait_ns);
     write_number(w, "max_deliver", c->deliver_max);
     write_backoff(w, c);
-    write_text(w, "filter_subject", c->filter);
+    json_put_nonempty(w, "filter_subject", c->filter);
     write_filters(w, c);
-    write_word(w, "replay_policy", replay_words[c->replay_original]);
+    json_put_text(w, "replay_policy", replay_words[c->replay_original]);
     write_number(w, "rate_limit_bps", c->rate_bits);
-    write_text(w, "sample_freq", c->sample);
+    json_put_nonempty(w, "sample_freq", c->sample);
     write_number(w, "max_waiting", c->waiting_max);
     write_number(w, "max_ack_pending", c->ack_pending_max);
     write_flag(w, "flow_control", c->flow_control);
@@ -594,8 +582,8 @@ void consumer_config_write(struct json_writer *w, const struct consumer_config *
     write_number(w, "max_batch", c->batch_max);
     write_number(w, "max_expires", c->expires_max_ns);
     write_number(w, "max_bytes", c->bytes_max);
-    write_text(w, "deliver_subject", c->deliver_subject);
-    write_text(w, "deliver_group", c->deliver_group);
+    json_put_nonempty(w, "deliver_subject", c->deliver_subject);
+    json_put_nonempty(w, "deliver_group", c->deliver_group);
     write_number(w, "idle_heartbeat", c->heartbeat_ns);
     write_number(w, "inactive_threshold", c->inactive_ns);
     json_write_key(w, "num_replicas");

@@ -545,21 +545,6 @@ struct log_limits stream_config_limits(const struct stream_config *c) {
 
 /* --- writing, comparing, copying ---------------------------------------------------------- */
 
-static void write_flag(struct json_writer *w, const char *key, bool flag) {
-    json_write_key(w, key);
-    json_write_bool(w, flag);
-}
-
-static void write_number(struct json_writer *w, const char *key, int64_t number) {
-    json_write_key(w, key);
-    json_write_i64(w, number);
-}
-
-static void write_word(struct json_writer *w, const char *key, const char *word) {
-    json_write_key(w, key);
-    json_write_text(w, word);
-}
-
 static void write_mapping(struct json_writer *w, const char *key, const struct stream_mapping *m) {
     if (!m->destination.len)
         return;
@@ -570,7 +555,7 @@ static void write_mapping(struct json_writer *w, const char *key, const struct s
     json_write_key(w, "dest");
     json_write_string(w, m->destination);
     if (m->headers_only)
-        write_flag(w, "headers_only", true);
+        json_put_bool(w, "headers_only", true);
     json_write_end(w);
 }
 
@@ -580,9 +565,9 @@ static void write_consumer_limits(struct json_writer *w, const struct stream_con
     json_write_key(w, "consumer_limits");
     json_write_object(w);
     if (c->consumer_inactive_ns)
-        write_number(w, "inactive_threshold", c->consumer_inactive_ns);
+        json_put_i64(w, "inactive_threshold", c->consumer_inactive_ns);
     if (c->consumer_ack_pending)
-        write_number(w, "max_ack_pending", c->consumer_ack_pending);
+        json_put_i64(w, "max_ack_pending", c->consumer_ack_pending);
     json_write_end(w);
 }
 
@@ -599,27 +584,27 @@ void stream_config_write(struct json_writer *w, const struct stream_config *c) {
     for (unsigned i = 0; i < c->subject_count; i++)
         json_write_string(w, c->subjects[i]);
     json_write_end(w);
-    write_word(w, "retention", retentions[c->retention]);
-    write_number(w, "max_consumers", c->consumers_max);
-    write_number(w, "max_msgs", c->messages_max);
-    write_number(w, "max_bytes", c->bytes_max);
-    write_number(w, "max_age", c->age_max_ns);
-    write_number(w, "max_msgs_per_subject", c->messages_per_subject_max);
-    write_number(w, "max_msg_size", c->message_bytes_max);
-    write_word(w, "discard", c->discard == STREAM_DISCARD_NEW ? "new" : "old");
+    json_put_text(w, "retention", retentions[c->retention]);
+    json_put_i64(w, "max_consumers", c->consumers_max);
+    json_put_i64(w, "max_msgs", c->messages_max);
+    json_put_i64(w, "max_bytes", c->bytes_max);
+    json_put_i64(w, "max_age", c->age_max_ns);
+    json_put_i64(w, "max_msgs_per_subject", c->messages_per_subject_max);
+    json_put_i64(w, "max_msg_size", c->message_bytes_max);
+    json_put_text(w, "discard", c->discard == STREAM_DISCARD_NEW ? "new" : "old");
     if (c->discard_new_per_subject)
-        write_flag(w, "discard_new_per_subject", true);
-    write_word(w, "storage", c->in_memory ? "memory" : "file");
-    write_number(w, "num_replicas", 1);
-    write_number(w, "duplicate_window", c->duplicate_window_ns);
+        json_put_bool(w, "discard_new_per_subject", true);
+    json_put_text(w, "storage", c->in_memory ? "memory" : "file");
+    json_put_i64(w, "num_replicas", 1);
+    json_put_i64(w, "duplicate_window", c->duplicate_window_ns);
     if (c->no_ack)
-        write_flag(w, "no_ack", true);
+        json_put_bool(w, "no_ack", true);
     if (c->allow_message_ttl)
-        write_flag(w, "allow_msg_ttl", true);
+        json_put_bool(w, "allow_msg_ttl", true);
     if (c->allow_atomic)
-        write_flag(w, "allow_atomic", true);
+        json_put_bool(w, "allow_atomic", true);
     if (c->marker_ttl_ns)
-        write_number(w, "subject_delete_marker_ttl", c->marker_ttl_ns);
+        json_put_i64(w, "subject_delete_marker_ttl", c->marker_ttl_ns);
     write_mapping(w, "subject_transform", &c->transform);
     write_mapping(w, "republish", &c->republish);
     if (c->first_sequence) {
@@ -627,12 +612,12 @@ void stream_config_write(struct json_writer *w, const struct stream_config *c) {
         json_write_u64(w, c->first_sequence);
     }
     write_consumer_limits(w, c);
-    write_flag(w, "deny_delete", c->deny_delete);
-    write_flag(w, "deny_purge", c->deny_purge);
-    write_flag(w, "allow_rollup_hdrs", c->allow_rollup);
-    write_flag(w, "allow_direct", c->allow_direct);
-    write_flag(w, "mirror_direct", c->mirror_direct);
-    write_flag(w, "sealed", c->sealed);
+    json_put_bool(w, "deny_delete", c->deny_delete);
+    json_put_bool(w, "deny_purge", c->deny_purge);
+    json_put_bool(w, "allow_rollup_hdrs", c->allow_rollup);
+    json_put_bool(w, "allow_direct", c->allow_direct);
+    json_put_bool(w, "mirror_direct", c->mirror_direct);
+    json_put_bool(w, "sealed", c->sealed);
     if (c->metadata.len) {
         json_write_key(w, "metadata");
         json_write_raw(w, c->metadata);

@@ -414,11 +414,6 @@ static double us_at(const struct figures *f, double part) {
     return (double)histogram_at(&f->latencies, part) * 1e-3;
 }
 
-static void write_u64(struct json_writer *w, const char *key, uint64_t number) {
-    json_write_key(w, key);
-    json_write_u64(w, number);
-}
-
 static void write_double(struct json_writer *w, const char *key, double number) {
     json_write_key(w, key);
     json_write_double(w, (double)(int64_t)(number * 1000 + 0.5) / 1000);
@@ -430,12 +425,12 @@ static int print_json(const struct bench *b, const struct figures *f) {
     json_write_object(&w);
     json_write_key(&w, "bench");
     json_write_text(&w, b->name);
-    write_u64(&w, "size", b->size);
-    write_u64(&w, "messages", b->total);
+    json_put_u64(&w, "size", b->size);
+    json_put_u64(&w, "messages", b->total);
     for (unsigned i = 0; i < BENCH_ROLES_MAX; i++)
         if (b->roles[i].count)
-            write_u64(&w, b->roles[i].name, b->roles[i].count);
-    write_u64(&w, "threads", b->threads);
+            json_put_u64(&w, b->roles[i].name, b->roles[i].count);
+    json_put_u64(&w, "threads", b->threads);
     write_double(&w, "seconds", f->seconds);
     write_double(&w, "rate", f->rate);
     write_double(&w, "bytes_per_second", f->rate * (double)b->size);

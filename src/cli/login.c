@@ -261,18 +261,6 @@ static int prove(slice seed, slice nonce, struct proof *proof) {
     return 0;
 }
 
-static void write_text(struct json_writer *w, const char *key, slice text) {
-    if (text.len) {
-        json_write_key(w, key);
-        json_write_string(w, text);
-    }
-}
-
-static void write_flag(struct json_writer *w, const char *key, bool value) {
-    json_write_key(w, key);
-    json_write_bool(w, value);
-}
-
 int login_write_connect(const struct login *login, slice nonce, bool tls, struct buf *out,
                         struct error *ret_error) {
     slice creds = slice_str(login->creds);
@@ -286,23 +274,23 @@ int login_write_connect(const struct login *login, slice nonce, bool tls, struct
     int failed = buf_append(out, slice_lit("CONNECT "));
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
-    write_flag(&w, "verbose", false);
-    write_flag(&w, "pedantic", false);
-    write_flag(&w, "headers", true);
-    write_flag(&w, "no_responders", true);
-    write_flag(&w, "tls_required", tls);
+    json_put_bool(&w, "verbose", false);
+    json_put_bool(&w, "pedantic", false);
+    json_put_bool(&w, "headers", true);
+    json_put_bool(&w, "no_responders", true);
+    json_put_bool(&w, "tls_required", tls);
     json_write_key(&w, "protocol");
     json_write_u64(&w, 1);
-    write_text(&w, "name", slice_lit("nonet"));
-    write_text(&w, "lang", slice_lit("c"));
-    write_text(&w, "version", slice_lit(NONET_VERSION));
-    write_text(&w, "user", slice_str(login->user));
-    write_text(&w, "pass", slice_str(login->password));
-    write_text(&w, "auth_token", slice_str(login->token));
-    write_text(&w, "jwt", jwt);
+    json_put_nonempty(&w, "name", slice_lit("nonet"));
+    json_put_nonempty(&w, "lang", slice_lit("c"));
+    json_put_nonempty(&w, "version", slice_lit(NONET_VERSION));
+    json_put_nonempty(&w, "user", slice_str(login->user));
+    json_put_nonempty(&w, "pass", slice_str(login->password));
+    json_put_nonempty(&w, "auth_token", slice_str(login->token));
+    json_put_nonempty(&w, "jwt", jwt);
     if (proof.signature_len && !jwt.len)
-        write_text(&w, "nkey", slice_make(proof.nkey, NKEY_LEN));
-    write_text(&w, "sig", slice_make(proof.signature, proof.signature_len));
+        json_put_nonempty(&w, "nkey", slice_make(proof.nkey, NKEY_LEN));
+    json_put_nonempty(&w, "sig", slice_make(proof.signature, proof.signature_len));
     json_write_end(&w);
     if (json_write_finish(&w) || failed || buf_append(out, slice_lit("\r\n")))
         return error_set(ret_error, -ENOMEM, "no memory to log in");

@@ -64,11 +64,6 @@ static struct json_writer begin_answer(struct buf *text, const char *state) {
     return w;
 }
 
-static void write_number(struct json_writer *w, const char *key, uint64_t number) {
-    json_write_key(w, key);
-    json_write_u64(w, number);
-}
-
 static slice reply_of(const struct backup_job *b) {
     return slice_make(b->reply, b->reply_len);
 }
@@ -76,8 +71,8 @@ static slice reply_of(const struct backup_job *b) {
 static void tell_running(struct backup_job *b) {
     _cleanup_buf_ struct buf text = buf_make(4096);
     struct json_writer w = begin_answer(&text, "running");
-    write_number(&w, "bytes", b->done);
-    write_number(&w, "total", b->total);
+    json_put_u64(&w, "bytes", b->done);
+    json_put_u64(&w, "total", b->total);
     tell(b->shard, reply_of(b), &w, &text);
     b->told_ns = io_loop_now_ns(b->shard->room.loop);
 }
@@ -87,7 +82,7 @@ static void tell_failed(struct node_shard *shard, slice reply, const struct erro
     char words[1024];
     struct json_writer w = begin_answer(&text, "failed");
     bool asked_wrongly = error->code == -EEXIST || error->code == -EBUSY || error->code == -EINVAL;
-    write_number(&w, "status", asked_wrongly ? 409 : error->code == -ENOSPC ? 507 : 503);
+    json_put_u64(&w, "status", asked_wrongly ? 409 : error->code == -ENOSPC ? 507 : 503);
     json_write_key(&w, "detail");
     json_write_text(&w, error_text(error, words, sizeof words));
     tell(shard, reply, &w, &text);
@@ -98,9 +93,9 @@ static void tell_done(struct backup_job *b) {
     struct json_writer w = begin_answer(&text, "done");
     json_write_key(&w, "directory");
     json_write_text(&w, b->directory);
-    write_number(&w, "position", b->info.position);
-    write_number(&w, "files", b->info.files);
-    write_number(&w, "bytes", b->info.bytes);
+    json_put_u64(&w, "position", b->info.position);
+    json_put_u64(&w, "files", b->info.files);
+    json_put_u64(&w, "bytes", b->info.bytes);
     tell(b->shard, reply_of(b), &w, &text);
 }
 

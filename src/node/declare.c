@@ -40,11 +40,6 @@ static void write_flag(struct json_writer *w, const char *key, bool flag) {
     }
 }
 
-static void write_word(struct json_writer *w, const char *key, const char *word) {
-    json_write_key(w, key);
-    json_write_text(w, word);
-}
-
 static void write_mapping(struct json_writer *w, const char *key, const struct config_mapping *m) {
     if (!m->destination.len)
         return;
@@ -98,8 +93,8 @@ static int write_stream(struct buf *out, const struct config_stream *s) {
     for (size_t i = 0; i < s->subjects.count; i++)
         json_write_string(&w, subjects[i]);
     json_write_end(&w);
-    write_word(&w, "storage", s->storage ? "memory" : "file");
-    write_word(&w, "discard", s->discard ? "new" : "old");
+    json_put_text(&w, "storage", s->storage ? "memory" : "file");
+    json_put_text(&w, "discard", s->discard ? "new" : "old");
     write_limit(&w, "max_age", s->max_age_ns);
     write_limit(&w, "max_bytes", s->max_bytes);
     write_limit(&w, "max_msg_size", s->max_msg_size);
@@ -115,7 +110,7 @@ static int write_stream(struct buf *out, const struct config_stream *s) {
     write_flag(&w, "allow_rollup_hdrs", s->allow_rollup_hdrs);
     write_flag(&w, "allow_msg_ttl", s->allow_msg_ttl);
     write_flag(&w, "allow_atomic", s->allow_atomic);
-    write_word(&w, "retention", retentions[s->retention]);
+    json_put_text(&w, "retention", retentions[s->retention]);
     write_limit(&w, "subject_delete_marker_ttl", s->subject_delete_marker_ttl_ns);
     write_limit(&w, "first_seq", (uint64_t)s->first_seq);
     write_mapping(&w, "subject_transform", &s->subject_transform);

@@ -249,6 +249,36 @@ void json_write_null(struct json_writer *w) {
     json_write_raw(w, slice_lit("null"));
 }
 
+void json_put_string(struct json_writer *w, const char *name, slice text) {
+    json_write_key(w, name);
+    json_write_string(w, text);
+}
+
+void json_put_text(struct json_writer *w, const char *name, const char *text) {
+    json_write_key(w, name);
+    json_write_text(w, text);
+}
+
+void json_put_u64(struct json_writer *w, const char *name, uint64_t number) {
+    json_write_key(w, name);
+    json_write_u64(w, number);
+}
+
+void json_put_i64(struct json_writer *w, const char *name, int64_t number) {
+    json_write_key(w, name);
+    json_write_i64(w, number);
+}
+
+void json_put_bool(struct json_writer *w, const char *name, bool value) {
+    json_write_key(w, name);
+    json_write_bool(w, value);
+}
+
+void json_put_nonempty(struct json_writer *w, const char *name, slice text) {
+    if (text.len)
+        json_put_string(w, name, text);
+}
+
 int json_write_finish(struct json_writer *w) {
     check(w->error < 0 || w->done);
     return w->error;

@@ -3,8 +3,9 @@
  *
  *      struct json_writer w = json_writer_make(&buf, false);
  *      json_write_object(&w);
- *      json_write_key(&w, "name");
- *      json_write_string(&w, name);
+ *      json_put_string(&w, "name", name);
+ *      json_write_key(&w, "parts");
+ *      json_write_raw(&w, parts);
  *      json_write_end(&w);
  *      return json_write_finish(&w);
  *
@@ -56,6 +57,14 @@ void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);
 /* VALUE is one complete JSON value already (from json_source, a stored document): not checked. */
 void json_write_raw(struct json_writer *w, slice value);
+
+/* A member at once: its key, then its value as above. */
+void json_put_string(struct json_writer *w, const char *name, slice text);
+void json_put_text(struct json_writer *w, const char *name, const char *text);
+void json_put_u64(struct json_writer *w, const char *name, uint64_t number);
+void json_put_i64(struct json_writer *w, const char *name, int64_t number);
+void json_put_bool(struct json_writer *w, const char *name, bool value);
+void json_put_nonempty(struct json_writer *w, const char *name, slice text); /* "": no member */
 
 /* 0 or the first failure. On 0 exactly one complete value was written. */
 must_use int json_write_finish(struct json_writer *w);

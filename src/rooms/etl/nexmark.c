@@ -89,23 +89,13 @@ static void write_extra(struct event *e, struct json_writer *w, size_t size, siz
     json_write_string(w, text_slice(&text));
 }
 
-static void write_id(struct json_writer *w, const char *key, uint64_t id) {
-    json_write_key(w, key);
-    json_write_u64(w, id);
-}
-
-static void write_words(struct json_writer *w, const char *key, slice words) {
-    json_write_key(w, key);
-    json_write_string(w, words);
-}
-
 /* Always three digits of a second, so that texts compare as times do. */
 static void write_time(struct json_writer *w, const char *key, int64_t unix_ns) {
     char text[CLOCKTEXT_SIZE];
     size_t len = clocktext_format(unix_ns - unix_ns % 1000000000, text) - 1; /* its 'Z' */
     unsigned milliseconds = (unsigned)(unix_ns / 1000000 % 1000);
     len += (size_t)snprintf(text + len, sizeof text - len, ".%03uZ", milliseconds);
-    write_words(w, key, slice_make(text, len));
+    json_put_string(w, key, slice_make(text, len));
 }
 
 static uint64_t next_price(struct event *e) {
@@ -163,12 +153,12 @@ static void write_person(struct event *e, struct json_writer *w) {
              (unsigned)below(e, 10000), (unsigned)below(e, 10000), (unsigned)below(e, 10000));
     const char *city = cities[below(e, array_count(cities))];
     const char *state = states[below(e, array_count(states))];
-    write_id(w, "id", FIRST_PERSON_ID + last_person(e->number));
-    write_words(w, "name", slice_str(name));
-    write_words(w, "email_address", slice_str(email));
-    write_words(w, "credit_card", slice_str(card));
-    write_words(w, "city", slice_str(city));
-    write_words(w, "state", slice_str(state));
+    json_put_u64(w, "id", FIRST_PERSON_ID + last_person(e->number));
+    json_put_string(w, "name", slice_str(name));
+    json_put_string(w, "email_address", slice_str(email));
+    json_put_string(w, "credit_card", slice_str(card));
+    json_put_string(w, "city", slice_str(city));
+    json_put_string(w, "state", slice_str(state));
     write_time(w, "date_time", e->time_ns);
     size_t size = 8 + strlen(name) + strlen(email) + strlen(card) + strlen(city) + strlen(state);
     write_extra(e, w, size, PERSON_BYTES);
@@ -183,15 +173,15 @@ static void write_auction(struct event *e, struct json_writer *w) {
     int64_t horizon_ns = time_of(e->config, e->number + AUCTION_HORIZON_EVENTS) - e->time_ns;
     uint64_t horizon_ms = (uint64_t)horizon_ns / 1000000 * 2;
     uint64_t length_ms = 1 + below(e, horizon_ms ? horizon_ms : 1);
-    write_id(w, "id", FIRST_AUCTION_ID + last_auction(e->number));
-    write_words(w, "item_name", text_slice(&item));
-    write_words(w, "description", text_slice(&description));
-    write_id(w, "initial_bid", initial_bid);
-    write_id(w, "reserve", initial_bid + next_price(e));
+    json_put_u64(w, "id", FIRST_AUCTION_ID + last_auction(e->number));
+    json_put_string(w, "item_name", text_slice(&item));
+    json_put_string(w, "description", text_slice(&description));
+    json_put_u64(w, "initial_bid", initial_bid);
+    json_put_u64(w, "reserve", initial_bid + next_price(e));
     write_time(w, "date_time", e->time_ns);
     write_time(w, "expires", e->time_ns + (int64_t)length_ms * 1000000);
-    write_id(w, "seller", FIRST_PERSON_ID + seller);
-    write_id(w, "category", FIRST_CATEGORY_ID + below(e, CATEGORIES));
+    json_put_u64(w, "seller", FIRST_PERSON_ID + seller);
+    json_put_u64(w, "category", FIRST_CATEGORY_ID + below(e, CATEGORIES));
     write_extra(e, w, 8 + item.len + description.len + 8 * 6, AUCTION_BYTES);
 }
 
@@ -214,7 +204,7 @@ static void write_url(struct json_writer *w, const struct event *e, uint64_t cha
         len += snprintf(url + len, sizeof url - (size_t)len, "&channel_id=%lld",
                         id < 0 ? -(long long)id : (long long)id);
     }
-    write_words(w, "url", slice_make(url, (size_t)len));
+    json_put_string(w, "url", slice_make(url, (size_t)len));
 }
 
 static void write_bid(struct event *e, struct json_writer *w) {
@@ -230,10 +220,10 @@ static void write_bid(struct event *e, struct json_writer *w) {
         snprintf(name, sizeof name, "channel-%u", (unsigned)channel);
     else
         snprintf(name, sizeof name, "%s", hot_channels[channel]);
-    write_id(w, "auction", FIRST_AUCTION_ID + auction);
-    write_id(w, "bidder", FIRST_PERSON_ID + bidder);
-    write_id(w, "price", next_price(e));
-    write_words(w, "channel", slice_str(name));
+    json_put_u64(w, "auction", FIRST_AUCTION_ID + auction);
+    json_put_u64(w, "bidder", FIRST_PERSON_ID + bidder);
+    json_put_u64(w, "price", next_price(e));
+    json_put_string(w, "channel", slice_str(name));
     write_url(w, e, cold ? channel : CHANNELS + channel, cold);
     write_time(w, "date_time", e->time_ns);
     write_extra(e, w, 8 * 4, BID_BYTES);

@@ -82,11 +82,6 @@ static void write_list(struct json_writer *w, const char *key, const slice *list
     json_write_end(w);
 }
 
-static void write_number(struct json_writer *w, const char *key, uint64_t number) {
-    json_write_key(w, key);
-    json_write_u64(w, number);
-}
-
 int call_write_read(const struct read_options *o, struct buf *out) {
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
@@ -96,10 +91,10 @@ int call_write_read(const struct read_options *o, struct buf *out) {
     json_write_string(&w, o->category);
     write_list(&w, "types", o->types, o->type_count);
     write_list(&w, "tags", o->tags, o->tag_count);
-    write_number(&w, "from", o->from);
+    json_put_u64(&w, "from", o->from);
     json_write_key(&w, "time");
     json_write_i64(&w, o->from_time_ns);
-    write_number(&w, "from_position", o->from_position);
+    json_put_u64(&w, "from_position", o->from_position);
     json_write_key(&w, "actor");
     json_write_string(&w, o->actor);
     json_write_key(&w, "correlation");
@@ -112,9 +107,9 @@ int call_write_read(const struct read_options *o, struct buf *out) {
     json_write_bool(&w, o->backwards);
     json_write_key(&w, "cloudevents");
     json_write_bool(&w, o->cloudevents);
-    write_number(&w, "limit", o->limit);
-    write_number(&w, "wait", o->wait_ns);
-    write_number(&w, "position", o->position_min);
+    json_put_u64(&w, "limit", o->limit);
+    json_put_u64(&w, "wait", o->wait_ns);
+    json_put_u64(&w, "position", o->position_min);
     json_write_end(&w);
     return json_write_finish(&w);
 }
@@ -204,11 +199,11 @@ int call_write_state(const struct state_options *o, struct buf *out) {
     json_write_object(&w);
     json_write_key(&w, "subject");
     json_write_string(&w, o->subject);
-    write_number(&w, "at", o->at);
-    write_number(&w, "number", o->number);
+    json_put_u64(&w, "at", o->at);
+    json_put_u64(&w, "number", o->number);
     json_write_key(&w, "time");
     json_write_i64(&w, o->time_ns);
-    write_number(&w, "position", o->position_min);
+    json_put_u64(&w, "position", o->position_min);
     json_write_end(&w);
     return json_write_finish(&w);
 }

@@ -19,13 +19,6 @@
 
 #include <errno.h>
 
-static void write_text(struct json_writer *w, const char *key, slice text) {
-    if (!text.len)
-        return;
-    json_write_key(w, key);
-    json_write_string(w, text);
-}
-
 static void write_name(struct json_writer *w, slice subject) {
     _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
     json_write_key(w, "stream");
@@ -123,7 +116,7 @@ static void write_attributes(struct json_writer *w, const struct event *e) {
 static void write_chain(struct json_writer *w, const struct event *e) {
     char hex[EVENT_CHAIN_BYTES * 2 + 1];
     hex_encode(slice_make((const char *)e->chain, sizeof e->chain), hex);
-    write_text(w, "chain", slice_make(hex, sizeof e->chain * 2));
+    json_put_nonempty(w, "chain", slice_make(hex, sizeof e->chain * 2));
 }
 
 int event_write_json(const struct event *e, const struct log_record *record, struct buf *out) {
@@ -134,20 +127,20 @@ int event_write_json(const struct event *e, const struct log_record *record, str
     json_write_u64(&w, e->number - 1);
     json_write_key(&w, "position");
     json_write_u64(&w, record->sequence);
-    write_text(&w, "id", e->id);
-    write_text(&w, "type", e->type);
-    write_text(&w, "source", e->source);
-    write_text(&w, "time", e->time);
+    json_put_nonempty(&w, "id", e->id);
+    json_put_nonempty(&w, "type", e->type);
+    json_put_nonempty(&w, "source", e->source);
+    json_put_nonempty(&w, "time", e->time);
     write_tags(&w, e->tags);
     if (e->metadata.len)
         write_json(&w, "metadata", e->metadata);
     write_attributes(&w, e);
     if (is_json(e)) {
         if (!slice_equal(e->content_type, slice_lit("application/json")))
-            write_text(&w, "datacontenttype", e->content_type);
+            json_put_nonempty(&w, "datacontenttype", e->content_type);
         write_json(&w, "data", e->data);
     } else if (e->data.len) {
-        write_text(&w, "datacontenttype", e->content_type);
+        json_put_nonempty(&w, "datacontenttype", e->content_type);
         write_bytes(&w, "data_base64", e->data);
     }
     write_chain(&w, e);
@@ -163,12 +156,12 @@ int event_write_audit(const struct event *e, const struct provenance *provenance
     json_write_object(&w);
     json_write_key(&w, "position");
     json_write_u64(&w, record->sequence);
-    write_text(&w, "time", slice_make(time, clocktext_format(record->time_ns, time)));
+    json_put_nonempty(&w, "time", slice_make(time, clocktext_format(record->time_ns, time)));
     write_name(&w, record->subject);
     json_write_key(&w, "revision");
     json_write_u64(&w, e->number - 1);
-    write_text(&w, "type", e->type);
-    write_text(&w, "id", e->id);
+    json_put_nonempty(&w, "type", e->type);
+    json_put_nonempty(&w, "id", e->id);
     provenance_write(&w, provenance);
     json_write_end(&w);
     int failed = json_write_finish(&w);
@@ -178,15 +171,15 @@ int event_write_audit(const struct event *e, const struct provenance *provenance
 /* A whole number of CloudEvents has 32 bits, so these are texts. */
 static void write_digits(struct json_writer *w, const char *key, uint64_t number) {
     char digits[NUMBER_TEXT_MAX];
-    write_text(w, key, slice_make(digits, number_format_u64(number, digits)));
+    json_put_nonempty(w, key, slice_make(digits, number_format_u64(number, digits)));
 }
 
 static void write_cloud_data(struct json_writer *w, const struct event *e) {
-    write_text(w, "datacontenttype", e->content_type);
+    json_put_nonempty(w, "datacontenttype", e->content_type);
     if (is_json(e))
         write_json(w, "data", e->data);
     else if (e->data.len && is_text(e))
-        write_text(w, "data", e->data);
+        json_put_nonempty(w, "data", e->data);
     else if (e->data.len)
         write_bytes(w, "data_base64", e->data);
 }
@@ -197,15 +190,15 @@ int event_write_cloudevent(const struct event *e, const struct log_record *recor
     struct attributes attributes = attributes_of(e);
     struct attribute attribute;
     json_write_object(&w);
-    write_text(&w, "specversion", slice_lit("1.0"));
-    write_text(&w, "id", e->id);
-    write_text(&w, "source", e->source.len ? e->source : record->subject);
-    write_text(&w, "type", e->type);
-    write_text(&w, "time", e->time);
+    json_put_nonempty(&w, "specversion", slice_lit("1.0"));
+    json_put_nonempty(&w, "id", e->id);
+    json_put_nonempty(&w, "source", e->source.len ? e->source : record->subject);
+    json_put_nonempty(&w, "type", e->type);
+    json_put_nonempty(&w, "time", e->time);
     while (attributes_next(&attributes, &attribute))
         attribute_write(&w, &attribute);
-    write_text(&w, "tags", provenance_own_tags(e->tags));
-    write_text(&w, "metadata", e->metadata);
+    json_put_nonempty(&w, "tags", provenance_own_tags(e->tags));
+    json_put_nonempty(&w, "metadata", e->metadata);
     write_name(&w, record->subject);
     write_digits(&w, "revision", e->number - 1);
     write_digits(&w, "position", record->sequence);

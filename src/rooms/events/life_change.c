@@ -152,23 +152,18 @@ unsigned life_change_apply(struct life_change *change, struct life *life, uint64
 
 /* --- the answer --------------------------------------------------------------------------- */
 
-static void write_number(struct json_writer *w, const char *key, uint64_t number) {
-    json_write_key(w, key);
-    json_write_u64(w, number);
-}
-
 static void write_limits(const struct life *life, struct json_writer *w) {
     char age[NUMBER_TEXT_MAX * 2];
     json_write_key(w, "limits");
     json_write_object(w);
     if (life->max_count)
-        write_number(w, "max_count", life->max_count);
+        json_put_u64(w, "max_count", life->max_count);
     if (life->max_age_ns) {
         json_write_key(w, "max_age");
         json_write_string(w, slice_make(age, number_format_duration(life->max_age_ns, age)));
     }
     if (life->truncate_before)
-        write_number(w, "truncate_before", life->truncate_before);
+        json_put_u64(w, "truncate_before", life->truncate_before);
     json_write_end(w);
 }
 
@@ -190,14 +185,14 @@ unsigned life_change_answer(const struct life_change *change, slice name, const 
     json_write_string(w, name);
     json_write_key(w, "state");
     json_write_text(w, states[state]);
-    write_number(w, "version", life->version);
+    json_put_u64(w, "version", life->version);
     if (number > gone)
-        write_number(w, "first", gone);
+        json_put_u64(w, "first", gone);
     if (number)
-        write_number(w, "last", number - 1);
+        json_put_u64(w, "last", number - 1);
     write_limits(life, w);
     if (change->ask != LIFE_SHOW)
-        write_number(w, "events", change->events);
+        json_put_u64(w, "events", change->events);
     if (change->dry_run) {
         json_write_key(w, "dry_run");
         json_write_bool(w, true);

@@ -20,11 +20,6 @@
 
 #define BYTES_MAX (1u << 20)
 
-static void text(struct json_writer *w, const char *key, const char *value) {
-    json_write_key(w, key);
-    json_write_text(w, value);
-}
-
 static void object(struct json_writer *w, const char *key) {
     json_write_key(w, key);
     json_write_object(w);
@@ -33,7 +28,7 @@ static void object(struct json_writer *w, const char *key) {
 static void reference(struct json_writer *w, const char *kind, slice name) {
     char path[96];
     snprintf(path, sizeof path, "#/components/%s/%.*s", kind, slice_fmt(name));
-    text(w, "$ref", path);
+    json_put_text(w, "$ref", path);
 }
 
 /* --- types -------------------------------------------------------------------------------- */
@@ -63,16 +58,16 @@ static void write_type(struct json_writer *w, slice type) {
     if (slice_find(type, '|') >= 0) {
         write_choice(w, type);
     } else if (slice_ends_with(type, slice_lit("[]"))) {
-        text(w, "type", "array");
+        json_put_text(w, "type", "array");
         object(w, "items");
         write_type(w, slice_take(type, type.len - 2));
         json_write_end(w);
     } else if (slice_equal(type, slice_lit("time"))) {
-        text(w, "type", "string");
-        text(w, "format", "date-time");
+        json_put_text(w, "type", "string");
+        json_put_text(w, "format", "date-time");
     } else if (slice_equal(type, slice_lit("base64"))) {
-        text(w, "type", "string");
-        text(w, "contentEncoding", "base64");
+        json_put_text(w, "type", "string");
+        json_put_text(w, "contentEncoding", "base64");
     } else if (type.ptr[0] >= 'A' && type.ptr[0] <= 'Z') {
         check(is_schema(type));
         reference(w, "schemas", type);
@@ -102,14 +97,14 @@ static void write_needed(struct json_writer *w, const struct openapi_member *mem
 
 static void write_schema(struct json_writer *w, const struct openapi_schema *schema) {
     object(w, schema->name);
-    text(w, "description", schema->doc);
-    text(w, "type", "object");
+    json_put_text(w, "description", schema->doc);
+    json_put_text(w, "type", "object");
     write_needed(w, schema->members);
     object(w, "properties");
     for (const struct openapi_member *m = schema->members; m->name; m++) {
         object(w, m->name);
         write_type(w, slice_str(m->type));
-        text(w, "description", m->doc);
+        json_put_text(w, "description", m->doc);
         json_write_end(w);
     }
     json_write_end(w);
@@ -122,9 +117,9 @@ static void write_schema(struct json_writer *w, const struct openapi_schema *sch
 
 static void write_parameter(struct json_writer *w, const struct openapi_parameter *p) {
     object(w, p->key);
-    text(w, "name", p->name);
-    text(w, "in", p->in);
-    text(w, "description", p->doc);
+    json_put_text(w, "name", p->name);
+    json_put_text(w, "in", p->in);
+    json_put_text(w, "description", p->doc);
     if (slice_equal(slice_str(p->in), slice_lit("path"))) {
         json_write_key(w, "required");
         json_write_bool(w, true);
@@ -145,7 +140,7 @@ static void write_parameter(struct json_writer *w, const struct openapi_paramete
 
 static void write_error(struct json_writer *w, const struct openapi_error *e) {
     object(w, e->status);
-    text(w, "description", e->doc);
+    json_put_text(w, "description", e->doc);
     if (e->schema) {
         object(w, "content");
         object(w, HTTP_PROBLEM_TYPE);
@@ -161,9 +156,9 @@ static void write_error(struct json_writer *w, const struct openapi_error *e) {
 static void write_login(struct json_writer *w, const char *name, const char *scheme,
                         const char *doc) {
     object(w, name);
-    text(w, "type", "http");
-    text(w, "scheme", scheme);
-    text(w, "description", doc);
+    json_put_text(w, "type", "http");
+    json_put_text(w, "scheme", scheme);
+    json_put_text(w, "description", doc);
     json_write_end(w);
 }
 
@@ -257,7 +252,7 @@ static void write_responses(struct json_writer *w, const struct operation *o) {
             continue;
         json_write_key_slice(w, status);
         json_write_object(w);
-        text(w, "description", success_doc(status, o));
+        json_put_text(w, "description", success_doc(status, o));
         write_content(w, o->answer);
         json_write_end(w);
     }
@@ -297,8 +292,8 @@ static void write_operation(struct json_writer *w, const struct operation *o) {
         method[len] = (char)(o->route.method[len] | 0x20);
     method[len] = '\0';
     object(w, method);
-    text(w, "operationId", o->id);
-    text(w, "summary", o->summary);
+    json_put_text(w, "operationId", o->id);
+    json_put_text(w, "summary", o->summary);
     write_security(w, slice_equal(slice_str(o->route.method), slice_lit("GET")));
     write_parameters(w, o);
     if (o->body) {
@@ -338,18 +333,20 @@ static void write_paths(struct json_writer *w) {
 int openapi_write(struct buf *out) {
     struct json_writer w = json_writer_make(out, true);
     json_write_object(&w);
-    text(&w, "openapi", "3.1.0");
+    json_put_text(&w, "openapi", "3.1.0");
     object(&w, "info");
-    text(&w, "title", "Event streams of Nonet");
-    text(&w, "version", NONET_VERSION);
-    text(&w, "summary", "Events appended with what is expected, read, followed and verified");
-    text(&w, "description",
-         "On the admin listener reading is free on loopback, all else wants the node's token or a "
-         "user. Behind a gateway's route credentials are what that route asks for, and deleting, "
-         "limits, the audit list and verifying are not there.");
+    json_put_text(&w, "title", "Event streams of Nonet");
+    json_put_text(&w, "version", NONET_VERSION);
+    json_put_text(&w, "summary",
+                  "Events appended with what is expected, read, followed and verified");
+    json_put_text(
+        &w, "description",
+        "On the admin listener reading is free on loopback, all else wants the node's token or a "
+        "user. Behind a gateway's route credentials are what that route asks for, and deleting, "
+        "limits, the audit list and verifying are not there.");
     object(&w, "license");
-    text(&w, "name", "Apache-2.0");
-    text(&w, "identifier", "Apache-2.0");
+    json_put_text(&w, "name", "Apache-2.0");
+    json_put_text(&w, "identifier", "Apache-2.0");
     json_write_end(&w);
     json_write_end(&w);
     write_paths(&w);

@@ -186,13 +186,6 @@ static uint32_t write_below(struct json_writer *w, struct tree *t, uint32_t dept
     }
 }
 
-static void write_text(struct json_writer *w, const char *key, slice text) {
-    if (!text.len)
-        return;
-    json_write_key(w, key);
-    json_write_string(w, text);
-}
-
 static int write_all(struct tree *t, bool complete, struct buf *out) {
     struct json_writer w = json_writer_make(out, false);
     json_value asked = json_root(&t->asked_doc);
@@ -208,11 +201,11 @@ static int write_all(struct tree *t, bool complete, struct buf *out) {
     if (json_write_finish(&e))
         return -ENOMEM;
     json_write_object(&w);
-    write_text(&w, "stream", text_of(asked, "stream"));
+    json_put_nonempty(&w, "stream", text_of(asked, "stream"));
     json_write_key(&w, "revision");
     json_write_u64(&w, revision);
-    write_text(&w, "correlation", t->correlation);
-    write_text(&w, "command", t->nodes[root].causation);
+    json_put_nonempty(&w, "correlation", t->correlation);
+    json_put_nonempty(&w, "command", t->nodes[root].causation);
     json_write_key(&w, "events");
     json_write_raw(&w, buf_slice(&events));
     json_write_key(&w, "others");

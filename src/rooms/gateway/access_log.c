@@ -93,16 +93,6 @@ static void write_moment(struct json_writer *w, const char *key, const struct ex
     json_write_u64(w, at > began ? (at - began) / NS_PER_US : 0);
 }
 
-static void write_text(struct json_writer *w, const char *key, slice text) {
-    json_write_key(w, key);
-    json_write_string(w, text);
-}
-
-static void write_count(struct json_writer *w, const char *key, uint64_t count) {
-    json_write_key(w, key);
-    json_write_u64(w, count);
-}
-
 /* Keys in the query are secrets, of which the line has a '-'. */
 static int hide_secrets(const struct exchange *x, slice path, slice query, struct buf *text) {
     slice key, value;
@@ -122,34 +112,34 @@ static void write_path(struct json_writer *w, const struct exchange *x) {
     slice query, target = http_request_target(x->request);
     slice path = url_cut_query(target, &query);
     if (x->route->way_count == 0 || query.len == 0)
-        write_text(w, "path", target);
+        json_put_string(w, "path", target);
     else
-        write_text(w, "path", hide_secrets(x, path, query, &text) ? path : buf_slice(&text));
+        json_put_string(w, "path", hide_secrets(x, path, query, &text) ? path : buf_slice(&text));
 }
 
 static void write_line(struct json_writer *w, const struct exchange *x, int64_t now_ns) {
     char time[CLOCKTEXT_SIZE];
     json_write_object(w);
-    write_text(w, "time", slice_make(time, clocktext_format(now_ns, time)));
-    write_text(w, "id", x->request_id);
-    write_text(w, "client", x->client);
-    write_text(w, "principal", x->principal);
-    write_text(w, "method", http_request_method(x->request));
-    write_text(w, "host", http_request_host(x->request));
+    json_put_string(w, "time", slice_make(time, clocktext_format(now_ns, time)));
+    json_put_string(w, "id", x->request_id);
+    json_put_string(w, "client", x->client);
+    json_put_string(w, "principal", x->principal);
+    json_put_string(w, "method", http_request_method(x->request));
+    json_put_string(w, "host", http_request_host(x->request));
     write_path(w, x);
-    write_text(w, "route", x->route->name);
-    write_count(w, "status", x->status);
-    write_count(w, "bytes_in", x->bytes_in);
-    write_count(w, "bytes_out", x->bytes_out);
+    json_put_string(w, "route", x->route->name);
+    json_put_u64(w, "status", x->status);
+    json_put_u64(w, "bytes_in", x->bytes_in);
+    json_put_u64(w, "bytes_out", x->bytes_out);
     write_moment(w, "duration_us", x, EXCHANGE_ENDED);
     write_moment(w, "admitted_us", x, EXCHANGE_ADMITTED);
     write_moment(w, "connected_us", x, EXCHANGE_CONNECTED);
     write_moment(w, "sent_us", x, EXCHANGE_SENT);
     write_moment(w, "answered_us", x, EXCHANGE_ANSWERED);
-    write_text(w, "upstream", x->upstream);
-    write_count(w, "retries", x->retries);
-    write_text(w, "reason", slice_str(x->reason));
-    write_text(w, "trace", exchange_trace_id(x));
+    json_put_string(w, "upstream", x->upstream);
+    json_put_u64(w, "retries", x->retries);
+    json_put_string(w, "reason", slice_str(x->reason));
+    json_put_string(w, "trace", exchange_trace_id(x));
     json_write_end(w);
 }
 

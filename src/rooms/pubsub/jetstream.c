@@ -155,11 +155,6 @@ uint64_t api_offset(const struct api_request *request) {
 
 /* --- the account and what there is not ---------------------------------------------------- */
 
-static void write_number(struct json_writer *w, const char *key, uint64_t number) {
-    json_write_key(w, key);
-    json_write_u64(w, number);
-}
-
 static void write_totals(struct jetstream *js, struct json_writer *w) {
     uint64_t storage = 0, memory = 0, streams = 0, consumers = 0;
     uint64_t reserved_storage = 0, reserved_memory = 0; /* what max_bytes has been promised */
@@ -173,12 +168,12 @@ static void write_totals(struct jetstream *js, struct json_writer *w) {
         streams++;
         consumers += stream_consumer_count(s);
     }
-    write_number(w, "memory", memory);
-    write_number(w, "storage", storage);
-    write_number(w, "reserved_memory", reserved_memory);
-    write_number(w, "reserved_storage", reserved_storage);
-    write_number(w, "streams", streams);
-    write_number(w, "consumers", consumers);
+    json_put_u64(w, "memory", memory);
+    json_put_u64(w, "storage", storage);
+    json_put_u64(w, "reserved_memory", reserved_memory);
+    json_put_u64(w, "reserved_storage", reserved_storage);
+    json_put_u64(w, "streams", streams);
+    json_put_u64(w, "consumers", consumers);
 }
 
 static void api_info(const struct api_request *request) {
@@ -203,11 +198,11 @@ static void api_info(const struct api_request *request) {
     json_write_end(&w);
     json_write_key(&w, "api");
     json_write_object(&w);
-    write_number(&w, "level", JETSTREAM_API_LEVEL);
-    write_number(&w, "total", js->requests);
-    write_number(&w, "errors", js->errors);
+    json_put_u64(&w, "level", JETSTREAM_API_LEVEL);
+    json_put_u64(&w, "total", js->requests);
+    json_put_u64(&w, "errors", js->errors);
     if (js->calls)
-        write_number(&w, "inflight", js->calls);
+        json_put_u64(&w, "inflight", js->calls);
     json_write_end(&w);
     api_end(js, &w, request->reply);
 }

@@ -21,11 +21,6 @@ static void write_sequence(struct json_writer *w, const char *key,
     json_write_end(w);
 }
 
-static void write_number(struct json_writer *w, const char *key, uint64_t number) {
-    json_write_key(w, key);
-    json_write_u64(w, number);
-}
-
 void api_write_consumer_info(struct json_writer *w, const struct consumer *consumer) {
     struct consumer_info info = consumer_info(consumer);
     json_write_key(w, "stream_name");
@@ -37,16 +32,16 @@ void api_write_consumer_info(struct json_writer *w, const struct consumer *consu
     consumer_config_write(w, consumer_config(consumer));
     write_sequence(w, "delivered", &info.delivered);
     write_sequence(w, "ack_floor", &info.ack_floor);
-    write_number(w, "num_ack_pending", info.ack_pending);
-    write_number(w, "num_redelivered", info.redelivered);
-    write_number(w, "num_waiting", info.waiting);
-    write_number(w, "num_pending", info.pending);
+    json_put_u64(w, "num_ack_pending", info.ack_pending);
+    json_put_u64(w, "num_redelivered", info.redelivered);
+    json_put_u64(w, "num_waiting", info.waiting);
+    json_put_u64(w, "num_pending", info.pending);
     if (info.parked)
-        write_number(w, "num_parked", info.parked);
+        json_put_u64(w, "num_parked", info.parked);
     if (info.pause_left_ns) {
         json_write_key(w, "paused");
         json_write_bool(w, true);
-        write_number(w, "pause_remaining", (uint64_t)info.pause_left_ns);
+        json_put_u64(w, "pause_remaining", (uint64_t)info.pause_left_ns);
     }
     api_write_time(w, "ts", info.now_ns);
     if (info.push_bound) {
@@ -247,7 +242,7 @@ static void on_paused(void *self, struct consumer *consumer, const struct stream
         json_write_bool(&w, left > 0);
         api_write_time(&w, "pause_until", consumer_config(consumer)->pause_until_ns);
         if (left)
-            write_number(&w, "pause_remaining", (uint64_t)left);
+            json_put_u64(&w, "pause_remaining", (uint64_t)left);
         api_end(call->js, &w, api_call_reply(call));
     }
     api_call_free(call);

@@ -62,24 +62,14 @@ static void count(struct pubsub_shard *room, uint64_t *figures) {
 
 /* --- rows --------------------------------------------------------------------------------- */
 
-static void text(struct json_writer *w, const char *key, slice value) {
-    json_write_key(w, key);
-    json_write_string(w, value);
-}
-
-static void number(struct json_writer *w, const char *key, uint64_t value) {
-    json_write_key(w, key);
-    json_write_u64(w, value);
-}
-
 static void moment(struct json_writer *w, const char *key, int64_t unix_ns) {
     char at[CLOCKTEXT_SIZE];
-    text(w, key, slice_make(at, clocktext_format(unix_ns, at)));
+    json_put_string(w, key, slice_make(at, clocktext_format(unix_ns, at)));
 }
 
 static void span(struct json_writer *w, const char *key, uint64_t ns) {
     char out[NUMBER_TEXT_MAX * 2];
-    text(w, key, slice_make(out, number_format_duration(ns, out)));
+    json_put_string(w, key, slice_make(out, number_format_duration(ns, out)));
 }
 
 /* Whole seconds, as nats-server's "uptime" and "idle". */
@@ -156,15 +146,15 @@ static void write_subscription(struct json_writer *w, const struct client_subscr
     slice queue = bus_subscription_queue(cs->subscription);
     json_write_object(w);
     if (with_account)
-        text(w, "account", slice_lit(ACCOUNT));
-    text(w, "subject", bus_subscription_subject(cs->subscription));
+        json_put_string(w, "account", slice_lit(ACCOUNT));
+    json_put_string(w, "subject", bus_subscription_subject(cs->subscription));
     if (queue.len)
-        text(w, "qgroup", queue);
-    text(w, "sid", slice_make(cs->sid, cs->sid_len));
-    number(w, "msgs", cs->delivered);
+        json_put_string(w, "qgroup", queue);
+    json_put_string(w, "sid", slice_make(cs->sid, cs->sid_len));
+    json_put_u64(w, "msgs", cs->delivered);
     if (cs->delivered_max)
-        number(w, "max", cs->delivered_max);
-    number(w, "cid", cs->client->id);
+        json_put_u64(w, "max", cs->delivered_max);
+    json_put_u64(w, "cid", cs->client->id);
     json_write_end(w);
 }
 
@@ -192,22 +182,22 @@ static void write_address(struct json_writer *w, const struct client *c) {
         ip = slice_take(ip, colon - 1);
     if (ip.len > 2 && ip.ptr[0] == '[')
         ip = slice_make(ip.ptr + 1, ip.len - 2);
-    text(w, "ip", ip);
-    number(w, "port", port);
+    json_put_string(w, "ip", ip);
+    json_put_u64(w, "port", port);
 }
 
 static void write_optional(struct json_writer *w, const char *key, const char *value) {
     if (value && *value)
-        text(w, key, slice_str(value));
+        json_put_string(w, key, slice_str(value));
 }
 
 static void write_client(struct json_writer *w, const struct client *c,
                          const struct monitor_query *query) {
     int64_t now_ns = io_loop_wall_ns(c->room->shard->loop);
     json_write_object(w);
-    number(w, "cid", c->id);
-    text(w, "kind", slice_lit("Client"));
-    text(w, "type", c->socket ? slice_lit("websocket") : slice_lit("nats"));
+    json_put_u64(w, "cid", c->id);
+    json_put_string(w, "kind", slice_lit("Client"));
+    json_put_string(w, "type", c->socket ? slice_lit("websocket") : slice_lit("nats"));
     write_address(w, c);
     moment(w, "start", c->started_ns);
     moment(w, "last_activity", c->active_ns);
@@ -215,12 +205,12 @@ static void write_client(struct json_writer *w, const struct client *c,
         span(w, "rtt", c->round_trip_ns - c->round_trip_ns % 1000);
     span_seconds(w, "uptime", c->started_ns, now_ns);
     span_seconds(w, "idle", c->active_ns, now_ns);
-    number(w, "pending_bytes", client_pending(c));
-    number(w, "in_msgs", c->messages_in);
-    number(w, "out_msgs", c->messages_out);
-    number(w, "in_bytes", c->bytes_in);
-    number(w, "out_bytes", c->bytes_out);
-    number(w, "subscriptions", map_count(&c->subscriptions));
+    json_put_u64(w, "pending_bytes", client_pending(c));
+    json_put_u64(w, "in_msgs", c->messages_in);
+    json_put_u64(w, "out_msgs", c->messages_out);
+    json_put_u64(w, "in_bytes", c->bytes_in);
+    json_put_u64(w, "out_bytes", c->bytes_out);
+    json_put_u64(w, "subscriptions", map_count(&c->subscriptions));
     write_optional(w, "name", c->name);
     write_optional(w, "lang", c->language);
     write_optional(w, "version", c->version);
@@ -231,8 +221,8 @@ static void write_client(struct json_writer *w, const struct client *c,
     }
     if (query->credentials) {
         if (c->principal)
-            text(w, "authorized_user", principal_name(c->principal));
-        text(w, "account", slice_lit(ACCOUNT));
+            json_put_string(w, "authorized_user", principal_name(c->principal));
+        json_put_string(w, "account", slice_lit(ACCOUNT));
     }
     if (query->subscriptions || query->details)
         write_subscriptions(w, c, query->details);
@@ -318,7 +308,7 @@ static void write_consumers(struct json_writer *w, struct stream *stream) {
 static void write_stream(struct json_writer *w, struct stream *stream,
                          const struct monitor_query *query) {
     json_write_object(w);
-    text(w, "name", stream_config(stream)->name);
+    json_put_string(w, "name", stream_config(stream)->name);
     moment(w, "created", stream_created_ns(stream));
     if (query->config) {
         json_write_key(w, "config");

@@ -18,16 +18,6 @@
 
 #define CPU_SPAN_NS 500000000ull /* the shortest time CPU is measured over */
 
-static void text(struct json_writer *w, const char *key, const char *value) {
-    json_write_key(w, key);
-    json_write_text(w, value);
-}
-
-static void number(struct json_writer *w, const char *key, uint64_t value) {
-    json_write_key(w, key);
-    json_write_u64(w, value);
-}
-
 static void real(struct json_writer *w, const char *key, double value) {
     json_write_key(w, key);
     json_write_double(w, value);
@@ -36,7 +26,7 @@ static void real(struct json_writer *w, const char *key, double value) {
 static void moment(struct json_writer *w, const char *key, int64_t unix_ns) {
     char out[CLOCKTEXT_SIZE];
     clocktext_format(unix_ns, out);
-    text(w, key, out);
+    json_put_text(w, key, out);
 }
 
 static void empty(struct json_writer *w, const char *key) {
@@ -136,9 +126,9 @@ static double cpu_percent(struct pubsub_shard *room) {
 
 static void write_api(struct json_writer *w, const struct monitor_page *page) {
     object(w, "api");
-    number(w, "level", JETSTREAM_API_LEVEL);
-    number(w, "total", page->figures[MONITOR_API_REQUESTS]);
-    number(w, "errors", page->figures[MONITOR_API_ERRORS]);
+    json_put_u64(w, "level", JETSTREAM_API_LEVEL);
+    json_put_u64(w, "total", page->figures[MONITOR_API_REQUESTS]);
+    json_put_u64(w, "errors", page->figures[MONITOR_API_ERRORS]);
     json_write_end(w);
 }
 
@@ -152,40 +142,40 @@ static void write_jetstream_config(struct pubsub_shard *room, const struct monit
     uint64_t memory = node->limits.memory_store_bytes_max;
     json_write_i64(w, memory ? (int64_t)memory : -1);
     if (node->limits.file_store_bytes_max)
-        number(w, "max_storage", node->limits.file_store_bytes_max);
+        json_put_u64(w, "max_storage", node->limits.file_store_bytes_max);
     else if (io_free_bytes(node->host, node->directory, &free_bytes) == 0)
-        number(w, "max_storage", free_bytes + page->figures[MONITOR_STREAM_BYTES]);
-    text(w, "store_dir", node->directory);
+        json_put_u64(w, "max_storage", free_bytes + page->figures[MONITOR_STREAM_BYTES]);
+    json_put_text(w, "store_dir", node->directory);
     json_write_end(w);
 }
 
 static void write_jetstream_stats(const struct monitor_page *page, struct json_writer *w) {
-    number(w, "memory", page->figures[MONITOR_MEMORY_BYTES]);
-    number(w, "storage", page->figures[MONITOR_STREAM_BYTES]);
-    number(w, "reserved_memory", page->figures[MONITOR_MEMORY_RESERVED]);
-    number(w, "reserved_storage", page->figures[MONITOR_STREAM_RESERVED]);
-    number(w, "accounts", 1);
-    number(w, "ha_assets", 0);
+    json_put_u64(w, "memory", page->figures[MONITOR_MEMORY_BYTES]);
+    json_put_u64(w, "storage", page->figures[MONITOR_STREAM_BYTES]);
+    json_put_u64(w, "reserved_memory", page->figures[MONITOR_MEMORY_RESERVED]);
+    json_put_u64(w, "reserved_storage", page->figures[MONITOR_STREAM_RESERVED]);
+    json_put_u64(w, "accounts", 1);
+    json_put_u64(w, "ha_assets", 0);
     write_api(w, page);
 }
 
 static void write_listener(struct pubsub_shard *room, struct json_writer *w) {
     const struct room_node *node = room->pubsub->node;
     const struct room_limits *limits = &node->limits;
-    text(w, "host", room->pubsub->host);
-    number(w, "port", room->pubsub->port);
-    number(w, "max_connections", limits->connections_max);
-    number(w, "ping_interval", limits->ping_interval_ns);
-    number(w, "ping_max", limits->ping_out_max);
+    json_put_text(w, "host", room->pubsub->host);
+    json_put_u64(w, "port", room->pubsub->port);
+    json_put_u64(w, "max_connections", limits->connections_max);
+    json_put_u64(w, "ping_interval", limits->ping_interval_ns);
+    json_put_u64(w, "ping_max", limits->ping_out_max);
     real(w, "auth_timeout", (double)limits->auth_timeout_ns * 1e-9);
-    number(w, "max_control_line", limits->line_bytes_max);
-    number(w, "max_payload", limits->payload_bytes_max);
-    number(w, "max_pending", limits->pending_bytes_max);
+    json_put_u64(w, "max_control_line", limits->line_bytes_max);
+    json_put_u64(w, "max_payload", limits->payload_bytes_max);
+    json_put_u64(w, "max_pending", limits->pending_bytes_max);
     json_write_key(w, "auth_required");
     json_write_bool(w, auth_required(room->auth) && !auth_stranger(room->auth));
     json_write_key(w, "tls_required");
     json_write_bool(w, room->tls != NULL);
-    number(w, "write_deadline", limits->write_deadline_ns);
+    json_put_u64(w, "write_deadline", limits->write_deadline_ns);
 }
 
 static uint64_t counted(struct pubsub_shard *room, struct metric metric) {
@@ -196,24 +186,24 @@ static uint64_t counted(struct pubsub_shard *room, struct metric metric) {
 static void write_traffic(struct pubsub_shard *room, const struct monitor_page *page,
                           struct json_writer *w) {
     const struct pubsub_metrics *m = &room->pubsub->metrics;
-    number(w, "connections", page->figures[MONITOR_CLIENTS]);
-    number(w, "total_connections", counted(room, m->connections_total));
-    number(w, "routes", 0);
-    number(w, "remotes", 0);
-    number(w, "leafnodes", 0);
-    number(w, "in_msgs", counted(room, m->messages_in));
-    number(w, "out_msgs", counted(room, m->messages_out));
-    number(w, "in_bytes", counted(room, m->bytes_in));
-    number(w, "out_bytes", counted(room, m->bytes_out));
-    number(w, "slow_consumers", counted(room, m->slow_consumers));
-    number(w, "subscriptions", page->figures[MONITOR_SUBSCRIPTIONS]);
+    json_put_u64(w, "connections", page->figures[MONITOR_CLIENTS]);
+    json_put_u64(w, "total_connections", counted(room, m->connections_total));
+    json_put_u64(w, "routes", 0);
+    json_put_u64(w, "remotes", 0);
+    json_put_u64(w, "leafnodes", 0);
+    json_put_u64(w, "in_msgs", counted(room, m->messages_in));
+    json_put_u64(w, "out_msgs", counted(room, m->messages_out));
+    json_put_u64(w, "in_bytes", counted(room, m->bytes_in));
+    json_put_u64(w, "out_bytes", counted(room, m->bytes_out));
+    json_put_u64(w, "slow_consumers", counted(room, m->slow_consumers));
+    json_put_u64(w, "subscriptions", page->figures[MONITOR_SUBSCRIPTIONS]);
 }
 
 static void write_asked(struct pubsub_shard *room, struct json_writer *w) {
     static const char *const paths[MONITOR_KINDS] = {"/varz", "/connz", "/subsz", "/jsz"};
     object(w, "http_req_stats");
     for (unsigned i = 0; i < MONITOR_KINDS; i++)
-        number(w, paths[i], monitor_memory(room)->asked[i]);
+        json_put_u64(w, paths[i], monitor_memory(room)->asked[i]);
     json_write_end(w);
 }
 
@@ -224,10 +214,10 @@ static void write_varz(struct pubsub_shard *room, const struct monitor_page *pag
     int64_t up_ns = now_ns(room) - node->started_ns;
     uint64_t up_seconds = up_ns > 0 ? (uint64_t)up_ns / NUMBER_NS_PER_SECOND : 0;
     number_format_duration(up_seconds * NUMBER_NS_PER_SECOND, uptime);
-    text(w, "server_name", node->name);
-    text(w, "version", PUBSUB_NATS_VERSION);
-    number(w, "proto", 1);
-    text(w, "go", "nonet " NONET_VERSION);
+    json_put_text(w, "server_name", node->name);
+    json_put_text(w, "version", PUBSUB_NATS_VERSION);
+    json_put_u64(w, "proto", 1);
+    json_put_text(w, "go", "nonet " NONET_VERSION);
     write_listener(room, w);
     empty(w, "cluster");
     empty(w, "gateway");
@@ -241,10 +231,10 @@ static void write_varz(struct pubsub_shard *room, const struct monitor_page *pag
     json_write_end(w);
     json_write_end(w);
     moment(w, "start", node->started_ns);
-    text(w, "uptime", uptime);
-    number(w, "mem", io_usage_now().resident_bytes);
-    number(w, "cores", io_core_count());
-    number(w, "gomaxprocs", node->serving);
+    json_put_text(w, "uptime", uptime);
+    json_put_u64(w, "mem", io_usage_now().resident_bytes);
+    json_put_u64(w, "cores", io_core_count());
+    json_put_u64(w, "gomaxprocs", node->serving);
     real(w, "cpu", cpu_percent(room));
     write_traffic(room, page, w);
     write_asked(room, w);
@@ -255,10 +245,10 @@ static void write_varz(struct pubsub_shard *room, const struct monitor_page *pag
 static void write_connz(const struct monitor_page *page, const struct rows *rows,
                         struct json_writer *w) {
     const struct monitor_query *query = &page->query;
-    number(w, "num_connections", shown(rows, query->offset, query->limit));
-    number(w, "total", page->figures[MONITOR_MATCHED]);
-    number(w, "offset", query->offset);
-    number(w, "limit", query->limit);
+    json_put_u64(w, "num_connections", shown(rows, query->offset, query->limit));
+    json_put_u64(w, "total", page->figures[MONITOR_MATCHED]);
+    json_put_u64(w, "offset", query->offset);
+    json_put_u64(w, "limit", query->limit);
     write_rows(w, "connections", rows, query->offset, query->limit);
 }
 
@@ -268,15 +258,15 @@ static void write_subsz(const struct monitor_page *page, const struct rows *rows
     const struct monitor_query *query = &page->query;
     uint64_t lookups = figures[MONITOR_CACHE_HITS] + figures[MONITOR_CACHE_MISSES];
     uint64_t published = figures[MONITOR_PUBLISHED];
-    number(w, "num_subscriptions", figures[MONITOR_SUBSCRIPTIONS]);
-    number(w, "num_matches", lookups);
+    json_put_u64(w, "num_subscriptions", figures[MONITOR_SUBSCRIPTIONS]);
+    json_put_u64(w, "num_matches", lookups);
     real(w, "cache_hit_rate", lookups ? (double)figures[MONITOR_CACHE_HITS] / (double)lookups : 0);
     real(w, "avg_fanout", published ? (double)figures[MONITOR_DELIVERED] / (double)published : 0);
     if (!query->subscriptions && !query->details)
         return;
-    number(w, "total", figures[MONITOR_MATCHED]);
-    number(w, "offset", query->offset);
-    number(w, "limit", query->limit);
+    json_put_u64(w, "total", figures[MONITOR_MATCHED]);
+    json_put_u64(w, "offset", query->offset);
+    json_put_u64(w, "limit", query->limit);
     write_rows(w, "subscriptions_list", rows, query->offset, query->limit);
 }
 
@@ -285,8 +275,8 @@ static void write_subsz(const struct monitor_page *page, const struct rows *rows
 static void write_account(const struct monitor_page *page, const struct rows *rows,
                           struct json_writer *w) {
     json_write_object(w);
-    text(w, "name", "$G");
-    text(w, "id", "$G");
+    json_put_text(w, "name", "$G");
+    json_put_text(w, "id", "$G");
     write_jetstream_stats(page, w);
     if (page->query.streams || page->query.consumers)
         write_rows(w, "stream_detail", rows, 0, UINT64_MAX);
@@ -303,10 +293,11 @@ static void write_jsz(struct pubsub_shard *room, const struct monitor_page *page
                       const struct rows *rows, struct json_writer *w) {
     write_jetstream_config(room, page, w);
     write_jetstream_stats(page, w);
-    number(w, "streams", page->figures[MONITOR_STREAMS]);
-    number(w, "consumers", page->figures[MONITOR_CONSUMERS]);
-    number(w, "messages", page->figures[MONITOR_STREAM_MESSAGES]);
-    number(w, "bytes", page->figures[MONITOR_STREAM_BYTES] + page->figures[MONITOR_MEMORY_BYTES]);
+    json_put_u64(w, "streams", page->figures[MONITOR_STREAMS]);
+    json_put_u64(w, "consumers", page->figures[MONITOR_CONSUMERS]);
+    json_put_u64(w, "messages", page->figures[MONITOR_STREAM_MESSAGES]);
+    json_put_u64(w, "bytes",
+                 page->figures[MONITOR_STREAM_BYTES] + page->figures[MONITOR_MEMORY_BYTES]);
     if (!monitor_lists_account(&page->query))
         return;
     json_write_key(w, "account_details");
@@ -323,7 +314,7 @@ int monitor_write(struct pubsub_shard *room, const struct monitor_page *page,
     if (sort_rows(page, &rows))
         return -ENOMEM;
     json_write_object(w);
-    text(w, "server_id", room->pubsub->node->server_id);
+    json_put_text(w, "server_id", room->pubsub->node->server_id);
     moment(w, "now", now_ns(room));
     switch (page->query.kind) {
     case MONITOR_VARZ:
@@ -347,8 +338,8 @@ int monitor_write(struct pubsub_shard *room, const struct monitor_page *page,
 
 static void write_flow(struct json_writer *w, const char *key, uint64_t messages, uint64_t bytes) {
     object(w, key);
-    number(w, "msgs", messages);
-    number(w, "bytes", bytes);
+    json_put_u64(w, "msgs", messages);
+    json_put_u64(w, "bytes", bytes);
     json_write_end(w);
 }
 
@@ -357,15 +348,15 @@ void monitor_write_statsz(struct pubsub_shard *room, const struct monitor_page *
     const struct pubsub_metrics *m = &room->pubsub->metrics;
     json_write_object(w);
     moment(w, "start", room->pubsub->node->started_ns);
-    number(w, "mem", io_usage_now().resident_bytes);
-    number(w, "cores", io_core_count());
+    json_put_u64(w, "mem", io_usage_now().resident_bytes);
+    json_put_u64(w, "cores", io_core_count());
     real(w, "cpu", cpu_percent(room));
-    number(w, "connections", page->figures[MONITOR_CLIENTS]);
-    number(w, "total_connections", counted(room, m->connections_total));
-    number(w, "active_accounts", 1);
-    number(w, "subscriptions", page->figures[MONITOR_SUBSCRIPTIONS]);
+    json_put_u64(w, "connections", page->figures[MONITOR_CLIENTS]);
+    json_put_u64(w, "total_connections", counted(room, m->connections_total));
+    json_put_u64(w, "active_accounts", 1);
+    json_put_u64(w, "subscriptions", page->figures[MONITOR_SUBSCRIPTIONS]);
     write_flow(w, "sent", counted(room, m->messages_out), counted(room, m->bytes_out));
     write_flow(w, "received", counted(room, m->messages_in), counted(room, m->bytes_in));
-    number(w, "slow_consumers", counted(room, m->slow_consumers));
+    json_put_u64(w, "slow_consumers", counted(room, m->slow_consumers));
     json_write_end(w);
 }

@@ -22,28 +22,23 @@
 #define OPTIONS_BYTES_MAX 4096u
 #define FLAG_JETSTREAM 1u /* of ServerInfo's flags */
 
-static void text(struct json_writer *w, const char *key, slice value) {
-    json_write_key(w, key);
-    json_write_string(w, value);
-}
-
 static void write_server(struct pubsub_shard *room, struct json_writer *w) {
     const struct room_node *node = room->pubsub->node;
     char now[CLOCKTEXT_SIZE];
     size_t len = clocktext_format(io_loop_wall_ns(room->shard->loop), now);
     json_write_key(w, "server");
     json_write_object(w);
-    text(w, "name", slice_str(node->name));
-    text(w, "host", slice_str(room->pubsub->host));
-    text(w, "id", slice_str(node->server_id));
-    text(w, "ver", slice_lit(PUBSUB_NATS_VERSION));
+    json_put_string(w, "name", slice_str(node->name));
+    json_put_string(w, "host", slice_str(room->pubsub->host));
+    json_put_string(w, "id", slice_str(node->server_id));
+    json_put_string(w, "ver", slice_lit(PUBSUB_NATS_VERSION));
     json_write_key(w, "jetstream");
     json_write_bool(w, node->jetstream);
     json_write_key(w, "flags");
     json_write_u64(w, node->jetstream ? FLAG_JETSTREAM : 0);
     json_write_key(w, "seq");
     json_write_u64(w, ++monitor_memory(room)->answers);
-    text(w, "time", slice_make(now, len));
+    json_put_string(w, "time", slice_make(now, len));
     json_write_end(w);
 }
 
@@ -91,8 +86,8 @@ static void answer_user_info(struct client *c, slice reply) {
     write_server(c->room, &w);
     json_write_key(&w, "data");
     json_write_object(&w);
-    text(&w, "user", c->principal ? principal_name(c->principal) : (slice){0});
-    text(&w, "account", slice_lit("$G"));
+    json_put_string(&w, "user", c->principal ? principal_name(c->principal) : (slice){0});
+    json_put_string(&w, "account", slice_lit("$G"));
     json_write_key(&w, "permissions");
     json_write_object(&w);
     write_rights(&w, "publish", user.limits_publish, user.publish_allow, user.publish_deny);
@@ -157,7 +152,7 @@ static void answer_error(struct client *c, slice reply, const char *wrong) {
     json_write_object(&w);
     json_write_key(&w, "code");
     json_write_u64(&w, 400);
-    text(&w, "description", slice_str(wrong));
+    json_put_string(&w, "description", slice_str(wrong));
     json_write_end(&w);
     json_write_end(&w);
     publish(c->room, reply, &w, &answer);
@@ -170,7 +165,7 @@ static void answer_healthz(struct client *c, slice reply) {
     write_server(c->room, &w);
     json_write_key(&w, "data");
     json_write_object(&w);
-    text(&w, "status", slice_lit("ok"));
+    json_put_string(&w, "status", slice_lit("ok"));
     json_write_end(&w);
     json_write_end(&w);
     publish(c->room, reply, &w, &answer);

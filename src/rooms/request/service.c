@@ -112,16 +112,6 @@ static void on_request(void *owner, struct bus_subscription *subscription,
 /* --- discovery -----------------------------------------------------------------------------------
  */
 
-static void text(struct json_writer *w, const char *key, const char *value) {
-    json_write_key(w, key);
-    json_write_text(w, value);
-}
-
-static void number(struct json_writer *w, const char *key, uint64_t value) {
-    json_write_key(w, key);
-    json_write_u64(w, value);
-}
-
 static void no_metadata(struct json_writer *w) {
     json_write_key(w, "metadata");
     json_write_object(w);
@@ -130,11 +120,11 @@ static void no_metadata(struct json_writer *w) {
 
 static void write_stats(struct json_writer *w, const struct endpoint *endpoint) {
     uint64_t requests = endpoint->requests;
-    number(w, "num_requests", requests);
-    number(w, "num_errors", endpoint->errors);
-    text(w, "last_error", endpoint->last_error);
-    number(w, "processing_time", endpoint->processing_ns);
-    number(w, "average_processing_time", requests ? endpoint->processing_ns / requests : 0);
+    json_put_u64(w, "num_requests", requests);
+    json_put_u64(w, "num_errors", endpoint->errors);
+    json_put_text(w, "last_error", endpoint->last_error);
+    json_put_u64(w, "processing_time", endpoint->processing_ns);
+    json_put_u64(w, "average_processing_time", requests ? endpoint->processing_ns / requests : 0);
 }
 
 static void write_endpoints(struct json_writer *w, const struct offered *offered, enum verb verb) {
@@ -143,9 +133,9 @@ static void write_endpoints(struct json_writer *w, const struct offered *offered
     for (unsigned i = 0; i < offered->what->endpoint_count; i++) {
         const struct endpoint *endpoint = &offered->endpoints[i];
         json_write_object(w);
-        text(w, "name", endpoint->what->name);
-        text(w, "subject", endpoint->what->subject);
-        text(w, "queue_group", REQUEST_QUEUE);
+        json_put_text(w, "name", endpoint->what->name);
+        json_put_text(w, "subject", endpoint->what->subject);
+        json_put_text(w, "queue_group", REQUEST_QUEUE);
         if (verb == VERB_STATS)
             write_stats(w, endpoint);
         else
@@ -163,16 +153,16 @@ static void write_discovery(struct json_writer *w, const struct offered *offered
     };
     char started[CLOCKTEXT_SIZE];
     json_write_object(w);
-    text(w, "type", types[verb]);
-    text(w, "name", offered->what->name);
-    text(w, "id", offered->id);
-    text(w, "version", offered->what->version);
+    json_put_text(w, "type", types[verb]);
+    json_put_text(w, "name", offered->what->name);
+    json_put_text(w, "id", offered->id);
+    json_put_text(w, "version", offered->what->version);
     no_metadata(w);
     if (verb == VERB_INFO)
-        text(w, "description", offered->what->description);
+        json_put_text(w, "description", offered->what->description);
     if (verb == VERB_STATS) {
         clocktext_format(offered->started_ns, started);
-        text(w, "started", started);
+        json_put_text(w, "started", started);
     }
     if (verb != VERB_PING)
         write_endpoints(w, offered, verb);

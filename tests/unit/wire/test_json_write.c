@@ -35,6 +35,26 @@ static void commas_and_colons_are_the_writers_business(void **state) {
                                   "true,null,{},[],1.50],\"d\":\"x\",\"e\":null}");
 }
 
+static void a_member_is_put_at_once(void **state) {
+    (void)state;
+    struct buf out _cleanup_buf_ = buf_make(1000);
+    struct json_writer w = json_writer_make(&out, false);
+    json_write_object(&w);
+    json_put_string(&w, "s", slice_lit("\"x"));
+    json_put_string(&w, "", (slice){0});
+    json_put_text(&w, "t", NULL);
+    json_put_u64(&w, "u", UINT64_MAX);
+    json_put_i64(&w, "i", INT64_MIN);
+    json_put_bool(&w, "b", false);
+    json_put_nonempty(&w, "left out", (slice){0});
+    json_put_nonempty(&w, "there", slice_lit("y"));
+    json_write_end(&w);
+    assert_int_equal(json_write_finish(&w), 0);
+    assert_slice(buf_slice(&out),
+                 "{\"s\":\"\\\"x\",\"\":\"\",\"t\":null,\"u\":18446744073709551615,"
+                 "\"i\":-9223372036854775808,\"b\":false,\"there\":\"y\"}");
+}
+
 static void pretty_puts_one_member_on_a_line(void **state) {
     (void)state;
     struct buf out _cleanup_buf_ = buf_make(1000);
@@ -181,6 +201,7 @@ static void without_memory_the_error_sticks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_and_colons_are_the_writers_business),
+        cmocka_unit_test(a_member_is_put_at_once),
         cmocka_unit_test(pretty_puts_one_member_on_a_line),
         cmocka_unit_test(strings_are_escaped_no_more_than_needed),
         cmocka_unit_test(bytes_that_are_not_utf8_become_replacement_characters),
