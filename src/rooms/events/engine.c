@@ -32,6 +32,11 @@ struct stream *engine_stream(const struct engine *engine) {
     return stream_find(engine->streams, slice_lit(ENGINE_STREAM));
 }
 
+uint64_t engine_last(const struct engine *engine) {
+    struct stream *stream = engine_stream(engine);
+    return stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
+}
+
 /* --- requests ----------------------------------------------------------------------------- */
 
 static void answer(struct engine *engine, slice reply, slice headers, slice payload) {

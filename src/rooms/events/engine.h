@@ -102,6 +102,8 @@ struct engine {
 
 /* ES, or NULL where it is not there yet. */
 struct stream *engine_stream(const struct engine *engine);
+/* The position of the last event that is on disk; 0: there is none. */
+uint64_t engine_last(const struct engine *engine);
 must_use int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams,
                            struct logger *logger, struct engine **ret_engine);
 /* ES is made now, if it is not there, and not only with the first append. */

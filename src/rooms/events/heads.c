@@ -109,6 +109,21 @@ uint64_t head_gone(const struct head *head) {
     return head->life ? life_gone(head->life, head->number) : 0;
 }
 
+int head_alive(const struct head *head) {
+    if (head->state == HEAD_FAILED)
+        return head->failed;
+    if (head->state == HEAD_LOADING || head->life_changing)
+        return -EAGAIN;
+    enum life_state state = life_state(head_life(head), head->number);
+    if (state == LIFE_ALIVE)
+        return 0;
+    return state == LIFE_TOMBSTONED ? -EIDRM : -ENOENT;
+}
+
+uint64_t head_last(const struct head *head) {
+    return head->path[head->path_count - 1].sequence;
+}
+
 static int load_life(struct head *head) {
     char room[LOG_SUBJECT_MAX];
     struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
@@ -284,9 +299,13 @@ static uint64_t last_leaf(const struct head_node *path, unsigned count) {
     return 0;
 }
 
+uint64_t head_last_leaf(const struct head *head) {
+    return last_leaf(head->path, head->path_count);
+}
+
 int head_knows_leaves(struct head *head, struct fetch *fetch) {
     if (!head->leaves_begun)
-        head->leaf_next = last_leaf(head->path, head->path_count);
+        head->leaf_next = head_last_leaf(head);
     head->leaves_begun = true;
     while (head->leaf_next) {
         struct log_record record;

@@ -52,6 +52,13 @@ struct head {
 struct head *head_take(struct engine *engine, slice subject);
 void head_give(struct head *head); /* NULL allowed */
 
+/* Can its events be read? 0: it is there, and so are they. -EAGAIN: that is not known yet, ask
+   again when the pump has run; -ENOENT: there is no such event stream, or it is deleted; -EIDRM:
+   for ever; -EBADMSG, -ENOMEM. */
+must_use int head_alive(const struct head *head);
+/* Where its last event is, its last leaf (0: it has none). Of one that has events. */
+uint64_t head_last(const struct head *head);
+uint64_t head_last_leaf(const struct head *head);
 /* What of it is kept; valid until it is changed. */
 const struct life *head_life(const struct head *head);
 /* Copies LIFE into the room that head_make_life has made: 0 or -ENOMEM. */

@@ -93,11 +93,6 @@ static void job_leaves(struct job *job) {
     job->engine->job_bytes -= job->bytes;
 }
 
-static uint64_t last_position(const struct engine *engine) {
-    struct stream *stream = engine_stream(engine);
-    return stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
-}
-
 /* --- answers ------------------------------------------------------------------------------ */
 
 static void tell(struct engine *engine, slice reply, job_answer answer, unsigned status,
@@ -114,7 +109,7 @@ static void tell(struct engine *engine, slice reply, job_answer answer, unsigned
 static void answer_append(struct job *job) {
     _cleanup_buf_ struct buf text = buf_make_room(ANSWER_MAX, ANSWER_USUAL);
     struct json_writer w = json_writer_make(&text, false);
-    unsigned status = append_answer(&job->append, last_position(job->engine), &w);
+    unsigned status = append_answer(&job->append, engine_last(job->engine), &w);
     uint64_t number = job->append.single ? job->append.parts[0].last : 0; /* 0: it has gone */
     bool told = status < 300 && number > 0;
     uint64_t last = told ? number - 1 : 0;
@@ -518,7 +513,7 @@ static bool is_check(const struct job *job) {
 
 static void answer_checks(struct engine *engine) {
     struct list_node *node;
-    uint64_t last = last_position(engine);
+    uint64_t last = engine_last(engine);
     while ((node = list_first(&engine->checked))) {
         struct job *job = container_of(node, struct job, node);
         if (job->seen > last)

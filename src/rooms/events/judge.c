@@ -35,7 +35,7 @@ static int compare_kept(struct append_part *part, struct fetch *fetch) {
     if (target < lowest)
         return 0;
     if (!part->at)
-        part->at = part->head->path[part->head->path_count - 1].sequence;
+        part->at = head_last(part->head);
     for (;;) {
         struct log_record record;
         struct event event;

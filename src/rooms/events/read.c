@@ -195,18 +195,13 @@ static int head_step(struct read *read) {
     }
     if (!read->head)
         return -ENOMEM;
-    if (read->head->state == HEAD_FAILED)
-        return read->head->failed;
-    if (read->head->state == HEAD_LOADING || read->head->life_changing)
-        return -EAGAIN;
+    int failed = head_alive(read->head);
+    if (failed)
+        return failed;
     uint64_t number = read->head->number, limit = read->o.limit;
-    enum life_state state = life_state(head_life(read->head), number);
-    if (state != LIFE_ALIVE)
-        return state == LIFE_TOMBSTONED ? -EIDRM : -ENOENT;
     uint64_t gone = read->gone = head_gone(read->head);
     if (read->o.from_position || read->o.from_time_ns) {
-        uint64_t last = read->head->path[read->head->path_count - 1].sequence;
-        search_begin(&read->search, last, is_too_new, read);
+        search_begin(&read->search, head_last(read->head), is_too_new, read);
         read->phase = SEARCH;
         return 0;
     }
@@ -228,7 +223,7 @@ static int head_step(struct read *read) {
             read->end.next = read->o.from;
         return read->o.wait_ns && !read->o.backwards ? -EBUSY : 1;
     }
-    read->at = read->head->path[read->head->path_count - 1].sequence;
+    read->at = head_last(read->head);
     read->phase = FIND;
     return 0;
 }
@@ -410,15 +405,10 @@ static void pass(struct read *read, uint64_t to) {
     read->at = to;
 }
 
-static uint64_t last_position(const struct read *read) {
-    struct stream *stream = engine_stream(read->engine);
-    return stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
-}
-
 static int scan_step(struct read *read) {
     if (read->o.backwards)
         return scan_back_step(read);
-    uint64_t last = read->end.last = last_position(read);
+    uint64_t last = read->end.last = engine_last(read->engine);
     read->end.next = read->at;
     read->end.caught_up = read->at > last;
     if (read->at > last)
@@ -440,7 +430,7 @@ static int scan_step(struct read *read) {
 
 /* Where a page backwards begins; what comes meanwhile is not on it, so `last` is as of now. */
 static void begin_back(struct read *read) {
-    read->end.last = last_position(read);
+    read->end.last = engine_last(read->engine);
     read->at = read->at < read->end.last ? read->at : read->end.last;
     read->end.next = UINT64_MAX;
 }
@@ -507,9 +497,7 @@ static int time_step(struct read *read) {
 /* --- a read ------------------------------------------------------------------------------- */
 
 static int position_step(struct read *read) {
-    struct stream *stream = engine_stream(read->engine);
-    uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
-    if (last < read->o.position_min)
+    if (engine_last(read->engine) < read->o.position_min)
         return -EBUSY;
     io_timer_stop(read->engine->loop, &read->deadline);
     read->at = read->o.from ? read->o.from : 1;

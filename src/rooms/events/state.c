@@ -192,9 +192,7 @@ static void on_deadline(struct io_timer *timer) {
 }
 
 static int position_step(struct state_read *read) {
-    struct stream *stream = engine_stream(read->engine);
-    uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
-    if (last < read->o.position_min)
+    if (engine_last(read->engine) < read->o.position_min)
         return -EAGAIN;
     io_timer_stop(read->engine->loop, &read->deadline);
     io_timer_start(read->engine->loop, &read->deadline, STATE_NS, on_deadline);
@@ -255,21 +253,16 @@ static int head_step(struct state_read *read) {
     }
     if (!read->head)
         return -ENOMEM;
-    if (read->head->state == HEAD_FAILED)
-        return read->head->failed;
-    if (read->head->state == HEAD_LOADING || read->head->life_changing)
-        return -EAGAIN;
+    int failed = head_alive(read->head);
+    if (failed)
+        return failed;
     uint64_t number = read->head->number;
     const struct life *life = head_life(read->head);
-    enum life_state state = life_state(life, number);
-    if (state != LIFE_ALIVE)
-        return state == LIFE_TOMBSTONED ? -EIDRM : -ENOENT;
     read->deleted = life->deleted;
     read->swept = life->swept;
     if (read->o.at == STATE_REVISION && (read->o.number >= number || read->o.number < limit(read)))
         return -ERANGE;
-    search_begin(&read->search, read->head->path[read->head->path_count - 1].sequence, is_too_new,
-                 read);
+    search_begin(&read->search, head_last(read->head), is_too_new, read);
     read->phase = TARGET;
     return 0;
 }

@@ -51,14 +51,6 @@ static void to_event(struct sweep_stream *work, uint64_t number, unsigned found)
     work->found = found;
 }
 
-/* The newest leaf of the head's path; 0: there is none. */
-static uint64_t last_leaf(const struct head *head) {
-    for (unsigned i = head->path_count; i-- > 0;)
-        if (head->path[i].number % EVENT_SPAN == 0)
-            return head->path[i].sequence;
-    return 0;
-}
-
 /* The steps: 0 goes on; 1 ends the work, to be gone on with when there is a change; else what
    fetch_event says. */
 static int chunk_step(struct sweep_stream *work) {
@@ -72,7 +64,7 @@ static int chunk_step(struct sweep_stream *work) {
         if (life->clean)
             return 1;
         buf_clear(&work->leaves);
-        work->at = last_leaf(work->head);
+        work->at = head_last_leaf(work->head);
         work->phase = SWEEP_SKELETON;
         return 0;
     }

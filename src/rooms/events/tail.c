@@ -48,9 +48,8 @@ static void drop_first(struct engine *engine) {
 }
 
 void tail_trim(struct engine *engine) {
-    struct stream *stream = engine_stream(engine);
     struct list_node *node;
-    uint64_t last = stream ? log_stream_state(stream_log(stream)).last_sequence : 0;
+    uint64_t last = engine_last(engine);
     while ((node = list_first(&engine->tail)) &&
            container_of(node, struct tail_event, node)->sequence <= last)
         drop_first(engine);
