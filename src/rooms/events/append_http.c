@@ -89,10 +89,9 @@ static void on_reply(void *owner, const struct bus_message *reply, int ended) {
     struct posting *p = owner;
     struct http_request *request = p->request;
     unsigned status = reply ? call_read_status(reply) : 0;
-    if (reply && !status)
+    if (!call_answered(p->bus, &p->waiting, reply))
         return;
     if (status) {
-        bus_request_cancel(p->bus, p->waiting);
         answer(p, status, reply);
         return;
     }
@@ -235,12 +234,8 @@ static void post(struct bus *bus, struct http_request *request, slice subject, s
         *p = (struct posting){.bus = bus, .request = request, .conditional = conditional};
         failed = ask(p, subject, body);
     }
-    if (failed) {
+    if (!face_later(request, failed, &events, p))
         mem_free(p);
-        http_reply_problem(request, 503, "too many requests are under way: try again");
-        return;
-    }
-    http_request_later(request, &events, p);
 }
 
 /* --- where a gateway confines who asks ---------------------------------------------------- */

@@ -76,19 +76,13 @@ static void send_page(struct http_request *request, bool lines, const struct rea
 static void on_page(void *owner, const struct bus_message *reply, int ended) {
     struct listing *l = owner;
     struct http_request *request = l->request;
-    struct read_end end = {0};
+    struct read_end end;
     bool lines = l->lines;
-    if (reply)
-        call_read_end(reply, &end);
-    if (reply && !end.status)
+    if (!call_take_page(l->bus, &l->waiting, reply, ended, &end))
         return;
-    if (reply)
-        bus_request_cancel(l->bus, l->waiting);
     mem_free(l);
-    if (!reply)
-        http_reply_problem(request, ended == -ETIMEDOUT ? 504 : 503, "event streams do not answer");
-    else if (end.status != 200)
-        http_reply_problem(request, end.status, "%.*s", slice_fmt(reply->payload));
+    if (end.status != 200)
+        http_reply_problem(request, end.status, "%.*s", slice_fmt(end.lines));
     else
         send_page(request, lines, &end);
 }
@@ -154,10 +148,6 @@ void audit_http_list(void *owner, struct http_request *request) {
                               .lines = face_accepts(request, slice_lit(NDJSON_TYPE))};
         failed = call_ask_page(l->bus, &options, on_page, l, &l->waiting);
     }
-    if (!failed) {
-        http_request_later(request, &events, l);
-        return;
-    }
-    mem_free(l);
-    http_reply_problem(request, 503, "too many requests are under way: try again");
+    if (!face_later(request, failed, &events, l))
+        mem_free(l);
 }

@@ -72,6 +72,15 @@ unsigned call_read_status(const struct bus_message *message) {
     return message->headers.len ? (unsigned)get_number(message, "Nonet-Status") : 0;
 }
 
+bool call_answered(struct bus *bus, struct bus_request **request, const struct bus_message *reply) {
+    if (reply && !call_read_status(reply))
+        return false;
+    if (reply)
+        bus_request_cancel(bus, *request);
+    *request = NULL;
+    return true;
+}
+
 /* --- reads -------------------------------------------------------------------------------- */
 
 static void write_list(struct json_writer *w, const char *key, const slice *list, unsigned count) {
@@ -190,6 +199,18 @@ void call_read_end(const struct bus_message *message, struct read_end *end) {
         .last = get_number(message, "Nonet-Last"),
         .caught_up = get_number(message, "Nonet-Caught-Up") != 0,
     };
+}
+
+bool call_take_page(struct bus *bus, struct bus_request **request, const struct bus_message *reply,
+                    int ended, struct read_end *end) {
+    if (!call_answered(bus, request, reply))
+        return false;
+    if (reply)
+        call_read_end(reply, end);
+    else
+        *end = (struct read_end){.status = ended == -ETIMEDOUT ? 504 : 503,
+                                 .lines = slice_lit("event streams do not answer")};
+    return true;
 }
 
 /* --- states ------------------------------------------------------------------------------- */

@@ -45,6 +45,13 @@ must_use int call_ask_page(struct bus *bus, const struct read_options *options,
                            void (*on_reply)(void *owner, const struct bus_message *reply,
                                             int ended),
                            void *owner, struct bus_request **ret_request);
+/* Of on_reply: has *REQUEST been answered, by REPLY, or will it never be (NULL)? Then it is over,
+   and NULL. False: REPLY is a word in between. */
+bool call_answered(struct bus *bus, struct bus_request **request, const struct bus_message *reply);
+/* The same of call_ask_page: what has come of it, words of a problem in `lines` where the status is
+   not 200. ENDED: as on_reply has it. */
+bool call_take_page(struct bus *bus, struct bus_request **request, const struct bus_message *reply,
+                    int ended, struct read_end *ret_end);
 /* LAST: NULL where there is none. */
 must_use int call_write_appended(unsigned status, const uint64_t *last, struct buf *headers);
 must_use int call_write_end(const struct read_end *end, struct buf *headers);

@@ -74,20 +74,14 @@ static void answer_line(struct http_request *request, enum mode mode, slice line
 static void on_page(void *owner, const struct bus_message *reply, int ended) {
     struct one *o = owner;
     struct http_request *request = o->request;
-    struct read_end end = {0};
+    struct read_end end;
     enum mode mode = o->mode;
     uint64_t revision = o->revision;
-    if (reply)
-        call_read_end(reply, &end);
-    if (reply && !end.status)
+    if (!call_take_page(o->bus, &o->waiting, reply, ended, &end))
         return;
-    if (reply)
-        bus_request_cancel(o->bus, o->waiting);
     mem_free(o);
-    if (!reply)
-        http_reply_problem(request, ended == -ETIMEDOUT ? 504 : 503, "event streams do not answer");
-    else if (end.status != 200)
-        http_reply_problem(request, end.status, "%.*s", slice_fmt(reply->payload));
+    if (end.status != 200)
+        http_reply_problem(request, end.status, "%.*s", slice_fmt(end.lines));
     else if (end.count != 1 || revision < end.first)
         http_reply_problem(request, 404, "the event stream has no such revision%s",
                            revision < end.first ? " any more" : "");
@@ -128,10 +122,6 @@ void event_http_one(void *owner, struct http_request *request) {
         *o = (struct one){.bus = owner, .request = request, .mode = mode, .revision = options.from};
         failed = call_ask_page(o->bus, &options, on_page, o, &o->waiting);
     }
-    if (!failed) {
-        http_request_later(request, &events, o);
-        return;
-    }
-    mem_free(o);
-    http_reply_problem(request, 503, "too many requests are under way: try again");
+    if (!face_later(request, failed, &events, o))
+        mem_free(o);
 }

@@ -297,30 +297,23 @@ static void follow(struct reading *r, const struct read_end *end) {
         send_kept(r);
 }
 
-static void fail(struct reading *r, unsigned status, const char *format, slice what) {
+static void fail(struct reading *r, unsigned status, slice words) {
     struct http_request *request = r->request;
     if (r->begun) {
         stop(r);
         return;
     }
     reading_free(r);
-    http_reply_problem(request, status, format, slice_fmt(what));
+    http_reply_problem(request, status, "%.*s", slice_fmt(words));
 }
 
 static void on_page(void *owner, const struct bus_message *reply, int ended) {
     struct reading *r = owner;
-    struct read_end end = {0};
-    if (reply)
-        call_read_end(reply, &end);
-    if (reply && !end.status)
+    struct read_end end;
+    if (!call_take_page(r->bus, &r->waiting, reply, ended, &end))
         return;
-    if (reply)
-        bus_request_cancel(r->bus, r->waiting);
-    r->waiting = NULL;
-    if (!reply)
-        fail(r, ended == -ETIMEDOUT ? 504 : 503, "%.*s", slice_lit("event streams do not answer"));
-    else if (end.status != 200)
-        fail(r, end.status, "%.*s", reply->payload);
+    if (end.status != 200)
+        fail(r, end.status, end.lines);
     else if (r->follow)
         follow(r, &end);
     else
@@ -343,13 +336,8 @@ static void begin(struct bus *bus, struct http_request *request, const struct as
         r->o = read_options_store(&a->o, &at);
         failed = ask(r);
     }
-    if (!failed) {
-        http_request_later(request, &events, r);
-        return;
-    }
-    if (r)
+    if (!face_later(request, failed, &events, r) && r)
         reading_free(r);
-    http_reply_problem(request, 503, "too many requests are under way: try again");
 }
 
 void events_http_stream(void *owner, struct http_request *request) {
@@ -419,13 +407,11 @@ static void on_verify_reply(void *owner, const struct bus_message *reply, int en
     struct verifying *v = owner;
     struct http_request *request = v->request;
     unsigned status = reply ? call_read_status(reply) : 0;
-    if (reply && !status) {
+    if (!call_answered(v->bus, &v->waiting, reply)) {
         if (reply->payload.len)
             json_write_string(&v->w, reply->payload);
         return;
     }
-    if (reply)
-        bus_request_cancel(v->bus, v->waiting);
     if (status == 200) {
         send_report(v, reply->payload);
         return;
@@ -455,11 +441,6 @@ void events_http_verify(void *owner, struct http_request *request) {
         };
         failed = bus_request(owner, &options, &v->waiting);
     }
-    if (!failed) {
-        http_request_later(request, &events, v);
-        return;
-    }
-    if (v)
+    if (!face_later(request, failed, &events, v) && v)
         verifying_free(v);
-    http_reply_problem(request, 503, "too many requests are under way: try again");
 }

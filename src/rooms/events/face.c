@@ -19,6 +19,15 @@ bool face_refuse(struct http_request *request, const char *key, const char *what
     return false;
 }
 
+bool face_later(struct http_request *request, int failed, const struct http_request_events *events,
+                void *self) {
+    if (failed)
+        http_reply_problem(request, 503, "too many requests are under way: try again");
+    else
+        http_request_later(request, events, self);
+    return !failed;
+}
+
 bool face_argument(struct http_request *request, const char *key, slice *ret_value) {
     *ret_value = (slice){0};
     int failed = http_request_argument(request, slice_str(key), ret_value);

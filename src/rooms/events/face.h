@@ -16,6 +16,10 @@
 
 /* A 400 "KEY: WHAT". False. */
 bool face_refuse(struct http_request *request, const char *key, const char *what);
+/* The end of a handler that has asked the engine: the request is answered later, by SELF, of which
+   EVENTS tell; or FAILED says that it could not be asked, and a 503 is the answer. */
+bool face_later(struct http_request *request, int failed, const struct http_request_events *events,
+                void *self);
 /* The argument KEY of the query, empty where there is none. */
 bool face_argument(struct http_request *request, const char *key, slice *ret_value);
 /* Untouched where there is none; at most MOST. */

@@ -48,10 +48,8 @@ static void on_reply(void *owner, const struct bus_message *reply, int ended) {
     bool conditional = a->conditional;
     char etag[FACE_ETAG_MAX];
     struct http1_field field;
-    if (reply && !status)
+    if (!call_answered(a->bus, &a->waiting, reply))
         return;
-    if (reply)
-        bus_request_cancel(a->bus, a->waiting);
     mem_free(a);
     if (status == 409 && conditional) {
         http_reply_problem(request, 412,
@@ -105,12 +103,8 @@ static void begin(struct bus *bus, struct http_request *request, const struct li
         *a = (struct asking){.bus = bus, .request = request, .conditional = conditional};
         failed = ask(a, change, buf_slice(&subject), expect);
     }
-    if (!failed) {
-        http_request_later(request, &events, a);
-        return;
-    }
-    mem_free(a);
-    http_reply_problem(request, 503, "too many requests are under way: try again");
+    if (!face_later(request, failed, &events, a))
+        mem_free(a);
 }
 
 static bool read_flag(struct http_request *request, const char *key, bool *flag) {

@@ -69,10 +69,8 @@ static void on_reply(void *owner, const struct bus_message *reply, int ended) {
     struct asked_state *a = owner;
     struct http_request *request = a->request;
     unsigned status = reply ? call_read_status(reply) : 0;
-    if (reply && !status)
+    if (!call_answered(a->bus, &a->waiting, reply))
         return;
-    if (reply)
-        bus_request_cancel(a->bus, a->waiting);
     mem_free(a);
     if (status == 200)
         answer_state(request, call_read_state_tag(reply), reply->payload);
@@ -134,10 +132,6 @@ void state_http_get(void *owner, struct http_request *request) {
         *a = (struct asked_state){.bus = owner, .request = request};
         failed = ask(a, &options);
     }
-    if (!failed) {
-        http_request_later(request, &events, a);
-        return;
-    }
-    mem_free(a);
-    http_reply_problem(request, 503, "too many requests are under way: try again");
+    if (!face_later(request, failed, &events, a))
+        mem_free(a);
 }

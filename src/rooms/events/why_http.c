@@ -64,18 +64,11 @@ static void on_event(struct asking *a, const struct read_end *end);
 /* A page that was asked for: THEN with it, or the request is refused. */
 static void take_page(struct asking *a, const struct bus_message *reply, int ended,
                       void (*then)(struct asking *a, const struct read_end *end)) {
-    struct read_end end = {0};
-    if (reply)
-        call_read_end(reply, &end);
-    if (reply && !end.status)
+    struct read_end end;
+    if (!call_take_page(a->bus, &a->waiting, reply, ended, &end))
         return;
-    if (reply)
-        bus_request_cancel(a->bus, a->waiting);
-    a->waiting = NULL;
-    if (!reply)
-        refuse(a, ended == -ETIMEDOUT ? 504 : 503, slice_lit("event streams do not answer"));
-    else if (end.status != 200)
-        refuse(a, end.status, reply->payload);
+    if (end.status != 200)
+        refuse(a, end.status, end.lines);
     else
         then(a, &end);
 }
@@ -132,11 +125,6 @@ void why_http(void *owner, struct http_request *request) {
         a->event = buf_make(HTTP_ANSWER_BYTES_MAX);
         failed = call_ask_page(a->bus, &options, on_event_page, a, &a->waiting);
     }
-    if (!failed) {
-        http_request_later(request, &events, a);
-        return;
-    }
-    if (a)
+    if (!face_later(request, failed, &events, a) && a)
         asking_free(a);
-    http_reply_problem(request, 503, "too many requests are under way: try again");
 }
