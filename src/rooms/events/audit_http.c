@@ -7,7 +7,6 @@
  */
 #include "rooms/events/audit_http.h"
 
-#include "base/clocktext.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "bus/request.h"
@@ -90,12 +89,10 @@ static void on_page(void *owner, const struct bus_message *reply, int ended) {
 /* --- what is asked for ---------------------------------------------------------------------- */
 
 static bool read_time(struct http_request *request, const char *key, int64_t *time_ns) {
-    slice value;
-    if (!face_argument(request, key, &value))
+    bool there;
+    if (!face_time(request, key, &there, time_ns))
         return false;
-    if (value.len && clocktext_parse(value, time_ns))
-        return face_refuse(request, key, "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
-    if (value.len && *time_ns < 1)
+    if (there && *time_ns < 1)
         *time_ns = 1; /* 0 is no bound, and before 1970 there was nothing */
     return true;
 }
@@ -120,17 +117,6 @@ static bool read_place(struct http_request *request, struct read_options *o) {
     return true;
 }
 
-static bool read_category(struct http_request *request, struct buf *subject,
-                          struct read_options *o) {
-    slice value;
-    if (!face_argument(request, "category", &value))
-        return false;
-    if (value.len && event_category_subject(value, subject))
-        return face_refuse(request, "category", "a text of at most 1024 bytes is wanted");
-    o->category = buf_slice(subject);
-    return true;
-}
-
 void audit_http_list(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_gone};
     _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
@@ -138,8 +124,9 @@ void audit_http_list(void *owner, struct http_request *request) {
     if (!read_text(request, "actor", &options.actor) ||
         !read_text(request, "correlation", &options.correlation) ||
         !face_words(request, "types", READ_FILTERS_MAX, options.types, &options.type_count) ||
-        !read_place(request, &options) || !read_category(request, &category, &options))
+        !read_place(request, &options) || !face_category(request, &category))
         return;
+    options.category = buf_slice(&category);
     struct listing *l = mem_zalloc(1, sizeof *l);
     int failed = l ? 0 : -ENOMEM;
     if (!failed) {

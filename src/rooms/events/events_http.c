@@ -23,7 +23,6 @@
  */
 #include "rooms/events/events_http.h"
 
-#include "base/clocktext.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "bus/request.h"
@@ -69,9 +68,8 @@ static bool read_wait(struct http_request *request, struct asked *a) {
     if (value.len &&
         (number_parse_duration(value, &a->o.wait_ns) || a->o.wait_ns > READ_WAIT_MAX_NS))
         return face_refuse(request, "wait", "a duration of at most 60s is wanted");
-    if (!face_argument(request, "follow", &value))
+    if (!face_flag(request, "follow", &a->follow))
         return false;
-    a->follow = value.len > 0 && !slice_equal(value, slice_lit("0"));
     if (a->follow && a->o.backwards)
         return face_refuse(request, "follow", "goes forwards only");
     if (a->follow && a->format == FORMAT_CLOUDEVENTS)
@@ -83,18 +81,16 @@ static bool read_wait(struct http_request *request, struct asked *a) {
 
 /* A beginning that is no `from`. */
 static bool read_place(struct http_request *request, struct asked *a) {
-    slice time;
+    bool has_time;
     uint64_t after = UINT64_MAX;
     if (!face_number(request, "after", INT64_MAX, &after) ||
-        !face_argument(request, "time", &time) ||
+        !face_time(request, "time", &has_time, &a->o.from_time_ns) ||
         !face_number(request, "position", INT64_MAX, &a->o.from_position))
         return false;
     if (after != UINT64_MAX)
         a->o.from = after + 1;
-    if (time.len && clocktext_parse(time, &a->o.from_time_ns))
-        return face_refuse(request, "time", "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
-    if (a->o.backwards && (time.len || a->o.from_position))
-        return face_refuse(request, time.len ? "time" : "position", "is for reading forwards");
+    if (a->o.backwards && (has_time || a->o.from_position))
+        return face_refuse(request, has_time ? "time" : "position", "is for reading forwards");
     return true;
 }
 
@@ -114,15 +110,13 @@ static bool read_common(struct http_request *request, struct asked *a) {
 }
 
 static bool read_category(struct http_request *request, struct asked *a) {
-    slice value, only;
-    if (!face_argument(request, "category", &value))
-        return false;
+    slice only;
     struct buf category = {
         .ptr = a->category, .cap = sizeof a->category, .max = sizeof a->category};
-    if (value.len && event_category_subject(value, &category))
-        return face_refuse(request, "category", "a text of at most 1024 bytes is wanted");
+    if (!face_category(request, &category))
+        return false;
     a->o.category = buf_slice(&category);
-    if (face_is_confined(request, &only) && !value.len)
+    if (face_is_confined(request, &only) && !category.len)
         a->o.category = only;
     if (a->o.category.len)
         return face_may(request, a->o.category);

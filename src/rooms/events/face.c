@@ -6,6 +6,7 @@
  */
 #include "rooms/events/face.h"
 
+#include "base/clocktext.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "http/reply.h"
@@ -41,6 +42,31 @@ bool face_number(struct http_request *request, const char *key, uint64_t most, u
     if (value.len && (number_parse_u64(value, number) || *number > most))
         return face_refuse(request, key, "a number is wanted");
     return true;
+}
+
+bool face_flag(struct http_request *request, const char *key, bool *ret_flag) {
+    slice value;
+    if (!face_argument(request, key, &value))
+        return false;
+    *ret_flag = value.len > 0 && !slice_equal(value, slice_lit("0"));
+    return true;
+}
+
+bool face_time(struct http_request *request, const char *key, bool *ret_there, int64_t *time_ns) {
+    slice value;
+    if (!face_argument(request, key, &value))
+        return false;
+    *ret_there = value.len > 0;
+    return !value.len || clocktext_parse(value, time_ns) == 0 ||
+           face_refuse(request, key, "a time of RFC 3339 is wanted: 2026-11-30T12:00:00Z");
+}
+
+bool face_category(struct http_request *request, struct buf *subject) {
+    slice value;
+    if (!face_argument(request, "category", &value))
+        return false;
+    return !value.len || event_category_subject(value, subject) == 0 ||
+           face_refuse(request, "category", "a text of at most 1024 bytes is wanted");
 }
 
 static bool is_expectation(slice text) {

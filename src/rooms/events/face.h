@@ -24,6 +24,12 @@ bool face_later(struct http_request *request, int failed, const struct http_requ
 bool face_argument(struct http_request *request, const char *key, slice *ret_value);
 /* Untouched where there is none; at most MOST. */
 bool face_number(struct http_request *request, const char *key, uint64_t most, uint64_t *number);
+/* Whether KEY is there, and not 0. */
+bool face_flag(struct http_request *request, const char *key, bool *ret_flag);
+/* The argument KEY, a time of RFC 3339. Untouched where there is none. */
+bool face_time(struct http_request *request, const char *key, bool *ret_there, int64_t *time_ns);
+/* The argument `category`: appends its subject, where there is one. */
+bool face_category(struct http_request *request, struct buf *subject);
 /* The argument `expect`, empty where there is none: one of its words, or a revision. */
 bool face_expect(struct http_request *request, slice *ret_expect);
 /* How many there are to be on a page: from 1 to MOST. Untouched where it is not said. */

@@ -107,14 +107,6 @@ static void begin(struct bus *bus, struct http_request *request, const struct li
         mem_free(a);
 }
 
-static bool read_flag(struct http_request *request, const char *key, bool *flag) {
-    slice value;
-    if (!face_argument(request, key, &value))
-        return false;
-    *flag = value.len > 0 && !slice_equal(value, slice_lit("0"));
-    return true;
-}
-
 /* The number in If-Match, if there is one. */
 static bool read_match(struct http_request *request, bool *ret_there, slice *ret_digits) {
     slice match;
@@ -137,7 +129,7 @@ void life_http_limit(void *owner, struct http_request *request) {
     struct life_change change = {.ask = LIFE_LIMIT, .version = LIFE_ANY_VERSION};
     slice expect, digits;
     bool matches;
-    if (!face_expect(request, &expect) || !read_flag(request, "dry_run", &change.dry_run) ||
+    if (!face_expect(request, &expect) || !face_flag(request, "dry_run", &change.dry_run) ||
         !read_match(request, &matches, &digits))
         return;
     if (matches)
@@ -149,8 +141,8 @@ void life_http_delete(void *owner, struct http_request *request) {
     struct life_change change = {.ask = LIFE_DELETE, .version = LIFE_ANY_VERSION};
     slice expect, digits;
     bool matches, permanent;
-    if (!face_expect(request, &expect) || !read_flag(request, "dry_run", &change.dry_run) ||
-        !read_flag(request, "permanent", &permanent) || !read_match(request, &matches, &digits))
+    if (!face_expect(request, &expect) || !face_flag(request, "dry_run", &change.dry_run) ||
+        !face_flag(request, "permanent", &permanent) || !read_match(request, &matches, &digits))
         return;
     if (matches && expect.len) {
         face_refuse(request, "expect", "If-Match and expect= are two ways to say one thing");
