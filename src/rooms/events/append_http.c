@@ -245,7 +245,7 @@ static void post(struct bus *bus, struct http_request *request, slice subject, s
 static bool may_all(struct http_request *request, json_value list) {
     struct json_iterator i = json_each(list);
     while (json_next(&i)) {
-        _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+        _cleanup_buf_ struct buf subject = buf_make(EVENT_SUBJECT_MAX);
         slice name;
         bool by_name = json_string(json_member(i.value, slice_lit("stream")), &name) == 0;
         if (!by_name || json_type_of(json_member(i.value, slice_lit("none"))) != JSON_ABSENT) {
@@ -281,7 +281,7 @@ static bool may_append(struct http_request *request, slice body) {
 /* --- handlers ------------------------------------------------------------------------------ */
 
 void append_http_stream(void *owner, struct http_request *request) {
-    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_NAME_MAX * 3 + 16, HEADERS_USUAL);
+    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_SUBJECT_MAX, HEADERS_USUAL);
     _cleanup_buf_ struct buf made = buf_make(BODY_MAX);
     char expect[EXPECT_MAX];
     bool conditional = false;

@@ -301,7 +301,7 @@ static int read_expect(struct reader *r, json_value v, struct append_part *part)
 }
 
 static int read_name(struct reader *r, slice name, struct append_part *part) {
-    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_NAME_MAX * 3 + 16, SUBJECT_USUAL);
+    _cleanup_buf_ struct buf subject = buf_make_room(EVENT_SUBJECT_MAX, SUBJECT_USUAL);
     part->name = name;
     int failed = event_subject(name, &subject);
     if (failed == -EINVAL)

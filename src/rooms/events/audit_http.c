@@ -119,7 +119,7 @@ static bool read_place(struct http_request *request, struct read_options *o) {
 
 void audit_http_list(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_gone};
-    _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf category = buf_make(EVENT_SUBJECT_MAX);
     struct read_options options = {.audit = true};
     if (!read_text(request, "actor", &options.actor) ||
         !read_text(request, "correlation", &options.correlation) ||

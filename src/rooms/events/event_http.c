@@ -103,7 +103,7 @@ static bool read_mode(struct http_request *request, enum mode *mode) {
 
 void event_http_one(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_gone};
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf subject = buf_make(EVENT_SUBJECT_MAX);
     struct read_options options = {.limit = 1};
     enum mode mode;
     if (!face_subject(request, &subject) || !read_mode(request, &mode) ||

@@ -46,7 +46,7 @@ struct asked {
     struct read_options o;
     enum format format;
     bool follow;
-    char category[EVENT_NAME_MAX * 3 + 16];
+    char category[EVENT_SUBJECT_MAX];
 };
 
 static bool read_direction(struct http_request *request, struct asked *a) {
@@ -336,7 +336,7 @@ static void begin(struct bus *bus, struct http_request *request, const struct as
 
 void events_http_stream(void *owner, struct http_request *request) {
     struct asked a = {0};
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf subject = buf_make(EVENT_SUBJECT_MAX);
     if (!face_subject(request, &subject) || !read_common(request, &a))
         return;
     a.o.subject = buf_slice(&subject);

@@ -133,20 +133,15 @@ static int category_subject(slice encoded, struct buf *out) {
     return event_category_subject(slice_make(text, len), out);
 }
 
-static bool is_of(slice subject, slice category) {
-    return slice_starts_with(subject, category) &&
-           (subject.len == category.len || subject.ptr[category.len] == '.');
-}
-
 bool face_may(struct http_request *request, slice subject) {
-    _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf category = buf_make(EVENT_SUBJECT_MAX);
     slice list;
     if (!confined(request, &list))
         return true;
     while (list.len) {
         buf_clear(&category);
         int failed = category_subject(slice_cut(list, ',', &list), &category);
-        if (!failed && is_of(subject, buf_slice(&category)))
+        if (!failed && event_is_of(subject, buf_slice(&category)))
             return true;
     }
     http_reply_problem(request, 403, "event streams of this category are not for this route");
@@ -154,7 +149,7 @@ bool face_may(struct http_request *request, slice subject) {
 }
 
 bool face_is_confined(struct http_request *request, slice *ret_only) {
-    _cleanup_buf_ struct buf category = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf category = buf_make(EVENT_SUBJECT_MAX);
     slice list;
     *ret_only = (slice){0};
     if (!confined(request, &list))

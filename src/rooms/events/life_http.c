@@ -94,7 +94,7 @@ static int ask(struct asking *a, const struct life_change *change, slice subject
 static void begin(struct bus *bus, struct http_request *request, const struct life_change *change,
                   slice expect, bool conditional) {
     static const struct http_request_events events = {.on_gone = on_gone};
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf subject = buf_make(EVENT_SUBJECT_MAX);
     if (!face_subject(request, &subject))
         return;
     struct asking *a = mem_zalloc(1, sizeof *a);

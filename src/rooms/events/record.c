@@ -108,6 +108,11 @@ int event_subject(slice name, struct buf *out) {
     return failed;
 }
 
+bool event_is_of(slice subject, slice category) {
+    return slice_starts_with(subject, category) &&
+           (subject.len == category.len || subject.ptr[category.len] == '.');
+}
+
 int event_name(slice subject, struct buf *out) {
     if (!slice_starts_with(subject, slice_lit(PREFIX)))
         return -EINVAL;

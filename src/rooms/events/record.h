@@ -48,7 +48,8 @@
 #define EVENT_TAGS_MAX 64u     /* of one event */
 #define EVENT_TAG_MAX 256u     /* bytes */
 #define EVENT_METADATA_MAX (64u << 10)
-#define EVENT_NAME_MAX 1024u /* bytes of an event stream's name */
+#define EVENT_NAME_MAX 1024u                        /* bytes of an event stream's name */
+#define EVENT_SUBJECT_MAX (EVENT_NAME_MAX * 3 + 16) /* bytes: its subject, all of it encoded */
 #define EVENT_CHAIN_BYTES 32u
 #define EVENT_SUBJECTS "es.>"
 
@@ -70,6 +71,8 @@ struct event {
 must_use int event_subject(slice name, struct buf *out);
 /* The same of a category: "es.CATEGORY". */
 must_use int event_category_subject(slice category, struct buf *out);
+/* Whether SUBJECT is that of an event stream of the category with the subject CATEGORY. */
+bool event_is_of(slice subject, slice category);
 /* Appends the name of the event stream with SUBJECT. 0, -EINVAL (not the subject of one), -ENOMEM.
  */
 must_use int event_name(slice subject, struct buf *out);

@@ -121,7 +121,7 @@ static int ask(struct asked_state *a, const struct state_options *options) {
 
 void state_http_get(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_gone};
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf subject = buf_make(EVENT_SUBJECT_MAX);
     struct state_options options = {0};
     if (!face_subject(request, &subject) || !read_at(request, &options))
         return;

@@ -110,7 +110,7 @@ static void on_event(struct asking *a, const struct read_end *end) {
 
 void why_http(void *owner, struct http_request *request) {
     static const struct http_request_events events = {.on_gone = on_gone};
-    _cleanup_buf_ struct buf subject = buf_make(EVENT_NAME_MAX * 3 + 16);
+    _cleanup_buf_ struct buf subject = buf_make(EVENT_SUBJECT_MAX);
     struct read_options options = {.audit = true, .limit = 1, .from = UINT64_MAX};
     if (!face_subject(request, &subject) ||
         !face_number(request, "revision", INT64_MAX, &options.from) ||
