@@ -69,19 +69,14 @@ bool face_category(struct http_request *request, struct buf *subject) {
            face_refuse(request, "category", "a text of at most 1024 bytes is wanted");
 }
 
-static bool is_expectation(slice text) {
-    uint64_t revision;
-    for (unsigned i = 0; expect_word(i); i++)
-        if (i != EXPECT_REVISION && slice_equal(text, slice_str(expect_word(i))))
-            return true;
-    return text.len < NUMBER_TEXT_MAX && number_parse_u64(text, &revision) == 0 &&
-           revision <= INT64_MAX;
-}
-
 bool face_expect(struct http_request *request, slice *ret_expect) {
+    enum expect expect;
+    uint64_t revision;
     if (!face_argument(request, "expect", ret_expect))
         return false;
-    return !ret_expect->len || is_expectation(*ret_expect) ||
+    return !ret_expect->len ||
+           (ret_expect->len < NUMBER_TEXT_MAX &&
+            expect_read(*ret_expect, &expect, &revision) == 0) ||
            face_refuse(request, "expect", "any, none, exists, deleted or a revision is wanted");
 }
 

@@ -7,6 +7,7 @@
 #include "rooms/events/life.h"
 
 #include "base/hex.h"
+#include "base/number.h"
 #include "rooms/events/notes.h"
 #include "wire/json_write.h"
 
@@ -15,6 +16,16 @@
 const char *expect_word(unsigned expect) {
     static const char *const words[] = {"any", "none", "exists", "", "deleted", "tombstoned"};
     return expect < array_count(words) ? words[expect] : NULL;
+}
+
+int expect_read(slice text, enum expect *ret_expect, uint64_t *revision) {
+    for (unsigned i = 0; expect_word(i); i++)
+        if (i != EXPECT_REVISION && slice_equal(text, slice_str(expect_word(i)))) {
+            *ret_expect = (enum expect)i;
+            return 0;
+        }
+    *ret_expect = EXPECT_REVISION;
+    return number_parse_u64(text, revision) || *revision > INT64_MAX ? -EINVAL : 0;
 }
 
 /* --- what is there ------------------------------------------------------------------------ */

@@ -34,6 +34,8 @@ enum expect {
 };
 /* "any", ... of each but EXPECT_REVISION; NULL past the last. */
 const char *expect_word(unsigned expect);
+/* Reads one of these words, or the digits of a revision. 0 or -EINVAL. */
+must_use int expect_read(slice text, enum expect *ret_expect, uint64_t *revision);
 
 enum life_state { LIFE_NEVER, LIFE_ALIVE, LIFE_DELETED, LIFE_TOMBSTONED };
 

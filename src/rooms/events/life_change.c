@@ -31,17 +31,6 @@ int life_change_write(const struct life_change *change, slice subject, slice exp
     return failed ? failed : nats_headers_end(headers);
 }
 
-/* The word or number of EXPECT, which is not in JSON here. */
-static int read_expect(slice text, struct append_part *part) {
-    for (unsigned i = 0; expect_word(i); i++)
-        if (i != EXPECT_REVISION && slice_equal(text, slice_str(expect_word(i)))) {
-            part->expect = (enum expect)i;
-            return 0;
-        }
-    part->expect = EXPECT_REVISION;
-    return number_parse_u64(text, &part->revision) || part->revision > INT64_MAX ? -EINVAL : 0;
-}
-
 static int read_count(json_value v, const char *key, uint64_t least, uint64_t *number,
                       struct error *e) {
     json_value member = json_member(v, slice_str(key));
@@ -107,7 +96,7 @@ int life_change_read(const struct bus_message *request, json_value body, struct 
             ret_change->ask = (enum life_ask)i;
     part->writes = ret_change->ask != LIFE_SHOW;
     part->verdict = part->writes ? VERDICT_OPEN : VERDICT_FRESH;
-    if (get(request, "Nonet-Expect", &text) && read_expect(text, part))
+    if (get(request, "Nonet-Expect", &text) && expect_read(text, &part->expect, &part->revision))
         return error_set(e, -EINVAL, "expect: any, none, exists, deleted or a revision is wanted");
     if (get(request, "Nonet-Version", &text) && number_parse_u64(text, &ret_change->version))
         return error_set(e, -EINVAL, "If-Match: the version of the limits is wanted");
