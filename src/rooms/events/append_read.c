@@ -44,15 +44,11 @@ static int read_text(struct reader *r, json_value v, const char *key, size_t mos
     slice read;
     if (json_type_of(v) == JSON_ABSENT || json_type_of(v) == JSON_NULL)
         return 0;
-    if (json_string(v, &read) || !read.len)
+    if (json_string(v, &read))
         return refuse(r, key, "a text that is not empty is wanted");
-    if (read.len > most)
-        return refuse(r, key, "the text is too long");
-    for (size_t i = 0; i < read.len; i++)
-        if ((unsigned char)read.ptr[i] < ' ' || read.ptr[i] == 0x7f)
-            return refuse(r, key, "the text has a control character");
-    if (read.ptr[0] == ' ' || read.ptr[read.len - 1] == ' ')
-        return refuse(r, key, "the text begins or ends with a blank");
+    const char *wrong = attribute_judge_text(read, most);
+    if (wrong)
+        return refuse(r, key, wrong);
     *text = read;
     return 0;
 }

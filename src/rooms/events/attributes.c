@@ -36,10 +36,10 @@ bool attribute_is_taken(slice name) {
 
 /* --- JSON --------------------------------------------------------------------------------- */
 
-static const char *judge_text(slice text) {
+const char *attribute_judge_text(slice text, size_t most) {
     if (!text.len)
         return "a text that is not empty is wanted";
-    if (text.len > ATTRIBUTE_VALUE_MAX)
+    if (text.len > most)
         return "the text is too long";
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
@@ -64,7 +64,7 @@ const char *attribute_read(json_value v, struct attribute *a) {
     if (json_type_of(v) != JSON_STRING || json_string(v, &a->value))
         return "a text, a whole number of 32 bits or a boolean is wanted";
     a->type = ATTRIBUTE_TEXT;
-    return judge_text(a->value);
+    return attribute_judge_text(a->value, ATTRIBUTE_VALUE_MAX);
 }
 
 /* NULL, or what is wrong. */

@@ -35,6 +35,8 @@ struct attribute {
 bool attribute_is_name(slice text);
 /* What an event has a member of its own for, or the node writes itself (stream, revision, ...). */
 bool attribute_is_taken(slice name);
+/* NULL, or what is wrong with TEXT, of at most MOST bytes, as the value of a header. */
+const char *attribute_judge_text(slice text, size_t most);
 /* Reads V: a text without control characters, a whole number of 32 bits, or a boolean. NULL, or
    what is wrong with it. The value is of V's document. */
 const char *attribute_read(json_value v, struct attribute *attribute);
