@@ -294,7 +294,7 @@ void engine_want_stream(struct engine *engine) {
     io_defer(engine->loop, &engine->pump);
 }
 
-void engine_free(struct engine *engine) {
+static void engine_free(struct engine *engine) {
     heads_forget(engine);
     tags_forget(engine);
     tail_free(engine);
@@ -304,6 +304,13 @@ void engine_free(struct engine *engine) {
     json_free(&engine->doc);
     provenance_close(&engine->provenance);
     mem_free(engine);
+}
+
+bool engine_committed(struct engine *engine) {
+    bool closed = engine->closed;
+    if (--engine->committing == 0 && closed)
+        engine_free(engine);
+    return !closed;
 }
 
 void engine_close(struct engine *engine) {

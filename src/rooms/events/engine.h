@@ -110,7 +110,9 @@ must_use int engine_create(struct io_loop *loop, struct bus *bus, struct streams
 void engine_want_stream(struct engine *engine);
 /* Waiting appends and reads are refused; what is being committed ends by itself. */
 void engine_close(struct engine *engine);
-void engine_free(struct engine *engine);
+/* The end of what was counted in `committing`. False: the engine has been closed meanwhile; it is
+   freed with the last of them. */
+bool engine_committed(struct engine *engine);
 /* heads.c: no head is what it was. */
 void heads_forget(struct engine *engine);
 

@@ -24,12 +24,8 @@ static void on_created(void *self, struct stream *stream, const struct streams_e
     struct engine *engine = self;
     (void)stream;
     engine->creating--;
-    engine->committing--;
-    if (engine->closed) {
-        if (engine->committing == 0)
-            engine_free(engine);
+    if (!engine_committed(engine))
         return;
-    }
     if (error)
         refuse_without_stream(engine, error);
     io_defer(engine->loop, &engine->pump);

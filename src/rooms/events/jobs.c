@@ -282,7 +282,6 @@ static void publish(struct job *job) {
 static void on_stored(void *self, const struct streams_error *error) {
     struct job *job = self;
     struct engine *engine = job->engine;
-    engine->committing--;
     if (error) {
         refuse(job, (unsigned)error->code, error->err_code, error->description);
     } else {
@@ -290,8 +289,7 @@ static void on_stored(void *self, const struct streams_error *error) {
         publish(job);
     }
     job_free(job);
-    if (engine->closed && engine->committing == 0)
-        engine_free(engine);
+    (void)engine_committed(engine);
 }
 
 static void store(struct job *job, struct stream *stream) {
@@ -349,7 +347,6 @@ static void on_changed(void *self, const struct streams_error *error) {
     struct job *job = self;
     struct engine *engine = job->engine;
     struct head *head = job->append.parts[0].head;
-    engine->committing--;
     head->life_changing--;
     if (error)
         refuse(job, (unsigned)error->code, error->err_code, error->description);
@@ -361,8 +358,7 @@ static void on_changed(void *self, const struct streams_error *error) {
             sweep_later(engine, head->subject, io_loop_wall_ns(engine->loop));
     }
     job_free(job);
-    if (engine->closed && engine->committing == 0)
-        engine_free(engine);
+    (void)engine_committed(engine);
 }
 
 /* Its note, and the mark for the sweep, in one commit. */

@@ -456,11 +456,8 @@ static int collect_step(struct state_read *read) {
 /* --- snapshots ---------------------------------------------------------------------------- */
 
 static void on_stored(void *self, const struct streams_error *error) {
-    struct engine *engine = self;
     (void)error; /* then it is folded again */
-    engine->committing--;
-    if (engine->closed && engine->committing == 0)
-        engine_free(engine);
+    (void)engine_committed(self);
 }
 
 /* Has somebody deleted the event, or the sweep taken it out, since the read was begun? */

@@ -264,13 +264,9 @@ static void plan_skeleton(struct sweep_stream *work, struct life *life) {
 static void on_committed(void *self, const struct streams_error *error) {
     struct sweep_stream *work = self;
     struct engine *engine = work->engine;
-    engine->committing--;
     work->committing = false;
-    if (engine->closed) {
-        if (engine->committing == 0)
-            engine_free(engine);
+    if (!engine_committed(engine))
         return;
-    }
     if (!work->head) /* it was given up */
         sweep_wake(engine);
     else if (error)
