@@ -83,8 +83,8 @@ static void on_life(void *owner, struct bus_subscription *subscription,
 
 struct reading {
     struct engine *engine;
-    size_t len;
-    char reply[];
+    slice reply;
+    char text[];
 };
 
 static void on_read_done(void *self, const struct read_end *end) {
@@ -92,7 +92,7 @@ static void on_read_done(void *self, const struct read_end *end) {
     char room[HEADERS_MAX];
     struct buf headers = {.ptr = room, .cap = sizeof room, .max = sizeof room};
     check(call_write_end(end, &headers) == 0);
-    answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
+    answer(reading->engine, reading->reply, buf_slice(&headers),
            end->status == 200 ? end->lines : slice_str(end->detail));
     mem_free(reading);
 }
@@ -101,10 +101,9 @@ static struct reading *make_reading(struct engine *engine, const struct bus_mess
     struct reading *reading = mem_alloc(sizeof *reading + message->reply.len);
     if (!reading)
         return NULL;
+    char *at = reading->text;
     reading->engine = engine;
-    reading->len = message->reply.len;
-    if (reading->len)
-        memcpy(reading->reply, message->reply.ptr, reading->len);
+    reading->reply = slice_store(&at, message->reply);
     return reading;
 }
 
@@ -127,7 +126,7 @@ static void on_finding(void *self, const struct error *finding) {
     struct reading *reading = self;
     char text[1024] = "";
     slice line = finding ? slice_str(error_text(finding, text, sizeof text)) : (slice){0};
-    answer(reading->engine, slice_make(reading->reply, reading->len), (slice){0}, line);
+    answer(reading->engine, reading->reply, (slice){0}, line);
 }
 
 static void on_verified(void *self, const struct events_report *report, int failed) {
@@ -137,7 +136,7 @@ static void on_verified(void *self, const struct events_report *report, int fail
     snprintf(text, sizeof text, "{\"events\":%llu,\"streams\":%llu,\"findings\":%llu}",
              (unsigned long long)report->events, (unsigned long long)report->streams,
              (unsigned long long)report->findings);
-    answer_status(reading->engine, slice_make(reading->reply, reading->len), status,
+    answer_status(reading->engine, reading->reply, status,
                   failed ? slice_str(error_name(failed)) : slice_str(text));
     mem_free(reading);
 }
@@ -161,8 +160,7 @@ static void on_state_done(void *self, const struct state_end *end) {
     char room[HEADERS_MAX];
     struct buf headers = {.ptr = room, .cap = sizeof room, .max = sizeof room};
     check(call_write_state_end(end, &headers) == 0);
-    answer(reading->engine, slice_make(reading->reply, reading->len), buf_slice(&headers),
-           end->body);
+    answer(reading->engine, reading->reply, buf_slice(&headers), end->body);
     mem_free(reading);
 }
 
@@ -229,15 +227,13 @@ static int listen_all(struct engine *engine) {
     static const struct {
         const char *subject;
         struct bus_receiver receiver;
-    } calls[] = {{CALL_APPEND, {on_append}}, {CALL_READ, {on_read}},   {CALL_LIFE, {on_life}},
-                 {CALL_VERIFY, {on_verify}}, {CALL_STATE, {on_state}}, {CALL_FOLDS, {on_folds}}};
-    struct bus_subscription **const subscriptions[] = {&engine->appends,     &engine->reads,
-                                                       &engine->lives,       &engine->verifies,
-                                                       &engine->state_reads, &engine->state_folds};
+    } calls[ENGINE_CALLS] = {{CALL_APPEND, {on_append}}, {CALL_READ, {on_read}},
+                             {CALL_LIFE, {on_life}},     {CALL_VERIFY, {on_verify}},
+                             {CALL_STATE, {on_state}},   {CALL_FOLDS, {on_folds}}};
     int failed = 0;
-    for (size_t i = 0; i < array_count(calls) && !failed; i++)
+    for (size_t i = 0; i < ENGINE_CALLS && !failed; i++)
         failed = bus_subscribe(engine->bus, slice_str(calls[i].subject), (slice){0},
-                               &calls[i].receiver, engine, NULL, subscriptions[i]);
+                               &calls[i].receiver, engine, NULL, &engine->calls[i]);
     return failed;
 }
 
@@ -314,12 +310,8 @@ bool engine_committed(struct engine *engine) {
 }
 
 void engine_close(struct engine *engine) {
-    engine->appends = bus_unsubscribe(engine->bus, engine->appends);
-    engine->reads = bus_unsubscribe(engine->bus, engine->reads);
-    engine->lives = bus_unsubscribe(engine->bus, engine->lives);
-    engine->verifies = bus_unsubscribe(engine->bus, engine->verifies);
-    engine->state_reads = bus_unsubscribe(engine->bus, engine->state_reads);
-    engine->state_folds = bus_unsubscribe(engine->bus, engine->state_folds);
+    for (size_t i = 0; i < ENGINE_CALLS; i++)
+        engine->calls[i] = bus_unsubscribe(engine->bus, engine->calls[i]);
     streams_divert(engine->streams, &(struct stream_diversion){0});
     jobs_close(engine);
     reads_close(engine);

@@ -44,6 +44,7 @@
 #define ENGINE_JOBS_MAX 65536u
 #define ENGINE_JOB_BYTES_MAX ((size_t)128 << 20)
 #define ENGINE_ASIDE_LOOKS_MAX 4096u /* events that conditions look at aside, a turn */
+#define ENGINE_CALLS 6u
 #define HEADS_MAX 65536u
 #define HEADS_IDS_MAX ((size_t)16 << 20)
 
@@ -89,9 +90,8 @@ struct engine {
     bool closed;
     struct hash_key hash_key;
     struct ids ids;
-    struct provenance_reader provenance;                         /* of what is appended */
-    struct bus_subscription *appends, *reads, *lives, *verifies; /* requests from other loops */
-    struct bus_subscription *state_reads, *state_folds;
+    struct provenance_reader provenance;          /* of what is appended */
+    struct bus_subscription *calls[ENGINE_CALLS]; /* requests from other loops */
     struct states *states;
     struct list holds; /* state_hold.c */
     bool holds_closed;
