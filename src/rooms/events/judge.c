@@ -14,6 +14,15 @@ static uint64_t gone_of(const struct append_part *part) {
     return head_gone(part->head);
 }
 
+/* Is the id of event I of the part anywhere in the event stream? 0, -ENOENT (no, or it is none of
+   the client's), or why that is not known. */
+static int find_id(struct append_part *part, unsigned i, struct fetch *fetch) {
+    if (!part->given[i])
+        return -ENOENT;
+    part->lookup.id = part->events[i].id;
+    return lookup_step(&part->lookup, part->head, fetch);
+}
+
 /* --- behind a revision (anchors 2.2, strong) ---------------------------------------------- */
 
 static void count(struct append_part *part, uint64_t index, bool alike) {
@@ -62,11 +71,7 @@ static int compare_gone(struct append_part *part, struct fetch *fetch) {
     uint64_t behind = part->gone < part->last ? part->gone : part->last;
     while (part->first + part->seen <= behind) {
         unsigned i = part->seen;
-        int result = -ENOENT;
-        if (part->given[i]) {
-            part->lookup.id = part->events[i].id;
-            result = lookup_step(&part->lookup, part->head, fetch);
-        }
+        int result = find_id(part, i, fetch);
         if (result && result != -ENOENT)
             return result;
         count(part, i, result == 0);
@@ -109,11 +114,7 @@ static int compare(struct append_part *part, struct fetch *fetch, uint64_t expec
 static int look_up(struct append_part *part, struct fetch *fetch) {
     while (part->seen < part->event_count) {
         unsigned i = part->seen;
-        int result = -ENOENT;
-        if (part->given[i]) {
-            part->lookup.id = part->events[i].id;
-            result = lookup_step(&part->lookup, part->head, fetch);
-        }
+        int result = find_id(part, i, fetch);
         if (result && result != -ENOENT)
             return result;
         part->seen++;
