@@ -30,6 +30,11 @@ struct end {
     char subject[];
 };
 
+static void report(struct chains *c, const struct error *finding) {
+    c->report.findings++;
+    c->found(c->self, finding);
+}
+
 static void find(struct chains *c, slice subject, uint64_t number, uint64_t position,
                  const char *what) {
     struct error e = {0};
@@ -39,8 +44,7 @@ static void find(struct chains *c, slice subject, uint64_t number, uint64_t posi
     error_place(&e, "%.*s@%" PRIu64 " (position %" PRIu64 ")",
                 slice_fmt(name.len ? buf_slice(&name) : subject), number ? number - 1 : 0,
                 position);
-    c->report.findings++;
-    c->found(c->self, &e);
+    report(c, &e);
 }
 
 static struct end *end_of(struct chains *c, slice subject) {
@@ -163,8 +167,7 @@ void chains_tag(struct chains *c, slice tag, slice text) {
               "tag '%.*s': %" PRIu64 " events have it, the last one at position %" PRIu64
               ", and its note tells of fewer: conditions may pass over some",
               slice_fmt(slice_take(tag, 64)), noted, seen->sequence);
-    c->report.findings++;
-    c->found(c->self, &e);
+    report(c, &e);
 }
 
 /* --- records ------------------------------------------------------------------------------ */
@@ -257,16 +260,14 @@ void chains_end(struct chains *c, uint64_t removed) {
               " positions of ES have no event, and that was neither limits nor deletion: "
               "the newest events of event streams are missing",
               c->holes - removed - c->missing);
-    c->report.findings++;
-    c->found(c->self, &e);
+    report(c, &e);
 }
 
 void chains_unreadable(struct chains *c, uint64_t position) {
     struct error e = {0};
     error_set(&e, -EBADMSG,
               "position %" PRIu64 " of ES cannot be read (`nonet log verify` says more)", position);
-    c->report.findings++;
-    c->found(c->self, &e);
+    report(c, &e);
 }
 
 void chains_begin(struct chains *c, struct hash_key key,
