@@ -13,7 +13,6 @@
 #include "rooms/events/fold_expression.h"
 #include "rooms/events/fold_value.h"
 #include "wire/json.h"
-#include "wire/json_write.h"
 
 #include <errno.h>
 
@@ -57,9 +56,7 @@ static int settle(struct compiler *c, struct conf_place place, int failed, const
 
 static int quote(struct compiler *c, slice text, slice *ret_json) {
     _cleanup_buf_ struct buf json = buf_make(TEXT_MAX * 6);
-    struct json_writer w = json_writer_make(&json, false);
-    json_write_string(&w, text);
-    int failed = json_write_finish(&w);
+    int failed = fold_json_write_string(text, &json);
     return failed ? failed : arena_copy(c->arena, buf_slice(&json), ret_json);
 }
 
