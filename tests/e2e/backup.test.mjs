@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { AckPolicy } from '@nats-io/jetstream';
-import { BINARY, check, run, startNonet, temporaryFolder, until } from './lib/node.mjs';
+import { BINARY, check, run, sleep, startNonet, temporaryFolder, until } from './lib/node.mjs';
 import { openJetstream } from './lib/jetstream.mjs';
 
 const LARGE = 64 * 1024; // a message, in bytes
@@ -19,7 +19,6 @@ const backup = (server, dir, ...args) =>
   nonet(0, 'backup', dir, '--data', server.data, ...args).then((text) =>
     args.includes('--json') ? JSON.parse(text) : text,
   );
-const token = (server) => fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
 
 // Another node, on what was restored from DIR.
 async function restore(t, dir) {
@@ -87,7 +86,7 @@ check('a backup under load has what was acknowledged before it, and nothing torn
       }
   };
   const appender = async () => {
-    const headers = { authorization: `Bearer ${token(server)}` };
+    const headers = { authorization: `Bearer ${server.token}` };
     for (let i = 0; busy; i++) {
       const body = JSON.stringify({ events: [{ type: 'T', data: { i } }] });
       const url = `${server.admin}/v1/streams/e-${i % 7}`;
@@ -209,7 +208,7 @@ check('what is asked wrongly is told, and leaves nothing', async (t) => {
   const post = async (body, headers) =>
     (await fetch(`${server.admin}/v1/backup`, { method: 'POST', body, headers })).status;
   assert.equal(await post('{"directory":"/x"}', {}), 401);
-  const authorization = `Bearer ${token(server)}`;
+  const authorization = `Bearer ${server.token}`;
   assert.equal(await post('{"directory":"x"}', { authorization }), 409);
   assert.equal(await post('{}', { authorization }), 400);
   assert.match(await nonet(1, 'backup', path.join(folder, 'nothing'), '--verify'), /no backup/);
@@ -290,28 +289,39 @@ check('who goes away gives the backup up; a node that stops does, too', async (t
     fetch(`${server.admin}/v1/backup`, {
       method: 'POST',
       body: JSON.stringify({ directory }),
-      headers: { authorization: `Bearer ${token(server)}` },
+      headers: { authorization: `Bearer ${server.token}` },
     });
-  // A backup may be done before the node hears that nobody waits for it any more: then once more.
-  const giveUp = async () => {
+  // ACT is done while a backup is under way; gives what it gives, and whether the backup came to its end.
+  const during = async (act) => {
     const child = await begin(args, dir);
     server.signal('SIGSTOP'); // so that the node is in the middle of it
-    const another = post(`${dir}2`);
+    const given = await act(child);
+    await child.over;
+    await until(() => !fs.existsSync(`${dir}.partial`));
+    const whole = fs.existsSync(dir);
+    fs.rmSync(dir, { recursive: true, force: true });
+    return { given, whole };
+  };
+  const another = async () => {
+    const answer = post(`${dir}2`);
+    await sleep(20); // it waits in the socket of the node, which does not run
+    server.signal('SIGCONT');
+    await (await answer).text(); // comes to its end with the backup, where there was one
+    fs.rmSync(`${dir}2`, { recursive: true, force: true });
+    return (await answer).status;
+  };
+  const goAway = async (child) => {
     child.kill('SIGKILL');
     await child.over;
     server.signal('SIGCONT');
-    const answer = await another;
-    await answer.text(); // comes to its end with the backup, where there was one
-    await until(() => !fs.existsSync(`${dir}.partial`));
-    fs.rmSync(`${dir}2`, { recursive: true, force: true });
-    return { status: answer.status, givenUp: !fs.existsSync(dir) };
   };
-  const tries = [];
-  do tries.push(await giveUp());
-  while (tries.length < 20 && !tries.at(-1).givenUp);
-  assert.ok(tries.at(-1).givenUp, 'one was given up');
-  const once = tries.some(({ status }) => status === 409);
-  assert.ok(once, 'one at a time');
+  // A backup may be done before the node hears of either: then once more.
+  const tries = async (act, enough) => {
+    for (let i = 0; i < 20; i++) if (enough(await during(act))) return true;
+    return false;
+  };
+  assert.ok(await tries(another, ({ given, whole }) => given === 409 && whole), 'one at a time');
+  assert.ok(await tries(goAway, ({ whole }) => !whole), 'one was given up');
   await begin(args, dir);
   await server.stop();
   assert.ok(!fs.existsSync(`${dir}.partial`));

@@ -83,12 +83,10 @@ class Server {
       child.on('close', (status, signal) => resolve((this.exit = { status, signal })));
       child.on('error', (error) => resolve((this.exit = { status: -1, signal: error.message })));
     });
-    const ports = await until(() => this.exit || ready(), 'the start', START_MS_MAX).catch(
-      (e) => {
-        child.kill('SIGKILL');
-        throw e;
-      },
-    );
+    const ports = await until(() => this.exit || ready(), 'the start', START_MS_MAX).catch((e) => {
+      child.kill('SIGKILL');
+      throw e;
+    });
     if (this.exit) throw new Error(`${this.kind} did not start: ${this.tail()}`);
     this.ports = ports;
     this.url = `nats://${ports.nats}`;
@@ -136,16 +134,7 @@ class NonetServer extends Server {
     this.data = path.join(this.dir, 'data');
     const args = ['run'];
     if (options.config !== undefined) args.push(this.writeApp());
-    args.push(
-      '--data',
-      this.data,
-      '--ports-file',
-      portsFile,
-      '--shards',
-      SHARDS,
-      '--log',
-      'debug',
-    );
+    args.push('--data', this.data, '--ports-file', portsFile, '--shards', SHARDS, '--log', 'debug');
     for (const [name, address] of Object.entries({ nats: 0, admin: 0, ...options.listen })) {
       args.push('--listen', `${name}=${address}`);
     }
@@ -153,6 +142,11 @@ class NonetServer extends Server {
     await this.launch(BINARY, args, options.env, () => readJson(portsFile));
     this.admin = `http://${this.ports.admin}`;
     return this;
+  }
+
+  // What its owner shows to the admin listener.
+  get token() {
+    return fs.readFileSync(path.join(this.data, 'admin.token'), 'utf8');
   }
 
   writeApp(config = this.options.config) {
@@ -278,8 +272,7 @@ function findNatsServer() {
   if (SHARDS !== '1') return null;
   for (const name of [process.env.NATS_SERVER, 'nats-server', '/usr/sbin/nats-server']) {
     try {
-      if (name && execFileSync(name, ['-v'], { stdio: ['ignore', 'pipe', 'ignore'] }))
-        return name;
+      if (name && execFileSync(name, ['-v'], { stdio: ['ignore', 'pipe', 'ignore'] })) return name;
     } catch {
       // not this one
     }
