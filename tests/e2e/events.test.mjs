@@ -1,23 +1,17 @@
 // Event streams: appended and read over HTTP, seen through NATS, the same after a kill.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { request } from 'undici';
+import { ask } from './lib/events.mjs';
 import { check, onNonet, startNonet } from './lib/node.mjs';
 
 // The node's API of events for one server.
 function api(server) {
-  const token = () => fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
   const call = async (method, target, body) => {
-    const answer = await request(`${server.admin}${target}`, {
-      method,
-      headers: { authorization: `Bearer ${token()}` },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    return { status: answer.statusCode, ...(await answer.body.json()) };
+    const answer = await ask(server, method, target, { body });
+    return { status: answer.status, ...answer.body };
   };
   return {
     append: (stream, expect, ...events) =>

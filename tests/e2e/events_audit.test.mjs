@@ -1,22 +1,11 @@
 // Audit: GET /v1/audit lists who did what, when and why.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { headers } from '@nats-io/transport-node';
+import { append as appendEvents } from './lib/events.mjs';
 import { onNonet, sleep } from './lib/node.mjs';
 
-const token = (server) => fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
-
-async function append(server, stream, ...events) {
-  const answer = await fetch(`${server.admin}/v1/streams/${stream}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token(server)}` },
-    body: JSON.stringify({ events }),
-  });
-  assert.equal(answer.status, 201, await answer.clone().text());
-  return (await answer.json()).position;
-}
+const append = async (...args) => (await appendEvents(...args)).position;
 
 async function audit(server, query, options = {}) {
   const answer = await fetch(`${server.admin}/v1/audit?${query}`, options);

@@ -100,7 +100,7 @@ onNonet('events at the command line', {}, (it) => {
   });
 
   it('read goes through all pages', async (t, server) => {
-    const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
+    const token = server.token;
     const events = Array.from({ length: 450 }, (_, i) => ({ type: `T${i}` }));
     const answer = await fetch(`${server.admin}/v1/streams/p-1`, {
       method: 'POST',

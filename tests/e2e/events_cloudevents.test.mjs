@@ -3,34 +3,14 @@
 // If-Match).
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { CloudEvent, HTTP } from 'cloudevents';
-import { request } from 'undici';
+import { ask } from './lib/events.mjs';
 import { onNonet } from './lib/node.mjs';
 
 const STRUCTURED = 'application/cloudevents+json';
 const BATCHED = 'application/cloudevents-batch+json';
-
-// One HTTP exchange with SERVER, as its owner; a body of JSON is read.
-async function ask(server, method, target, { headers = {}, body } = {}) {
-  const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
-  const answer = await request(`${server.admin}${target}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...headers },
-    body,
-  });
-  const text = await answer.body.text();
-  const json = /json/.test(answer.headers['content-type'] ?? '') && text.length > 0;
-  return {
-    status: answer.statusCode,
-    headers: answer.headers,
-    text,
-    body: json ? JSON.parse(text) : text,
-  };
-}
 
 const post = (server, stream, message, query = '') =>
   ask(server, 'POST', `/v1/streams/${stream}${query}`, message);

@@ -2,8 +2,6 @@
 // whatever dies in between (the examples are those of dcb.events).
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Pool } from 'undici';
 import { check, sleep, startNonet } from './lib/node.mjs';
@@ -14,7 +12,7 @@ const CONNECTIONS = 64;
 function api(t, server) {
   const pool = new Pool(server.admin, { connections: CONNECTIONS });
   t.after(() => pool.destroy());
-  const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
+  const token = server.token;
   const call = async (method, target, body) => {
     try {
       const answer = await pool.request({

@@ -40,7 +40,7 @@ const admin = (server, method, target, options = {}) =>
   call(server.admin, method, target, {
     ...options,
     headers: {
-      authorization: `Bearer ${fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8')}`,
+      authorization: `Bearer ${server.token}`,
       ...options.headers,
     },
   });

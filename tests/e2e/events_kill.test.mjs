@@ -2,20 +2,16 @@
 // of a chain that was noted before a kill is a prefix of the chain after it.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { check, run, startNonet, until } from './lib/node.mjs';
 
 const KILLS = 6;
 const STREAMS = 5;
 const WRITERS = 8;
 
-const token = (server) => fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
-
 // Appends of 1 to 3 events to streams at random, one after another, until the node is gone. What
 // was acknowledged goes to NOTED.acknowledged: [stream, last revision].
 async function write(server, noted, alive) {
-  const headers = { authorization: `Bearer ${token(server)}` };
+  const headers = { authorization: `Bearer ${server.token}` };
   while (alive()) {
     const stream = `k-${Math.floor(Math.random() * STREAMS)}`;
     const events = Array.from({ length: 1 + Math.floor(Math.random() * 3) }, () => ({

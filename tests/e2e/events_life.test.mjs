@@ -1,23 +1,16 @@
 // The end of events: limits, deletion, tombstones, and what is expected of what has been deleted.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { request } from 'undici';
+import { ask } from './lib/events.mjs';
 import { check, onNonet, run, startNonet, until } from './lib/node.mjs';
 
 // The node's API of event streams for one server.
 function api(server) {
-  const token = () => fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
   const call = async (method, target, body, headers = {}) => {
-    const answer = await request(`${server.admin}${target}`, {
-      method,
-      headers: { authorization: `Bearer ${token()}`, ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    const text = await answer.body.text();
-    return { status: answer.statusCode, etag: answer.headers.etag, ...JSON.parse(text || '{}') };
+    const answer = await ask(server, method, target, { body, headers });
+    return { status: answer.status, etag: answer.headers.etag, ...(answer.body || {}) };
   };
   return {
     call,

@@ -2,31 +2,12 @@
 // Answers, errors among them, are held to the schemas that it has for them.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv/dist/2020.js';
-import { request } from 'undici';
+import { ask } from './lib/events.mjs';
 import { onNonet, run } from './lib/node.mjs';
 
 const LINES = 'application/x-ndjson';
-
-async function ask(server, method, target, { headers = {}, body } = {}) {
-  const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
-  const answer = await request(`${server.admin}${target}`, {
-    method: method.toUpperCase(),
-    headers: { authorization: `Bearer ${token}`, ...headers },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const text = await answer.body.text();
-  const type = (answer.headers['content-type'] ?? '').split(';')[0];
-  return {
-    status: answer.statusCode,
-    type,
-    text,
-    body: /json$/.test(type) && type !== LINES ? JSON.parse(text) : text,
-  };
-}
 
 const document = async (server) => (await ask(server, 'GET', '/v1/openapi.json')).body;
 

@@ -2,9 +2,8 @@
 // with bounded work for streams of any length.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { request } from 'undici';
+import { ask } from './lib/events.mjs';
 import { fold } from './lib/fold.mjs';
 import { check, onNonet, startNonet, until } from './lib/node.mjs';
 
@@ -28,16 +27,8 @@ const auction = {
 const config = (folds) => JSON.stringify({ events: { folds } }); // JSON is YAML
 
 function api(server) {
-  const token = () => fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
-  const call = async (method, target, body, headers = {}) => {
-    const answer = await request(`${server.admin}${target}`, {
-      method,
-      headers: { authorization: `Bearer ${token()}`, ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    const text = await answer.body.text();
-    return { status: answer.statusCode, headers: answer.headers, body: text && JSON.parse(text) };
-  };
+  const call = (method, target, body, headers = {}) =>
+    ask(server, method, target, { body, headers });
   const events = async (stream) => {
     const all = [];
     for (let from = 0; from !== null;) {

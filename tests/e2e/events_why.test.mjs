@@ -1,21 +1,9 @@
 // Why: what an event follows from, and what follows from it, across event streams.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { headers } from '@nats-io/transport-node';
+import { append } from './lib/events.mjs';
 import { onNonet, run, startNonet, check } from './lib/node.mjs';
-
-const token = (server) => fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
-
-async function append(server, stream, ...events) {
-  const answer = await fetch(`${server.admin}/v1/streams/${stream}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token(server)}` },
-    body: JSON.stringify({ events }),
-  });
-  assert.equal(answer.status, 201, await answer.clone().text());
-}
 
 const event = (id, correlation_id, causation_id, more = {}) => ({
   id,
@@ -114,7 +102,7 @@ onNonet('why', {}, (it) => {
     assert.equal((await cloud.json()).tags, 'sku:7');
     const refused = await fetch(`${server.admin}/v1/streams/tag-1`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${token(server)}` },
+      headers: { authorization: `Bearer ${server.token}` },
       body: '{"events":[{"type":"T","tags":["~c:0123456789abcdef"]}]}',
     });
     assert.equal(refused.status, 400);

@@ -1,8 +1,6 @@
 // Consume, emit and checkpoint in one commit: publishes that carry acknowledgements (Nonet-Ack).
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { AckPolicy } from '@nats-io/jetstream';
 import { headers, nanos } from '@nats-io/transport-node';
 import { request } from 'undici';
@@ -178,7 +176,7 @@ onNonet('a publish that acknowledges', {}, (it) => {
 
   it('appends an event in the same commit, which the event does not show', async (t, server) => {
     const { publish, take, info, jsm } = await open(t, server, 'EVENT', 3);
-    const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
+    const token = server.token;
     const call = async (method, target, body) => {
       const answer = await request(`${server.admin}${target}`, {
         method,

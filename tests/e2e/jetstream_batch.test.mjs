@@ -1,8 +1,6 @@
 // Atomic batches (ADR-50): all messages are stored, one behind the other, or none.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { headers } from '@nats-io/transport-node';
 import { request } from 'undici';
 import { errorOf, openJetstream } from './lib/jetstream.mjs';
@@ -339,7 +337,7 @@ onNonet('atomic batches', {}, (it) => {
 
   it('a stream of event streams refuses them by name', async (t, server) => {
     const { publish } = await openJetstream(t, server);
-    const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
+    const token = server.token;
     await request(`${server.admin}/v1/streams/batch-1`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}` },

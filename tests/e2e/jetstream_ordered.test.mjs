@@ -2,8 +2,6 @@
 // whatever is refused, whoever is killed. And with it event streams as competing subscriptions.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { check, onNonet, run, sleep, startNonet, until } from './lib/node.mjs';
@@ -136,7 +134,7 @@ onNonet('in order per subject', {}, (it) => {
   });
 
   it('of event streams: retries, parks, lists, replays, drops', async (t, server) => {
-    const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8');
+    const token = server.token;
     const append = async (stream, ...types) => {
       const answer = await fetch(`${server.admin}/v1/streams/${stream}`, {
         method: 'POST',

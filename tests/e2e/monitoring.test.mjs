@@ -254,7 +254,7 @@ onNonet('monitoring: who may ask', {}, (it) => {
   });
 
   it('changes need the token, and another origin may not even with it', async (t, server) => {
-    const token = fs.readFileSync(path.join(server.data, 'admin.token'), 'utf8').trim();
+    const token = server.token.trim();
     assert.equal(fs.statSync(path.join(server.data, 'admin.token')).mode & 0o777, 0o600);
     const own = new URL(server.admin).host;
     const reload = (headers) => bare(server, 'POST', '/v1/reload', { host: own, ...headers });
