@@ -291,7 +291,7 @@ check('who goes away gives the backup up; a node that stops does, too', async (t
       body: JSON.stringify({ directory }),
       headers: { authorization: `Bearer ${server.token}` },
     });
-  // ACT is done while a backup is under way; gives what it gives, and whether the backup came to its end.
+  // ACT is done while a backup is under way; gives what it gives, and whether the backup was whole.
   const during = async (act) => {
     const child = await begin(args, dir);
     server.signal('SIGSTOP'); // so that the node is in the middle of it

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { request } from 'undici';
 
-// One exchange with SERVER; a BODY that is neither text nor bytes goes as JSON, and one of JSON comes
-// back parsed (`text` is what came).
+// One exchange with SERVER; a BODY that is neither text nor bytes goes as JSON, and one of JSON
+// comes back parsed (`text` is what came).
 export async function ask(server, method, target, { headers = {}, body } = {}) {
   const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
   const answer = await request(`${server.admin}${target}`, {
