@@ -6,8 +6,8 @@
  *     judged ........ against what the consumers have in flight now
  *     flushed ....... what consumers have noted so far goes to the log before it: a delivery must
  *                     not be replayed behind its acknowledgement
- *     the batch ..... messages, one delta with what is done, deletions of what nobody wants any
- * more in memory ..... the consumers are done with it; then the batch is committed
+ *     the batch ..... messages, one delta with what is done, deletions of what nobody wants
+ *     in memory ..... the consumers are done with it; then the batch is committed
  *
  * Nothing of it waits, so what was judged still holds at the end.
  */

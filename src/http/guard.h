@@ -44,9 +44,8 @@ struct http_login {
 void http_login_decide(struct http_login *login, int result);
 
 #define HTTP_GATEWAY_SCHEME "Nonet-Gateway"
-#define HTTP_GATEWAY_USER                                                                          \
-    "X-Nonet-Principal" /* the field that names who the gateway has let in                         \
-                         */
+/* The field that names who the gateway has let in. */
+#define HTTP_GATEWAY_USER "X-Nonet-Principal"
 
 struct http_guard {
     const char *const *hosts; /* NULL-terminated, without ports; NULL: none */

@@ -1,8 +1,8 @@
 /*
  * copy.c - the files of a pinned log, one after the other (pin.h).
  *
- *      checkpoint --> the list of segments in it --> each segment, as long as it was --> format,
- * seal
+ *      checkpoint --> the list of segments in it --> each segment, as long as it was --.
+ *                                                                     format, seal <---'
  *
  * The copy of the checkpoint is read back, and judged by its crc, before anything is believed of
  * it. A segment to which a write has failed may be shorter than it should be, or not be there: what

@@ -1,9 +1,9 @@
 /*
  * backup_folder.h - a backup as files: written whole or not at all, checked, and restored.
  *
- *      BACKUP/  SHA256SUMS             "HEX  NAME" a line, as sha256sum -c reads it: all files
- * below backup.json            what it is: position, time, node, count and bytes of the others
- *               format, log/...        a data folder, as of that position
+ *      BACKUP/  SHA256SUMS       "HEX  NAME" a line, as sha256sum -c reads it: of all below
+ *               backup.json      what it is: position, time, node, count and bytes of the others
+ *               format, log/...  a data folder, as of that position
  *
  * A folder that is being filled is called NAME.partial and holds a locked file `unfinished`; it
  * gets its name when everything in it is on disk. What a kill leaves is told by that file, and

@@ -9,8 +9,8 @@
  *
  * OURS. A service may believe these, for a client's own are taken out:
  *
- *     X-Nonet-Principal                  who asks, if anybody in particular (and no other
- * X-Nonet-*) X-Request-Id, traceparent          as the gateway's own logs have them
+ *     X-Nonet-Principal                  who asks, if anybody in particular; no other X-Nonet-*
+ *     X-Request-Id, traceparent          as the gateway's own logs have them
  *     X-Forwarded-For, -Proto, -Host     of a peer that is a trusted proxy they are believed, the
  *                                        first one with the peer's address behind it
  *     X-Forwarded-* of other names,      believed of a trusted proxy, else taken out
