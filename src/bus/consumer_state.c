@@ -329,6 +329,26 @@ static int note_run(struct consumer *c, enum codec_kind kind, uint64_t sequence,
     return 0;
 }
 
+/* A record of KIND: C's id and NUMBERS, three at most. TIMED: it says what happens now. */
+static int note_numbers(struct consumer *c, enum codec_kind kind, bool timed,
+                        const uint64_t *numbers, size_t count) {
+    struct consumers *all = c->streams->consumers;
+    if (!c->journalled)
+        return 0;
+    int failed = make_room(all, timed ? 2 : 1);
+    if (failed)
+        return failed;
+    if (timed)
+        note_time(all);
+    char *at = all->unsaved.ptr + all->unsaved.len;
+    *at++ = (char)kind;
+    at += consumer_codec_put_number(at, c->id);
+    for (size_t i = 0; i < count; i++)
+        at += consumer_codec_put_number(at, numbers[i]);
+    all->unsaved.len = (size_t)(at - all->unsaved.ptr);
+    return 0;
+}
+
 int consumer_note_delivered(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence) {
     return note_run(c, CODEC_DELIVERED, sequence, consumer_sequence);
 }
@@ -339,41 +359,12 @@ int consumer_note_done(struct consumer *c, uint64_t sequence) {
 
 int consumer_note_redelivered(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence,
                               uint32_t deliveries) {
-    struct consumers *all = c->streams->consumers;
-    if (!c->journalled)
-        return 0;
-    int failed = make_room(all, 2);
-    if (failed)
-        return failed;
-    note_time(all);
-    char *at = all->unsaved.ptr + all->unsaved.len;
-    *at++ = CODEC_REDELIVERED;
-    at += consumer_codec_put_number(at, c->id);
-    at += consumer_codec_put_number(at, sequence);
-    at += consumer_codec_put_number(at, consumer_sequence);
-    at += consumer_codec_put_number(at, deliveries);
-    all->unsaved.len = (size_t)(at - all->unsaved.ptr);
-    return 0;
-}
-
-/* A record of KIND about one sequence. */
-static int note_sequence(struct consumer *c, enum codec_kind kind, uint64_t sequence) {
-    struct consumers *all = c->streams->consumers;
-    if (!c->journalled)
-        return 0;
-    int failed = make_room(all, 1);
-    if (failed)
-        return failed;
-    char *at = all->unsaved.ptr + all->unsaved.len;
-    *at++ = (char)kind;
-    at += consumer_codec_put_number(at, c->id);
-    at += consumer_codec_put_number(at, sequence);
-    all->unsaved.len = (size_t)(at - all->unsaved.ptr);
-    return 0;
+    const uint64_t numbers[] = {sequence, consumer_sequence, deliveries};
+    return note_numbers(c, CODEC_REDELIVERED, true, numbers, array_count(numbers));
 }
 
 int consumer_note_done_up_to(struct consumer *c, uint64_t sequence) {
-    return note_sequence(c, CODEC_DONE_UP_TO, sequence);
+    return note_numbers(c, CODEC_DONE_UP_TO, false, &sequence, 1);
 }
 
 int consumer_note_parked(struct consumer *c, const struct consumer_parked *parked) {
@@ -393,27 +384,16 @@ int consumer_note_parked(struct consumer *c, const struct consumer_parked *parke
 }
 
 int consumer_note_unparked(struct consumer *c, uint64_t sequence) {
-    return note_sequence(c, CODEC_UNPARKED, sequence);
+    return note_numbers(c, CODEC_UNPARKED, false, &sequence, 1);
 }
 
 int consumer_note_turn(struct consumer *c, uint64_t sequence, uint64_t consumer_sequence,
                        uint64_t key) {
-    struct consumers *all = c->streams->consumers;
-    if (!c->journalled)
-        return 0;
-    int failed = make_room(all, 2);
-    if (failed)
-        return failed;
-    if (consumer_sequence)
-        note_time(all);
-    char *at = all->unsaved.ptr + all->unsaved.len;
-    *at++ = CODEC_TURN;
-    at += consumer_codec_put_number(at, c->id);
-    at += consumer_codec_put_number(at, sequence);
-    at += consumer_codec_put_number(at, consumer_sequence);
-    all->unsaved.len = (size_t)(at - all->unsaved.ptr);
-    check(consumer_codec_add_time(&all->unsaved, (int64_t)key) == 0);
-    return 0;
+    const uint64_t numbers[] = {sequence, consumer_sequence};
+    int failed = note_numbers(c, CODEC_TURN, consumer_sequence > 0, numbers, array_count(numbers));
+    if (!failed && c->journalled) /* 8 bytes, for which a fourth number's room is there */
+        check(consumer_codec_add_time(&c->streams->consumers->unsaved, (int64_t)key) == 0);
+    return failed;
 }
 
 /* A batch with what the acknowledgements have released. More than one can hold goes before them: a
