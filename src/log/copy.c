@@ -99,12 +99,11 @@ static int begin_segment(struct log_copy *c, const struct checkpoint_segment *se
 
 /* Format and seal are ours; they are read back for their sum alone. */
 static int begin_own(struct log_copy *c, bool seal) {
-    char path[LOG_PATH_MAX], text[64];
+    char path[LOG_PATH_MAX];
     snprintf(c->name, sizeof c->name, "%s", seal ? "journal/00000001.jnl" : "format");
-    snprintf(text, sizeof text, "nonet log %u\n", LOG_FORMAT_VERSION);
     path_of(c->to, c->name, path);
-    int failed = seal ? journal_seed(c->host, c->to, c->pin->position)
-                      : io_file_replace(c->host, path, slice_str(text), 0600);
+    int failed =
+        seal ? journal_seed(c->host, c->to, c->pin->position) : log_format_write(c->host, c->to);
     return failed ? failed : io_copy_begin(c->host, path, NULL, IO_COPY_ALL, &c->file);
 }
 

@@ -80,6 +80,8 @@ void log_close_step(struct log *log);
 const struct log_owner *log_owner_find(const struct log *log, uint32_t id);
 /* The text (with a NUL behind it) of DIR/format: 0, -EBADMSG or -ENOTSUP. */
 must_use int log_format_check(slice text);
+/* Makes DIRECTORY/format of a log that we write, synced. 0 or a system error. */
+must_use int log_format_write(struct io_host *host, const char *directory);
 /* pin.c: may no segment go? At the end: frees a pin that has been given back. */
 bool pin_holds(const struct log *log);
 void pin_forget(struct log *log);

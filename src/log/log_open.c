@@ -73,6 +73,13 @@ int log_format_check(slice text) {
     return version > LOG_FORMAT_VERSION ? -ENOTSUP : 0;
 }
 
+int log_format_write(struct io_host *host, const char *directory) {
+    char path[LOG_PATH_MAX], text[FORMAT_TEXT_MAX];
+    snprintf(path, sizeof path, "%s/format", directory);
+    snprintf(text, sizeof text, "nonet log %u\n", LOG_FORMAT_VERSION);
+    return io_file_replace(host, path, slice_str(text), 0600);
+}
+
 static int check_format(struct log *log, bool *ret_fresh, struct error *ret_error) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/format", log->directory);
@@ -98,13 +105,7 @@ static int create(struct log *log, bool fresh, struct error *ret_error) {
     if (holds_data(log, "journal") || holds_data(log, "segments"))
         return refuse(log, ret_error, -EBADMSG, fresh ? "format" : "checkpoint",
                       "is missing, though journal or segments are there");
-    int failed = 0;
-    if (fresh) {
-        char path[LOG_PATH_MAX], text[FORMAT_TEXT_MAX];
-        snprintf(path, sizeof path, "%s/format", log->directory);
-        snprintf(text, sizeof text, "nonet log %u\n", LOG_FORMAT_VERSION);
-        failed = io_file_replace(log->host, path, slice_str(text), 0600);
-    }
+    int failed = fresh ? log_format_write(log->host, log->directory) : 0;
     if (failed)
         return refuse(log, ret_error, failed, "format", "cannot be written");
     io_host_random(log->host, log->id, LOG_ID_SIZE);
