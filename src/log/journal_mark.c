@@ -18,11 +18,6 @@
 #define MARK_SIZE 24u
 #define GROUP_CRC_AT 4u
 
-struct mark {
-    uint64_t file, offset;
-    uint32_t group_crc;
-};
-
 void journal_mark_leave(struct io_host *host, const char *directory,
                         const struct journal_group *group, const char *bytes) {
     char path[JOURNAL_PATH_MAX], mark[MARK_SIZE];
@@ -37,7 +32,7 @@ void journal_mark_leave(struct io_host *host, const char *directory,
 }
 
 /* 0, -ENOENT, -EBADMSG or a read error. */
-static int load(struct io_host *host, const char *path, struct mark *ret_mark) {
+static int load(struct io_host *host, const char *path, struct journal_mark *ret_mark) {
     _cleanup_mem_ char *bytes = NULL;
     size_t size;
     int failed = io_file_load(host, path, MARK_SIZE, &bytes, &size);
@@ -45,7 +40,7 @@ static int load(struct io_host *host, const char *path, struct mark *ret_mark) {
         return failed == -EFBIG ? -EBADMSG : failed;
     if (size != MARK_SIZE || record_get_u32(bytes + 20) != crc32c_update(0, bytes, 20))
         return -EBADMSG;
-    *ret_mark = (struct mark){
+    *ret_mark = (struct journal_mark){
         .file = record_get_u64(bytes),
         .offset = record_get_u64(bytes + 8),
         .group_crc = record_get_u32(bytes + 16),
@@ -53,7 +48,7 @@ static int load(struct io_host *host, const char *path, struct mark *ret_mark) {
     return 0;
 }
 
-static int wipe(struct io_host *host, const char *directory, const struct mark *mark) {
+static int wipe(struct io_host *host, const char *directory, const struct journal_mark *mark) {
     char path[JOURNAL_PATH_MAX], sector[JOURNAL_SECTOR];
     struct io_file *file = NULL;
     int failed = journal_path(directory, mark->file, "jnl", path);
@@ -76,7 +71,7 @@ static int wipe(struct io_host *host, const char *directory, const struct mark *
 
 int journal_mark_obey(struct io_host *host, const char *directory, struct error *ret_error) {
     char path[JOURNAL_PATH_MAX], folder[JOURNAL_PATH_MAX];
-    struct mark mark;
+    struct journal_mark mark;
     int failed = journal_path_name(directory, MARK_NAME, path);
     if (!failed)
         failed = journal_path_name(directory, NULL, folder);
@@ -98,11 +93,16 @@ int journal_mark_obey(struct io_host *host, const char *directory, struct error 
     return failed;
 }
 
-bool journal_mark_hits(struct io_host *host, const char *directory,
-                       const struct journal_group *group, const char *bytes) {
+struct journal_mark journal_mark_read(struct io_host *host, const char *directory) {
     char path[JOURNAL_PATH_MAX];
-    struct mark mark;
-    return journal_path_name(directory, MARK_NAME, path) == 0 && load(host, path, &mark) == 0 &&
-           mark.file == group->file && mark.offset == group->offset &&
-           mark.group_crc == record_get_u32(bytes + GROUP_CRC_AT);
+    struct journal_mark mark;
+    if (journal_path_name(directory, MARK_NAME, path) || load(host, path, &mark))
+        return (struct journal_mark){0};
+    return mark;
+}
+
+bool journal_mark_hits(const struct journal_mark *mark, const struct journal_group *group,
+                       const char *bytes) {
+    return mark->file == group->file && mark->offset == group->offset &&
+           mark->group_crc == record_get_u32(bytes + GROUP_CRC_AT);
 }

@@ -24,8 +24,15 @@ void journal_mark_leave(struct io_host *host, const char *directory,
 must_use int journal_mark_obey(struct io_host *host, const char *directory,
                                struct error *ret_error);
 
-/* Is BYTES, the encoded GROUP, the one that a mark names? False where the mark cannot be read. */
-bool journal_mark_hits(struct io_host *host, const char *directory,
-                       const struct journal_group *group, const char *bytes);
+/* For who obeys without changing anything: the mark; zeroed, which hits no group, where there is
+   none or it cannot be read. */
+struct journal_mark {
+    uint64_t file, offset;
+    uint32_t group_crc;
+};
+struct journal_mark journal_mark_read(struct io_host *host, const char *directory);
+/* Is BYTES, the encoded GROUP, the one that MARK names? */
+bool journal_mark_hits(const struct journal_mark *mark, const struct journal_group *group,
+                       const char *bytes);
 
 #endif

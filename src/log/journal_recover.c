@@ -77,14 +77,18 @@ static int stop_at_damage(void *self, const struct error *error) {
 
 #define ENDED_BY_MARK 1 /* no errno: the scan ends, and nothing is wrong */
 
+struct reading {
+    struct journal journal;
+    struct journal_mark mark;
+};
+
 static int read_group(void *self, const struct journal_group *group, slice bytes,
                       struct error *ret_error) {
-    const struct journal *journal = self;
-    /* The mark names the newest group, and few journals have one: a look a group is cheap beside
-       the group. */
-    if (journal_mark_hits(journal->host, journal->options.directory, group, bytes.ptr))
+    struct journal *journal = self;
+    const struct reading *reading = container_of(journal, struct reading, journal);
+    if (journal_mark_hits(&reading->mark, group, bytes.ptr))
         return ENDED_BY_MARK;
-    return replay_group(self, group, bytes, ret_error);
+    return replay_group(journal, group, bytes, ret_error);
 }
 
 /* --- the folder ------------------------------------------------------------------------------- */
@@ -227,11 +231,12 @@ static int go_on(struct journal *journal, struct journal_scan *scan, struct erro
 
 int journal_read(struct io_host *host, const struct journal_options *options,
                  struct error *ret_error) {
-    struct journal journal = {.host = host, .options = *options};
+    struct reading reading = {.journal = {.host = host, .options = *options},
+                              .mark = journal_mark_read(host, options->directory)};
     struct journal_scan scan = {
         .host = host,
         .directory = options->directory,
-        .self = &journal,
+        .self = &reading.journal,
         .on_group = read_group,
         .on_damage = stop_at_damage,
     };
@@ -239,7 +244,7 @@ int journal_read(struct io_host *host, const struct journal_options *options,
     if (failed == ENDED_BY_MARK)
         failed = 0;
     if (!failed)
-        failed = judge_end(&journal, &scan, ret_error);
+        failed = judge_end(&reading.journal, &scan, ret_error);
     journal_scan_free(&scan);
     return failed;
 }
