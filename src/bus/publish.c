@@ -120,15 +120,22 @@ void publish_answer(struct streams *streams, slice reply, slice stream_name,
 
 /* --- judgement ---------------------------------------------------------------------------- */
 
-/* Everything before the duplicate check. */
-bool publish_judge_form(struct stream *s, const struct bus_message *m,
-                        const struct publish_headers *h, struct streams_error *e) {
+bool publish_judge_size(const struct stream *s, const struct bus_message *m,
+                        struct streams_error *e) {
     const struct stream_config *c = &s->config;
     size_t size = m->headers.len + m->payload.len;
     if (c->sealed)
         return streams_fail(e, 400, 10109, STREAM_SEALED_TEXT);
-    if (c->message_bytes_max >= 0 && size > (uint64_t)c->message_bytes_max)
-        return streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
+    return c->message_bytes_max < 0 || size <= (uint64_t)c->message_bytes_max ||
+           streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
+}
+
+/* Everything before the duplicate check. */
+bool publish_judge_form(struct stream *s, const struct bus_message *m,
+                        const struct publish_headers *h, struct streams_error *e) {
+    const struct stream_config *c = &s->config;
+    if (!publish_judge_size(s, m, e))
+        return false;
     if (h->malformed)
         return streams_fail(e, 400, 10003, "bad request: an expected sequence is not a number");
     if (h->expected_stream.len && !slice_equal(h->expected_stream, c->name))

@@ -33,6 +33,9 @@ must_use int publish_before_add(struct publish_before *before, struct stream *s,
                                 const struct bus_message *message, uint64_t size);
 
 /* Each: true, or false with why not in *E. */
+/* S is not sealed, and takes so many bytes; publish_judge_form asks that first. */
+bool publish_judge_size(const struct stream *s, const struct bus_message *m,
+                        struct streams_error *e);
 bool publish_judge_form(struct stream *s, const struct bus_message *m,
                         const struct publish_headers *h, struct streams_error *e);
 bool publish_judge_expectations(struct stream *s, const struct bus_message *m,

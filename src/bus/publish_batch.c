@@ -125,17 +125,13 @@ static bool read_ending(slice value, enum ending *ret_ending) {
 static bool judge_message(struct stream *s, const struct bus_message *m,
                           const struct publish_headers *h, uint64_t *ret_sequence,
                           struct streams_error *e) {
-    const struct stream_config *c = &s->config;
-    if (c->sealed)
-        return streams_fail(e, 400, 10109, STREAM_SEALED_TEXT);
-    if (c->message_bytes_max >= 0 &&
-        m->headers.len + m->payload.len > (uint64_t)c->message_bytes_max)
-        return streams_fail(e, 400, 10054, "message size exceeds maximum allowed");
+    if (!publish_judge_size(s, m, e))
+        return false;
     if (s->diverted)
         return streams_fail(e, 400, 10174,
                             "atomic publish is disabled: several events are appended at once by "
                             "POST /v1/append, not by a batch");
-    if (!c->allow_atomic)
+    if (!s->config.allow_atomic)
         return streams_fail(e, 400, 10174, "atomic publish is disabled");
     if (h->batch_id.len > PUBLISH_BATCH_ID_MAX)
         return streams_fail(e, 400, 10179, "atomic publish batch ID is invalid");
