@@ -409,15 +409,16 @@ bool consumer_config_orders(const struct consumer_config *c) {
 }
 
 static bool judge_metadata(const struct consumer_config *c, struct streams_error *e) {
-    if (park_word(c) < 0)
+    int park = park_word(c), order = order_word(c);
+    if (park < 0)
         return streams_fail(e, 400, 10012, "metadata \"nonet.park\" is \"true\" or \"false\"");
-    if (order_word(c) < 0)
+    if (order < 0)
         return streams_fail(e, 400, 10012, "metadata \"nonet.ordered\" is \"subject\", or absent");
-    if (c->ack == ACK_EXPLICIT || (park_word(c) != 1 && !order_word(c)))
+    if (c->ack == ACK_EXPLICIT || (park != 1 && !order))
         return true;
     return streams_fail(e, 400, 10012,
                         "metadata \"%s\" goes with \"ack_policy\": \"explicit\" only",
-                        park_word(c) == 1 ? "nonet.park" : "nonet.ordered");
+                        park == 1 ? "nonet.park" : "nonet.ordered");
 }
 
 static bool judge_push(const struct consumer_config *c, const struct stream_config *stream,
