@@ -24,7 +24,6 @@
 #include "bus/publish_batch.h"
 #include "bus/stream.h"
 #include "bus/transform.h"
-#include "wire/nats_subject.h"
 
 #include <errno.h>
 

@@ -10,8 +10,8 @@
 
 #include "base/list.h"
 #include "base/map64.h"
+#include "base/slice.h"
 #include "bus/pending.h"
-#include "log/record.h"
 
 struct consumer;
 

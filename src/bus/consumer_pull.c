@@ -18,8 +18,6 @@
 #include "bus/consumer_parts.h"
 #include "wire/json.h"
 
-#include <errno.h>
-
 #define STATUS_MAX 320u
 #define HEARTBEAT_MIN_NS 100000000ull /* asked for more often, they come so often */
 

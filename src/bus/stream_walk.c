@@ -14,7 +14,6 @@
 
 #include "base/mem.h"
 #include "bus/stream.h"
-#include "wire/nats_subject.h"
 
 #include <errno.h>
 #include <stdlib.h>

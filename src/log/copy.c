@@ -11,7 +11,7 @@
 #include "log/pin.h"
 
 #include "base/mem.h"
-#include "io/crypto.h"
+#include "io/copy.h"
 #include "log/checkpoint_file.h"
 #include "log/pin_data.h"
 

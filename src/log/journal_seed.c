@@ -7,8 +7,6 @@
 #include "log/journal_format.h"
 #include "log/journal_scan.h"
 
-#include <errno.h>
-
 int journal_seed(struct io_host *host, const char *directory, uint64_t position) {
     char path[JOURNAL_PATH_MAX], sectors[2 * JOURNAL_SECTOR];
     struct io_file *file = NULL;

@@ -16,7 +16,6 @@
 #ifndef NONET_LOG_PIN_H
 #define NONET_LOG_PIN_H
 
-#include "io/copy.h"
 #include "log/log.h"
 
 struct log_pin;

@@ -1,5 +1,6 @@
 #include "log_kit.h"
 
+#include "io/copy.h"
 #include "log/pin.h"
 
 /* A copy of the log as of one commit, made while it goes on. */
