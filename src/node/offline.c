@@ -1,6 +1,6 @@
 /*
  * offline.c - what the command line asks of a node that does not run (node.h): its log and its
- * event streams checked, the shape of its config told.
+ * event streams checked, a backup checked and restored, the shape of its config told.
  */
 #include "io/file.h"
 #include "log/stream.h"
