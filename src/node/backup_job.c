@@ -39,7 +39,7 @@ struct backup_job {
     int result; /* of the last step: 1 goes on, 0 the phase is over */
     bool given_up, room_judged;
     uint64_t done, total, told_ns;
-    char directory[BACKUP_PATH_MAX], data[BACKUP_PATH_MAX];
+    char directory[BACKUP_PATH_MAX];
     size_t reply_len;
     char reply[BUS_SUBJECT_MAX];
 };
@@ -153,10 +153,11 @@ static int copy_step(struct backup_job *b) {
 
 /* The data folder's own format file, beside log/. */
 static int copy_format(struct backup_job *b) {
-    char from[BACKUP_PATH_MAX + 32], to[BACKUP_PATH_MAX + 32];
+    const struct node *node = b->shard->node;
+    char from[sizeof node->data + 16], to[BACKUP_PATH_MAX + 32];
     unsigned char digest[32];
     struct io_copy copy;
-    snprintf(from, sizeof from, "%s/format", b->data);
+    snprintf(from, sizeof from, "%s/format", node->data);
     snprintf(to, sizeof to, "%s/format", b->folder.partial);
     int failed = io_copy_begin(b->folder.host, from, to, IO_COPY_ALL, &copy);
     while (!failed && (failed = io_copy_step(&copy, digest)) == 1)
@@ -300,7 +301,6 @@ static int job_start(struct node_shard *shard, slice directory, slice reply,
     memcpy(b->directory, directory.ptr, directory.len);
     memcpy(b->reply, reply.ptr, reply.len);
     b->reply_len = reply.len;
-    snprintf(b->data, sizeof b->data, "%s", node->data);
     snprintf(b->info.node, sizeof b->info.node, "%s", node->name);
     snprintf(b->info.version, sizeof b->info.version, "%s", NONET_VERSION);
     shard->backup = b;
