@@ -8,6 +8,7 @@
  */
 #include "cli/admin_call.h"
 #include "cli/http_call.h"
+#include "cli/members.h"
 #include "cli/output.h"
 #include "io/process.h"
 #include "node/node.h"
@@ -51,17 +52,12 @@ static slice last_line(slice all) {
     return line;
 }
 
-static uint64_t number_of(json_value root, const char *key) {
-    uint64_t number = 0;
-    (void)!json_u64(json_member(root, slice_str(key)), &number);
-    return number;
-}
-
 static void on_told(void *self, slice all) {
     struct json_doc doc;
     json_init(&doc);
     if (json_parse(&doc, last_line(all)) == 0)
-        show(self, number_of(json_root(&doc), "bytes"), number_of(json_root(&doc), "total"));
+        show(self, member_number(json_root(&doc), "bytes"),
+             member_number(json_root(&doc), "total"));
     json_free(&doc);
 }
 
@@ -136,9 +132,9 @@ static int judge_answer(const struct cli_call *call, slice answer) {
     json_value root = json_root(&doc);
     (void)!json_string(json_member(root, slice_lit("state")), &state);
     if (slice_equal(state, slice_lit("done"))) {
-        const struct node_backup info = {.position = number_of(root, "position"),
-                                         .files = number_of(root, "files"),
-                                         .bytes = number_of(root, "bytes")};
+        const struct node_backup info = {.position = member_number(root, "position"),
+                                         .files = member_number(root, "files"),
+                                         .bytes = member_number(root, "bytes")};
         code = print(call, call->words[0], &info, "");
     } else {
         (void)!json_string(json_member(root, slice_lit("detail")), &words);

@@ -45,12 +45,6 @@ static int run(struct consumer_call *c, const struct cli_call *call, const char 
     return session_run(call, begin, c);
 }
 
-static void print_source(json_value v) {
-    slice source = json_source(v);
-    fwrite(source.ptr, 1, source.len, stdout);
-    putchar('\n');
-}
-
 /* --- add -------------------------------------------------------------------------------------- */
 
 static bool write_subject(const struct cli_call *call, struct json_writer *w, const char *given,
@@ -163,7 +157,7 @@ static bool write_config(const struct cli_call *call, struct json_writer *w) {
 static void on_added(void *self, json_value answer) {
     struct consumer_call *c = self;
     if (c->json)
-        print_source(answer);
+        output_source(answer);
     else
         printf("consumer %s of %s is there\n", c->call->words[1], c->call->words[0]);
     session_end(c->session, CLI_OK);
@@ -203,7 +197,7 @@ static void print_subjects(json_value info) {
 static void on_info(void *self, json_value info) {
     struct consumer_call *c = self;
     if (c->json) {
-        print_source(info);
+        output_source(info);
         session_end(c->session, CLI_OK);
         return;
     }

@@ -64,6 +64,73 @@ void events_print(json_value event, bool json) {
         print_for_people(event);
 }
 
+/* A revision, or a word. */
+static slice word_of(json_value v) {
+    slice text;
+    return json_string(v, &text) ? json_source(v) : text;
+}
+
+static void tell_expected(json_value violation) {
+    json_value is = json_member(violation, slice_lit("actual"));
+    slice detail = member_text(violation, "detail"), stream = member_text(violation, "stream");
+    slice expected = word_of(json_member(violation, slice_lit("expected")));
+    slice actual = word_of(is);
+    fprintf(stderr, "  %.*s: expected %.*s, and %s%.*s%s%.*s\n", slice_fmt(stream),
+            slice_fmt(expected),
+            json_type_of(is) == JSON_NUMBER          ? "there is revision "
+            : slice_equal(actual, slice_lit("none")) ? "there is "
+                                                     : "it is ",
+            slice_fmt(actual), detail.len ? "; " : "", slice_fmt(detail));
+}
+
+static int tell_conflict(json_value answer) {
+    struct json_iterator i = json_each(json_member(answer, slice_lit("violations")));
+    slice words = member_text(answer, "detail");
+    cli_failed("%.*s", slice_fmt(words));
+    while (json_next(&i)) {
+        slice stream = member_text(i.value, "stream"), type = member_text(i.value, "type");
+        if (json_string_is(json_member(i.value, slice_lit("check")), slice_lit("none")))
+            fprintf(stderr, "  %.*s: %.*s, position %.*s\n", slice_fmt(stream), slice_fmt(type),
+                    slice_fmt(json_source(json_member(i.value, slice_lit("position")))));
+        else
+            tell_expected(i.value);
+    }
+    return CLI_FAILED;
+}
+
+static int tell(const struct cli_call *call, unsigned status, slice answer,
+                int (*print)(json_value answer)) {
+    struct json_doc doc;
+    int code;
+    if (status != 409 && (status < 200 || status > 299))
+        return admin_call_refused(status, answer);
+    json_init(&doc);
+    if (json_parse(&doc, answer)) {
+        code = cli_failed("the node's answer is no JSON");
+    } else if (cli_flag(call, "json")) {
+        printf("%.*s\n", slice_fmt(answer));
+        code = status == 409 ? CLI_FAILED : CLI_OK;
+    } else {
+        code = status == 409 ? tell_conflict(json_root(&doc)) : print(json_root(&doc));
+    }
+    json_free(&doc);
+    return code;
+}
+
+int events_ask(const struct cli_call *call, uint64_t timeout_ns, const char *method,
+               struct buf *path, slice body, int (*print)(json_value answer)) {
+    struct admin_call admin = {.host = NULL};
+    _cleanup_buf_ struct buf answer = buf_make(HTTP_CALL_BODY_MAX);
+    unsigned status = 0;
+    if (buf_append_byte(path, 0))
+        return cli_misused(call, "what is asked for is too long");
+    int code = admin_call_open(call, timeout_ns, &admin);
+    if (code == CLI_OK)
+        code = admin_call_request(&admin, method, path->ptr, body, &status, &answer);
+    admin_call_close(&admin);
+    return code == CLI_OK ? tell(call, status, buf_slice(&answer), print) : code;
+}
+
 /* --- append ------------------------------------------------------------------------------- */
 
 static bool write_expect(const struct cli_call *call, struct json_writer *w) {
@@ -185,41 +252,7 @@ static int write_append(const struct cli_call *call, slice data, struct buf *bod
     return json_write_finish(&w) ? cli_failed("no memory for the event") : CLI_OK;
 }
 
-/* A revision, or a word. */
-static slice word_of(json_value v) {
-    slice text;
-    return json_string(v, &text) ? json_source(v) : text;
-}
-
-static void tell_expected(json_value violation) {
-    json_value is = json_member(violation, slice_lit("actual"));
-    slice detail = member_text(violation, "detail"), stream = member_text(violation, "stream");
-    slice expected = word_of(json_member(violation, slice_lit("expected")));
-    slice actual = word_of(is);
-    fprintf(stderr, "  %.*s: expected %.*s, and %s%.*s%s%.*s\n", slice_fmt(stream),
-            slice_fmt(expected),
-            json_type_of(is) == JSON_NUMBER          ? "there is revision "
-            : slice_equal(actual, slice_lit("none")) ? "there is "
-                                                     : "it is ",
-            slice_fmt(actual), detail.len ? "; " : "", slice_fmt(detail));
-}
-
-int events_tell_conflict(json_value answer) {
-    struct json_iterator i = json_each(json_member(answer, slice_lit("violations")));
-    slice words = member_text(answer, "detail");
-    cli_failed("%.*s", slice_fmt(words));
-    while (json_next(&i)) {
-        slice stream = member_text(i.value, "stream"), type = member_text(i.value, "type");
-        if (json_string_is(json_member(i.value, slice_lit("check")), slice_lit("none")))
-            fprintf(stderr, "  %.*s: %.*s, position %.*s\n", slice_fmt(stream), slice_fmt(type),
-                    slice_fmt(json_source(json_member(i.value, slice_lit("position")))));
-        else
-            tell_expected(i.value);
-    }
-    return CLI_FAILED;
-}
-
-static void tell_stored(json_value answer) {
+static int tell_stored(json_value answer) {
     uint64_t first = 0, position = 0;
     bool duplicate = false;
     bool known = json_u64(json_member(answer, slice_lit("first")), &first) == 0;
@@ -231,48 +264,19 @@ static void tell_stored(json_value answer) {
                duplicate ? " (it had been appended before)" : "");
     else
         puts(": it had been appended before, and is gone");
-}
-
-static int tell(const struct cli_call *call, unsigned status, slice answer) {
-    struct json_doc doc;
-    int code = CLI_OK;
-    if (status != 409 && (status < 200 || status > 299))
-        return admin_call_refused(status, answer);
-    if (cli_flag(call, "json")) {
-        printf("%.*s\n", slice_fmt(answer));
-        return status == 409 ? CLI_FAILED : CLI_OK;
-    }
-    json_init(&doc);
-    if (json_parse(&doc, answer))
-        code = cli_failed("the node's answer is no JSON");
-    else if (status == 409)
-        code = events_tell_conflict(json_root(&doc));
-    else
-        tell_stored(json_root(&doc));
-    json_free(&doc);
-    return code;
+    return CLI_OK;
 }
 
 int cli_events_append(const struct cli_call *call) {
-    struct admin_call admin = {.host = NULL};
     struct message message;
-    _cleanup_buf_ struct buf path = buf_make(16u << 10), body = buf_make(2 * MESSAGE_DATA_MAX),
-                             answer = buf_make(HTTP_CALL_BODY_MAX);
-    unsigned status = 0;
+    _cleanup_buf_ struct buf path = buf_make(16u << 10), body = buf_make(2 * MESSAGE_DATA_MAX);
     int code = message_read(call, call->word_count > 2 ? call->words[2] : NULL, &message);
     if (code == CLI_OK)
         code = write_append(call, message.payload, &body);
     message_free(&message);
     if (code == CLI_OK && events_write_stream(&path, call->words[0]))
         code = cli_misused(call, "the name of the event stream is too long");
-    if (code == CLI_OK && buf_append_byte(&path, 0))
-        code = cli_failed("no memory");
     if (code == CLI_OK)
-        code = admin_call_open(call, EVENTS_TIMEOUT_NS, &admin);
-    if (code == CLI_OK)
-        code = admin_call_request(&admin, "POST", path.ptr, buf_slice(&body), &status, &answer);
-    if (code == CLI_OK)
-        code = tell(call, status, buf_slice(&answer));
-    admin_call_close(&admin);
+        code = events_ask(call, EVENTS_TIMEOUT_NS, "POST", &path, buf_slice(&body), tell_stored);
     return code;
 }

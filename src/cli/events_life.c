@@ -8,7 +8,7 @@
  * changed, though it should have been.
  */
 #include "cli/events.h"
-#include "cli/http_call.h"
+#include "cli/members.h"
 #include "cli/output.h"
 #include "wire/json_write.h"
 
@@ -21,18 +21,12 @@ static bool number_of(json_value v, const char *key, uint64_t *number) {
     return json_u64(json_member(v, slice_str(key)), number) == 0;
 }
 
-static slice text_of(json_value v, const char *key) {
-    slice text = {0};
-    (void)!json_string(json_member(v, slice_str(key)), &text);
-    return text;
-}
-
 /* "alive, revisions 6 to 9", and the limits. */
 static void print_life(json_value answer) {
     json_value limits = json_member(answer, slice_lit("limits"));
     uint64_t first = 0, last = 0, number;
-    slice age = text_of(limits, "max_age");
-    printf("%.*s", slice_fmt(text_of(answer, "state")));
+    slice age = member_text(limits, "max_age");
+    printf("%.*s", slice_fmt(member_text(answer, "state")));
     if (number_of(answer, "first", &first) && number_of(answer, "last", &last))
         printf(", revisions %" PRIu64 " to %" PRIu64, first, last);
     if (number_of(limits, "max_count", &number))
@@ -43,20 +37,20 @@ static void print_life(json_value answer) {
         printf(", truncated before %" PRIu64, number);
 }
 
-static void print_answer(json_value answer) {
+static int print_answer(json_value answer) {
     uint64_t events;
     bool dry = false;
     char text[32];
     (void)!json_bool(json_member(answer, slice_lit("dry_run")), &dry);
-    output_text(text_of(answer, "stream"));
+    output_text(member_text(answer, "stream"));
     fputs(": ", stdout);
     if (!number_of(answer, "events", &events)) {
         print_life(answer);
     } else if (dry) {
-        slice age = text_of(json_member(answer, slice_lit("limits")), "max_age");
+        slice age = member_text(answer, "limits.max_age");
         printf("%s events would go", output_count(events, text));
         /* How many these are nobody has counted; a deletion takes them all. */
-        if (age.len && slice_equal(text_of(answer, "state"), slice_lit("alive")))
+        if (age.len && slice_equal(member_text(answer, "state"), slice_lit("alive")))
             printf(", and those older than %.*s", slice_fmt(age));
         fputs("; then it is ", stdout);
         print_life(answer);
@@ -65,45 +59,15 @@ static void print_answer(json_value answer) {
         printf("; %s events are gone", output_count(events, text));
     }
     putchar('\n');
-}
-
-static int print(const struct cli_call *call, unsigned status, slice text) {
-    struct json_doc doc;
-    int code = CLI_OK;
-    if (status != 409 && (status < 200 || status > 299))
-        return admin_call_refused(status, text);
-    if (cli_flag(call, "json")) {
-        printf("%.*s\n", slice_fmt(text));
-        return status == 409 ? CLI_FAILED : CLI_OK;
-    }
-    json_init(&doc);
-    if (json_parse(&doc, text))
-        code = cli_failed("the node's answer is no JSON");
-    else if (status == 409)
-        code = events_tell_conflict(json_root(&doc));
-    else
-        print_answer(json_root(&doc));
-    json_free(&doc);
-    return code;
+    return CLI_OK;
 }
 
 /* QUERY: behind the name of the event stream. */
 static int ask(const struct cli_call *call, const char *method, slice query, slice body) {
-    struct admin_call admin = {.host = NULL};
-    _cleanup_buf_ struct buf path = buf_make(PATH_MAX_BYTES), answer = buf_make(HTTP_CALL_BODY_MAX);
-    unsigned status = 0;
-    int code = CLI_OK;
-    if (events_write_stream(&path, call->words[0]) || buf_append(&path, query) ||
-        buf_append_byte(&path, 0))
-        code = cli_misused(call, "the name of the event stream is too long");
-    if (code == CLI_OK)
-        code = admin_call_open(call, EVENTS_TIMEOUT_NS, &admin);
-    if (code == CLI_OK)
-        code = admin_call_request(&admin, method, path.ptr, body, &status, &answer);
-    if (code == CLI_OK)
-        code = print(call, status, buf_slice(&answer));
-    admin_call_close(&admin);
-    return code;
+    _cleanup_buf_ struct buf path = buf_make(PATH_MAX_BYTES);
+    if (events_write_stream(&path, call->words[0]) || buf_append(&path, query))
+        return cli_misused(call, "the name of the event stream is too long");
+    return events_ask(call, EVENTS_TIMEOUT_NS, method, &path, body, print_answer);
 }
 
 int cli_events_delete(const struct cli_call *call) {
@@ -132,18 +96,12 @@ static int write_limits(const struct cli_call *call, struct buf *body, bool *ret
     if (given && cli_flag(call, "none"))
         return cli_misused(call, "--none: there are limits");
     json_write_object(&w);
-    if (cli_value(call, "max-count")) {
-        json_write_key(&w, "max_count");
-        json_write_u64(&w, count);
-    }
-    if (age) {
-        json_write_key(&w, "max_age");
-        json_write_text(&w, age);
-    }
-    if (cli_value(call, "truncate-before")) {
-        json_write_key(&w, "truncate_before");
-        json_write_u64(&w, before);
-    }
+    if (cli_value(call, "max-count"))
+        json_put_u64(&w, "max_count", count);
+    if (age)
+        json_put_text(&w, "max_age", age);
+    if (cli_value(call, "truncate-before"))
+        json_put_u64(&w, "truncate_before", before);
     json_write_end(&w);
     *ret_any = given || cli_flag(call, "none");
     return json_write_finish(&w) ? cli_failed("no memory") : CLI_OK;

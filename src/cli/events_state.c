@@ -6,7 +6,6 @@
  */
 #include "cli/events.h"
 
-#include "cli/http_call.h"
 #include "cli/members.h"
 #include "cli/output.h"
 
@@ -37,6 +36,16 @@ static void write_value(json_value v, struct json_writer *w) {
     json_write_end(w);
 }
 
+static void tell_problems(json_value answer) {
+    struct json_iterator i = json_each(json_member(answer, slice_lit("problems")));
+    uint64_t count = member_number(answer, "problem_count"), told = 0;
+    for (; json_next(&i); told++)
+        fprintf(stderr, "nonet: revision %" PRIu64 ": %.*s\n", member_number(i.value, "revision"),
+                slice_fmt(member_text(i.value, "problem")));
+    if (count > told)
+        fprintf(stderr, "nonet: and %" PRIu64 " more\n", count - told);
+}
+
 static int print_state(json_value answer) {
     _cleanup_buf_ struct buf text = buf_make(OUTPUT_JSON_MAX);
     struct json_writer w = json_writer_make(&text, true);
@@ -54,17 +63,8 @@ static int print_state(json_value answer) {
                member_number(answer, "from_revision"));
     putchar('\n');
     output_payload(buf_slice(&text));
+    tell_problems(answer);
     return CLI_OK;
-}
-
-static void tell_problems(json_value answer) {
-    struct json_iterator i = json_each(json_member(answer, slice_lit("problems")));
-    uint64_t count = member_number(answer, "problem_count"), told = 0;
-    for (; json_next(&i); told++)
-        fprintf(stderr, "nonet: revision %" PRIu64 ": %.*s\n", member_number(i.value, "revision"),
-                slice_fmt(member_text(i.value, "problem")));
-    if (count > told)
-        fprintf(stderr, "nonet: and %" PRIu64 " more\n", count - told);
 }
 
 static int write_path(const struct cli_call *call, struct buf *path) {
@@ -80,30 +80,12 @@ static int write_path(const struct cli_call *call, struct buf *path) {
         if (!failed)
             failed = events_write_escaped(path, slice_str(value));
     }
-    return failed ? failed : buf_append_byte(path, 0);
+    return failed;
 }
 
 int cli_events_state(const struct cli_call *call) {
-    struct admin_call admin;
-    struct json_doc doc;
-    _cleanup_buf_ struct buf path = buf_make(PATH_BYTES_MAX), answer = buf_make(HTTP_CALL_BODY_MAX);
+    _cleanup_buf_ struct buf path = buf_make(PATH_BYTES_MAX);
     if (write_path(call, &path))
         return cli_misused(call, "what is asked for is too long");
-    int code = admin_call_open(call, STATE_TIMEOUT_NS, &admin);
-    if (code == CLI_OK)
-        code = admin_call_ask(&admin, "GET", path.ptr, (slice){0}, &answer);
-    admin_call_close(&admin);
-    if (code != CLI_OK)
-        return code;
-    json_init(&doc);
-    if (json_parse(&doc, buf_slice(&answer))) {
-        code = cli_failed("the node's answer is no state");
-    } else if (cli_flag(call, "json")) {
-        printf("%.*s\n", slice_fmt(buf_slice(&answer)));
-    } else {
-        code = print_state(json_root(&doc));
-        tell_problems(json_root(&doc));
-    }
-    json_free(&doc);
-    return code;
+    return events_ask(call, STATE_TIMEOUT_NS, "GET", &path, (slice){0}, print_state);
 }

@@ -12,7 +12,6 @@
  */
 #include "base/number.h"
 #include "cli/events.h"
-#include "cli/http_call.h"
 #include "cli/members.h"
 #include "cli/output.h"
 
@@ -45,7 +44,7 @@ static void print_node(json_value node, unsigned below) {
     putchar('\n');
 }
 
-static void print_tree(json_value root) {
+static int print_tree(json_value root) {
     struct json_iterator i = json_each(json_member(root, slice_lit("events")));
     slice command = member_text(root, "command"), correlation = member_text(root, "correlation");
     uint64_t others = member_number(root, "others");
@@ -63,20 +62,7 @@ static void print_tree(json_value root) {
         printf("%" PRIu64 " other event%s of the correlation\n", others, others == 1 ? "" : "s");
     if (!flag_of(root, "complete"))
         puts("older events of the correlation were not looked at");
-}
-
-static int print(slice answer, bool json) {
-    struct json_doc doc;
-    int code = CLI_OK;
-    json_init(&doc);
-    if (json_parse(&doc, answer))
-        code = cli_failed("the node's answer is no JSON");
-    else if (json)
-        printf("%.*s\n", slice_fmt(answer));
-    else
-        print_tree(json_root(&doc));
-    json_free(&doc);
-    return code;
+    return CLI_OK;
 }
 
 /* "order-50@1": the name may hold an '@' itself. Without one the stream's last event is meant. */
@@ -95,19 +81,13 @@ static int write_path(const struct cli_call *call, struct buf *path) {
         failed = buf_append(path, slice_lit("/why"));
     if (!failed && at)
         failed = buf_printf(path, "?revision=%" PRIu64, revision);
-    if (!failed)
-        failed = buf_append_byte(path, 0);
     return failed ? cli_misused(call, "the name of the event stream is too long") : CLI_OK;
 }
 
 int cli_events_why(const struct cli_call *call) {
-    struct admin_call admin = {.host = NULL};
-    _cleanup_buf_ struct buf path = buf_make(16u << 10), answer = buf_make(HTTP_CALL_BODY_MAX);
+    _cleanup_buf_ struct buf path = buf_make(16u << 10);
     int code = write_path(call, &path);
-    if (code == CLI_OK)
-        code = admin_call_open(call, EVENTS_TIMEOUT_NS, &admin);
-    if (code == CLI_OK)
-        code = admin_call_ask(&admin, "GET", path.ptr, (slice){0}, &answer);
-    admin_call_close(&admin);
-    return code == CLI_OK ? print(buf_slice(&answer), cli_flag(call, "json")) : code;
+    return code == CLI_OK
+               ? events_ask(call, EVENTS_TIMEOUT_NS, "GET", &path, (slice){0}, print_tree)
+               : code;
 }

@@ -111,6 +111,12 @@ static bool harmless(unsigned char c) {
     return c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f);
 }
 
+void output_source(json_value v) {
+    slice source = json_source(v);
+    fwrite(source.ptr, 1, source.len, stdout);
+    putchar('\n');
+}
+
 void output_text(slice text) {
     if (!io_is_terminal(STDOUT)) {
         if (text.len) /* else there may be no bytes to point at */

@@ -30,6 +30,7 @@ must_use int output_message_json(const struct nats_client_message *message);
 /* Closes the object W wrote into TEXT and prints it with a line end. 0 or -ENOMEM. */
 must_use int output_json(struct json_writer *w, struct buf *text);
 
+void output_source(json_value v);   /* as it came, with a line end */
 void output_text(slice text);       /* for people, no line end */
 void output_payload(slice payload); /* the same with a line end, unless it has one */
 void output_headers(slice headers); /* "  Key: value" a line */

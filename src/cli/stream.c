@@ -40,12 +40,6 @@ static slice time_of(json_value v, const char *path) {
     return slice_starts_with(text, slice_lit("0001-")) ? slice_lit("-") : text;
 }
 
-static void print_source(json_value v) {
-    slice source = json_source(v);
-    fwrite(source.ptr, 1, source.len, stdout);
-    putchar('\n');
-}
-
 static void begin(struct session *session, void *self) {
     struct stream_call *s = self;
     s->session = session;
@@ -247,7 +241,7 @@ static void print_info(json_value info) {
 static void on_info(void *self, json_value answer) {
     struct stream_call *s = self;
     if (s->json)
-        print_source(answer);
+        output_source(answer);
     else
         print_info(answer);
     session_end(s->session, CLI_OK);
@@ -261,7 +255,7 @@ int cli_stream_info(const struct cli_call *call) {
 static void on_added(void *self, json_value answer) {
     struct stream_call *s = self;
     if (s->json)
-        print_source(answer);
+        output_source(answer);
     else
         printf("stream %s is there\n", s->call->words[0]);
     session_end(s->session, CLI_OK);
