@@ -244,15 +244,21 @@ static struct pending_entry *handed_out(const struct consumer *c, uint64_t seque
     return entry && !entry->parked && !entry->waits ? entry : NULL;
 }
 
-void consumer_ack_take(struct consumer *c, uint64_t sequence) {
-    struct pending_entry *entry;
-    if (c->config.ack == ACK_EXPLICIT && (entry = pending_find(&c->pending, sequence)) &&
-        !entry->waits) {
+/* What an acknowledgement of SEQUENCE ends: its entry, with ack_all the first of them; or NULL. */
+static struct pending_entry *acknowledged(const struct consumer *c, uint64_t sequence) {
+    struct pending_entry *entry =
+        c->config.ack == ACK_ALL ? pending_first(&c->pending) : pending_find(&c->pending, sequence);
+    return entry && entry->stream_sequence <= sequence && !entry->waits ? entry : NULL;
+}
+
+/* ENTRY is what `acknowledged` has found. */
+static void take(struct consumer *c, uint64_t sequence, struct pending_entry *entry) {
+    if (c->config.ack == ACK_EXPLICIT && entry) {
         take_out(c, entry);
         interest_release(c->stream, sequence);
     }
     if (c->config.ack == ACK_ALL) {
-        while ((entry = pending_first(&c->pending)) && entry->stream_sequence <= sequence) {
+        for (; entry; entry = acknowledged(c, sequence)) {
             uint64_t done = entry->stream_sequence;
             pending_remove(&c->pending, entry);
             interest_release(c->stream, done);
@@ -262,19 +268,22 @@ void consumer_ack_take(struct consumer *c, uint64_t sequence) {
     c->acknowledged_ns = io_loop_wall_ns(consumer_loop(c));
 }
 
+void consumer_ack_take(struct consumer *c, uint64_t sequence) {
+    take(c, sequence, acknowledged(c, sequence));
+}
+
 /* The message SEQUENCE is done, and with ack_all everything before it. False: not noted. */
 static bool acknowledge(struct consumer *c, uint64_t sequence) {
-    const struct pending_entry *entry =
-        c->config.ack == ACK_ALL ? pending_first(&c->pending) : pending_find(&c->pending, sequence);
     if (c->config.ack == ACK_NONE)
         return true;
-    if (c->config.ack == ACK_EXPLICIT && entry && !entry->waits &&
+    struct pending_entry *entry = acknowledged(c, sequence);
+    if (c->config.ack == ACK_EXPLICIT && entry &&
         (interest_reserve(c->stream, 1) || note_done(c, entry)))
         return false;
-    if (c->config.ack == ACK_ALL && entry && entry->stream_sequence <= sequence &&
+    if (c->config.ack == ACK_ALL && entry &&
         (interest_reserve(c->stream, c->pending.count) || consumer_note_done_up_to(c, sequence)))
         return false;
-    consumer_ack_take(c, sequence);
+    take(c, sequence, entry);
     return true;
 }
 
