@@ -289,7 +289,7 @@ static uint64_t append_one(struct stream *s, const struct bus_message *message,
 
 uint64_t stream_append(struct stream *s, const struct bus_message *message, slice carried) {
     struct publish_headers h = publish_headers_read(message->headers);
-    h.acknowledges = publish_headers_read(carried).acknowledges;
+    h.acknowledges = publish_headers_acknowledge(carried);
     return append_one(s, message, &h, carried);
 }
 
@@ -297,7 +297,7 @@ void stream_answer_duplicate(struct stream *s, slice reply, uint64_t sequence, s
     struct streams_error error;
     struct bus_message m = {.reply = reply};
     uint64_t unused;
-    if (publish_headers_read(carried).acknowledges) {
+    if (publish_headers_acknowledge(carried)) {
         int64_t now_ns = io_loop_wall_ns(bus_loop(s->streams->bus));
         if (!append_with_acks(s, &m, &(struct publish_headers){0}, carried, sequence, now_ns,
                               &unused, &error))

@@ -76,6 +76,12 @@ struct publish_headers publish_headers_read(slice block) {
     return h;
 }
 
+bool publish_headers_acknowledge(slice block) {
+    if (slice_find_slice(block, slice_lit(STREAMS_ACK_FIELD)) < 0)
+        return false; /* most have none: the block is not taken apart for that */
+    return publish_headers_read(block).acknowledges;
+}
+
 /* --- answers ------------------------------------------------------------------------------ */
 
 static void write_error(struct json_writer *w, const struct streams_error *error) {

@@ -21,6 +21,8 @@ struct publish_headers {
     bool acknowledges; /* carries acknowledgements: publish_acks.h */
 };
 struct publish_headers publish_headers_read(slice block);
+/* Of it `acknowledges` alone. */
+bool publish_headers_acknowledge(slice block);
 
 /* Of a batch, what is before a message: zeroed where it stands alone. */
 struct publish_before {

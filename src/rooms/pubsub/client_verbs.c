@@ -54,6 +54,8 @@ static bool may_be_answered(const struct client *c, slice reply) {
 static bool may_acknowledge(struct client *c, slice headers) {
     struct nats_status status;
     struct nats_field field;
+    if (slice_find_slice(headers, slice_lit(STREAMS_ACK_FIELD)) < 0)
+        return true; /* most have none: the block is not taken apart for that */
     if (nats_headers_parse(headers, &status))
         return true;
     while (nats_headers_next(&status.fields, &field)) {
