@@ -228,6 +228,6 @@ int life_write(const struct life *life, struct buf *out) {
 }
 
 int life_subject(slice subject, struct buf *out) {
-    int failed = buf_append(out, slice_lit(NOTES_PREFIX "life."));
-    return failed ? failed : buf_append(out, slice_skip(subject, sizeof "es." - 1));
+    int failed = buf_append(out, slice_lit(LIFE_PREFIX));
+    return failed ? failed : buf_append(out, slice_skip(subject, sizeof EVENT_PREFIX - 1));
 }

@@ -23,6 +23,8 @@
 
 #define NOTES_STREAM "ES_NOTES"
 #define NOTES_PREFIX BUS_PRIVATE_PREFIX "es."
+#define LIFE_PREFIX NOTES_PREFIX "life." /* life.h */
+#define TAG_PREFIX NOTES_PREFIX "tag."   /* tags.h */
 
 /* ES_NOTES, or NULL: it is not there, or is not the engine's. */
 struct stream *notes_stream(const struct engine *engine);

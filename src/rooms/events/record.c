@@ -19,7 +19,6 @@
 
 #include <errno.h>
 
-#define PREFIX "es."
 #define CHAIN_FIELD "Nonet-Chain: "
 
 /* --- names and subjects ------------------------------------------------------------------- */
@@ -89,7 +88,7 @@ static int decode(slice token, struct buf *out) {
 int event_category_subject(slice category, struct buf *out) {
     if (!category.len || category.len > EVENT_NAME_MAX || !utf8_valid(category))
         return -EINVAL;
-    int failed = buf_append(out, slice_lit(PREFIX));
+    int failed = buf_append(out, slice_lit(EVENT_PREFIX));
     return failed ? -ENOMEM : encode(category, false, out);
 }
 
@@ -114,11 +113,11 @@ bool event_is_of(slice subject, slice category) {
 }
 
 int event_name(slice subject, struct buf *out) {
-    if (!slice_starts_with(subject, slice_lit(PREFIX)))
+    if (!slice_starts_with(subject, slice_lit(EVENT_PREFIX)))
         return -EINVAL;
     size_t before = out->len;
     slice id;
-    slice rest = slice_skip(subject, sizeof PREFIX - 1);
+    slice rest = slice_skip(subject, sizeof EVENT_PREFIX - 1);
     slice category = slice_cut(rest, '.', &id);
     bool whole = category.len == rest.len;
     /* A name is cut at its first '-', so a category has none. */

@@ -51,7 +51,8 @@
 #define EVENT_NAME_MAX 1024u                        /* bytes of an event stream's name */
 #define EVENT_SUBJECT_MAX (EVENT_NAME_MAX * 3 + 16) /* bytes: its subject, all of it encoded */
 #define EVENT_CHAIN_BYTES 32u
-#define EVENT_SUBJECTS "es.>"
+#define EVENT_PREFIX "es."
+#define EVENT_SUBJECTS EVENT_PREFIX ">"
 
 struct event {
     slice id, type, source, time, content_type; /* texts without line ends */

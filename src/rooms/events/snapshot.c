@@ -16,7 +16,7 @@
 #define FOLD_TEXT_MAX 64u
 
 int snapshot_subject(slice subject, uint64_t number, struct buf *out) {
-    slice rest = slice_skip(subject, sizeof "es." - 1);
+    slice rest = slice_skip(subject, sizeof EVENT_PREFIX - 1);
     int failed = buf_printf(out, NOTES_PREFIX "state.%.*s.%llu", slice_fmt(rest),
                             (unsigned long long)number);
     return failed ? -ENOMEM : 0;

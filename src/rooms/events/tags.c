@@ -80,12 +80,12 @@ static bool begin_loading(struct tag_end *end) {
 /* --- taking and giving back --------------------------------------------------------------- */
 
 int tag_subject(slice tag, struct buf *out) {
-    int failed = buf_append(out, slice_lit(NOTES_PREFIX "tag."));
+    int failed = buf_append(out, slice_lit(TAG_PREFIX));
     return failed ? failed : event_token(tag, out);
 }
 
 static struct tag_end *end_new(struct engine *engine, slice tag) {
-    char room[sizeof NOTES_PREFIX "tag." + EVENT_TAG_ROOM];
+    char room[sizeof TAG_PREFIX + EVENT_TAG_ROOM];
     struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
     check(tag.len <= EVENT_TAG_MAX);
     check(tag_subject(tag, &subject) == 0);

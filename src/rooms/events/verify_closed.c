@@ -12,9 +12,6 @@
 
 #include <errno.h>
 
-#define LIFE_PREFIX NOTES_PREFIX "life."
-#define TAG_PREFIX NOTES_PREFIX "tag."
-
 struct closed {
     struct chains chains;
     struct log_stream *es;
@@ -41,7 +38,7 @@ static int each_note(void *self, const struct log_record *record) {
         return sweep_read_removed(record->payload, &c->removed);
     if (!slice_starts_with(record->subject, slice_lit(LIFE_PREFIX)))
         return 0;
-    int failed = buf_append(&subject, slice_lit("es."));
+    int failed = buf_append(&subject, slice_lit(EVENT_PREFIX));
     if (!failed)
         failed = buf_append(&subject, slice_skip(record->subject, sizeof LIFE_PREFIX - 1));
     if (!failed)
