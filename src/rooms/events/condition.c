@@ -13,15 +13,6 @@
 
 /* --- judging ------------------------------------------------------------------------------ */
 
-static bool matches(const struct condition_item *item, const struct event *event) {
-    bool fits = item->type_count == 0;
-    for (unsigned i = 0; i < item->type_count && !fits; i++)
-        fits = slice_equal(event->type, item->types[i]);
-    for (unsigned i = 0; i < item->tag_count && fits; i++)
-        fits = event_has_tag(event->tags, item->tags[i]);
-    return fits;
-}
-
 static int note_violation(struct condition_item *item, uint64_t position, slice subject,
                           const struct event *event, struct arena *arena) {
     _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
@@ -53,7 +44,7 @@ struct judging {
 /* The event that the item's walk is at: 1: it violates the item; 0: it does not. */
 static int judge_event(struct judging *j, struct condition_item *item,
                        const struct log_record *record, const struct event *event) {
-    if (!matches(item, event))
+    if (!event_matches(event, item->types, item->type_count, item->tags, item->tag_count))
         return 0;
     int gone = head_hides(j->fetch->engine, record->subject, event->number, record->time_ns,
                           &j->all->held);

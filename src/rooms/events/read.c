@@ -105,12 +105,8 @@ static void on_deadline(struct io_timer *timer) {
 /* --- what matches ------------------------------------------------------------------------- */
 
 static bool matches(const struct read_options *o, slice subject, const struct event *event) {
-    bool fits = o->type_count == 0;
-    for (unsigned i = 0; i < o->type_count; i++)
-        fits |= slice_equal(event->type, o->types[i]);
-    for (unsigned i = 0; i < o->tag_count; i++)
-        fits &= event_has_tag(event->tags, o->tags[i]);
-    return fits && (!o->category.len || event_is_of(subject, o->category));
+    return event_matches(event, o->types, o->type_count, o->tags, o->tag_count) &&
+           (!o->category.len || event_is_of(subject, o->category));
 }
 
 /* Of an event stream it begins behind what has gone, but for what has grown too old. */

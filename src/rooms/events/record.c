@@ -385,6 +385,16 @@ bool event_has_tag(slice tags, slice tag) {
     return false;
 }
 
+bool event_matches(const struct event *event, const slice *types, unsigned type_count,
+                   const slice *tags, unsigned tag_count) {
+    bool fits = type_count == 0;
+    for (unsigned i = 0; i < type_count && !fits; i++)
+        fits = slice_equal(event->type, types[i]);
+    for (unsigned i = 0; i < tag_count && fits; i++)
+        fits = event_has_tag(event->tags, tags[i]);
+    return fits;
+}
+
 bool event_tagged(const struct event *event, slice tag, uint64_t *ret_sequence) {
     char room[EVENT_TAG_ROOM];
     slice there, tags = event->tags, tagged = event->tagged;

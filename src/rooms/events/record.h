@@ -105,6 +105,9 @@ must_use int event_token(slice text, struct buf *out);
 
 #define EVENT_TAG_ROOM (EVENT_TAG_MAX * 3) /* bytes: a tag as it may be written */
 unsigned event_tag_count(slice tags);
+/* Whether EVENT has one of TYPES (or there are none) and all of TAGS. */
+bool event_matches(const struct event *event, const slice *types, unsigned type_count,
+                   const slice *tags, unsigned tag_count);
 /* Takes the next tag off *TAGS, decoded into OUT (EVENT_TAG_ROOM bytes). False at the end. */
 bool event_tag_next(slice *tags, char *out, slice *ret_tag);
 bool event_has_tag(slice tags, slice tag);
