@@ -86,6 +86,11 @@ bool fetch_is_hole(const struct log_stream *log, uint64_t sequence) {
     return sequence < log_stream_state(log).first_sequence || log_sequence_deleted(log, sequence);
 }
 
+bool fetch_is_event_hole(const struct engine *engine, uint64_t sequence) {
+    struct stream *stream = engine_stream(engine);
+    return stream && fetch_is_hole(stream_log(stream), sequence);
+}
+
 void fetch_cancel(struct fetch *fetch) {
     struct log *log = streams_log(fetch->engine->streams);
     if (fetch->loading && log)

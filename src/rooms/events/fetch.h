@@ -39,5 +39,7 @@ must_use int fetch_visible(struct fetch *fetch, uint64_t sequence);
 void fetch_cancel(struct fetch *fetch);
 /* Was there a record of LOG at SEQUENCE, up to its last, that is not there any more? */
 bool fetch_is_hole(const struct log_stream *log, uint64_t sequence);
+/* Of ES; false where there is none. */
+bool fetch_is_event_hole(const struct engine *engine, uint64_t sequence);
 
 #endif

@@ -32,17 +32,12 @@ void search_begin(struct search *search, uint64_t at,
     *search = (struct search){.at = at, .is_too_new = is_too_new, .self = self, .hop = HOPS};
 }
 
-/* A record that was taken out of the log is older than all that are there. */
-static bool is_hole(const struct engine *engine, uint64_t sequence) {
-    struct stream *stream = engine_stream(engine);
-    return stream && fetch_is_hole(stream_log(stream), sequence);
-}
-
 /* From a record that is too new to the farthest of the three that it knows; if that is not too
-   new, to the next nearer one, and the record before it is the one at last. */
+   new, to the next nearer one, and the record before it is the one at last. A record that was taken
+   out of the log is older than all that are there. */
 int search_step(struct search *search, struct fetch *fetch, struct log_record *ret_record,
                 struct event *ret_event) {
-    bool hole = is_hole(fetch->engine, search->at);
+    bool hole = fetch_is_event_hole(fetch->engine, search->at);
     bool last = search->hop == HOPS || search->at == search->hops[HOPS - 1];
     int failed = hole ? 0 : fetch_event(fetch, search->at, ret_record, ret_event);
     if (failed)

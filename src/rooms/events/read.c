@@ -334,12 +334,6 @@ static int stream_step(struct read *read) {
 
 /* --- all events --------------------------------------------------------------------------- */
 
-/* Records of events that have gone leave holes. */
-static bool is_hole(const struct read *read) {
-    struct stream *stream = engine_stream(read->engine);
-    return stream && fetch_is_hole(stream_log(stream), read->at);
-}
-
 /* False: RECORD is not one that is asked for. It is not taken apart for that: of many records that
    are looked at, few are read. */
 static bool may_match(const struct read_options *o, const struct log_record *record) {
@@ -370,7 +364,7 @@ static int look(struct read *read, const struct log_record *record) {
 static int look_back(struct read *read) {
     struct log_record record;
     struct stream *stream = engine_stream(read->engine);
-    if (is_hole(read))
+    if (fetch_is_event_hole(read->engine, read->at)) /* its event has gone */
         return 0;
     int failed = stream ? fetch_record(&read->fetch, stream, read->at, &record) : -EBADMSG;
     return failed ? failed : look(read, &record);
