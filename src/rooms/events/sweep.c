@@ -29,14 +29,19 @@ struct due {
     char subject[];
 };
 
+/* What the note says: marks are there from LOW to HIGH at most; records that were taken out. */
+struct numbers {
+    uint64_t low, high, removed;
+};
+
 enum knowledge { UNKNOWN, KNOWN, UNREADABLE };
 
 struct sweep {
     struct engine *engine;
-    enum knowledge knowledge; /* of the note, as it will be when all that was added is stored */
-    uint64_t low, high, removed;
-    uint64_t cursor; /* the next mark to look at; above `high`: all were */
-    bool left_out;   /* some had no room in the queue */
+    enum knowledge knowledge;
+    struct numbers note; /* as it will be when all that was added is stored */
+    uint64_t cursor;     /* the next mark to look at; above `high`: all were */
+    bool left_out;       /* some had no room in the queue */
     struct fetch fetch;
     struct heap due;
     struct map by_subject; /* subject -> struct due */
@@ -135,25 +140,25 @@ static int read_number(struct json_doc *doc, const char *key, uint64_t *number) 
     return result == -ENOENT ? 0 : result;
 }
 
-static int read_note(struct sweep *sweep, slice text) {
+static int read_note(slice text, struct numbers *note) {
     struct json_doc doc;
     json_init(&doc);
     int failed = json_parse(&doc, text);
     if (!failed)
-        failed = read_number(&doc, "low", &sweep->low);
+        failed = read_number(&doc, "low", &note->low);
     if (!failed)
-        failed = read_number(&doc, "high", &sweep->high);
+        failed = read_number(&doc, "high", &note->high);
     if (!failed)
-        failed = read_number(&doc, "removed", &sweep->removed);
+        failed = read_number(&doc, "removed", &note->removed);
     json_free(&doc);
     return failed;
 }
 
 int sweep_read_removed(slice text, uint64_t *ret_removed) {
-    struct sweep sweep = {0};
-    if (read_note(&sweep, text))
+    struct numbers note = {0};
+    if (read_note(text, &note))
         return -EBADMSG;
-    *ret_removed = sweep.removed;
+    *ret_removed = note.removed;
     return 0;
 }
 
@@ -162,11 +167,11 @@ int sweep_write(const struct engine *engine, uint64_t removed, struct buf *out) 
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
     json_write_key(&w, "low");
-    json_write_u64(&w, sweep->low);
+    json_write_u64(&w, sweep->note.low);
     json_write_key(&w, "high");
-    json_write_u64(&w, sweep->high);
+    json_write_u64(&w, sweep->note.high);
     json_write_key(&w, "removed");
-    json_write_u64(&w, sweep->removed + removed);
+    json_write_u64(&w, sweep->note.removed + removed);
     json_write_end(&w);
     return json_write_finish(&w);
 }
@@ -177,16 +182,16 @@ int sweep_write_mark(uint64_t mark, struct buf *out) {
 
 uint64_t sweep_take_mark(struct engine *engine) {
     struct sweep *sweep = engine->sweep;
-    bool all = sweep->cursor > sweep->high;
-    sweep->high++;
+    bool all = sweep->cursor > sweep->note.high;
+    sweep->note.high++;
     if (all)
-        sweep->cursor = sweep->high + 1;
-    return sweep->high;
+        sweep->cursor = sweep->note.high + 1;
+    return sweep->note.high;
 }
 
 void sweep_note_removed(struct engine *engine, uint64_t count) {
     struct sweep *sweep = engine->sweep;
-    sweep->removed += count;
+    sweep->note.removed += count;
     if (sweep->shard)
         metrics_count(sweep->shard, sweep->removed_total, count);
 }
@@ -196,7 +201,7 @@ void sweep_wake(struct engine *engine) {
 }
 
 uint64_t sweep_removed(const struct engine *engine) {
-    return engine->sweep->removed;
+    return engine->sweep->note.removed;
 }
 
 /* 0, -EINPROGRESS, -EBADMSG. */
@@ -209,13 +214,13 @@ static int know(struct sweep *sweep) {
     if (result == -EINPROGRESS)
         return result;
     if (!result)
-        result = read_note(sweep, record.payload);
+        result = read_note(record.payload, &sweep->note);
     sweep->knowledge = !result || result == -ENOENT ? KNOWN : UNREADABLE;
     if (sweep->knowledge == UNREADABLE)
         logger_write(sweep->engine->logger, LOG_LEVEL_ERROR, "events",
                      "what is left to be taken out of ES cannot be read: `nonet log verify`", NULL);
-    sweep->low = sweep->low ? sweep->low : 1;
-    sweep->cursor = sweep->low;
+    sweep->note.low = sweep->note.low ? sweep->note.low : 1;
+    sweep->cursor = sweep->note.low;
     io_defer(sweep->engine->loop, &sweep->engine->pump);
     return sweep->knowledge == KNOWN ? 0 : -EBADMSG;
 }
@@ -227,7 +232,7 @@ int sweep_ready(struct engine *engine) {
 /* Some marks more. 0, -EAGAIN (there are others), -EINPROGRESS. */
 static int read_marks(struct sweep *sweep) {
     _cleanup_buf_ struct buf subject = buf_make(256);
-    for (unsigned i = 0; i < MARKS_STEP && sweep->cursor <= sweep->high; i++) {
+    for (unsigned i = 0; i < MARKS_STEP && sweep->cursor <= sweep->note.high; i++) {
         struct log_record record;
         if (heap_count(&sweep->due) >= SWEEP_DUE_MAX / 2)
             return 0;
@@ -239,11 +244,11 @@ static int read_marks(struct sweep *sweep) {
             return result;
         if (result == 0)
             sweep_later(sweep->engine, record.payload, 0);
-        if (result == -ENOENT && sweep->low == sweep->cursor)
-            sweep->low++;
+        if (result == -ENOENT && sweep->note.low == sweep->cursor)
+            sweep->note.low++;
         sweep->cursor++;
     }
-    return sweep->cursor <= sweep->high ? -EAGAIN : 0;
+    return sweep->cursor <= sweep->note.high ? -EAGAIN : 0;
 }
 
 /* --- the clock ---------------------------------------------------------------------------- */
@@ -325,7 +330,7 @@ static void turn(struct sweep *sweep) {
         return;
     if (sweep->left_out && heap_count(&sweep->due) < SWEEP_DUE_MAX / 4) {
         sweep->left_out = false;
-        sweep->cursor = sweep->low;
+        sweep->cursor = sweep->note.low;
     }
     result = read_marks(sweep);
     begin_all(sweep);
@@ -421,7 +426,8 @@ void sweep_forget(struct engine *engine) {
     struct sweep *sweep = engine->sweep;
     clear(sweep);
     sweep->knowledge = UNKNOWN;
-    sweep->low = sweep->high = sweep->removed = sweep->cursor = 0;
+    sweep->note = (struct numbers){0};
+    sweep->cursor = 0;
     sweep->left_out = false;
     turn_soon(sweep, 0);
 }
