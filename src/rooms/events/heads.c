@@ -179,8 +179,8 @@ static struct head *head_new(struct engine *engine, slice subject) {
     struct head *head = mem_zalloc(1, sizeof *head + subject.len);
     if (!head)
         return NULL;
-    memcpy(head->text, subject.ptr, subject.len);
-    head->subject = slice_make(head->text, subject.len);
+    char *at = head->text;
+    head->subject = slice_store(&at, subject);
     head->engine = engine;
     head->leaves = map64_make(engine->hash_key.low, HEADS_IDS_MAX);
     list_node_init(&head->node);

@@ -19,13 +19,9 @@ struct hold {
     struct engine *engine;
     uint64_t number;
     unsigned status; /* 0: being made */
-    size_t len;
-    char subject[];
+    slice subject;
+    char text[];
 };
-
-static slice subject_of(const struct hold *hold) {
-    return slice_make(hold->subject, hold->len);
-}
 
 static bool has_fold(const struct engine *engine, slice subject) {
     _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
@@ -54,7 +50,7 @@ static struct hold *find(struct engine *engine, slice subject, unsigned *ret_cou
     *ret_count = 0;
     list_each(&engine->holds, node, following) {
         struct hold *hold = container_of(node, struct hold, node);
-        if (slice_equal(subject_of(hold), subject))
+        if (slice_equal(hold->subject, subject))
             found = hold;
         ++*ret_count;
     }
@@ -70,17 +66,17 @@ static void on_made(void *self, const struct state_end *end) {
     struct hold *hold = self;
     hold->status = end->status;
     if (!hold->engine->holds_closed)
-        sweep_later(hold->engine, subject_of(hold), io_loop_wall_ns(hold->engine->loop));
+        sweep_later(hold->engine, hold->subject, io_loop_wall_ns(hold->engine->loop));
 }
 
 static int begin(struct engine *engine, slice subject, uint64_t number) {
     struct hold *hold = mem_zalloc(1, sizeof *hold + subject.len);
     if (!hold)
         return -EAGAIN;
+    char *at = hold->text;
     hold->engine = engine;
     hold->number = number;
-    hold->len = subject.len;
-    memcpy(hold->subject, subject.ptr, subject.len);
+    hold->subject = slice_store(&at, subject);
     list_push_back(&engine->holds, &hold->node);
     events_state(engine,
                  &(struct state_options){
@@ -92,7 +88,7 @@ static int begin(struct engine *engine, slice subject, uint64_t number) {
 static int take(struct hold *hold) {
     struct engine *engine = hold->engine;
     _cleanup_buf_ struct buf note = buf_make(LOG_SUBJECT_MAX);
-    bool there = snapshot_subject(subject_of(hold), hold->number, &note) == 0 &&
+    bool there = snapshot_subject(hold->subject, hold->number, &note) == 0 &&
                  notes_have(engine, buf_slice(&note));
     bool passes = there || hold->status == 500;
     drop(hold);

@@ -25,8 +25,8 @@ struct due {
     struct heap_node node;
     int64_t time_ns; /* INT64_MAX: not again */
     bool at_work;    /* then it is not in the heap */
-    size_t len;
-    char subject[];
+    slice subject;
+    char text[];
 };
 
 /* What the note says: marks are there from LOW to HIGH at most; records that were taken out. */
@@ -89,9 +89,9 @@ static struct due *due_new(struct sweep *sweep, slice subject) {
     bool full = heap_count(&sweep->due) >= SWEEP_DUE_MAX;
     struct due *due = full ? NULL : mem_zalloc(1, sizeof *due + subject.len);
     if (due) {
-        memcpy(due->subject, subject.ptr, subject.len);
-        due->len = subject.len;
-        if (map_add(&sweep->by_subject, slice_make(due->subject, due->len), due))
+        char *at = due->text;
+        due->subject = slice_store(&at, subject);
+        if (map_add(&sweep->by_subject, due->subject, due))
             due = mem_free(due);
     }
     sweep->left_out |= !due;
@@ -99,7 +99,7 @@ static struct due *due_new(struct sweep *sweep, slice subject) {
 }
 
 static void due_free(struct sweep *sweep, struct due *due) {
-    map_remove(&sweep->by_subject, slice_make(due->subject, due->len));
+    map_remove(&sweep->by_subject, due->subject);
     mem_free(due);
 }
 
@@ -272,7 +272,7 @@ static void on_done(struct sweep_stream *work, int result, int64_t next_ns) {
     struct slot *slot = container_of(work, struct slot, work);
     struct sweep *sweep = slot->sweep;
     int64_t now_ns = io_loop_wall_ns(sweep->engine->loop), soon_ns = now_ns + AGAIN_NS;
-    slice subject = slice_make(slot->due->subject, slot->due->len);
+    slice subject = slot->due->subject;
     if (result == -EAGAIN || result == -ENOMEM)
         sweep_later(sweep->engine, subject, soon_ns);
     else if (!result && next_ns == 0)
@@ -289,7 +289,7 @@ static void on_done(struct sweep_stream *work, int result, int64_t next_ns) {
 static void begin(struct slot *slot) {
     struct sweep *sweep = slot->sweep;
     struct due *due = container_of(heap_pop(&sweep->due), struct due, node);
-    struct head *head = head_take(sweep->engine, slice_make(due->subject, due->len));
+    struct head *head = head_take(sweep->engine, due->subject);
     due->time_ns = INT64_MAX;
     due->at_work = true;
     slot->due = due;
