@@ -8,7 +8,7 @@
 #include "rooms/events/heads.h"
 
 #include "base/mem.h"
-#include "rooms/events/notes.h"
+#include "rooms/events/life_notes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -125,16 +125,12 @@ uint64_t head_last(const struct head *head) {
 }
 
 static int load_life(struct head *head) {
-    char room[LOG_SUBJECT_MAX];
-    struct buf subject = {.ptr = room, .cap = sizeof room, .max = sizeof room};
-    struct log_record record;
-    int failed = life_subject(head->subject, &subject);
-    if (!failed)
-        failed = notes_read(&head->fetch, buf_slice(&subject), &record);
+    struct life life;
+    int failed = life_notes_read(&head->fetch, head->subject, &life);
     if (!failed)
         failed = head_make_life(head);
     if (!failed)
-        failed = life_read(record.payload, head->life);
+        head_set_life(head, &life);
     head->life_known = !failed || failed == -ENOENT;
     return failed == -ENOENT ? 0 : failed;
 }

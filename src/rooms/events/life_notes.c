@@ -10,6 +10,16 @@
 
 #define TEXT_MAX 8192u
 
+int life_notes_read(struct fetch *fetch, slice subject, struct life *ret_life) {
+    char room[LOG_SUBJECT_MAX];
+    struct buf note = {.ptr = room, .cap = sizeof room, .max = sizeof room};
+    struct log_record record;
+    int failed = life_subject(subject, &note);
+    if (!failed)
+        failed = notes_read(fetch, buf_slice(&note), &record);
+    return failed ? failed : life_read(record.payload, ret_life);
+}
+
 static int write_all(struct life_notes *notes, struct engine *engine, slice subject,
                      const struct life *life, uint64_t mark, uint64_t removed) {
     int failed = life_subject(subject, &notes->subject);

@@ -17,6 +17,8 @@ struct life_notes {
     struct buf subject, text, mark_subject, sweep_text;
 };
 
+/* The life of the event stream SUBJECT, as notes_read; also -ENOMEM. */
+must_use int life_notes_read(struct fetch *fetch, slice subject, struct life *ret_life);
 /* LIFE of the event stream SUBJECT, which has NUMBER events; it is given its mark, or loses it.
    REMOVED: records that the same batch takes out. 0 or -ENOMEM: then nothing was added. */
 must_use int life_notes_add(struct life_notes *notes, struct engine *engine, slice subject,

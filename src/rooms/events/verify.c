@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "rooms/events/jobs.h"
+#include "rooms/events/life_notes.h"
 #include "rooms/events/sweep.h"
 #include "rooms/events/tags.h"
 
@@ -49,19 +50,13 @@ static void finish(struct verify *v, int failed) {
 
 /* Before the first record of an event stream that has one: its life. */
 static int read_life(struct verify *v, slice subject) {
-    char room[LOG_SUBJECT_MAX];
-    struct buf note = {.ptr = room, .cap = sizeof room, .max = sizeof room};
-    struct log_record record;
     struct life life;
     if (chains_know(&v->chains, subject))
         return 0;
-    int failed = life_subject(subject, &note);
-    if (!failed)
-        failed = notes_read(&v->fetch, buf_slice(&note), &record);
+    int failed = life_notes_read(&v->fetch, subject, &life);
     if (failed)
         return failed == -ENOENT ? 0 : failed;
-    failed = life_read(record.payload, &life);
-    return failed ? failed : chains_life(&v->chains, subject, &life);
+    return chains_life(&v->chains, subject, &life);
 }
 
 /* One position: 0 goes on, -EINPROGRESS waits. */
