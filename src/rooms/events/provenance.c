@@ -94,17 +94,8 @@ slice provenance_own_tags(slice tags) {
 }
 
 void provenance_write(struct json_writer *w, const struct provenance *p) {
-    const struct {
-        const char *key;
-        slice text;
-    } members[] = {{"actor", p->actor},
-                   {"reason", p->reason},
-                   {"correlation", p->correlation},
-                   {"causation", p->causation}};
-    for (size_t i = 0; i < array_count(members); i++) {
-        if (!members[i].text.len)
-            continue;
-        json_write_key(w, members[i].key);
-        json_write_string(w, members[i].text);
-    }
+    json_put_nonempty(w, "actor", p->actor);
+    json_put_nonempty(w, "reason", p->reason);
+    json_put_nonempty(w, "correlation", p->correlation);
+    json_put_nonempty(w, "causation", p->causation);
 }
