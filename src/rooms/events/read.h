@@ -39,9 +39,8 @@ struct read_options {
     slice category; /* of all: "es.CATEGORY"; empty: every one */
     slice types[READ_FILTERS_MAX], tags[READ_FILTERS_MAX]; /* one of the types, all of the tags */
     unsigned type_count, tag_count;
-    uint64_t
-        from; /* revision, or position, of the first; of a backward read UINT64_MAX: the last */
-    int64_t from_time_ns;   /* not 0: the first at or after it, instead of FROM; of the commit */
+    uint64_t from;        /* revision, or position, of the first; backwards UINT64_MAX: the last */
+    int64_t from_time_ns; /* not 0: the first at or after it, instead of FROM; of the commit */
     uint64_t from_position; /* not 0, of an event stream: the first at or after it, likewise */
     bool backwards;
     bool cloudevents; /* lines are CloudEvents (event_json.h) */

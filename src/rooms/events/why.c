@@ -19,8 +19,7 @@ struct node {
     json_value entry;
     uint64_t position;
     slice id, causation;
-    uint32_t cause, first,
-        next; /* nodes: what it follows from; what follows from it; its sibling */
+    uint32_t cause, first, next; /* nodes: what it follows from; below it; beside it */
     uint32_t depth;
     bool below; /* it is the asked one, or hangs below it */
 };
@@ -32,8 +31,7 @@ struct tree {
     slice correlation;
 };
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 static slice text_of(json_value entry, const char *key) {
     slice text = {0};
@@ -109,8 +107,7 @@ static int read_all(struct tree *t, slice asked, slice related) {
     return failed ? failed : place_asked(t, json_root(&t->asked_doc));
 }
 
-/* --- the tree -----------------------------------------------------------------------------------
- */
+/* --- the tree ------------------------------------------------------------------------------- */
 
 static uint32_t find_cause(const struct tree *t, uint32_t of) {
     slice id = t->nodes[of].causation;
@@ -135,8 +132,7 @@ static void grow(struct tree *t) {
     }
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 static void write_node(struct json_writer *w, const struct tree *t, uint32_t at, uint32_t depth) {
     json_write_object(w);

@@ -66,8 +66,7 @@ static bool seen_matches(const struct item *item, const struct seen *seen) {
     return seen->there && item_matches(item, seen->type, seen->tags);
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking --------------------------------------------------------------------------------- */
 
 static void write_list(struct buf *b, const char *key, const char *prefix, unsigned bits) {
     bool first = true;
@@ -135,8 +134,7 @@ static void ask_new(struct trial *t) {
     ask_again(t, t->count++);
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers -------------------------------------------------------------------------------- */
 
 static uint64_t number_of(json_value v, const char *key) {
     uint64_t number = 0;
@@ -190,8 +188,7 @@ static void hear(struct trial *t) {
     catcher_clear(&t->eh->answers);
 }
 
-/* --- what is there ------------------------------------------------------------------------------
- */
+/* --- what is there -------------------------------------------------------------------------- */
 
 static unsigned bits_of(json_value list) {
     unsigned bits = 0;
@@ -312,8 +309,7 @@ static void read_back(struct trial *t) {
     json_free(&doc);
 }
 
-/* --- lives --------------------------------------------------------------------------------------
- */
+/* --- lives ---------------------------------------------------------------------------------- */
 
 static bool all_heard(void *self) {
     struct trial *t = self;

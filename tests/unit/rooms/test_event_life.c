@@ -73,8 +73,7 @@ static unsigned below(struct trial *t, unsigned bound) {
     return (unsigned)random_below(&t->random, bound);
 }
 
-/* --- what the model says ------------------------------------------------------------------------
- */
+/* --- what the model says -------------------------------------------------------------------- */
 
 static bool knows(const struct history *h, unsigned id) {
     for (unsigned i = 0; i < h->count && id != ANONYMOUS; i++)
@@ -183,8 +182,7 @@ static unsigned settle(struct trial *t, struct asked_part *parts, unsigned count
     return 201;
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking --------------------------------------------------------------------------------- */
 
 /* One that has been there, by chance the one wanted, or a new one, or none. */
 static unsigned choose_id(struct trial *t, const struct history *h, unsigned what) {
@@ -309,8 +307,7 @@ static void ask_once(struct trial *t) {
     t->asked_count++;
 }
 
-/* --- what a stream keeps ------------------------------------------------------------------------
- */
+/* --- what a stream keeps -------------------------------------------------------------------- */
 
 /* The status, and the model as it is then; JSON and what is asked for go out. */
 static unsigned change(struct trial *t, struct history *h, enum life_ask *ask, char limits[80]) {
@@ -358,8 +355,7 @@ static void ask_change(struct trial *t) {
     t->asked_count++;
 }
 
-/* --- hearing ------------------------------------------------------------------------------------
- */
+/* --- hearing -------------------------------------------------------------------------------- */
 
 static uint64_t read_number(slice json, const char *key) {
     struct json_doc doc;
@@ -406,8 +402,7 @@ static bool all_heard(void *self) {
     return t->heard == t->asked_count || sim_host_down(t->eh->house->host);
 }
 
-/* --- reading everything -------------------------------------------------------------------------
- */
+/* --- reading everything --------------------------------------------------------------------- */
 
 static unsigned id_of(slice id) {
     uint64_t number = 0;
@@ -582,8 +577,7 @@ static void read_somewhere(struct trial *t) {
     buf_free(&subject);
 }
 
-/* --- lives --------------------------------------------------------------------------------------
- */
+/* --- lives ---------------------------------------------------------------------------------- */
 
 static void live(struct trial *t, enum event_end end) {
     struct io_host *host = t->eh->house->host;
