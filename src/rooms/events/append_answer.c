@@ -13,6 +13,8 @@
  */
 #include "rooms/events/append.h"
 
+#include "wire/http1_write.h"
+
 static void write_expected(const struct append_part *part, struct json_writer *w) {
     json_write_key(w, "expected");
     if (part->expect == EXPECT_REVISION)
@@ -51,12 +53,11 @@ static void write_violation(const struct append_part *part, bool mixed, struct j
     json_write_end(w);
 }
 
-static void write_problem(unsigned status, const char *title, const char *detail,
-                          struct json_writer *w) {
+static void write_problem(unsigned status, const char *detail, struct json_writer *w) {
     json_write_key(w, "type");
     json_write_text(w, "about:blank");
     json_write_key(w, "title");
-    json_write_text(w, title);
+    json_write_text(w, http1_reason(status));
     json_write_key(w, "status");
     json_write_u64(w, status);
     json_write_key(w, "detail");
@@ -64,19 +65,8 @@ static void write_problem(unsigned status, const char *title, const char *detail
 }
 
 void append_problem(unsigned status, const char *detail, struct json_writer *w) {
-    static const struct {
-        unsigned status;
-        const char *title;
-    } titles[] = {
-        {400, "Bad Request"},           {404, "Not Found"},          {410, "Gone"},
-        {412, "Precondition Failed"},   {413, "Content Too Large"},  {429, "Too Many Requests"},
-        {500, "Internal Server Error"}, {503, "Service Unavailable"}};
-    const char *title = "Error";
-    for (size_t i = 0; i < array_count(titles); i++)
-        if (titles[i].status == status)
-            title = titles[i].title;
     json_write_object(w);
-    write_problem(status, title, detail, w);
+    write_problem(status, detail, w);
     json_write_end(w);
 }
 
@@ -128,7 +118,7 @@ static unsigned answer_conflict(const struct append *append, uint64_t position,
                                 struct json_writer *w) {
     bool of_streams = append_parts_outcome(append) == OUTCOME_CONFLICT;
     json_write_object(w);
-    write_problem(409, "Conflict",
+    write_problem(409,
                   append->parts && append->parts[0].writes
                       ? "nothing was changed: the event stream is not as expected"
                   : of_streams ? "nothing was appended: an event stream is not as expected"

@@ -15,6 +15,7 @@
 #include "rooms/events/call.h"
 #include "rooms/events/cloudevent.h"
 #include "rooms/events/face.h"
+#include "wire/http1_write.h"
 #include "wire/json_write.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ static int as_precondition(slice problem, struct buf *out) {
         failed = json_string(i.key, &name);
         json_write_key_slice(&w, failed ? (slice){0} : name);
         if (json_string_is(i.key, slice_lit("title")))
-            json_write_text(&w, "Precondition Failed");
+            json_write_text(&w, http1_reason(412));
         else if (json_string_is(i.key, slice_lit("status")))
             json_write_u64(&w, 412);
         else
