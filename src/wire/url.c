@@ -129,7 +129,7 @@ int url_parse(slice text, struct url *ret_url) {
     return 0;
 }
 
-static size_t encode(slice text, const char *plain, char *out) {
+size_t url_encode(slice text, const char *plain, char *out) {
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
         const unsigned char c = (unsigned char)text.ptr[i];
@@ -145,15 +145,15 @@ static size_t encode(slice text, const char *plain, char *out) {
 }
 
 size_t url_encode_path(slice path, char *out) {
-    return encode(path, "-._~/!$&'()*+,=:@", out);
+    return url_encode(path, "-._~/!$&'()*+,=:@", out);
 }
 
 size_t url_encode_segment(slice segment, char *out) {
-    return encode(segment, "-._~!$&'()*+,=:@", out);
+    return url_encode(segment, "-._~!$&'()*+,=:@", out);
 }
 
 size_t url_encode_value(slice value, char *out) {
-    return encode(value, "-._~", out);
+    return url_encode(value, "-._~", out);
 }
 
 /* Takes the next byte off *TEXT, which is not empty: 0 to 255, or -EINVAL. */

@@ -53,6 +53,8 @@ size_t url_encode_path(slice path, char *out);
 size_t url_encode_segment(slice segment, char *out);
 /* The same for a value within a query: only letters, digits and "-._~" stay. */
 size_t url_encode_value(slice value, char *out);
+/* The same of any TEXT: only letters, digits and PLAIN stay. */
+size_t url_encode(slice text, const char *plain, char *out);
 
 /* Whether S, decoded, is PLAIN; false where it cannot be. */
 bool url_says(slice s, bool plus_is_space, slice plain);

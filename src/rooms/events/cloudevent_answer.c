@@ -8,26 +8,15 @@
 
 #include "base/base64.h"
 #include "rooms/events/event_json.h"
+#include "wire/url.h"
 
 #include <errno.h>
 
 static int encode(slice text, struct arena *arena, slice *ret_value) {
-    static const char digits[] = "0123456789ABCDEF";
     char *out = arena_alloc(arena, text.len * 3 + 1);
-    size_t len = 0;
     if (!out)
         return -ENOMEM;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c > ' ' && c < 0x7f && c != '"' && c != '%') {
-            out[len++] = (char)c;
-            continue;
-        }
-        out[len++] = '%';
-        out[len++] = digits[c >> 4];
-        out[len++] = digits[c & 15];
-    }
-    *ret_value = slice_make(out, len);
+    *ret_value = slice_make(out, url_encode(text, "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~", out));
     return 0;
 }
 
