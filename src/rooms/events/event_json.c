@@ -119,6 +119,12 @@ static void write_chain(struct json_writer *w, const struct event *e) {
     json_put_nonempty(w, "chain", slice_make(hex, sizeof e->chain * 2));
 }
 
+static int end_line(struct json_writer *w, struct buf *out) {
+    json_write_end(w);
+    int failed = json_write_finish(w);
+    return failed ? failed : buf_append_byte(out, '\n');
+}
+
 int event_write_json(const struct event *e, const struct log_record *record, struct buf *out) {
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
@@ -144,9 +150,7 @@ int event_write_json(const struct event *e, const struct log_record *record, str
         write_bytes(&w, "data_base64", e->data);
     }
     write_chain(&w, e);
-    json_write_end(&w);
-    int failed = json_write_finish(&w);
-    return failed ? failed : buf_append_byte(out, '\n');
+    return end_line(&w, out);
 }
 
 int event_write_audit(const struct event *e, const struct provenance *provenance,
@@ -163,9 +167,7 @@ int event_write_audit(const struct event *e, const struct provenance *provenance
     json_put_nonempty(&w, "type", e->type);
     json_put_nonempty(&w, "id", e->id);
     provenance_write(&w, provenance);
-    json_write_end(&w);
-    int failed = json_write_finish(&w);
-    return failed ? failed : buf_append_byte(out, '\n');
+    return end_line(&w, out);
 }
 
 /* A whole number of CloudEvents has 32 bits, so these are texts. */
@@ -204,7 +206,5 @@ int event_write_cloudevent(const struct event *e, const struct log_record *recor
     write_digits(&w, "position", record->sequence);
     write_chain(&w, e);
     write_cloud_data(&w, e);
-    json_write_end(&w);
-    int failed = json_write_finish(&w);
-    return failed ? failed : buf_append_byte(out, '\n');
+    return end_line(&w, out);
 }
