@@ -61,7 +61,8 @@ static void check_same_tags(slice a, slice b) {
     check(!event_tag_next(&b, room_b, &tag_b));
 }
 
-/* As a CloudEvent it can be appended again, and is the same event then. */
+/* As a CloudEvent it may be appended again (not where a publish has brought what an append may
+   not), and is the same event then. */
 static void check_cloudevent(const struct event *event, const struct log_record *record) {
     struct buf line = buf_make(ARENA_MAX), made = buf_make(ARENA_MAX);
     struct arena arena = arena_make(0, ARENA_MAX);

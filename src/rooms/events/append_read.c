@@ -9,7 +9,6 @@
 
 #include "base/base64.h"
 #include "base/clocktext.h"
-#include "base/hex.h"
 #include "rooms/events/attributes.h"
 #include "rooms/events/event_json.h"
 

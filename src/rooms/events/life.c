@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "base/number.h"
 #include "rooms/events/notes.h"
+#include "wire/json.h"
 #include "wire/json_write.h"
 
 #include <errno.h>

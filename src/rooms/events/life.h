@@ -20,7 +20,6 @@
 #define NONET_EVENTS_LIFE_H
 
 #include "rooms/events/record.h"
-#include "wire/json.h"
 
 #define LIFE_KEPT_MAX 16u /* more than the path has between two leaves */
 

@@ -15,7 +15,6 @@
 #include "rooms/events/operations.h"
 #include "wire/json_write.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #define BYTES_MAX (1u << 20)

@@ -6,7 +6,6 @@
  */
 #include "rooms/events/provenance.h"
 
-#include "base/mem.h"
 #include "wire/nats_headers.h"
 
 #include <errno.h>

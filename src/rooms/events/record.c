@@ -14,7 +14,6 @@
 #include "base/utf8.h"
 #include "io/crypto.h"
 #include "wire/nats_headers.h"
-#include "wire/nats_subject.h"
 #include "wire/url.h"
 
 #include <errno.h>

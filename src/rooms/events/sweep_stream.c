@@ -8,7 +8,6 @@
  */
 #include "rooms/events/sweep_stream.h"
 
-#include "base/mem.h"
 #include "rooms/events/life_notes.h"
 #include "rooms/events/lookup.h"
 #include "rooms/events/snapshot_notes.h"

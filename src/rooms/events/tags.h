@@ -37,7 +37,7 @@ struct tag_end {
     uint64_t draft, draft_count, before, removed;
     struct tag_loading *loading; /* NULL when it is not */
     struct note note;
-    char note_text[48]; /* two numbers */
+    char note_text[NUMBER_TEXT_MAX * 2];
     slice tag, subject; /* of its note */
     char text[];
 };
