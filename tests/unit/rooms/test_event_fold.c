@@ -1,11 +1,10 @@
-#include "node/config_load.h"
 #include "rooms/events/fold.h"
 #include "rooms/events/fold_config.h"
 #include "rooms/events/fold_number.h"
 #include "rooms/events/fold_tree.h"
 #include "wire/json_write.h"
 
-#include "../base/base_test.h"
+#include "section_kit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,20 +21,7 @@ static void judge(const struct config *config, bool insecure, struct conf_errors
 }
 
 static struct config *load(const char *text, struct buf *out) {
-    struct config_source source = {
-        .text = slice_str(text),
-        .file = slice_lit("f"),
-        .sections = sections,
-        .section_count = 1,
-        .judge_sections = judge,
-    };
-    struct conf_errors *errors = mem_zalloc(1, sizeof *errors);
-    struct config *config = NULL;
-    assert_non_null(errors);
-    if (config_load(&source, &config, errors))
-        assert_int_equal(conf_errors_text(errors, out), 0);
-    mem_free(errors);
-    return config;
+    return section_load(sections, judge, text, out);
 }
 
 /* What is wrong with TEXT, without the hints. */

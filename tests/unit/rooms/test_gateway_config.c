@@ -1,8 +1,7 @@
-#include "node/config_load.h"
 #include "rooms/gateway/gateway_config.h"
 #include "wire/json_write.h"
 
-#include "../base/base_test.h"
+#include "section_kit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,20 +18,7 @@ static void judge(const struct config *config, bool insecure, struct conf_errors
 
 /* The config of TEXT, or NULL with everything wrong in OUT. */
 static struct config *load(const char *text, struct buf *out) {
-    struct config_source source = {
-        .text = slice_str(text),
-        .file = slice_lit("f"),
-        .sections = sections,
-        .section_count = 1,
-        .judge_sections = judge,
-    };
-    struct conf_errors *errors = mem_zalloc(1, sizeof *errors);
-    struct config *config = NULL;
-    assert_non_null(errors);
-    if (config_load(&source, &config, errors))
-        assert_int_equal(conf_errors_text(errors, out), 0);
-    mem_free(errors);
-    return config;
+    return section_load(sections, judge, text, out);
 }
 
 static void assert_refused(const char *text, const char *expected) {
