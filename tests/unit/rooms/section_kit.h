@@ -1,5 +1,8 @@
 /*
  * section_kit.h - a text of nonet.yaml that has one section, loaded as the node does.
+ *
+ * The section's own judge is called, too: a room's mistakes come out among those of the table, in
+ * the order and the words that `nonet check` has for them.
  */
 #ifndef NONET_TESTS_SECTION_KIT_H
 #define NONET_TESTS_SECTION_KIT_H
