@@ -18,6 +18,13 @@
 
 /* --- headers ------------------------------------------------------------------------------ */
 
+/* Of a header that is there more than once the first counts, an empty one too, as with nats-server;
+   and so here as in what is read back from the log (expiry.c, the ids of streams.c). */
+static void keep_first(slice *kept, slice value) {
+    if (!kept->ptr)
+        *kept = value;
+}
+
 static void read_number(slice value, uint64_t *number, bool *has, bool *malformed) {
     if (!value.len)
         return;
@@ -25,31 +32,38 @@ static void read_number(slice value, uint64_t *number, bool *has, bool *malforme
     *malformed |= !*has;
 }
 
-static void read_expectation(slice name, slice value, struct publish_headers *h) {
+/* As they are written. */
+struct sequences {
+    slice of_stream, of_subject;
+};
+
+static void read_expectation(slice name, slice value, struct publish_headers *h,
+                             struct sequences *sequences) {
     if (slice_equal(name, slice_lit("Stream")))
-        h->expected_stream = value;
+        keep_first(&h->expected_stream, value);
     else if (slice_equal(name, slice_lit("Last-Msg-Id")))
-        h->expected_last_id = value;
+        keep_first(&h->expected_last_id, value);
     else if (slice_equal(name, slice_lit("Last-Sequence")))
-        read_number(value, &h->expected_sequence, &h->has_sequence, &h->malformed);
+        keep_first(&sequences->of_stream, value);
     else if (slice_equal(name, slice_lit("Last-Subject-Sequence")))
-        read_number(value, &h->expected_subject_sequence, &h->has_subject_sequence, &h->malformed);
+        keep_first(&sequences->of_subject, value);
     else if (slice_equal(name, slice_lit("Last-Subject-Sequence-Subject")))
-        h->expected_subject = value;
+        keep_first(&h->expected_subject, value);
 }
 
 static void read_batch(slice name, slice value, struct publish_headers *h) {
     if (slice_equal(name, slice_lit("Id")))
-        h->batch_id = value;
+        keep_first(&h->batch_id, value);
     else if (slice_equal(name, slice_lit("Sequence")))
-        h->batch_sequence = value;
+        keep_first(&h->batch_sequence, value);
     else if (slice_equal(name, slice_lit("Commit")))
-        h->batch_commit = value;
+        keep_first(&h->batch_commit, value);
 }
 
 struct publish_headers publish_headers_read(slice block) {
     static const slice expected = {"Expected-", 9}, batch = {"Batch-", 6};
     struct publish_headers h = {0};
+    struct sequences sequences = {0};
     struct nats_status status;
     if (!block.len)
         return h;
@@ -63,16 +77,19 @@ struct publish_headers publish_headers_read(slice block) {
         }
         slice name = slice_skip(field.key, 5);
         if (slice_equal(name, slice_lit("Msg-Id")))
-            h.id = field.value;
+            keep_first(&h.id, field.value);
         else if (slice_starts_with(name, expected))
-            read_expectation(slice_skip(name, expected.len), field.value, &h);
+            read_expectation(slice_skip(name, expected.len), field.value, &h, &sequences);
         else if (slice_starts_with(name, batch))
             read_batch(slice_skip(name, batch.len), field.value, &h);
         else if (slice_equal(name, slice_lit("Rollup")))
-            h.rollup = field.value;
+            keep_first(&h.rollup, field.value);
         else if (slice_equal(name, slice_lit("TTL")))
-            h.ttl = field.value;
+            keep_first(&h.ttl, field.value);
     }
+    read_number(sequences.of_stream, &h.expected_sequence, &h.has_sequence, &h.malformed);
+    read_number(sequences.of_subject, &h.expected_subject_sequence, &h.has_subject_sequence,
+                &h.malformed);
     return h;
 }
 

@@ -10,8 +10,8 @@
 
 #include "bus/stream.h"
 
-/* The headers that streams look at. An empty value is none, for all of them, as with nats-server.
-   The slices point into the message's block. */
+/* The headers that streams look at. Of one that is repeated the first counts; an empty value is
+   none: for all of them, as with nats-server. The slices point into the message's block. */
 struct publish_headers {
     slice id, expected_stream, expected_last_id, rollup, ttl;
     slice expected_subject; /* whose last sequence is expected, empty: the message's; wildcards */

@@ -70,6 +70,25 @@ static void test_each_goes_in_its_time(void **state) {
     house_close(house);
 }
 
+/* Live as after a restart, when it is read back from the log. */
+static void test_of_repeated_times_the_first_counts(void **state) {
+    (void)state;
+    for (unsigned restart = 0; restart < 2; restart++) {
+        struct house *house = open_house("{'name':'S','subjects':['s.*'],'allow_msg_ttl':true}");
+        publish(house, "s.a", "5\r\nNats-TTL: 1h");
+        publish(house, "s.b", "1h\r\nNats-TTL: 5");
+        publish(house, "s.c", "\r\nNats-TTL: 5"); /* empty: none */
+        if (restart) {
+            house_stop(house);
+            house_streams(house);
+        }
+        house_run(house, 6 * SIM_SECOND);
+        assert_int_equal(state_of(house).messages, 2);
+        assert_int_equal(state_of(house).first_sequence, 2);
+        house_close(house);
+    }
+}
+
 static void test_max_age_is_kept_while_the_timer_sleeps_for_another(void **state) {
     (void)state;
     struct house *house = open_house("{'name':'S','subjects':['s.*'],'allow_msg_ttl':true,"
@@ -139,6 +158,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times_are_seconds_or_durations_as_go_has_them),
         cmocka_unit_test(test_each_goes_in_its_time),
+        cmocka_unit_test(test_of_repeated_times_the_first_counts),
         cmocka_unit_test(test_max_age_is_kept_while_the_timer_sleeps_for_another),
         cmocka_unit_test(test_times_are_read_back_after_a_stop),
         cmocka_unit_test(test_the_last_of_a_subject_leaves_a_marker_that_leaves_none),

@@ -129,6 +129,36 @@ static void test_a_duplicate_id_is_answered_and_not_stored(void **state) {
     house_close(house);
 }
 
+static void test_of_repeated_headers_the_first_counts(void **state) {
+    (void)state;
+    struct house *house = open_house(1, "{'name':'S','subjects':['s']}");
+    assert_int_equal(put(house, "s", "Nats-Msg-Id: a\r\nNats-Msg-Id: b\r\n", "").seq, 1);
+    for (unsigned restart = 0; restart < 2; restart++) {
+        assert_true(put(house, "s", "Nats-Msg-Id: a\r\n", "").duplicate);
+        assert_false(put(house, "s", "Nats-Msg-Id:\r\nNats-Msg-Id: a\r\n", "").duplicate);
+        house_stop(house); /* the ids are read back from the log */
+        house_streams(house);
+    }
+    assert_false(put(house, "s", "Nats-Msg-Id: b\r\n", "").duplicate); /* 4 */
+    static const struct {
+        const char *headers;
+        unsigned err_code;
+    } cases[] = {
+        {"Nats-Expected-Stream: T\r\nNats-Expected-Stream: S\r\n", 10060},
+        {"Nats-Expected-Last-Msg-Id: x\r\nNats-Expected-Last-Msg-Id: b\r\n", 10070},
+        {"Nats-Expected-Last-Sequence: 9\r\nNats-Expected-Last-Sequence: 4\r\n", 10071},
+        {"Nats-Expected-Last-Sequence: four\r\nNats-Expected-Last-Sequence: 4\r\n", 10003},
+        {"Nats-Expected-Last-Subject-Sequence: 9\r\nNats-Expected-Last-Subject-Sequence: 4\r\n",
+         10071},
+        {"Nats-Rollup: sub\r\nNats-Rollup:\r\n", 10111},
+        {"Nats-Expected-Last-Sequence: 4\r\nNats-Expected-Last-Sequence: 9\r\n", 0}, /* 5 */
+        {"Nats-Expected-Last-Sequence: 5\r\nNats-Expected-Last-Sequence: six\r\n", 0},
+    };
+    for (unsigned i = 0; i < array_count(cases); i++)
+        assert_int_equal(put(house, "s", cases[i].headers, "").err_code, cases[i].err_code);
+    house_close(house);
+}
+
 /* "duplicate" too is a promise: it is not given before the original is on disk. */
 static void test_a_duplicate_is_answered_behind_the_original(void **state) {
     (void)state;
@@ -492,6 +522,7 @@ int main(void) {
         cmocka_unit_test(test_an_acknowledgement_comes_when_the_message_is_on_disk),
         cmocka_unit_test(test_what_has_the_streams_as_its_origin_is_not_captured),
         cmocka_unit_test(test_a_duplicate_id_is_answered_and_not_stored),
+        cmocka_unit_test(test_of_repeated_headers_the_first_counts),
         cmocka_unit_test(test_a_duplicate_is_answered_behind_the_original),
         cmocka_unit_test(test_expectations_are_judged_and_ids_come_first),
         cmocka_unit_test(test_limits_drop_the_oldest_or_refuse_the_newest),
