@@ -12,7 +12,7 @@
 struct sql_error {
     char state[6]; /* "" : no error */
     uint32_t position;
-    char message[512]; /* PostgreSQL's words where it has the same error */
+    char message[512];           /* PostgreSQL's words where it has the same error */
     char detail[256], hint[256]; /* may be "" */
 };
 

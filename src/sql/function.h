@@ -55,12 +55,13 @@ struct sql_function {
     const char *name; /* lower case */
     uint32_t result;  /* OID; ANYELEMENT, ANYARRAY follow the arguments */
     uint8_t count;    /* of arguments */
-    uint8_t defaults; /* how many of the last may be left out (functions are then called with less) */
+    uint8_t
+        defaults; /* how many of the last may be left out (functions are then called with less) */
     uint8_t flags;
     uint32_t arguments[SQL_ARGUMENTS_MAX];
     sql_scalar *scalar;
-    sql_vector *vector; /* NULL: scalar, row by row */
-    sql_set *set;       /* instead of scalar */
+    sql_vector *vector;         /* NULL: scalar, row by row */
+    sql_set *set;               /* instead of scalar */
     const char *const *columns; /* of a set with several, NULL-terminated names; their types: */
     const uint32_t *column_types;
 };

@@ -2,7 +2,8 @@
  * row.h - rows as bytes: what state, tables and snapshots keep.
  *
  *   values   [ nulls: 1 bit a column ][ value ]...         compact; equal rows <=> equal bytes
- *   key      [ 0x01 value | 0x02 NULL ]...                  memcmp() order = ORDER BY of the columns
+ *   key      [ 0x01 value | 0x02 NULL ]...                  memcmp() order = ORDER BY of the
+ * columns
  *
  * The first form is for holding rows and for hashing (the bytes of equal values are equal: numeric
  * 1.0 and 1.00 differ in the second part of their encoding only, which `canonical` leaves out).

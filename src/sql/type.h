@@ -2,10 +2,10 @@
  * type.h - the types of SQL, known by PostgreSQL's own numbers.
  *
  * A type is its OID (what drivers get over the wire, PostgreSQL 15's pg_type) and a modifier
- * (typmod: the n of varchar(n), precision and scale of numeric; -1: none). The table in type.c holds
- * of each what the rest of sql/ asks: its names, its array, its category and whether it is that
- * category's preferred one (the words of PostgreSQL's chapter 10, "Type Conversion"). Enums and
- * composite types made by CREATE TYPE get OIDs from 16384 on in the catalog.
+ * (typmod: the n of varchar(n), precision and scale of numeric; -1: none). The table in type.c
+ * holds of each what the rest of sql/ asks: its names, its array, its category and whether it is
+ * that category's preferred one (the words of PostgreSQL's chapter 10, "Type Conversion"). Enums
+ * and composite types made by CREATE TYPE get OIDs from 16384 on in the catalog.
  */
 #ifndef NONET_SQL_TYPE_H
 #define NONET_SQL_TYPE_H
@@ -89,11 +89,12 @@ const struct sql_type_info *sql_type_named(slice name);
 /* Each in turn, for pg_type: NULL past the last. */
 const struct sql_type_info *sql_type_at(unsigned index);
 
-uint32_t sql_array_of(uint32_t element); /* 0: there is none */
-uint32_t sql_element_of(uint32_t array); /* 0: not an array */
+uint32_t sql_array_of(uint32_t element);     /* 0: there is none */
+uint32_t sql_element_of(uint32_t array);     /* 0: not an array */
 enum sql_layout sql_layout_of(uint32_t oid); /* user types (>= SQL_FIRST_USER_OID): WORD */
 
-/* As format_type(): "character varying(10)", "numeric(10,2)", "integer[]". Into OUT, cut to SIZE. */
+/* As format_type(): "character varying(10)", "numeric(10,2)", "integer[]". Into OUT, cut to SIZE.
+ */
 const char *sql_type_text(struct sql_type type, char *out, size_t size);
 
 #endif

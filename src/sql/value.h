@@ -42,7 +42,7 @@ enum sql_numeric_kind {
 
 struct sql_numeric {
     union {
-        int64_t coefficient;              /* SMALL: |coefficient| < 10^18 */
+        int64_t coefficient;               /* SMALL: |coefficient| < 10^18 */
         const struct sql_numeric_big *big; /* numeric.c's own */
     };
     uint16_t scale; /* digits behind the point that are shown (PostgreSQL's dscale) */
@@ -68,7 +68,7 @@ _Static_assert(sizeof(union sql_cell) == 16, "a cell is 16 bytes");
 
 #define SQL_ARRAY_DIMENSIONS_MAX 6u
 struct sql_array {
-    uint32_t element; /* its type's OID */
+    uint32_t element;           /* its type's OID */
     unsigned dimensions, count; /* 0, 0: the empty array */
     int32_t lengths[SQL_ARRAY_DIMENSIONS_MAX], lower[SQL_ARRAY_DIMENSIONS_MAX];
     const union sql_cell *cells; /* row-major */
@@ -84,15 +84,16 @@ struct sql_record {
 
 /* What a session's settings say to input, output and functions. Lives as long as the session. */
 struct sql_settings {
-    const struct sql_zone *zone; /* time zone (zone.h); NULL: UTC */
-    int64_t now;                 /* of the transaction, timestamptz */
-    int64_t statement_now;       /* of the statement */
-    int extra_float_digits;      /* default 1: shortest that reads back */
-    slice user, database;        /* current_user, current_database() */
+    const struct sql_zone *zone;    /* time zone (zone.h); NULL: UTC */
+    int64_t now;                    /* of the transaction, timestamptz */
+    int64_t statement_now;          /* of the statement */
+    int extra_float_digits;         /* default 1: shortest that reads back */
+    slice user, database;           /* current_user, current_database() */
     uint64_t (*random)(void *self); /* 64 random bits; gives random(), gen_random_uuid() */
     int64_t (*clock)(void *self);   /* clock_timestamp() */
     void *self;
-    const struct sql_catalog *catalog; /* labels of enums, names of regclass; may be NULL in tests */
+    const struct sql_catalog
+        *catalog; /* labels of enums, names of regclass; may be NULL in tests */
 };
 
 /* The text form, as PostgreSQL's input and output functions (ISO dates, `IntervalStyle postgres`).
