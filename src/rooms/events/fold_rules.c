@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "io/crypto.h"
 #include "rooms/events/fold_expression.h"
+#include "rooms/events/fold_tree.h"
 #include "rooms/events/fold_value.h"
 #include "wire/json.h"
 
@@ -245,6 +246,11 @@ static int compile_initial(struct compiler *c, const struct conf_node *node, sli
         note(c, node->place, hint,
              failed == -E2BIG ? "it is nested too deeply"
                               : "there is no event yet to take it from");
+        return 0;
+    }
+    if (!failed && json.len > FOLD_BYTES_MAX) {
+        note(c, node->place, "shorten it: each state begins with it, and events add to it",
+             "it is larger than the 1 MB of a state");
         return 0;
     }
     return failed ? failed : arena_copy(c->arena, buf_slice(&json), ret_initial);

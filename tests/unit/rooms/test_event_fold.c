@@ -459,6 +459,26 @@ static void every_mistake_has_its_place(void **state) {
                    "f:15:11: unknown key 'put' in rule E\n");
 }
 
+/* {"v":"xxx"}: every state would begin with it. */
+static void an_initial_state_is_at_most_as_large_as_a_state(void **state) {
+    (void)state;
+    _cleanup_buf_ struct buf yaml = buf_make(2 * FOLD_BYTES_MAX);
+    size_t room = FOLD_BYTES_MAX - strlen("{\"v\":\"\"}");
+    assert_int_equal(buf_printf(&yaml, "events: {folds: {a: {on: {E: {merge: .}}, initial: {v: \""),
+                     0);
+    size_t at = yaml.len;
+    assert_int_equal(buf_reserve(&yaml, FOLD_BYTES_MAX + 64), 0);
+    memset(yaml.ptr + at, 'x', room);
+    yaml.len = at + room;
+    assert_int_equal(buf_append(&yaml, slice_lit("\"}}}}\n")), 0);
+    struct fed f = feed_yaml(buf_text(&yaml));
+    assert_int_equal(fold_state_size(f.state), FOLD_BYTES_MAX);
+    end(&f);
+    yaml.len = at + room;
+    assert_int_equal(buf_append(&yaml, slice_lit("x\"}}}}\n")), 0);
+    assert_refused(buf_text(&yaml), "f:1:52: initial: it is larger than the 1 MB of a state\n");
+}
+
 static void the_digest_is_of_what_is_written(void **state) {
     (void)state;
     struct fed f = feed("on: {E: {set: {a: 1}}}"), g = feed("on: {E: {set: {a: \"1\"}}}"),
@@ -491,6 +511,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_state_is_refused),
         cmocka_unit_test(sums_are_exact_where_they_can_be),
         cmocka_unit_test(every_mistake_has_its_place),
+        cmocka_unit_test(an_initial_state_is_at_most_as_large_as_a_state),
         cmocka_unit_test(the_digest_is_of_what_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
