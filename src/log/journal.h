@@ -128,7 +128,8 @@ struct journal_report {
     uint64_t files, groups, batches, records, bytes, damaged;
     uint64_t messages, message_bytes;       /* of batches above the position asked for */
     uint64_t first_position, last_position; /* 0, 0 where there is no batch */
-    bool sealed;                            /* the last group is a seal: nothing can be missing */
+    uint32_t last_stream_id; /* the highest that a stream was put with; 0: none was */
+    bool sealed;             /* the last group is a seal: nothing can be missing */
 };
 /* Makes DIRECTORY/journal/00000001.jnl, of a log whose checkpoint ends at POSITION, synced; the
    folder is there and empty. 0 or a system error. */

@@ -40,6 +40,8 @@ static int judge_batch(struct verify *verify, const struct journal_batch *batch)
             verify->report.messages++;
             verify->report.message_bytes += record_size(&record);
         }
+        if (record.kind == RECORD_PUT_STREAM && record.id > verify->report.last_stream_id)
+            verify->report.last_stream_id = record.id;
         changes++;
     }
     verify->report.records += changes;

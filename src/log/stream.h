@@ -120,7 +120,7 @@ uint64_t log_count_any(struct log *log, struct log_stream *stream, const struct 
 
 /* --- checking -------------------------------------------------------------------------------- */
 
-/* MESSAGES, BYTES: of the checkpoint's streams, and what the journal holds beyond it; a removal
+/* STREAMS, MESSAGES, BYTES: of the checkpoint, and what the journal holds beyond it; a removal
    that only the journal tells of is not taken off. After a clean stop they are exact. */
 struct log_verify_report {
     uint64_t streams, messages, bytes, journal_groups, segments, damaged;

@@ -35,6 +35,7 @@ struct verify {
     struct error *error;
     struct segments segments; /* for paths and the log's id */
     uint64_t position;        /* of the checkpoint: what the journal holds up to it is saved */
+    uint32_t next_stream_id;  /* of the checkpoint; 0: there is none that can be read */
     struct reference *references;
     size_t count, room;
     char *bytes;
@@ -299,7 +300,7 @@ static int read_streams(struct verify *v, struct checkpoint_reader *reader) {
 
 static int judge_state(struct verify *v, slice text, const char *path) {
     struct checkpoint_reader reader = {.rest = slice_skip(text, CHECKPOINT_HEADER_SIZE)};
-    (void)!checkpoint_read_u32(&reader);
+    v->next_stream_id = checkpoint_read_u32(&reader);
     (void)!checkpoint_read_u64(&reader);
     uint32_t count = checkpoint_read_u32(&reader);
     slice segments = checkpoint_read_bytes(&reader, (uint64_t)count * CHECKPOINT_SEGMENT_SIZE);
@@ -390,6 +391,9 @@ static int judge_journal(struct verify *v) {
     v->report.damaged += journal.damaged;
     v->report.messages += journal.messages;
     v->report.bytes += journal.message_bytes;
+    /* Ids are given in order and without gaps. */
+    if (v->next_stream_id && journal.last_stream_id >= v->next_stream_id)
+        v->report.streams += journal.last_stream_id - v->next_stream_id + 1;
     if (failed && failed != -EBADMSG)
         return failed;
     return 0;

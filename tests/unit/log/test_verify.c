@@ -78,6 +78,30 @@ static void test_after_a_clean_stop_each_message_is_counted_once(void **state) {
     desk_free(desk);
 }
 
+static void test_streams_that_only_the_journal_has_count(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(12, NULL);
+    struct findings findings;
+    struct log_verify_report report;
+    desk_open(desk);
+    desk_put(desk, "A", (struct log_limits){.messages_max = 9}, false);
+    desk_put(desk, "B", (struct log_limits){0}, false);
+    desk_put(desk, "M", (struct log_limits){0}, true); /* in memory: not in the log */
+    desk_sync(desk);
+    desk_kill(desk);
+    assert_int_equal(verify(desk, &findings, &report), 0);
+    assert_int_equal(report.streams, 2);
+    desk_open(desk);
+    assert_int_equal(desk_checkpoint(desk), 0);
+    desk_put(desk, "A", (struct log_limits){.messages_max = 5}, false); /* another limit */
+    desk_put(desk, "C", (struct log_limits){0}, false);
+    desk_sync(desk);
+    desk_kill(desk);
+    assert_int_equal(verify(desk, &findings, &report), 0);
+    assert_int_equal(report.streams, 3); /* two saved ones and one in the journal */
+    desk_free(desk);
+}
+
 static void test_an_open_log_is_not_verified(void **state) {
     (void)state;
     struct desk *desk = desk_new(2, NULL);
@@ -245,6 +269,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sound_log_is_clean),
         cmocka_unit_test(test_after_a_clean_stop_each_message_is_counted_once),
+        cmocka_unit_test(test_streams_that_only_the_journal_has_count),
         cmocka_unit_test(test_an_open_log_is_not_verified),
         cmocka_unit_test(test_a_damaged_message_is_named_and_keeps_its_place),
         cmocka_unit_test(test_a_bad_sector_costs_the_messages_in_it),
