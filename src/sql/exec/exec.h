@@ -1,0 +1,69 @@
+/*
+ * exec.h - a plan at work: rows go in at its scans, changes of the result come out.
+ *
+ *     push(input, batch)*  end_step      push* end_step      …
+ *          rows of any scan     |             a view: again and again
+ *                               `-> EMIT gets the changes of the result that follow
+ *
+ * One step takes any number of batches of any of the inputs, in any order, and its result is
+ * consistent: after end_step the sum of all that was emitted is exactly the query over the sum of
+ * all that was pushed. Within the step stateless operators and joins hand on at once; those that
+ * fold (aggregates, DISTINCT, top, window functions) hold back until end_step and then give the net
+ * change of each group touched. Determinism: what comes out depends on what went in and on its
+ * order, never on a clock, an address or a hash seed.
+ *
+ * `once`: a query that is answered and forgotten. One step only; what will not be asked again is
+ * not kept (the left side of a join whose right side has ended).
+ *
+ * State is counted in bytes. Past memory_max a push or end_step fails with 53200 and the executor
+ * is spent: the host says so of the view, or to the asker.
+ */
+#ifndef NONET_SQL_EXEC_EXEC_H
+#define NONET_SQL_EXEC_EXEC_H
+
+#include "sql/plan.h"
+
+struct sql_exec;
+
+struct sql_exec_options {
+    bool once;
+    uint64_t memory_max; /* bytes */
+    const struct sql_settings *settings;
+    const union sql_cell *parameters; /* of the query's types; live as long as the executor */
+    const uint8_t *parameter_nulls;
+    /* Changes of the result, all columns of the plan. Non-zero stops and is returned. */
+    int (*emit)(void *self, const struct sql_batch *batch, struct sql_error *error);
+    void *self;
+};
+
+must_use int sql_exec_new(const struct sql_query *query, const struct sql_exec_options *options,
+                          struct sql_exec **ret, struct sql_error *error);
+struct sql_exec *sql_exec_free(struct sql_exec *x);
+
+/* The scans, in the order in which `once` wants them fed whole (build sides first). */
+unsigned sql_exec_inputs(const struct sql_exec *x);
+const struct sql_plan *sql_exec_input(const struct sql_exec *x, unsigned input);
+
+/* BATCH has the scan's columns. */
+must_use int sql_exec_push(struct sql_exec *x, unsigned input, const struct sql_batch *batch,
+                           struct sql_error *error);
+/* No more rows of INPUT will come (`once`). */
+void sql_exec_end_input(struct sql_exec *x, unsigned input);
+/* Rows of INPUT's time column below TIME will not come any more (timestamp microseconds). */
+must_use int sql_exec_watermark(struct sql_exec *x, unsigned input, int64_t time,
+                                struct sql_error *error);
+must_use int sql_exec_end_step(struct sql_exec *x, struct sql_error *error);
+/* The result cannot change by more input (LIMIT without ORDER BY is full; `once`). */
+bool sql_exec_full(const struct sql_exec *x);
+
+struct sql_exec_stats {
+    uint64_t state_bytes, state_rows, rows_in, rows_out;
+};
+struct sql_exec_stats sql_exec_stats(const struct sql_exec *x);
+
+/* The values of the lookups of a scan, parameters put in; *RET_NULLS 1: NULL (then no row
+ * matches).*/
+must_use int sql_exec_lookup(struct sql_exec *x, unsigned input, union sql_cell *ret_cells,
+                             uint8_t *ret_nulls, struct sql_error *error);
+
+#endif
