@@ -5,6 +5,7 @@
 #include "kill_history.h"
 
 #include "base/number.h"
+#include "kill_table.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,21 +14,12 @@
 #define COMPLAINTS_MAX 20u
 #define UNSURE_MAX 4096u
 
-static void *table(size_t count, size_t size) {
-    void *made = calloc(count, size);
-    if (!made) {
-        fprintf(stderr, "crash_events: no memory for the history\n");
-        exit(2);
-    }
-    return made;
-}
-
 void kill_history_open(struct kill_history *h) {
     *h = (struct kill_history){0};
-    h->appends = table(HISTORY_APPENDS_MAX, sizeof *h->appends);
-    h->seen = table(HISTORY_EVENTS_MAX, sizeof *h->seen);
-    h->unsure = table(UNSURE_MAX, sizeof *h->unsure);
-    h->unread = table(HISTORY_APPENDS_MAX, sizeof *h->unread);
+    h->appends = kill_table(HISTORY_APPENDS_MAX, sizeof *h->appends);
+    h->seen = kill_table(HISTORY_EVENTS_MAX, sizeof *h->seen);
+    h->unsure = kill_table(UNSURE_MAX, sizeof *h->unsure);
+    h->unread = kill_table(HISTORY_APPENDS_MAX, sizeof *h->unread);
 }
 
 void kill_history_close(struct kill_history *h) {

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/number.h"
+#include "kill_table.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -14,22 +15,13 @@
 #define SEQUENCES_MAX (KILL_NUMBERS_MAX * KILL_PUBLISHERS)
 #define COMPLAINTS_MAX 20u
 
-static void *table(size_t count, size_t size) {
-    void *made = calloc(count, size);
-    if (!made) {
-        fprintf(stderr, "crash_kill: no memory for the oracle\n");
-        exit(2);
-    }
-    return made;
-}
-
 void kill_oracle_open(struct kill_oracle *o) {
     *o = (struct kill_oracle){0};
     for (unsigned s = 0; s < KILL_STREAMS; s++)
         for (unsigned p = 0; p < KILL_PUBLISHERS; p++)
-            o->tracks[s][p].sequence_of = table(KILL_NUMBERS_MAX, sizeof(uint32_t));
-    o->delivered = table(SEQUENCES_MAX / 32, sizeof(uint32_t));
-    o->confirmed = table(SEQUENCES_MAX / 32, sizeof(uint32_t));
+            o->tracks[s][p].sequence_of = kill_table(KILL_NUMBERS_MAX, sizeof(uint32_t));
+    o->delivered = kill_table(SEQUENCES_MAX / 32, sizeof(uint32_t));
+    o->confirmed = kill_table(SEQUENCES_MAX / 32, sizeof(uint32_t));
 }
 
 void kill_oracle_close(struct kill_oracle *o) {
@@ -163,7 +155,7 @@ void kill_oracle_read(struct kill_oracle *o, unsigned stream, uint64_t from, uin
     o->read_stream = stream;
     o->read_from = from;
     o->read_to = to;
-    o->found = table(to - from + 1, sizeof *o->found);
+    o->found = kill_table(to - from + 1, sizeof *o->found);
 }
 
 void kill_oracle_check(struct kill_oracle *o, uint64_t sequence, slice answer) {

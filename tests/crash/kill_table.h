@@ -1,0 +1,12 @@
+/*
+ * kill_table.h - memory for what the crash programs remember of a node: large, and all of it zero.
+ */
+#ifndef NONET_CRASH_KILL_TABLE_H
+#define NONET_CRASH_KILL_TABLE_H
+
+#include <stddef.h>
+
+/* COUNT elements of SIZE bytes, the caller's to free(). Exits with 2 where there is no memory. */
+void *kill_table(size_t count, size_t size);
+
+#endif
