@@ -251,15 +251,13 @@ static void check_tls(const struct checker *c, const struct config_listener *l) 
     }
 }
 
-/* What is not given is closed, of websocket; of the others it has its default. */
-static bool is_open(const struct checker *c, const struct config_listener *l) {
-    return !l->item.off && l->address.text.len &&
-           (l != &c->config->listen.websocket || l->item.given);
+static bool is_open(const struct config_listener *l) {
+    return !l->item.off && l->address.text.len;
 }
 
 static void check_listener(const struct checker *c, const struct config_listener *l,
                            bool insecure) {
-    if (!is_open(c, l)) {
+    if (!is_open(l)) {
         return;
     }
     check_tls(c, l);
@@ -276,7 +274,7 @@ static void check_listener(const struct checker *c, const struct config_listener
 /* Any page that somebody here opens in a browser reaches a WebSocket on loopback. */
 static void check_origins(const struct checker *c, bool insecure) {
     const struct config_listener *l = &c->config->listen.websocket;
-    if (!insecure && is_open(c, l) && !l->item.faulty && !l->same_origin && !l->origins.count &&
+    if (!insecure && is_open(l) && !l->item.faulty && !l->same_origin && !l->origins.count &&
         c->config->auth.users.count == 0) {
         conf_errors_note(c->errors, l->item.place,
                          "add origins, same_origin or auth.users, or start with --insecure",
@@ -292,7 +290,7 @@ static void check_listeners(const struct checker *c, bool insecure) {
     for (size_t i = 0; i < array_count(all); i++) {
         check_listener(c, all[i], insecure);
         for (size_t j = 0; j < i; j++) {
-            bool open = is_open(c, all[i]) && is_open(c, all[j]) && all[i]->address.port != 0;
+            bool open = is_open(all[i]) && is_open(all[j]) && all[i]->address.port != 0;
             if (open && slice_equal(all[i]->address.text, all[j]->address.text)) {
                 conf_errors_note(c->errors, all[i]->item.place, "give each its own port",
                                  "listeners %.*s and %.*s have the same address",

@@ -108,6 +108,12 @@ static int apply_overrides(const struct config_source *source, struct config *co
     return 0;
 }
 
+/* A listener that is not given has its default; websocket, the only one that has to be asked for,
+   is off. Behind the command line, which may ask for it. */
+static void close_what_is_not_given(struct config_listen *listen) {
+    listen->websocket.item.off |= !listen->websocket.item.given;
+}
+
 /* Makes the config within ARENA; errors are noted. 0, -EINVAL or -ENOMEM. */
 static int load(const struct config_source *source, struct arena *arena, struct conf_errors *errors,
                 struct config **ret_config) {
@@ -131,6 +137,7 @@ static int load(const struct config_source *source, struct arena *arena, struct 
     r = conf_apply(&reader, &table, tree, config);
     if (r != -ENOMEM) {
         r = apply_overrides(source, config, arena, errors);
+        close_what_is_not_given(&config->listen);
     }
     if (r == 0) {
         r = config_check(config, source->insecure, arena, errors);

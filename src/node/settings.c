@@ -288,8 +288,6 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
         failed = set_listen(node, "websocket", &config->listen.websocket);
     if (failed)
         return error_set(ret_error, failed, "no memory for the listeners");
-    struct room_listen *websocket = &node->listens[node->room.listen_count - 1];
-    websocket->off |= !websocket->given;
     return node_make_auth(config, &room->auth, ret_error);
 }
 

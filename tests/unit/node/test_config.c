@@ -462,6 +462,27 @@ static void without_memory_the_config_is_refused(void **state) {
     fail_each_allocation(load_once);
 }
 
+static void websocket_is_closed_unless_it_is_given(void **state) {
+    (void)state;
+    struct config *c = load("listen: {nats: {address: \"127.0.0.1:1\"}}\n");
+    assert_true(c->listen.websocket.item.off);
+    assert_false(c->listen.nats.item.off);
+    assert_false(c->listen.http.item.off);
+    config_free(c);
+    c = load("listen: {websocket: {same_origin: true}}\n");
+    assert_false(c->listen.websocket.item.off);
+    config_free(c);
+    struct config_override asked[] = {{slice_lit("websocket"), slice_lit("127.0.0.1:0")}};
+    struct config_source source = source_of("");
+    source.overrides = asked;
+    source.override_count = array_count(asked);
+    source.insecure = true;
+    struct conf_errors errors = {0};
+    assert_int_equal(config_load(&source, &c, &errors), 0);
+    assert_false(c->listen.websocket.item.off);
+    config_free(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_file_the_defaults_run),
@@ -471,6 +492,7 @@ int main(void) {
         cmocka_unit_test(what_comes_later_is_refused_not_ignored),
         cmocka_unit_test(listeners_off_loopback_need_users),
         cmocka_unit_test(overrides_count_before_the_checks),
+        cmocka_unit_test(websocket_is_closed_unless_it_is_given),
         cmocka_unit_test(a_websocket_is_closed_until_given_and_not_for_every_page),
         cmocka_unit_test(a_node_without_streams_declares_none),
         cmocka_unit_test(listeners_and_their_tls_must_fit),
