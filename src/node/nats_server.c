@@ -127,8 +127,15 @@ int nats_server_place_data(struct node *node, struct error *ret_error) {
                    : error_set(ret_error, -ENAMETOOLONG, "TMPDIR is too long");
     }
     snprintf(theirs, sizeof theirs, "%s/jetstream", node->store_dir);
-    if (io_dir_list(node->room.host, theirs, ignore, NULL) <= 0)
+    int found = io_dir_list(node->room.host, theirs, ignore, NULL);
+    if (found == 0 || found == -ENOENT)
         return 0;
+    if (found < 0) {
+        error_set(ret_error, found, "cannot look for streams of nats-server in %s: %s", theirs,
+                  error_name(found));
+        error_hint(ret_error, "choose another store_dir, or make that a folder that can be read");
+        return found;
+    }
     error_set(ret_error, -EEXIST, "%s holds streams of nats-server, which nonet does not read",
               theirs);
     error_hint(ret_error, "choose another store_dir, or move that folder away to start empty");

@@ -366,6 +366,17 @@ test('a store_dir that holds streams of nats-server is refused', async () => {
   assert.equal(result.status, 1);
 });
 
+test('a store_dir that cannot be looked into is refused', async () => {
+  const dir = temporaryFolder();
+  fs.writeFileSync(`${dir}/jetstream`, 'not a folder');
+  const result = await runDropIn('nonet', ['-p', '-1', '-js', '-sd', dir]);
+  assert.match(
+    result.stderr,
+    /cannot look for streams of nats-server in .*jetstream: Not a directory/,
+  );
+  assert.equal(result.status, 1);
+});
+
 // --- signals and files ---------------------------------------------------------------------------
 
 inPlace('-sl signals the process of a pid file', async (t, start, kind) => {
