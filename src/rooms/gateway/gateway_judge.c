@@ -175,6 +175,11 @@ static void judge_node(const struct judge *j, const struct gateway_route_config 
              "request_headers has nothing to do here: node: events is told what it needs");
 }
 
+/* RFC 9110 15.3.5, 15.3.6, 15.4.5. */
+static bool has_no_body(int64_t status) {
+    return status == 204 || status == 205 || status == 304;
+}
+
 static void judge_to(const struct judge *j, const struct gateway_route_config *route) {
     const struct gateway_to *to = &route->to;
     bool proxied = to->http.count || to->node.len;
@@ -189,6 +194,10 @@ static void judge_to(const struct judge *j, const struct gateway_route_config *r
         to->status < 307)
         note(j, conf_place_of(&to->item, "status", 0), "301, 302, 303, 307 or 308",
              "status %lld is no redirect", (long long)to->status);
+    if (to->respond.body.len && has_no_body(to->respond.status))
+        note(j, conf_place_of(&to->respond.item, "body", 0),
+             "take it out, or choose another status",
+             "an answer of status %lld has no body (RFC 9110)", (long long)to->respond.status);
     if (route->exchange_timeout_ns && (to->sse.count || to->websocket.item.given))
         note(j, conf_place_of(&route->item, "exchange_timeout", 0),
              "take it out: the client's going ends it, or the node's stop",

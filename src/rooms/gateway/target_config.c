@@ -262,7 +262,7 @@ static const struct conf_key respond_keys[] = {
      .type = CONF_STRING,
      AT(struct gateway_respond_config, body),
      .max = BODY_MAX,
-     .doc = "its body",
+     .doc = "its body; none with 204, 205 and 304, which have no body",
      .example = "body: \"gone\""},
 };
 static const struct conf_table respond_table = TABLE(

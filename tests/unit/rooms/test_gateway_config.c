@@ -56,6 +56,9 @@ static void keys_of_other_targets_are_refused(void **state) {
 
 static void what_cannot_be_sent_is_refused(void **state) {
     (void)state;
+    assert_refused(ROUTE("to: {respond: {status: 204, body: x}}"),
+                   "f:1:55: an answer of status 204 has no body (RFC 9110)\n"
+                   "  hint: take it out, or choose another status\n");
     assert_refused(
         ROUTE("to: {respond: {}}, response_headers: {set: {\"X Y\": a, "
               "Content-Length: \"3\"}, add: {X: \"a\\r\\nY: b\"}, remove: "
