@@ -1,5 +1,8 @@
 /*
- * kill_table.h - memory for what the crash programs remember of a node: large, and all of it zero.
+ * kill_table.h - memory for what the crash programs remember of a node.
+ *
+ * Tables by number, sequence or position: megabytes, of which a run touches what it has written.
+ * All of it is zero. A program that cannot have its table has nothing to judge by, and ends.
  */
 #ifndef NONET_CRASH_KILL_TABLE_H
 #define NONET_CRASH_KILL_TABLE_H
