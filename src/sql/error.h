@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 
+#include <stdint.h>
+
 struct sql_error {
     char state[6]; /* "" : no error */
     uint32_t position;
