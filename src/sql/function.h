@@ -27,6 +27,8 @@ struct sql_call {
     struct sql_type result;
     const uint8_t *nulls; /* of the arguments; lenient functions ask */
     bool null;            /* set: the result is NULL */
+    /* Of casts: written by the user, so that varchar(3) cuts; else too long a value is 22001. */
+    bool explicit_cast;
     /* What the function made for itself of arguments that are constants (a compiled pattern):
        kept from row to row. `kept_free` frees it with the plan. Starts NULL. */
     void *kept;
@@ -69,7 +71,9 @@ struct sql_function {
 enum sql_cast_context { SQL_CAST_IMPLICIT, SQL_CAST_ASSIGNMENT, SQL_CAST_EXPLICIT };
 
 /* Text to and from anything goes through sql_value_in and _out and needs no row (I/O conversion:
-   explicit, and to text also assignment). call->result.typmod says the modifier to apply. */
+   explicit, and to text also assignment). call->result.typmod says the modifier to apply; a row
+   whose from and to are the same does that alone (varchar -> varchar(3), numeric -> numeric(9,2)),
+   and is for a type whose modifier means something. */
 struct sql_cast {
     uint32_t from, to;
     enum sql_cast_context context; /* the least that allows it */
@@ -101,7 +105,8 @@ struct sql_aggregate {
     int (*load)(void *state, slice bytes);
 };
 
-/* The rows named NAME, one after the other: start with *CURSOR = 0; NULL past the last. */
+/* The tables themselves: lists.h. The rows named NAME, one after the other: start with *CURSOR = 0;
+ * NULL past the last. */
 const struct sql_function *sql_function_next(slice name, unsigned *cursor);
 const struct sql_aggregate *sql_aggregate_next(slice name, unsigned *cursor);
 /* The cast's row, or NULL. */

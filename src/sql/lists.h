@@ -1,0 +1,35 @@
+/*
+ * lists.h - every table of functions, casts, aggregates and types that the engine knows.
+ *
+ * A folder of sql/ that brings some adds the name of its table here, in its own line, and nothing
+ * else has to be told: function.c walks these. A table is closed by a row of name NULL
+ * (casts and types: of OID 0). For the same name and arguments the first row found counts.
+ */
+#ifndef NONET_SQL_LISTS_H
+#define NONET_SQL_LISTS_H
+
+#include "sql/function.h"
+#include "sql/type_io.h"
+
+/* const struct sql_function NAME[] */
+#define SQL_FUNCTION_LISTS(X)
+
+/* const struct sql_cast NAME[] */
+#define SQL_CAST_LISTS(X)
+
+/* const struct sql_aggregate NAME[] */
+#define SQL_AGGREGATE_LISTS(X)
+
+/* const struct sql_type_io NAME[] */
+#define SQL_TYPE_IO_LISTS(X)
+
+#define SQL_DECLARE_FUNCTIONS(name) extern const struct sql_function name[];
+#define SQL_DECLARE_CASTS(name) extern const struct sql_cast name[];
+#define SQL_DECLARE_AGGREGATES(name) extern const struct sql_aggregate name[];
+#define SQL_DECLARE_TYPE_IO(name) extern const struct sql_type_io name[];
+SQL_FUNCTION_LISTS(SQL_DECLARE_FUNCTIONS)
+SQL_CAST_LISTS(SQL_DECLARE_CASTS)
+SQL_AGGREGATE_LISTS(SQL_DECLARE_AGGREGATES)
+SQL_TYPE_IO_LISTS(SQL_DECLARE_TYPE_IO)
+
+#endif
