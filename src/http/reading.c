@@ -95,7 +95,8 @@ static struct http_refusal judge(struct http_request *r, const struct http1_head
         return (struct http_refusal){405, "this path has other methods, see Allow"};
     if (!route)
         return (struct http_refusal){404, "there is nothing at this path"};
-    if (head->framing == HTTP1_LENGTH && head->content_length > route->body_bytes_max)
+    if (!route->streams && head->framing == HTTP1_LENGTH &&
+        head->content_length > route->body_bytes_max)
         return (struct http_refusal){413, "the body is larger than this path takes"};
     return (struct http_refusal){0, NULL};
 }

@@ -23,7 +23,8 @@
  * has come to its end ends the connection with the answer, so that no byte of a body is ever taken
  * for a request. A body that is malformed, too large or too slow is refused by the server itself:
  * on_gone is called with the status that the client gets (or would have got, had the answer not
- * been begun).
+ * been begun). Where a length is announced that is too large (http_request_has_body) the handler is
+ * called all the same, and may say so in its own way before any of it is read.
  */
 #ifndef NONET_HTTP_REQUEST_H
 #define NONET_HTTP_REQUEST_H

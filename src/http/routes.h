@@ -54,7 +54,8 @@ struct http_route {
     /* Answers at once, or says that it will later (request.h). */
     void (*handle)(void *owner, struct http_request *request);
     void *owner;
-    uint64_t body_bytes_max; /* 0 = HTTP_BODY_BYTES_DEFAULT; larger bodies get 413 unread */
+    uint64_t body_bytes_max; /* 0 = HTTP_BODY_BYTES_DEFAULT; larger bodies get 413 unread, or where
+                                the route streams when so much of it has come */
     bool without_login;      /* the guard asks for no credentials here (health checks) */
     bool for_gateway;        /* the node's own gateway may come here for its callers (guard.h) */
     bool streams;            /* called with the head; the body comes by events (request.h) */

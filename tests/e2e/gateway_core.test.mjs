@@ -328,6 +328,7 @@ gateway:
   routes:
     - {name: word, match: {path: /word}, to: {respond: {body: word}}}
     - {name: page, match: {path: "/files/*"}, to: {files: .}}
+    - {name: small, match: {path: /small}, to: {respond: {body: small}}, max_body: 9}
     - {name: keys, match: {path: /keys}, to: {respond: {body: in}}, auth: keys}
   auth: {keys: {api_keys: {query: api_key, keys: [{name: ann, key: "key-of-ann"}]}}}
 `;
@@ -340,10 +341,11 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
     await ask(server, '/files/none');
     await ask(server, '/word', { method: 'HEAD' });
     await ask(server, '/keys?a=b&api_key=key-of-ann&c');
+    await ask(server, '/small', { method: 'POST', body: '0123456789' });
     const file = path.join(server.dir, 'app', 'access.ndjson');
     const lines = await until(() => {
       const all = fs.readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
-      return all.length >= 4 && all.map((line) => JSON.parse(line));
+      return all.length >= 5 && all.map((line) => JSON.parse(line));
     });
     const word = lines.find((line) => line.route === 'word');
     assert.equal(word.id, 'seen-1');
@@ -355,6 +357,8 @@ onNonet('gateway: what is seen', { config: SEEN, listen }, (it) => {
     assert.deepEqual([head.status, head.bytes_out], [200, 0]); // what was sent of a body: nothing
     const keys = lines.find((line) => line.route === 'keys');
     assert.deepEqual([keys.status, keys.path], [200, '/keys?a=b&api_key=-&c']);
+    const small = lines.find((line) => line.route === 'small');
+    assert.deepEqual([small.status, small.reason, small.bytes_in], [413, 'too large', 0]);
     const none = lines.find((line) => line.route === 'page');
     assert.deepEqual([none.status, none.reason], [404, 'no such file']);
     const { body } = await request(`${server.admin}/metrics`);
@@ -376,8 +380,7 @@ onNonet('gateway: reload', { config: version(1), listen }, (it) => {
     t.after(() => agent.close());
     let closed = 0;
     agent.on('disconnect', () => closed++);
-    const text = async () =>
-      (await request(urlOf(server, '/'), { dispatcher: agent })).body.text();
+    const text = async () => (await request(urlOf(server, '/'), { dispatcher: agent })).body.text();
     assert.equal(await text(), '1');
     for (let n = 2; n < 6; n++) {
       assert.match(await server.reload(version(n)), /reloaded/);

@@ -26,6 +26,7 @@ function assertProblem(answer, status, detail) {
   assert.equal(answer.headers['content-type'], 'application/problem+json');
   assert.equal(answer.json.status, status);
   assert.match(answer.json.detail, detail);
+  assert.equal(answer.json.instance, answer.headers['x-request-id']);
 }
 
 // --- request ---------------------------------------------------------------------------------
@@ -213,7 +214,8 @@ onNonet('gateway: request', { config: REQUESTS, listen }, (it) => {
     const chunked = await post(server, '/ask/echo', pieces()).catch(() => null);
     if (chunked) assert.equal(chunked.statusCode, 413);
     assert.equal((await post(server, '/small', '0123456789')).text, '10');
-    assert.equal((await post(server, '/small', '0123456789a')).statusCode, 413);
+    assertProblem(await post(server, '/small', '0123456789a'), 413, /over 10 bytes/);
+    assert.equal((await post(server, '/no/such/route', 'x')).statusCode, 404); // whatever it bears
   });
 
   it('a client that goes leaves nothing behind', async (t, server) => {

@@ -18,6 +18,7 @@ gateway_step gateway_step_at(unsigned index);
 
 enum step_result step_trace(struct exchange *x); /* trace.c: ids, client address */
 enum step_result step_cors(struct exchange *x);  /* cors.c: preflights end here */
+enum step_result step_body(struct exchange *x);  /* steps.c: a length announced, 413 */
 enum step_result step_auth(struct exchange *x);  /* auth.c: 401, 403, 503 */
 enum step_result step_limit(struct exchange *x); /* limit.c: 429 */
 enum step_result step_crowd(struct exchange *x); /* steps.c: concurrency, 503 */

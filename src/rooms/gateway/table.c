@@ -295,7 +295,11 @@ static int take_resolver(struct gateway_table *table, const struct gateway_confi
 /* What comes to it is known by an id, counted and logged as all else. */
 static int make_nowhere(struct gateway_table *table) {
     table->nowhere = (struct gateway_route){
-        .table = table, .name = slice_lit("none"), .target = &nowhere_target};
+        .table = table,
+        .name = slice_lit("none"),
+        .target = &nowhere_target,
+        .body_max = UINT64_MAX, /* 404 whatever the length of a body */
+    };
     http_routes_set_fallback(table->http, exchange_begin_request, &table->nowhere);
     return add_metrics(table->gateway, &table->nowhere);
 }

@@ -470,13 +470,33 @@ static void test_a_streamed_answer_that_ends_first_ends_the_connection_too(void 
 /* --- refused -----------------------------------------------------------------------------------
  */
 
-static void test_a_length_over_the_bound_is_refused_without_a_call(void **state) {
+static void test_a_length_over_the_bound_is_the_handlers_to_refuse(void **state) {
     (void)state;
-    struct desk *desk = flow_open(1, PARTS, NULL);
+    struct desk *desk = flow_open(1, AT_ONCE, NULL);
     struct stranger *s = desk_stranger(desk);
     stranger_says(s, COUNTED("8388609"));
+    desk_run(desk, SIM_SECOND);
+    assert_got(s,
+               "Content-Type: text/plain\r\nContent-Length: 7\r\nConnection: close\r\n\r\nno need");
+    assert_true(s->ended);
+    assert_int_equal(flows.count, 1);
+    flow_close(desk);
+}
+
+static void test_a_length_over_the_bound_that_no_handler_refuses_is_on_its_way(void **state) {
+    (void)state;
+    static char part[1u << 20];
+    struct desk *desk = flow_open(1, GATHERED, NULL);
+    struct stranger *s = desk_stranger(desk);
+    stranger_says(s, COUNTED("8388609"));
+    for (unsigned i = 0; i < 8; i++) {
+        stranger_says_bytes(s, slice_make(part, sizeof part));
+        desk_run(desk, SIM_SECOND / 2);
+    }
+    assert_int_equal(flows.flow[0].gone, 0);
+    stranger_says(s, "x");
     assert_refused(desk, s, "413");
-    assert_int_equal(flows.count, 0);
+    assert_int_equal(flows.flow[0].refusal, 413);
     flow_close(desk);
 }
 
@@ -755,7 +775,8 @@ int main(void) {
         cmocka_unit_test(test_an_answer_before_the_end_ends_the_connection),
         cmocka_unit_test(test_a_client_that_sends_on_sees_the_answer),
         cmocka_unit_test(test_a_streamed_answer_that_ends_first_ends_the_connection_too),
-        cmocka_unit_test(test_a_length_over_the_bound_is_refused_without_a_call),
+        cmocka_unit_test(test_a_length_over_the_bound_is_the_handlers_to_refuse),
+        cmocka_unit_test(test_a_length_over_the_bound_that_no_handler_refuses_is_on_its_way),
         cmocka_unit_test(test_a_body_that_grows_too_large_is_refused_on_its_way),
         cmocka_unit_test(test_a_malformed_body_is_refused_by_the_server),
         cmocka_unit_test(test_a_begun_answer_to_a_malformed_body_is_broken_off),
