@@ -38,12 +38,12 @@ uint64_t sql_jsonb_hash(slice value);
 int sql_json_number_compare(slice a, slice b);
 
 enum sql_json_kind { /* in jsonb's order */
-    SQL_JSON_NULL,
-    SQL_JSON_STRING,
-    SQL_JSON_NUMBER,
-    SQL_JSON_BOOL,
-    SQL_JSON_ARRAY,
-    SQL_JSON_OBJECT,
+                     SQL_JSON_NULL,
+                     SQL_JSON_STRING,
+                     SQL_JSON_NUMBER,
+                     SQL_JSON_BOOL,
+                     SQL_JSON_ARRAY,
+                     SQL_JSON_OBJECT,
 };
 enum sql_json_kind sql_json_kind_of(slice value);
 slice sql_json_trim(slice text); /* without white space around */

@@ -208,7 +208,8 @@ static int canonical(slice value, int (*tell)(void *to, slice piece), void *to) 
             continue;
         }
         size_t start = i;
-        while (i < value.len && (value.ptr[i] == '.' || (value.ptr[i] >= '0' && value.ptr[i] <= '9')))
+        while (i < value.len &&
+               (value.ptr[i] == '.' || (value.ptr[i] >= '0' && value.ptr[i] <= '9')))
             i++;
         size_t end = i;
         if (slice_find(slice_make(value.ptr + start, end - start), '.') >= 0) {

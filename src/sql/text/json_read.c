@@ -426,8 +426,6 @@ static int read_array(struct reader *r) {
         skip_space(r);
         if (r->at < r->end && *r->at == ']' && count == 0)
             break;
-        if (count == 0 && r->at < r->end && strchr(",:}", *r->at))
-            return fail_expected(r, "array element or \"]\"");
         failed = count ? put(r, slice_lit(", ")) : 0;
         failed = failed ? failed : read_value(r);
         if (failed)
@@ -486,10 +484,10 @@ int sql_json_in(slice text, struct sql_error *error) {
 }
 
 int sql_jsonb_in(slice text, struct arena *memory, slice *ret, struct sql_error *error) {
-    _cleanup_buf_ struct buf out = buf_make_room(SQL_TEXT_BYTES_MAX, text.len + text.len / 4 + 16 >
-                                                                             SQL_TEXT_BYTES_MAX
-                                                                         ? SQL_TEXT_BYTES_MAX
-                                                                         : text.len + text.len / 4 + 16);
+    _cleanup_buf_ struct buf out =
+        buf_make_room(SQL_TEXT_BYTES_MAX, text.len + text.len / 4 + 16 > SQL_TEXT_BYTES_MAX
+                                              ? SQL_TEXT_BYTES_MAX
+                                              : text.len + text.len / 4 + 16);
     struct reader r = {.at = text.ptr,
                        .end = text.ptr + text.len,
                        .out = &out,

@@ -2,6 +2,9 @@
  * json_read.h - a JSON number taken apart, for those that write numbers in jsonb's form.
  *
  *      -12.50e1   negative, whole "12", fraction "50", exponent 1  ->  -125.0
+ *
+ * Kept as digits and not as numeric, because most numbers of a document are only passed on. The
+ * bounds are numeric's own, so that what jsonb holds can always become one.
  */
 #ifndef NONET_SQL_TEXT_JSON_READ_H
 #define NONET_SQL_TEXT_JSON_READ_H

@@ -220,7 +220,8 @@ int sql_json_quote(slice text, struct buf *out) {
         failed = failed ? failed : quote_byte(c, out);
         from = i + 1;
     }
-    failed = failed || from == text.len ? failed
-                                        : buf_append(out, slice_make(text.ptr + from, text.len - from));
+    failed = failed || from == text.len
+                 ? failed
+                 : buf_append(out, slice_make(text.ptr + from, text.len - from));
     return failed ? failed : buf_append_byte(out, '"');
 }
