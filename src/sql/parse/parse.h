@@ -13,6 +13,7 @@
 #include "wire/json.h"
 
 #define SQL_STATEMENT_BYTES_MAX ((size_t)4 << 20)
+#define SQL_AS_OF_MAX 16u
 #define SQL_STATEMENTS_MAX 10000u /* in one text */
 
 /* What the pass over the tokens found, of one statement. */
@@ -24,8 +25,10 @@ struct sql_spelling {
         SQL_SPELLED_SOURCE,    /* CREATE SOURCE, tree: CREATE TABLE */
         SQL_SPELLED_SINK,      /* CREATE SINK … FROM …, DROP SINK; rest: its text */
     } verb;
-    bool append_only, emit_on_window_close, or_replace;
+    bool append_only, emit_on_window_close;
     slice watermark_column, watermark_expression; /* ptr NULL: none; SQL text */
+    unsigned as_of_count;     /* tables followed by FOR SYSTEM_TIME AS OF PROCTIME(): */
+    int as_of[SQL_AS_OF_MAX]; /* the bytes their names start at */
     slice rest;
 };
 

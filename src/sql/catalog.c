@@ -1,0 +1,373 @@
+/*
+ * catalog.c - see catalog.h.
+ *
+ * Lists of pointers, one a kind of object. Types and functions are searched from the front: a
+ * database has hundreds, not millions, and prepared statements look nothing up. Tables, which may
+ * be many, are found through a map of their qualified names.
+ */
+#include "sql/catalog.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+
+#include <errno.h>
+
+struct list_of {
+    void **item;
+    unsigned count, room;
+};
+
+struct sql_catalog {
+    struct list_of tables, enums, functions, schemas; /* schemas: of slice */
+    struct map by_name; /* qualified names of tables; keys lie in the tables' memory */
+    uint64_t version;
+    uint32_t next_oid;
+};
+
+#define TABLE_BYTES_MAX ((size_t)16 << 20)
+
+static int push(struct list_of *l, void *item) {
+    if (l->count == SQL_OBJECTS_MAX)
+        return -ENOBUFS;
+    if (l->count == l->room) {
+        unsigned room = l->room ? l->room * 2 : 16;
+        void *more = mem_realloc(l->item, room * sizeof *l->item);
+        if (!more)
+            return -ENOMEM;
+        l->item = more;
+        l->room = room;
+    }
+    l->item[l->count++] = item;
+    return 0;
+}
+
+static void take_out(struct list_of *l, const void *item) {
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->item[i] == item) {
+            memmove(&l->item[i], &l->item[i + 1], (l->count - i - 1) * sizeof *l->item);
+            l->count--;
+            return;
+        }
+}
+
+int sql_catalog_new(struct sql_catalog **ret) {
+    struct sql_catalog *c = mem_zalloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->next_oid = SQL_FIRST_USER_OID;
+    c->version = 1;
+    c->by_name = map_make((struct hash_key){0x6e6f6e65, 0x7473716c}, SQL_OBJECTS_MAX);
+    int r = sql_catalog_add_schema(c, slice_lit("public"));
+    if (r == 0)
+        r = sql_catalog_add_schema(c, slice_lit("pg_catalog"));
+    if (r == 0)
+        r = sql_catalog_add_schema(c, slice_lit("information_schema"));
+    if (r < 0) {
+        sql_catalog_free(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+struct sql_catalog *sql_catalog_free(struct sql_catalog *c) {
+    if (!c)
+        return NULL;
+    for (unsigned i = 0; i < c->tables.count; i++)
+        sql_table_unref(c->tables.item[i]);
+    const struct list_of *plain[] = {&c->enums, &c->functions, &c->schemas};
+    for (unsigned k = 0; k < 3; k++)
+        for (unsigned i = 0; i < plain[k]->count; i++)
+            mem_free(plain[k]->item[i]);
+    mem_free(c->tables.item);
+    mem_free(c->enums.item);
+    mem_free(c->functions.item);
+    mem_free(c->schemas.item);
+    map_free(&c->by_name);
+    return mem_free(c);
+}
+
+uint64_t sql_catalog_version(const struct sql_catalog *c) {
+    return c->version;
+}
+
+uint32_t sql_catalog_next_oid(struct sql_catalog *c) {
+    return c->next_oid++;
+}
+
+/* An OID that was read back must not be given again. */
+static void keep_oid(struct sql_catalog *c, uint32_t oid) {
+    if (oid >= c->next_oid)
+        c->next_oid = oid + 1;
+}
+
+struct sql_table *sql_table_new(void) {
+    struct sql_table *t = mem_zalloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->memory = arena_make(0, TABLE_BYTES_MAX);
+    t->references = 1;
+    t->watermark_column = -1;
+    return t;
+}
+
+struct sql_table *sql_table_unref(struct sql_table *t) {
+    if (!t || --t->references > 0)
+        return NULL;
+    arena_free(&t->memory);
+    return mem_free(t);
+}
+
+/* The key a table is found by. */
+static int name_key(struct arena *memory, slice schema, slice name, slice *ret) {
+    return arena_printf(memory, ret, "%.*s%c%.*s", slice_fmt(schema), 1, slice_fmt(name));
+}
+
+static struct sql_table *find_table(const struct sql_catalog *c, slice schema, slice name) {
+    _cleanup_arena_ struct arena memory = arena_make(0, 64u << 10);
+    slice key;
+    return name_key(&memory, schema, name, &key) == 0 ? map_find(&c->by_name, key) : NULL;
+}
+
+struct sql_table *sql_catalog_table(const struct sql_catalog *c, slice schema, slice name) {
+    if (schema.ptr)
+        return find_table(c, schema, name);
+    struct sql_table *t = find_table(c, slice_lit("public"), name);
+    return t ? t : find_table(c, slice_lit("pg_catalog"), name);
+}
+
+struct sql_table *sql_catalog_table_by_oid(const struct sql_catalog *c, uint32_t oid) {
+    for (unsigned i = 0; i < c->tables.count; i++) {
+        struct sql_table *t = c->tables.item[i];
+        if (t->oid == oid)
+            return t;
+    }
+    return NULL;
+}
+
+static int index_table(struct sql_catalog *c, struct sql_table *t) {
+    slice key;
+    int r = name_key(&t->memory, t->schema, t->name, &key);
+    return r < 0 ? r : map_add(&c->by_name, key, t);
+}
+
+static void unindex_table(struct sql_catalog *c, struct sql_table *t) {
+    slice key;
+    if (name_key(&t->memory, t->schema, t->name, &key) == 0)
+        map_remove(&c->by_name, key);
+}
+
+int sql_catalog_add_table(struct sql_catalog *c, struct sql_table *t) {
+    int r = index_table(c, t);
+    if (r < 0)
+        return r;
+    r = push(&c->tables, t);
+    if (r < 0) {
+        unindex_table(c, t);
+        return r;
+    }
+    keep_oid(c, t->oid);
+    for (unsigned i = 0; i < t->indexes; i++)
+        keep_oid(c, t->index[i].oid);
+    c->version++;
+    return 0;
+}
+
+void sql_catalog_remove_table(struct sql_catalog *c, struct sql_table *t) {
+    unindex_table(c, t);
+    take_out(&c->tables, t);
+    c->version++;
+    sql_table_unref(t);
+}
+
+int sql_catalog_rename_table(struct sql_catalog *c, struct sql_table *t, slice name) {
+    if (find_table(c, t->schema, name))
+        return -EEXIST;
+    slice copy, old = t->name;
+    int r = arena_copy(&t->memory, name, &copy);
+    if (r < 0)
+        return r;
+    unindex_table(c, t);
+    t->name = copy;
+    r = index_table(c, t);
+    if (r < 0) {
+        t->name = old;
+        (void)!index_table(c, t);
+    }
+    c->version++;
+    return r;
+}
+
+static bool schema_is(slice wanted, slice schema) {
+    return wanted.ptr ? slice_equal(wanted, schema) : slice_equal(schema, slice_lit("public"));
+}
+
+const struct sql_enum *sql_catalog_enum(const struct sql_catalog *c, slice schema, slice name) {
+    for (unsigned i = 0; i < c->enums.count; i++) {
+        const struct sql_enum *e = c->enums.item[i];
+        if (slice_equal(e->name, name) && schema_is(schema, e->schema))
+            return e;
+    }
+    return NULL;
+}
+
+const struct sql_enum *sql_catalog_enum_by_oid(const struct sql_catalog *c, uint32_t oid) {
+    for (unsigned i = 0; i < c->enums.count; i++) {
+        const struct sql_enum *e = c->enums.item[i];
+        if (e->oid == oid || e->array == oid)
+            return e;
+    }
+    return NULL;
+}
+
+/* The enum, its labels and their bytes in one piece of memory. */
+int sql_catalog_add_enum(struct sql_catalog *c, const struct sql_enum *e) {
+    if (sql_catalog_enum(c, e->schema, e->name))
+        return -EEXIST;
+    size_t bytes = e->schema.len + e->name.len;
+    for (unsigned i = 0; i < e->labels; i++)
+        bytes += e->label[i].len;
+    struct sql_enum *copy = mem_alloc(sizeof *copy + e->labels * sizeof(slice) + bytes);
+    if (!copy)
+        return -ENOMEM;
+    *copy = *e;
+    copy->label = (slice *)(copy + 1);
+    char *at = (char *)(copy->label + e->labels);
+    copy->schema = slice_store(&at, e->schema);
+    copy->name = slice_store(&at, e->name);
+    for (unsigned i = 0; i < e->labels; i++)
+        copy->label[i] = slice_store(&at, e->label[i]);
+    int r = push(&c->enums, copy);
+    if (r < 0) {
+        mem_free(copy);
+        return r;
+    }
+    keep_oid(c, e->oid);
+    keep_oid(c, e->array);
+    c->version++;
+    return 0;
+}
+
+void sql_catalog_remove_enum(struct sql_catalog *c, const struct sql_enum *e) {
+    take_out(&c->enums, e);
+    mem_free((void *)e);
+    c->version++;
+}
+
+const struct sql_user_function *sql_catalog_function_next(const struct sql_catalog *c, slice schema,
+                                                          slice name, unsigned *cursor) {
+    while (*cursor < c->functions.count) {
+        const struct sql_user_function *f = c->functions.item[(*cursor)++];
+        if (slice_equal(f->name, name) && schema_is(schema, f->schema))
+            return f;
+    }
+    return NULL;
+}
+
+static bool same_arguments(const struct sql_user_function *a, const struct sql_user_function *b) {
+    if (a->count != b->count)
+        return false;
+    for (unsigned i = 0; i < a->count; i++)
+        if (a->arguments[i].oid != b->arguments[i].oid)
+            return false;
+    return true;
+}
+
+int sql_catalog_add_function(struct sql_catalog *c, const struct sql_user_function *f) {
+    const struct sql_user_function *other;
+    for (unsigned at = 0; (other = sql_catalog_function_next(c, f->schema, f->name, &at));)
+        if (same_arguments(other, f))
+            return -EEXIST;
+    size_t bytes = f->schema.len + f->name.len + f->body.len;
+    for (unsigned i = 0; i < f->count; i++)
+        bytes += f->argument_names[i].len;
+    struct sql_user_function *copy =
+        mem_alloc(sizeof *copy + f->count * (sizeof(slice) + sizeof(struct sql_type)) + bytes);
+    if (!copy)
+        return -ENOMEM;
+    *copy = *f;
+    copy->argument_names = (slice *)(copy + 1);
+    copy->arguments = (struct sql_type *)(copy->argument_names + f->count);
+    char *at = (char *)(copy->arguments + f->count);
+    for (unsigned i = 0; i < f->count; i++) {
+        copy->arguments[i] = f->arguments[i];
+        bool named = f->argument_names[i].ptr;
+        copy->argument_names[i] = named ? slice_store(&at, f->argument_names[i]) : (slice){NULL, 0};
+    }
+    copy->schema = slice_store(&at, f->schema);
+    copy->name = slice_store(&at, f->name);
+    copy->body = slice_store(&at, f->body);
+    int r = push(&c->functions, copy);
+    if (r < 0) {
+        mem_free(copy);
+        return r;
+    }
+    keep_oid(c, f->oid);
+    c->version++;
+    return 0;
+}
+
+void sql_catalog_remove_function(struct sql_catalog *c, const struct sql_user_function *f) {
+    take_out(&c->functions, f);
+    mem_free((void *)f);
+    c->version++;
+}
+
+static slice *find_schema(const struct sql_catalog *c, slice name) {
+    for (unsigned i = 0; i < c->schemas.count; i++)
+        if (slice_equal(*(slice *)c->schemas.item[i], name))
+            return c->schemas.item[i];
+    return NULL;
+}
+
+bool sql_catalog_has_schema(const struct sql_catalog *c, slice schema) {
+    return find_schema(c, schema) != NULL;
+}
+
+int sql_catalog_add_schema(struct sql_catalog *c, slice name) {
+    if (find_schema(c, name))
+        return -EEXIST;
+    slice *copy = mem_alloc(sizeof *copy + name.len);
+    if (!copy)
+        return -ENOMEM;
+    char *at = (char *)(copy + 1);
+    *copy = slice_store(&at, name);
+    int r = push(&c->schemas, copy);
+    if (r < 0) {
+        mem_free(copy);
+        return r;
+    }
+    c->version++;
+    return 0;
+}
+
+void sql_catalog_remove_schema(struct sql_catalog *c, slice name) {
+    slice *schema = find_schema(c, name);
+    if (schema) {
+        take_out(&c->schemas, schema);
+        mem_free(schema);
+        c->version++;
+    }
+}
+
+static void *each(const struct list_of *l, unsigned *cursor) {
+    return *cursor < l->count ? l->item[(*cursor)++] : NULL;
+}
+
+struct sql_table *sql_catalog_each_table(const struct sql_catalog *c, unsigned *cursor) {
+    return each(&c->tables, cursor);
+}
+
+const struct sql_enum *sql_catalog_each_enum(const struct sql_catalog *c, unsigned *cursor) {
+    return each(&c->enums, cursor);
+}
+
+const struct sql_user_function *sql_catalog_each_function(const struct sql_catalog *c,
+                                                          unsigned *cursor) {
+    return each(&c->functions, cursor);
+}
+
+slice sql_catalog_each_schema(const struct sql_catalog *c, unsigned *cursor) {
+    const slice *s = each(&c->schemas, cursor);
+    return s ? *s : (slice){NULL, 0};
+}
