@@ -1,4 +1,7 @@
-/* expr.c - see expr.h. */
+/*
+ * expr.c - see expr.h. Everything here walks a tree by recursion; the binder has bounded its depth
+ * (SQL_DEPTH_MAX), so no walk runs out of stack.
+ */
 #include "sql/expr.h"
 
 bool sql_expr_equal(const struct sql_expr *a, const struct sql_expr *b) {

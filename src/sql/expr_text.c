@@ -1,4 +1,7 @@
-/* expr_text.c - an expression as SQL (expr.h): for EXPLAIN, never read back. */
+/*
+ * expr_text.c - an expression as SQL (expr.h): for EXPLAIN and messages. It is for people and is
+ * never read back, so it writes operators with all their parentheses and casts by `::`.
+ */
 #include "sql/expr.h"
 
 #define try(call)                                                                                  \
