@@ -14,6 +14,8 @@
 
 #include "io/loop.h"
 
+#define IO_DIRECT_BYTES 4096u /* the largest sector of common disks; io_file_bypass_cache */
+
 struct io_file;
 
 enum io_file_flag {
@@ -39,9 +41,11 @@ must_use int io_file_sync(struct io_file *file);
 /* Grows the file to SIZE with zeros really written, so that later overwrites change no metadata
    and sync fast. Does not sync. */
 must_use int io_file_allocate(struct io_file *file, uint64_t size);
-/* What is on disk of the file need not stay in memory, for the same end: a small write into one of
-   the large pages that large writes leave behind, and its sync, cost half as much again. */
-void io_file_uncache(struct io_file *file);
+/* From now on FILE is read and written past the page cache where its file system can, and what is
+   on disk of it need not stay in memory. For the same end: no page to look up, copy to and write
+   back. Memory, size and offset must be multiples of IO_DIRECT_BYTES: the first call refused for
+   that takes FILE back into the cache for good. Nothing is safe before io_file_sync, as ever. */
+void io_file_bypass_cache(struct io_file *file);
 must_use int io_file_size(struct io_file *file, uint64_t *ret_size);
 struct io_file_info {
     uint64_t size;

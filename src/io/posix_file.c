@@ -61,12 +61,20 @@ struct io_file *io_file_close(struct io_file *file) {
     return mem_free(file);
 }
 
+/* After EINVAL: may direct I/O have been the reason? Then the call goes through the cache. */
+static bool take_back_into_cache(struct io_file *file) {
+    int flags = fcntl(file->fd, F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) && fcntl(file->fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
 int io_file_read(struct io_file *file, void *out, size_t size, uint64_t offset, size_t *ret_read) {
     size_t done = 0;
     while (done < size) {
         ssize_t got;
         retry_interrupted(got,
                           pread(file->fd, (char *)out + done, size - done, (off_t)(offset + done)));
+        if (got < 0 && errno == EINVAL && take_back_into_cache(file))
+            continue;
         if (got < 0)
             return -errno;
         if (got == 0)
@@ -83,6 +91,8 @@ int io_file_write(struct io_file *file, const void *bytes, size_t size, uint64_t
         ssize_t put;
         retry_interrupted(
             put, pwrite(file->fd, (const char *)bytes + done, size - done, (off_t)(offset + done)));
+        if (put < 0 && errno == EINVAL && take_back_into_cache(file))
+            continue;
         if (put < 0)
             return -errno;
         if (put == 0)
@@ -143,8 +153,12 @@ int io_file_allocate(struct io_file *file, uint64_t size) {
     return failed;
 }
 
-void io_file_uncache(struct io_file *file) {
+/* A file system that cannot refuses O_DIRECT, and the file stays as it was. */
+void io_file_bypass_cache(struct io_file *file) {
     int refused = posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
+    int flags = fcntl(file->fd, F_GETFL);
+    if (flags >= 0)
+        refused = fcntl(file->fd, F_SETFL, flags | O_DIRECT);
     (void)refused; /* a hint */
 }
 

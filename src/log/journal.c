@@ -35,7 +35,7 @@ static struct journal *journal_new(const struct journal_options *options) {
 static int start_workers(struct journal *journal, struct error *ret_error) {
     struct io_loop *loop = journal->options.loop;
     journal->seal.capacity = JOURNAL_SECTOR;
-    journal->seal.bytes = mem_alloc(JOURNAL_SECTOR);
+    journal->seal.bytes = mem_alloc_aligned(JOURNAL_SECTOR, IO_DIRECT_BYTES);
     int failed = journal->seal.bytes ? 0 : -ENOMEM;
     if (!failed)
         failed = io_worker_create(loop, "nonet-sync", &journal->sync_worker);

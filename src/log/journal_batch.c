@@ -24,13 +24,14 @@
 #include <errno.h>
 
 _Static_assert(LOG_BATCH_BYTES_MAX + JOURNAL_GROUP_BYTES_MAX < UINT32_MAX / 2, "lengths are u32");
+_Static_assert(JOURNAL_SECTOR % IO_DIRECT_BYTES == 0, "files of the journal bypass the cache");
 
 /* --- buffers ---------------------------------------------------------------------------------- */
 
 struct journal_buffer *journal_buffer_new(struct journal *journal, size_t capacity) {
     capacity = (size_t)journal_round_up(capacity);
     struct journal_buffer *buffer = mem_zalloc(1, sizeof *buffer);
-    char *bytes = buffer ? mem_alloc(capacity) : NULL;
+    char *bytes = buffer ? mem_alloc_aligned(capacity, IO_DIRECT_BYTES) : NULL;
     if (!bytes) {
         mem_free(buffer);
         return NULL;
@@ -67,9 +68,11 @@ static int buffer_grow(struct journal_buffer *buffer, size_t need) {
     if (capacity < need)
         capacity = need;
     capacity = (size_t)journal_round_up(capacity);
-    char *bytes = mem_realloc(buffer->bytes, capacity);
+    char *bytes = mem_alloc_aligned(capacity, IO_DIRECT_BYTES);
     if (!bytes)
         return -ENOMEM;
+    memcpy(bytes, buffer->bytes, buffer->capacity);
+    mem_free(buffer->bytes);
     buffer->bytes = bytes;
     buffer->capacity = capacity;
     return 0;

@@ -80,14 +80,14 @@ static int rename_synced(struct journal_file *file, uint64_t from, const char *f
 }
 
 static int write_header(struct journal_file *file) {
-    char sector[JOURNAL_SECTOR];
+    _Alignas(IO_DIRECT_BYTES) char sector[JOURNAL_SECTOR];
     struct journal_header header = {file->journal->log_id, file->number, file->bytes};
     journal_header_encode(&header, sector);
     int failed = io_file_write(file->file, sector, sizeof sector, 0);
     if (!failed)
         failed = io_file_sync(file->file);
     if (!failed)
-        io_file_uncache(file->file); /* what comes next are groups, most of them small */
+        io_file_bypass_cache(file->file); /* groups are written once, and read after a crash */
     return failed;
 }
 

@@ -59,7 +59,7 @@ struct journal_buffer {
     struct journal *journal;
     struct journal_file *file;
     struct journal_group group; /* used, batches, place; the rest once closed */
-    char *bytes;
+    char *bytes;     /* aligned to IO_DIRECT_BYTES: files of the journal bypass the page cache */
     size_t capacity; /* a multiple of JOURNAL_SECTOR */
     struct io_job job;
     uint64_t write_ns;

@@ -198,6 +198,14 @@ static int wipe_torn(struct journal *journal, const struct journal_group *torn) 
     return 0;
 }
 
+/* All that will be written to these files are groups. */
+static void write_directly(struct journal *journal) {
+    struct list_node *node, *next;
+    list_each(&journal->chain, node, next) {
+        io_file_bypass_cache(container_of(node, struct journal_file, node)->file);
+    }
+}
+
 static int go_on(struct journal *journal, struct journal_scan *scan, struct error *ret_error) {
     journal->log_id = scan->log_id;
     journal->next_file_number = scan->files[scan->count - 1].number + 1;
@@ -220,7 +228,7 @@ static int go_on(struct journal *journal, struct journal_scan *scan, struct erro
     if (failed)
         return journal_damage(ret_error, failed, scan->torn_group.file, scan->torn_group.offset,
                               "cannot wipe a torn group: %s", error_name(failed));
-    io_file_uncache(journal->tail->file); /* reading it has filled large pages: journal_file.c */
+    write_directly(journal);
     if (scan->torn)
         logger_write(journal->options.logger, LOG_LEVEL_WARN, "log",
                      "the last write was cut off before it was acknowledged; dropped",

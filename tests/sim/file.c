@@ -14,6 +14,7 @@ struct io_file {
     struct io_host *host;
     struct sim_inode *inode;
     bool writable, appends;
+    bool direct; /* bypasses a page cache: the caller must heed IO_DIRECT_BYTES */
 };
 
 static struct sim_disk *disk_of(struct io_host *host) {
@@ -126,8 +127,15 @@ int io_file_lock(struct io_file *file) {
 
 /* --- bytes ---------------------------------------------------------------------------------- */
 
+static void judge_alignment(const struct io_file *file, const void *bytes, size_t size,
+                            uint64_t offset) {
+    if (file->direct)
+        check(((uintptr_t)bytes | size | offset) % IO_DIRECT_BYTES == 0);
+}
+
 int io_file_read(struct io_file *file, void *out, size_t size, uint64_t offset, size_t *ret_read) {
     struct io_host *host = file->host;
+    judge_alignment(file, out, size, offset);
     int failed = enter(host, SIM_READ, -EIO);
     if (!failed)
         failed = pass_time(host, host->sim->options.read_ns);
@@ -149,6 +157,7 @@ int io_file_write(struct io_file *file, const void *bytes, size_t size, uint64_t
         return -EBADF;
     if (file->appends)
         offset = file->inode->size;
+    judge_alignment(file, bytes, size, offset);
     bool grows = offset + size > file->inode->size;
     int failed = enter(host, SIM_WRITE, grows ? -ENOSPC : -EIO);
     if (host->down || sim_disk_step(host))
@@ -195,8 +204,8 @@ int io_file_allocate(struct io_file *file, uint64_t size) {
     return failed ? failed : pass_time(host, host->sim->options.write_ns);
 }
 
-void io_file_uncache(struct io_file *file) {
-    (void)file;
+void io_file_bypass_cache(struct io_file *file) {
+    file->direct = true;
 }
 
 int io_file_truncate(struct io_file *file, uint64_t size) {

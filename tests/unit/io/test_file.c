@@ -149,26 +149,69 @@ static unsigned pages_cached(const char *path, size_t size) {
     return count;
 }
 
+static bool on_tmpfs(const char *path) { /* which is nothing but cache */
+    struct statfs fs;
+    assert_int_equal(statfs(path, &fs), 0);
+    return fs.f_type == TMPFS_MAGIC;
+}
+
 static void what_is_on_disk_leaves_the_cache_and_nothing_else_does(void **state) {
     struct place *place = *state;
     struct io_file *file = open_new(place, "a");
-    struct statfs fs;
     size_t size = 1u << 20, got_size;
     char got[8];
     assert_int_equal(io_file_allocate(file, size), 0);
     assert_int_equal(io_file_sync(file), 0);
     assert_int_equal(pages_cached(in(place, "a"), size), 256);
     assert_int_equal(io_file_write(file, "unsynced", 8, 8192), 0);
-    io_file_uncache(file);
+    io_file_bypass_cache(file);
     assert_int_equal(io_file_read(file, got, 8, 8192, &got_size), 0);
     assert_memory_equal(got, "unsynced", 8);
     assert_int_equal(io_file_sync(file), 0);
-    io_file_uncache(file);
-    assert_int_equal(statfs(in(place, "a"), &fs), 0);
-    if (fs.f_type != TMPFS_MAGIC) /* which is nothing but cache */
+    io_file_bypass_cache(file);
+    if (!on_tmpfs(in(place, "a")))
         assert_int_equal(pages_cached(in(place, "a"), size), 0);
     assert_int_equal(io_file_read(file, got, 8, 8192, &got_size), 0);
     assert_memory_equal(got, "unsynced", 8);
+    io_file_close(file);
+}
+
+static void what_is_written_past_the_cache_is_not_in_it_and_is_read_by_all(void **state) {
+    struct place *place = *state;
+    struct io_file *file = open_new(place, "a"), *other;
+    _Alignas(IO_DIRECT_BYTES) char page[IO_DIRECT_BYTES], got[IO_DIRECT_BYTES];
+    size_t size = 1u << 20, got_size;
+    memset(page, 'x', sizeof page);
+    assert_int_equal(io_file_allocate(file, size), 0);
+    assert_int_equal(io_file_sync(file), 0);
+    io_file_bypass_cache(file);
+    assert_int_equal(io_file_write(file, page, sizeof page, 2 * sizeof page), 0);
+    if (!on_tmpfs(in(place, "a")))
+        assert_int_equal(pages_cached(in(place, "a"), size), 0);
+    assert_int_equal(io_file_sync(file), 0);
+    assert_int_equal(io_file_read(file, got, sizeof got, 2 * sizeof got, &got_size), 0);
+    assert_memory_equal(got, page, sizeof page);
+    assert_int_equal(io_file_open(place->host, in(place, "a"), 0, &other), 0);
+    assert_int_equal(io_file_read(other, got, sizeof got, 2 * sizeof got, &got_size), 0);
+    assert_memory_equal(got, page, sizeof page);
+    io_file_close(other);
+    io_file_close(file);
+}
+
+static void what_does_not_suit_the_disk_goes_through_the_cache(void **state) {
+    struct place *place = *state;
+    struct io_file *file = open_new(place, "a");
+    char got[8];
+    size_t got_size;
+    assert_int_equal(io_file_allocate(file, 1u << 20), 0);
+    assert_int_equal(io_file_sync(file), 0);
+    io_file_bypass_cache(file);
+    assert_int_equal(io_file_write(file, "crooked", 7, 4093), 0);
+    assert_int_equal(io_file_sync(file), 0);
+    io_file_bypass_cache(file);
+    assert_int_equal(io_file_read(file, got, 7, 4093, &got_size), 0);
+    assert_int_equal(got_size, 7);
+    assert_memory_equal(got, "crooked", 7);
     io_file_close(file);
 }
 
@@ -313,6 +356,8 @@ int main(void) {
         case_in_place(flags_decide_what_open_does),
         case_in_place(allocate_really_writes_zeros),
         case_in_place(what_is_on_disk_leaves_the_cache_and_nothing_else_does),
+        case_in_place(what_is_written_past_the_cache_is_not_in_it_and_is_read_by_all),
+        case_in_place(what_does_not_suit_the_disk_goes_through_the_cache),
         case_in_place(a_file_that_may_not_grow_says_so),
         case_in_place(a_lock_is_had_by_one_handle),
         case_in_place(folders_are_made_listed_and_synced),
