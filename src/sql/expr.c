@@ -1,6 +1,7 @@
 /*
  * expr.c - see expr.h. Everything here walks a tree by recursion; the binder has bounded its depth
- * (SQL_DEPTH_MAX), so no walk runs out of stack.
+ * (SQL_DEPTH_MAX), so no walk runs out of stack. Nothing here changes a tree that exists: what is
+ * put in gives a copy, and the parts that stay are shared.
  */
 #include "sql/expr.h"
 

@@ -1,6 +1,7 @@
 /*
  * expr_text.c - an expression as SQL (expr.h): for EXPLAIN and messages. It is for people and is
- * never read back, so it writes operators with all their parentheses and casts by `::`.
+ * never read back, so it writes operators with all their parentheses and casts by `::`. Columns
+ * without a name are told by their number.
  */
 #include "sql/expr.h"
 

@@ -1,7 +1,8 @@
 /*
  * sql_test.h - what the unit tests of sql/ share.
  *
- * cmocka with the headers it wants before it, and a slice compared as text.
+ * cmocka with the headers it wants before it, and a slice compared as text, so that a test that
+ * fails prints both.
  */
 #ifndef NONET_TESTS_SQL_TEST_H
 #define NONET_TESTS_SQL_TEST_H

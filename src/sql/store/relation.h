@@ -1,0 +1,83 @@
+/*
+ * relation.h - the rows of a table or view in memory, in versions, so that every reader sees one
+ * moment.
+ *
+ *   row    [ created | deleted | bytes (row.h) ]      seen at SNAPSHOT where
+ *                                                     created <= SNAPSHOT < deleted
+ *   index  key bytes -> rows                          the primary key first; equality look-ups
+ *
+ * A moment is a commit number: the host counts them up, one a commit, node-wide for SQL. Changes
+ * are Z-set batches (exec/exec.h's output, or a transaction's): +n adds n rows, -n takes n equal
+ * ones away. Nothing waits: a snapshot is a number, held while somebody reads at it; versions that
+ * nobody can see any more are freed by relation_vacuum, a bounded piece a call.
+ *
+ * A row's id is stable as long as the row lives, and is what UPDATE and DELETE name it by.
+ */
+#ifndef NONET_SQL_STORE_RELATION_H
+#define NONET_SQL_STORE_RELATION_H
+
+#include "sql/row.h"
+
+#define RELATION_ROWS_MAX ((uint64_t)1 << 40)
+#define RELATION_INDEXES_MAX 32u
+#define RELATION_LIVE UINT64_MAX /* `deleted` of a row that is there */
+
+struct relation;
+
+/* Rows of COUNT columns of TYPES, in at most BYTES_MAX bytes of memory. */
+must_use int relation_new(const struct sql_type *types, unsigned count, uint64_t bytes_max,
+                          struct relation **ret);
+struct relation *relation_free(struct relation *r);
+
+/* Adds an index over COLUMNS and fills it. 0, -EEXIST (UNIQUE and two live rows are equal in it,
+   neither having a NULL), -ENOBUFS, -ENOMEM. */
+must_use int relation_add_index(struct relation *r, uint32_t oid, const unsigned *columns,
+                                unsigned count, bool unique);
+void relation_drop_index(struct relation *r, uint32_t oid);
+
+/* Applies BATCH at moment COMMIT (above all before). All or nothing of the batch: 0; -ENOENT: a row
+   to be taken away is not there; -EEXIST: a unique index refuses (then *RET_INDEX, *RET_ROW say
+   which); -ENOBUFS: bytes_max; -ENOMEM. */
+struct relation_conflict {
+    uint32_t index; /* OID */
+    unsigned row;   /* of the batch */
+};
+must_use int relation_apply(struct relation *r, const struct sql_batch *batch, uint64_t commit,
+                            struct relation_conflict *ret_conflict);
+/* The row of id ID is taken away at COMMIT. 0; -ENOENT; -EAGAIN: another commit has taken it away
+   since (first committer wins: 40001). */
+must_use int relation_delete(struct relation *r, uint64_t id, uint64_t commit);
+/* Is row ID there at SNAPSHOT, and still there now? 0, -ENOENT, -EAGAIN. */
+must_use int relation_judge(const struct relation *r, uint64_t id, uint64_t snapshot);
+
+/* Rows seen at a snapshot, in the order of their ids. */
+struct relation_scan {
+    struct relation *relation;
+    uint64_t snapshot, next, id; /* id: of the row given last */
+    slice key;                   /* of an index look-up, in the scan's own memory */
+    const void *place;
+    struct buf memory;
+};
+void relation_scan_all(struct relation *r, uint64_t snapshot, struct relation_scan *ret);
+/* The rows whose columns COLUMNS (those of some index, in its order) equal VALUES, none NULL. 0,
+   -ENOENT (no index of these columns), -ENOMEM. */
+must_use int relation_scan_key(struct relation *r, uint64_t snapshot, const unsigned *columns,
+                               unsigned count, const union sql_cell *values,
+                               struct relation_scan *ret);
+/* Puts up to SQL_BATCH_ROWS rows into B (which has the columns WHICH, SQL_SCAN_ROW_ID among them).
+   Returns how many, 0 at the end, -ENOMEM. Texts point into the relation: valid until it is changed
+   or vacuumed. */
+must_use int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsigned count,
+                                struct sql_builder *b);
+void relation_scan_end(struct relation_scan *scan);
+
+/* Frees versions deleted at or before OLDEST, the oldest snapshot anybody holds. Looks at no more
+   than ROWS_MAX. */
+void relation_vacuum(struct relation *r, uint64_t oldest, unsigned rows_max);
+
+struct relation_stats {
+    uint64_t rows, versions, bytes;
+};
+struct relation_stats relation_stats(const struct relation *r);
+
+#endif
