@@ -692,7 +692,7 @@ int consumers_start(struct streams *streams) {
     int failed = 0;
     for (size_t at = 0; !failed && (entry = map64_next(&streams->consumers->by_id, &at));)
         failed = start(entry->value);
-    return failed;
+    return failed ? failed : consumers_release_restored(streams->consumers);
 }
 
 void consumers_on_visible(struct stream *stream) {

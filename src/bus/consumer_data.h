@@ -123,6 +123,7 @@ struct consumers {
     struct consumers_answers *answers;
     struct io_task flush_task;
     struct io_timer flush_timer;
+    struct buf released; /* restored with the snapshot, for consumers_start: consumer_recover.c */
     struct buf text; /* scratch for a message's headers and for advisories */
 };
 

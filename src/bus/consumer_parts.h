@@ -33,6 +33,8 @@ must_use int consumer_note_turn(struct consumer *c, uint64_t stream_sequence,
 /* consumer_order_ended(C, KEY) once everything noted so far is on disk; within a reservation. */
 must_use int consumer_note_end_reserve(struct consumer *c, size_t count);
 void consumer_note_end(struct consumer *c, uint64_t key);
+/* consumer_recover.c: what the snapshot has as released is so, now that streams are there. */
+must_use int consumers_release_restored(struct consumers *all); /* 0 or -ENOMEM */
 
 /* --- consumer_park.c ---------------------------------------------------------------------- */
 struct parked_message {

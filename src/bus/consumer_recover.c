@@ -10,13 +10,15 @@
 #include "base/mem.h"
 #include "bus/consumer_codec.h"
 #include "bus/consumer_parts.h"
+#include "bus/interest.h"
 #include "bus/stream_config.h"
 
 #include <errno.h>
 
-#define SNAPSHOT_VERSION 3u
-#define SNAPSHOT_VERSION_UNORDERED 2u /* written before there were keys */
-#define SNAPSHOT_VERSION_UNPARKED 1u  /* and before there were parked messages */
+#define SNAPSHOT_VERSION 4u
+#define SNAPSHOT_VERSION_UNRELEASED 3u /* written before it had what was released */
+#define SNAPSHOT_VERSION_UNORDERED 2u  /* written before there were keys */
+#define SNAPSHOT_VERSION_UNPARKED 1u   /* and before there were parked messages */
 #define LEFT_MS_MAX ((uint64_t)INT64_MAX / 1000000)
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -329,7 +331,12 @@ int consumers_replay(void *self, slice delta, uint64_t position) {
  * each of these: steps in stream and in consumer sequence, deliveries, milliseconds left (0: due).
  * Then the number of parked messages, and each as in the record PARKED (not in version 1). Then the
  * number of keys, 0 or as many as are in flight; each: 8 bytes, and 1 where the message waits, else
- * 0 (not in versions 1 and 2). */
+ * 0 (not in versions 1 and 2).
+ *
+ * Behind the consumers (not in versions 1 to 3) the number of streams that have released messages
+ * (interest.h); each: its name, created (8), how many, their sequences. Restored they wait for
+ * consumers_start, when the streams are there. A stream made anew has another time: what its
+ * predecessor has released is not its own. */
 
 static int add_pending(struct buf *out, const struct consumer *c) {
     uint64_t now = io_loop_now_ns(consumer_loop(c));
@@ -391,6 +398,33 @@ static int add_consumer(struct buf *out, const struct consumer *c) {
     return failed ? failed : add_keys(out, c);
 }
 
+static int add_released_of(struct buf *out, const struct stream *stream) {
+    size_t count;
+    const uint64_t *sequences = interest_released(stream, &count);
+    int failed = consumer_codec_add_number(out, stream->config.name.len);
+    if (!failed)
+        failed = buf_append(out, stream->config.name);
+    if (!failed)
+        failed = consumer_codec_add_time(out, stream->created_ns);
+    if (!failed)
+        failed = consumer_codec_add_number(out, count);
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = consumer_codec_add_number(out, sequences[i]);
+    return failed;
+}
+
+static int add_released(struct buf *out, const struct streams *streams) {
+    struct list_node *node, *next;
+    uint64_t count = 0;
+    list_each(&streams->releasing, node, next) count++;
+    int failed = consumer_codec_add_number(out, count);
+    list_each(&streams->releasing, node, next) {
+        if (!failed)
+            failed = add_released_of(out, container_of(node, struct stream, in_releasing));
+    }
+    return failed;
+}
+
 int consumers_snapshot(void *self, struct buf *out) {
     struct consumers *all = self;
     const struct map64_entry *entry;
@@ -409,7 +443,7 @@ int consumers_snapshot(void *self, struct buf *out) {
         if (c->journalled)
             failed = add_consumer(out, c);
     }
-    return failed;
+    return failed ? failed : add_released(out, all->streams);
 }
 
 static int restore_pending(struct consumer *c, struct reader *r, int64_t age_ns) {
@@ -467,16 +501,42 @@ static int restore_consumer(struct consumers *all, struct reader *r, int64_t age
     uint64_t count = failed || version == SNAPSHOT_VERSION_UNPARKED ? 0 : take_number(r);
     for (uint64_t i = 0; !failed && !r->bad && i < count; i++)
         failed = take_parked(c, r);
-    if (!failed && !r->bad && version == SNAPSHOT_VERSION)
+    if (!failed && !r->bad && version >= SNAPSHOT_VERSION_UNRELEASED)
         failed = restore_keys(c, r);
     return r->bad ? -EBADMSG : failed;
+}
+
+/* Reads what was released; with APPLY it is so again. */
+static int take_released(struct consumers *all, struct reader *r, bool apply) {
+    uint64_t streams = take_number(r);
+    int failed = 0;
+    for (uint64_t i = 0; i < streams && !r->bad && !failed; i++) {
+        slice name = take_text(r);
+        int64_t created_ns = take_time(r);
+        uint64_t count = take_number(r);
+        struct stream *stream = apply ? stream_find(all->streams, name) : NULL;
+        if (stream && stream->created_ns != created_ns)
+            stream = NULL;
+        for (uint64_t j = 0; j < count && !r->bad && !failed; j++) {
+            uint64_t sequence = take_number(r);
+            if (stream && !r->bad)
+                failed = interest_release_again(stream, sequence);
+        }
+    }
+    return r->bad ? -EBADMSG : failed;
+}
+
+int consumers_release_restored(struct consumers *all) {
+    struct reader r = {.rest = buf_slice(&all->released)};
+    int failed = r.rest.len ? take_released(all, &r, true) : 0;
+    buf_free(&all->released);
+    return failed;
 }
 
 int consumers_restore(void *self, slice bytes) {
     struct consumers *all = self;
     unsigned version = bytes.len ? (unsigned char)bytes.ptr[0] : 0;
-    if (version != SNAPSHOT_VERSION && version != SNAPSHOT_VERSION_UNORDERED &&
-        version != SNAPSHOT_VERSION_UNPARKED)
+    if (version < SNAPSHOT_VERSION_UNPARKED || version > SNAPSHOT_VERSION)
         return -EBADMSG;
     struct reader r = {.rest = slice_skip(bytes, 1)};
     int64_t age_ns = age(bus_loop(all->streams->bus), take_time(&r));
@@ -485,6 +545,12 @@ int consumers_restore(void *self, slice bytes) {
     int failed = r.bad ? -EBADMSG : 0;
     for (uint64_t i = 0; !failed && i < count; i++)
         failed = restore_consumer(all, &r, age_ns, version);
+    if (!failed && version > SNAPSHOT_VERSION_UNRELEASED) {
+        slice released = r.rest;
+        failed = take_released(all, &r, false);
+        if (!failed)
+            failed = buf_append(&all->released, released);
+    }
     if (!failed && (r.bad || r.rest.len || next_id < all->next_id))
         failed = -EBADMSG;
     if (!failed)

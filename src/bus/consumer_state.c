@@ -42,6 +42,7 @@
 #include <errno.h>
 
 #define RECORD_MAX (1 + 4 * CODEC_NUMBER_MAX)
+#define RESTORED_MAX ((size_t)4 << 30) /* bytes: no checkpoint is larger */
 #define RETRY_NS (10 * 1000000ull)
 
 /* --- writing numbers ---------------------------------------------------------------------- */
@@ -485,6 +486,7 @@ int consumers_open(struct streams *streams) {
     all->bury_task.run = on_bury;
     all->flush_task.run = on_flush;
     all->unsaved = buf_make(CONSUMERS_UNSAVED_MAX);
+    all->released = buf_make(RESTORED_MAX);
     all->text = buf_make(LOG_MESSAGE_MAX);
     streams->consumers = all;
     streams->owner = (struct log_owner){CODEC_OWNER_ID, all, consumers_restore, consumers_replay,
@@ -511,6 +513,7 @@ void consumers_close(struct streams *streams) {
     io_timer_stop(loop, &all->flush_timer);
     map64_free(&all->by_id);
     buf_free(&all->unsaved);
+    buf_free(&all->released);
     buf_free(&all->text);
     streams->consumers = mem_free(all);
 }

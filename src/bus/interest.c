@@ -103,10 +103,7 @@ int interest_reserve(struct stream *stream, size_t count) {
     return buf_reserve(&stream->released, count * sizeof(uint64_t));
 }
 
-void interest_release(struct stream *stream, uint64_t sequence) {
-    struct log_record record = {.sequence = sequence};
-    if (!applies(stream) || anybody_wants(stream, NULL, &record))
-        return;
+static void add_released(struct stream *stream, uint64_t sequence) {
     struct streams *streams = stream->streams;
     struct buf *released = &stream->released;
     check(released->cap - released->len >= sizeof sequence);
@@ -115,6 +112,24 @@ void interest_release(struct stream *stream, uint64_t sequence) {
     if (!list_linked(&stream->in_releasing))
         list_push_back(&streams->releasing, &stream->in_releasing);
     io_defer(bus_loop(streams->bus), &streams->consumers->flush_task);
+}
+
+void interest_release(struct stream *stream, uint64_t sequence) {
+    struct log_record record = {.sequence = sequence};
+    if (applies(stream) && !anybody_wants(stream, NULL, &record))
+        add_released(stream, sequence);
+}
+
+int interest_release_again(struct stream *stream, uint64_t sequence) {
+    int failed = interest_reserve(stream, 1);
+    if (!failed && applies(stream))
+        add_released(stream, sequence);
+    return failed;
+}
+
+const uint64_t *interest_released(const struct stream *stream, size_t *ret_count) {
+    *ret_count = stream->released.len / sizeof(uint64_t);
+    return (const uint64_t *)(const void *)stream->released.ptr;
 }
 
 int interest_put_done(const struct consumer *consumer, uint64_t sequence, struct log_batch *batch) {

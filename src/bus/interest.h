@@ -10,8 +10,10 @@
  *                                                       (interest only)
  *
  * So what was confirmed as acknowledged never comes back, and what was not is never lost: the
- * deletion is on disk exactly when the acknowledgement is. A message that was given up after its
- * last delivery is not released, as with nats-server: it stays until it is deleted by hand.
+ * deletion is on disk exactly when the acknowledgement is. A checkpoint may have acknowledgements
+ * that are not in the journal yet, for it has no room; then it has what they have released, too. A
+ * message that was given up after its last delivery is not released, as with nats-server: it stays
+ * until it is deleted by hand.
  *
  * Calls do nothing on streams with retention "limits".
  */
@@ -53,5 +55,9 @@ must_use int interest_put(struct streams *streams, struct log_batch *batch);
 /* BATCH was committed. */
 void interest_taken(struct streams *streams);
 void interest_forget(struct stream *stream);
+/* What STREAM has released that is not in a batch yet: COUNT sequences, for a snapshot, which has
+   the acknowledgements already; and one of them again, after a restart. */
+const uint64_t *interest_released(const struct stream *stream, size_t *ret_count);
+must_use int interest_release_again(struct stream *stream, uint64_t sequence); /* 0 or -ENOMEM */
 
 #endif

@@ -1,5 +1,7 @@
 #include "bus_kit.h"
 
+#include "bus/consumer_parts.h"
+
 /* Retention "interest" and "workqueue": a message stays as long as somebody wants it. */
 
 struct fixture {
@@ -7,14 +9,19 @@ struct fixture {
     struct catcher a, b;
 };
 
-static void open_fixture(struct fixture *f, const char *retention) {
+static void open_fixture_with(struct fixture *f, const char *retention, uint64_t file_bytes) {
     char config[128];
     *f = (struct fixture){.house = house_open(51, 1)};
+    f->house->journal_file_bytes = file_bytes;
     house_streams(f->house);
     snprintf(config, sizeof config, "{'name':'S','subjects':['s.*'],'retention':'%s'}", retention);
     assert_non_null(kit_stream(f->house, config));
     catcher_open(&f->a, house_last(f->house), "_INBOX.a", NULL);
     catcher_open(&f->b, house_last(f->house), "_INBOX.b", NULL);
+}
+
+static void open_fixture(struct fixture *f, const char *retention) {
+    open_fixture_with(f, retention, 0);
 }
 
 static void close_fixture(struct fixture *f) {
@@ -123,6 +130,91 @@ static void test_what_was_confirmed_never_comes_back(void **state) {
     }
 }
 
+static void on_checkpoint(void *self, int failed) {
+    assert_int_equal(failed, 0);
+    *(unsigned *)self = 1;
+}
+
+static uint64_t messages_of(struct fixture *f, const char *subject) {
+    struct log_subject_state state = {0};
+    (void)log_subject(stream_log(kit_find(f->house, "S")), slice_str(subject), &state);
+    return state.messages;
+}
+
+/* A thousand messages are acknowledged in memory, for the journal has no room for that, and so in a
+   checkpoint, which has just ended: the deletions are nowhere else yet. */
+static void acknowledge_while_the_journal_is_full(struct fixture *f, const char *retention) {
+    static char large[4097];
+    memset(large, 'x', sizeof large - 1);
+    open_fixture_with(f, retention, 64u << 10);
+    consumer(f, "b", "s.b");
+    struct consumer *a = consumer(f, "a", "s.a");
+    kit_fill(f->house, "s.a", 1000);
+    pull(f, a, "_INBOX.a", 1000);
+    catcher_wait(f->house, &f->a, 1000);
+    for (unsigned i = 0; i < 300; i++) /* until the last bytes of the journal are taken */
+        say(house_last(f->house), "s.b", i < 100 ? large : "");
+    unsigned done = 0;
+    for (unsigned i = 0; i < 1000; i++)
+        kit_ack(&f->a, i, "", NULL);
+    log_checkpoint(f->house->log, on_checkpoint, &done);
+    house_until(f->house, &done);
+    assert_int_equal(messages_of(f, "s.a"), 1000);
+}
+
+static void test_what_was_acknowledged_while_the_journal_is_full_goes(void **state) {
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        struct fixture f;
+        acknowledge_while_the_journal_is_full(&f, n ? "interest" : "workqueue");
+        catcher_close(&f.a);
+        catcher_close(&f.b);
+        house_kill(f.house);
+        house_streams(f.house);
+        assert_int_equal(consumer_info(kit_find_consumer(f.house, "S", "a")).ack_pending, 0);
+        house_run(f.house, SIM_SECOND);
+        assert_int_equal(messages_of(&f, "s.a"), 0);
+        assert_true(messages_of(&f, "s.b") > 0);
+        house_kill(f.house);
+        house_streams(f.house);
+        assert_int_equal(messages_of(&f, "s.a"), 0);
+        house_close(f.house);
+    }
+}
+
+/* Of a workqueue with three messages, all of which its consumer has acknowledged this very turn. */
+static void snapshot_with_released(struct buf *out) {
+    struct fixture f;
+    unsigned count;
+    open_fixture(&f, "workqueue");
+    struct consumer *a = consumer(&f, "a", "s.a");
+    kit_fill(f.house, "s.a", 3);
+    pull(&f, a, "_INBOX.a", 3);
+    for (unsigned i = 0; i < 3; i++)
+        kit_ack(&f.a, i, "", NULL);
+    const struct log_owner *owner = streams_owners(f.house->streams, &count);
+    assert_int_equal(owner->snapshot(owner->self, out), 0);
+    close_fixture(&f);
+}
+
+static void test_what_a_stream_has_released_is_not_another_ones_of_its_name(void **state) {
+    (void)state;
+    _cleanup_buf_ struct buf snapshot = buf_make(1u << 20);
+    snapshot_with_released(&snapshot);
+    struct fixture f = {.house = house_open(51, 1)};
+    unsigned count;
+    house_streams(f.house);
+    house_run(f.house, SIM_SECOND); /* so that it is of another time */
+    assert_non_null(kit_stream(f.house, "{'name':'S','subjects':['s.*'],'retention':'workqueue'}"));
+    kit_fill(f.house, "s.a", 3);
+    const struct log_owner *owner = streams_owners(f.house->streams, &count);
+    assert_int_equal(owner->restore(owner->self, buf_slice(&snapshot)), 0);
+    assert_int_equal(consumers_release_restored(f.house->streams->consumers), 0);
+    house_run(f.house, SIM_SECOND);
+    assert_int_equal(messages_of(&f, "s.a"), 3);
+    house_close(f.house);
+}
+
 static void test_a_work_queue_has_one_consumer_a_subject(void **state) {
     (void)state;
     struct fixture f;
@@ -172,6 +264,8 @@ int main(void) {
         cmocka_unit_test(test_a_message_goes_when_the_last_who_wants_it_is_done),
         cmocka_unit_test(test_what_only_a_consumer_wanted_goes_with_it),
         cmocka_unit_test(test_what_was_confirmed_never_comes_back),
+        cmocka_unit_test(test_what_was_acknowledged_while_the_journal_is_full_goes),
+        cmocka_unit_test(test_what_a_stream_has_released_is_not_another_ones_of_its_name),
         cmocka_unit_test(test_a_work_queue_has_one_consumer_a_subject),
         cmocka_unit_test(test_a_message_given_up_stays_until_it_is_deleted),
     };
