@@ -4,7 +4,8 @@
  * WHO STILL WANTS a message is answered from what consumers hold anyway: one wants it that has it
  * in flight, or that has not come so far yet and whose filter matches. Nothing is kept per message.
  * Only the second needs the subject, which is read from the block; where that is not in memory the
- * message stays, and a walk is due.
+ * message stays, and a walk is due. In a work queue the second does not count: each message is for
+ * one consumer, and one is done with it.
  *
  * Released sequences wait in one buffer a stream until the end of the turn, when the consumers'
  * state takes them into its batch (consumer_state.c). Deleting twice is harmless.
@@ -54,6 +55,8 @@ static enum want wants(const struct consumer *c, uint64_t sequence) {
         return NO;
     if (pending_find(&c->pending, sequence))
         return YES;
+    if (c->stream->config.retention == STREAM_RETENTION_WORK_QUEUE)
+        return NO; /* one consumer a subject: it is asked about what another is done with */
     if (c->position <= c->last_until && sequence <= c->last_until)
         return in_lasts(c, sequence) ? YES : NO;
     if (sequence < c->position)

@@ -215,6 +215,32 @@ static void test_what_a_stream_has_released_is_not_another_ones_of_its_name(void
     house_close(f.house);
 }
 
+/* The other consumer has not come so far yet; whether it would be given the message could be told
+   only from the block, which is not in memory. */
+static void test_a_work_queue_lets_go_what_is_on_disk_only(void **state) {
+    (void)state;
+    static char large[4097];
+    memset(large, 'x', sizeof large - 1);
+    struct fixture f;
+    open_fixture(&f, "workqueue");
+    struct consumer *a = consumer(&f, "a", "s.a");
+    consumer(&f, "b", "s.b");
+    kit_fill(f.house, "s.a", 1);
+    pull(&f, a, "_INBOX.a", 1);
+    struct log_stream *log = stream_log(kit_find(f.house, "S"));
+    struct log_record record;
+    while (log_read(f.house->log, log, 1, &record) != -EINPROGRESS) {
+        unsigned done = 0;
+        for (unsigned i = 0; i < 20; i++)
+            say(house_last(f.house), "s.b", large);
+        log_checkpoint(f.house->log, on_checkpoint, &done);
+        house_until(f.house, &done);
+    }
+    ack_all(&f, &f.a, 1);
+    assert_int_equal(messages_of(&f, "s.a"), 0);
+    close_fixture(&f);
+}
+
 static void test_a_work_queue_has_one_consumer_a_subject(void **state) {
     (void)state;
     struct fixture f;
@@ -266,6 +292,7 @@ int main(void) {
         cmocka_unit_test(test_what_was_confirmed_never_comes_back),
         cmocka_unit_test(test_what_was_acknowledged_while_the_journal_is_full_goes),
         cmocka_unit_test(test_what_a_stream_has_released_is_not_another_ones_of_its_name),
+        cmocka_unit_test(test_a_work_queue_lets_go_what_is_on_disk_only),
         cmocka_unit_test(test_a_work_queue_has_one_consumer_a_subject),
         cmocka_unit_test(test_a_message_given_up_stays_until_it_is_deleted),
     };
