@@ -29,7 +29,12 @@ struct sql_table_column {
     bool not_null, dropped;
     slice default_text; /* SQL; ptr NULL: none */
     slice path;         /* STREAM: JSON Pointer into the document; ptr NULL: /name */
-    enum sql_generated { SQL_PLAIN, SQL_IDENTITY, SQL_STORED_EXPRESSION } generated;
+    enum sql_generated {
+        SQL_PLAIN,
+        SQL_IDENTITY,            /* GENERATED ALWAYS AS IDENTITY: an INSERT may not give it */
+        SQL_IDENTITY_BY_DEFAULT, /* also serial */
+        SQL_STORED_EXPRESSION,   /* default_text over the row's other columns */
+    } generated;
 };
 
 struct sql_table_index {

@@ -22,9 +22,11 @@ enum sql_statement_kind {
     SQL_STATEMENT_INSERT,
     SQL_STATEMENT_UPDATE,
     SQL_STATEMENT_DELETE,
-    SQL_STATEMENT_COPY_FROM,    /* table, copy_columns, options: rows come from the client */
-    SQL_STATEMENT_COPY_TO,      /* query, options */
-    SQL_STATEMENT_CREATE_TABLE, /* table: filled, not yet in the catalog; if_exists: IF NOT … */
+    SQL_STATEMENT_COPY_FROM, /* table, copy_columns, options: rows come from the client */
+    SQL_STATEMENT_COPY_TO,   /* query, options */
+    /* CREATE …: `table` is filled but for its OIDs and belongs to the statement (who adds it to the
+       catalog takes a reference); NULL: IF NOT EXISTS, and it does. */
+    SQL_STATEMENT_CREATE_TABLE,
     SQL_STATEMENT_CREATE_TABLE_AS,     /* table, and query for its first rows */
     SQL_STATEMENT_CREATE_VIEW,         /* table, query, or_replace */
     SQL_STATEMENT_CREATE_MATERIALIZED, /* table, query */
@@ -33,6 +35,7 @@ enum sql_statement_kind {
     SQL_STATEMENT_CREATE_FUNCTION,
     SQL_STATEMENT_CREATE_SCHEMA,
     SQL_STATEMENT_ALTER_TABLE, /* table; alters */
+    SQL_STATEMENT_COMMENT,     /* table, name: its text; ptr NULL: none */
     SQL_STATEMENT_DROP,        /* drop_kind, names; if_exists, cascade */
     SQL_STATEMENT_TRUNCATE,    /* names */
     SQL_STATEMENT_EXPLAIN,     /* inner */
@@ -47,7 +50,7 @@ enum sql_statement_kind {
     SQL_STATEMENT_DECLARE, /* name, inner (a query) */
     SQL_STATEMENT_FETCH,   /* name, count; move */
     SQL_STATEMENT_CLOSE,   /* name; ptr NULL: ALL */
-    SQL_STATEMENT_PREPARE, /* name, rest: the statement's text */
+    SQL_STATEMENT_PREPARE, /* name, inner: bound with the declared types */
     SQL_STATEMENT_EXECUTE, /* name, values: constants */
     SQL_STATEMENT_DEALLOCATE,
     SQL_STATEMENT_DISCARD,

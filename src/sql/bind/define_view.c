@@ -1,0 +1,206 @@
+/*
+ * define_view.c - CREATE VIEW, CREATE MATERIALIZED VIEW, CREATE TABLE AS.
+ *
+ * A view is kept as the text of its SELECT, as it was written, and bound anew wherever it is used;
+ * names in it are looked up in the catalog of that moment, which is why what it depends on cannot
+ * be dropped below it. The text is what stands behind the first AS outside of parentheses.
+ */
+#include "sql/bind/define.h"
+
+#include <errno.h>
+
+#include "sql/parse/token.h"
+
+/* The SELECT of `CREATE … AS select [WITH [NO] DATA]`. */
+static slice definition_text(const struct sql_statement_text *statement) {
+    struct sql_tokens tokens = {statement->text, 0};
+    struct sql_token token = sql_token_next(&tokens);
+    int depth = 0;
+    while (token.kind != SQL_TOKEN_END && !(depth == 0 && sql_token_is(&token, "as"))) {
+        depth += sql_token_is_sign(&token, '(') - sql_token_is_sign(&token, ')');
+        token = sql_token_next(&tokens);
+    }
+    size_t from = tokens.at, to = statement->text.len, with = 0;
+    for (token = sql_token_next(&tokens); token.kind != SQL_TOKEN_END;
+         token = sql_token_next(&tokens)) {
+        if (sql_token_is(&token, "with"))
+            with = token.start;
+        else if (sql_token_is(&token, "data") && with) /* only the end of the statement has it */
+            to = with;
+        else if (!sql_token_is(&token, "no"))
+            with = 0;
+        if (to == with && sql_token_is(&token, "data")) {
+            struct sql_tokens rest = tokens;
+            if (sql_token_next(&rest).kind != SQL_TOKEN_END)
+                to = statement->text.len; /* a column of that name */
+        }
+    }
+    return slice_trim(slice_make(statement->text.ptr + from, to - from));
+}
+
+/* The query's columns become the table's, with the names given in parentheses first. */
+static int take_columns(struct sql_binder *b, struct sql_table *t, const struct sql_query *query,
+                        json_value names) {
+    if (json_count(names) > query->visible)
+        return bind_error(b, -1, "42601", "too many column names were specified");
+    t->column = arena_zalloc(&t->memory, query->visible + 1u, sizeof *t->column);
+    if (!t->column)
+        return sql_fail_memory(b->error);
+    for (unsigned i = 0; i < query->visible; i++) {
+        slice name = i < json_count(names) ? sql_string(json_element(names, i))
+                                           : query->plan->column[i].name;
+        if (define_find_column(t, name) >= 0)
+            return bind_error(b, -1, "42701", "column \"%.*s\" specified more than once",
+                              slice_fmt(name));
+        int r = define_copy(b, t, name, &t->column[i].name);
+        if (r < 0)
+            return r;
+        t->column[i].type = query->plan->column[i].type;
+        t->columns++;
+    }
+    return 0;
+}
+
+static int add_dependence(struct sql_binder *b, struct sql_table *t, const struct sql_table *on) {
+    for (unsigned i = 0; i < t->depends_count; i++)
+        if (t->depends[i] == on->oid)
+            return 0;
+    uint32_t *more = arena_alloc(&t->memory, (t->depends_count + 1u) * sizeof *more);
+    if (!more)
+        return sql_fail_memory(b->error);
+    if (t->depends_count)
+        memcpy(more, t->depends, t->depends_count * sizeof *more);
+    more[t->depends_count++] = on->oid;
+    t->depends = more;
+    return 0;
+}
+
+/* Tables that the text names, views among them: inlined views are not in the plan. */
+static int take_dependences(struct sql_binder *b, struct sql_table *t, json_value node) {
+    json_value range;
+    if (sql_node_is(node, "RangeVar", &range)) {
+        slice schema = sql_field_text(range, "schemaname");
+        const struct sql_table *on = sql_catalog_table(
+            b->catalog, schema.len ? schema : (slice){NULL, 0}, sql_field_text(range, "relname"));
+        return on ? add_dependence(b, t, on) : 0; /* a CTE's name is no table */
+    }
+    int r = bind_enter(b);
+    struct json_iterator i = json_each(node);
+    while (r == 0 && json_next(&i))
+        r = take_dependences(b, t, i.value);
+    bind_leave(b);
+    return r;
+}
+
+/* What a view may keep up to date. Its rows may not depend on when they are computed. */
+static int judge_kept(struct sql_binder *b, const struct sql_query *query) {
+    unsigned flags = sql_plan_facts(query->plan).flags;
+    if (flags & SQL_VOLATILE)
+        return bind_error(b, -1, "0A000",
+                          "a materialized view cannot hold a volatile function such as random()");
+    if (flags & SQL_STABLE)
+        return bind_error(
+            b, -1, "0A000",
+            "a materialized view cannot hold now() and its kin: its rows would change "
+            "without any input");
+    if (query->parameters)
+        return bind_error(b, -1, "0A000",
+                          "materialized views may not be defined using bound "
+                          "parameters");
+    return 0;
+}
+
+static int fill_view(struct sql_binder *b, struct sql_table *t, json_value select, json_value names,
+                     const struct sql_statement_text *statement, struct sql_statement *ret) {
+    int r = bind_top_query(b, select, &ret->query);
+    if (r == 0)
+        r = bind_finish_query(b, &ret->query);
+    if (r == 0)
+        r = take_columns(b, t, &ret->query, names);
+    if (r == 0)
+        r = define_copy(b, t, definition_text(statement), &t->definition);
+    if (r == 0)
+        r = take_dependences(b, t, select);
+    if (r == 0)
+        ret->table = t;
+    return r;
+}
+
+int define_view(struct sql_binder *b, json_value inside, const struct sql_statement_text *statement,
+                struct sql_statement *ret) {
+    slice schema, name;
+    ret->kind = SQL_STATEMENT_CREATE_VIEW;
+    ret->or_replace = sql_field_bool(inside, "replace");
+    json_value range = sql_field(inside, "view");
+    int r = define_target(b, range, &schema, &name);
+    const struct sql_table *old = r == 0 ? sql_catalog_table(b->catalog, schema, name) : NULL;
+    if (r == 0 && !(ret->or_replace && old && old->kind == SQL_TABLE_VIEW))
+        r = define_exists(b, schema, name, false, sql_location(range));
+    if (r == 0 &&
+        !slice_equal(sql_field_text(inside, "withCheckOption"), slice_lit("NO_CHECK_OPTION")))
+        r = bind_error(b, sql_location(range), "0A000", "WITH CHECK OPTION is not supported");
+    struct sql_table *t = r == 0 ? define_new(b, SQL_TABLE_VIEW, schema, name) : NULL;
+    return t ? fill_view(b, t, sql_field(inside, "query"), sql_field(inside, "aliases"), statement,
+                         ret)
+             : (r < 0 ? r : -EINVAL);
+}
+
+/* EMIT ON WINDOW CLOSE, or WITH (emit = 'on_window_close'). */
+static int read_emit(struct sql_binder *b, struct sql_table *t,
+                     const struct sql_statement_text *statement) {
+    bool on_close = statement->spelling.emit_on_window_close;
+    for (unsigned i = 0; i < t->options; i++) {
+        const struct sql_option *o = &t->option[i];
+        if (!slice_equal(o->name, slice_lit("emit")))
+            return bind_error(b, -1, "22023", "unrecognized parameter \"%.*s\"",
+                              slice_fmt(o->name));
+        if (slice_equal(o->value, slice_lit("on_window_close")))
+            on_close = true;
+        else if (!slice_equal(o->value, slice_lit("on_update")))
+            return bind_error(b, -1, "22023", "emit is on_update or on_window_close, not \"%.*s\"",
+                              slice_fmt(o->value));
+    }
+    return on_close ? bind_error(b, -1, "0A000", "EMIT ON WINDOW CLOSE is not supported") : 0;
+}
+
+int define_create_as(struct sql_binder *b, json_value inside,
+                     const struct sql_statement_text *statement, struct sql_statement *ret) {
+    bool kept = slice_equal(sql_field_text(inside, "objtype"), slice_lit("OBJECT_MATVIEW"));
+    ret->kind = kept ? SQL_STATEMENT_CREATE_MATERIALIZED : SQL_STATEMENT_CREATE_TABLE_AS;
+    ret->with_no_data = sql_field_bool(sql_field(inside, "into"), "skipData");
+    json_value into = sql_field(inside, "into"), range = sql_field(into, "rel");
+    slice schema, name;
+    int r = define_target(b, range, &schema, &name);
+    if (r == 0)
+        r = define_exists(b, schema, name, sql_field_bool(inside, "if_not_exists"),
+                          sql_location(range));
+    if (r == 0 && kept && ret->with_no_data)
+        r = bind_error(b, sql_location(range), "0A000",
+                       "WITH NO DATA: a materialized view here is always up to date");
+    if (r != 0)
+        return r < 0 ? r : 0;
+    struct sql_table *t =
+        define_new(b, kept ? SQL_TABLE_MATERIALIZED : SQL_TABLE_STORED, schema, name);
+    if (!t)
+        return -EINVAL;
+    r = define_options(b, &t->memory, sql_field(into, "options"), &t->options, &t->option);
+    if (r == 0 && kept)
+        r = read_emit(b, t, statement);
+    if (r == 0)
+        r = fill_view(b, t, sql_field(inside, "query"), sql_field(into, "colNames"), statement,
+                      ret);
+    if (r == 0 && kept)
+        r = judge_kept(b, &ret->query);
+    if (r == 0 && !kept) { /* a table stands alone: what its rows came from does not matter */
+        t->definition = (slice){NULL, 0};
+        t->depends_count = 0;
+        t->index = arena_zalloc(&t->memory, DEFINE_INDEXES_MAX + 1, sizeof *t->index);
+        t->check = arena_zalloc(&t->memory, DEFINE_CHECKS_MAX, sizeof *t->check);
+        r = t->index && t->check ? define_source(b, t, &statement->spelling)
+                                 : sql_fail_memory(b->error);
+        if (r == 0 && t->kind == SQL_TABLE_STREAM)
+            r = bind_error(b, sql_location(range), "42P16",
+                           "CREATE TABLE AS writes rows: it cannot be over a stream");
+    }
+    return r;
+}
