@@ -21,7 +21,7 @@
 #define SQL_AGGREGATE_LISTS(X)
 
 /* const struct sql_type_io NAME[] */
-#define SQL_TYPE_IO_LISTS(X) X(sql_type_io_json)
+#define SQL_TYPE_IO_LISTS(X) X(sql_type_io_json) X(sql_type_io_time)
 
 #define SQL_DECLARE_FUNCTIONS(name) extern const struct sql_function name[];
 #define SQL_DECLARE_CASTS(name) extern const struct sql_cast name[];

@@ -94,6 +94,7 @@ struct sql_settings {
     void *self;
     const struct sql_catalog
         *catalog; /* labels of enums, names of regclass; may be NULL in tests */
+    const struct sql_zones *zones; /* the zones that have names (zone.h); NULL: only fixed ones */
 };
 
 /* The text form, as PostgreSQL's input and output functions (ISO dates, `IntervalStyle postgres`).

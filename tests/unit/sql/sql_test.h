@@ -7,11 +7,12 @@
 #ifndef NONET_TESTS_SQL_TEST_H
 #define NONET_TESTS_SQL_TEST_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/check.h"
