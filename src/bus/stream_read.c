@@ -193,7 +193,7 @@ static bool deletion_stop(struct streams_op *op, bool log_gone) {
     return log_gone;
 }
 
-void stream_delete_message(struct stream *stream, uint64_t sequence, streams_done done,
+void stream_delete_message(struct stream *stream, uint64_t sequence, bool erase, streams_done done,
                            void *self) {
     struct streams_error e = {0};
     struct deletion *deletion = NULL;
@@ -210,7 +210,8 @@ void stream_delete_message(struct stream *stream, uint64_t sequence, streams_don
         failed = deletion ? log_batch_begin(stream->streams->log, &batch) : -ENOMEM;
     }
     if (!failed) {
-        failed = log_batch_delete(batch, stream->log, sequence);
+        failed = erase ? log_batch_erase(batch, stream->log, sequence)
+                       : log_batch_delete(batch, stream->log, sequence);
         if (failed)
             log_batch_abandon(batch);
     }

@@ -122,7 +122,9 @@ void stream_purge(struct stream *stream, slice filter, uint64_t before_sequence,
                   void *self);
 /* 0, or -ENOBUFS past STREAM_PARTICIPANTS_MAX. */
 must_use int bus_on_append(struct stream *stream, const struct stream_participant *participant);
-void stream_delete_message(struct stream *stream, uint64_t sequence, streams_done done, void *self);
+/* DONE when the deletion is on disk. ERASE: a while later no file holds the message any more. */
+void stream_delete_message(struct stream *stream, uint64_t sequence, bool erase, streams_done done,
+                           void *self);
 /* By sequence, or (SEQUENCE 0) the last of SUBJECT, or (both) the next of SUBJECT at or after. The
    record is valid during DONE. */
 void stream_get(struct stream *stream, uint64_t sequence, slice subject,

@@ -229,7 +229,7 @@ int batch_stage_message(struct log_batch *batch, struct log_stream *stream,
     return 0;
 }
 
-/* A change that is nothing but numbers: DELETE, TRIM, REMOVE_STREAM. */
+/* A change that is nothing but numbers: DELETE, ERASE, TRIM, REMOVE_STREAM. */
 static int stage_small(struct log_batch *batch, struct log_stream *stream, uint8_t kind,
                        uint64_t sequence) {
     if (!stream->in_memory) {
@@ -245,12 +245,18 @@ static int stage_small(struct log_batch *batch, struct log_stream *stream, uint8
     return 0;
 }
 
-int batch_stage_delete(struct log_batch *batch, struct log_stream *stream, uint64_t sequence) {
+int batch_stage_delete(struct log_batch *batch, struct log_stream *stream, uint64_t sequence,
+                       uint8_t kind) {
     batch_plan(batch, stream);
     int failed = batch_reserve(batch);
     if (!failed)
         failed = retention_prepare_delete(batch, stream, sequence);
-    return failed ? failed : stage_small(batch, stream, RECORD_DELETE, sequence);
+    return failed ? failed : stage_small(batch, stream, kind, sequence);
+}
+
+int batch_stage_erase_mark(struct log_batch *batch) {
+    struct record record = {.kind = RECORD_ERASE, .position = batch->position};
+    return journal_put(batch, &record, NULL, true);
 }
 
 int batch_stage_trim(struct log_batch *batch, struct log_stream *stream, uint64_t first_sequence) {
@@ -310,6 +316,10 @@ static void apply_change(struct log *log, struct change *change) {
     switch (change->kind) {
     case RECORD_MESSAGE:
         apply_message(log, change);
+        break;
+    case RECORD_ERASE:
+        erase_mark(change->stream, change->sequence);
+        retention_apply_delete(change->stream, change->sequence);
         break;
     case RECORD_DELETE:
         retention_apply_delete(change->stream, change->sequence);
@@ -421,11 +431,20 @@ int log_batch_append(struct log_batch *batch, struct log_stream *stream,
     return 0;
 }
 
-int log_batch_delete(struct log_batch *batch, struct log_stream *stream, uint64_t sequence) {
+static int delete_one(struct log_batch *batch, struct log_stream *stream, uint64_t sequence,
+                      uint8_t kind) {
     check(batch->active);
     if (stream->removed || stream->plan.removed || !stream_lives(stream, sequence))
         return -ENOENT;
-    return batch_stage_delete(batch, stream, sequence);
+    return batch_stage_delete(batch, stream, sequence, kind);
+}
+
+int log_batch_delete(struct log_batch *batch, struct log_stream *stream, uint64_t sequence) {
+    return delete_one(batch, stream, sequence, RECORD_DELETE);
+}
+
+int log_batch_erase(struct log_batch *batch, struct log_stream *stream, uint64_t sequence) {
+    return delete_one(batch, stream, sequence, RECORD_ERASE);
 }
 
 int log_batch_delete_subject(struct log_batch *batch, struct log_stream *stream, slice subject,
@@ -437,7 +456,7 @@ int log_batch_delete_subject(struct log_batch *batch, struct log_stream *stream,
         return -ENOENT;
     int failed = retention_find_subject(stream, subject, sequences, &count, ret_more);
     for (unsigned i = 0; i < count && !failed; i++)
-        failed = batch_stage_delete(batch, stream, sequences[i]);
+        failed = batch_stage_delete(batch, stream, sequences[i], RECORD_DELETE);
     return failed;
 }
 

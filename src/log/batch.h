@@ -63,8 +63,11 @@ must_use int batch_journal_put(struct log_batch *batch, const struct record *rec
 /* One change each. RAW: the record's bytes as the journal holds them (recovery), or empty. */
 must_use int batch_stage_message(struct log_batch *batch, struct log_stream *stream,
                                  const struct record *record, slice raw);
+/* KIND: RECORD_DELETE or RECORD_ERASE. */
 must_use int batch_stage_delete(struct log_batch *batch, struct log_stream *stream,
-                                uint64_t sequence);
+                                uint64_t sequence, uint8_t kind);
+/* RECORD_ERASE without a stream. */
+must_use int batch_stage_erase_mark(struct log_batch *batch);
 must_use int batch_stage_trim(struct log_batch *batch, struct log_stream *stream,
                               uint64_t first_sequence);
 must_use int batch_stage_put(struct log_batch *batch, const struct record *record,

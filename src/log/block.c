@@ -46,6 +46,7 @@ struct block *block_new(struct log_stream *stream, uint64_t first, uint32_t size
     block->last = first - 1;
     list_node_init(&block->lru);
     list_node_init(&block->queue);
+    list_node_init(&block->erase);
     if (size && block_make_room(block, size))
         return mem_free(block);
     return block;
@@ -78,6 +79,7 @@ struct block *block_free(struct block *block) {
         return NULL;
     block_drop_bytes(block);
     list_remove(&block->queue);
+    list_remove(&block->erase);
     if (block->write)
         segment_write_forget(block->write);
     mem_free(block->dead);

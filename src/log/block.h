@@ -74,6 +74,7 @@ struct block {
     bool moving; /* compaction waits for its bytes */
     struct list_node lru;
     struct list_node queue; /* of compaction */
+    struct list_node erase; /* in the list of those that hold erased messages (erase.h) */
 };
 
 /* An empty block with room for at least SIZE bytes, or NULL. FIRST is its first sequence. */

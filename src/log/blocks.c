@@ -78,7 +78,9 @@ void stream_block_remove(struct log_stream *stream, uint32_t index) {
         block->segment->blocks--;
         block->segment->live -=
             block->live_bytes < block->segment->live ? block->live_bytes : block->segment->live;
+        erase_left(block);
     }
+    list_remove(&block->erase);
     if (!stream->in_memory)
         log->unsaved_bytes -= block_unsaved(block);
     grave_add(&log->grave, block);

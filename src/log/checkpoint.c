@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "log/compact.h"
 #include "log/log_data.h"
+#include "log/wipe.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -84,6 +85,8 @@ static int place_block(struct checkpoint *c, struct log_stream *stream, struct b
     int failed = segments_place(segments, open, large ? stream->id : 0, block->length, &offset);
     if (failed)
         return failed;
+    if ((*open)->until < c->position)
+        (*open)->until = c->position;
     struct segment_write *write = &c->writes[c->write_count++];
     *write = (struct segment_write){.block = block,
                                     .bytes = block->bytes,
@@ -169,6 +172,7 @@ static int choose_doomed(struct checkpoint *c) {
 static int freeze(struct checkpoint *c) {
     c->write_count = 0;
     c->doomed_count = 0;
+    c->position = c->log->durable_position;
     int failed = writes_reserve(c, count_dirty(c->log));
     if (!failed)
         failed = place_all(c);
@@ -178,7 +182,6 @@ static int freeze(struct checkpoint *c) {
     failed = choose_doomed(c);
     if (failed)
         return failed;
-    c->position = c->log->durable_position;
     buf_clear(&c->text);
     failed = checkpoint_encode(c->log, c);
     c->frozen_bytes = c->text.len;
@@ -196,10 +199,12 @@ static void move_block(struct log *log, const struct segment_write *write) {
         struct segment *old = block->segment;
         old->blocks--;
         old->live -= block->live_bytes < old->live ? block->live_bytes : old->live;
+        erase_left(block);
     }
     block->segment = write->segment;
     block->segment->blocks++;
     block->segment->live += block->live_bytes;
+    erase_come(block);
     block->offset = write->header.offset;
     block->saved_length = write->header.length;
     block->crc = write->header.data_crc;
@@ -217,6 +222,8 @@ static void release_writes(struct checkpoint *c, bool success) {
             block->write = NULL;
         if (block && success)
             move_block(c->log, write);
+        else
+            erase_unreferred(c->log, write->segment);
         if (write->owned)
             mem_free((void *)(uintptr_t)write->bytes);
     }
@@ -345,7 +352,9 @@ static void checkpoint_run(struct io_job *job) {
     for (unsigned i = 0; i < c->doomed_count && !c->failed; i++) {
         char path[LOG_PATH_MAX];
         segment_path(&log->segments, c->doomed[i]->number, path);
-        (void)!io_unlink(log->host, path); /* what stays behind is removed at the next open */
+        if (c->doomed[i]->erase)
+            (void)!wipe_path(log->host, path); /* it goes anyway */
+        (void)!io_unlink(log->host, path);     /* what stays behind is removed at the next open */
     }
 }
 
@@ -387,6 +396,7 @@ void checkpoint_now(struct checkpoint *c) {
     io_timer_stop(log->loop, &c->retry);
     c->started_ns = io_host_clock_ns(log->host);
     take_waiters(c);
+    erase_step(log);
     compact_step(log);
     int failed = freeze(c);
     uint64_t stood = io_host_clock_ns(log->host) - c->started_ns;

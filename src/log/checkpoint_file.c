@@ -4,11 +4,11 @@
  *      0          8         12      16       24       40         48
  *      | NONETCKP | version | crc32c | length | log id | position | body ... |
  *
- *      body      next stream id, next segment number
- *                segments: number, size, stream, sealed
+ *      body      next stream id, next segment number, erasing
+ *                segments: number, size, stream, flags, until
  *                streams: id, created, limits, counts, name, config,
  *                         blocks: first, last, times, count, live, length, crc, segment, offset,
- *                                 the bitmap of the dead where there is one
+ *                                 flags, the bitmap of the dead where there is one
  *                owners: id, snapshot
  *                the word END!
  *
@@ -68,7 +68,10 @@ static int put_segments(const struct log *log, struct buf *out) {
         record_put_u64(at + 8, segment->size);
         record_put_u32(at + 16, segment->stream_id);
         record_put_u32(at + 20, (segment->sealed ? CHECKPOINT_SEALED : 0u) |
-                                    (segment->doubtful ? CHECKPOINT_DOUBTFUL : 0u));
+                                    (segment->doubtful ? CHECKPOINT_DOUBTFUL : 0u) |
+                                    (segment->left ? CHECKPOINT_LEFT : 0u) |
+                                    (segment->erase ? CHECKPOINT_ERASE : 0u));
+        record_put_u64(at + 24, segment->until);
         count++;
     }
     if (!failed)
@@ -96,7 +99,8 @@ static int put_block(struct buf *out, const struct block *block) {
     record_put_u64(at + 56, write ? write->header.offset : block->offset);
     record_put_u32(at + 64, write ? write->header.count : block->count);
     record_put_u32(at + 68, (block->dead ? CHECKPOINT_BLOCK_DEAD : 0u) |
-                                (block->map ? CHECKPOINT_BLOCK_MAP : 0u));
+                                (block->map ? CHECKPOINT_BLOCK_MAP : 0u) |
+                                (list_linked(&block->erase) ? CHECKPOINT_BLOCK_ERASE : 0u));
     if (write)
         write->crc_at = (size_t)(at + 44 - out->ptr);
     if (block->dead)
@@ -191,12 +195,14 @@ int checkpoint_encode(struct log *log, struct checkpoint *checkpoint) {
         return failed;
     memset(at, 0, CHECKPOINT_HEADER_SIZE);
     memcpy(at, checkpoint_magic, sizeof checkpoint_magic);
-    record_put_u32(at + 8, LOG_FORMAT_VERSION);
+    record_put_u32(at + 8, CHECKPOINT_VERSION);
     memcpy(at + 24, log->id, LOG_ID_SIZE);
     record_put_u64(at + 40, checkpoint->position);
     failed = put_u32(out, log->next_id);
     if (!failed)
         failed = put_u64(out, log->segments.next_number);
+    if (!failed)
+        failed = put_u32(out, log->erasure.pending ? CHECKPOINT_ERASING : 0u);
     if (!failed)
         failed = put_segments(log, out);
     if (!failed)
@@ -240,9 +246,10 @@ int checkpoint_header_check(slice text, struct checkpoint_header *ret_header) {
         record_get_u64(text.ptr + 16) != text.len ||
         record_get_u32(text.ptr + 12) != crc32c_update(0, text.ptr + 16, text.len - 16))
         return -EBADMSG;
-    if (record_get_u32(text.ptr + 8) > LOG_FORMAT_VERSION)
+    ret_header->version = record_get_u32(text.ptr + 8);
+    if (ret_header->version > CHECKPOINT_VERSION)
         return -ENOTSUP;
-    if (record_get_u32(text.ptr + 8) != LOG_FORMAT_VERSION)
+    if (ret_header->version == 0)
         return -EBADMSG;
     memcpy(ret_header->log_id, text.ptr + 24, LOG_ID_SIZE);
     ret_header->position = record_get_u64(text.ptr + 40);

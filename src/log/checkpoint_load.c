@@ -34,15 +34,45 @@ uint64_t checkpoint_read_u64(struct checkpoint_reader *r) {
     return r->bad ? 0 : record_get_u64(bytes.ptr);
 }
 
+struct checkpoint_reader checkpoint_reader_make(slice text,
+                                                const struct checkpoint_header *header) {
+    return (struct checkpoint_reader){.rest = slice_skip(text, CHECKPOINT_HEADER_SIZE),
+                                      .version = header->version};
+}
+
+/* In version 1 a segment ended before `until`. */
+static size_t segment_size_of(const struct checkpoint_reader *r) {
+    return r->version == 1 ? CHECKPOINT_SEGMENT_SIZE - 8u : CHECKPOINT_SEGMENT_SIZE;
+}
+
+struct checkpoint_counters checkpoint_read_counters(struct checkpoint_reader *r) {
+    struct checkpoint_counters counters = {.next_id = checkpoint_read_u32(r),
+                                           .next_segment = checkpoint_read_u64(r)};
+    if (r->version > 1)
+        counters.erasing = checkpoint_read_u32(r) & CHECKPOINT_ERASING;
+    counters.segments = checkpoint_read_u32(r);
+    r->bad |= counters.segments > r->rest.len / segment_size_of(r);
+    return counters;
+}
+
 struct checkpoint_segment checkpoint_read_segment(struct checkpoint_reader *r) {
-    const char *at = checkpoint_read_bytes(r, CHECKPOINT_SEGMENT_SIZE).ptr;
+    const char *at = checkpoint_read_bytes(r, segment_size_of(r)).ptr;
     if (r->bad)
         return (struct checkpoint_segment){0};
-    return (struct checkpoint_segment){.number = record_get_u64(at),
-                                       .size = record_get_u64(at + 8),
-                                       .stream_id = record_get_u32(at + 16),
-                                       .sealed = record_get_u32(at + 20) & CHECKPOINT_SEALED,
-                                       .doubtful = record_get_u32(at + 20) & CHECKPOINT_DOUBTFUL};
+    uint32_t flags = record_get_u32(at + 20);
+    struct checkpoint_segment segment = {.number = record_get_u64(at),
+                                         .size = record_get_u64(at + 8),
+                                         .stream_id = record_get_u32(at + 16),
+                                         .sealed = flags & CHECKPOINT_SEALED,
+                                         .doubtful = flags & CHECKPOINT_DOUBTFUL,
+                                         .left = flags & CHECKPOINT_LEFT,
+                                         .erase = flags & CHECKPOINT_ERASE,
+                                         .until = UINT64_MAX};
+    if (r->version > 1)
+        segment.until = record_get_u64(at + 24);
+    else
+        segment.left = true;
+    return segment;
 }
 
 struct checkpoint_stream checkpoint_read_stream(struct checkpoint_reader *r) {
@@ -98,6 +128,7 @@ struct checkpoint_block checkpoint_read_block(struct checkpoint_reader *r) {
                                   .offset = record_get_u64(at + 56),
                                   .count = record_get_u32(at + 64)};
     uint32_t flags = record_get_u32(at + 68);
+    b.erase = flags & CHECKPOINT_BLOCK_ERASE;
     if (flags & CHECKPOINT_BLOCK_DEAD)
         b.dead = checkpoint_read_bytes(r, sizeof(((struct block_bits *)0)->words));
     if (flags & CHECKPOINT_BLOCK_MAP)
@@ -109,8 +140,16 @@ struct checkpoint_block checkpoint_read_block(struct checkpoint_reader *r) {
 
 /* --- filling the log ------------------------------------------------------------------------- */
 
-static int load_segments(struct log *log, struct checkpoint_reader *r) {
-    uint32_t count = checkpoint_read_u32(r);
+/* What a checkpoint that did not come to its end has written behind SEGMENT's end is not known: of
+   one that is not sealed the worst is believed. */
+static void load_leavings(const struct log *log, struct segment *segment,
+                          const struct checkpoint_segment *s) {
+    segment->left = s->left || !s->sealed;
+    segment->until = s->sealed ? s->until : UINT64_MAX;
+    segment->erase = s->erase || (!s->sealed && log->erasure.pending);
+}
+
+static int load_segments(struct log *log, struct checkpoint_reader *r, uint32_t count) {
     uint64_t last = 0;
     for (uint32_t i = 0; i < count && !r->bad; i++) {
         struct checkpoint_segment s = checkpoint_read_segment(r);
@@ -124,6 +163,7 @@ static int load_segments(struct log *log, struct checkpoint_reader *r) {
         segment->stream_id = s.stream_id;
         segment->sealed = s.sealed;
         segment->doubtful = s.doubtful;
+        load_leavings(log, segment, &s);
         if (!s.sealed && !s.stream_id)
             log->segments.shared = segment;
     }
@@ -171,6 +211,9 @@ static int load_block(struct log *log, struct log_stream *stream, struct checkpo
     block->count = b.count;
     block->segment = segment;
     block->offset = b.offset;
+    if (b.erase)
+        list_push_back(&log->erasure.blocks, &block->erase);
+    erase_come(block);
     segment->blocks++;
     segment->live += b.live_bytes;
     stream_block_push(stream, block);
@@ -236,10 +279,13 @@ static int load_body(struct log *log, slice text) {
     memcpy(log->segments.log_id, header.log_id, LOG_ID_SIZE);
     log->checkpoint.saved_position = header.position;
     log->durable_position = header.position;
-    struct checkpoint_reader r = {.rest = slice_skip(text, CHECKPOINT_HEADER_SIZE)};
-    log->next_id = checkpoint_read_u32(&r);
-    log->segments.next_number = checkpoint_read_u64(&r);
-    failed = load_segments(log, &r);
+    struct checkpoint_reader r = checkpoint_reader_make(text, &header);
+    struct checkpoint_counters counters = checkpoint_read_counters(&r);
+    log->next_id = counters.next_id;
+    log->segments.next_number = counters.next_segment;
+    if (counters.erasing)
+        erase_want(log);
+    failed = load_segments(log, &r, counters.segments);
     uint32_t streams = failed ? 0 : checkpoint_read_u32(&r);
     for (uint32_t i = 0; i < streams && !failed; i++)
         failed = load_stream(log, &r);

@@ -19,11 +19,20 @@ static bool record_lives(const struct block *block, const char *record) {
     return sequence >= block->stream->visible.first && !block_dead(block, sequence);
 }
 
+static bool may_move(const struct block *block) {
+    return block_in_memory(block) && !block->write && !block->bad && !block->load &&
+           !block->stream->plan.active;
+}
+
+/* What is dead in BLOCK is so for readers, too. */
+static bool is_settled(const struct block *block) {
+    const struct log_stream *stream = block->stream;
+    return !block->dying && block->last <= stream->visible.last &&
+           (stream->staged.first == stream->visible.first || stream->staged.first <= block->first);
+}
+
 static bool may_squeeze(const struct block *block) {
-    return block_in_memory(block) && !block->write && !block->bad && !block->dying &&
-           !block->load && !block->stream->plan.active &&
-           block->stream->staged.first == block->stream->visible.first &&
-           block->last <= block->stream->visible.last;
+    return may_move(block) && is_settled(block);
 }
 
 static uint32_t copy_living(const struct block *block, char *out) {
@@ -100,6 +109,12 @@ bool compact_block(struct block *block) {
         map_write(block);
     change_ends(block);
     return true;
+}
+
+void compact_leave(struct block *block) {
+    struct log_stream *stream = block->stream;
+    if (!block->live && is_settled(block) && !block->write && !stream->plan.active)
+        stream_block_remove(stream, stream_block_index(stream, block->last));
 }
 
 /* --- merging --------------------------------------------------------------------------------- */
@@ -215,8 +230,14 @@ static bool candidate(const struct log *log, const struct segment *segment) {
            (segment->sealed || segment->size > log->segments.bytes_max / 2);
 }
 
-static struct segment *emptiest(const struct log *log) {
+/* One that is to be erased, or else the emptiest candidate. */
+static struct segment *next_to_empty(const struct log *log) {
     struct segment *found = NULL;
+    for (unsigned i = 0; i < log->segments.count; i++) {
+        struct segment *segment = log->segments.items[i];
+        if (segment->erase && segment->blocks && !segment->emptying)
+            return segment;
+    }
     for (unsigned i = 0; i < log->segments.count; i++) {
         struct segment *segment = log->segments.items[i];
         if (candidate(log, segment) && (!found || segment->live < found->live))
@@ -239,7 +260,7 @@ static bool choose(struct log *log) {
     uint64_t left = budget(log);
     bool chosen = false;
     struct segment *segment;
-    while (left && (segment = emptiest(log))) {
+    while (left && (segment = next_to_empty(log))) {
         segment->emptying = true;
         checkpoint_seal(log, segment);
         left -= segment->live < left ? segment->live : left;
@@ -249,9 +270,20 @@ static bool choose(struct log *log) {
 }
 
 void compact_move(struct block *block) {
-    if (!may_squeeze(block) || block->changed || !block->live)
+    struct segment *segment = block->segment;
+    bool erase = segment && segment->erase;
+    if (!block->live)
         return;
-    if (block->live_bytes != block->length) {
+    if (list_linked(&block->erase))
+        erase_block(block);
+    else if (block->bad && erase)
+        erase_give_up(block->stream->log, segment);
+    if (list_linked(&block->erase)) /* moved as it is it would leave another copy */
+        return;
+    bool squeeze = may_squeeze(block);
+    if (!(squeeze || (erase && may_move(block))) || block->changed)
+        return;
+    if (squeeze && block->live_bytes != block->length) {
         if (!compact_block(block))
             return; /* without memory it stays where it is */
     } else {
@@ -280,6 +312,9 @@ void compact_pump(struct log *log) {
 }
 
 static void enqueue(struct log *log, struct log_stream *stream) {
+    struct block *tail = stream_tail(stream);
+    if (tail && tail->segment && tail->segment->emptying && tail->segment->erase)
+        compact_leave(tail);
     for (uint32_t i = 0; i < stream->count; i++) {
         struct block *block = stream_block(stream, i);
         if (block->segment && block->segment->emptying && block->live && !block->moving &&

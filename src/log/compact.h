@@ -5,7 +5,8 @@
  * chosen, about as many bytes as the last checkpoint wrote; their blocks are loaded one after the
  * other, the dead records squeezed out, and the block counts as changed, so that the next
  * checkpoint writes it elsewhere. When no block refers to the segment it is removed. The work per
- * checkpoint is bounded, and nothing waits for it.
+ * checkpoint is bounded, and nothing waits for it. Segments that hold erased messages (erase.h) are
+ * emptied first, however much of them is alive; what cannot be squeezed there is moved as it is.
  */
 #ifndef NONET_LOG_COMPACT_H
 #define NONET_LOG_COMPACT_H
@@ -29,6 +30,9 @@ bool compact_worthwhile(const struct block *block);
 /* Squeezes BLOCK, whose bytes are in memory; the cursor of its stream is forgotten. False where it
    cannot be (being written, damaged, deaths not on disk yet, nothing dead, no memory). */
 bool compact_block(struct block *block);
+/* BLOCK, in which nothing lives, leaves its stream, even if it is the tail; unless somebody may
+   still look for something in it. */
+void compact_leave(struct block *block);
 
 /* Puts the living of BLOCK, the next behind INTO, into INTO, where both fit one block. INTO must be
    unsaved already. BLOCK is then freed. */

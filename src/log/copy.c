@@ -44,12 +44,10 @@ static void path_of(const char *folder, const char *name, char out[LOG_PATH_MAX]
 /* --- the list ----------------------------------------------------------------------------------
  */
 
-static int read_list(struct log_copy *c, slice text) {
-    struct checkpoint_reader reader = {.rest = slice_skip(text, CHECKPOINT_HEADER_SIZE)};
-    (void)!checkpoint_read_u32(&reader);
-    (void)!checkpoint_read_u64(&reader);
-    uint32_t count = checkpoint_read_u32(&reader);
-    if (reader.bad || count > reader.rest.len / CHECKPOINT_SEGMENT_SIZE)
+static int read_list(struct log_copy *c, slice text, const struct checkpoint_header *header) {
+    struct checkpoint_reader reader = checkpoint_reader_make(text, header);
+    uint32_t count = checkpoint_read_counters(&reader).segments;
+    if (reader.bad)
         return -EBADMSG;
     c->segments = mem_alloc((count + 1) * sizeof *c->segments);
     if (!c->segments)
@@ -74,7 +72,7 @@ static int learn_list(struct log_copy *c) {
     if (!failed && header.position != c->pin->position)
         failed = -EBADMSG;
     c->total = size;
-    return failed ? failed : read_list(c, slice_make(bytes, size));
+    return failed ? failed : read_list(c, slice_make(bytes, size), &header);
 }
 
 /* --- beginning a file --------------------------------------------------------------------------

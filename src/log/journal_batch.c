@@ -122,6 +122,7 @@ void journal_group_close(struct journal *journal, struct journal_buffer *buffer)
     journal->sealed = group->flags & JOURNAL_GROUP_SEAL;
     buffer->file->last_position = group->last_position;
     buffer->file->has_groups = true;
+    buffer->file->used = true;
     journal->tail = buffer->file;
     journal->tail_offset = group->offset + group->length;
     journal->limit[0] = journal->limit[1] = 0;
@@ -146,6 +147,8 @@ static int split(struct journal *journal, size_t need) {
 static size_t limit_at(const struct journal *journal, const struct journal_file *file,
                        uint64_t offset, uint64_t keep) {
     uint64_t left = file->bytes - offset, behind = journal_room_behind(journal, file);
+    if (file->stale)
+        return 0;
     if (keep > behind)
         left = left > keep - behind ? left - (keep - behind) : 0;
     return (size_t)(left & ~(uint64_t)(JOURNAL_SECTOR - 1));

@@ -6,6 +6,10 @@
  *               NEW.jnl; folder synced
  *      remove   OLD.jnl unlinked; folder synced
  *
+ * A file is USED that has held groups since it was zeros, in this use or an earlier one. Retiring
+ * (journal_retire.h) makes used files STALE: they are zeroed behind their header on the way, while
+ * their name ends in .new, because under the other one a file must be whole.
+ *
  * So a name ending in .jnl always has a good header behind it (a bad one is corruption, never a
  * crash), and what a crash leaves half done is called .new and removed at the next open. In renew
  * the folder is synced before the header is overwritten, else a crash could show the old name over
@@ -18,7 +22,9 @@
 #include "log/journal_internal.h"
 
 #include "base/mem.h"
+#include "log/journal_retire.h"
 #include "log/journal_scan.h"
+#include "log/wipe.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -118,12 +124,21 @@ int journal_file_make(struct journal_file *file) {
     return rename_synced(file, file->number, "new", file->number, "jnl");
 }
 
+static int wipe_stale(struct journal_file *file) {
+    int failed = file->stale ? wipe_file(file->file, JOURNAL_SECTOR, file->bytes) : 0;
+    if (!failed && file->stale)
+        file->stale = file->used = false;
+    return failed;
+}
+
 static int renew(struct journal_file *file) {
     int failed = rename_synced(file, file->number, "jnl", file->new_number, "new");
     if (failed)
         return failed;
     file->number = file->new_number;
-    failed = write_header(file);
+    failed = wipe_stale(file);
+    if (!failed)
+        failed = write_header(file);
     if (failed) {
         throw_away(file, file->number);
         return failed;
@@ -132,9 +147,20 @@ static int renew(struct journal_file *file) {
     return rename_synced(file, file->number, "new", file->number, "jnl");
 }
 
+static int remove_stale(struct journal_file *file) {
+    int failed = rename_synced(file, file->number, "jnl", file->number, "new");
+    if (failed)
+        return failed;
+    (void)!wipe_stale(file); /* it goes anyway */
+    throw_away(file, file->number);
+    return 0;
+}
+
 static int remove_file(struct journal_file *file) {
     char path[JOURNAL_PATH_MAX];
     const struct journal *journal = file->journal;
+    if (file->stale)
+        return remove_stale(file);
     file->file = io_file_close(file->file);
     int failed = journal_path(journal->options.directory, file->number, "jnl", path);
     if (!failed)
@@ -219,6 +245,15 @@ static bool on_its_way(const struct journal *journal, enum journal_work work) {
     return journal->work && journal->work->work == work;
 }
 
+/* A file behind the tail, into which nothing will go. */
+static struct journal_file *stale_ahead(const struct journal *journal) {
+    struct journal_file *file = journal->tail;
+    while ((file = journal_chain_next(journal, file)))
+        if (file->stale && !(journal->forming && journal->forming->file == file))
+            return file;
+    return NULL;
+}
+
 /* The first file before the tail that is not needed any more, or NULL: it was passed over and holds
    nothing; or all of it is saved elsewhere, and so are the files before it, and the newest group on
    disk lies behind it. (Without any group a later open could not tell what has been there.) */
@@ -227,7 +262,7 @@ static struct journal_file *file_to_recycle(const struct journal *journal) {
     for (; node; node = list_next(&journal->chain, node)) {
         struct journal_file *file = container_of(node, struct journal_file, node);
         if (file == journal->tail)
-            return NULL;
+            return stale_ahead(journal);
         if (!file->has_groups || (file->last_position <= journal->recycle_position &&
                                   file->number < journal->written_file))
             return file;
@@ -246,25 +281,77 @@ static void recycle(struct journal *journal, struct journal_file *file) {
         journal->next_file_number++;
 }
 
-static void make_ahead(struct journal *journal) {
-    uint64_t left =
-        journal->tail->bytes - journal->tail_offset + journal_room_behind(journal, journal->tail);
-    if (journal->no_space || left >= journal->tail->bytes / 2 ||
-        ordinary_files(journal) >= journal->options.files)
-        return;
+static bool make(struct journal *journal) {
     struct journal_file *file = journal_file_new(journal, journal->options.file_bytes);
     if (!file)
-        return; /* tried again when the next group is closed */
+        return false; /* tried again when the next group is closed */
     file->number = journal->next_file_number;
     if (!submit(journal, file, JOURNAL_MAKE)) {
         journal_file_free(file);
-        return;
+        return false;
     }
     journal->next_file_number++;
+    return true;
+}
+
+static void make_ahead(struct journal *journal) {
+    const struct journal_file *tail = journal->tail;
+    uint64_t left = journal_room_behind(journal, tail);
+    if (!tail->stale)
+        left += tail->bytes - journal->tail_offset;
+    if (journal->no_space || left >= tail->bytes / 2 ||
+        ordinary_files(journal) >= journal->options.files)
+        return;
+    (void)make(journal);
+}
+
+/* Is there a file that has been zeros until now, where the next group may go? */
+static bool unused_file(const struct journal *journal) {
+    const struct journal_file *file = journal->tail;
+    while (file && (file->used || file->stale))
+        file = journal_chain_next(journal, file);
+    return file != NULL;
+}
+
+/* What journal_retire waits for, with no work under way. True: a file is being made for it. */
+static bool retire(struct journal *journal) {
+    if (!unused_file(journal))
+        return !journal->no_space && make(journal);
+    if (journal->batch_open)
+        return false;
+    struct list_node *node = list_first(&journal->chain);
+    for (; node; node = list_next(&journal->chain, node)) {
+        struct journal_file *file = container_of(node, struct journal_file, node);
+        file->stale |= file->used;
+    }
+    journal->limit[0] = journal->limit[1] = 0;
+    journal->retiring = false;
+    return false;
+}
+
+void journal_retire(struct journal *journal) {
+    journal->retiring = true;
+    journal_tidy(journal);
+}
+
+bool journal_retired(struct journal *journal) {
+    if (journal->retiring)
+        journal_tidy(journal);
+    return !journal->retiring;
+}
+
+unsigned journal_stale_files(const struct journal *journal) {
+    unsigned count = journal->work && journal->work->work != JOURNAL_MAKE;
+    struct list_node *node = list_first(&journal->chain);
+    for (; node; node = list_next(&journal->chain, node))
+        count += container_of(node, struct journal_file, node)->stale;
+    return count;
 }
 
 void journal_tidy(struct journal *journal) {
     if (journal->work || journal->failed || journal->closing || journal->freeing)
+        return;
+    if (journal->retiring && retire(journal))
         return;
     struct journal_file *old = file_to_recycle(journal);
     if (old)
@@ -285,7 +372,7 @@ void journal_recycle(struct journal *journal, uint64_t position) {
 uint64_t journal_room_behind(const struct journal *journal, const struct journal_file *file) {
     uint64_t room = 0;
     while ((file = journal_chain_next(journal, file)))
-        room += file->bytes - JOURNAL_SECTOR;
+        room += file->stale ? 0 : file->bytes - JOURNAL_SECTOR;
     return room;
 }
 
@@ -294,6 +381,8 @@ struct journal_file *journal_find_place(const struct journal *journal, struct jo
     uint64_t at = *offset;
     for (; file; file = journal_chain_next(journal, file), at = JOURNAL_SECTOR) {
         uint64_t left = file->bytes - at;
+        if (file->stale)
+            continue;
         if (left >= length && left - length + journal_room_behind(journal, file) >= keep) {
             *offset = at;
             return file;

@@ -44,8 +44,8 @@ struct journal_file {
     struct journal *journal;
     struct io_file *file;
     uint64_t number, bytes;
-    uint64_t last_position; /* of its groups; counts where it has some */
-    bool has_groups;
+    uint64_t last_position;       /* of its groups; counts where it has some */
+    bool has_groups, used, stale; /* the last two: journal_file.c */
     /* The work under way. */
     struct io_job job;
     enum journal_work work;
@@ -104,7 +104,7 @@ struct journal {
 
     int failed; /* nothing is written any more */
     struct error error;
-    bool failure_told, closing, freeing;
+    bool failure_told, closing, freeing, retiring;
     void (*close_done)(void *self, int failed);
     void *close_self;
 };

@@ -167,6 +167,7 @@ static int take_files(struct journal *journal, struct journal_scan *scan) {
         file->file = from->file;
         from->file = NULL;
         file->has_groups = from->groups > 0;
+        file->used = true; /* as far as we know */
         file->last_position = from->last_position;
         journal_chain_insert(journal, file);
         if (!journal->tail || file->has_groups) {

@@ -58,6 +58,7 @@ void log_start(struct log *log) {
     journal_recycle(log->journal, log->checkpoint.saved_position);
     if (log->durable_position > log->checkpoint.saved_position)
         checkpoint_consider(&log->checkpoint);
+    erase_start(log);
 }
 
 const struct log_owner *log_owner_find(const struct log *log, uint32_t id) {

@@ -45,6 +45,7 @@ struct log *log_free(struct log *log) {
         io_timer_stop(log->loop, &log->squeeze_timer);
         io_defer_cancel(log->loop, &log->memory_task);
         batch_free(&log->batch);
+        erase_stop(log);
         checkpoint_free(&log->checkpoint);
         cache_free(&log->cache);
     }
@@ -120,6 +121,7 @@ void log_close(struct log *log, void (*done)(void *self), void *self) {
     log->close_self = self;
     retention_stop(log);
     io_timer_stop(log->loop, &log->squeeze_timer);
+    erase_stop(log);
     checkpoint_stop(&log->checkpoint);
     log_close_step(log);
 }

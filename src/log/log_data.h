@@ -13,6 +13,7 @@
 #include "log/batch.h"
 #include "log/cache.h"
 #include "log/checkpoint.h"
+#include "log/erase.h"
 #include "log/grave.h"
 #include "log/journal.h"
 #include "log/retention.h"
@@ -42,6 +43,7 @@ struct log {
     struct cache cache;
     struct grave grave;
     struct checkpoint checkpoint;
+    struct erasure erasure;
     struct log_batch batch;
     struct effects effects, memory_effects;
     struct commits commits, memory_commits;

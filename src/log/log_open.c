@@ -184,6 +184,7 @@ static int prepare(struct log *log) {
     list_init(&log->streams);
     list_init(&log->moving);
     grave_init(&log->grave, log->loop);
+    erase_init(log);
     io_host_random(log->host, &log->hash_key, sizeof log->hash_key);
     log->by_name = map_make(log->hash_key, LOG_STREAMS_MAX);
     log->by_id = map64_make(log->hash_key.low, LOG_STREAMS_MAX);

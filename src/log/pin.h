@@ -10,8 +10,9 @@
  * not copied: a copy has a seal in its place (journal_seed). What was acknowledged before log_pin
  * was called is in it, and nothing of a batch without the rest.
  *
- * BOUNDS. One pin at a time. While it is held segments that died are not given back; on a full disk
- * log_pin_pressed turns true, and whoever holds it should let go. Streams in RAM are not in it.
+ * BOUNDS. One pin at a time. While it is held segments that died are not given back, and erasing
+ * waits (erase.h); on a full disk log_pin_pressed turns true, and whoever holds it should let go.
+ * Streams in RAM are not in it.
  */
 #ifndef NONET_LOG_PIN_H
 #define NONET_LOG_PIN_H

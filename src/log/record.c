@@ -14,7 +14,7 @@
 #define CRC_FROM 8u
 
 static bool kind_known(unsigned kind) {
-    return kind >= RECORD_MESSAGE && kind <= RECORD_REMOVE_STREAM;
+    return kind >= RECORD_MESSAGE && kind <= RECORD_ERASE;
 }
 
 bool record_fits(const struct record *record) {

@@ -13,6 +13,8 @@
  *      kind            id      sequence          time      subject  headers  payload
  *      MESSAGE         stream  its own           its own   subject  headers  payload
  *      DELETE          stream  the deleted one
+ *      ERASE           stream  the deleted one, whose bytes must go, too (erase.h)
+ *      ERASE           0       none: what was erased before lies in older files of the journal
  *      TRIM            stream  the first kept
  *      DELTA           owner                                                 delta
  *      PUT_STREAM      stream  first of a new    created   name     limits   config
@@ -43,6 +45,7 @@ enum record_kind {
     RECORD_DELTA = 4,
     RECORD_PUT_STREAM = 5,
     RECORD_REMOVE_STREAM = 6,
+    RECORD_ERASE = 7,
 };
 
 enum record_flag {

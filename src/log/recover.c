@@ -281,7 +281,8 @@ static int replay_stream_change(struct log *log, const struct record *record, sl
             return -EBADMSG;
         return batch_stage_message(batch, stream, record, raw);
     case RECORD_DELETE:
-        return batch_stage_delete(batch, stream, record->sequence);
+    case RECORD_ERASE:
+        return batch_stage_delete(batch, stream, record->sequence, record->kind);
     case RECORD_TRIM:
         return batch_stage_trim(batch, stream, record->sequence);
     default:
@@ -313,6 +314,10 @@ static int replay_record(struct log *log, const struct record *record, slice raw
         return replay_delta(log, record);
     if (record->kind == RECORD_PUT_STREAM)
         return replay_put(log, record);
+    if (record->kind == RECORD_ERASE && !record->id) {
+        erase_want(log);
+        return 0;
+    }
     return replay_stream_change(log, record, raw);
 }
 

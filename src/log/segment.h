@@ -12,9 +12,10 @@
  * files: what a failed sync dropped is never relied on.
  *
  * Numbers are given once. A segment that no block refers to is removed once a checkpoint that does
- * not name it is on disk; one with less than half of it alive has its blocks brought into memory
- * and saved elsewhere (compact.h). Files that no checkpoint names are left-overs of an unfinished
- * one and are removed when the log is opened.
+ * not name it is on disk, and zeroed before where it holds erased messages (erase.h); one with less
+ * than half of it alive has its blocks brought into memory and saved elsewhere (compact.h). Files
+ * that no checkpoint names are left-overs of an unfinished one and are removed when the log is
+ * opened.
  */
 #ifndef NONET_LOG_SEGMENT_H
 #define NONET_LOG_SEGMENT_H
@@ -36,11 +37,14 @@ struct segment {
     uint64_t blocks;    /* blocks saved in it */
     uint32_t stream_id; /* 0: shared */
     bool sealed;
-    bool doubtful; /* a write to it has failed: only what blocks refer to is worth judging */
-    bool fresh;    /* has no file yet */
-    bool touched;  /* gets blocks from the checkpoint being made */
-    bool doomed;   /* goes when the checkpoint being made is on disk */
-    bool emptying; /* compaction is choosing it */
+    bool doubtful;  /* a write to it has failed: only what blocks refer to is worth judging */
+    bool fresh;     /* has no file yet */
+    bool touched;   /* gets blocks from the checkpoint being made */
+    bool doomed;    /* goes when the checkpoint being made is on disk */
+    bool emptying;  /* compaction is choosing it */
+    bool left;      /* a block has left it, or may have: it holds copies that no block refers to */
+    bool erase;     /* one of them holds an erased message: it is emptied and wiped (erase.h) */
+    uint64_t until; /* holds nothing that was committed behind this position */
     struct io_file *file;
     unsigned users; /* loads under way on FILE */
     uint64_t used_at;

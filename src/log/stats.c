@@ -47,6 +47,7 @@ struct log_stats log_stats(const struct log *log) {
         .blocking_reads = log->cache.blocking,
         .full = log_full(log),
         .disk_full = log->disk_full,
+        .erasing = log->erasure.pending,
     };
     count_streams(log, &out);
     count_segments(log, &out);

@@ -24,6 +24,7 @@ struct log_stats {
     uint64_t streams, segments, segment_bytes, segment_live_bytes, cache_bytes, unsaved_bytes;
     uint64_t journal_files, journal_used_bytes, journal_capacity_bytes;
     uint64_t full, disk_full; /* now: 1 where log_full(), 1 where the disk has no space left */
+    uint64_t erasing;         /* now: 1 while files may still hold erased messages */
 };
 struct log_stats log_stats(const struct log *log);
 

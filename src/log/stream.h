@@ -106,6 +106,9 @@ bool log_subject(struct log_stream *stream, slice subject, struct log_subject_st
 #define LOG_DELETE_SUBJECT_BLOCKS_MAX 256u /* looked at, 64 KiB each */
 must_use int log_batch_delete_subject(struct log_batch *batch, struct log_stream *stream,
                                       slice subject, bool *ret_more);
+/* As log_batch_delete; and a while after the batch is on disk no file of the log holds the message
+   any more, also across a crash: see erase.h. */
+must_use int log_batch_erase(struct log_batch *batch, struct log_stream *stream, uint64_t sequence);
 /* Calls EACH for every subject that matches FILTER, in no order, until it returns != 0. The
    stream must not change meanwhile. first_sequence is a lower bound here. */
 int log_subject_each(struct log_stream *stream, slice filter,

@@ -299,17 +299,21 @@ static int read_streams(struct verify *v, struct checkpoint_reader *reader) {
 }
 
 static int judge_state(struct verify *v, slice text, const char *path) {
-    struct checkpoint_reader reader = {.rest = slice_skip(text, CHECKPOINT_HEADER_SIZE)};
-    v->next_stream_id = checkpoint_read_u32(&reader);
-    (void)!checkpoint_read_u64(&reader);
-    uint32_t count = checkpoint_read_u32(&reader);
-    slice segments = checkpoint_read_bytes(&reader, (uint64_t)count * CHECKPOINT_SEGMENT_SIZE);
-    int failed = read_streams(v, &reader);
+    struct checkpoint_header header;
+    int failed = checkpoint_header_check(text, &header);
+    if (failed)
+        return failed;
+    struct checkpoint_reader reader = checkpoint_reader_make(text, &header);
+    struct checkpoint_counters counters = checkpoint_read_counters(&reader);
+    v->next_stream_id = counters.next_id;
+    struct checkpoint_reader list = reader;
+    for (uint32_t i = 0; i < counters.segments && !reader.bad; i++)
+        (void)checkpoint_read_segment(&reader);
+    failed = read_streams(v, &reader);
     if (!failed && reader.bad)
         found(v, path, 0, "the checkpoint makes no sense", NULL, 0);
-    struct checkpoint_reader list = {.rest = segments};
     size_t next = 0;
-    for (uint32_t i = 0; i < count && !failed && !reader.bad; i++) {
+    for (uint32_t i = 0; i < counters.segments && !failed && !reader.bad; i++) {
         struct checkpoint_segment segment = checkpoint_read_segment(&list);
         failed = judge_segment(v, &segment, &next);
     }

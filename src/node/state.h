@@ -57,7 +57,7 @@ enum node_figure {
     NODE_FIGURES
 };
 
-#define NODE_LOG_FIGURES 25u
+#define NODE_LOG_FIGURES 26u
 
 enum node_phase { NODE_OPENING, NODE_DECLARING, NODE_RUNNING, NODE_STOPPING };
 

@@ -12,11 +12,9 @@
 
 #define INPUT_MAX (1u << 20)
 
-static void read_checkpoint(const char *bytes, size_t size) {
-    struct checkpoint_reader reader = {.rest = slice_make(bytes, size)};
-    (void)!checkpoint_read_u32(&reader);
-    (void)!checkpoint_read_u64(&reader);
-    uint32_t segments = checkpoint_read_u32(&reader);
+static void read_checkpoint(slice text, const struct checkpoint_header *header) {
+    struct checkpoint_reader reader = checkpoint_reader_make(text, header);
+    uint32_t segments = checkpoint_read_counters(&reader).segments;
     for (uint32_t i = 0; i < segments && !reader.bad; i++)
         (void)checkpoint_read_segment(&reader);
     uint32_t streams = checkpoint_read_u32(&reader);
@@ -27,7 +25,7 @@ static void read_checkpoint(const char *bytes, size_t size) {
             check(reader.bad || (block.first >= 1 && block.first <= block.last));
         }
     }
-    check(reader.rest.len <= size);
+    check(reader.rest.len <= text.len);
 }
 
 static void check_header(const char *bytes, size_t size) {
@@ -36,14 +34,14 @@ static void check_header(const char *bytes, size_t size) {
         return;
     memset(text, 0, CHECKPOINT_HEADER_SIZE);
     memcpy(text, "NONETCKP", 8);
-    record_put_u32(text + 8, LOG_FORMAT_VERSION);
+    record_put_u32(text + 8, size % 2 ? 1 : CHECKPOINT_VERSION);
     memcpy(text + CHECKPOINT_HEADER_SIZE, bytes, size);
     size += CHECKPOINT_HEADER_SIZE;
     record_put_u64(text + 16, size);
     record_put_u32(text + 12, crc32c_update(0, text + 16, size - 16));
     struct checkpoint_header header;
     check(checkpoint_header_check(slice_make(text, size), &header) == 0);
-    read_checkpoint(text + CHECKPOINT_HEADER_SIZE, size - CHECKPOINT_HEADER_SIZE);
+    read_checkpoint(slice_make(text, size), &header);
     mem_free(text);
 }
 

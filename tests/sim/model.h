@@ -55,6 +55,7 @@ struct model_op {
     enum model_kind kind;
     unsigned stream; /* or owner */
     uint64_t tag, sequence;
+    bool erase; /* DELETE: its bytes, too */
     int64_t time_ns;
     struct log_limits limits;
 };

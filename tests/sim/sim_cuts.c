@@ -105,8 +105,14 @@ static void run_cuts(struct campaign *campaign, uint64_t seed) {
     world_make(&world, campaign, seed);
     for (int i = 0; i < LIVES_A_RUN; i++) {
         world_recover(&world, true);
+        if (world_below(&world, 4) == 0 && !sim_host_down(world.host))
+            world_judge_erased(&world);
         live_and_die();
     }
+    world_recover(&world, false);
+    world_judge_erased(&world);
+    world_stop(&world);
+    world_leave(&world);
     world_free(&world);
 }
 

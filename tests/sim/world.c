@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "log/log_data.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -66,6 +67,13 @@ static void check_visible(struct world *world, const struct model_batch *batch) 
     }
 }
 
+static void show_batch(struct world *world, struct model_batch *batch, uint64_t position) {
+    for (unsigned i = 0; i < batch->count; i++) {
+        world_note_erased(world, &batch->ops[i]);
+        model_apply(&world->shown, &batch->ops[i], position);
+    }
+}
+
 /* PENDING's batch is on disk: everything before it must have been told before. */
 static void show(struct world *world, struct world_pending *pending) {
     uint64_t position = pending->commit.position;
@@ -78,8 +86,7 @@ static void show(struct world *world, struct world_pending *pending) {
             campaign_fail(world->campaign, "position %" PRIu64 " is done before %" PRIu64, position,
                           p);
     }
-    for (unsigned i = 0; i < pending->batch.count; i++)
-        model_apply(&world->shown, &pending->batch.ops[i], position);
+    show_batch(world, &pending->batch, position);
     world->shown_position = position;
 }
 
@@ -164,6 +171,7 @@ static struct model_op draw_op(struct world *world, unsigned untouchable, unsign
             op.sequence += span / 2;
     } else if (dice < 35) {
         op.kind = MODEL_DELETE;
+        op.erase = dice < 26;
         op.sequence = stream->first + world_below(world, span + 2);
     } else {
         op.kind = MODEL_APPEND;
@@ -193,7 +201,8 @@ static int stage_op(struct world *world, struct log_batch *batch, struct model_o
         return log_batch_trim(batch, stream, op->sequence);
     if (op->kind == MODEL_DELETE) {
         bool lives = model_lives(&world->staged.streams[op->stream], op->sequence);
-        int failed = log_batch_delete(batch, stream, op->sequence);
+        int failed = op->erase ? log_batch_erase(batch, stream, op->sequence)
+                               : log_batch_delete(batch, stream, op->sequence);
         if (failed != -EBUSY && (failed == -ENOENT) != !lives)
             campaign_fail(world->campaign, "delete of %" PRIu64 " answers %d", op->sequence,
                           failed);
@@ -275,7 +284,15 @@ static void check_invisible(struct world *world, const struct model_batch *batch
     }
 }
 
+/* The log commits batches of its own (erase.h): they have positions, and nothing for the oracle. */
+static void pass_over(struct world *world) {
+    uint64_t last = journal_position(world->log->journal);
+    while (world->committed < last)
+        world->pending[++world->committed % WORLD_PENDING] = (struct world_pending){.done = true};
+}
+
 static struct world_pending *next_pending(struct world *world) {
+    pass_over(world);
     uint64_t position = world->committed + 1;
     struct world_pending *pending = &world->pending[position % WORLD_PENDING];
     *pending = (struct world_pending){
@@ -463,6 +480,7 @@ static bool is_stopped(void *self) {
 }
 
 void world_stop(struct world *world) {
+    pass_over(world);
     uint64_t last = world->committed;
     while (last > world->shown_position && !world->pending[last % WORLD_PENDING].durable)
         last--;
@@ -481,6 +499,8 @@ void world_stop(struct world *world) {
 /* --- opening ---------------------------------------------------------------------------------- */
 
 void world_leave(struct world *world) {
+    if (world->log)
+        pass_over(world);
     world->log = log_abandon(world->log);
     world->group = io_group_free(world->group);
     world->logger = logger_free(world->logger);
@@ -526,10 +546,10 @@ static void take_over(struct world *world) {
                       position, world->shown_position, world->committed);
     for (uint64_t p = world->shown_position + 1; p <= position; p++) {
         struct world_pending *pending = &world->pending[p % WORLD_PENDING];
-        for (unsigned i = 0; pending->durable && i < pending->batch.count; i++)
-            model_apply(&world->shown, &pending->batch.ops[i], p);
-        if (pending->durable)
-            world->shown_position = p;
+        if (!pending->durable)
+            continue;
+        show_batch(world, &pending->batch, p);
+        world->shown_position = p;
     }
     world->committed = position;
     world->staged = world->shown;

@@ -20,6 +20,7 @@
 #define WORLD_DIRECTORY "data"
 #define WORLD_MEMORY "in memory" /* the stream that a restart forgets */
 #define WORLD_PENDING 1024u      /* batches committed and not yet shown */
+#define WORLD_ERASED 200u        /* erased messages that are looked for on the disk */
 
 struct world_pending {
     struct log_commit commit; /* first */
@@ -50,6 +51,8 @@ struct world {
     struct world_pending pending[WORLD_PENDING]; /* by position, modulo */
     int64_t clock_ns;
     uint64_t tags; /* given out */
+    uint64_t erased[WORLD_ERASED];
+    unsigned erased_count;
 
     bool faulty;  /* io or memory has been made to fail in this life: more answers are allowed */
     bool fatal;   /* on_fatal was called */
@@ -81,6 +84,12 @@ void world_judge_streams(struct world *world); /* at any time when all is shown 
 /* The message there, read to the end: 0, -ENOENT, or an error. */
 must_use int world_read(struct world *world, struct log_stream *stream, uint64_t sequence,
                         struct log_record *ret_record);
+/* --- erased.c: OP is about to be applied to what is shown */
+void world_note_erased(struct world *world, const struct model_op *op);
+/* Waits until the log has erased what was to be; then no file may hold it. */
+void world_judge_erased(struct world *world);
+
+/* --- judge.c again */
 void world_check_record(struct world *world, unsigned stream, uint64_t sequence,
                         const struct log_record *record);
 

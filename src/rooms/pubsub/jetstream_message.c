@@ -102,16 +102,21 @@ static void on_deleted(void *self, struct stream *stream, const struct streams_e
 
 void api_message_delete(const struct api_request *request) {
     struct stream *stream = api_stream(request);
+    struct streams_error e = {0};
     uint64_t sequence;
+    bool no_erase = false;
     if (!stream)
         return;
-    if (json_u64(json_member(request->json, slice_lit("seq")), &sequence)) {
-        struct streams_error e;
+    int failed = json_bool(json_member(request->json, slice_lit("no_erase")), &no_erase);
+    if (failed && failed != -ENOENT)
+        streams_fail(&e, 400, 10025, "invalid JSON: \"no_erase\" is neither true nor false");
+    if (json_u64(json_member(request->json, slice_lit("seq")), &sequence))
         streams_fail(&e, 400, 10025, "invalid JSON: \"seq\" is not a sequence");
+    if (e.code) {
         api_error(request->js, request->type, request->reply, &e);
         return;
     }
     struct api_call *call = api_call_new(request);
     if (call)
-        stream_delete_message(stream, sequence, on_deleted, call);
+        stream_delete_message(stream, sequence, !no_erase, on_deleted, call);
 }

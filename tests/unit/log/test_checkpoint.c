@@ -1,5 +1,8 @@
 #include "log_kit.h"
 
+#include "base/crc32c.h"
+#include "log/checkpoint_file.h"
+
 #include "log/stats.h"
 
 /* When memory goes to disk, what that frees, and what happens when it cannot. */
@@ -314,6 +317,50 @@ static void test_a_failed_sync_of_the_journal_is_fatal(void **state) {
     desk_free(desk);
 }
 
+/* The checkpoint on disk as version 1 wrote it: without `erasing` and without `until`. */
+static void write_version_1(struct desk *desk) {
+    char *text = NULL;
+    size_t size = 0;
+    assert_int_equal(io_file_load(desk->host, "log/checkpoint", 1u << 20, &text, &size), 0);
+    assert_int_equal(record_get_u32(text + 8), 2);
+    struct buf old = buf_make(1u << 20);
+    const char *at = text + CHECKPOINT_HEADER_SIZE + 12;
+    assert_int_equal(buf_append(&old, slice_make(text, (size_t)(at - text))), 0);
+    uint32_t segments = record_get_u32(at + 4);
+    assert_int_equal(buf_append(&old, slice_make(at + 4, 4)), 0);
+    for (at += 8; segments > 0; segments--, at += CHECKPOINT_SEGMENT_SIZE)
+        assert_int_equal(buf_append(&old, slice_make(at, CHECKPOINT_SEGMENT_SIZE - 8)), 0);
+    assert_int_equal(buf_append(&old, slice_make(at, (size_t)(text + size - at))), 0);
+    record_put_u32(old.ptr + 8, 1);
+    record_put_u64(old.ptr + 16, old.len);
+    record_put_u32(old.ptr + 12, crc32c_update(0, old.ptr + 16, old.len - 16));
+    assert_int_equal(io_file_replace(desk->host, "log/checkpoint", buf_slice(&old), 0600), 0);
+    buf_free(&old);
+    mem_free(text);
+}
+
+static void test_a_checkpoint_of_version_1_is_read(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(11, NULL);
+    desk_open(desk);
+    struct log_stream *a = desk_stream(desk, "A");
+    desk_write(desk, a, "x", "1");
+    desk_write(desk, a, "x", "2");
+    desk_close(desk);
+    write_version_1(desk);
+    struct log_verify_report report;
+    assert_int_equal(log_verify(desk->host, "log", NULL, NULL, &report, NULL), 0);
+    assert_int_equal(report.messages, 2);
+    desk_open(desk);
+    desk_expect(desk, desk_find(desk, "A"), 2, "x", "2");
+    assert_true(desk->log->segments.items[0]->left); /* the worst is believed */
+    assert_true(desk->log->segments.items[0]->until == UINT64_MAX);
+    desk_write(desk, desk_find(desk, "A"), "x", "3");
+    desk_reopen(desk);
+    desk_expect(desk, desk_find(desk, "A"), 3, "x", "3");
+    desk_free(desk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_checkpoint_empties_the_journal_and_memory),
@@ -328,6 +375,7 @@ int main(void) {
         cmocka_unit_test(test_a_full_disk_refuses_messages_and_takes_deletes),
         cmocka_unit_test(test_push_back_at_the_high_mark_and_room_afterwards),
         cmocka_unit_test(test_a_failed_sync_of_the_journal_is_fatal),
+        cmocka_unit_test(test_a_checkpoint_of_version_1_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static void test_a_message_comes_back_as_it_was(void **state) {
 
 static void test_every_kind_and_every_padding_comes_back(void **state) {
     (void)state;
-    for (uint8_t kind = RECORD_MESSAGE; kind <= RECORD_REMOVE_STREAM; kind++)
+    for (uint8_t kind = RECORD_MESSAGE; kind <= RECORD_ERASE; kind++)
         for (size_t len = 0; len <= 17; len++) {
             struct record in = message(), out;
             char bytes[256];
@@ -146,7 +146,7 @@ static void test_an_unknown_kind_is_a_newer_format(void **state) {
     struct record in = message(), out;
     char bytes[256];
     for (unsigned kind = 0; kind < 256; kind++) {
-        if (kind >= RECORD_MESSAGE && kind <= RECORD_REMOVE_STREAM)
+        if (kind >= RECORD_MESSAGE && kind <= RECORD_ERASE)
             continue;
         record_encode(&in, bytes);
         bytes[14] = (char)kind;
