@@ -311,10 +311,17 @@ void compact_pump(struct log *log) {
     }
 }
 
+/* Blocks in which nothing lives are not moved: a tail, or what has been one. */
+static void leave_dead(struct log_stream *stream) {
+    for (uint32_t i = stream->count; i-- > 0;) {
+        struct block *block = stream_block(stream, i);
+        if (block->segment && block->segment->emptying && block->segment->erase)
+            compact_leave(block);
+    }
+}
+
 static void enqueue(struct log *log, struct log_stream *stream) {
-    struct block *tail = stream_tail(stream);
-    if (tail && tail->segment && tail->segment->emptying && tail->segment->erase)
-        compact_leave(tail);
+    leave_dead(stream);
     for (uint32_t i = 0; i < stream->count; i++) {
         struct block *block = stream_block(stream, i);
         if (block->segment && block->segment->emptying && block->live && !block->moving &&

@@ -13,9 +13,10 @@
 #define WIPE_PIECE_BYTES (1u << 20)
 
 int wipe_file(struct io_file *file, uint64_t from, uint64_t to) {
-    char *zeros = mem_zalloc(1, WIPE_PIECE_BYTES);
+    char *zeros = mem_alloc_aligned(WIPE_PIECE_BYTES, IO_DIRECT_BYTES);
     if (!zeros)
         return -ENOMEM;
+    memset(zeros, 0, WIPE_PIECE_BYTES);
     int failed = 0;
     while (from < to && !failed) {
         size_t piece = to - from < WIPE_PIECE_BYTES ? (size_t)(to - from) : WIPE_PIECE_BYTES;

@@ -531,8 +531,8 @@ static void test_the_number_to_come_follows_deletes_and_purges(void **state) {
                                          "'filter_subject':'s.*'}");
     assert_int_equal(consumer_info(all).pending, 20);
     assert_int_equal(consumer_info(some).pending, 10);
-    stream_delete_message(kit_find(house, "S"), 3, on_nothing, NULL);
-    stream_delete_message(kit_find(house, "S"), 6, on_nothing, NULL);
+    stream_delete_message(kit_find(house, "S"), 3, true, on_nothing, NULL);
+    stream_delete_message(kit_find(house, "S"), 6, false, on_nothing, NULL);
     house_run(house, SIM_SECOND);
     assert_int_equal(consumer_info(all).pending, 18);
     assert_int_equal(consumer_info(some).pending, 9);

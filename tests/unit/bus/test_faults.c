@@ -162,7 +162,7 @@ static void change(struct life *life) {
     life->asked += 4;
     stream_update(house->streams, &config, on_stream, life);
     stream_get(stream, 2, (slice){0}, on_got, life);
-    stream_delete_message(stream, 5, on_stream, life);
+    stream_delete_message(stream, 5, true, on_stream, life);
     stream_purge(stream, slice_lit("s.x"), 0, 0, on_purged, life);
     struct consumer *l = kit_find_consumer(house, "S", "L");
     if (l) {

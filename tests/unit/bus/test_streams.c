@@ -475,7 +475,7 @@ static void on_deleted(void *self, struct stream *stream, const struct streams_e
 
 static unsigned delete_message(struct house *house, uint64_t sequence) {
     struct purged purged = {0};
-    stream_delete_message(kit_find(house, "S"), sequence, on_deleted, &purged);
+    stream_delete_message(kit_find(house, "S"), sequence, false, on_deleted, &purged);
     house_until(house, &purged.come);
     return purged.err_code;
 }
@@ -505,7 +505,7 @@ static void test_whoever_waits_is_told_that_the_node_stops(void **state) {
     struct house *house = open_house(1, "{'name':'S','subjects':['s']}");
     kit_fill(house, "s", 500);
     struct purged deleted = {0}, purged = {0};
-    stream_delete_message(kit_find(house, "S"), 3, on_deleted, &deleted);
+    stream_delete_message(kit_find(house, "S"), 3, true, on_deleted, &deleted);
     stream_purge(kit_find(house, "S"), slice_lit("s"), 0, 1, on_purged, &purged);
     streams_stop(house->streams);
     assert_int_equal(deleted.come, 1);
