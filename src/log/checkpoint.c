@@ -112,7 +112,10 @@ static int place_all(struct checkpoint *c) {
         bool large = stream_unsaved(stream) >= CHECKPOINT_LARGE_BYTES;
         for (uint32_t i = 0; i < stream->count; i++) {
             struct block *block = stream_block(stream, i);
-            int failed = worth_writing(block) ? place_block(c, stream, block, large) : 0;
+            bool writes = worth_writing(block);
+            if (block->segment && (writes || !block->live)) /* what is frozen does not name it */
+                erase_left(block);
+            int failed = writes ? place_block(c, stream, block, large) : 0;
             if (failed)
                 return failed;
         }

@@ -74,7 +74,7 @@ void erase_stop(struct log *log);
 void erase_want(struct log *log);
 /* Before SEQUENCE of STREAM is deleted: its block and the segments with copies are noted. */
 void erase_mark(struct log_stream *stream, uint64_t sequence);
-/* BLOCK is saved in its segment now; leaves it. */
+/* BLOCK is saved in its segment now; leaves it, or will have, in what a checkpoint freezes. */
 void erase_come(const struct block *block);
 void erase_left(const struct block *block);
 /* What was written to SEGMENT is referred to by no block. */

@@ -207,6 +207,9 @@ void put_stream_forget(struct log *log, struct change *change) {
 
 void remove_stream_apply(struct log *log, struct log_stream *stream) {
     stream->removed = true;
+    for (uint32_t i = 0; i < stream->count; i++)
+        if (stream_block(stream, i)->segment)
+            erase_left(stream_block(stream, i));
     map_remove(&log->by_name, log_stream_name(stream));
     map64_remove(&log->by_id, stream->id);
     list_remove(&stream->node);
