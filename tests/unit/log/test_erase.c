@@ -132,28 +132,45 @@ static void test_a_message_that_no_checkpoint_has_saved(void **state) {
     desk_free(desk);
 }
 
-/* Files of the journal are used again as they are: what an earlier use left behind the end. */
-static void test_what_an_earlier_use_of_a_journal_file_has_left(void **state) {
-    (void)state;
-    struct desk *desk = made(4);
+/* COUNT messages of 3 kB each to B: full blocks, that stay where they are first saved. */
+static void fill_blocks(struct desk *desk, unsigned count) {
     char large[3000];
     memset(large, 'l', sizeof large - 1);
     large[sizeof large - 1] = 0;
-    struct log_stream *a = desk_find(desk, "A"), *b = desk_find(desk, "B");
-    for (unsigned i = 0; i < 12; i++)
-        desk_write(desk, b, "x", large);
-    uint64_t secret = desk_write(desk, a, "x", SECRET);
-    unsigned writes = 0;
-    /* The file with it has come round, and its end is before it. */
-    while (!(on_disk(desk, SECRET) == 2 && desk->log->journal && writes > 60)) {
-        desk_write(desk, b, "x", large);
-        if (++writes % 10 == 0)
-            assert_int_equal(desk_checkpoint(desk), 0);
-        assert_true(writes < 1000);
+    while (count--)
+        desk_write(desk, desk_find(desk, "B"), "old", large);
+}
+
+/* Its block has been saved to one segment after the other while it grew, and what else is in them
+   is alive. Segments that have got nothing since the message came stay as they are. */
+static void test_copies_in_many_segments(void **state) {
+    (void)state;
+    struct desk *desk = desk_new(4, NULL);
+    desk->options.segment_bytes = 32768;
+    desk_open(desk);
+    struct log_stream *a = desk_stream(desk, "A");
+    desk_stream(desk, "B");
+    for (unsigned i = 0; i < 5; i++) {
+        desk_write(desk, a, "x", "harmless");
+        fill_blocks(desk, 24);
+        assert_int_equal(desk_checkpoint(desk), 0);
     }
+    uint64_t old = desk->log->segments.items[0]->number;
+    uint64_t secret = desk_write(desk, a, "x", SECRET);
+    for (unsigned i = 0; i < 5; i++) {
+        desk_write(desk, a, "x", "harmless");
+        fill_blocks(desk, 24);
+        assert_int_equal(desk_checkpoint(desk), 0);
+    }
+    assert_true(on_disk(desk, SECRET) > 4);
     erase(desk, a, secret);
     wait_erased(desk);
     assert_int_equal(on_disk(desk, SECRET), 0);
+    assert_int_equal(desk->log->segments.items[0]->number, old);
+    struct log_record record;
+    desk_expect(desk, a, secret + 1, "x", "harmless");
+    for (uint64_t s = 1; s <= 240; s++)
+        assert_int_equal(desk_read(desk, desk_find(desk, "B"), s, &record), 0);
     desk_free(desk);
 }
 
@@ -396,7 +413,7 @@ int main(void) {
         cmocka_unit_test(test_every_copy_goes_from_journal_and_segments),
         cmocka_unit_test(test_what_is_only_deleted_stays_on_disk),
         cmocka_unit_test(test_a_message_that_no_checkpoint_has_saved),
-        cmocka_unit_test(test_what_an_earlier_use_of_a_journal_file_has_left),
+        cmocka_unit_test(test_copies_in_many_segments),
         cmocka_unit_test(test_first_last_and_only_messages),
         cmocka_unit_test(test_a_block_that_is_on_disk_only),
         cmocka_unit_test(test_it_ends_while_others_publish),
