@@ -321,6 +321,13 @@ static int round_to(struct sql_numeric n, int scale, bool round, struct arena *m
         *ret = sql_numeric_small(kept, (unsigned)scale);
         return 0;
     }
+    int64_t wider;
+    if (n.kind == SQL_NUMERIC_SMALL && apart < 0 && apart >= -18 &&
+        !__builtin_mul_overflow(n.coefficient, powers[-apart], &wider) &&
+        sql_numeric_fits_small(wider)) {
+        *ret = sql_numeric_small(wider, (unsigned)scale);
+        return 0;
+    }
     struct big_room room;
     struct sql_numeric_big rounded;
     int rc = big_round(big_of(&n, &room), scale, round, memory, &rounded);

@@ -145,7 +145,32 @@ uint32_t sql_element_of(uint32_t array) {
     return info ? info->element : 0;
 }
 
+/* Asked for each value: what most values are of is known without a search. */
 enum sql_layout sql_layout_of(uint32_t oid) {
+    switch (oid) {
+    case SQL_BOOL:
+    case SQL_INT2:
+    case SQL_INT4:
+    case SQL_INT8:
+    case SQL_OID:
+    case SQL_DATE:
+    case SQL_TIMESTAMP:
+    case SQL_TIMESTAMPTZ:
+        return SQL_LAYOUT_WORD;
+    case SQL_FLOAT4:
+    case SQL_FLOAT8:
+        return SQL_LAYOUT_FLOAT;
+    case SQL_TEXT:
+    case SQL_VARCHAR:
+    case SQL_BPCHAR:
+    case SQL_BYTEA:
+    case SQL_JSONB:
+        return SQL_LAYOUT_TEXT;
+    case SQL_NUMERIC:
+        return SQL_LAYOUT_NUMERIC;
+    default:
+        break;
+    }
     const struct sql_type_info *info = sql_type_info(oid);
     return info ? info->layout : SQL_LAYOUT_WORD;
 }

@@ -1,0 +1,297 @@
+/*
+ * Values as text and in binary, their order and their hash: what PostgreSQL 15 prints and says.
+ */
+#include "value_kit.h"
+
+#include <math.h>
+
+static void text_is_read_and_written(void **state) {
+    (void)state;
+    static const struct {
+        struct sql_type type;
+        const char *in, *out;
+    } cases[] = {
+        {{SQL_BOOL, -1}, "tr", "t"},
+        {{SQL_BOOL, -1}, " YES ", "t"},
+        {{SQL_BOOL, -1}, "0", "f"},
+        {{SQL_BOOL, -1}, "of", "f"},
+        {{SQL_INT4, -1}, " 12 ", "12"},
+        {{SQL_INT4, -1}, "+5", "5"},
+        {{SQL_INT2, -1}, "-32768", "-32768"},
+        {{SQL_INT8, -1}, "-9223372036854775808", "-9223372036854775808"},
+        {{SQL_OID, -1}, "-1", "4294967295"},
+        {{SQL_FLOAT8, -1}, " 1.5e3 ", "1500"},
+        {{SQL_FLOAT8, -1}, "inf", "Infinity"},
+        {{SQL_FLOAT8, -1}, "-Infinity", "-Infinity"},
+        {{SQL_FLOAT8, -1}, "nAn", "NaN"},
+        {{SQL_FLOAT8, -1}, "0x10", "16"},
+        {{SQL_FLOAT8, -1}, "1e15", "1e+15"},
+        {{SQL_FLOAT8, -1}, "1e14", "100000000000000"},
+        {{SQL_FLOAT8, -1}, "123456789012345678", "1.2345678901234568e+17"},
+        {{SQL_FLOAT8, -1}, "0.0001", "0.0001"},
+        {{SQL_FLOAT8, -1}, "0.00001", "1e-05"},
+        {{SQL_FLOAT8, -1}, "-0", "-0"},
+        {{SQL_FLOAT8, -1}, "0.1", "0.1"},
+        {{SQL_FLOAT8, -1}, "-1234.5678", "-1234.5678"},
+        {{SQL_FLOAT8, -1}, "5e-324", "5e-324"},
+        {{SQL_FLOAT8, -1}, "1.7976931348623157e308", "1.7976931348623157e+308"},
+        {{SQL_FLOAT8, -1}, "0.30000000000000004", "0.30000000000000004"},
+        {{SQL_FLOAT4, -1}, "1e6", "1e+06"},
+        {{SQL_FLOAT4, -1}, "123456", "123456"},
+        {{SQL_FLOAT4, -1}, "0.1", "0.1"},
+        {{SQL_FLOAT4, -1}, "16777216", "1.6777216e+07"},
+        {{SQL_FLOAT4, -1}, "1e-45", "1e-45"},
+        {{SQL_NUMERIC, -1}, "12.50", "12.50"},
+        {{SQL_NUMERIC, (9 << 16 | 2) + 4}, "12.505", "12.51"},
+        {{SQL_TEXT, -1}, "a b\xc3\xa4", "a b\xc3\xa4"},
+        {{SQL_VARCHAR, 3 + 4}, "abc  ", "abc"},
+        {{SQL_VARCHAR, 3 + 4}, "ab", "ab"},
+        {{SQL_BPCHAR, 3 + 4}, "a", "a  "},
+        {{SQL_BPCHAR, 2 + 4}, "\xc3\xa4", "\xc3\xa4 "},
+        {{SQL_CHAR, -1}, "ab", "a"},
+        {{SQL_BYTEA, -1}, "a\\\\b\\101", "\\x615c6241"},
+        {{SQL_BYTEA, -1}, "\\x 12 34", "\\x1234"},
+        {{SQL_BYTEA, -1}, "", "\\x"},
+        {{SQL_UUID, -1},
+         "{a0eebc999c0b4ef8bb6d6bb9bd380A11}",
+         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
+        {{SQL_UUID, -1},
+         "a0eebc99-9c0b4ef8-bb6d-6bb9bd380a11",
+         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
+        {{SQL_REGTYPE, -1}, "int4", "integer"},
+        {{SQL_REGTYPE, -1}, "23", "integer"},
+        {{SQL_REGTYPE, -1}, "int[]", "integer[]"},
+        {{SQL_REGTYPE, -1}, "0", "-"},
+        {{SQL_INT4_ARRAY, -1}, "{}", "{}"},
+        {{SQL_INT4_ARRAY, -1}, " { 1 , 2 } ", "{1,2}"},
+        {{SQL_INT4_ARRAY, -1}, "{1,NULL,3}", "{1,NULL,3}"},
+        {{SQL_INT4_ARRAY, -1}, "[2:3]={1,2}", "[2:3]={1,2}"},
+        {{SQL_INT4_ARRAY, -1}, "{{1,2},{3,4}}", "{{1,2},{3,4}}"},
+        {{SQL_INT4_ARRAY, -1}, "{{{1},{2}}}", "{{{1},{2}}}"},
+        {{SQL_TEXT_ARRAY, -1},
+         "{a b,\"NULL\",\"\",\"x\\\"y\",null, c d }",
+         "{\"a b\",\"NULL\",\"\",\"x\\\"y\",NULL,\"c d\"}"},
+        {{22, -1}, "1 2", "1 2"},
+    };
+    struct value_kit k = kit_make();
+    for (size_t i = 0; i < array_count(cases); i++) {
+        union sql_cell cell = kit_value(&k, cases[i].type, cases[i].in);
+        assert_string_equal(kit_text(&k, cases[i].type, &cell), cases[i].out);
+    }
+    arena_free(&k.memory);
+}
+
+static void what_is_no_value_is_told_as_postgresql_does(void **state) {
+    (void)state;
+    static const struct {
+        struct sql_type type;
+        const char *in, *sqlstate, *message;
+    } cases[] = {
+        {{SQL_BOOL, -1}, "o", "22P02", "invalid input syntax for type boolean: \"o\""},
+        {{SQL_INT4, -1}, "", "22P02", "invalid input syntax for type integer: \"\""},
+        {{SQL_INT4, -1}, "1.5", "22P02", "invalid input syntax for type integer: \"1.5\""},
+        {{SQL_INT4, -1}, "+-1", "22P02", "invalid input syntax for type integer: \"+-1\""},
+        {{SQL_INT4, -1},
+         "99999999999",
+         "22003",
+         "value \"99999999999\" is out of range for type integer"},
+        {{SQL_INT2, -1}, "-32769", "22003", "value \"-32769\" is out of range for type smallint"},
+        {{SQL_OID, -1}, "4294967296", "22003", "value \"4294967296\" is out of range for type oid"},
+        {{SQL_FLOAT8, -1}, "1e", "22P02", "invalid input syntax for type double precision: \"1e\""},
+        {{SQL_FLOAT8, -1}, "1e400", "22003", "\"1e400\" is out of range for type double precision"},
+        {{SQL_FLOAT4, -1}, "1e39", "22003", "\"1e39\" is out of range for type real"},
+        {{SQL_NUMERIC, -1}, "x", "22P02", "invalid input syntax for type numeric: \"x\""},
+        {{SQL_NUMERIC, -1}, "1e999999", "22003", "value overflows numeric format"},
+        {{SQL_NUMERIC, (4 << 16 | 1) + 4}, "12345", "22003", "numeric field overflow"},
+        {{SQL_TEXT, -1}, "a\xff", "22021", "invalid byte sequence for encoding \"UTF8\": 0xff"},
+        {{SQL_VARCHAR, 3 + 4}, "abcd", "22001", "value too long for type character varying(3)"},
+        {{SQL_BPCHAR, 2 + 4}, "xyz", "22001", "value too long for type character(2)"},
+        {{SQL_BYTEA, -1}, "\\xabcg", "22023", "invalid hexadecimal digit: \"g\""},
+        {{SQL_BYTEA, -1}, "\\xabc", "22023", "invalid hexadecimal data: odd number of digits"},
+        {{SQL_BYTEA, -1}, "\\12", "22P02", "invalid input syntax for type bytea"},
+        {{SQL_UUID, -1}, "a0eebc99", "22P02", "invalid input syntax for type uuid: \"a0eebc99\""},
+        {{SQL_REGTYPE, -1}, "foo", "42704", "type \"foo\" does not exist"},
+        {{SQL_INT4_ARRAY, -1}, "{1,x}", "22P02", "invalid input syntax for type integer: \"x\""},
+        {{SQL_INT4_ARRAY, -1}, "{1,2", "22P02", "malformed array literal: \"{1,2\""},
+        {{SQL_INT4_ARRAY, -1}, "{1,,2}", "22P02", "malformed array literal: \"{1,,2}\""},
+        {{SQL_INT4_ARRAY, -1}, "{{1},2}", "22P02", "malformed array literal: \"{{1},2}\""},
+        {{SQL_INT4_ARRAY, -1}, "{{1,2},{3}}", "22P02", "malformed array literal: \"{{1,2},{3}}\""},
+        {{SQL_INT4_ARRAY, -1}, "{{},{}}", "22P02", "malformed array literal: \"{{},{}}\""},
+        {{SQL_INT4_ARRAY, -1}, "{1}x", "22P02", "malformed array literal: \"{1}x\""},
+        {{SQL_INT4_ARRAY, -1}, "[1:2]={1}", "22P02", "malformed array literal: \"[1:2]={1}\""},
+        {{SQL_TEXT_ARRAY, -1}, "{\"a\"b}", "22P02", "malformed array literal: \"{\"a\"b}\""},
+        {{SQL_RECORD, -1}, "(1)", "0A000", "input of anonymous composite types is not implemented"},
+    };
+    struct value_kit k = kit_make();
+    for (size_t i = 0; i < array_count(cases); i++) {
+        union sql_cell cell;
+        int rc =
+            sql_value_in(cases[i].type, slice_str(cases[i].in), NULL, &k.memory, &cell, &k.error);
+        assert_true(rc < 0);
+        assert_string_equal(k.error.message, cases[i].message);
+        assert_string_equal(k.error.state, cases[i].sqlstate);
+    }
+    arena_free(&k.memory);
+}
+
+static void a_record_is_written_with_quotes(void **state) {
+    (void)state;
+    static const char *const texts[] = {"1", NULL, "a b", "", "x,y", "q\"r", "b\\s", "("};
+    struct value_kit k = kit_make();
+    union sql_cell cells[8];
+    uint8_t nulls[8] = {0};
+    struct sql_type types[8];
+    for (size_t i = 0; i < 8; i++) {
+        types[i] = sql_type_of(SQL_TEXT);
+        nulls[i] = !texts[i];
+        if (texts[i])
+            cells[i].text = slice_str(texts[i]);
+    }
+    const struct sql_record record = {8, types, cells, nulls};
+    const union sql_cell cell = {.record = &record};
+    assert_string_equal(kit_text(&k, sql_type_of(SQL_RECORD), &cell),
+                        "(1,,\"a b\",\"\",\"x,y\",\"q\"\"r\",\"b\\\\s\",\"(\")");
+    arena_free(&k.memory);
+}
+
+/* Values of one type, each larger than the one before. */
+static const struct {
+    uint32_t oid;
+    const char *ascending[8];
+} orders[] = {
+    {SQL_BOOL, {"f", "t"}},
+    {SQL_INT4, {"-5", "0", "7", "100"}},
+    {SQL_INT8, {"-9223372036854775808", "-1", "0", "9223372036854775807"}},
+    {SQL_FLOAT8, {"-Infinity", "-1.5", "0", "1e-300", "2", "Infinity", "NaN"}},
+    {SQL_NUMERIC, {"-Infinity", "-1.25", "-1.2", "0", "0.001", "12", "1e30", "NaN"}},
+    {SQL_TEXT, {"", "A", "Z", "a", "aa", "\xc3\xa4"}},
+    {SQL_BPCHAR, {"", "a", "a b", "b  "}},
+    {SQL_BYTEA, {"", "\\x00", "\\x0000", "\\x0001", "\\x01", "\\xff"}},
+    {SQL_UUID,
+     {"00000000-0000-0000-0000-000000000001", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+      "ffffffff-0000-0000-0000-000000000001"}},
+    {SQL_INT4_ARRAY, {"{}", "{1}", "{1,2}", "{1,3}", "{1,NULL}", "{2}", "{NULL}"}},
+    {SQL_TEXT_ARRAY, {"{}", "{\"\"}", "{a}", "{a,\"\"}", "{aa}", "{b}"}},
+};
+
+static void values_have_the_order_of_their_type(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    for (size_t o = 0; o < array_count(orders); o++)
+        for (size_t i = 0; i < 8 && orders[o].ascending[i]; i++)
+            for (size_t j = 0; j < 8 && orders[o].ascending[j]; j++) {
+                uint32_t oid = orders[o].oid;
+                union sql_cell a = kit_value(&k, sql_type_of(oid), orders[o].ascending[i]);
+                union sql_cell b = kit_value(&k, sql_type_of(oid), orders[o].ascending[j]);
+                int order = sql_value_compare(oid, &a, &b);
+                assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+                assert_int_equal(sql_value_equal(oid, &a, &b), i == j);
+                if (i == j)
+                    assert_true(sql_value_hash(oid, &a) == sql_value_hash(oid, &b));
+            }
+    arena_free(&k.memory);
+}
+
+static void equal_values_hash_alike(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t oid;
+        const char *a, *b;
+    } cases[] = {
+        {SQL_NUMERIC, "1.0", "1.000000000000000000000000"},
+        {SQL_NUMERIC, "0", "-0.00"},
+        {SQL_FLOAT8, "0", "-0"},
+        {SQL_BPCHAR, "a", "a   "},
+        {1231 /* numeric[] */, "{1.0,2}", "{1,2.00}"},
+    };
+    struct value_kit k = kit_make();
+    for (size_t i = 0; i < array_count(cases); i++) {
+        union sql_cell a = kit_value(&k, sql_type_of(cases[i].oid), cases[i].a);
+        union sql_cell b = kit_value(&k, sql_type_of(cases[i].oid), cases[i].b);
+        assert_true(sql_value_equal(cases[i].oid, &a, &b));
+        assert_true(sql_value_hash(cases[i].oid, &a) == sql_value_hash(cases[i].oid, &b));
+    }
+    arena_free(&k.memory);
+}
+
+static void binary_values_read_back(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    for (size_t o = 0; o < array_count(orders); o++)
+        for (size_t i = 0; i < 8 && orders[o].ascending[i]; i++) {
+            struct sql_type type = sql_type_of(orders[o].oid);
+            union sql_cell cell = kit_value(&k, type, orders[o].ascending[i]);
+            union sql_cell again;
+            struct buf out = buf_make(4096);
+            assert_int_equal(sql_value_send(type, &cell, NULL, &out), 0);
+            assert_int_equal(
+                sql_value_receive(type, buf_slice(&out), NULL, &k.memory, &again, &k.error), 0);
+            assert_true(sql_value_equal(type.oid, &cell, &again));
+            if (out.len > 0 && sql_layout_of(type.oid) != SQL_LAYOUT_TEXT) {
+                out.len--; /* one byte short */
+                assert_true(sql_value_receive(type, buf_slice(&out), NULL, &k.memory, &again,
+                                              &k.error) < 0);
+                assert_string_equal(k.error.state, "22P03");
+            }
+            buf_free(&out);
+        }
+    union sql_cell array = kit_value(&k, sql_type_of(SQL_INT4_ARRAY), "{1,NULL}");
+    struct buf out = buf_make(4096);
+    assert_int_equal(sql_value_send(sql_type_of(SQL_INT4_ARRAY), &array, NULL, &out), 0);
+    assert_int_equal(out.len, 32); /* as array_send(): header, bounds, one value, one NULL */
+    assert_memory_equal(
+        out.ptr, "\0\0\0\1\0\0\0\1\0\0\0\x17\0\0\0\2\0\0\0\1\0\0\0\4\0\0\0\1\xff\xff\xff\xff", 32);
+    buf_free(&out);
+    arena_free(&k.memory);
+}
+
+static void a_copy_has_its_own_memory(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    struct arena other = arena_make(0, (size_t)1 << 20);
+    union sql_cell cell = kit_value(&k, sql_type_of(SQL_TEXT_ARRAY), "{a,NULL,\"b c\"}");
+    union sql_cell copy;
+    assert_int_equal(sql_value_copy(SQL_TEXT_ARRAY, &cell, &other, &copy), 0);
+    arena_free(&k.memory);
+    k = kit_make();
+    assert_string_equal(kit_text(&k, sql_type_of(SQL_TEXT_ARRAY), &copy), "{a,NULL,\"b c\"}");
+    arena_free(&other);
+    arena_free(&k.memory);
+}
+
+static void types_print_as_format_type(void **state) {
+    (void)state;
+    static const struct {
+        struct sql_type type;
+        const char *text;
+    } cases[] = {
+        {{SQL_VARCHAR, 14}, "character varying(10)"},
+        {{SQL_NUMERIC, 655366}, "numeric(10,2)"},
+        {{SQL_TIMESTAMP, 3}, "timestamp(3) without time zone"},
+        {{SQL_BPCHAR, 7}, "character(3)"},
+        {{SQL_BPCHAR, -1}, "bpchar"},
+        {{SQL_INT4_ARRAY, -1}, "integer[]"},
+        {{1015, 14}, "character varying(10)[]"},
+    };
+    for (size_t i = 0; i < array_count(cases); i++) {
+        char text[96];
+        assert_string_equal(sql_type_text(cases[i].type, text, sizeof text), cases[i].text);
+    }
+    assert_int_equal(sql_type_named(slice_lit("double precision"))->oid, SQL_FLOAT8);
+    assert_int_equal(sql_type_named(slice_lit("int4[]"))->oid, SQL_INT4_ARRAY);
+    assert_null(sql_type_named(slice_lit("foo")));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_is_read_and_written),
+        cmocka_unit_test(what_is_no_value_is_told_as_postgresql_does),
+        cmocka_unit_test(a_record_is_written_with_quotes),
+        cmocka_unit_test(values_have_the_order_of_their_type),
+        cmocka_unit_test(equal_values_hash_alike),
+        cmocka_unit_test(binary_values_read_back),
+        cmocka_unit_test(a_copy_has_its_own_memory),
+        cmocka_unit_test(types_print_as_format_type),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
