@@ -54,9 +54,8 @@ must_use int relation_judge(const struct relation *r, uint64_t id, uint64_t snap
 struct relation_scan {
     struct relation *relation;
     uint64_t snapshot, next, id; /* id: of the row given last */
-    slice key;                   /* of an index look-up, in the scan's own memory */
-    const void *place;
-    struct buf memory;
+    const void *index;           /* NULL: all rows */
+    struct buf memory;           /* the key that is looked up */
 };
 void relation_scan_all(struct relation *r, uint64_t snapshot, struct relation_scan *ret);
 /* The rows whose columns COLUMNS (those of some index, in its order) equal VALUES, none NULL. 0,

@@ -1,0 +1,86 @@
+/*
+ * ledger.h - what the database asks of the log, from its own loop: commits of stream SQL, and the
+ * records of any stream, in big pieces.
+ *
+ *      database's loop                       stream shard
+ *   ledger_commit ── _NONET.SQL.commit ──> stream_append_all -> on disk ──> done
+ *   ledger_read   ── _NONET.SQL.read ────> a piece of records (up to LEDGER_PIECE_BYTES),
+ *                                          or, at the end, what comes next
+ *
+ * Stream SQL is the node's own (nobody else writes to it or changes it). It holds what was defined
+ * and what was written, one message an entry:
+ *
+ *     _NONET.sql.ddl          the text of a definition, and the OID it begins with
+ *     _NONET.sql.table.OID    changes of one table's rows, in one transaction
+ *
+ * so that the database is what its replay from the first message gives (database_recover.c). A
+ * piece of reading is asked for ahead while the one before is worked on, no more: that bounds
+ * memory.
+ */
+#ifndef NONET_STREAM_LEDGER_H
+#define NONET_STREAM_LEDGER_H
+
+#include "bus/room.h"
+
+#define LEDGER_STREAM "SQL"
+#define LEDGER_PREFIX "_NONET.sql."
+#define LEDGER_PIECE_BYTES ((size_t)512 << 10) /* a single record may be larger */
+#define LEDGER_ENTRY_BYTES_MAX ((size_t)4 << 20)
+#define LEDGER_COMMIT_BYTES_MAX ((size_t)256 << 20)
+
+struct ledger;
+
+/* On the database's loop. */
+must_use int ledger_create(struct room_shard *shard, struct ledger **ret);
+struct ledger *
+ledger_free(struct ledger *l); /* ends what is under way without calls; returns NULL */
+/* On the stream shard: serves the ledgers of the node. */
+struct ledger_server;
+must_use int ledger_server_create(struct room_shard *shard, struct ledger_server **ret);
+struct ledger_server *ledger_server_free(struct ledger_server *s);
+
+struct ledger_entry {
+    slice subject; /* below LEDGER_PREFIX */
+    slice payload;
+};
+
+/* All entries in one commit of the log, which makes stream SQL where it is not there. DONE, once,
+   never from inside: FAILED NULL: on disk. */
+struct ledger_commit;
+must_use int ledger_commit(struct ledger *l, const struct ledger_entry *entries, size_t count,
+                           void (*done)(void *self, const struct error *failed), void *self,
+                           struct ledger_commit **ret);
+/* DONE is not called any more; what was sent may still be stored. */
+void ledger_commit_forget(struct ledger_commit *c);
+
+struct ledger_record {
+    uint64_t sequence, position; /* of its stream; of the whole log */
+    int64_t time_ns;             /* when the log took it, since 1970 */
+    slice subject, headers, payload;
+};
+
+struct ledger_read_options {
+    slice stream;  /* its name; empty: the one that captures `subject` */
+    slice subject; /* filter, may have wildcards; empty: all */
+    uint64_t from; /* nothing below this sequence */
+    /* A piece: COUNT records, then: LAST, the sequence up to which there is nothing else, and
+       whether that was the end for now. Called until `closed`; after each the reader calls
+       ledger_read_next when it wants more (perhaps from inside). */
+    void (*piece)(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
+                  bool at_end);
+    /* The stream is gone, or cannot be read: WHY. Nothing more comes. */
+    void (*failed)(void *owner, const struct error *why);
+    void *owner;
+};
+struct ledger_read;
+must_use int ledger_read(struct ledger *l, const struct ledger_read_options *options,
+                         struct ledger_read **ret);
+/* At the end it waits for what comes next. */
+void ledger_read_next(struct ledger_read *r);
+struct ledger_read *ledger_read_close(struct ledger_read *r);
+/* The stream that captures SUBJECT (or is named STREAM), and its last sequence now: DONE once. */
+void ledger_find(struct ledger *l, slice stream, slice subject,
+                 void (*done)(void *self, slice name, uint64_t last, const struct error *failed),
+                 void *self);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * view.h - a materialized view: its plan at work, its rows, and where in its inputs it is.
+ *
+ *   tables over streams ── feed (ledger_read, decode) ──┐
+ *   stored tables ──────── commits, as they happen ─────┤  EXECUTOR -> changes -> RELATION
+ *   other views ────────── their changes ───────────────┘      (step by step)     -> views above
+ *
+ * A step takes what has come of all inputs, ends (sql_exec_end_step), and its changes become one
+ * commit of the view's relation: readers see whole steps. A new view first reads its inputs from
+ * their beginning (backfill), and is readable all the while, with its lag told. After a restart it
+ * is computed again from the log, from the beginning, by the same inputs in the same order.
+ *
+ * A record that does not fit its table is counted and passed over; an error while computing
+ * (division by zero in one row, 53200 at the memory bound) stops the view where it is: it keeps its
+ * rows, says what is wrong (`nonet_views`), and does not go on silently wrong.
+ */
+#ifndef NONET_STREAM_VIEW_H
+#define NONET_STREAM_VIEW_H
+
+#include "rooms/stream/ledger.h"
+#include "sql/bind/bind.h"
+#include "sql/exec/exec.h"
+#include "sql/store/relation.h"
+
+struct database;
+struct view;
+
+enum view_state { VIEW_BACKFILL, VIEW_LIVE, VIEW_FAILED };
+
+struct view_status {
+    enum view_state state;
+    uint64_t rows, state_bytes, bytes, steps, late_rows, bad_records;
+    uint64_t position;      /* of the log up to which its streams are in */
+    uint64_t lag;           /* records of its streams that are not */
+    struct sql_error error; /* of VIEW_FAILED */
+};
+
+/* Starts TABLE's view: TABLE is in the catalog, QUERY is its plan and lives in MEMORY, which
+   becomes the view's. Inputs: see view_inputs. 0, or an error. */
+must_use int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
+                        struct arena *take_memory, struct view **ret, struct sql_error *error);
+struct view *view_stop(struct view *v);
+struct sql_table *view_table(const struct view *v);
+struct relation *view_relation(const struct view *v);
+struct view_status view_status(const struct view *v);
+/* TABLE (stored, or a view) has changed by BATCH at moment COMMIT: takes it as input. Then, once
+   for all that changed in this commit, view_step. */
+void view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch);
+void view_step(struct view *v, uint64_t commit);
+/* DONE when all that the log has now of the view's streams is in it (FLUSH, min_position); with the
+   view's error if it has failed. */
+void view_wait(struct view *v, void (*done)(void *self, const struct sql_error *failed),
+               void *self);
+
+#endif
