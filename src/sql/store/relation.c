@@ -5,9 +5,10 @@
  *   gone     ids of rows that were taken away, oldest first: what vacuum frees next
  *
  * A batch is applied one row after the other, what it takes away first, so that an update may keep
- * its key; where one row is refused, what was done before it is undone from the journal of this
- * call, and the relation is as it was. The index over whole rows, by which Z-set batches find what
- * they take away, is made when the first such row comes: stored tables name theirs by id.
+ * its key; what is not there yet is among the rows the batch brings. Where one row is refused, what
+ * was done before it is undone from the journal of this call, and the relation is as it was. The
+ * index over whole rows, by which Z-set batches find what they take away, is made when the first
+ * such row comes: stored tables name theirs by id.
  */
 #include "sql/store/relation.h"
 
@@ -392,18 +393,35 @@ static int add_row(struct relation *r, const struct sql_batch *batch, unsigned a
     return 0;
 }
 
+void relation_restore(struct relation *r, uint64_t id) {
+    struct row *row = row_at(r, id);
+    check(row && row->deleted != RELATION_LIVE);
+    row->deleted = RELATION_LIVE;
+    r->live++;
+    for (size_t i = r->gone.count; i > r->gone_done; i--)
+        if (r->gone.id[i - 1] == id) {
+            r->gone.count--;
+            memmove(&r->gone.id[i - 1], &r->gone.id[i],
+                    (r->gone.count - (i - 1)) * sizeof *r->gone.id);
+            return;
+        }
+}
+
+void relation_erase(struct relation *r, uint64_t id) {
+    struct row *row = row_at(r, id);
+    check(row && row->deleted == RELATION_LIVE);
+    unindex_row(r, id, index_end(r));
+    forget_row(r, id);
+    r->live--;
+}
+
 /* As it was before the call. */
 static void undo(struct relation *r) {
-    for (size_t i = r->made.count; i > 0; i--) {
-        unindex_row(r, r->made.id[i - 1], index_end(r));
-        forget_row(r, r->made.id[i - 1]);
-        r->live--;
-    }
-    for (size_t i = 0; i < r->taken.count; i++) {
-        row_at(r, r->taken.id[i])->deleted = RELATION_LIVE;
-        r->live++;
-        r->gone.count--;
-    }
+    for (size_t i = 0; i < r->taken.count; i++)
+        relation_restore(r, r->taken.id[i]);
+    for (size_t i = r->made.count; i > 0; i--)
+        relation_erase(r, r->made.id[i - 1]);
+    r->made.count = r->taken.count = 0;
 }
 
 static int take_equal(struct relation *r, const struct sql_batch *batch, unsigned row,
@@ -428,16 +446,41 @@ static int take_equal(struct relation *r, const struct sql_batch *batch, unsigne
     return n;
 }
 
+/* Takes away what BATCH takes away, as far as it is there: how many are not, or < 0. MISSING: by
+   row, how many are left; NULL: all of them. */
+static int take_rows(struct relation *r, const struct sql_batch *batch, uint64_t commit,
+                     int64_t *missing) {
+    int left = 0;
+    for (unsigned row = 0; row < batch->rows; row++) {
+        for (; missing[row] > 0; missing[row]--) {
+            int n = take_equal(r, batch, row, commit);
+            if (n == -ENOENT)
+                break;
+            if (n < 0)
+                return n;
+        }
+        left += missing[row] > 0;
+    }
+    return left;
+}
+
 int relation_apply(struct relation *r, const struct sql_batch *batch, uint64_t commit,
                    struct relation_conflict *ret_conflict) {
-    int n = 0;
+    int64_t missing[SQL_BATCH_ROWS];
+    for (unsigned row = 0; row < batch->rows; row++) {
+        int64_t w = sql_weight_at(batch, row);
+        missing[row] = w < 0 ? -w : 0;
+    }
     r->made.count = r->taken.count = 0;
-    for (unsigned row = 0; row < batch->rows; row++)
-        for (int64_t w = sql_weight_at(batch, row); n == 0 && w < 0; w++)
-            n = take_equal(r, batch, row, commit);
+    int left = take_rows(r, batch, commit, missing);
+    int n = left < 0 ? left : 0;
     for (unsigned row = 0; row < batch->rows; row++)
         for (int64_t w = sql_weight_at(batch, row); n == 0 && w > 0; w--)
             n = add_row(r, batch, row, commit, ret_conflict);
+    if (n == 0 && left > 0) { /* what the batch itself brings and takes away again */
+        left = take_rows(r, batch, commit, missing);
+        n = left > 0 ? -ENOENT : left;
+    }
     if (n < 0)
         undo(r);
     return n;
@@ -471,6 +514,10 @@ void relation_vacuum(struct relation *r, uint64_t oldest, unsigned rows_max) {
         memmove(r->gone.id, r->gone.id + r->gone_done, r->gone.count * sizeof *r->gone.id);
         r->gone_done = 0;
     }
+}
+
+uint64_t relation_next_id(const struct relation *r) {
+    return r->next_id;
 }
 
 struct relation_stats relation_stats(const struct relation *r) {

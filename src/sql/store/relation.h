@@ -47,6 +47,11 @@ must_use int relation_apply(struct relation *r, const struct sql_batch *batch, u
 /* The row of id ID is taken away at COMMIT. 0; -ENOENT; -EAGAIN: another commit has taken it away
    since (first committer wins: 40001). */
 must_use int relation_delete(struct relation *r, uint64_t id, uint64_t commit);
+/* Back, where the commit failed that took a row away, or brought it. Nobody may have seen it. */
+void relation_restore(struct relation *r, uint64_t id);
+void relation_erase(struct relation *r, uint64_t id);
+/* The id the next row will have: the rows of an apply are those from there on. */
+uint64_t relation_next_id(const struct relation *r);
 /* Is row ID there at SNAPSHOT, and still there now? 0, -ENOENT, -EAGAIN. */
 must_use int relation_judge(const struct relation *r, uint64_t id, uint64_t snapshot);
 
