@@ -15,8 +15,9 @@
 
 #include <errno.h>
 
-#define SPANS_MAX 256u /* the match and its groups; patterns with more: the rest is not asked for  \
-                        */
+#define SPANS_MAX                                                                                  \
+    256u /* the match and its groups; patterns with more: the rest is not asked for                \
+          */
 
 struct pattern {
     struct regex *regex;
