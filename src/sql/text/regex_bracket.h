@@ -14,6 +14,7 @@
    output is one of these, control characters are written \xhh. */
 #define TEXT_REGEX_GREEDY '\x01'
 #define TEXT_REGEX_LAZY '\x02'
+#define TEXT_REGEX_MADE_LAZY '\x03' /* by its branch, not by itself */
 
 struct translator {
     slice rest; /* of the pattern */

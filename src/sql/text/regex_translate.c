@@ -98,10 +98,11 @@ static int take_bound(struct translator *t, struct bound *bound) {
     return regex_put(t, slice_take(written, written.len - t->rest.len));
 }
 
-static void make_lazy(struct translator *t, size_t start) {
+/* Marks from byte START on that are FROM become TO. */
+static void mark_again(struct translator *t, size_t start, char from, char to) {
     for (size_t i = start; i < t->out->len; i++)
-        if (t->out->ptr[i] == TEXT_REGEX_GREEDY)
-            t->out->ptr[i] = TEXT_REGEX_LAZY;
+        if (t->out->ptr[i] == from)
+            t->out->ptr[i] = to;
 }
 
 /* Behind an atom that was put out from byte ATOM on. */
@@ -120,7 +121,9 @@ static int take_quantifier(struct translator *t, size_t atom, enum preference *p
     if (!bound.fixed)
         *preference = lazy ? LAZY : GREEDY;
     if (bound.same && lazy)
-        make_lazy(t, atom);
+        mark_again(t, atom, TEXT_REGEX_GREEDY, TEXT_REGEX_MADE_LAZY);
+    else if (bound.same)
+        mark_again(t, atom, TEXT_REGEX_MADE_LAZY, TEXT_REGEX_GREEDY);
     char mark = lazy ? TEXT_REGEX_LAZY : TEXT_REGEX_GREEDY;
     failed = regex_put(t, slice_make(&mark, 1));
     failed = failed ? failed : skip_ignored(t);
@@ -284,7 +287,7 @@ static int take_branch(struct translator *t, enum preference *ret) {
         preference = preference == NONE ? piece : preference;
     }
     if (preference == LAZY && !to_end)
-        make_lazy(t, start);
+        mark_again(t, start, TEXT_REGEX_GREEDY, TEXT_REGEX_MADE_LAZY);
     *ret = preference;
     return 0;
 }
@@ -388,7 +391,8 @@ static void settle(struct buf *out, size_t start) {
         char c = out->ptr[i];
         if (c == TEXT_REGEX_GREEDY)
             continue;
-        out->ptr[to++] = (char)(c == TEXT_REGEX_LAZY ? '?' : c);
+        bool lazy = c == TEXT_REGEX_LAZY || c == TEXT_REGEX_MADE_LAZY;
+        out->ptr[to++] = (char)(lazy ? '?' : c);
     }
     out->len = to;
 }
