@@ -320,32 +320,28 @@ static void leave_dead(struct log_stream *stream) {
     }
 }
 
-/* Blocks of about *ROOM bytes at most; what is left of a segment is chosen again. */
-static void enqueue(struct log *log, struct log_stream *stream, uint64_t *room) {
+static void enqueue(struct log *log, struct log_stream *stream) {
     leave_dead(stream);
-    for (uint32_t i = 0; i < stream->count && *room; i++) {
+    for (uint32_t i = 0; i < stream->count; i++) {
         struct block *block = stream_block(stream, i);
-        if (!block->segment || !block->segment->emptying || !block->live || block->moving ||
-            list_linked(&block->queue))
-            continue;
-        list_push_back(&log->moving, &block->queue);
-        *room -= block->live_bytes < *room ? block->live_bytes : *room;
+        if (block->segment && block->segment->emptying && block->live && !block->moving &&
+            !list_linked(&block->queue))
+            list_push_back(&log->moving, &block->queue);
     }
 }
 
 void compact_step(struct log *log) {
     if (log->disk_full || log->closing)
         return;
-    uint64_t room = budget(log);
     if (!list_empty(&log->moving) || choose(log)) {
         struct list_node *node, *next;
         list_each(&log->streams, node, next) {
             struct log_stream *stream = container_of(node, struct log_stream, node);
             if (!stream->in_memory)
-                enqueue(log, stream, &room);
+                enqueue(log, stream);
         }
     }
     for (unsigned i = 0; i < log->segments.count; i++)
-        log->segments.items[i]->emptying = false;
+        log->segments.items[i]->emptying = false; /* what is left of it is chosen again */
     compact_pump(log);
 }

@@ -22,9 +22,8 @@ must_use int sql_evaluator_new(const struct sql_expr *e, const struct sql_enviro
                                struct sql_evaluator **ret, struct sql_error *error);
 struct sql_evaluator *sql_evaluator_free(struct sql_evaluator *v);
 
-/* The value for each row of BATCH, in MEMORY or the batch's own; RET is dense or constant.
-   An error carries the position of the call at fault (as a byte in error->position until
-   sql_error_at). */
+/* The value for each row of BATCH, in MEMORY or the batch's own; RET is dense or constant. Errors
+   carry no position, as PostgreSQL's at run time do not. */
 must_use int sql_evaluate(struct sql_evaluator *v, const struct sql_batch *batch,
                           struct arena *memory, struct sql_column *ret, struct sql_error *error);
 /* Which rows it is true for: their numbers to RET_ROWS, returns how many, or < 0. */
