@@ -126,7 +126,7 @@ static struct stream *stream_new(struct streams *streams, const struct stream_co
 
 static void forget_name(struct streams *streams, slice name) {
     map_remove(&streams->by_name, name);
-    streams->found = NULL;
+    streams->found[0] = streams->found[1] = NULL;
     names_changed(&streams->names);
 }
 

@@ -84,8 +84,8 @@ struct streams {
     struct bus *bus;
     struct log *log;
     struct logger *logger;
-    struct map by_name;   /* name -> struct stream */
-    struct stream *found; /* the last one looked up, or NULL */
+    struct map by_name;      /* name -> struct stream */
+    struct stream *found[2]; /* the last ones looked up, the newest first; or NULL */
     struct names names;
     struct hash_key hash_key;
     struct log_owner owner; /* the consumers' */

@@ -182,11 +182,22 @@ unsigned streams_capabilities(const struct streams *streams) {
     return STREAMS_SYNC_BEFORE_ACK | STREAMS_COMMIT_PARTICIPANTS;
 }
 
-/* Who works with a stream asks for it again and again: the one found last is kept at hand. */
+static bool is_named(const struct stream *stream, slice name) {
+    return stream && slice_equal(stream->config.name, name);
+}
+
+/* Who works with a stream asks for it again and again, and for the one that belongs to it (events
+   have notes): the two found last are kept at hand. */
 struct stream *stream_find(struct streams *streams, slice name) {
-    if (!streams->found || !slice_equal(streams->found->config.name, name))
-        streams->found = map_find(&streams->by_name, name);
-    return streams->found;
+    struct stream **found = streams->found;
+    if (is_named(found[0], name))
+        return found[0];
+    struct stream *stream = is_named(found[1], name) ? found[1] : map_find(&streams->by_name, name);
+    if (stream) {
+        found[1] = found[0];
+        found[0] = stream;
+    }
+    return stream;
 }
 
 struct stream *stream_next(struct streams *streams, slice after) {

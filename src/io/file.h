@@ -39,7 +39,8 @@ must_use int io_file_write(struct io_file *file, const void *bytes, size_t size,
 /* Everything written so far is on disk (fdatasync). */
 must_use int io_file_sync(struct io_file *file);
 /* Grows the file to SIZE with zeros really written, so that later overwrites change no metadata
-   and sync fast. Does not sync. */
+   and sync fast. Large ones are synced on the way, since a disk's cache is flushed as a whole and
+   another file's sync would wait for all of it; the end is not. */
 must_use int io_file_allocate(struct io_file *file, uint64_t size);
 /* From now on FILE is read and written past the page cache where its file system can, and what is
    on disk of it need not stay in memory. For the same end: no page to look up, copy to and write

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define ZERO_PIECE (1u << 20)
+#define ZERO_SYNC_BYTES ((uint64_t)4 << 20) /* 2 to 3 ms of a disk */
 #define LOAD_PIECE (64u << 10)
 
 struct io_file {
@@ -140,14 +141,17 @@ int io_file_allocate(struct io_file *file, uint64_t size) {
                       fallocate(file->fd, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)(size - at)));
     if (failed < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
         return -errno;
-    char *zeros = mem_zalloc(1, ZERO_PIECE);
+    char *zeros = mem_alloc_aligned(ZERO_PIECE, IO_DIRECT_BYTES);
     if (!zeros)
         return -ENOMEM;
+    memset(zeros, 0, ZERO_PIECE);
     failed = 0;
     while (at < size && failed == 0) {
         size_t piece = size - at < ZERO_PIECE ? (size_t)(size - at) : ZERO_PIECE;
         failed = io_file_write(file, zeros, piece, at);
         at += piece;
+        if (failed == 0 && at % ZERO_SYNC_BYTES == 0)
+            failed = io_file_sync(file);
     }
     mem_free(zeros);
     return failed;

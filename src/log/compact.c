@@ -320,28 +320,32 @@ static void leave_dead(struct log_stream *stream) {
     }
 }
 
-static void enqueue(struct log *log, struct log_stream *stream) {
+/* Blocks of about *ROOM bytes at most; what is left of a segment is chosen again. */
+static void enqueue(struct log *log, struct log_stream *stream, uint64_t *room) {
     leave_dead(stream);
-    for (uint32_t i = 0; i < stream->count; i++) {
+    for (uint32_t i = 0; i < stream->count && *room; i++) {
         struct block *block = stream_block(stream, i);
-        if (block->segment && block->segment->emptying && block->live && !block->moving &&
-            !list_linked(&block->queue))
-            list_push_back(&log->moving, &block->queue);
+        if (!block->segment || !block->segment->emptying || !block->live || block->moving ||
+            list_linked(&block->queue))
+            continue;
+        list_push_back(&log->moving, &block->queue);
+        *room -= block->live_bytes < *room ? block->live_bytes : *room;
     }
 }
 
 void compact_step(struct log *log) {
     if (log->disk_full || log->closing)
         return;
+    uint64_t room = budget(log);
     if (!list_empty(&log->moving) || choose(log)) {
         struct list_node *node, *next;
         list_each(&log->streams, node, next) {
             struct log_stream *stream = container_of(node, struct log_stream, node);
             if (!stream->in_memory)
-                enqueue(log, stream);
+                enqueue(log, stream, &room);
         }
     }
     for (unsigned i = 0; i < log->segments.count; i++)
-        log->segments.items[i]->emptying = false; /* what is left of it is chosen again */
+        log->segments.items[i]->emptying = false;
     compact_pump(log);
 }

@@ -90,11 +90,7 @@ static int write_header(struct journal_file *file) {
     struct journal_header header = {file->journal->log_id, file->number, file->bytes};
     journal_header_encode(&header, sector);
     int failed = io_file_write(file->file, sector, sizeof sector, 0);
-    if (!failed)
-        failed = io_file_sync(file->file);
-    if (!failed)
-        io_file_bypass_cache(file->file); /* groups are written once, and read after a crash */
-    return failed;
+    return failed ? failed : io_file_sync(file->file);
 }
 
 static void throw_away(struct journal_file *file, uint64_t number) {
@@ -114,6 +110,7 @@ int journal_file_make(struct journal_file *file) {
                               IO_FILE_WRITE | IO_FILE_CREATE | IO_FILE_TRUNCATE, &file->file);
     if (failed)
         return failed;
+    io_file_bypass_cache(file->file); /* groups are written once, and read after a crash */
     failed = io_file_allocate(file->file, file->bytes);
     if (!failed)
         failed = write_header(file);

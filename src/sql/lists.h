@@ -12,13 +12,25 @@
 #include "sql/type_io.h"
 
 /* const struct sql_function NAME[] */
-#define SQL_FUNCTION_LISTS(X)
+#define SQL_FUNCTION_LISTS(X)                                                                      \
+    X(sql_functions_text_parts)                                                                    \
+    X(sql_functions_text_make)                                                                     \
+    X(sql_functions_text_quote)                                                                    \
+    X(sql_functions_like)                                                                          \
+    X(sql_functions_regex)                                                                         \
+    X(sql_functions_bytea)                                                                         \
+    X(sql_functions_json)                                                                          \
+    X(sql_functions_json_make)                                                                     \
+    X(sql_functions_json_change)                                                                   \
+    X(sql_functions_array)                                                                         \
+    X(sql_functions_array_make)                                                                    \
+    X(sql_functions_series)
 
 /* const struct sql_cast NAME[] */
 #define SQL_CAST_LISTS(X)
 
 /* const struct sql_aggregate NAME[] */
-#define SQL_AGGREGATE_LISTS(X)
+#define SQL_AGGREGATE_LISTS(X) X(sql_aggregates_json)
 
 /* const struct sql_type_io NAME[] */
 #define SQL_TYPE_IO_LISTS(X) X(sql_type_io_json) X(sql_type_io_time)

@@ -46,6 +46,7 @@ enum sql_oid {
     SQL_ANY = 2276,
     SQL_ANYARRAY = 2277,
     SQL_ANYELEMENT = 2283,
+    SQL_ANYNONARRAY = 2776,
     /* Arrays that code names; sql_array_of() knows all. */
     SQL_INT4_ARRAY = 1007,
     SQL_TEXT_ARRAY = 1009,

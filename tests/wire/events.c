@@ -323,3 +323,85 @@ void events_websocket(struct websocket_parser *parser, slice input, struct cuts 
         print(out, "cut short\n");
     websocket_parser_free(parser);
 }
+
+static void print_oids(struct buf *out, const struct pgwire_list *oids) {
+    for (unsigned i = 0; i < oids->count; i++)
+        print(out, "%s%u", i ? "," : " oids=", (unsigned)pgwire_oid_at(oids, i));
+}
+
+static void print_parameters(struct buf *out, const struct pgwire_event *e) {
+    slice rest = e->parameters.bytes;
+    for (unsigned i = 0; i < e->parameters.count; i++) {
+        const slice value = pgwire_next_parameter(&rest);
+        print(out, " $%u:%u=", i + 1, pgwire_format_of(&e->formats, i));
+        if (value.ptr)
+            events_quote(out, value);
+        else
+            print(out, "NULL");
+    }
+    check(rest.len == 0);
+    for (unsigned i = 0; i < e->result_formats.count; i++)
+        print(out, "%s%u", i ? "," : " results=", pgwire_format_of(&e->result_formats, i));
+}
+
+static void print_pgwire(struct buf *out, const struct pgwire_event *e) {
+    slice rest = e->body, name, value;
+    print(out, "%s", pgwire_kind_name(e->kind));
+    if (e->kind == PGWIRE_STARTUP)
+        print(out, " 3.%u", (unsigned)e->version_minor);
+    if (e->kind == PGWIRE_CANCEL_REQUEST)
+        print(out, " %u %u", (unsigned)e->process, (unsigned)e->secret);
+    if (e->kind == PGWIRE_MALFORMED)
+        print(out, " %c", e->type);
+    if (e->what)
+        print(out, " %c", e->what);
+    print_member(out, " name", e->name);
+    print_member(out, " statement", e->statement);
+    print_member(out, " text", e->text);
+    print_oids(out, &e->oids);
+    print_parameters(out, e);
+    if (e->kind == PGWIRE_EXECUTE)
+        print(out, " limit=%u", (unsigned)e->limit);
+    if (e->kind != PGWIRE_STARTUP)
+        print_member(out, " body", e->body);
+    while (e->kind == PGWIRE_STARTUP && pgwire_next_pair(&rest, &name, &value)) {
+        print(out, " %.*s=", slice_fmt(name));
+        events_quote(out, value);
+    }
+    print(out, "\n");
+}
+
+/* Parses all that is held. False: the connection would be closed now. */
+static bool feed_pgwire(struct pgwire_parser *p, struct held *h, struct buf *out) {
+    slice rest = slice_make(h->bytes, h->len);
+    struct pgwire_event event;
+    size_t consumed = 0;
+    int r;
+    while ((r = pgwire_parse(p, rest, &event, &consumed)) == 1) {
+        check(consumed > 0 && consumed <= rest.len);
+        print_pgwire(out, &event);
+        rest = slice_skip(rest, consumed);
+    }
+    if (r == 0) {
+        check(p->need > rest.len);
+        release(h, rest);
+        return true;
+    }
+    check(p->error && pgwire_parse(p, rest, &event, &consumed) == r);
+    print(out, "FATAL %s %s\n", pgwire_error_state((enum pgwire_error)p->error),
+          pgwire_error_text((enum pgwire_error)p->error));
+    return false;
+}
+
+void events_pgwire(struct pgwire_parser parser, slice input, struct cuts cuts, struct buf *out) {
+    struct held held = {NULL, 0};
+    bool open = true;
+    for (size_t at = 0, take = cuts.first; open && at < input.len; at += take, take = cuts.step) {
+        check(take > 0);
+        hold(&held, slice_take(slice_skip(input, at), take));
+        open = feed_pgwire(&parser, &held, out);
+    }
+    if (open && held.len > 0)
+        print(out, "needs %zu more\n", parser.need - held.len);
+    mem_free(held.bytes);
+}

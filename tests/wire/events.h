@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "wire/http1.h"
 #include "wire/nats.h"
+#include "wire/pgwire.h"
 #include "wire/websocket.h"
 
 enum { EVENTS_MAX = 8 * 1024 * 1024 }; /* bytes of text */
@@ -38,6 +39,9 @@ void events_http1(struct http1_parser parser, slice input, struct cuts cuts, str
 /* The same for WebSocket frames. PARSER is used up. */
 void events_websocket(struct websocket_parser *parser, slice input, struct cuts cuts,
                       struct buf *out);
+
+/* The same for what a client of PostgreSQL sends. */
+void events_pgwire(struct pgwire_parser parser, slice input, struct cuts cuts, struct buf *out);
 
 /* TEXT in quotes with \r \n \t \" \\ \xNN; long text is cut and its length told. */
 void events_quote(struct buf *out, slice text);

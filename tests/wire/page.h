@@ -13,8 +13,9 @@
  *     ```
  *
  * In an input \r \n \t \\ and \xNN stand for bytes, and \{5000 ab} for 5000 times "ab". Codecs:
- * nats-client, nats-server, websocket-client, websocket-server (who sent it), request, response,
- * response-to-head, response-to-connect.
+ * nats-client, nats-server, websocket-client, websocket-server (who sent it), pgwire,
+ * pgwire-started (behind the startup message), request, response, response-to-head,
+ * response-to-connect.
  */
 #ifndef NONET_TESTS_WIRE_PAGE_H
 #define NONET_TESTS_WIRE_PAGE_H

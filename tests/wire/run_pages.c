@@ -71,6 +71,19 @@ static int run_websocket(const struct page_case *c, struct cuts cuts, struct buf
     return 0;
 }
 
+/* pgwire: from the first byte on; pgwire-started: behind the startup message. */
+static int run_pgwire(const struct page_case *c, struct cuts cuts, struct buf *out) {
+    struct pgwire_parser p = pgwire_parser_make(PGWIRE_MESSAGE_MAX);
+    p.started = slice_equal(c->codec, slice_lit("pgwire-started"));
+    for (size_t i = 0; i < c->settings_count; i++) {
+        if (!slice_equal(c->settings[i].name, slice_lit("message_bytes_max")))
+            return -1;
+        p.message_bytes_max = c->settings[i].value;
+    }
+    events_pgwire(p, buf_slice(&c->input), cuts, out);
+    return 0;
+}
+
 static int run_case(const struct page_case *c, struct cuts cuts, struct buf *out) {
     static const struct {
         slice codec;
@@ -85,6 +98,8 @@ static int run_case(const struct page_case *c, struct cuts cuts, struct buf *out
         return run_nats(c, cuts, out);
     if (slice_starts_with(c->codec, slice_lit("websocket-")))
         return run_websocket(c, cuts, out);
+    if (slice_starts_with(c->codec, slice_lit("pgwire")))
+        return run_pgwire(c, cuts, out);
     for (size_t i = 0; i < array_count(sides); i++) {
         if (slice_equal(c->codec, sides[i].codec))
             return run_http1(c, sides[i].side, cuts, out);

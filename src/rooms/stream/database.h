@@ -35,6 +35,21 @@ struct database_session;
 struct database_statement;
 struct database_run;
 
+/* --- the whole ------------------------------------------------------------------------------ */
+
+/* Section `sql` of nonet.yaml, as far as it is the database's. */
+struct database_options {
+    size_t work_mem_bytes; /* of one run */
+    size_t memory_bytes;   /* of all of it */
+};
+/* On the loop of SHARD, which its sessions share. What stream SQL holds is read from then on; until
+   all of it is there, nobody can be served (57P03). */
+must_use int database_open(struct room_shard *shard, const struct database_options *options,
+                           struct database **ret, struct error *ret_error);
+bool database_is_ready(const struct database *db);
+/* After its last session. NULL allowed, returns NULL. */
+struct database *database_close(struct database *db);
+
 /* --- sessions ------------------------------------------------------------------------------- */
 
 struct database_session_options {
@@ -52,6 +67,14 @@ struct database_session *database_session_free(struct database_session *s);
 char database_session_state(const struct database_session *s);
 /* The statement failed outside of a run (parse, bind, protocol): a block is now failed. */
 void database_session_fail(struct database_session *s);
+/* Several statements as one transaction without BEGIN: those of one Query, or of the messages up to
+   a Sync. Begun where nothing is open; a BEGIN among them makes it a block, a COMMIT or ROLLBACK
+   ends it and the next statement begins another (PostgreSQL 15, 55.2.2.1). The end commits what is
+   still implicit, rolls it back where FAILED, and does nothing in a block: DONE, once, perhaps from
+   inside. */
+void database_implicit_begin(struct database_session *s);
+void database_implicit_end(struct database_session *s, bool failed,
+                           void (*done)(void *owner, const struct sql_error *error), void *owner);
 /* Settings by name ("TimeZone"), NULL text: unknown. SET goes by a statement. */
 slice database_session_setting(const struct database_session *s, slice name);
 const struct sql_settings *database_session_settings(const struct database_session *s);

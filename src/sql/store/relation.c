@@ -516,6 +516,37 @@ void relation_vacuum(struct relation *r, uint64_t oldest, unsigned rows_max) {
     }
 }
 
+void relation_set_next_id(struct relation *r, uint64_t id) {
+    check(id >= r->next_id);
+    r->next_id = id;
+}
+
+int64_t relation_find_key(struct relation *r, uint32_t oid, const struct sql_batch *batch,
+                          unsigned row, const struct map64 *hidden) {
+    const struct index *x = NULL;
+    for (unsigned i = 0; !x && i < r->index_count; i++)
+        if (r->indexes[i].oid == oid)
+            x = &r->indexes[i];
+    if (!x)
+        return -ENOENT;
+    if (key_has_null(batch, row, x))
+        return 0;
+    int n = write_key(r, batch, row, x->column, x->columns, &r->key);
+    if (n < 0)
+        return n;
+    uint64_t hash = hash_key_bytes(&r->key);
+    for (uint32_t node = row_index_first(&x->rows, hash); node != INDEX_NONE;
+         node = row_index_next(&x->rows, node)) {
+        uint64_t id = row_index_id(&x->rows, node);
+        if (row_at(r, id)->deleted != RELATION_LIVE || (hidden && map64_find(hidden, id)))
+            continue;
+        int same = key_matches(r, x, id);
+        if (same != 0)
+            return same < 0 ? same : (int64_t)id;
+    }
+    return 0;
+}
+
 uint64_t relation_next_id(const struct relation *r) {
     return r->next_id;
 }
@@ -560,6 +591,10 @@ int relation_scan_key(struct relation *r, uint64_t snapshot, const unsigned *col
     return 0;
 }
 
+static bool is_hidden(const struct relation_scan *scan, uint64_t id) {
+    return scan->hidden && map64_find(scan->hidden, id);
+}
+
 /* The next row that may be seen: its id, 0 at the end, or < 0. */
 static int64_t next_row(struct relation_scan *scan) {
     struct relation *r = scan->relation;
@@ -567,7 +602,7 @@ static int64_t next_row(struct relation_scan *scan) {
     if (!x) {
         for (; scan->next < r->next_id; scan->next++) {
             struct row *row = row_at(r, scan->next);
-            if (row && seen_at(row, scan->snapshot))
+            if (row && seen_at(row, scan->snapshot) && !is_hidden(scan, scan->next))
                 return (int64_t)scan->next++;
         }
         return 0;
@@ -576,7 +611,7 @@ static int64_t next_row(struct relation_scan *scan) {
         uint32_t node = (uint32_t)scan->next;
         uint64_t id = row_index_id(&x->rows, node);
         scan->next = row_index_next(&x->rows, node);
-        if (!seen_at(row_at(r, id), scan->snapshot))
+        if (!seen_at(row_at(r, id), scan->snapshot) || is_hidden(scan, id))
             continue;
         struct sql_batch one;
         int n = read_row(r, row_at(r, id), &one);
@@ -590,6 +625,25 @@ static int64_t next_row(struct relation_scan *scan) {
     return 0;
 }
 
+int relation_read(struct relation *r, uint64_t id, const unsigned *which, unsigned count,
+                  int64_t weight, struct sql_builder *b) {
+    const struct row *row = row_at(r, id);
+    if (!row)
+        return -ENOENT;
+    ptrdiff_t n = sql_row_decode(slice_make(row->bytes, row->len), r->types, r->columns, &b->memory,
+                                 r->cells, r->nulls);
+    if (n < 0)
+        return (int)n;
+    const union sql_cell id_cell = {.i = (int64_t)id};
+    for (unsigned i = 0; i < count; i++)
+        if (which[i] == UINT32_MAX) /* SQL_SCAN_ROW_ID */
+            sql_builder_set(b, i, &id_cell, false);
+        else
+            sql_builder_set(b, i, &r->cells[which[i]], r->nulls[which[i]]);
+    sql_builder_end(b, weight);
+    return 0;
+}
+
 int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsigned count,
                        struct sql_builder *b) {
     struct relation *r = scan->relation;
@@ -598,18 +652,9 @@ int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsign
         int64_t id = next_row(scan);
         if (id <= 0)
             return id < 0 ? (int)id : given;
-        const struct row *row = row_at(r, (uint64_t)id);
-        ptrdiff_t n = sql_row_decode(slice_make(row->bytes, row->len), r->types, r->columns,
-                                     &b->memory, r->cells, r->nulls);
+        int n = relation_read(r, (uint64_t)id, which, count, 1, b);
         if (n < 0)
-            return (int)n;
-        const union sql_cell id_cell = {.i = id};
-        for (unsigned i = 0; i < count; i++)
-            if (which[i] == UINT32_MAX) /* SQL_SCAN_ROW_ID */
-                sql_builder_set(b, i, &id_cell, false);
-            else
-                sql_builder_set(b, i, &r->cells[which[i]], r->nulls[which[i]]);
-        sql_builder_end(b, 1);
+            return n;
         scan->id = (uint64_t)id;
         given++;
     }

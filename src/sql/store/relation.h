@@ -16,6 +16,7 @@
 #ifndef NONET_SQL_STORE_RELATION_H
 #define NONET_SQL_STORE_RELATION_H
 
+#include "base/map64.h"
 #include "sql/row.h"
 
 #define RELATION_ROWS_MAX ((uint64_t)1 << 40)
@@ -60,6 +61,7 @@ struct relation_scan {
     struct relation *relation;
     uint64_t snapshot, next, id; /* id: of the row given last */
     const void *index;           /* NULL: all rows */
+    const struct map64 *hidden;  /* ids that are passed over; NULL: none. Set by who scans */
     struct buf memory;           /* the key that is looked up */
 };
 void relation_scan_all(struct relation *r, uint64_t snapshot, struct relation_scan *ret);
@@ -74,6 +76,15 @@ must_use int relation_scan_key(struct relation *r, uint64_t snapshot, const unsi
 must_use int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsigned count,
                                 struct sql_builder *b);
 void relation_scan_end(struct relation_scan *scan);
+/* Row ID as it is, whoever may see it, into B with WEIGHT. 0, -ENOENT, -ENOMEM. */
+must_use int relation_read(struct relation *r, uint64_t id, const unsigned *which, unsigned count,
+                           int64_t weight, struct sql_builder *b);
+/* The next row's id is ID, at least what it would be: rows read back get the ids they had. */
+void relation_set_next_id(struct relation *r, uint64_t id);
+/* The live row that a unique index OID has for the key of row ROW of BATCH: its id, 0: none, or
+   -ENOENT (no such index), -ENOMEM. Rows in HIDDEN (NULL: none) are not there. */
+int64_t relation_find_key(struct relation *r, uint32_t oid, const struct sql_batch *batch,
+                          unsigned row, const struct map64 *hidden);
 
 /* Frees versions deleted at or before OLDEST, the oldest snapshot anybody holds. Looks at no more
    than ROWS_MAX. */

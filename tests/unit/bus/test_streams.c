@@ -367,6 +367,26 @@ static void test_a_deleted_stream_is_gone_with_its_messages(void **state) {
     house_close(house);
 }
 
+static void test_a_name_finds_its_own_stream_whichever_were_found_before(void **state) {
+    (void)state;
+    struct house *house = open_house(1, "{'name':'S','subjects':['s']}");
+    const char *const names[] = {"S", "T", "U", "none"};
+    const struct stream *streams[] = {kit_find(house, "S"),
+                                      kit_stream(house, "{'name':'T','subjects':['t']}"),
+                                      kit_stream(house, "{'name':'U','subjects':['u']}"), NULL};
+    for (unsigned i = 0; i < 4 * 4 * 4; i++) {
+        assert_ptr_equal(kit_find(house, names[i / 16]), streams[i / 16]);
+        assert_ptr_equal(kit_find(house, names[i / 4 % 4]), streams[i / 4 % 4]);
+        assert_ptr_equal(kit_find(house, names[i % 4]), streams[i % 4]);
+    }
+    assert_non_null(kit_find(house, "T"));
+    assert_non_null(kit_find(house, "U"));
+    assert_true(kit_delete_stream(house, "T"));
+    assert_null(kit_find(house, "T"));
+    assert_non_null(kit_find(house, "U"));
+    house_close(house);
+}
+
 static void test_streams_in_memory_are_gone_after_a_restart(void **state) {
     (void)state;
     struct house *house = open_house(1, "{'name':'S','subjects':['s'],'storage':'memory'}");
@@ -531,6 +551,7 @@ int main(void) {
         cmocka_unit_test(test_streams_are_created_once_and_survive),
         cmocka_unit_test(test_an_update_changes_what_is_captured),
         cmocka_unit_test(test_a_deleted_stream_is_gone_with_its_messages),
+        cmocka_unit_test(test_a_name_finds_its_own_stream_whichever_were_found_before),
         cmocka_unit_test(test_streams_in_memory_are_gone_after_a_restart),
         cmocka_unit_test(test_messages_are_got_by_sequence_and_by_subject),
         cmocka_unit_test(test_purges_take_what_they_say),

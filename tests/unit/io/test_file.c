@@ -198,6 +198,22 @@ static void what_is_written_past_the_cache_is_not_in_it_and_is_read_by_all(void 
     io_file_close(file);
 }
 
+static void what_is_allocated_past_the_cache_is_not_in_it(void **state) {
+    struct place *place = *state;
+    struct io_file *file = open_new(place, "a");
+    _Alignas(IO_DIRECT_BYTES) char got[IO_DIRECT_BYTES];
+    static const char zeros[IO_DIRECT_BYTES];
+    size_t size = 1u << 20, got_size;
+    io_file_bypass_cache(file);
+    assert_int_equal(io_file_allocate(file, size), 0);
+    if (!on_tmpfs(in(place, "a")))
+        assert_int_equal(pages_cached(in(place, "a"), size), 0);
+    assert_int_equal(io_file_read(file, got, sizeof got, size - sizeof got, &got_size), 0);
+    assert_int_equal(got_size, sizeof got);
+    assert_memory_equal(got, zeros, sizeof zeros);
+    io_file_close(file);
+}
+
 static void what_does_not_suit_the_disk_goes_through_the_cache(void **state) {
     struct place *place = *state;
     struct io_file *file = open_new(place, "a");
@@ -357,6 +373,7 @@ int main(void) {
         case_in_place(allocate_really_writes_zeros),
         case_in_place(what_is_on_disk_leaves_the_cache_and_nothing_else_does),
         case_in_place(what_is_written_past_the_cache_is_not_in_it_and_is_read_by_all),
+        case_in_place(what_is_allocated_past_the_cache_is_not_in_it),
         case_in_place(what_does_not_suit_the_disk_goes_through_the_cache),
         case_in_place(a_file_that_may_not_grow_says_so),
         case_in_place(a_lock_is_had_by_one_handle),

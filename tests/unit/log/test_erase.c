@@ -359,6 +359,36 @@ static void test_it_is_done_when_the_disk_has_room_again(void **state) {
     desk_free(desk);
 }
 
+/* Whatever fails once on the way is tried again, here or after a restart. */
+static void test_a_disk_that_fails_once(void **state) {
+    (void)state;
+    static const enum sim_call calls[] = {SIM_OPEN,   SIM_READ,   SIM_WRITE,    SIM_SYNC,
+                                          SIM_RENAME, SIM_UNLINK, SIM_DIR_SYNC, SIM_ALLOCATE};
+    unsigned fatals = 0, failures = 0;
+    for (unsigned i = 0; i < array_count(calls); i++) {
+        for (unsigned nth = 1; nth <= 12; nth++) {
+            struct desk *desk = made(2000 + 100 * i + nth);
+            uint64_t secret = fill(desk, 12, 4);
+            erase(desk, desk_find(desk, "A"), secret);
+            sim_disk_fail(desk->host, calls[i], nth, -EIO);
+            (void)sim_run_until(desk->sim, is_erased, desk, 30 * SIM_SECOND);
+            failures += log_stats(desk->log).checkpoints_failed > 0;
+            fatals += desk->fatals;
+            if (desk->fatals) {
+                sim_run_for(desk->sim, SIM_SECOND);
+                desk_kill(desk);
+                desk_open(desk);
+            }
+            sim_disk_fail(desk->host, calls[i], 0, 0);
+            wait_erased(desk);
+            assert_int_equal(on_disk(desk, SECRET), 0);
+            expect_rest(desk, 12, secret);
+            desk_free(desk);
+        }
+    }
+    assert_true(fatals > 0 && failures > 0);
+}
+
 static void test_its_stream_is_removed_meanwhile(void **state) {
     (void)state;
     struct desk *desk = made(13);
@@ -423,6 +453,7 @@ int main(void) {
         cmocka_unit_test(test_a_clean_stop_before_it_is_done),
         cmocka_unit_test(test_it_waits_for_a_copy_that_is_made),
         cmocka_unit_test(test_it_is_done_when_the_disk_has_room_again),
+        cmocka_unit_test(test_a_disk_that_fails_once),
         cmocka_unit_test(test_its_stream_is_removed_meanwhile),
         cmocka_unit_test(test_a_stream_in_memory_has_nothing_to_erase),
         cmocka_unit_test(test_a_damaged_block_keeps_its_segment),

@@ -1,0 +1,470 @@
+/*
+ * commit.c - transactions on their way to the disk, in groups (transaction.h, inside.h).
+ *
+ * An entry of a table: what one transaction did to it, or a part of that.
+ *
+ *   u64 the id of the first row added | u32 deleted | u64 id … | ( u32 length | row ) …
+ *
+ * little-endian, rows as row.h writes them. Ids are told, not counted, so that a transaction that
+ * failed leaves the same ids behind as one that never was.
+ */
+#include "rooms/stream/transaction.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define ENTRY_BYTES ((size_t)1 << 20) /* an entry is closed when it is larger */
+#define GROUP_MAX 1000u               /* transactions in one group */
+
+struct commit {
+    struct list_node node;
+    struct transaction *transaction;
+    void (*done)(void *self, const struct sql_error *error); /* NULL: nobody waits */
+    void *self;
+    struct sql_error error;
+    bool put; /* it is in the tables */
+};
+
+static void pump(struct database *db);
+
+/* --- entries -------------------------------------------------------------------------------- */
+
+struct entries {
+    struct ledger_entry *list;
+    size_t count, room, bytes;
+};
+
+static void entries_free(struct entries *e) {
+    for (size_t i = 0; i < e->count; i++) {
+        mem_free((void *)e->list[i].subject.ptr);
+        mem_free((void *)e->list[i].payload.ptr);
+    }
+    mem_free(e->list);
+    *e = (struct entries){0};
+}
+
+static int add_entry(struct entries *e, uint32_t oid, const struct buf *payload) {
+    if (e->count == e->room) {
+        size_t room = e->room ? e->room * 2 : 16;
+        struct ledger_entry *more = mem_realloc(e->list, room * sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        e->list = more;
+        e->room = room;
+    }
+    char subject[64];
+    int n = snprintf(subject, sizeof subject, LEDGER_PREFIX "table.%u", oid);
+    char *name = mem_copy(subject, (size_t)n), *bytes = mem_copy(payload->ptr, payload->len);
+    if (!name || !bytes || e->bytes + payload->len > LEDGER_COMMIT_BYTES_MAX) {
+        mem_free(name);
+        mem_free(bytes);
+        return name && bytes ? -EFBIG : -ENOMEM;
+    }
+    e->list[e->count++] =
+        (struct ledger_entry){slice_make(name, (size_t)n), slice_make(bytes, payload->len)};
+    e->bytes += payload->len;
+    return 0;
+}
+
+static int put_u32(struct buf *out, uint32_t v) {
+    const char bytes[4] = {(char)v, (char)(v >> 8), (char)(v >> 16), (char)(v >> 24)};
+    return buf_append(out, slice_make(bytes, 4));
+}
+
+static int put_u64(struct buf *out, uint64_t v) {
+    int r = put_u32(out, (uint32_t)v);
+    return r < 0 ? r : put_u32(out, (uint32_t)(v >> 32));
+}
+
+static uint64_t get(const char *at, unsigned bytes) {
+    uint64_t v = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        v |= (uint64_t)(unsigned char)at[i] << (8 * i);
+    return v;
+}
+
+static int begin_entry(struct buf *out, uint64_t first, const struct map64 *deleted) {
+    buf_clear(out);
+    int r = put_u64(out, first);
+    if (r == 0)
+        r = put_u32(out, deleted ? (uint32_t)map64_count(deleted) : 0);
+    const struct map64_entry *entry;
+    for (size_t at = 0; deleted && r == 0 && (entry = map64_next(deleted, &at));)
+        r = put_u64(out, entry->id);
+    return r;
+}
+
+/* --- putting a transaction into the tables --------------------------------------------------- */
+
+static void all_columns(unsigned *which, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        which[i] = i;
+}
+
+/* The rows C added go into its table, in their order. */
+static int put_added(struct change *c, uint64_t moment, struct entries *entries,
+                     struct relation_conflict *conflict) {
+    unsigned columns = c->stored->table->columns, which[SQL_COLUMNS_MAX];
+    struct sql_type types[SQL_COLUMNS_MAX];
+    all_columns(which, columns);
+    for (unsigned i = 0; i < columns; i++)
+        types[i] = c->stored->table->column[i].type;
+    struct sql_builder b;
+    struct relation_scan scan;
+    _cleanup_buf_ struct buf payload = buf_make(LEDGER_ENTRY_BYTES_MAX * 2);
+    _cleanup_buf_ struct buf row = buf_make(LEDGER_ENTRY_BYTES_MAX);
+    uint64_t next = relation_next_id(c->stored->rows);
+    int r = begin_entry(&payload, next, &c->deleted);
+    if (r < 0 || sql_builder_make(columns, &b) < 0)
+        return -ENOMEM;
+    relation_scan_all(c->added, 1, &scan);
+    for (;;) {
+        sql_builder_reset(&b);
+        int n = relation_scan_next(&scan, which, columns, &b);
+        if (n <= 0) {
+            r = n;
+            break;
+        }
+        struct sql_batch batch = sql_builder_batch(&b);
+        r = relation_apply(c->stored->rows, &batch, moment, conflict);
+        for (unsigned i = 0; r == 0 && i < batch.rows; i++) {
+            buf_clear(&row);
+            r = sql_row_encode(&batch, types, NULL, columns, i, false, &row);
+            if (r == 0)
+                r = put_u32(&payload, (uint32_t)row.len);
+            if (r == 0)
+                r = buf_append(&payload, buf_slice(&row));
+            if (r == 0 && payload.len > ENTRY_BYTES) {
+                r = add_entry(entries, c->stored->table->oid, &payload);
+                if (r == 0)
+                    r = begin_entry(&payload, next + i + 1, NULL);
+            }
+        }
+        next += batch.rows;
+        if (r < 0)
+            break;
+    }
+    relation_scan_end(&scan);
+    sql_builder_free(&b);
+    return r < 0 ? r : add_entry(entries, c->stored->table->oid, &payload);
+}
+
+static void take_back(struct change *c, uint64_t first, uint64_t moment) {
+    struct relation *rows = c->stored->rows;
+    for (uint64_t id = relation_next_id(rows); id > first; id--)
+        if (relation_judge(rows, id - 1, moment) == 0)
+            relation_erase(rows, id - 1);
+    const struct map64_entry *entry;
+    for (size_t at = 0; (entry = map64_next(&c->deleted, &at));)
+        if (relation_judge(rows, entry->id, moment - 1) == -EAGAIN)
+            relation_restore(rows, entry->id);
+}
+
+static int put_change(struct change *c, uint64_t moment, struct entries *entries,
+                      struct sql_error *error) {
+    struct relation *rows = c->stored->rows;
+    uint64_t first = relation_next_id(rows);
+    struct relation_conflict conflict = {0, 0};
+    const struct map64_entry *entry;
+    int r = 0;
+    for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
+        r = relation_judge(rows, entry->id, RELATION_LIVE - 1);
+    if (r < 0)
+        return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+    for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
+        r = relation_delete(rows, entry->id, moment);
+    if (r == 0)
+        r = put_added(c, moment, entries, &conflict);
+    if (r == 0)
+        return 0;
+    take_back(c, first, moment);
+    if (r == -EEXIST) {
+        for (unsigned i = 0; i < c->stored->table->indexes; i++)
+            if (c->stored->table->index[i].oid == conflict.index)
+                return sql_fail(error, "23505",
+                                "duplicate key value violates unique constraint \"%.*s\"",
+                                slice_fmt(c->stored->table->index[i].name));
+    }
+    if (r == -ENOBUFS)
+        return sql_fail(error, "53200", "table \"%.*s\" would take more than its memory",
+                        slice_fmt(c->stored->table->name));
+    if (r == -EFBIG)
+        return sql_fail(error, "54000", "one commit writes at most %zu bytes",
+                        LEDGER_COMMIT_BYTES_MAX);
+    return sql_fail_memory(error);
+}
+
+/* Out of the tables again: the log did not take it. */
+static void take_out(struct commit *c) {
+    if (!c->put)
+        return;
+    struct transaction *t = c->transaction;
+    for (struct list_node *n = t->changes.head.prev; n != &t->changes.head; n = n->prev) {
+        struct change *change = container_of(n, struct change, node);
+        take_back(change, change->placed, t->snapshot);
+    }
+}
+
+static int put_transaction(struct database *db, struct commit *c, struct entries *entries) {
+    struct transaction *t = c->transaction;
+    uint64_t moment = database_moment(db);
+    t->snapshot = moment; /* from now on: when it was put */
+    struct list_node *n;
+    int r = 0;
+    for (n = t->changes.head.next; r == 0 && n != &t->changes.head; n = n->next) {
+        struct change *change = container_of(n, struct change, node);
+        change->placed = relation_next_id(change->stored->rows);
+        r = put_change(change, moment, entries, &c->error);
+        if (r < 0)
+            break;
+    }
+    if (r == 0) {
+        c->put = true;
+        return 0;
+    }
+    for (n = n->prev; n != &t->changes.head; n = n->prev) {
+        struct change *change = container_of(n, struct change, node);
+        take_back(change, change->placed, moment);
+    }
+    return r;
+}
+
+/* --- what others see of it -------------------------------------------------------------------- */
+
+/* Rows FIRST .. END of ROWS, or those in DELETED, as changes of the table. */
+static void tell_rows(struct database *db, struct change *c, uint64_t end) {
+    const struct sql_table *table = c->stored->table;
+    unsigned which[SQL_COLUMNS_MAX];
+    struct sql_builder b;
+    all_columns(which, table->columns);
+    if (sql_builder_make(table->columns, &b) < 0) {
+        struct error why;
+        (void)error_set(&why, -ENOMEM, "no memory to tell views of a commit");
+        database_fatal(db, &why);
+        return;
+    }
+    const struct map64_entry *entry;
+    for (size_t at = 0; (entry = map64_next(&c->deleted, &at));) {
+        if (relation_read(c->stored->rows, entry->id, which, table->columns, -1, &b) < 0)
+            continue;
+        if (sql_builder_full(&b)) {
+            struct sql_batch batch = sql_builder_batch(&b);
+            database_changed(db, table, &batch);
+            sql_builder_reset(&b);
+        }
+    }
+    for (uint64_t id = c->placed; id < end; id++) {
+        if (relation_read(c->stored->rows, id, which, table->columns, 1, &b) < 0)
+            continue;
+        if (sql_builder_full(&b) || id + 1 == end) {
+            struct sql_batch batch = sql_builder_batch(&b);
+            database_changed(db, table, &batch);
+            sql_builder_reset(&b);
+        }
+    }
+    if (b.rows) {
+        struct sql_batch batch = sql_builder_batch(&b);
+        database_changed(db, table, &batch);
+    }
+    sql_builder_free(&b);
+}
+
+static void tell_views(struct database *db, struct commit *c) {
+    struct list_node *n;
+    for (n = c->transaction->changes.head.next; n != &c->transaction->changes.head; n = n->next) {
+        struct change *change = container_of(n, struct change, node);
+        tell_rows(db, change, change->placed_end);
+    }
+}
+
+static void finish(struct commit *c, const struct sql_error *error) {
+    void (*done)(void *self, const struct sql_error *error) = c->done;
+    void *self = c->self;
+    struct sql_error copy = error ? *error : (struct sql_error){.state = ""};
+    list_remove(&c->node);
+    transaction_free(c->transaction);
+    mem_free(c);
+    if (done)
+        done(self, error ? &copy : NULL);
+}
+
+static void on_stored(void *self, const struct error *failed) {
+    struct database *db = self;
+    struct sql_error error;
+    db->sending = NULL;
+    struct list_node *n, *next;
+    if (failed) {
+        (void)sql_fail(&error, failed->code == -ENOSPC ? "53100" : "58030", "could not commit: %s",
+                       failed->message);
+        for (n = db->flight.head.prev; n != &db->flight.head; n = n->prev)
+            take_out(container_of(n, struct commit, node));
+    } else {
+        list_each(&db->flight, n, next) tell_views(db, container_of(n, struct commit, node));
+        database_step(db);
+    }
+    struct list done = db->flight;
+    bool any = !list_empty(&db->flight);
+    if (any) {
+        done.head.next->prev = &done.head;
+        done.head.prev->next = &done.head;
+    } else {
+        list_init(&done);
+    }
+    list_init(&db->flight);
+    database_show(db);
+    list_each(&done, n, next) finish(container_of(n, struct commit, node), failed ? &error : NULL);
+    pump(db);
+}
+
+/* The next group: what has gathered while the last one was on its way. */
+static void pump(struct database *db) {
+    struct entries entries = {0};
+    struct list refused;
+    list_init(&refused);
+    unsigned count = 0;
+    while (!db->sending && !db->closed && !list_empty(&db->queue) && count < GROUP_MAX &&
+           entries.bytes < LEDGER_COMMIT_BYTES_MAX / 2) {
+        struct commit *c = container_of(db->queue.head.next, struct commit, node);
+        size_t before = entries.count;
+        list_remove(&c->node);
+        if (put_transaction(db, c, &entries) < 0) {
+            while (entries.count > before) {
+                struct ledger_entry *e = &entries.list[--entries.count];
+                entries.bytes -= e->payload.len;
+                mem_free((void *)e->subject.ptr);
+                mem_free((void *)e->payload.ptr);
+            }
+            list_push_back(&refused, &c->node);
+            continue;
+        }
+        for (struct list_node *n = c->transaction->changes.head.next;
+             n != &c->transaction->changes.head; n = n->next) {
+            struct change *change = container_of(n, struct change, node);
+            change->placed_end = relation_next_id(change->stored->rows);
+        }
+        list_push_back(&db->flight, &c->node);
+        count++;
+    }
+    if (count &&
+        ledger_commit(db->ledger, entries.list, entries.count, on_stored, db, &db->sending) < 0) {
+        struct error why;
+        (void)error_set(&why, -ENOMEM, "no memory for the commit");
+        on_stored(db, &why);
+    }
+    entries_free(&entries);
+    struct list_node *n, *next;
+    list_each(&refused, n, next) {
+        struct commit *c = container_of(n, struct commit, node);
+        struct sql_error error = c->error;
+        finish(c, &error);
+    }
+}
+
+static void on_pump(struct io_task *task) {
+    pump(container_of(task, struct database, pump));
+}
+
+int transaction_commit(struct transaction *take_t,
+                       void (*done)(void *self, const struct sql_error *error), void *self,
+                       struct commit **ret) {
+    struct commit *c = mem_zalloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->transaction = take_t;
+    c->done = done;
+    c->self = self;
+    list_push_back(&take_t->db->queue, &c->node);
+    take_t->db->pump.run = on_pump;
+    io_defer(take_t->db->loop, &take_t->db->pump);
+    *ret = c;
+    return 0;
+}
+
+void commit_forget(struct commit *c) {
+    if (c)
+        c->done = NULL;
+}
+
+void commits_close(struct database *db) {
+    struct list_node *n, *next;
+    io_defer_cancel(db->loop, &db->pump);
+    struct list *lists[] = {&db->queue, &db->flight};
+    for (unsigned i = 0; i < 2; i++)
+        list_each(lists[i], n, next) {
+            struct commit *c = container_of(n, struct commit, node);
+            list_remove(&c->node);
+            transaction_free(c->transaction);
+            mem_free(c);
+        }
+}
+
+/* --- reading back ----------------------------------------------------------------------------- */
+
+static int replay_rows(struct stored *stored, slice rows, uint64_t moment, struct error *error) {
+    const struct sql_table *table = stored->table;
+    struct sql_type types[SQL_COLUMNS_MAX];
+    struct sql_builder b;
+    union sql_cell cells[SQL_COLUMNS_MAX];
+    uint8_t nulls[SQL_COLUMNS_MAX];
+    int r = 0;
+    for (unsigned i = 0; i < table->columns; i++)
+        types[i] = table->column[i].type;
+    if (sql_builder_make(table->columns, &b) < 0)
+        return error_set(error, -ENOMEM, "no memory to read rows back");
+    while (r == 0 && (rows.len || b.rows)) {
+        if (rows.len == 0 || sql_builder_full(&b)) {
+            struct relation_conflict conflict;
+            struct sql_batch batch = sql_builder_batch(&b);
+            r = relation_apply(stored->rows, &batch, moment, &conflict);
+            sql_builder_reset(&b);
+            continue;
+        }
+        size_t length = rows.len >= 4 ? (size_t)get(rows.ptr, 4) : SIZE_MAX;
+        if (length > rows.len - 4)
+            r = -EBADMSG;
+        else if (sql_row_decode(slice_make(rows.ptr + 4, length), types, table->columns, &b.memory,
+                                cells, nulls) < 0)
+            r = -EBADMSG;
+        for (unsigned i = 0; r == 0 && i < table->columns; i++) {
+            sql_builder_set(&b, i, &cells[i], nulls[i]);
+            bool counts = table->column[i].generated == SQL_IDENTITY ||
+                          table->column[i].generated == SQL_IDENTITY_BY_DEFAULT;
+            if (counts && !nulls[i] && cells[i].i >= stored->next_identity)
+                stored->next_identity = cells[i].i + 1;
+        }
+        if (r == 0) {
+            sql_builder_end(&b, 1);
+            rows = slice_skip(rows, 4 + length);
+        }
+    }
+    sql_builder_free(&b);
+    return r == 0 ? 0
+                  : error_set(error, r, "rows of table \"%.*s\" in stream SQL do not fit it (%s)",
+                              slice_fmt(table->name), error_name(r));
+}
+
+int commit_replay(struct database *db, slice subject, slice payload, struct error *error) {
+    uint64_t oid = 0;
+    slice digits = slice_skip(subject, sizeof LEDGER_PREFIX "table." - 1);
+    for (size_t i = 0; i < digits.len; i++)
+        oid = oid * 10 + (uint64_t)(digits.ptr[i] - '0');
+    struct sql_table *table = sql_catalog_table_by_oid(db->catalog, (uint32_t)oid);
+    if (!table || table->kind != SQL_TABLE_STORED)
+        return 0; /* dropped since */
+    struct stored *stored = stored_of(table);
+    uint64_t deleted = payload.len >= 12 ? get(payload.ptr + 8, 4) : 0;
+    if (payload.len < 12 || payload.len - 12 < deleted * 8)
+        return error_set(error, -EBADMSG, "an entry of table %u in stream SQL is cut short",
+                         table->oid);
+    uint64_t moment = database_moment(db), first = get(payload.ptr, 8);
+    for (uint64_t i = 0; i < deleted; i++)
+        if (relation_delete(stored->rows, get(payload.ptr + 12 + 8 * i, 8), moment) < 0)
+            return error_set(error, -EBADMSG, "table %u in stream SQL loses a row it has not",
+                             table->oid);
+    if (first < relation_next_id(stored->rows))
+        return error_set(error, -EBADMSG, "rows of table %u in stream SQL come twice", table->oid);
+    relation_set_next_id(stored->rows, first);
+    return replay_rows(stored, slice_skip(payload, 12 + deleted * 8), moment, error);
+}

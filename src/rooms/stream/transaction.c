@@ -1,0 +1,237 @@
+/*
+ * transaction.c - see transaction.h. Nothing here is seen by others before commit.c puts it into
+ * the tables.
+ */
+#include "rooms/stream/transaction.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+struct transaction *transaction_new(struct database *db) {
+    struct transaction *t = mem_zalloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->db = db;
+    list_init(&t->changes);
+    t->snapshot = db->visible;
+    return t;
+}
+
+struct transaction *transaction_free(struct transaction *t) {
+    if (!t)
+        return NULL;
+    struct list_node *n, *next;
+    list_each(&t->changes, n, next) {
+        struct change *c = container_of(n, struct change, node);
+        relation_free(c->added);
+        map64_free(&c->deleted);
+        sql_table_unref(c->stored->table);
+        mem_free(c);
+    }
+    mem_free(t->undo);
+    mem_free(t->savepoints);
+    return mem_free(t);
+}
+
+void transaction_see(struct transaction *t) {
+    if (!t->repeatable || t->snapshot == 0)
+        t->snapshot = t->db->visible;
+}
+
+struct change *transaction_find(const struct transaction *t, const struct sql_table *table) {
+    for (struct list_node *n = t->changes.head.next; n != &t->changes.head; n = n->next) {
+        struct change *c = container_of(n, struct change, node);
+        if (c->stored->table == table)
+            return c;
+    }
+    return NULL;
+}
+
+bool transaction_has_changes(const struct transaction *t) {
+    return t->undo_count > 0;
+}
+
+static struct change *change_of(struct transaction *t, struct stored *stored) {
+    struct change *c = transaction_find(t, stored->table);
+    if (c)
+        return c;
+    const struct sql_table *table = stored->table;
+    struct sql_type types[SQL_COLUMNS_MAX];
+    c = mem_zalloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    for (unsigned i = 0; i < table->columns; i++)
+        types[i] = table->column[i].type;
+    c->stored = stored;
+    c->deleted = map64_make(0, TRANSACTION_ROWS_MAX);
+    int r = relation_new(types, table->columns, t->db->limits.table_bytes, &c->added);
+    for (unsigned i = 0; r == 0 && i < table->indexes; i++)
+        r = relation_add_index(c->added, table->index[i].oid, table->index[i].column,
+                               table->index[i].columns, table->index[i].unique);
+    if (r < 0) {
+        relation_free(c->added);
+        mem_free(c);
+        return NULL;
+    }
+    stored->table->references++;
+    list_push_back(&t->changes, &c->node);
+    return c;
+}
+
+static int note(struct transaction *t, struct change *c, int64_t id, bool own) {
+    if (t->undo_count == t->undo_room) {
+        size_t room = t->undo_room ? t->undo_room * 2 : 16;
+        struct undo *more = mem_realloc(t->undo, room * sizeof *more);
+        if (!more || room > TRANSACTION_ROWS_MAX)
+            return -ENOMEM;
+        t->undo = more;
+        t->undo_room = room;
+    }
+    t->undo[t->undo_count++] = (struct undo){c, id, own};
+    return 0;
+}
+
+void transaction_undo(struct transaction *t, size_t to) {
+    while (t->undo_count > to) {
+        struct undo u = t->undo[--t->undo_count];
+        if (u.id > 0)
+            map64_remove(&u.change->deleted, (uint64_t)u.id);
+        else if (u.own)
+            relation_restore(u.change->added, (uint64_t)-u.id);
+        else
+            relation_erase(u.change->added, (uint64_t)-u.id);
+    }
+}
+
+/* PostgreSQL's words, with the key's values. */
+static int duplicate(const struct sql_table *table, uint32_t oid, const struct sql_batch *batch,
+                     unsigned row, struct sql_error *error) {
+    static const struct sql_settings plain = {.extra_float_digits = 1};
+    const struct sql_table_index *x = NULL;
+    for (unsigned i = 0; i < table->indexes; i++)
+        if (table->index[i].oid == oid)
+            x = &table->index[i];
+    if (!x)
+        return sql_fail(error, "23505", "duplicate key value violates a unique constraint");
+    (void)sql_fail(error, "23505", "duplicate key value violates unique constraint \"%.*s\"",
+                   slice_fmt(x->name));
+    _cleanup_buf_ struct buf names = buf_make(4096), values = buf_make(4096);
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < x->columns; i++) {
+        unsigned c = x->column[i];
+        r = buf_printf(&names, "%s%.*s", i ? ", " : "", slice_fmt(table->column[c].name));
+        if (r == 0 && i)
+            r = buf_append(&values, slice_lit(", "));
+        if (r == 0)
+            r = sql_value_out(table->column[c].type, sql_cell_at(&batch->column[c], row), &plain,
+                              &values);
+    }
+    sql_error_detail(error, "Key (%.*s)=(%.*s) already exists.", slice_fmt(buf_slice(&names)),
+                     slice_fmt(buf_slice(&values)));
+    buf_free(&values);
+    return -EINVAL;
+}
+
+int64_t transaction_conflict(struct transaction *t, struct stored *stored,
+                             const struct sql_batch *batch, unsigned row, uint32_t index) {
+    struct change *c = transaction_find(t, stored->table);
+    for (unsigned i = 0; i < stored->table->indexes; i++) {
+        const struct sql_table_index *x = &stored->table->index[i];
+        if (!x->unique || (index && x->oid != index))
+            continue;
+        int64_t id = c ? relation_find_key(c->added, x->oid, batch, row, NULL) : 0;
+        if (id != 0)
+            return -id;
+        id = relation_find_key(stored->rows, x->oid, batch, row, c ? &c->deleted : NULL);
+        if (id != 0)
+            return id;
+    }
+    return 0;
+}
+
+int transaction_insert(struct transaction *t, struct stored *stored, const struct sql_batch *batch,
+                       struct sql_error *error) {
+    struct change *c = change_of(t, stored);
+    if (!c)
+        return sql_fail_memory(error);
+    for (unsigned row = 0; row < batch->rows; row++)
+        for (unsigned i = 0; i < stored->table->indexes; i++) {
+            const struct sql_table_index *x = &stored->table->index[i];
+            if (x->unique && relation_find_key(stored->rows, x->oid, batch, row, &c->deleted) > 0)
+                return duplicate(stored->table, x->oid, batch, row, error);
+        }
+    uint64_t first = relation_next_id(c->added);
+    struct relation_conflict conflict;
+    int r = relation_apply(c->added, batch, 1, &conflict);
+    if (r == -EEXIST)
+        return duplicate(stored->table, conflict.index, batch, conflict.row, error);
+    if (r == -ENOBUFS)
+        return sql_fail(error, "53200", "table \"%.*s\" would take more than its memory",
+                        slice_fmt(stored->table->name));
+    for (uint64_t id = first; r == 0 && id < relation_next_id(c->added); id++)
+        r = note(t, c, -(int64_t)id, false);
+    return r < 0 ? sql_fail_memory(error) : 0;
+}
+
+int transaction_delete(struct transaction *t, struct stored *stored, int64_t id,
+                       struct sql_error *error) {
+    struct change *c = change_of(t, stored);
+    if (!c)
+        return sql_fail_memory(error);
+    int r;
+    if (id < 0) {
+        r = relation_delete(c->added, (uint64_t)-id, 1);
+        if (r == -EAGAIN || r == -ENOENT)
+            return 1;
+        if (r == 0)
+            r = note(t, c, id, true);
+        return r < 0 ? sql_fail_memory(error) : 0;
+    }
+    if (map64_find(&c->deleted, (uint64_t)id))
+        return 1;
+    r = relation_judge(stored->rows, (uint64_t)id, t->snapshot);
+    if (r < 0)
+        return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+    r = map64_add(&c->deleted, (uint64_t)id, c);
+    if (r == 0)
+        r = note(t, c, id, false);
+    return r < 0 ? sql_fail_memory(error) : 0;
+}
+
+int transaction_read(struct transaction *t, struct stored *stored, int64_t id,
+                     const unsigned *which, unsigned count, struct sql_builder *b) {
+    struct change *c = transaction_find(t, stored->table);
+    if (id < 0)
+        return c ? relation_read(c->added, (uint64_t)-id, which, count, 1, b) : -ENOENT;
+    return relation_read(stored->rows, (uint64_t)id, which, count, 1, b);
+}
+
+int transaction_savepoint(struct transaction *t, slice name, struct sql_error *error) {
+    if (t->savepoint_count == TRANSACTION_SAVEPOINTS_MAX)
+        return sql_fail(error, "54000", "a transaction has at most %u savepoints",
+                        TRANSACTION_SAVEPOINTS_MAX);
+    struct savepoint *more = mem_realloc(t->savepoints, (t->savepoint_count + 1u) * sizeof *more);
+    if (!more)
+        return sql_fail_memory(error);
+    t->savepoints = more;
+    struct savepoint *s = &more[t->savepoint_count];
+    if (slice_to_string(name, s->name, sizeof s->name) < 0)
+        return sql_fail(error, "42622", "the savepoint's name is too long");
+    s->undo = t->undo_count;
+    t->savepoint_count++;
+    return 0;
+}
+
+int transaction_rollback_to(struct transaction *t, slice name, bool release,
+                            struct sql_error *error) {
+    unsigned i = t->savepoint_count;
+    while (i > 0 && !slice_equal(slice_str(t->savepoints[i - 1].name), name))
+        i--;
+    if (i == 0)
+        return sql_fail(error, "3B001", "savepoint \"%.*s\" does not exist", slice_fmt(name));
+    if (!release)
+        transaction_undo(t, t->savepoints[i - 1].undo);
+    t->savepoint_count = release ? i - 1 : i;
+    return 0;
+}
