@@ -24,13 +24,19 @@
     X(sql_functions_json_change)                                                                   \
     X(sql_functions_array)                                                                         \
     X(sql_functions_array_make)                                                                    \
-    X(sql_functions_series)
+    X(sql_functions_series)                                                                        \
+    X(sql_functions_time_operators)                                                                \
+    X(sql_functions_time_fields)                                                                   \
+    X(sql_functions_time_truncate)                                                                 \
+    X(sql_functions_time_calendar)                                                                 \
+    X(sql_functions_time_casts)                                                                    \
+    X(sql_functions_time_series)
 
 /* const struct sql_cast NAME[] */
-#define SQL_CAST_LISTS(X)
+#define SQL_CAST_LISTS(X) X(sql_casts_time)
 
 /* const struct sql_aggregate NAME[] */
-#define SQL_AGGREGATE_LISTS(X) X(sql_aggregates_json)
+#define SQL_AGGREGATE_LISTS(X) X(sql_aggregates_json) X(sql_aggregates_time)
 
 /* const struct sql_type_io NAME[] */
 #define SQL_TYPE_IO_LISTS(X) X(sql_type_io_json) X(sql_type_io_time)

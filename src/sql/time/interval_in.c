@@ -10,99 +10,11 @@
  */
 #include "sql/time/calendar.h"
 #include "sql/time/time_fields.h"
+#include "sql/time/units.h"
 
 #include <math.h>
 
 #include <errno.h>
-
-enum unit {
-    UNIT_NONE,
-    UNIT_MICROSECOND,
-    UNIT_MILLISECOND,
-    UNIT_SECOND,
-    UNIT_MINUTE,
-    UNIT_HOUR,
-    UNIT_DAY,
-    UNIT_WEEK,
-    UNIT_MONTH,
-    UNIT_YEAR,
-    UNIT_DECADE,
-    UNIT_CENTURY,
-    UNIT_MILLENNIUM,
-    UNIT_AGO,
-};
-
-struct unit_name {
-    char text[10]; /* longer words are told by their first ten letters */
-    uint8_t unit;
-};
-
-static const struct unit_name unit_names[] = {
-    {"ago", UNIT_AGO},
-    {"c", UNIT_CENTURY},
-    {"cent", UNIT_CENTURY},
-    {"centuries", UNIT_CENTURY},
-    {"century", UNIT_CENTURY},
-    {"d", UNIT_DAY},
-    {"day", UNIT_DAY},
-    {"days", UNIT_DAY},
-    {"dec", UNIT_DECADE},
-    {"decade", UNIT_DECADE},
-    {"decades", UNIT_DECADE},
-    {"decs", UNIT_DECADE},
-    {"h", UNIT_HOUR},
-    {"hour", UNIT_HOUR},
-    {"hours", UNIT_HOUR},
-    {"hr", UNIT_HOUR},
-    {"hrs", UNIT_HOUR},
-    {"m", UNIT_MINUTE},
-    {"microsecon", UNIT_MICROSECOND},
-    {"mil", UNIT_MILLENNIUM},
-    {"millennia", UNIT_MILLENNIUM},
-    {"millennium", UNIT_MILLENNIUM},
-    {"millisecon", UNIT_MILLISECOND},
-    {"mils", UNIT_MILLENNIUM},
-    {"min", UNIT_MINUTE},
-    {"mins", UNIT_MINUTE},
-    {"minute", UNIT_MINUTE},
-    {"minutes", UNIT_MINUTE},
-    {"mon", UNIT_MONTH},
-    {"mons", UNIT_MONTH},
-    {"month", UNIT_MONTH},
-    {"months", UNIT_MONTH},
-    {"ms", UNIT_MILLISECOND},
-    {"msec", UNIT_MILLISECOND},
-    {"mseconds", UNIT_MILLISECOND},
-    {"msecs", UNIT_MILLISECOND},
-    {"s", UNIT_SECOND},
-    {"sec", UNIT_SECOND},
-    {"second", UNIT_SECOND},
-    {"seconds", UNIT_SECOND},
-    {"secs", UNIT_SECOND},
-    {"us", UNIT_MICROSECOND},
-    {"usec", UNIT_MICROSECOND},
-    {"usecond", UNIT_MICROSECOND},
-    {"useconds", UNIT_MICROSECOND},
-    {"usecs", UNIT_MICROSECOND},
-    {"w", UNIT_WEEK},
-    {"week", UNIT_WEEK},
-    {"weeks", UNIT_WEEK},
-    {"y", UNIT_YEAR},
-    {"year", UNIT_YEAR},
-    {"years", UNIT_YEAR},
-    {"yr", UNIT_YEAR},
-    {"yrs", UNIT_YEAR},
-};
-
-static enum unit unit_named(slice word) {
-    slice told = slice_take(word, sizeof unit_names[0].text);
-    for (size_t i = 0; i < array_count(unit_names); i++) {
-        const struct unit_name *at = &unit_names[i];
-        if (slice_equal(told, slice_make(at->text, strnlen(at->text, sizeof at->text))))
-            return at->unit;
-    }
-    return UNIT_NONE;
-}
 
 /* The sums under way: no part of an interval is larger than 64 bits while it is read. */
 struct sums {
@@ -136,17 +48,16 @@ static void sum_years(struct sums *s, int64_t value, double fraction, int64_t ye
     sum(s, &s->months, (int64_t)rint(fraction * (double)years * 12), 1);
 }
 
-static bool sum_unit(struct sums *s, enum unit unit, int64_t value, double fraction) {
+static bool sum_unit(struct sums *s, enum time_unit unit, int64_t value, double fraction) {
     static const int64_t us[] = {[UNIT_MICROSECOND] = 1,
                                  [UNIT_MILLISECOND] = 1000,
                                  [UNIT_SECOND] = SQL_US_PER_SECOND,
                                  [UNIT_MINUTE] = SQL_US_PER_MINUTE,
                                  [UNIT_HOUR] = SQL_US_PER_HOUR};
     static const int64_t years[] = {1, 10, 100, 1000};
-    switch (unit) {
-    case UNIT_NONE:
-    case UNIT_AGO:
+    if (unit == UNIT_NONE || unit == UNIT_QUARTER || unit > UNIT_MILLENNIUM)
         return false;
+    switch (unit) {
     case UNIT_DAY:
         sum(s, &s->days, value, 1);
         sum_fraction(s, fraction, SQL_US_PER_DAY);
@@ -204,13 +115,13 @@ static double take_fraction(slice *text) {
 
 struct reading {
     struct sums sums;
-    enum unit unit; /* of the number before */
-    unsigned seen;  /* 1 << enum unit */
-    int fields;     /* of the typmod */
+    enum time_unit unit; /* of the number before */
+    unsigned seen;       /* 1 << enum time_unit */
+    int fields;          /* of the typmod */
 };
 
 /* The unit of a bare number. */
-static enum unit default_unit(int fields) {
+static enum time_unit default_unit(int fields) {
     if (fields == SQL_INTERVAL_ALL || (fields & SQL_INTERVAL_SECOND))
         return UNIT_SECOND;
     if (fields & SQL_INTERVAL_MINUTE)
@@ -249,7 +160,7 @@ static enum time_wrong read_number(struct reading *r, slice text) {
     double fraction = 0;
     bool negative, months_negative, overflow = false;
     bool digits = take_number(&text, &value, &negative, &overflow);
-    enum unit unit = r->unit ? r->unit : default_unit(r->fields);
+    enum time_unit unit = r->unit ? r->unit : default_unit(r->fields);
     if (digits && text.len > 0 && text.ptr[0] == '-') { /* "years-months" */
         text = slice_skip(text, 1);
         if (!take_number(&text, &months, &months_negative, &overflow) || text.len > 0)
@@ -279,7 +190,7 @@ static enum time_wrong read_number(struct reading *r, slice text) {
 }
 
 static enum time_wrong read_word(struct reading *r, slice word, bool *ago) {
-    enum unit unit = unit_named(word);
+    enum time_unit unit = time_unit_named(word);
     if (unit == UNIT_NONE)
         return TIME_WRONG_FORM;
     if (unit == UNIT_AGO) {
@@ -328,7 +239,7 @@ static enum time_wrong read_fields(const struct time_fields *fields, struct read
 /* --- ISO 8601 -----------------------------------------------------------------------------------
  */
 
-static enum unit designator(char letter, bool time) {
+static enum time_unit designator(char letter, bool time) {
     switch (letter) {
     case 'Y':
         return time ? UNIT_NONE : UNIT_YEAR;
@@ -359,8 +270,8 @@ static bool sum_run(struct sums *s, int64_t value, size_t digits, bool time) {
 
 /* "0001-02-03T04:05:06": the form without letters, from the date's or the time's first number. */
 static enum time_wrong read_iso_columns(struct sums *s, slice text, bool time) {
-    static const enum unit units[2][3] = {{UNIT_YEAR, UNIT_MONTH, UNIT_DAY},
-                                          {UNIT_HOUR, UNIT_MINUTE, UNIT_SECOND}};
+    static const enum time_unit units[2][3] = {{UNIT_YEAR, UNIT_MONTH, UNIT_DAY},
+                                               {UNIT_HOUR, UNIT_MINUTE, UNIT_SECOND}};
     bool negative, overflow = false;
     int place = 0;
     while (text.len > 0) {
