@@ -27,15 +27,10 @@ struct transaction;
 
 /* Rows of one stored table; sql_table.host. */
 struct stored {
-    struct sql_table *table;
-    struct relation *rows;
+    struct sql_table *table; /* in whose memory this lies */
+    struct relation *rows;   /* NULL: the table was dropped */
     int64_t next_identity;
-};
-
-struct database_limits {
-    uint64_t run_bytes;   /* memory of one statement's operators */
-    uint64_t view_bytes;  /* of one view's operators, and of its rows */
-    uint64_t table_bytes; /* of one stored table's rows */
+    uint64_t generation; /* another after each ALTER: who has begun on the old form gives up */
 };
 
 struct database {
@@ -58,7 +53,13 @@ struct database {
     bool ready, closed;
     struct error failed; /* recovery's: every statement is told */
     struct ledger_read *recovery;
-    struct list waiting; /* struct database_waiter */
+    struct list waiting;           /* struct waiter of database.c */
+    struct database_run *defining; /* one definition at a time */
+    struct sql_table **dropped;    /* kept while statements may name them */
+    unsigned dropped_count, statement_count;
+    struct sql_settings settings; /* of recovery and of views */
+    struct io_timer runs_timer;
+    struct io_task runs_task;
 };
 
 /* A view that is kept up to date, as the database knows it. */
@@ -82,8 +83,10 @@ struct database_session {
     char *user, *application;
     struct transaction *transaction; /* NULL: none */
     bool block, failed;              /* BEGIN was said; a statement of the block has failed */
-    bool implicit;                   /* of a simple query of several statements */
-    uint64_t random;
+    bool group;                      /* database_session_group */
+    void (*group_done)(void *owner, const struct sql_error *error);
+    struct commit *group_commit;
+    struct list cursors, prepared; /* cursor.c */
 };
 
 struct database_statement {
@@ -96,7 +99,7 @@ struct database_statement {
     struct sql_statement bound;
     uint64_t version; /* of the catalog it was bound with */
     unsigned references;
-    unsigned columns;
+    unsigned columns; /* of its answer */
     struct sql_plan_column *column;
 };
 
@@ -117,9 +120,10 @@ struct database_run {
     int (*step)(struct database_run *run);
     void (*close)(struct database_run *run); /* frees `work` */
     void *work;
-    bool runnable, stepping, paused, cancelled, own_transaction;
+    bool runnable, stepping, paused, ending;
+    struct commit *commit;
     struct io_timer deadline;
-    char tag[64];
+    char tag[80];
     struct sql_error error;
 };
 
@@ -127,6 +131,7 @@ struct database_run {
 void run_wake(struct database_run *run);
 /* Rows to the sink. False: it is full, and `paused` is set until database_run_resume. */
 bool run_rows(struct database_run *run, const struct sql_batch *batch);
+slice table_option(const struct sql_table *table, const char *name); /* empty: not given */
 struct stored *stored_of(const struct sql_table *table);
 struct relation *relation_of(const struct sql_table *table); /* stored or view; else NULL */
 /* TABLE's rows have changed by BATCH: views that read it take note. Then, once, database_step. */
@@ -138,12 +143,50 @@ uint64_t database_moment(struct database *db);
 void database_show(struct database *db);
 void database_fatal(struct database *db, const struct error *why);
 
-/* Each run's beginning: chooses `step`. 0, or an error. */
-must_use int query_start(struct database_run *run);   /* query.c: SELECT, COPY TO */
-must_use int change_start(struct database_run *run);  /* change.c: INSERT … COPY FROM */
+/* run.c: chooses what RUN does, by its statement's kind. 0, or run->error. */
+must_use int run_begin(struct database_run *run);
+void runs_close(struct database *db);
+
+/* statement.c */
+must_use int statement_bind(struct database_statement *s, struct sql_error *error);
+struct database_statement *statement_new(struct database_session *session, slice text,
+                                         const struct sql_type *declared, unsigned count,
+                                         struct sql_error *error);
+
+/* Each kind's beginning: sets run->step. 0, or run->error. */
+must_use int select_start(struct database_run *run); /* select.c: SELECT, COPY TO, EXPLAIN, SHOW */
+must_use int
+change_start(struct database_run *run); /* change.c: INSERT, UPDATE, DELETE, COPY FROM */
+must_use int truncate_start(struct database_run *run);
 must_use int utility_start(struct database_run *run); /* utility.c */
-must_use int define_start(struct database_run *run);  /* definition.c */
-must_use int explain_start(struct database_run *run); /* explain.c */
+must_use int define_start(struct database_run *run);  /* define_run.c */
+
+/* definition.c: what a definition makes of the catalog and of its rows; also at recovery. */
+must_use int database_define(struct database *db, const struct sql_statement *s,
+                             struct sql_error *error);
+must_use int database_judge(struct database *db, const struct sql_statement *s,
+                            struct sql_error *error);
+/* Starts a view of the catalog. */
+must_use int database_keep(struct database *db, struct sql_table *table, struct sql_error *error);
+/* recover.c */
+must_use int database_recover(struct database *db);
+void database_opened(struct database *db, const struct error *failed); /* failed NULL: ready */
+
+/* cursor.c */
+must_use int cursor_declare(struct database_run *run);
+must_use int cursor_fetch(struct database_run *run);
+int cursor_close(struct database_session *s, slice name); /* ptr NULL: all. -ENOENT */
+const struct database_statement *cursor_statement(struct database_session *s, slice name);
+must_use int prepared_add(struct database_session *s, slice name, struct database_statement *take,
+                          struct sql_error *error);
+struct database_statement *prepared_find(struct database_session *s, slice name);
+int prepared_drop(struct database_session *s, slice name); /* ptr NULL: all. -ENOENT */
+
+/* system.c: each row of a system table, all its columns. EACH's texts are MEMORY's. */
+must_use int
+database_system_rows(struct database_run *run, const struct sql_table *table, struct arena *memory,
+                     int (*each)(void *self, const union sql_cell *cells, const uint8_t *nulls),
+                     void *self);
 
 /* settings.c */
 must_use int settings_set(struct database_session *s, slice name, slice value, bool is_default,

@@ -82,5 +82,6 @@ struct ledger_read *ledger_read_close(struct ledger_read *r);
 void ledger_find(struct ledger *l, slice stream, slice subject,
                  void (*done)(void *self, slice name, uint64_t last, const struct error *failed),
                  void *self);
+void ledger_find_cancel(struct ledger *l, const void *self);
 
 #endif
