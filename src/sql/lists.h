@@ -13,6 +13,11 @@
 
 /* const struct sql_function NAME[] */
 #define SQL_FUNCTION_LISTS(X)                                                                      \
+    X(sql_functions_compare)                                                                       \
+    X(sql_functions_integer)                                                                       \
+    X(sql_functions_decimal)                                                                       \
+    X(sql_functions_float)                                                                         \
+    X(sql_functions_float_math)                                                                    \
     X(sql_functions_text_parts)                                                                    \
     X(sql_functions_text_make)                                                                     \
     X(sql_functions_text_quote)                                                                    \
@@ -33,7 +38,10 @@
     X(sql_functions_time_series)
 
 /* const struct sql_cast NAME[] */
-#define SQL_CAST_LISTS(X) X(sql_casts_time)
+#define SQL_CAST_LISTS(X)                                                                          \
+    X(sql_casts_number)                                                                            \
+    X(sql_casts_value)                                                                             \
+    X(sql_casts_time)
 
 /* const struct sql_aggregate NAME[] */
 #define SQL_AGGREGATE_LISTS(X) X(sql_aggregates_json) X(sql_aggregates_time)

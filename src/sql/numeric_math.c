@@ -233,7 +233,7 @@ static int logarithm(struct sql_numeric_big x, int scale, struct arena *memory,
         rc = big_subtract(x, one, memory, &above);
     if (rc == 0)
         rc = big_add(x, one, memory, &below);
-    struct sql_numeric_big power;
+    struct sql_numeric_big power = {.count = 0};
     if (rc == 0)
         rc = big_divide(above, below, work, true, memory, &power);
     struct sql_numeric_big square;

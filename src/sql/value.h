@@ -93,7 +93,7 @@ struct sql_settings {
     int64_t (*clock)(void *self);   /* clock_timestamp() */
     void *self;
     const struct sql_catalog
-        *catalog; /* labels of enums, names of regclass; may be NULL in tests */
+        *catalog;                  /* labels of enums, names of regclass; may be NULL in tests */
     const struct sql_zones *zones; /* the zones that have names (zone.h); NULL: only fixed ones */
 };
 
