@@ -47,7 +47,9 @@ static const struct sql_operator_kind *kind_of(enum sql_plan_kind kind) {
     case SQL_PLAN_TUMBLE:
         return &sql_operator_tumble;
     case SQL_PLAN_WINDOW:
+        return &sql_operator_window;
     case SQL_PLAN_SESSION:
+        return &sql_operator_session;
     case SQL_PLAN_APPLY:
         break;
     }

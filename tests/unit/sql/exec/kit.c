@@ -231,15 +231,20 @@ struct sql_expr *kit_node(struct kit *k, enum sql_expr_kind kind, unsigned count
     return e;
 }
 
+const struct sql_function *kit_function(char op) {
+    for (size_t i = 0; i < array_count(kit_functions); i++) {
+        if (kit_functions[i].name[0] == op)
+            return &kit_functions[i];
+    }
+    fail_msg("no function %c", op);
+    return NULL;
+}
+
 struct sql_expr *kit_op(struct kit *k, char op, struct sql_expr *a, struct sql_expr *b) {
     struct sql_expr *e = expr_new(k, SQL_EXPR_CALL, SQL_INT8);
     e->count = 2;
     e->arguments = kit_list(k, 2, a, b);
-    for (size_t i = 0; i < array_count(kit_functions); i++) {
-        if (kit_functions[i].name[0] == op)
-            e->function = &kit_functions[i];
-    }
-    assert_non_null(e->function);
+    e->function = kit_function(op);
     e->type = sql_type_of(e->function->result);
     return e;
 }

@@ -68,6 +68,9 @@ void kit_set_aggregate(struct kit *k, struct sql_plan *p, unsigned at, const cha
 struct sql_plan *kit_top(struct kit *k, struct sql_plan *in, enum sql_top_kind kind, int64_t limit,
                          int64_t offset);
 
+/* The function of an operator, by its sign. */
+const struct sql_function *kit_function(char op);
+
 /* Runs PLAN. */
 void kit_run(struct kit *k, struct sql_plan *plan, bool once);
 int kit_try_push(struct kit *k, unsigned scan, const char *rows);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PLANS 1500u
+#define PLANS 2000u
 #define STEPS 6u
 #define SCANS 3u
 #define COLUMNS 3u
@@ -142,8 +142,75 @@ static struct sql_plan *random_set(struct kit *k, struct chance *c, unsigned dep
     return p;
 }
 
+static void random_frame(struct kit *k, struct chance *c, struct sql_plan_window *f) {
+    f->mode = (enum sql_frame_mode)pick(c, 3);
+    f->start = (enum sql_frame_bound)pick(c, 4);
+    f->end =
+        (enum sql_frame_bound)(f->start + pick(c, SQL_FRAME_UNBOUNDED_FOLLOWING - f->start + 1));
+    if (f->end == SQL_FRAME_UNBOUNDED_PRECEDING)
+        f->end = SQL_FRAME_CURRENT;
+    f->start_offset = kit_int(k, pick(c, 3));
+    f->end_offset = kit_int(k, pick(c, 3));
+    f->plus = kit_function('+');
+    f->minus = kit_function('-');
+    f->exclude = (enum sql_frame_exclude)pick(c, 4);
+}
+
+static struct sql_plan *random_window(struct kit *k, struct chance *c, unsigned depth) {
+    static const char *const names[] = {"count", "sum", "min", "fold"};
+    struct sql_plan *in = random_plan(k, c, depth - 1);
+    struct sql_plan *p = kit_plan(k, SQL_PLAN_WINDOW, COLUMNS + 1, 1, in);
+    struct sql_plan_window *f = arena_zalloc(&k->memory, 1, sizeof *f);
+    p->order = arena_zalloc(&k->memory, 1, sizeof *p->order);
+    p->partition = arena_zalloc(&k->memory, 1, sizeof *p->partition);
+    assert_true(f && p->order && p->partition);
+    p->windows = 1;
+    p->window = f;
+    p->partitions = pick(c, 2);
+    p->partition[0] = pick(c, COLUMNS);
+    p->orders = 1;
+    p->order[0] = (struct sql_sort_key){pick(c, COLUMNS), pick(c, 2), pick(c, 2)};
+    f->type = sql_type_of(SQL_INT8);
+    f->function = (enum sql_window_function)pick(c, SQL_WINDOW_NTH_VALUE + 1);
+    if (f->function == SQL_WINDOW_PERCENT_RANK || f->function == SQL_WINDOW_CUME_DIST)
+        f->function = SQL_WINDOW_AGGREGATE;
+    random_frame(k, c, f);
+    f->count = 1;
+    f->arguments = kit_list(k, 1, number(k, c, COLUMNS));
+    if (f->function == SQL_WINDOW_AGGREGATE) {
+        unsigned which = pick(c, 4);
+        f->aggregate = kit_aggregate_named(names[which]);
+        f->count = which > 0;
+        f->filter = pick(c, 2) ? condition(k, c, COLUMNS) : NULL;
+    } else if (f->function == SQL_WINDOW_NTILE) {
+        f->arguments = kit_list(k, 1, kit_int(k, 1 + pick(c, 4)));
+    } else if (f->function == SQL_WINDOW_NTH_VALUE) {
+        f->count = 2;
+        f->arguments = kit_list(k, 2, f->arguments[0], kit_int(k, 1 + pick(c, 3)));
+    }
+    return p;
+}
+
+/* tumble, hop, and sessions of values that stand for time. */
+static struct sql_plan *random_time(struct kit *k, struct chance *c, unsigned depth) {
+    struct sql_plan *in = random_plan(k, c, depth - 1);
+    bool session = pick(c, 2);
+    struct sql_plan *p =
+        kit_plan(k, session ? SQL_PLAN_SESSION : SQL_PLAN_TUMBLE, COLUMNS + 2, 1, in);
+    p->partition = arena_zalloc(&k->memory, 1, sizeof *p->partition);
+    assert_non_null(p->partition);
+    p->partitions = pick(c, 2);
+    p->partition[0] = pick(c, COLUMNS);
+    p->time_column = pick(c, COLUMNS);
+    p->gap = 1 + pick(c, 2);
+    p->slide = 1 + pick(c, 2);
+    p->size = p->slide * (1 + pick(c, 2));
+    p->offset_time = pick(c, 2);
+    return p;
+}
+
 static struct sql_plan *random_node(struct kit *k, struct chance *c, unsigned depth) {
-    switch (pick(c, 9)) {
+    switch (pick(c, 12)) {
     case 0:
         return kit_filter(k, random_plan(k, c, depth - 1), condition(k, c, COLUMNS));
     case 1:
@@ -157,6 +224,11 @@ static struct sql_plan *random_node(struct kit *k, struct chance *c, unsigned de
         return random_top(k, c, depth);
     case 7:
         return kit_plan(k, SQL_PLAN_DISTINCT, COLUMNS, 1, random_plan(k, c, depth - 1));
+    case 8:
+    case 9:
+        return random_window(k, c, depth);
+    case 10:
+        return random_time(k, c, depth);
     default:
         return random_set(k, c, depth);
     }

@@ -1,0 +1,276 @@
+/*
+ * session.c - each row with the session it is in: rows of a partition no further apart than a gap.
+ *
+ *      time     --a--b-----c------------------d--e--
+ *      session    [a    last + gap)           [d  …)        window_start, window_end
+ *
+ * Rows stand in order of time. One that comes or goes touches the run of rows around it, in which
+ * no two neighbours are further apart than the gap (those that go are still among them): all
+ * sessions it can join or split lie within. At the end of a step each such run is cut anew and the
+ * rows whose session has changed are told. A row exactly `gap` behind the last one belongs to its
+ * session, so a session is complete when the watermark has passed its end. A row without a time, or
+ * whose time is infinite, is in no session.
+ */
+#include "sql/exec/keys.h"
+
+#define TIME_BYTES 8u
+
+struct stamped {
+    struct sql_node node;
+    int64_t time, start, end; /* start, end: of the session that was told */
+    int64_t told;             /* how often; 0: not yet */
+    uint64_t step;            /* in which it was looked at last */
+    struct partition *partition;
+    struct stamped *next; /* of those touched in this step, or gone */
+    bool touched;
+    char bytes[]; /* time, row */
+};
+
+struct partition {
+    uint32_t key_len;
+    uint64_t hash;
+    struct sql_tree rows;
+    char key[];
+};
+
+struct session {
+    struct sql_operator base;
+    struct sql_keys *keys;
+    struct sql_slab slab;
+    struct sql_index index;
+    struct sql_order order;
+    uint64_t step;
+    struct stamped *first, **last;
+};
+
+static int session_make(struct sql_operator *o, struct sql_error *error) {
+    struct session *s = (struct session *)o;
+    sql_slab_make(&s->slab, &o->exec->budget);
+    sql_index_make(&s->index, &o->exec->budget, offsetof(struct partition, key));
+    s->order.key_at = offsetof(struct stamped, bytes);
+    s->last = &s->first;
+    return sql_keys_of_columns(o, 0, o->plan->partition, o->plan->partitions, &s->keys, error);
+}
+
+/* ---- rows come ---------------------------------------------------------------------------- */
+
+static struct partition *partition_of(struct session *s, unsigned row, struct sql_error *error) {
+    slice key = sql_keys_at(s->keys, row);
+    uint64_t hash = s->keys->hash[row];
+    struct partition *p = sql_index_find(&s->index, hash, key);
+    if (p)
+        return p;
+    size_t bytes = offsetof(struct partition, key) + key.len;
+    p = sql_slab_take(&s->slab, bytes);
+    if (p) {
+        *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
+        memcpy(p->key, key.ptr ? key.ptr : "", key.len);
+        if (sql_index_add(&s->index, hash, p) == 0)
+            return p;
+        sql_slab_give(&s->slab, p, bytes);
+    }
+    operator_fail_state(&s->base, error);
+    return NULL;
+}
+
+static size_t stamped_bytes(const struct stamped *n) {
+    return offsetof(struct stamped, bytes) + n->node.key_len;
+}
+
+static int row_encode(struct session *s, const struct sql_batch *batch, unsigned row,
+                      int64_t time) {
+    struct buf *bytes = &s->base.bytes;
+    uint64_t bits = (uint64_t)time ^ (uint64_t)1 << 63;
+    char head[TIME_BYTES];
+    for (unsigned i = 0; i < TIME_BYTES; i++)
+        head[i] = (char)(bits >> (56 - 8 * i));
+    buf_clear(bytes);
+    int r = buf_append(bytes, slice_make(head, TIME_BYTES));
+    return r ? r
+             : sql_row_encode(batch, s->base.input[0]->types, NULL, batch->columns, row, false,
+                              bytes);
+}
+
+static int row_add(struct session *s, struct partition *p, int64_t time, int64_t weight,
+                   struct sql_error *error) {
+    slice key = buf_slice(&s->base.bytes);
+    struct stamped *n = (struct stamped *)sql_tree_find(&p->rows, &s->order, key);
+    if (n) {
+        sql_tree_weigh(&n->node, weight);
+    } else {
+        n = sql_slab_take(&s->slab, offsetof(struct stamped, bytes) + key.len);
+        if (!n)
+            return operator_fail_state(&s->base, error);
+        *n = (struct stamped){
+            .node = {.key_len = (uint32_t)key.len, .weight = weight}, .time = time, .partition = p};
+        memcpy(n->bytes, key.ptr, key.len);
+        sql_tree_add(&p->rows, &s->order, &n->node);
+    }
+    if (!n->touched) {
+        n->touched = true;
+        n->next = NULL;
+        *s->last = n;
+        s->last = &n->next;
+    }
+    return 0;
+}
+
+static int session_push(struct sql_operator *o, unsigned input, const struct sql_batch *batch,
+                        struct sql_error *error) {
+    (void)input;
+    struct session *s = (struct session *)o;
+    const struct sql_column *time = &batch->column[o->plan->time_column];
+    int r = sql_keys_columns(s->keys, batch, error);
+    if (r == 0)
+        r = sql_keys_encode(s->keys, batch->rows, error);
+    for (unsigned row = 0; r == 0 && row < batch->rows; row++) {
+        int64_t at = sql_cell_at(time, row)->i, end;
+        if (sql_null_at(time, row) || at == SQL_INFINITY || at == SQL_MINUS_INFINITY ||
+            __builtin_add_overflow(at, o->plan->gap, &end))
+            continue;
+        struct partition *p = partition_of(s, row, error);
+        if (!p)
+            return -ENOMEM;
+        r = row_encode(s, batch, row, at);
+        if (r)
+            return operator_fail(o, r, error);
+        r = row_add(s, p, at, sql_weight_at(batch, row), error);
+    }
+    return r;
+}
+
+/* ---- the step ends ------------------------------------------------------------------------ */
+
+static int tell(struct session *s, const struct stamped *n, int64_t start, int64_t end,
+                int64_t weight, struct sql_error *error) {
+    struct sql_operator *o = &s->base;
+    unsigned columns = o->plan->input[0]->columns;
+    slice row = slice_make(n->bytes + TIME_BYTES, n->node.key_len - TIME_BYTES);
+    int r = operator_room(o, error);
+    if (r == 0)
+        r = operator_put(o, row, o->types, columns, 0, error);
+    if (r)
+        return r;
+    union sql_cell from = {.i = start}, to = {.i = end};
+    sql_builder_set(&o->out, columns, &from, false);
+    sql_builder_set(&o->out, columns + 1, &to, false);
+    sql_builder_end(&o->out, weight);
+    return 0;
+}
+
+static int row_tell(struct session *s, struct stamped *n, int64_t start, int64_t end,
+                    struct sql_error *error) {
+    int64_t weight = n->node.weight > 0 ? n->node.weight : 0;
+    if (weight == n->told && (weight == 0 || (n->start == start && n->end == end)))
+        return 0;
+    int r = n->told ? tell(s, n, n->start, n->end, -n->told, error) : 0;
+    if (r == 0 && weight)
+        r = tell(s, n, start, end, weight, error);
+    n->told = weight;
+    n->start = start;
+    n->end = end;
+    return r;
+}
+
+/* Tells the rows from FIRST to LAST, one session (and what has gone among them). */
+static int session_tell(struct session *s, struct stamped *first, const struct stamped *last,
+                        int64_t start, int64_t end, struct sql_error *error) {
+    for (struct stamped *n = first;; n = (struct stamped *)sql_node_next(&n->node)) {
+        int r = row_tell(s, n, start, end, error);
+        if (r || n == last)
+            return r;
+    }
+}
+
+/* The first row of the run that N is in. */
+static struct stamped *run_start(const struct session *s, struct stamped *n) {
+    for (;;) {
+        struct stamped *before = (struct stamped *)sql_node_prev(&n->node);
+        if (!before || n->time - before->time > s->base.plan->gap)
+            return n;
+        n = before;
+    }
+}
+
+/* Cuts the run that N is in into sessions. */
+static int run_tell(struct session *s, struct stamped *n, struct sql_error *error) {
+    int64_t gap = s->base.plan->gap;
+    struct stamped *first = run_start(s, n), *before = NULL, *at = first;
+    const struct stamped *alive = NULL; /* the last row that is there, of the session at hand */
+    int64_t start = 0;
+    int r = 0;
+    for (; r == 0 && at && (!before || at->time - before->time <= gap);
+         before = at, at = (struct stamped *)sql_node_next(&at->node)) {
+        at->step = s->step;
+        if (at->node.weight <= 0)
+            continue;
+        if (alive && at->time - alive->time > gap) {
+            r = session_tell(s, first, before, start, alive->time + gap, error);
+            first = at;
+            alive = NULL;
+        }
+        if (!alive)
+            start = at->time;
+        alive = at;
+    }
+    if (r)
+        return r;
+    return session_tell(s, first, before, start, alive ? alive->time + gap : 0, error);
+}
+
+static void forget(struct session *s, struct stamped *n) {
+    struct partition *p = n->partition;
+    sql_tree_remove(&p->rows, &n->node);
+    sql_slab_give(&s->slab, n, stamped_bytes(n));
+    if (p->rows.root)
+        return;
+    sql_index_remove(&s->index, p->hash, p);
+    sql_slab_give(&s->slab, p, offsetof(struct partition, key) + p->key_len);
+}
+
+static int session_end_step(struct sql_operator *o, struct sql_error *error) {
+    struct session *s = (struct session *)o;
+    int r = 0;
+    s->step++;
+    for (struct stamped *n = s->first; r == 0 && n; n = n->next) {
+        if (n->step != s->step)
+            r = run_tell(s, n, error);
+    }
+    if (r == 0)
+        r = operator_flush(o, error);
+    if (r)
+        return r;
+    for (struct stamped *n = s->first, *next; n; n = next) {
+        next = n->next;
+        n->touched = false;
+        if (n->node.weight == 0)
+            forget(s, n);
+    }
+    s->first = NULL;
+    s->last = &s->first;
+    return 0;
+}
+
+/* A row at the watermark may still join the session that ends there. */
+static int session_watermark(struct sql_operator *o, struct sql_error *error) {
+    (void)error;
+    if (o->watermark > INT64_MIN)
+        o->watermark--;
+    return 0;
+}
+
+static void session_release(struct sql_operator *o) {
+    struct session *s = (struct session *)o;
+    sql_keys_free(s->keys);
+    if (!s->slab.budget)
+        return;
+    sql_index_free(&s->index);
+    sql_slab_free(&s->slab);
+}
+
+const struct sql_operator_kind sql_operator_session = {.bytes = sizeof(struct session),
+                                                       .make = session_make,
+                                                       .push = session_push,
+                                                       .end_step = session_end_step,
+                                                       .watermark = session_watermark,
+                                                       .release = session_release};

@@ -1,0 +1,286 @@
+/*
+ * window.c - window functions: each row with what it is told of the rows around it.
+ *
+ *      push       row -> partition, in order                    touched partitions in a list
+ *      end_step   touched: all values computed anew, those that differ from what was told are
+ *                 told: the old row goes, the new one comes
+ *
+ * The values told are kept with the row. A partition is computed whole, for a change may reach any
+ * row of it; a view with large partitions that change all the time is better written with GROUP BY
+ * or a limit.
+ */
+#include "sql/exec/window.h"
+
+#define PARTITION_BYTES_MAX ((size_t)1 << 30)
+
+static int windowed_make(struct window *w, struct windowed *f, struct sql_error *error) {
+    struct sql_operator *o = &w->base;
+    const struct sql_plan_window *plan = f->plan;
+    f->types = operator_zalloc(o, plan->count + 1, sizeof *f->types);
+    f->cells = operator_zalloc(o, plan->count + 1, sizeof *f->cells);
+    f->nulls = operator_zalloc(o, plan->count + 1, sizeof *f->nulls);
+    if (!f->types || !f->cells || !f->nulls)
+        return sql_fail_memory(error);
+    for (unsigned i = 0; i < plan->count; i++)
+        f->types[i] = plan->arguments[i]->type;
+    f->call = (struct sql_call){.settings = o->exec->options.settings,
+                                .types = f->types,
+                                .count = plan->count,
+                                .result = plan->type};
+    int r = operator_evaluators(o, plan->arguments, plan->count, &f->argument, error);
+    if (r == 0 && plan->filter)
+        r = sql_evaluator_new(plan->filter, &o->exec->environment, &f->filter, error);
+    if (r == 0)
+        r = window_offsets(w, f, error);
+    return r;
+}
+
+static int window_make(struct sql_operator *o, struct sql_error *error) {
+    struct window *w = (struct window *)o;
+    const struct sql_plan *plan = o->plan;
+    sql_slab_make(&w->slab, &o->exec->budget);
+    sql_index_make(&w->index, &o->exec->budget, offsetof(struct partition, key));
+    w->order.key_at = offsetof(struct placed, bytes);
+    w->last = &w->first;
+    w->arena = arena_make((size_t)64 << 10, PARTITION_BYTES_MAX);
+    w->windowed = operator_zalloc(o, plan->windows + 1, sizeof *w->windowed);
+    w->results = operator_zalloc(o, plan->windows + 1, sizeof *w->results);
+    if (!w->windowed || !w->results || sql_builder_make(plan->input[0]->columns, &w->rows))
+        return sql_fail_memory(error);
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < plan->windows; i++) {
+        w->windowed[i].plan = &plan->window[i];
+        r = windowed_make(w, &w->windowed[i], error);
+    }
+    return r ? r : sql_keys_of_columns(o, 0, plan->partition, plan->partitions, &w->keys, error);
+}
+
+/* ---- rows come ---------------------------------------------------------------------------- */
+
+static struct partition *partition_of(struct window *w, unsigned row, struct sql_error *error) {
+    slice key = sql_keys_at(w->keys, row);
+    uint64_t hash = w->keys->hash[row];
+    struct partition *p = sql_index_find(&w->index, hash, key);
+    if (p)
+        return p;
+    size_t bytes = offsetof(struct partition, key) + key.len;
+    p = sql_slab_take(&w->slab, bytes);
+    if (p) {
+        *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
+        memcpy(p->key, key.ptr ? key.ptr : "", key.len);
+        if (sql_index_add(&w->index, hash, p) == 0)
+            return p;
+        sql_slab_give(&w->slab, p, bytes);
+    }
+    operator_fail_state(&w->base, error);
+    return NULL;
+}
+
+static int row_add(struct window *w, struct partition *p, size_t row_at, int64_t weight,
+                   struct sql_error *error) {
+    slice key = buf_slice(&w->base.bytes);
+    struct sql_node *found = sql_tree_find(&p->rows, &w->order, key);
+    if (!p->touched) {
+        p->touched = true;
+        p->next = NULL;
+        *w->last = p;
+        w->last = &p->next;
+    }
+    if (found) {
+        sql_tree_weigh(found, weight);
+        return 0;
+    }
+    struct placed *n = sql_slab_take(&w->slab, offsetof(struct placed, bytes) + key.len);
+    if (!n)
+        return operator_fail_state(&w->base, error);
+    *n = (struct placed){.node = {.key_len = (uint32_t)key.len, .weight = weight},
+                         .row_at = (uint32_t)row_at};
+    memcpy(n->bytes, key.ptr ? key.ptr : "", key.len);
+    sql_tree_add(&p->rows, &w->order, &n->node);
+    return 0;
+}
+
+static int window_push(struct sql_operator *o, unsigned input, const struct sql_batch *batch,
+                       struct sql_error *error) {
+    (void)input;
+    struct window *w = (struct window *)o;
+    const struct sql_type *types = o->input[0]->types;
+    int r = sql_keys_columns(w->keys, batch, error);
+    if (r == 0)
+        r = sql_keys_encode(w->keys, batch->rows, error);
+    for (unsigned row = 0; r == 0 && row < batch->rows; row++) {
+        struct partition *p = partition_of(w, row, error);
+        if (!p)
+            return -ENOMEM;
+        buf_clear(&o->bytes);
+        r = sql_key_encode(batch, types, o->plan->order, o->plan->orders, row, &o->bytes);
+        size_t row_at = o->bytes.len;
+        if (r == 0)
+            r = sql_row_encode(batch, types, NULL, batch->columns, row, false, &o->bytes);
+        if (r)
+            return operator_fail(o, r, error);
+        r = row_add(w, p, row_at, sql_weight_at(batch, row), error);
+    }
+    return r;
+}
+
+/* ---- the step ends ------------------------------------------------------------------------ */
+
+/* N's columns, then VALUES, which lie encoded. */
+static int tell(struct window *w, const struct placed *n, slice values, int64_t weight,
+                struct sql_error *error) {
+    struct sql_operator *o = &w->base;
+    unsigned columns = o->plan->input[0]->columns;
+    slice row = slice_make(n->bytes + n->row_at, n->node.key_len - n->row_at), copy;
+    int r = operator_room(o, error);
+    if (r == 0)
+        r = operator_put(o, row, o->types, columns, 0, error);
+    if (r == 0) /* what was told is freed before the batch is handed on */
+        r = arena_copy(&o->out.memory, values, &copy) ? sql_fail_memory(error) : 0;
+    if (r == 0)
+        r = operator_put(o, copy, o->types + columns, o->plan->windows, columns, error);
+    if (r == 0)
+        sql_builder_end(&o->out, weight);
+    return r;
+}
+
+/* Cuts the values of one time off *TOLD: [length: 4][row]. */
+static slice told_take(slice *told) {
+    uint32_t len;
+    memcpy(&len, told->ptr, sizeof len);
+    slice values = slice_take(slice_skip(*told, sizeof len), len);
+    *told = slice_skip(*told, sizeof len + len);
+    return values;
+}
+
+/* Appends the values of place AT to o->bytes. */
+static int values_encode(struct window *w, size_t at) {
+    struct sql_operator *o = &w->base;
+    unsigned windows = o->plan->windows, columns = o->plan->input[0]->columns;
+    for (unsigned i = 0; i < windows; i++)
+        w->results[i] =
+            (struct sql_column){&w->windowed[i].result[at], &w->windowed[i].result_null[at], 0};
+    struct sql_batch one = {1, windows, w->results, NULL};
+    size_t head = o->bytes.len;
+    uint32_t len = 0;
+    int r = buf_append(&o->bytes, slice_make(&len, sizeof len));
+    if (r == 0)
+        r = sql_row_encode(&one, o->types + columns, NULL, windows, 0, false, &o->bytes);
+    if (r)
+        return r;
+    len = (uint32_t)(o->bytes.len - head - sizeof len);
+    memcpy(o->bytes.ptr + head, &len, sizeof len);
+    return 0;
+}
+
+/* Tells the difference between what was told of N and o->bytes, TIMES values; keeps the latter. */
+static int placed_tell(struct window *w, struct placed *n, int64_t times, struct sql_error *error) {
+    struct sql_operator *o = &w->base;
+    slice old = slice_make(n->told, n->told_len), new = buf_slice(&o->bytes);
+    int r = 0;
+    for (int64_t i = 0; r == 0 && (i < n->told_times || i < times); i++) {
+        slice was = {NULL, 0}, is = {NULL, 0};
+        if (i < n->told_times)
+            was = told_take(&old);
+        if (i < times)
+            is = told_take(&new);
+        if (i < n->told_times && i < times && slice_equal(was, is))
+            continue;
+        if (i < n->told_times)
+            r = tell(w, n, was, -1, error);
+        if (r == 0 && i < times)
+            r = tell(w, n, is, 1, error);
+    }
+    if (n->told)
+        sql_slab_give(&w->slab, n->told, n->told_len);
+    n->told = NULL;
+    n->told_times = times;
+    n->told_len = (uint32_t)o->bytes.len;
+    if (r || times == 0)
+        return r;
+    n->told = sql_slab_take(&w->slab, o->bytes.len);
+    if (!n->told)
+        return operator_fail_state(o, error);
+    memcpy(n->told, o->bytes.ptr, o->bytes.len);
+    return 0;
+}
+
+static int partition_tell(struct window *w, struct partition *p, struct sql_error *error) {
+    struct sql_operator *o = &w->base;
+    p->touched = false;
+    arena_reset(&w->arena);
+    int r = window_layout(w, p, error);
+    for (unsigned i = 0; r == 0 && i < o->plan->windows; i++)
+        r = window_compute(w, &w->windowed[i], error);
+    size_t at = 0;
+    for (struct sql_node *n = sql_tree_first(&p->rows); r == 0 && n; n = sql_node_next(n)) {
+        int64_t times = n->weight > 0 ? n->weight : 0;
+        buf_clear(&o->bytes);
+        for (int64_t i = 0; r == 0 && i < times; i++)
+            r = values_encode(w, at++);
+        if (r)
+            return operator_fail(o, r, error);
+        r = placed_tell(w, (struct placed *)n, times, error);
+    }
+    return r;
+}
+
+/* Frees the rows of P that are gone, and P where none is left. */
+static void partition_settle(struct window *w, struct partition *p) {
+    for (struct sql_node *n = sql_tree_first(&p->rows), *next; n; n = next) {
+        next = sql_node_next(n);
+        if (n->weight)
+            continue;
+        sql_tree_remove(&p->rows, n);
+        sql_slab_give(&w->slab, n, offsetof(struct placed, bytes) + n->key_len);
+    }
+    if (p->rows.root)
+        return;
+    sql_index_remove(&w->index, p->hash, p);
+    sql_slab_give(&w->slab, p, offsetof(struct partition, key) + p->key_len);
+}
+
+static int window_end_step(struct sql_operator *o, struct sql_error *error) {
+    struct window *w = (struct window *)o;
+    int r = 0;
+    for (struct partition *p = w->first; r == 0 && p; p = p->next)
+        r = partition_tell(w, p, error);
+    if (r == 0)
+        r = operator_flush(o, error);
+    if (r)
+        return r;
+    for (struct partition *p = w->first, *next; p; p = next) {
+        next = p->next;
+        partition_settle(w, p);
+    }
+    w->first = NULL;
+    w->last = &w->first;
+    return 0;
+}
+
+static void window_release(struct sql_operator *o) {
+    struct window *w = (struct window *)o;
+    sql_keys_free(w->keys);
+    sql_builder_free(&w->rows);
+    arena_free(&w->arena);
+    for (unsigned i = 0; w->windowed && i < o->plan->windows; i++) {
+        struct windowed *f = &w->windowed[i];
+        struct sql_call *calls[] = {&f->call, &f->plus, &f->minus};
+        operator_evaluators_free(f->argument, o->plan->window[i].count);
+        sql_evaluator_free(f->filter);
+        for (size_t c = 0; c < array_count(calls); c++) {
+            if (calls[c]->kept && calls[c]->kept_free)
+                calls[c]->kept_free(calls[c]->kept);
+        }
+    }
+    if (!w->slab.budget)
+        return;
+    sql_index_free(&w->index);
+    sql_slab_free(&w->slab);
+}
+
+const struct sql_operator_kind sql_operator_window = {.bytes = sizeof(struct window),
+                                                      .make = window_make,
+                                                      .push = window_push,
+                                                      .end_step = window_end_step,
+                                                      .release = window_release};
