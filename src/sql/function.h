@@ -87,7 +87,8 @@ struct sql_aggregate {
     uint8_t flags; /* SQL_LENIENT: sees rows whose arguments are NULL */
     uint32_t arguments[SQL_ARGUMENTS_MAX];
     /* Of an ordered-set aggregate (percentile_cont(0.5) WITHIN GROUP (ORDER BY x)): how many of
-       the arguments are direct; the values come in ORDER. 0 and false: an ordinary one. */
+       the arguments are direct; `add` gets those, then the values, which come in ORDER. 0 and
+       false: an ordinary one. */
     uint8_t direct;
     bool ordered_set;
     bool hypothetical; /* rank(…) WITHIN GROUP */

@@ -34,7 +34,8 @@ enum sql_plan_kind {
     SQL_PLAN_EXCEPT,
     SQL_PLAN_WINDOW,  /* input's columns, then one a window function; one partition, one order */
     SQL_PLAN_TOP,     /* per partition, in order: rows offset .. offset + limit */
-    SQL_PLAN_TUMBLE,  /* input's columns, then window_start, window_end (of hop: a row a window) */
+    SQL_PLAN_TUMBLE,  /* input's columns, then window_start, window_end (of hop: a row a window);
+                         rows without a time are in none */
     SQL_PLAN_SESSION, /* the same; keys `partition`, gap */
 };
 
@@ -98,7 +99,8 @@ struct sql_plan {
     enum sql_top_kind top;
     struct sql_expr *limit, *offset; /* constants or parameters, bigint; NULL: none */
 
-    /* TUMBLE, SESSION: column of the input that is the time; microseconds. tumble: slide = size */
+    /* TUMBLE, SESSION: column of the input that is the time; microseconds. tumble: slide = size.
+       A session ends `gap` after its last row; a row at that very moment still belongs to it. */
     unsigned time_column;
     int64_t size, slide, offset_time, gap;
 };

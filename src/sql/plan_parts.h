@@ -15,10 +15,12 @@ enum sql_join_kind {
     SQL_JOIN_LEFT,
     SQL_JOIN_RIGHT,
     SQL_JOIN_FULL,
-    SQL_JOIN_SEMI,      /* rows of left with a partner: IN, EXISTS */
-    SQL_JOIN_ANTI,      /* rows of left without: NOT EXISTS */
-    SQL_JOIN_ANTI_NULL, /* NOT IN: also none where a comparison is NULL */
-    SQL_JOIN_SCALAR,    /* as LEFT, but a second partner is error 21000 (scalar subquery) */
+    SQL_JOIN_SEMI, /* rows of left with a partner: IN, EXISTS */
+    SQL_JOIN_ANTI, /* rows of left without: NOT EXISTS */
+    /* NOT IN: also none where a comparison is NULL. Keys are the comparisons, all of them; the
+       predicate (correlation) says which rows of right are in the set. */
+    SQL_JOIN_ANTI_NULL,
+    SQL_JOIN_SCALAR, /* as LEFT, but a second partner is error 21000 (scalar subquery) */
 };
 
 struct sql_plan_column {
@@ -36,7 +38,8 @@ struct sql_plan_aggregate {
     struct sql_expr **order;
     struct sql_sort_key *order_how; /* `column` unused */
     struct sql_type type;
-    /* GROUPING(a, b): aggregate NULL; bit i set: groups[grouping[i]] is not in this set. */
+    /* GROUPING(a, b): aggregate NULL; the bit of groups[grouping[i]] is set where it is not in this
+       set. The last one's is the lowest, as in PostgreSQL. */
     unsigned grouping_count;
     unsigned *grouping;
 };

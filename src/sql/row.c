@@ -240,7 +240,8 @@ int sql_row_encode(const struct sql_batch *batch, const struct sql_type *types,
     int rc = buf_reserve(out, bitmap);
     if (rc < 0)
         return -ENOMEM;
-    memset(out->ptr + start, 0, bitmap);
+    if (bitmap)
+        memset(out->ptr + start, 0, bitmap);
     out->len += bitmap;
     for (unsigned i = 0; rc == 0 && i < count; i++) {
         unsigned column = which ? which[i] : i;

@@ -174,7 +174,7 @@ void *sql_index_find(const struct sql_index *i, uint64_t hash, slice key) {
         char *entry = i->slots[at].entry;
         uint32_t len;
         memcpy(&len, entry, sizeof len);
-        if (len == key.len && memcmp(entry + i->key_at, key.ptr, len) == 0)
+        if (len == key.len && (len == 0 || memcmp(entry + i->key_at, key.ptr, len) == 0))
             return entry;
     }
     return NULL;

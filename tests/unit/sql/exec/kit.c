@@ -42,12 +42,12 @@ void kit_free(struct kit *k) {
 
 static int op_plus(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
     (void)call;
-    ret->i = a[0].i + a[1].i;
+    ret->i = (int64_t)((uint64_t)a[0].i + (uint64_t)a[1].i);
     return 0;
 }
 static int op_minus(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
     (void)call;
-    ret->i = a[0].i - a[1].i;
+    ret->i = (int64_t)((uint64_t)a[0].i - (uint64_t)a[1].i);
     return 0;
 }
 static int op_divide(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
@@ -105,7 +105,7 @@ static int sum_add(struct sql_call *call, void *state, const union sql_cell *a, 
     (void)call;
     struct number_state *s = state;
     s->rows += weight;
-    s->value += a[0].i * weight;
+    s->value = (int64_t)((uint64_t)s->value + (uint64_t)a[0].i * (uint64_t)weight);
     return 0;
 }
 static int some_result(struct sql_call *call, const void *state, union sql_cell *ret) {
@@ -141,7 +141,7 @@ static int fold_add(struct sql_call *call, void *state, const union sql_cell *a,
         *s = mem_zalloc(1, sizeof **s);
     assert_non_null(*s);
     for (; weight > 0; weight--)
-        (*s)->value = (*s)->value * 10 + a[0].i;
+        (*s)->value = (int64_t)((uint64_t)(*s)->value * 10u + (uint64_t)a[0].i);
     return 0;
 }
 static int fold_result(struct sql_call *call, const void *state, union sql_cell *ret) {
