@@ -26,7 +26,9 @@
 #define LEDGER_PREFIX "_NONET.sql."
 #define LEDGER_PIECE_BYTES ((size_t)512 << 10) /* a single record may be larger */
 #define LEDGER_ENTRY_BYTES_MAX ((size_t)4 << 20)
-#define LEDGER_COMMIT_BYTES_MAX ((size_t)256 << 20)
+/* Less than one message between loops and one batch of the log take (128 MiB each). */
+#define LEDGER_COMMIT_BYTES_MAX ((size_t)96 << 20)
+#define LEDGER_COMMIT_ENTRIES_MAX 60000u
 
 struct ledger;
 
@@ -45,7 +47,8 @@ struct ledger_entry {
 };
 
 /* All entries in one commit of the log, which makes stream SQL where it is not there. DONE, once,
-   never from inside: FAILED NULL: on disk. */
+   never from inside: FAILED NULL: on disk; code -ETIMEDOUT: it may be, or not. 0, -E2BIG (a bound
+   above), -ENOMEM, -ENOBUFS: then DONE does not come. */
 struct ledger_commit;
 must_use int ledger_commit(struct ledger *l, const struct ledger_entry *entries, size_t count,
                            void (*done)(void *self, const struct error *failed), void *self,
@@ -68,20 +71,26 @@ struct ledger_read_options {
        ledger_read_next when it wants more (perhaps from inside). */
     void (*piece)(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
                   bool at_end);
-    /* The stream is gone, or cannot be read: WHY. Nothing more comes. */
+    /* The stream is gone, or another one of its name (-ESTALE), or there is none (-ENOENT), or it
+       cannot be read: WHY. Nothing more comes. */
     void (*failed)(void *owner, const struct error *why);
     void *owner;
 };
 struct ledger_read;
+/* The first piece comes by itself. No call comes from inside another. */
 must_use int ledger_read(struct ledger *l, const struct ledger_read_options *options,
                          struct ledger_read **ret);
 /* At the end it waits for what comes next. */
 void ledger_read_next(struct ledger_read *r);
-struct ledger_read *ledger_read_close(struct ledger_read *r);
-/* The stream that captures SUBJECT (or is named STREAM), and its last sequence now: DONE once. */
+struct ledger_read *ledger_read_close(struct ledger_read *r); /* also from inside a call */
+/* The stream's name and last sequence, as the last piece that came has told; until then {0}, 0. */
+slice ledger_read_stream(const struct ledger_read *r);
+uint64_t ledger_read_end(const struct ledger_read *r);
+/* The stream that captures SUBJECT (or is named STREAM), and its last sequence now: DONE once, from
+   inside only to say -ENOMEM. FAILED: -ENOENT: there is none. */
 void ledger_find(struct ledger *l, slice stream, slice subject,
                  void (*done)(void *self, slice name, uint64_t last, const struct error *failed),
                  void *self);
-void ledger_find_cancel(struct ledger *l, const void *self);
+void ledger_find_cancel(struct ledger *l, const void *self); /* none of SELF's is called any more */
 
 #endif

@@ -1,0 +1,56 @@
+/*
+ * ledger_call.h - what the two ends of the ledger say to each other: ledger.c asks on the
+ * database's loop, ledger_server.c answers on the stream shard.
+ *
+ *     _NONET.SQL.commit   u32 count | count times: u32 subject, u32 payload | their bytes …
+ *     _NONET.SQL.read     struct ledger_ask | stream | subject
+ *     _NONET.SQL.find     the same
+ *     every answer        struct ledger_answer | text | count times: struct ledger_item | its bytes
+ *
+ * Both ends are one process, so numbers stand as they lie in memory, at any address: they are moved
+ * by memcpy. An answer that is short, or says other lengths than it has, is a bug.
+ */
+#ifndef NONET_STREAM_LEDGER_CALL_H
+#define NONET_STREAM_LEDGER_CALL_H
+
+#include "bus/private.h"
+#include "rooms/stream/ledger.h"
+
+#define LEDGER_CALL_COMMIT BUS_PRIVATE_PREFIX "SQL.commit"
+#define LEDGER_CALL_READ BUS_PRIVATE_PREFIX "SQL.read"
+#define LEDGER_CALL_FIND BUS_PRIVATE_PREFIX "SQL.find"
+
+/* How long the server keeps a reader that is at the end before it answers with nothing. */
+#define LEDGER_WAIT_NS (10 * UINT64_C(1000000000))
+
+struct ledger_ask {
+    uint64_t from;
+    uint32_t stream_len, subject_len;
+    bool wait; /* where there is nothing yet */
+};
+
+struct ledger_answer {
+    int failed;         /* 0, or why: then `text` says it in words. -EAGAIN: ask again, later */
+    uint32_t text_len;  /* `text`: the stream's name, or the words */
+    uint32_t count;     /* records */
+    uint64_t last;      /* there is nothing else up to here */
+    uint64_t end;       /* the stream's last sequence */
+    int64_t created_ns; /* of the stream: another one of its name has another */
+    bool at_end;
+};
+
+struct ledger_item {
+    uint64_t sequence, position;
+    int64_t time_ns;
+    uint32_t subject_len, headers_len, payload_len;
+};
+
+/* The next LEN bytes of *REST. */
+static inline slice ledger_take(slice *rest, size_t len) {
+    check(rest->len >= len);
+    slice part = slice_take(*rest, len);
+    *rest = slice_skip(*rest, len);
+    return part;
+}
+
+#endif
