@@ -70,6 +70,9 @@ must_use struct sql_expr *bind_table_expression(struct sql_binder *b, json_value
 must_use struct sql_expr *bind_text_expression(struct sql_binder *b, slice text,
                                                const struct sql_table *table, struct sql_type type);
 
+/* One statement of other text (a view's), parsed and kept as long as b->memory: inline.c. */
+must_use int bind_parse_kept(struct sql_binder *b, slice text, json_value *ret);
+
 /* type_name.c */
 must_use int bind_type_name(struct sql_binder *b, json_value type_name, struct sql_type *ret);
 char bind_category(const struct sql_binder *b, uint32_t oid);
@@ -96,11 +99,14 @@ struct sql_expr *bind_both(struct sql_binder *b, enum sql_expr_kind kind, struct
 /* Computes E now where it is immutable and all its arguments are constants. */
 struct sql_expr *bind_fold(struct sql_binder *b, struct sql_expr *e);
 /* A copy of E in which VISIT replaced nodes: it gets each node, parents first, and gives the new
-   one, or NULL: look at its arguments. *FAILED is set by a VISIT that cannot go on. */
+   one, or NULL: look at its arguments. A VISIT that cannot go on leaves an error in b->error. */
 typedef struct sql_expr *bind_visit(struct sql_binder *b, struct sql_expr *e, void *self);
 struct sql_expr *bind_map(struct sql_binder *b, struct sql_expr *e, bind_visit *visit, void *self);
 
 /* coerce.c */
+/* sql_array_of and sql_element_of, of enums too. */
+uint32_t bind_array_of(const struct sql_binder *b, uint32_t element);
+uint32_t bind_element_of(const struct sql_binder *b, uint32_t array);
 bool bind_can_coerce(const struct sql_binder *b, uint32_t from, uint32_t to,
                      enum sql_cast_context context);
 /* E as TYPE; 42846 or 42804 where there is no such cast in CONTEXT. */

@@ -49,10 +49,8 @@ struct bind_cte {
     struct bind_cte *next; /* those before it in the same WITH, then those around */
     slice name;
     json_value node;
-    struct bind_scope *scope; /* what its query may look out to */
-    struct sql_plan *plan;    /* NULL: not bound yet, or correlated: bound anew at each use */
-    struct bind_name *name_list;
-    unsigned names;
+    bool recursive;
+    struct sql_plan *plan; /* NULL: not bound yet, or correlated: bound anew at each use */
 };
 
 struct bind_window_spec {
@@ -91,8 +89,9 @@ enum bind_allow { BIND_ALLOW_AGGREGATE = 1, BIND_ALLOW_WINDOW = 2, BIND_ALLOW_SE
 struct bind_scope {
     struct bind_scope *outer; /* NULL: the outermost */
     bool boundary;            /* an APPLY lies between this and outer */
-    bool hidden;              /* passed by: siblings of a subquery that is not LATERAL */
-    bool used;                /* a name was found here from within an APPLY */
+    bool query;               /* of a whole query, not of a part of its FROM */
+    unsigned hidden;          /* > 0: names here are passed by (siblings of what is not LATERAL) */
+    unsigned hidden_ctes;     /* > 0: the same of ctes */
     struct bind_from from;
     struct bind_cte *ctes;
     unsigned allow; /* bits of bind_allow */
@@ -135,9 +134,12 @@ must_use int bind_where(struct sql_binder *b, struct bind_scope *s, json_value n
 /* call.c, window.c */
 struct sql_expr *bind_call(struct sql_binder *b, struct bind_scope *s, json_value inside);
 struct sql_expr *bind_window_call(struct sql_binder *b, struct bind_scope *s, json_value inside);
-/* from.c, select.c */
-must_use int bind_from_clause(struct sql_binder *b, struct bind_scope *s, json_value list);
+/* select.c: SELECT is what is inside a SelectStmt. KEEP_UNKNOWN: literals without a type stay so
+   (the caller gives them one). */
 must_use int bind_query(struct sql_binder *b, json_value select, struct bind_scope *outer,
-                        bool boundary, struct bind_query *ret);
+                        bool boundary, bool keep_unknown, struct bind_query *ret);
+/* The same, its visible columns only, nothing unknown; ORDER BY only counts with a LIMIT. */
+struct sql_plan *bind_subquery(struct sql_binder *b, json_value select, struct bind_scope *outer,
+                               bool boundary);
 
 #endif
