@@ -44,7 +44,17 @@
     X(sql_casts_time)
 
 /* const struct sql_aggregate NAME[] */
-#define SQL_AGGREGATE_LISTS(X) X(sql_aggregates_json) X(sql_aggregates_time)
+#define SQL_AGGREGATE_LISTS(X)                                                                     \
+    X(sql_aggregates_count_sum)                                                                    \
+    X(sql_aggregates_decimal)                                                                      \
+    X(sql_aggregates_variance)                                                                     \
+    X(sql_aggregates_extreme)                                                                      \
+    X(sql_aggregates_logic)                                                                        \
+    X(sql_aggregates_regression)                                                                   \
+    X(sql_aggregates_gather)                                                                       \
+    X(sql_aggregates_ordered)                                                                      \
+    X(sql_aggregates_json)                                                                         \
+    X(sql_aggregates_time)
 
 /* const struct sql_type_io NAME[] */
 #define SQL_TYPE_IO_LISTS(X) X(sql_type_io_json) X(sql_type_io_time)

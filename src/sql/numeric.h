@@ -113,6 +113,9 @@ must_use int sql_numeric_floor(struct sql_numeric n, bool up, struct arena *memo
 /* The digits behind the point that are needed, and N with no more than those. */
 unsigned sql_numeric_min_scale(struct sql_numeric n);
 
+/* The root of a finite N >= 0 with SCALE digits behind the point. */
+must_use int sql_numeric_root(struct sql_numeric n, unsigned scale, struct arena *memory,
+                              struct sql_numeric *ret);
 /* Beyond domain (a negative root, the logarithm of what is not above 0): -EDOM. */
 must_use int sql_numeric_sqrt(struct sql_numeric n, struct arena *memory, struct sql_numeric *ret);
 must_use int sql_numeric_exp(struct sql_numeric n, struct arena *memory, struct sql_numeric *ret);

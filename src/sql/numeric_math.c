@@ -101,6 +101,14 @@ static int root(struct sql_numeric_big a, int scale, struct arena *memory,
     return rc < 0 ? rc : big_round(x, scale, true, memory, ret);
 }
 
+int sql_numeric_root(struct sql_numeric n, unsigned scale, struct arena *memory,
+                     struct sql_numeric *ret) {
+    struct big_room room;
+    struct sql_numeric_big result;
+    int rc = root(big_of(&n, &room), (int)scale, memory, &result);
+    return rc < 0 ? rc : big_to(result, scale, memory, ret);
+}
+
 int sql_numeric_sqrt(struct sql_numeric n, struct arena *memory, struct sql_numeric *ret) {
     if (sql_numeric_sign(n) < 0)
         return -EDOM;
