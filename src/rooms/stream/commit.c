@@ -304,15 +304,9 @@ static void on_stored(void *self, const struct error *failed) {
         list_each(&db->flight, n, next) tell_views(db, container_of(n, struct commit, node));
         database_step(db);
     }
-    struct list done = db->flight;
-    bool any = !list_empty(&db->flight);
-    if (any) {
-        done.head.next->prev = &done.head;
-        done.head.prev->next = &done.head;
-    } else {
-        list_init(&done);
-    }
-    list_init(&db->flight);
+    struct list done;
+    list_init(&done);
+    list_splice(&done, &db->flight);
     database_show(db);
     list_each(&done, n, next) finish(container_of(n, struct commit, node), failed ? &error : NULL);
     pump(db);

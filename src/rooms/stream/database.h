@@ -50,18 +50,6 @@ bool database_is_ready(const struct database *db);
 /* After its last session. NULL allowed, returns NULL. */
 struct database *database_close(struct database *db);
 
-/* --- the database itself ---------------------------------------------------------------------- */
-
-struct database_limits {
-    uint64_t run_bytes;   /* memory of one statement's operators and rows */
-    uint64_t view_bytes;  /* of one view's operators, and again of its rows */
-    uint64_t table_bytes; /* of one stored table's rows */
-};
-/* On the shard that all sessions are on. It reads stream SQL back before it is ready. */
-must_use int database_create(struct room_shard *shard, const struct database_limits *limits,
-                             struct database **ret);
-/* Every session has been freed. What is being committed is left to the log. */
-struct database *database_free(struct database *db);
 /* Calls DONE(self) once it is ready (in this call where it is), or cannot be: FAILED says why. */
 void database_when_ready(struct database *db, void (*done)(void *self, const struct error *failed),
                          void *self);
@@ -92,12 +80,6 @@ void database_session_fail(struct database_session *s);
 void database_implicit_begin(struct database_session *s);
 void database_implicit_end(struct database_session *s, bool failed,
                            void (*done)(void *owner, const struct sql_error *error), void *owner);
-/* Statements that follow are one transaction (a simple query of several, a pipeline up to Sync),
-   until database_session_end_group commits it, or (FAILED) takes it back; BEGIN among them makes it
-   the user's. DONE, once, perhaps from inside. */
-void database_session_group(struct database_session *s);
-void database_session_end_group(struct database_session *s, bool failed,
-                                void (*done)(void *owner, const struct sql_error *error));
 /* Settings by name ("TimeZone"), NULL text: unknown. SET goes by a statement. */
 slice database_session_setting(const struct database_session *s, slice name);
 const struct sql_settings *database_session_settings(const struct database_session *s);

@@ -33,6 +33,12 @@ struct stored {
     uint64_t generation; /* another after each ALTER: who has begun on the old form gives up */
 };
 
+struct database_limits {
+    uint64_t run_bytes;   /* memory of one statement's operators, and again of its rows */
+    uint64_t view_bytes;  /* of one view's operators, and again of its rows */
+    uint64_t table_bytes; /* of one stored table's rows */
+};
+
 struct database {
     struct room_node *node;
     struct io_loop *loop;
@@ -59,6 +65,7 @@ struct database {
     unsigned dropped_count, statement_count;
     struct sql_settings settings; /* of recovery and of views */
     struct io_timer runs_timer;
+    uint64_t round;
     struct io_task runs_task;
 };
 
@@ -83,9 +90,10 @@ struct database_session {
     char *user, *application;
     struct transaction *transaction; /* NULL: none */
     bool block, failed;              /* BEGIN was said; a statement of the block has failed */
-    bool group;                      /* database_session_group */
-    void (*group_done)(void *owner, const struct sql_error *error);
-    struct commit *group_commit;
+    bool implicit;                   /* database_implicit_begin: COMMIT comes at its end */
+    void (*implicit_done)(void *owner, const struct sql_error *error);
+    void *implicit_owner;
+    struct commit *implicit_commit;
     struct list cursors, prepared; /* cursor.c */
 };
 
@@ -120,7 +128,8 @@ struct database_run {
     int (*step)(struct database_run *run);
     void (*close)(struct database_run *run); /* frees `work` */
     void *work;
-    bool runnable, stepping, paused, ending;
+    bool runnable, paused, ending;
+    uint64_t round; /* the last one it was stepped in */
     struct commit *commit;
     struct io_timer deadline;
     char tag[80];
@@ -182,7 +191,9 @@ must_use int prepared_add(struct database_session *s, slice name, struct databas
 struct database_statement *prepared_find(struct database_session *s, slice name);
 int prepared_drop(struct database_session *s, slice name); /* ptr NULL: all. -ENOENT */
 
-/* system.c: each row of a system table, all its columns. EACH's texts are MEMORY's. */
+/* system.c: the tables of pg_catalog and information_schema. */
+must_use int database_system_define(struct database *db);
+/* Each row of a system table, all its columns. EACH's texts are MEMORY's. */
 must_use int
 database_system_rows(struct database_run *run, const struct sql_table *table, struct arena *memory,
                      int (*each)(void *self, const union sql_cell *cells, const uint8_t *nulls),

@@ -1,0 +1,356 @@
+/*
+ * database.c - see database.h: the whole, its sessions, and how changes reach views.
+ *
+ * What was defined and written is read back from stream SQL first (recover.c). Views are in the
+ * order of their creation, so that one walk hands a change on from each to those above it.
+ */
+#include "rooms/stream/transaction.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+#define VACUUM_EVERY_NS UINT64_C(100000000)
+#define VACUUM_ROWS 20000u
+
+struct waiter {
+    struct list_node node;
+    void (*done)(void *self, const struct error *failed);
+    void *self;
+};
+
+static uint64_t random_bits(void *self) {
+    const struct database *db = self;
+    uint64_t bits;
+    io_host_random(io_loop_host(db->loop), &bits, sizeof bits);
+    return bits;
+}
+
+/* Microseconds since 2000, as timestamptz has them. */
+static int64_t clock_now(void *self) {
+    const struct database *db = self;
+    return io_host_wall_ns(io_loop_host(db->loop)) / 1000 - INT64_C(946684800000000);
+}
+
+static void on_vacuum(struct io_timer *timer) {
+    struct database *db = container_of(timer, struct database, vacuum_timer);
+    uint64_t oldest = db->visible;
+    for (struct list_node *n = db->sessions.head.next; n != &db->sessions.head; n = n->next) {
+        const struct database_session *s = container_of(n, struct database_session, node);
+        if (s->transaction && s->transaction->snapshot < oldest)
+            oldest = s->transaction->snapshot;
+    }
+    struct sql_table *table;
+    for (unsigned at = 0; (table = sql_catalog_each_table(db->catalog, &at));) {
+        struct relation *rows = relation_of(table);
+        if (rows)
+            relation_vacuum(rows, oldest, VACUUM_ROWS);
+    }
+    io_timer_start(db->loop, &db->vacuum_timer, VACUUM_EVERY_NS, on_vacuum);
+}
+
+int database_open(struct room_shard *shard, const struct database_options *options,
+                  struct database **ret, struct error *ret_error) {
+    struct database *db = mem_zalloc(1, sizeof *db);
+    if (!db)
+        return error_set(ret_error, -ENOMEM, "no memory for the database");
+    db->node = shard->node;
+    db->loop = shard->loop;
+    db->logger = shard->node->logger;
+    db->limits = (struct database_limits){options->work_mem_bytes, options->memory_bytes,
+                                          options->memory_bytes};
+    db->commit = db->visible = 1;
+    struct list *lists[] = {&db->sessions, &db->runs,  &db->queue,
+                            &db->flight,   &db->views, &db->waiting};
+    for (unsigned i = 0; i < array_count(lists); i++)
+        list_init(lists[i]);
+    int r = sql_catalog_new(&db->catalog);
+    if (r == 0)
+        r = database_system_define(db);
+    if (r == 0)
+        r = ledger_create(shard, &db->ledger);
+    db->zones = r == 0 ? sql_zones_create() : NULL;
+    db->settings = (struct sql_settings){.extra_float_digits = 1,
+                                         .user = slice_lit("nonet"),
+                                         .database = slice_lit("nonet"),
+                                         .random = random_bits,
+                                         .clock = clock_now,
+                                         .self = db,
+                                         .catalog = db->catalog};
+    if (r == 0 && db->zones)
+        r = database_recover(db);
+    if (r < 0 || !db->zones) {
+        database_close(db);
+        return error_set(ret_error, r < 0 ? r : -ENOMEM, "the database cannot be opened (%s)",
+                         error_name(r < 0 ? r : -ENOMEM));
+    }
+    io_timer_start(db->loop, &db->vacuum_timer, VACUUM_EVERY_NS, on_vacuum);
+    *ret = db;
+    return 0;
+}
+
+static void free_stored(struct sql_table *table) {
+    struct stored *stored = table->kind == SQL_TABLE_STORED ? table->host : NULL;
+    if (stored)
+        stored->rows = relation_free(stored->rows);
+}
+
+struct database *database_close(struct database *db) {
+    if (!db)
+        return NULL;
+    db->closed = true;
+    check(list_empty(&db->sessions));
+    runs_close(db);
+    struct list_node *n, *next;
+    while ((n = list_last(&db->views))) {
+        struct kept *k = container_of(n, struct kept, node);
+        list_remove(&k->node);
+        k->table->host = NULL;
+        view_stop(k->view);
+        mem_free(k);
+    }
+    commits_close(db);
+    ledger_commit_forget(db->sending);
+    ledger_read_close(db->recovery);
+    list_each(&db->waiting, n, next) mem_free(container_of(n, struct waiter, node));
+    io_timer_stop(db->loop, &db->vacuum_timer);
+    struct sql_table *table;
+    for (unsigned at = 0; db->catalog && (table = sql_catalog_each_table(db->catalog, &at));)
+        free_stored(table);
+    for (unsigned i = 0; i < db->dropped_count; i++)
+        sql_table_unref(db->dropped[i]);
+    mem_free(db->dropped);
+    ledger_free(db->ledger);
+    sql_catalog_free(db->catalog);
+    sql_zones_free(db->zones);
+    return mem_free(db);
+}
+
+bool database_is_ready(const struct database *db) {
+    return db->ready;
+}
+
+void database_when_ready(struct database *db, void (*done)(void *self, const struct error *failed),
+                         void *self) {
+    struct waiter *w = db->ready || db->failed.code ? NULL : mem_zalloc(1, sizeof *w);
+    if (!w) {
+        done(self, db->failed.code ? &db->failed : NULL);
+        return;
+    }
+    *w = (struct waiter){.done = done, .self = self};
+    list_push_back(&db->waiting, &w->node);
+}
+
+void database_when_ready_cancel(struct database *db, void *self) {
+    struct list_node *n, *next;
+    list_each(&db->waiting, n, next) {
+        struct waiter *w = container_of(n, struct waiter, node);
+        if (w->self == self) {
+            list_remove(&w->node);
+            mem_free(w);
+        }
+    }
+}
+
+void database_opened(struct database *db, const struct error *failed) {
+    if (failed)
+        db->failed = *failed;
+    db->ready = !failed;
+    struct list_node *n;
+    while ((n = list_pop_front(&db->waiting))) {
+        struct waiter *w = container_of(n, struct waiter, node);
+        void (*done)(void *self, const struct error *failed) = w->done;
+        void *self = w->self;
+        mem_free(w);
+        done(self, failed);
+    }
+}
+
+void database_fatal(struct database *db, const struct error *why) {
+    if (!db->failed.code)
+        logger_write(db->logger, LOG_LEVEL_ERROR, "sql", "the database stops", "why=%s",
+                     why->message);
+    db->failed = *why;
+    db->ready = false;
+}
+
+/* --- tables ----------------------------------------------------------------------------------- */
+
+slice table_option(const struct sql_table *table, const char *name) {
+    for (unsigned i = 0; i < table->options; i++)
+        if (slice_equal(table->option[i].name, slice_str(name)))
+            return table->option[i].value;
+    return (slice){NULL, 0};
+}
+
+struct stored *stored_of(const struct sql_table *table) {
+    check(table->kind == SQL_TABLE_STORED);
+    return table->host;
+}
+
+struct relation *relation_of(const struct sql_table *table) {
+    if (!table->host)
+        return NULL;
+    if (table->kind == SQL_TABLE_STORED)
+        return stored_of(table)->rows;
+    return table->kind == SQL_TABLE_MATERIALIZED ? view_relation(table->host) : NULL;
+}
+
+/* --- moments and changes ------------------------------------------------------------------------
+ */
+
+uint64_t database_moment(struct database *db) {
+    return ++db->commit;
+}
+
+void database_show(struct database *db) {
+    if (list_empty(&db->flight))
+        db->visible = db->commit;
+}
+
+static bool reads(const struct sql_table *view, const struct sql_table *table) {
+    for (unsigned i = 0; i < view->depends_count; i++)
+        if (view->depends[i] == table->oid)
+            return true;
+    return false;
+}
+
+/* Directly, or through plain views, which are inlined. */
+static bool reads_through(struct database *db, const struct sql_table *view,
+                          const struct sql_table *table, unsigned depth) {
+    if (reads(view, table))
+        return true;
+    for (unsigned i = 0; depth < 64 && i < view->depends_count; i++) {
+        const struct sql_table *between = sql_catalog_table_by_oid(db->catalog, view->depends[i]);
+        if (between && between->kind == SQL_TABLE_VIEW &&
+            reads_through(db, between, table, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+void database_changed(struct database *db, const struct sql_table *table,
+                      const struct sql_batch *batch) {
+    for (struct list_node *n = db->views.head.next; n != &db->views.head; n = n->next) {
+        struct kept *k = container_of(n, struct kept, node);
+        if (k->table != table && reads_through(db, k->table, table, 0)) {
+            view_input(k->view, table, batch);
+            k->touched = true;
+        }
+    }
+}
+
+void database_step(struct database *db) {
+    for (struct list_node *n = db->views.head.next; n != &db->views.head; n = n->next) {
+        struct kept *k = container_of(n, struct kept, node);
+        if (!k->touched)
+            continue;
+        k->touched = false;
+        view_step(k->view, database_moment(db));
+    }
+}
+
+/* --- sessions -----------------------------------------------------------------------------------
+ */
+
+static char *copy_text(slice text) {
+    return mem_copy(text.len ? text.ptr : "", text.len);
+}
+
+int database_session_new(struct database *db, const struct database_session_options *o,
+                         struct database_session **ret) {
+    struct database_session *s = mem_zalloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->db = db;
+    s->options = *o;
+    s->user = copy_text(o->user);
+    s->application = copy_text(o->application);
+    list_init(&s->cursors);
+    list_init(&s->prepared);
+    if (!s->user || !s->application) {
+        mem_free(s->user);
+        mem_free(s->application);
+        mem_free(s);
+        return -ENOMEM;
+    }
+    s->settings = db->settings;
+    s->settings.user = slice_str(s->user);
+    settings_init(s);
+    list_push_back(&db->sessions, &s->node);
+    *ret = s;
+    return 0;
+}
+
+struct database_session *database_session_free(struct database_session *s) {
+    if (!s)
+        return NULL;
+    struct list_node *n, *next;
+    list_each(&s->db->runs, n, next) {
+        struct database_run *run = container_of(n, struct database_run, node);
+        if (run->session == s)
+            database_run_free(run);
+    }
+    commit_forget(s->implicit_commit);
+    (void)cursor_close(s, (slice){NULL, 0});
+    (void)prepared_drop(s, (slice){NULL, 0});
+    transaction_free(s->transaction);
+    settings_free(s);
+    list_remove(&s->node);
+    mem_free(s->user);
+    mem_free(s->application);
+    return mem_free(s);
+}
+
+char database_session_state(const struct database_session *s) {
+    return !s->block ? 'I' : (s->failed ? 'E' : 'T');
+}
+
+void database_session_fail(struct database_session *s) {
+    s->failed |= s->block;
+}
+
+const struct sql_settings *database_session_settings(const struct database_session *s) {
+    return &s->settings;
+}
+
+slice database_session_setting(const struct database_session *s, slice name) {
+    return settings_get(s, name);
+}
+
+void database_implicit_begin(struct database_session *s) {
+    s->implicit = true;
+}
+
+static void on_implicit(void *self, const struct sql_error *error) {
+    struct database_session *s = self;
+    s->implicit_commit = NULL;
+    settings_end_transaction(s, !error);
+    s->implicit_done(s->implicit_owner, error);
+}
+
+void database_implicit_end(struct database_session *s, bool failed,
+                           void (*done)(void *owner, const struct sql_error *error), void *owner) {
+    struct transaction *t = s->block ? NULL : s->transaction;
+    s->implicit = false;
+    if (!t) {
+        done(owner, NULL);
+        return;
+    }
+    s->transaction = NULL;
+    (void)cursor_close(s, (slice){NULL, 0});
+    if (failed || !transaction_has_changes(t)) {
+        transaction_free(t);
+        settings_end_transaction(s, !failed);
+        done(owner, NULL);
+        return;
+    }
+    s->implicit_done = done;
+    s->implicit_owner = owner;
+    if (transaction_commit(t, on_implicit, s, &s->implicit_commit) < 0) {
+        struct sql_error error;
+        (void)sql_fail_memory(&error);
+        transaction_free(t);
+        done(owner, &error);
+    }
+}

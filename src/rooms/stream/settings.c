@@ -1,0 +1,238 @@
+/*
+ * settings.c - what SET sets: the settings of PostgreSQL that clients set at their start, and those
+ * that mean something here. One that could not be honoured is refused, not taken and forgotten.
+ *
+ * SET LOCAL covers a value until the transaction's end.
+ */
+#include "rooms/stream/inside.h"
+
+#include "base/mem.h"
+#include "io/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum setting_kind {
+    SETTING_SHOWN,  /* cannot be changed */
+    SETTING_ANY,    /* any text */
+    SETTING_ONE_OF, /* `values`, parted by '|' */
+    SETTING_NUMBER, /* of milliseconds, or a size: digits with a unit */
+    SETTING_ZONE,
+    SETTING_DIGITS, /* extra_float_digits */
+};
+
+struct setting {
+    const char *name, *value; /* in the case it is shown in; its default */
+    enum setting_kind kind;
+    const char *values;
+    bool told; /* the client hears of a change (ParameterStatus) */
+};
+
+/* The search path is fixed: public, then pg_catalog. There are no locks to wait for. */
+static const struct setting settings[] = {
+    {"application_name", "", SETTING_ANY, NULL, true},
+    {"bytea_output", "hex", SETTING_ONE_OF, "hex", false},
+    {"client_encoding", "UTF8", SETTING_ONE_OF, "utf8|utf-8|unicode", true},
+    {"client_min_messages", "notice", SETTING_ANY, NULL, false},
+    {"DateStyle", "ISO, MDY", SETTING_ONE_OF, "iso|iso, mdy", true},
+    {"default_transaction_isolation", "read committed", SETTING_ONE_OF,
+     "read committed|repeatable read|read uncommitted|serializable", false},
+    {"default_transaction_read_only", "off", SETTING_ONE_OF, "off|false|on|true", false},
+    {"extra_float_digits", "1", SETTING_DIGITS, NULL, false},
+    {"idle_in_transaction_session_timeout", "0", SETTING_ONE_OF, "0", false},
+    {"integer_datetimes", "on", SETTING_SHOWN, NULL, true},
+    {"IntervalStyle", "postgres", SETTING_ONE_OF, "postgres", true},
+    {"is_superuser", "on", SETTING_SHOWN, NULL, true},
+    {"lc_collate", "C", SETTING_SHOWN, NULL, false},
+    {"lc_ctype", "C.UTF-8", SETTING_SHOWN, NULL, false},
+    {"lock_timeout", "0", SETTING_NUMBER, NULL, false},
+    {"max_identifier_length", "63", SETTING_SHOWN, NULL, false},
+    {"search_path", "\"$user\", public", SETTING_ONE_OF,
+     "public|\"$user\", public|$user, public|public, pg_catalog|pg_catalog|", false},
+    {"server_encoding", "UTF8", SETTING_SHOWN, NULL, true},
+    {"server_version", "15.0 (Nonet)", SETTING_SHOWN, NULL, true},
+    {"server_version_num", "150000", SETTING_SHOWN, NULL, false},
+    {"session_authorization", "", SETTING_SHOWN, NULL, true},
+    {"standard_conforming_strings", "on", SETTING_ONE_OF, "on", true},
+    {"statement_timeout", "0", SETTING_NUMBER, NULL, false},
+    {"TimeZone", "UTC", SETTING_ZONE, NULL, true},
+    {"transaction_isolation", "read committed", SETTING_ONE_OF,
+     "read committed|repeatable read|read uncommitted|serializable", false},
+    {"transaction_read_only", "off", SETTING_ONE_OF, "off|false|on|true", false},
+};
+_Static_assert(array_count(settings) <= SETTING_COUNT_MAX, "room in a session");
+
+const char *settings_name(unsigned index) {
+    return index < array_count(settings) ? settings[index].name : NULL;
+}
+
+static int find(slice name) {
+    if (slice_equal_nocase(name, slice_lit("time zone")))
+        name = slice_lit("TimeZone");
+    for (unsigned i = 0; i < array_count(settings); i++)
+        if (slice_equal_nocase(name, slice_str(settings[i].name)))
+            return (int)i;
+    return -1;
+}
+
+slice settings_get(const struct database_session *s, slice name) {
+    int i = find(name);
+    if (i < 0)
+        return (slice){NULL, 0};
+    if (slice_equal(slice_str(settings[i].name), slice_lit("session_authorization")))
+        return slice_str(s->user);
+    return slice_str(s->values[i] ? s->values[i] : settings[i].value);
+}
+
+void settings_init(struct database_session *s) {
+    s->values[find(slice_lit("application_name"))] =
+        mem_copy(s->application, strlen(s->application));
+}
+
+void settings_free(struct database_session *s) {
+    for (unsigned i = 0; i < SETTING_COUNT_MAX; i++) {
+        mem_free(s->values[i]);
+        mem_free(s->saved[i]);
+    }
+}
+
+static bool is_one_of(slice value, const char *values) {
+    slice rest = slice_str(values);
+    for (;;) {
+        slice one = slice_cut(rest, '|', &rest);
+        if (slice_equal_nocase(one, value))
+            return true;
+        if (!rest.ptr)
+            return false;
+    }
+}
+
+/* 250, '250ms', '2s', '5min': to *RET as milliseconds in digits. */
+static int read_number(slice value, char *out, size_t size) {
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}};
+    uint64_t n = 0;
+    size_t i = 0;
+    for (; i < value.len && value.ptr[i] >= '0' && value.ptr[i] <= '9' && n < UINT32_MAX; i++)
+        n = n * 10 + (uint64_t)(value.ptr[i] - '0');
+    slice unit = slice_trim(slice_skip(value, i));
+    for (unsigned u = 0; i > 0 && u < array_count(units); u++)
+        if (slice_equal(unit, slice_str(units[u].unit)) && n * units[u].ms <= INT32_MAX) {
+            (void)snprintf(out, size, "%llu", (unsigned long long)(n * units[u].ms));
+            return 0;
+        }
+    return -EINVAL;
+}
+
+#define ZONE_FILES "/usr/share/zoneinfo/"
+
+/* A zone's file is read when somebody first names it. */
+static const struct sql_zone *find_zone(struct database_session *s, slice name) {
+    struct database *db = s->db;
+    const struct sql_zone *zone = sql_zones_find(db->zones, name);
+    char path[sizeof ZONE_FILES + SQL_ZONE_NAME_MAX + 1], *bytes;
+    size_t size;
+    bool plain = name.len > 0 && name.len <= SQL_ZONE_NAME_MAX && name.ptr[0] != '/' &&
+                 slice_find(name, '.') < 0 && slice_find(name, '\0') < 0;
+    if (!zone && plain) {
+        (void)snprintf(path, sizeof path, ZONE_FILES "%.*s", slice_fmt(name));
+        if (io_file_load(io_loop_host(db->loop), path, SQL_ZONE_BYTES_MAX, &bytes, &size) == 0) {
+            if (sql_zone_load(db->zones, name, slice_make(bytes, size)) == 0)
+                zone = sql_zones_find(db->zones, name);
+            mem_free(bytes);
+        }
+    }
+    return zone ? zone : sql_zone_named(db->zones, name, &s->zone_room);
+}
+
+static int judge(struct database_session *s, const struct setting *setting, slice *value,
+                 char *room, size_t size, struct sql_error *error) {
+    bool fits = true;
+    switch (setting->kind) {
+    case SETTING_SHOWN:
+        return sql_fail(error, "55P02", "parameter \"%s\" cannot be changed", setting->name);
+    case SETTING_ANY:
+        break;
+    case SETTING_ONE_OF:
+        fits = is_one_of(*value, setting->values);
+        break;
+    case SETTING_NUMBER:
+        fits = read_number(*value, room, size) == 0;
+        *value = slice_str(room);
+        break;
+    case SETTING_DIGITS: {
+        char *end;
+        fits = slice_to_string(*value, room, size) == 0;
+        long digits = fits ? strtol(room, &end, 10) : 0;
+        fits = fits && end != room && *end == '\0' && digits >= -15 && digits <= 3;
+        break;
+    }
+    case SETTING_ZONE:
+        fits = find_zone(s, *value) != NULL;
+        break;
+    }
+    return fits ? 0
+                : sql_fail(error, "22023", "invalid value for parameter \"%s\": \"%.*s\"",
+                           setting->name, slice_fmt(*value));
+}
+
+/* What other parts read of a setting. */
+static void apply(struct database_session *s, unsigned i) {
+    slice value = slice_str(s->values[i] ? s->values[i] : settings[i].value);
+    if (settings[i].kind == SETTING_ZONE)
+        s->settings.zone = slice_equal(value, slice_lit("UTC")) ? NULL : find_zone(s, value);
+    if (settings[i].kind == SETTING_DIGITS)
+        s->settings.extra_float_digits = (int)strtol(value.ptr, NULL, 10);
+    if (settings[i].told && s->options.parameter)
+        s->options.parameter(s->options.owner, slice_str(settings[i].name), value);
+}
+
+int settings_set(struct database_session *s, slice name, slice value, bool is_default, bool local,
+                 struct sql_error *error) {
+    int i = find(name);
+    char room[64];
+    if (i < 0)
+        return sql_fail(error, "42704", "unrecognized configuration parameter \"%.*s\"",
+                        slice_fmt(name));
+    char *copy = NULL;
+    if (!is_default) {
+        int r = judge(s, &settings[i], &value, room, sizeof room, error);
+        if (r < 0)
+            return r;
+        /* Shown in the spelling of the default where only the case differs. */
+        bool same = slice_equal_nocase(value, slice_str(settings[i].value));
+        copy = same ? NULL : mem_copy(value.ptr, value.len);
+        if (!copy && !same)
+            return sql_fail_memory(error);
+    }
+    if (local && s->saved[i] == NULL) {
+        slice old = slice_str(s->values[i] ? s->values[i] : settings[i].value);
+        s->saved[i] = mem_copy(old.ptr, old.len);
+    }
+    mem_free(s->values[i]);
+    s->values[i] = copy;
+    apply(s, (unsigned)i);
+    return 0;
+}
+
+void settings_reset_all(struct database_session *s) {
+    for (unsigned i = 0; i < array_count(settings); i++)
+        if (s->values[i]) {
+            s->values[i] = mem_free(s->values[i]);
+            apply(s, i);
+        }
+}
+
+void settings_end_transaction(struct database_session *s, bool committed) {
+    (void)committed;
+    for (unsigned i = 0; i < array_count(settings); i++)
+        if (s->saved[i]) {
+            mem_free(s->values[i]);
+            s->values[i] = s->saved[i];
+            s->saved[i] = NULL;
+            apply(s, i);
+        }
+}

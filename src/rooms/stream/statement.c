@@ -1,0 +1,211 @@
+/*
+ * statement.c - prepared statements: text, parse tree, plan, and the catalog's version it was made
+ * with.
+ *
+ * When the catalog has changed since, the statement is bound anew before it runs; where its answer
+ * then has other columns than the client was told, it is refused (0A000, as in PostgreSQL).
+ */
+#include "rooms/stream/inside.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+static void on_notice(void *self, const struct sql_error *notice) {
+    const struct database_session *session = self;
+    if (session->options.notice)
+        session->options.notice(session->options.owner, notice);
+}
+
+static int one_text_column(struct database_statement *s, const char *name,
+                           struct sql_error *error) {
+    s->columns = 1;
+    s->column = arena_zalloc(&s->memory, 1, sizeof *s->column);
+    if (!s->column)
+        return sql_fail_memory(error);
+    s->column[0] = (struct sql_plan_column){slice_str(name), sql_type_of(SQL_TEXT)};
+    return 0;
+}
+
+static int take_columns(struct database_statement *s, const struct database_statement *from) {
+    s->columns = from ? from->columns : 0;
+    s->column = from ? from->column : NULL;
+    return 0;
+}
+
+/* What the statement answers with. */
+static int find_columns(struct database_statement *s, struct sql_error *error) {
+    const struct sql_statement *b = &s->bound;
+    s->columns = 0;
+    s->column = NULL;
+    switch (b->kind) {
+    case SQL_STATEMENT_QUERY:
+        s->columns = b->query.visible;
+        s->column = b->query.plan->column;
+        return 0;
+    case SQL_STATEMENT_INSERT:
+    case SQL_STATEMENT_UPDATE:
+    case SQL_STATEMENT_DELETE:
+        s->columns = b->returning ? b->returning->visible : 0;
+        s->column = b->returning ? b->returning->plan->column : NULL;
+        return 0;
+    case SQL_STATEMENT_EXPLAIN:
+        return one_text_column(s, "QUERY PLAN", error);
+    case SQL_STATEMENT_SHOW:
+        if (!slice_equal(b->name, slice_lit("all")))
+            return one_text_column(s, b->name.ptr, error);
+        s->column = arena_zalloc(&s->memory, 3, sizeof *s->column);
+        if (!s->column)
+            return sql_fail_memory(error);
+        s->column[0] = (struct sql_plan_column){slice_lit("name"), sql_type_of(SQL_TEXT)};
+        s->column[1] = (struct sql_plan_column){slice_lit("setting"), sql_type_of(SQL_TEXT)};
+        s->columns = 2;
+        return 0;
+    case SQL_STATEMENT_EXECUTE:
+        return take_columns(s, prepared_find(s->session, b->name));
+    case SQL_STATEMENT_FETCH:
+        return take_columns(s, b->move ? NULL : cursor_statement(s->session, b->name));
+    default:
+        return 0;
+    }
+}
+
+static bool same_columns(const struct sql_plan_column *a, unsigned a_count,
+                         const struct database_statement *s) {
+    if (a_count != s->columns)
+        return false;
+    for (unsigned i = 0; i < a_count; i++)
+        if (a[i].type.oid != s->column[i].type.oid)
+            return false;
+    return true;
+}
+
+int statement_bind(struct database_statement *s, struct sql_error *error) {
+    const struct sql_catalog *catalog = s->session->db->catalog;
+    if (s->version == sql_catalog_version(catalog))
+        return 0;
+    struct arena old = s->memory;
+    struct sql_plan_column *told = s->column;
+    unsigned told_count = s->columns;
+    bool again = s->version != 0;
+    s->memory = arena_make(0, DATABASE_STATEMENT_BYTES_MAX);
+    const struct sql_bind_options options = {
+        .catalog = catalog,
+        .settings = &s->session->settings,
+        .memory = &s->memory,
+        .parameters = s->declared_count,
+        .parameter = s->declared,
+        .notice = on_notice,
+        .self = s->session,
+    };
+    s->bound = (struct sql_statement){.memory = &s->memory};
+    int r = sql_bind(s->parse, s->index, &options, &s->bound, error);
+    s->bound.memory = &s->memory;
+    if (r == 0)
+        r = find_columns(s, error);
+    if (r == 0 && again && !same_columns(told, told_count, s))
+        r = sql_fail(error, "0A000", "cached plan must not change result type");
+    s->version = r == 0 ? sql_catalog_version(catalog) : 0;
+    arena_free(&old);
+    return r;
+}
+
+static struct database_statement *new_statement(struct database_session *session,
+                                                const struct sql_type *declared, unsigned count) {
+    struct database_statement *s = mem_zalloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->session = session;
+    s->memory = arena_make(0, DATABASE_STATEMENT_BYTES_MAX);
+    s->references = 1;
+    s->declared_count = count;
+    s->declared = mem_alloc((count + 1u) * sizeof *declared);
+    if (!s->declared)
+        return mem_free(s);
+    if (count)
+        memcpy(s->declared, declared, count * sizeof *declared);
+    session->db->statement_count++;
+    return s;
+}
+
+struct database_statement *statement_new(struct database_session *session, slice text,
+                                         const struct sql_type *declared, unsigned count,
+                                         struct sql_error *error) {
+    struct database_statement *s = new_statement(session, declared, count);
+    if (!s) {
+        (void)sql_fail_memory(error);
+        return NULL;
+    }
+    if (sql_parse(text, &s->parse, error) < 0 ||
+        (sql_parse_count(s->parse) > 0 && statement_bind(s, error) < 0))
+        return database_statement_free(s);
+    return s;
+}
+
+int database_prepare(struct database_session *session, const struct sql_parse *parse,
+                     unsigned index, const struct sql_type *declared, unsigned count,
+                     struct database_statement **ret, struct sql_error *error) {
+    if (!session->db->ready)
+        return sql_fail(error, session->db->failed.code ? "58000" : "57P03", "%s",
+                        session->db->failed.code ? session->db->failed.message
+                                                 : "the database system is starting up");
+    if (count > DATABASE_PARAMETERS_MAX)
+        return sql_fail(error, "54000", "a statement has at most %u parameters",
+                        DATABASE_PARAMETERS_MAX);
+    struct database_statement *s = new_statement(session, declared, count);
+    if (!s)
+        return sql_fail_memory(error);
+    /* The whole text again: positions in errors are of it. */
+    s->index = index;
+    int r = sql_parse(sql_parse_text(parse), &s->parse, error);
+    if (r == 0)
+        r = statement_bind(s, error);
+    if (r < 0) {
+        database_statement_free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+struct database_statement *database_statement_free(struct database_statement *s) {
+    if (!s || --s->references > 0)
+        return NULL;
+    struct database *db = s->session->db;
+    arena_free(&s->memory);
+    sql_parse_free(s->parse);
+    mem_free(s->declared);
+    if (--db->statement_count == 0) {
+        for (unsigned i = 0; i < db->dropped_count; i++)
+            sql_table_unref(db->dropped[i]);
+        db->dropped_count = 0;
+    }
+    return mem_free(s);
+}
+
+bool database_statement_gives_rows(const struct database_statement *s) {
+    const struct sql_statement *b = &s->bound;
+    return b->kind == SQL_STATEMENT_QUERY || b->kind == SQL_STATEMENT_EXPLAIN ||
+           b->kind == SQL_STATEMENT_SHOW || (b->kind == SQL_STATEMENT_FETCH && !b->move) ||
+           s->columns > 0;
+}
+
+unsigned database_statement_columns(const struct database_statement *s,
+                                    const struct sql_plan_column **ret) {
+    *ret = s->column;
+    return s->columns;
+}
+
+unsigned database_statement_parameters(const struct database_statement *s,
+                                       const struct sql_type **ret) {
+    *ret = s->bound.query.parameter;
+    return s->bound.query.parameters;
+}
+
+enum sql_statement_kind database_statement_kind(const struct database_statement *s) {
+    return s->bound.kind;
+}
+
+const struct sql_statement *database_statement_bound(const struct database_statement *s) {
+    return &s->bound;
+}
