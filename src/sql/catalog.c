@@ -91,6 +91,10 @@ uint64_t sql_catalog_version(const struct sql_catalog *c) {
     return c->version;
 }
 
+void sql_catalog_touch(struct sql_catalog *c) {
+    c->version++;
+}
+
 uint32_t sql_catalog_next_oid(struct sql_catalog *c) {
     return c->next_oid++;
 }

@@ -103,6 +103,8 @@ struct sql_catalog *sql_catalog_free(struct sql_catalog *c);
 
 /* Each change makes it larger: plans made under another are made anew. */
 uint64_t sql_catalog_version(const struct sql_catalog *c);
+/* Something of an object has changed in place. */
+void sql_catalog_touch(struct sql_catalog *c);
 uint32_t sql_catalog_next_oid(struct sql_catalog *c);
 
 /* SCHEMA ptr NULL: by the search path. NULL where there is none. */

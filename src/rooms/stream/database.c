@@ -338,7 +338,7 @@ void database_implicit_end(struct database_session *s, bool failed,
         return;
     }
     s->transaction = NULL;
-    (void)cursor_close(s, (slice){NULL, 0});
+    cursor_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
         settings_end_transaction(s, !failed);

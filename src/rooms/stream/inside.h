@@ -105,6 +105,7 @@ struct database_statement {
     unsigned declared_count;
     struct arena memory;
     struct sql_statement bound;
+    bool inner;       /* it is what the text's PREPARE prepares */
     uint64_t version; /* of the catalog it was bound with */
     unsigned references;
     unsigned columns; /* of its answer */
@@ -128,10 +129,12 @@ struct database_run {
     int (*step)(struct database_run *run);
     void (*close)(struct database_run *run); /* frees `work` */
     void *work;
-    bool runnable, paused, ending;
+    bool runnable, paused, ending, defines;
     uint64_t round; /* the last one it was stepped in */
     struct commit *commit;
     struct io_timer deadline;
+    uint64_t given; /* FETCH */
+    bool committed;
     char tag[80];
     struct sql_error error;
 };
@@ -158,17 +161,18 @@ void runs_close(struct database *db);
 
 /* statement.c */
 must_use int statement_bind(struct database_statement *s, struct sql_error *error);
-struct database_statement *statement_new(struct database_session *session, slice text,
-                                         const struct sql_type *declared, unsigned count,
-                                         struct sql_error *error);
+/* The statement within STATEMENT's (PREPARE's), with its own memory. */
+struct database_statement *statement_inner(struct database_statement *statement,
+                                           struct sql_error *error);
 
 /* Each kind's beginning: sets run->step. 0, or run->error. */
 must_use int select_start(struct database_run *run); /* select.c: SELECT, COPY TO, EXPLAIN, SHOW */
 must_use int
 change_start(struct database_run *run); /* change.c: INSERT, UPDATE, DELETE, COPY FROM */
 must_use int truncate_start(struct database_run *run);
-must_use int utility_start(struct database_run *run); /* utility.c */
-must_use int define_start(struct database_run *run);  /* define_run.c */
+must_use int utility_start(struct database_run *run);                      /* utility.c */
+must_use int define_start(struct database_run *run);                       /* define_run.c */
+void definition_over(struct database *db, const struct database_run *run); /* the next may */
 
 /* definition.c: what a definition makes of the catalog and of its rows; also at recovery. */
 must_use int database_define(struct database *db, const struct sql_statement *s,
@@ -185,6 +189,7 @@ void database_opened(struct database *db, const struct error *failed); /* failed
 must_use int cursor_declare(struct database_run *run);
 must_use int cursor_fetch(struct database_run *run);
 int cursor_close(struct database_session *s, slice name); /* ptr NULL: all. -ENOENT */
+void cursor_end_transaction(struct database_session *s);  /* those not WITH HOLD */
 const struct database_statement *cursor_statement(struct database_session *s, slice name);
 must_use int prepared_add(struct database_session *s, slice name, struct database_statement *take,
                           struct sql_error *error);

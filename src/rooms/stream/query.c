@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define GATHERED_MOMENT 1u
+#define QUERY_COLUMNS_MAX (2 * SQL_COLUMNS_MAX + 2) /* UPDATE: the row id, old and new columns */
 
 struct sorted {
     slice key;
@@ -144,7 +145,7 @@ int query_new(const struct query_options *options, struct query **ret, struct sq
     };
     int r = sql_exec_new(query, &exec, &q->exec, error);
     if (r == 0 && !q->direct) {
-        struct sql_type types[SQL_COLUMNS_MAX];
+        struct sql_type types[QUERY_COLUMNS_MAX];
         for (unsigned i = 0; i < query->plan->columns; i++)
             types[i] = query->plan->column[i].type;
         r = relation_new(types, query->plan->columns, run->db->limits.run_bytes, &q->gathered);
@@ -181,6 +182,10 @@ struct query *query_free(struct query *q) {
     arena_free(&q->keys);
     mem_free(q->order);
     return mem_free(q);
+}
+
+struct relation *query_gathered(struct query *q) {
+    return q->gathered;
 }
 
 uint64_t query_rows(const struct query *q) {
@@ -220,8 +225,8 @@ lookup_index(const struct sql_plan *scan, const union sql_cell *cells, union sql
 
 static int open_relation(struct query *q, const struct sql_plan *scan, struct relation *rows,
                          uint64_t moment) {
-    union sql_cell cells[SQL_COLUMNS_MAX], values[SQL_COLUMNS_MAX];
-    uint8_t nulls[SQL_COLUMNS_MAX];
+    union sql_cell cells[QUERY_COLUMNS_MAX], values[QUERY_COLUMNS_MAX];
+    uint8_t nulls[QUERY_COLUMNS_MAX];
     const struct sql_table_index *index = NULL;
     if (scan->lookups) {
         int r = sql_exec_lookup(q->exec, q->input, cells, nulls, &q->run->error);
@@ -459,8 +464,8 @@ static int compare_sorted(const void *a, const void *b) {
 static int sort_rows(struct query *q) {
     const struct sql_plan *plan = q->query->plan;
     struct relation_stats stats = relation_stats(q->gathered);
-    unsigned which[SQL_COLUMNS_MAX + 1];
-    struct sql_type types[SQL_COLUMNS_MAX];
+    unsigned which[QUERY_COLUMNS_MAX + 1];
+    struct sql_type types[QUERY_COLUMNS_MAX];
     struct sql_builder b;
     struct relation_scan scan;
     _cleanup_buf_ struct buf key = buf_make(q->run->db->limits.run_bytes);
@@ -502,7 +507,7 @@ static int sort_rows(struct query *q) {
 int64_t query_give(struct query *q, uint64_t max,
                    bool (*rows)(struct database_run *run, const struct sql_batch *batch),
                    struct database_run *to, struct sql_error *error) {
-    unsigned which[SQL_COLUMNS_MAX];
+    unsigned which[QUERY_COLUMNS_MAX];
     struct sql_builder b;
     uint64_t given = 0;
     unsigned columns = q->query->plan->columns;
@@ -542,7 +547,7 @@ int query_feed(struct query *q, const struct sql_batch *batch, struct sql_error 
     if (sql_exec_inputs(q->exec) == 0)
         return 0;
     const struct sql_plan *scan = sql_exec_input(q->exec, 0);
-    struct sql_column columns[SQL_COLUMNS_MAX];
+    struct sql_column columns[QUERY_COLUMNS_MAX];
     for (unsigned i = 0; i < scan->columns; i++)
         columns[i] = batch->column[scan->scan_columns[i]];
     const struct sql_batch narrow = {batch->rows, scan->columns, columns, batch->weights};

@@ -37,6 +37,7 @@ must_use int query_feed(struct query *q, const struct sql_batch *batch, struct s
 int64_t query_give(struct query *q, uint64_t max,
                    bool (*rows)(struct database_run *run, const struct sql_batch *batch),
                    struct database_run *to, struct sql_error *error);
-uint64_t query_rows(const struct query *q); /* given so far */
+struct relation *query_gathered(struct query *q); /* its rows, at moment 1 */
+uint64_t query_rows(const struct query *q);       /* given so far */
 
 #endif

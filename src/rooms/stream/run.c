@@ -48,7 +48,7 @@ struct database_run *database_run_free(struct database_run *run) {
     if (run->close)
         run->close(run);
     if (db->defining == run)
-        db->defining = NULL;
+        definition_over(db, run);
     commit_forget(run->commit);
     io_timer_stop(db->loop, &run->deadline);
     list_remove(&run->node);
@@ -103,7 +103,7 @@ static void end_run(struct database_run *run, int result) {
     }
     struct transaction *t = s->transaction;
     s->transaction = NULL;
-    (void)cursor_close(s, (slice){NULL, 0});
+    cursor_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
         settings_end_transaction(s, !failed);

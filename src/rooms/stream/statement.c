@@ -100,6 +100,10 @@ int statement_bind(struct database_statement *s, struct sql_error *error) {
     };
     s->bound = (struct sql_statement){.memory = &s->memory};
     int r = sql_bind(s->parse, s->index, &options, &s->bound, error);
+    if (r == 0 && s->inner) {
+        check(s->bound.inner);
+        s->bound = *s->bound.inner; /* what PREPARE prepares */
+    }
     s->bound.memory = &s->memory;
     if (r == 0)
         r = find_columns(s, error);
@@ -128,18 +132,19 @@ static struct database_statement *new_statement(struct database_session *session
     return s;
 }
 
-struct database_statement *statement_new(struct database_session *session, slice text,
-                                         const struct sql_type *declared, unsigned count,
-                                         struct sql_error *error) {
-    struct database_statement *s = new_statement(session, declared, count);
-    if (!s) {
-        (void)sql_fail_memory(error);
-        return NULL;
-    }
-    if (sql_parse(text, &s->parse, error) < 0 ||
-        (sql_parse_count(s->parse) > 0 && statement_bind(s, error) < 0))
+struct database_statement *statement_inner(struct database_statement *outer,
+                                           struct sql_error *error) {
+    const struct sql_query *query = &outer->bound.inner->query;
+    struct database_statement *s =
+        new_statement(outer->session, query->parameter, query->parameters);
+    if (!s || sql_parse(sql_parse_text(outer->parse), &s->parse, error) < 0) {
+        if (!s)
+            (void)sql_fail_memory(error);
         return database_statement_free(s);
-    return s;
+    }
+    s->index = outer->index;
+    s->inner = true;
+    return statement_bind(s, error) < 0 ? database_statement_free(s) : s;
 }
 
 int database_prepare(struct database_session *session, const struct sql_parse *parse,

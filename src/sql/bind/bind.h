@@ -132,5 +132,9 @@ must_use int sql_bind(const struct sql_parse *parse, unsigned index,
 must_use int sql_bind_expression(slice text, const struct sql_table *table,
                                  const struct sql_bind_options *options, struct sql_expr **ret,
                                  struct sql_error *error);
+/* The same, as a value for a column of TYPE; TABLE NULL: it names no columns. */
+must_use int sql_bind_expression_as(slice text, const struct sql_table *table, struct sql_type type,
+                                    const struct sql_bind_options *options, struct sql_expr **ret,
+                                    struct sql_error *error);
 
 #endif

@@ -1,0 +1,202 @@
+/*
+ * define_run.c - a definition as a statement: judged, put on disk, made (definition.c).
+ *
+ * One at a time, the others wait: each is judged against the catalog that the one before has left.
+ * It commits by itself, so it is refused within BEGIN … COMMIT (25001) rather than outliving a
+ * ROLLBACK. A new view, or CREATE TABLE AS, then has its work begun.
+ */
+#include "rooms/stream/query.h"
+
+#include "base/mem.h"
+#include "rooms/stream/transaction.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+struct defining {
+    struct ledger_commit *sending;
+    bool sent, made;
+    struct error failed;
+    struct query *fill; /* CREATE TABLE AS */
+    struct relation_scan scan;
+    bool scanning;
+    uint64_t count;
+};
+
+static void close_defining(struct database_run *run) {
+    struct defining *d = run->work;
+    if (!d)
+        return;
+    if (d->sending)
+        ledger_commit_forget(d->sending);
+    if (d->scanning)
+        relation_scan_end(&d->scan);
+    query_free(d->fill);
+    run->work = NULL;
+}
+
+static void on_stored(void *self, const struct error *failed) {
+    struct database_run *run = self;
+    struct defining *d = run->work;
+    d->sending = NULL;
+    if (failed)
+        d->failed = *failed;
+    d->made = true;
+    run_wake(run);
+}
+
+/* The statement's own text: what comes before it in a text of several is not of it. */
+static slice own_text(const struct database_statement *s) {
+    return sql_parse_at(s->parse, s->index)->text;
+}
+
+static int send(struct database_run *run, struct defining *d) {
+    const struct ledger_entry entry = {slice_lit(LEDGER_PREFIX "ddl"), own_text(run->statement)};
+    if (entry.payload.len > LEDGER_ENTRY_BYTES_MAX)
+        return sql_fail(&run->error, "54000", "a definition has at most %zu bytes",
+                        LEDGER_ENTRY_BYTES_MAX);
+    if (ledger_commit(run->db->ledger, &entry, 1, on_stored, run, &d->sending) < 0)
+        return sql_fail_memory(&run->error);
+    d->sent = true;
+    return RUN_WAIT;
+}
+
+static const char *tag_of(const struct sql_statement *s) {
+    static const struct {
+        char kind;
+        const char *tag;
+    } drops[] = {{'r', "DROP TABLE"}, {'v', "DROP VIEW"}, {'m', "DROP MATERIALIZED VIEW"},
+                 {'i', "DROP INDEX"}, {'t', "DROP TYPE"}, {'f', "DROP FUNCTION"},
+                 {'n', "DROP SCHEMA"}};
+    for (unsigned i = 0; s->kind == SQL_STATEMENT_DROP && i < array_count(drops); i++)
+        if (drops[i].kind == s->drop_kind)
+            return drops[i].tag;
+    switch (s->kind) {
+    case SQL_STATEMENT_CREATE_TABLE:
+        return "CREATE TABLE";
+    case SQL_STATEMENT_CREATE_VIEW:
+        return "CREATE VIEW";
+    case SQL_STATEMENT_CREATE_MATERIALIZED:
+        return "CREATE MATERIALIZED VIEW";
+    case SQL_STATEMENT_CREATE_INDEX:
+        return "CREATE INDEX";
+    case SQL_STATEMENT_CREATE_ENUM:
+        return "CREATE TYPE";
+    case SQL_STATEMENT_CREATE_FUNCTION:
+        return "CREATE FUNCTION";
+    case SQL_STATEMENT_CREATE_SCHEMA:
+        return "CREATE SCHEMA";
+    case SQL_STATEMENT_COMMENT:
+        return "COMMENT";
+    default:
+        return "ALTER TABLE";
+    }
+}
+
+/* Rows of CREATE TABLE AS, gathered, into the new table. */
+static int fill_step(struct database_run *run) {
+    struct defining *d = run->work;
+    struct sql_table *t = run->statement->bound.table;
+    unsigned which[SQL_COLUMNS_MAX];
+    struct sql_builder b;
+    if (!d->scanning) {
+        int next = query_step(d->fill);
+        if (next != RUN_DONE)
+            return next;
+        relation_scan_all(query_gathered(d->fill), 1, &d->scan);
+        d->scanning = true;
+    }
+    for (unsigned i = 0; i < t->columns; i++)
+        which[i] = i;
+    if (!relation_of(t))
+        return sql_fail(&run->error, "40001", "table \"%.*s\" was dropped meanwhile",
+                        slice_fmt(t->name));
+    if (sql_builder_make(t->columns, &b) < 0)
+        return sql_fail_memory(&run->error);
+    int n = relation_scan_next(&d->scan, which, t->columns, &b);
+    struct sql_batch batch = sql_builder_batch(&b);
+    int r = n < 0 ? sql_fail_memory(&run->error) : 0;
+    if (n > 0)
+        r = transaction_insert(run->session->transaction, stored_of(t), &batch, &run->error);
+    sql_builder_free(&b);
+    d->count += n > 0 ? (uint64_t)n : 0;
+    if (r < 0 || n > 0)
+        return r < 0 ? r : RUN_AGAIN;
+    snprintf(run->tag, sizeof run->tag, "SELECT %llu", (unsigned long long)d->count);
+    return RUN_DONE;
+}
+
+static int begin_fill(struct database_run *run) {
+    const struct query_options options = {.run = run, .query = &run->statement->bound.query};
+    struct defining *d = run->work;
+    int r = query_new(&options, &d->fill, &run->error);
+    run->step = fill_step;
+    return r < 0 ? r : RUN_AGAIN;
+}
+
+/* It is on disk. What cannot be made now would come back at the next start and fail again. */
+static int make(struct database_run *run, struct defining *d) {
+    const struct sql_statement *s = &run->statement->bound;
+    struct error why;
+    if (d->failed.code)
+        return sql_fail(&run->error, d->failed.code == -ENOSPC ? "53100" : "58030", "%s",
+                        d->failed.message);
+    int r = database_define(run->db, s, &run->error);
+    if (r < 0 && slice_equal(slice_str(run->error.state), slice_lit("53200"))) {
+        (void)error_set(&why, -ENOMEM, "no memory to make what was defined");
+        database_fatal(run->db, &why);
+    }
+    if (r == 0 && s->kind == SQL_STATEMENT_CREATE_MATERIALIZED && s->table)
+        r = database_keep(run->db, s->table, &run->error);
+    if (r < 0)
+        return r;
+    snprintf(run->tag, sizeof run->tag, "%s", tag_of(s));
+    if (s->kind == SQL_STATEMENT_CREATE_TABLE_AS && s->table && !s->with_no_data)
+        return begin_fill(run);
+    return RUN_DONE;
+}
+
+void definition_over(struct database *db, const struct database_run *except) {
+    db->defining = NULL;
+    for (struct list_node *n = list_first(&db->runs); n; n = list_next(&db->runs, n)) {
+        struct database_run *other = container_of(n, struct database_run, node);
+        if (other != except && other->defines && !other->ending)
+            run_wake(other);
+    }
+}
+
+static int define_step(struct database_run *run) {
+    struct defining *d = run->work;
+    struct database *db = run->db;
+    if (d->made) {
+        definition_over(db, run);
+        return make(run, d);
+    }
+    if (d->sent || (db->defining && db->defining != run))
+        return RUN_WAIT;
+    /* The one before may have changed what this one was bound to. */
+    int r = statement_bind(run->statement, &run->error);
+    if (r == 0)
+        r = database_judge(db, &run->statement->bound, &run->error);
+    if (r < 0)
+        return r;
+    db->defining = run;
+    return send(run, d);
+}
+
+int define_start(struct database_run *run) {
+    struct database_session *s = run->session;
+    if (s->block)
+        return sql_fail(&run->error, "25001", "definitions cannot run inside a transaction block");
+    if (transaction_has_changes(s->transaction))
+        return sql_fail(&run->error, "25001",
+                        "a definition cannot follow changes of rows in one message: send it alone");
+    struct defining *d = arena_zalloc(&run->memory, 1, sizeof *d);
+    if (!d)
+        return sql_fail_memory(&run->error);
+    run->work = d;
+    run->close = close_defining;
+    run->step = define_step;
+    run->defines = true;
+    return 0;
+}

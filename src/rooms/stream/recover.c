@@ -1,0 +1,103 @@
+/*
+ * recover.c - the database read back from stream SQL: definitions are bound and made again, rows
+ * put where they were, in the order in which they were committed. Then its views begin.
+ *
+ * An entry that cannot be made again (by an older program, or damaged) stops it there: the database
+ * then answers every statement with the reason, and nothing is written that would rest on less than
+ * what was acknowledged.
+ */
+#include "rooms/stream/transaction.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+static int replay_definition(struct database *db, const struct ledger_record *record,
+                             struct error *error) {
+    struct arena memory = arena_make(0, DATABASE_STATEMENT_BYTES_MAX);
+    struct sql_parse *parse = NULL;
+    struct sql_statement s = {.memory = &memory};
+    struct sql_error why = {.state = ""};
+    const struct sql_bind_options options = {
+        .catalog = db->catalog, .settings = &db->settings, .memory = &memory};
+    int r = sql_parse(record->payload, &parse, &why);
+    if (r == 0)
+        r = sql_bind(parse, 0, &options, &s, &why);
+    if (r == 0)
+        r = database_define(db, &s, &why);
+    sql_parse_free(parse);
+    arena_free(&memory);
+    /* 23505: as it did when it was made, an index was refused and nothing changed. */
+    if (r < 0 && !slice_equal(slice_str(why.state), slice_lit("23505")))
+        return error_set(error, r, "definition %llu of stream SQL cannot be made again: %s",
+                         (unsigned long long)record->sequence, why.message);
+    return 0;
+}
+
+static void finish(struct database *db) {
+    struct error failed;
+    struct sql_table *table;
+    for (unsigned at = 0; (table = sql_catalog_each_table(db->catalog, &at));) {
+        struct sql_error why = {.state = ""};
+        if (table->kind != SQL_TABLE_MATERIALIZED || database_keep(db, table, &why) == 0)
+            continue;
+        (void)error_set(&failed, -EINVAL, "materialized view %.*s cannot be started: %s",
+                        slice_fmt(table->name), why.message);
+        logger_write(db->logger, LOG_LEVEL_ERROR, "sql", "a view cannot be started", "why=%s",
+                     failed.message);
+    }
+    database_show(db);
+    database_opened(db, NULL);
+}
+
+static void fail(struct database *db, const struct error *why) {
+    logger_write(db->logger, LOG_LEVEL_ERROR, "sql", "the database cannot be read back", "why=%s",
+                 why->message);
+    database_opened(db, why);
+}
+
+static void on_piece(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
+                     bool at_end) {
+    struct database *db = owner;
+    struct error why;
+    (void)last;
+    for (size_t i = 0; i < count; i++) {
+        bool definition = slice_equal(records[i].subject, slice_lit(LEDGER_PREFIX "ddl"));
+        int r = definition ? replay_definition(db, &records[i], &why)
+                           : commit_replay(db, records[i].subject, records[i].payload, &why);
+        if (r < 0) {
+            db->recovery = ledger_read_close(db->recovery);
+            fail(db, &why);
+            return;
+        }
+    }
+    if (!at_end) {
+        ledger_read_next(db->recovery);
+        return;
+    }
+    db->recovery = ledger_read_close(db->recovery);
+    finish(db);
+}
+
+static void on_failed(void *owner, const struct error *why) {
+    struct database *db = owner;
+    db->recovery = ledger_read_close(db->recovery);
+    if (why->code == -ENOENT)
+        finish(db); /* nothing was ever written */
+    else
+        fail(db, why);
+}
+
+int database_recover(struct database *db) {
+    const struct ledger_read_options options = {
+        .stream = slice_lit(LEDGER_STREAM),
+        .from = 1,
+        .piece = on_piece,
+        .failed = on_failed,
+        .owner = db,
+    };
+    int r = ledger_read(db->ledger, &options, &db->recovery);
+    if (r == 0)
+        ledger_read_next(db->recovery);
+    return r;
+}

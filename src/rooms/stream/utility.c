@@ -1,0 +1,381 @@
+/*
+ * utility.c - statements about the session: settings, transaction blocks, cursors, prepared
+ * statements; FLUSH.
+ *
+ * COMMIT is answered when the transaction is on disk. What would have no effect gives the warning
+ * PostgreSQL gives.
+ */
+#include "rooms/stream/transaction.h"
+
+#include "base/mem.h"
+#include "sql/exec/evaluate.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static int done(struct database_run *run, const char *tag) {
+    snprintf(run->tag, sizeof run->tag, "%s", tag);
+    return RUN_DONE;
+}
+
+static void warn(struct database_run *run, const char *state, const char *words) {
+    struct sql_error notice;
+    (void)sql_fail(&notice, state, "%s", words);
+    if (run->session->options.notice)
+        run->session->options.notice(run->session->options.owner, &notice);
+}
+
+/* --- settings ------------------------------------------------------------------------------- */
+
+/* Of BEGIN, SET TRANSACTION. */
+static int apply_option(struct database_session *s, const struct sql_option *o,
+                        struct sql_error *error) {
+    struct transaction *t = s->transaction;
+    if (slice_equal(o->name, slice_lit("transaction_isolation"))) {
+        bool repeatable = slice_equal(o->value, slice_lit("repeatable read"));
+        if (slice_equal(o->value, slice_lit("serializable")))
+            return sql_fail(error, "0A000",
+                            "SERIALIZABLE is not supported: REPEATABLE READ is "
+                            "the strictest level");
+        t->repeatable |= repeatable;
+    } else if (slice_equal(o->name, slice_lit("transaction_read_only"))) {
+        t->read_only = slice_equal(o->value, slice_lit("on"));
+    }
+    return settings_set(s, o->name, o->value, false, true, error);
+}
+
+static int apply_options(struct database_run *run) {
+    const struct sql_statement *b = &run->statement->bound;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < b->options; i++)
+        r = apply_option(run->session, &b->option[i], &run->error);
+    return r;
+}
+
+static int set_characteristics(struct database_run *run) {
+    const struct sql_statement *b = &run->statement->bound;
+    for (unsigned i = 0; i < b->options; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "default_%.*s", slice_fmt(b->option[i].name));
+        int r = settings_set(run->session, slice_str(name), b->option[i].value, false, false,
+                             &run->error);
+        if (r < 0)
+            return r;
+    }
+    return done(run, "SET");
+}
+
+static int set_step(struct database_run *run) {
+    const struct sql_statement *b = &run->statement->bound;
+    struct database_session *s = run->session;
+    if (!b->name.ptr) {
+        settings_reset_all(s);
+        return done(run, "RESET");
+    }
+    if (b->options && !b->local)
+        return set_characteristics(run);
+    if (b->options) {
+        int r = apply_options(run);
+        return r < 0 ? r : done(run, "SET");
+    }
+    if (b->local && !s->block && !s->implicit)
+        warn(run, "25P01", "SET LOCAL can only be used in transaction blocks");
+    if (slice_equal(b->name, slice_lit("transaction_isolation")) && b->value.ptr) {
+        const struct sql_option o = {b->name, b->value};
+        int r = apply_option(s, &o, &run->error);
+        return r < 0 ? r : done(run, "SET");
+    }
+    int r = settings_set(s, b->name, b->value, !b->value.ptr, b->local, &run->error);
+    return r < 0 ? r : done(run, b->value.ptr ? "SET" : "RESET");
+}
+
+/* --- transaction blocks ------------------------------------------------------------------------
+ */
+
+static int begin_step(struct database_run *run) {
+    struct database_session *s = run->session;
+    if (s->block)
+        warn(run, "25001", "there is already a transaction in progress");
+    s->block = true;
+    slice level = settings_get(s, slice_lit("default_transaction_isolation"));
+    s->transaction->repeatable |= slice_equal(level, slice_lit("repeatable read"));
+    slice read_only = settings_get(s, slice_lit("default_transaction_read_only"));
+    s->transaction->read_only |= slice_equal(read_only, slice_lit("on"));
+    int r = apply_options(run);
+    return r < 0 ? r : done(run, "BEGIN");
+}
+
+static void leave_block(struct database_session *s) {
+    s->block = s->failed = false;
+    cursor_end_transaction(s);
+}
+
+static void on_committed(void *self, const struct sql_error *error) {
+    struct database_run *run = self;
+    run->commit = NULL;
+    settings_end_transaction(run->session, !error);
+    if (error)
+        run->error = *error;
+    run->committed = true;
+    run_wake(run);
+}
+
+static int committed_step(struct database_run *run) {
+    if (!run->committed)
+        return RUN_WAIT;
+    return run->error.state[0] ? -EINVAL : done(run, "COMMIT");
+}
+
+static int rollback(struct database_run *run) {
+    struct database_session *s = run->session;
+    leave_block(s);
+    s->transaction = transaction_free(s->transaction);
+    settings_end_transaction(s, false);
+    return done(run, "ROLLBACK");
+}
+
+static int commit_step(struct database_run *run) {
+    struct database_session *s = run->session;
+    if (!s->block && !s->implicit)
+        warn(run, "25P01", "there is no transaction in progress");
+    if (s->failed)
+        return rollback(run);
+    struct transaction *t = s->transaction;
+    leave_block(s);
+    s->transaction = NULL;
+    if (!transaction_has_changes(t)) {
+        transaction_free(t);
+        settings_end_transaction(s, true);
+        return done(run, "COMMIT");
+    }
+    if (transaction_commit(t, on_committed, run, &run->commit) < 0) {
+        transaction_free(t);
+        return sql_fail_memory(&run->error);
+    }
+    run->step = committed_step;
+    return RUN_WAIT;
+}
+
+static int rollback_step(struct database_run *run) {
+    if (!run->session->block && !run->session->implicit)
+        warn(run, "25P01", "there is no transaction in progress");
+    return rollback(run);
+}
+
+static int savepoint_step(struct database_run *run) {
+    const struct sql_statement *b = &run->statement->bound;
+    struct database_session *s = run->session;
+    static const char *const words[] = {[SQL_STATEMENT_SAVEPOINT] = "SAVEPOINT",
+                                        [SQL_STATEMENT_RELEASE] = "RELEASE SAVEPOINT",
+                                        [SQL_STATEMENT_ROLLBACK_TO] = "ROLLBACK TO SAVEPOINT"};
+    if (!s->block)
+        return sql_fail(&run->error, "25P01", "%s can only be used in transaction blocks",
+                        words[b->kind]);
+    int r = b->kind == SQL_STATEMENT_SAVEPOINT
+                ? transaction_savepoint(s->transaction, b->name, &run->error)
+                : transaction_rollback_to(s->transaction, b->name, b->kind == SQL_STATEMENT_RELEASE,
+                                          &run->error);
+    if (r < 0)
+        return r;
+    if (b->kind == SQL_STATEMENT_ROLLBACK_TO)
+        s->failed = false;
+    return done(run, b->kind == SQL_STATEMENT_SAVEPOINT
+                         ? "SAVEPOINT"
+                         : (b->kind == SQL_STATEMENT_RELEASE ? "RELEASE" : "ROLLBACK"));
+}
+
+/* --- cursors and prepared statements
+ * -------------------------------------------------------------- */
+
+static int close_step(struct database_run *run) {
+    slice name = run->statement->bound.name;
+    if (cursor_close(run->session, name) < 0)
+        return sql_fail(&run->error, "34000", "cursor \"%.*s\" does not exist", slice_fmt(name));
+    return done(run, name.ptr ? "CLOSE CURSOR" : "CLOSE CURSOR ALL");
+}
+
+static int prepare_step(struct database_run *run) {
+    struct database_statement *inner = statement_inner(run->statement, &run->error);
+    if (!inner)
+        return -EINVAL;
+    int r = prepared_add(run->session, run->statement->bound.name, inner, &run->error);
+    return r < 0 ? r : done(run, "PREPARE");
+}
+
+/* The prepared statement takes this run over, with its values. */
+static int execute_step(struct database_run *run) {
+    const struct sql_statement *b = &run->statement->bound;
+    struct database_statement *inner = prepared_find(run->session, b->name);
+    const struct sql_environment environment = {&run->session->settings, NULL, NULL};
+    if (!inner)
+        return sql_fail(&run->error, "26000", "prepared statement \"%.*s\" does not exist",
+                        slice_fmt(b->name));
+    int r = statement_bind(inner, &run->error);
+    unsigned count = r == 0 ? inner->bound.query.parameters : 0;
+    if (r == 0 && b->value_count != count)
+        return sql_fail(&run->error, "42601",
+                        "wrong number of parameters for prepared statement \"%.*s\": it has %u, "
+                        "not %u",
+                        slice_fmt(b->name), count, b->value_count);
+    union sql_cell *cells = arena_zalloc(&run->memory, count + 1u, sizeof *cells);
+    uint8_t *nulls = arena_zalloc(&run->memory, count + 1u, sizeof *nulls);
+    if (!cells || !nulls)
+        return sql_fail_memory(&run->error);
+    for (unsigned i = 0; r == 0 && i < count; i++) {
+        bool null;
+        union sql_cell cell;
+        struct sql_type type = inner->bound.query.parameter[i];
+        r = sql_evaluate_constant(b->values[i], &environment, &run->memory, &cell, &null,
+                                  &run->error);
+        nulls[i] = null;
+        if (r < 0 || null)
+            continue;
+        _cleanup_buf_ struct buf text = buf_make(SQL_TEXT_BYTES_MAX);
+        slice copy;
+        r = sql_value_out(b->values[i]->type, &cell, &run->session->settings, &text);
+        if (r == 0)
+            r = arena_copy(&run->memory, buf_slice(&text), &copy);
+        r = r < 0 ? sql_fail_memory(&run->error)
+                  : sql_value_in(type, copy, &run->session->settings, &run->memory, &cells[i],
+                                 &run->error);
+    }
+    if (r < 0)
+        return r;
+    inner->references++;
+    database_statement_free(run->statement);
+    run->statement = inner;
+    run->parameters = cells;
+    run->nulls = nulls;
+    r = run_begin(run);
+    return r < 0 ? r : RUN_AGAIN;
+}
+
+static int deallocate_step(struct database_run *run) {
+    slice name = run->statement->bound.name;
+    if (prepared_drop(run->session, name) < 0)
+        return sql_fail(&run->error, "26000", "prepared statement \"%.*s\" does not exist",
+                        slice_fmt(name));
+    return done(run, name.ptr ? "DEALLOCATE" : "DEALLOCATE ALL");
+}
+
+static int discard_step(struct database_run *run) {
+    struct database_session *s = run->session;
+    if (s->block && slice_equal(run->statement->bound.name, slice_lit("ALL")))
+        return sql_fail(&run->error, "25001", "DISCARD ALL cannot run inside a transaction block");
+    if (slice_equal(run->statement->bound.name, slice_lit("ALL"))) {
+        (void)cursor_close(s, (slice){NULL, 0});
+        (void)prepared_drop(s, (slice){NULL, 0});
+        settings_reset_all(s);
+    }
+    char tag[64];
+    snprintf(tag, sizeof tag, "DISCARD %.*s", slice_fmt(run->statement->bound.name));
+    return done(run, tag);
+}
+
+/* --- FLUSH
+ * ------------------------------------------------------------------------------------------ */
+
+struct flush {
+    struct database_run *run; /* NULL: it is not waited for any more */
+    unsigned waiting;
+};
+
+static void end_flush(struct flush *f) {
+    if (f->waiting == 0 && !f->run)
+        mem_free(f);
+}
+
+static void on_flushed(void *self, const struct sql_error *failed) {
+    struct flush *f = self;
+    f->waiting--;
+    if (f->run && failed && !f->run->error.state[0])
+        f->run->error = *failed;
+    if (f->run && f->waiting == 0)
+        run_wake(f->run);
+    end_flush(f);
+}
+
+static void close_flush(struct database_run *run) {
+    struct flush *f = run->work;
+    f->run = NULL;
+    run->work = NULL;
+    end_flush(f);
+}
+
+static int flushed_step(struct database_run *run) {
+    const struct flush *f = run->work;
+    if (f->waiting)
+        return RUN_WAIT;
+    return run->error.state[0] ? -EINVAL : done(run, "FLUSH");
+}
+
+static int flush_step(struct database_run *run) {
+    struct flush *f = mem_zalloc(1, sizeof *f);
+    if (!f)
+        return sql_fail_memory(&run->error);
+    f->run = run;
+    run->work = f;
+    run->close = close_flush;
+    run->step = flushed_step;
+    for (struct list_node *n = list_first(&run->db->views); n; n = list_next(&run->db->views, n))
+        f->waiting++;
+    for (struct list_node *n = list_first(&run->db->views); n; n = list_next(&run->db->views, n))
+        view_wait(container_of(n, struct kept, node)->view, on_flushed, f);
+    return RUN_AGAIN;
+}
+
+static int nothing_step(struct database_run *run) {
+    return done(
+        run, slice_equal_nocase(slice_take(run->statement->bound.text, 10), slice_lit("checkpoint"))
+                 ? "CHECKPOINT"
+                 : "VACUUM");
+}
+
+int utility_start(struct database_run *run) {
+    switch (run->statement->bound.kind) {
+    case SQL_STATEMENT_SET:
+        run->step = set_step;
+        return 0;
+    case SQL_STATEMENT_BEGIN:
+        run->step = begin_step;
+        return 0;
+    case SQL_STATEMENT_COMMIT:
+        run->step = commit_step;
+        return 0;
+    case SQL_STATEMENT_ROLLBACK:
+        run->step = rollback_step;
+        return 0;
+    case SQL_STATEMENT_SAVEPOINT:
+    case SQL_STATEMENT_RELEASE:
+    case SQL_STATEMENT_ROLLBACK_TO:
+        run->step = savepoint_step;
+        return 0;
+    case SQL_STATEMENT_DECLARE:
+        return cursor_declare(run);
+    case SQL_STATEMENT_FETCH:
+        return cursor_fetch(run);
+    case SQL_STATEMENT_CLOSE:
+        run->step = close_step;
+        return 0;
+    case SQL_STATEMENT_PREPARE:
+        run->step = prepare_step;
+        return 0;
+    case SQL_STATEMENT_EXECUTE:
+        run->step = execute_step;
+        return 0;
+    case SQL_STATEMENT_DEALLOCATE:
+        run->step = deallocate_step;
+        return 0;
+    case SQL_STATEMENT_DISCARD:
+        run->step = discard_step;
+        return 0;
+    case SQL_STATEMENT_FLUSH:
+        run->step = flush_step;
+        return 0;
+    case SQL_STATEMENT_NOTHING:
+        run->step = nothing_step;
+        return 0;
+    default:
+        return sql_fail(&run->error, "0A000", "this statement is not supported");
+    }
+}
