@@ -35,6 +35,8 @@
     X(sql_functions_time_truncate)                                                                 \
     X(sql_functions_time_calendar)                                                                 \
     X(sql_functions_time_casts)                                                                    \
+    X(sql_functions_time_from_char)                                                                \
+    X(sql_functions_time_to_char)                                                                  \
     X(sql_functions_time_series)
 
 /* const struct sql_cast NAME[] */
