@@ -194,16 +194,22 @@ struct sql_expr *bind_text_expression(struct sql_binder *b, slice text,
     return e;
 }
 
-int sql_bind_expression(slice text, const struct sql_table *table,
-                        const struct sql_bind_options *options, struct sql_expr **ret,
-                        struct sql_error *error) {
+int sql_bind_expression_as(slice text, const struct sql_table *table, struct sql_type type,
+                           const struct sql_bind_options *options, struct sql_expr **ret,
+                           struct sql_error *error) {
     *error = (struct sql_error){0};
     struct sql_binder b = make_binder(options, NULL, error);
-    struct sql_expr *e = bind_text_expression(&b, text, table, sql_type_of(0));
+    struct sql_expr *e = bind_text_expression(&b, text, table, type);
     if (!e)
         return error->state[0] ? -EINVAL : sql_fail_memory(error);
     *ret = e;
     return 0;
+}
+
+int sql_bind_expression(slice text, const struct sql_table *table,
+                        const struct sql_bind_options *options, struct sql_expr **ret,
+                        struct sql_error *error) {
+    return sql_bind_expression_as(text, table, sql_type_of(0), options, ret, error);
 }
 
 int bind_copy_query(struct sql_binder *b, const struct sql_table *t, const unsigned *columns,
