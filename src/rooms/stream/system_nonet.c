@@ -6,6 +6,8 @@
  */
 #include "rooms/stream/system.h"
 
+#include <errno.h>
+
 static const struct system_column views_columns[] = {
     {"name", SQL_TEXT},        {"state", SQL_TEXT},       {"rows", SQL_INT8},  {"bytes", SQL_INT8},
     {"state_bytes", SQL_INT8}, {"position", SQL_INT8},    {"lag", SQL_INT8},   {"steps", SQL_INT8},
