@@ -74,7 +74,9 @@ static int operator_make(struct sql_exec *x, const struct sql_plan *plan, struct
     o->input_ended = operator_zalloc(o, plan->inputs + 1, 1);
     o->types = operator_zalloc(o, plan->columns + 1, sizeof *o->types);
     *ret = o;
-    if (!o->input || !o->input_ended || !o->types || sql_builder_make(plan->columns, &o->out))
+    if (!o->input || !o->input_ended || !o->types)
+        return sql_fail_memory(error);
+    if (!kind->hands_on && sql_builder_make(plan->columns, &o->out))
         return sql_fail_memory(error);
     for (unsigned i = 0; i < plan->columns; i++)
         o->types[i] = plan->column[i].type;

@@ -1,7 +1,8 @@
 /*
  * filter.c - the rows of which the predicate is true.
  *
- * A batch of which all rows stay goes on as it is.
+ * A batch of which all rows stay goes on as it is; room for others is made when one comes, which a
+ * look-up by key never does.
  */
 #include "sql/exec/operator.h"
 
@@ -27,8 +28,10 @@ static int filter_push(struct sql_operator *o, unsigned input, const struct sql_
     int kept = sql_evaluate_filter(f->predicate, batch, &o->memory, f->rows, error);
     if (kept < 0)
         return kept;
-    if ((unsigned)kept == batch->rows)
-        return operator_emit(o, batch, error);
+    if ((unsigned)kept == batch->rows || kept == 0)
+        return kept ? operator_emit(o, batch, error) : 0;
+    if (!o->out.weights && sql_builder_make(o->plan->columns, &o->out))
+        return sql_fail_memory(error);
     unsigned count = (unsigned)kept;
     for (unsigned i = 0; i < batch->columns; i++) {
         const struct sql_column *c = &batch->column[i];
@@ -50,6 +53,7 @@ static void filter_release(struct sql_operator *o) {
 }
 
 const struct sql_operator_kind sql_operator_filter = {.bytes = sizeof(struct filter),
+                                                      .hands_on = true,
                                                       .make = filter_make,
                                                       .push = filter_push,
                                                       .release = filter_release};

@@ -26,7 +26,8 @@
 struct sql_operator;
 
 struct sql_operator_kind {
-    size_t bytes; /* of its struct */
+    size_t bytes;  /* of its struct */
+    bool hands_on; /* gives only columns that it was given or computed: it needs no `out` */
     int (*make)(struct sql_operator *o, struct sql_error *error);
     int (*push)(struct sql_operator *o, unsigned input, const struct sql_batch *batch,
                 struct sql_error *error);

@@ -19,4 +19,4 @@ static int scan_push(struct sql_operator *o, unsigned input, const struct sql_ba
 }
 
 const struct sql_operator_kind sql_operator_scan = {
-    .bytes = sizeof(struct sql_operator), .make = scan_make, .push = scan_push};
+    .bytes = sizeof(struct sql_operator), .hands_on = true, .make = scan_make, .push = scan_push};

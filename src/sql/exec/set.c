@@ -4,7 +4,8 @@
  *      input row (7)      f gives a, b       (7, a, x, 1)
  *                         g gives x          (7, b, NULL, 2)      with ordinality
  *
- * The rows of each function are gathered for one input row at a time, then put beside each other.
+ * The rows of several functions are gathered for one input row at a time, then put beside each
+ * other. Those of a single one are handed on as they come, however many they are.
  */
 #include "sql/exec/operator.h"
 
@@ -18,6 +19,9 @@ struct gathered {
     union sql_cell *cells;
     uint8_t *nulls;
     struct sql_error *error;
+    /* Of a single function: the input row at hand, and nothing is kept. */
+    const struct sql_batch *batch;
+    unsigned row;
 };
 
 struct set {
@@ -61,9 +65,36 @@ static int set_make(struct sql_operator *o, struct sql_error *error) {
     return 0;
 }
 
+static int put_input(struct sql_operator *o, const struct sql_batch *batch, unsigned row,
+                     struct sql_error *error) {
+    int r = operator_room(o, error);
+    for (unsigned i = 0; r == 0 && i < batch->columns; i++)
+        sql_builder_set(&o->out, i, sql_cell_at(&batch->column[i], row),
+                        sql_null_at(&batch->column[i], row));
+    return r;
+}
+
+/* A row of the only function there is, handed on. */
+static int stream(struct gathered *g, const union sql_cell *cells, const uint8_t *nulls) {
+    struct sql_operator *o = g->o;
+    unsigned at = g->batch->columns;
+    int r = put_input(o, g->batch, g->row, g->error);
+    if (r)
+        return r;
+    for (unsigned i = 0; i < g->columns; i++)
+        sql_builder_set(&o->out, at + i, &cells[i], nulls && nulls[i]);
+    union sql_cell ordinal = {.i = (int64_t)++g->rows};
+    if (o->plan->ordinality)
+        sql_builder_set(&o->out, at + g->columns, &ordinal, false);
+    sql_builder_end(&o->out, sql_weight_at(g->batch, g->row));
+    return 0;
+}
+
 static int gather(void *to, const union sql_cell *cells, const uint8_t *nulls) {
     struct gathered *g = to;
     struct arena *memory = &g->o->memory;
+    if (g->o->plan->sets == 1)
+        return stream(g, cells, nulls);
     if (g->rows == g->room) {
         size_t room = g->room ? g->room * 2 : 16;
         union sql_cell *larger = arena_alloc(memory, room * (g->columns + 1) * sizeof *larger);
@@ -110,9 +141,12 @@ static int unnest(struct gathered *g, unsigned count, const union sql_cell *argu
     return 0;
 }
 
-static int call_set(struct set *s, unsigned i, unsigned row, struct sql_error *error) {
+static int call_set(struct set *s, unsigned i, const struct sql_batch *batch, unsigned row,
+                    struct sql_error *error) {
     const struct sql_plan_set *set = &s->base.plan->set[i];
     struct gathered *g = &s->gathered[i];
+    g->batch = batch;
+    g->row = row;
     union sql_cell arguments[SQL_CALL_ARGUMENTS_MAX];
     uint8_t nulls[SQL_CALL_ARGUMENTS_MAX];
     bool some_null = false;
@@ -145,13 +179,10 @@ static int call_set(struct set *s, unsigned i, unsigned row, struct sql_error *e
 static int set_row(struct set *s, const struct sql_batch *batch, unsigned row, size_t at,
                    struct sql_error *error) {
     struct sql_operator *o = &s->base;
-    int r = operator_room(o, error);
+    unsigned to = batch->columns;
+    int r = put_input(o, batch, row, error);
     if (r)
         return r;
-    unsigned to = 0;
-    for (; to < batch->columns; to++)
-        sql_builder_set(&o->out, to, sql_cell_at(&batch->column[to], row),
-                        sql_null_at(&batch->column[to], row));
     bool some = false;
     for (unsigned i = 0; i < o->plan->sets; i++) {
         const struct gathered *g = &s->gathered[i];
@@ -184,11 +215,12 @@ static int set_push(struct sql_operator *o, unsigned input, const struct sql_bat
     for (unsigned row = 0; r == 0 && row < batch->rows; row++) {
         size_t rows = o->plan->outer;
         for (unsigned i = 0; r == 0 && i < o->plan->sets; i++) {
-            r = call_set(s, i, row, error);
+            r = call_set(s, i, batch, row, error);
             if (s->gathered[i].rows > rows)
                 rows = s->gathered[i].rows;
         }
-        for (size_t at = 0; r == 0 && at < rows; at++)
+        size_t at = o->plan->sets == 1 ? s->gathered[0].rows : 0; /* handed on already */
+        for (; r == 0 && at < rows; at++)
             r = set_row(s, batch, row, at, error);
     }
     return r ? r : operator_flush(o, error);

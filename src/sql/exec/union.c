@@ -9,5 +9,5 @@ static int union_push(struct sql_operator *o, unsigned input, const struct sql_b
     return operator_emit(o, batch, error);
 }
 
-const struct sql_operator_kind sql_operator_union = {.bytes = sizeof(struct sql_operator),
-                                                     .push = union_push};
+const struct sql_operator_kind sql_operator_union = {
+    .bytes = sizeof(struct sql_operator), .hands_on = true, .push = union_push};
