@@ -7,6 +7,7 @@
  */
 #include "sql/bind/call.h"
 #include "sql/bind/from.h"
+#include "sql/time/windows.h"
 
 #include <errno.h>
 
@@ -124,8 +125,9 @@ static int window_arguments(struct sql_binder *b, struct bind_scope *s, json_val
     if (result == 0 && count > least)
         result =
             read_interval(b, s, json_element(args, least), "offset", INT64_MIN, &spec->offset_time);
-    if (result == 0 && spec->size / spec->slide > 10000)
-        return bind_error(b, location, "54000", "a row would be in more than 10000 windows");
+    if (result == 0 && spec->size / spec->slide > SQL_WINDOWS_MAX)
+        return bind_error(b, location, "54000", "a row would be in more than %d windows",
+                          SQL_WINDOWS_MAX);
     return result;
 }
 
