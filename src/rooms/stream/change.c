@@ -547,7 +547,7 @@ static int truncate_step(struct database_run *run) {
     for (unsigned i = 0; i < s->names; i++) {
         struct sql_table *t =
             sql_catalog_table(run->db->catalog, s->name_list[i][0], s->name_list[i][1]);
-        bool end;
+        bool end = false;
         int r = t ? judge_table(run, t)
                   : sql_fail(&run->error, "42P01", "relation \"%.*s\" does not exist",
                              slice_fmt(s->name_list[i][1]));

@@ -50,7 +50,7 @@ static slice own_text(const struct database_statement *s) {
     return sql_parse_at(s->parse, s->index)->text;
 }
 
-static int send(struct database_run *run, struct defining *d) {
+static int store(struct database_run *run, struct defining *d) {
     const struct ledger_entry entry = {slice_lit(LEDGER_PREFIX "ddl"), own_text(run->statement)};
     if (entry.payload.len > LEDGER_ENTRY_BYTES_MAX)
         return sql_fail(&run->error, "54000", "a definition has at most %zu bytes",
@@ -181,7 +181,7 @@ static int define_step(struct database_run *run) {
     if (r < 0)
         return r;
     db->defining = run;
-    return send(run, d);
+    return store(run, d);
 }
 
 int define_start(struct database_run *run) {

@@ -147,78 +147,89 @@ static int grow_columns(struct sql_table *t) {
     return 0;
 }
 
-/* Its rows in their new form, with the ids they have. CHANGED: the column whose value becomes VALUE
-   (a default), or that is cast. */
+/* A rewrite under way: each row is computed anew. */
+struct rewrite {
+    struct sql_table *table;
+    unsigned old_columns;
+    struct relation *rows;
+    struct sql_builder from, to;                   /* old columns and the id; one new row */
+    struct sql_evaluator *values[SQL_COLUMNS_MAX]; /* NULL: the column stays */
+};
+
+static int rewrite_rows(struct database *db, struct rewrite *w, struct sql_error *error) {
+    struct sql_batch batch = sql_builder_batch(&w->from);
+    struct sql_column columns[SQL_COLUMNS_MAX];
+    struct relation_conflict conflict;
+    int r = 0;
+    for (unsigned c = 0; r == 0 && c < w->table->columns; c++) {
+        if (w->values[c])
+            r = sql_evaluate(w->values[c], &batch, &w->from.memory, &columns[c], error);
+        else
+            columns[c] = batch.column[c];
+    }
+    for (unsigned row = 0; r == 0 && row < batch.rows; row++) {
+        sql_builder_reset(&w->to);
+        for (unsigned c = 0; c < w->table->columns; c++)
+            sql_builder_set(&w->to, c, sql_cell_at(&columns[c], row),
+                            sql_null_at(&columns[c], row));
+        sql_builder_end(&w->to, 1);
+        struct sql_batch one = sql_builder_batch(&w->to);
+        relation_set_next_id(w->rows, (uint64_t)w->from.cells[w->old_columns][row].i);
+        r = relation_apply(w->rows, &one, db->commit, &conflict);
+        if (r == -EEXIST)
+            return sql_fail(error, "23505", "could not create unique index");
+        r = r < 0 ? sql_fail_memory(error) : 0;
+    }
+    return r;
+}
+
+static int rewrite_all(struct database *db, struct rewrite *w, struct sql_error *error) {
+    unsigned which[SQL_COLUMNS_MAX + 1];
+    struct relation_scan scan;
+    int r = 0, n = 1;
+    for (unsigned i = 0; i < w->old_columns; i++)
+        which[i] = i;
+    which[w->old_columns] = SQL_SCAN_ROW_ID;
+    relation_scan_all(stored_of(w->table)->rows, db->commit, &scan);
+    while (r == 0 && n > 0) {
+        sql_builder_reset(&w->from);
+        n = relation_scan_next(&scan, which, w->old_columns + 1, &w->from);
+        r = n < 0 ? sql_fail_memory(error) : (n > 0 ? rewrite_rows(db, w, error) : 0);
+    }
+    relation_scan_end(&scan);
+    return r;
+}
+
+/* T's rows in their new form, with the ids they have: of OLD_COLUMNS columns they had, VALUES[c]
+   (over those; NULL: as it was) is what column c becomes. */
 static int rewrite(struct database *db, struct sql_table *t, unsigned old_columns,
                    struct sql_expr *const *values, struct sql_error *error) {
     struct stored *s = stored_of(t);
-    struct relation *rows;
-    struct relation_scan scan;
-    struct sql_builder from, to;
-    struct sql_evaluator *evaluators[SQL_COLUMNS_MAX] = {NULL};
+    struct rewrite w = {.table = t, .old_columns = old_columns};
     const struct sql_environment environment = {&db->settings, NULL, NULL};
-    unsigned which[SQL_COLUMNS_MAX + 1];
-    struct relation_conflict conflict;
-    for (unsigned i = 0; i < old_columns; i++)
-        which[i] = i;
-    which[old_columns] = SQL_SCAN_ROW_ID;
-    int r = new_relation(db, t, &rows);
-    if (r < 0)
+    if (new_relation(db, t, &w.rows) < 0)
         return sql_fail_memory(error);
+    int r =
+        sql_builder_make(old_columns + 1, &w.from) < 0 || sql_builder_make(t->columns, &w.to) < 0
+            ? sql_fail_memory(error)
+            : 0;
     for (unsigned c = 0; r == 0 && c < t->columns; c++)
         if (values[c])
-            r = sql_evaluator_new(values[c], &environment, &evaluators[c], error);
-    if (r == 0 && (sql_builder_make(old_columns + 1, &from) < 0))
-        r = sql_fail_memory(error);
-    if (r == 0 && sql_builder_make(t->columns, &to) < 0) {
-        sql_builder_free(&from);
-        r = sql_fail_memory(error);
-    }
-    bool built = r == 0;
-    relation_scan_all(s->rows, db->commit, &scan);
-    while (r == 0) {
-        sql_builder_reset(&from);
-        int n = relation_scan_next(&scan, which, old_columns + 1, &from);
-        if (n <= 0) {
-            r = n < 0 ? sql_fail_memory(error) : 1;
-            break;
-        }
-        struct sql_batch batch = sql_builder_batch(&from);
-        struct sql_column columns[SQL_COLUMNS_MAX];
-        for (unsigned c = 0; r == 0 && c < t->columns; c++) {
-            if (values[c])
-                r = sql_evaluate(evaluators[c], &batch, &from.memory, &columns[c], error);
-            else
-                columns[c] = batch.column[c];
-        }
-        for (unsigned row = 0; r == 0 && row < batch.rows; row++) {
-            sql_builder_reset(&to);
-            for (unsigned c = 0; c < t->columns; c++)
-                sql_builder_set(&to, c, sql_cell_at(&columns[c], row),
-                                sql_null_at(&columns[c], row));
-            sql_builder_end(&to, 1);
-            struct sql_batch one = sql_builder_batch(&to);
-            relation_set_next_id(rows, (uint64_t)from.cells[old_columns][row].i);
-            r = relation_apply(rows, &one, db->commit, &conflict);
-            r = r == -EEXIST ? sql_fail(error, "23505", "could not create unique index")
-                             : (r < 0 ? sql_fail_memory(error) : 0);
-        }
-    }
-    relation_scan_end(&scan);
-    if (built) {
-        sql_builder_free(&from);
-        sql_builder_free(&to);
-    }
+            r = sql_evaluator_new(values[c], &environment, &w.values[c], error);
+    if (r == 0)
+        r = rewrite_all(db, &w, error);
+    sql_builder_free(&w.from);
+    sql_builder_free(&w.to);
     for (unsigned c = 0; c < t->columns; c++)
-        sql_evaluator_free(evaluators[c]);
+        sql_evaluator_free(w.values[c]);
     if (r < 0) {
-        relation_free(rows);
+        relation_free(w.rows);
         return r;
     }
-    if (relation_next_id(rows) < relation_next_id(s->rows))
-        relation_set_next_id(rows, relation_next_id(s->rows));
+    if (relation_next_id(w.rows) < relation_next_id(s->rows))
+        relation_set_next_id(w.rows, relation_next_id(s->rows));
     relation_free(s->rows);
-    s->rows = rows;
+    s->rows = w.rows;
     s->generation++;
     return 0;
 }

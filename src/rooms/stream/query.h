@@ -12,7 +12,7 @@
 #ifndef NONET_STREAM_QUERY_H
 #define NONET_STREAM_QUERY_H
 
-#include "rooms/stream/inside.h"
+#include "rooms/stream/work.h"
 
 struct query;
 

@@ -4,7 +4,7 @@
  *
  * SET LOCAL covers a value until the transaction's end.
  */
-#include "rooms/stream/inside.h"
+#include "rooms/stream/work.h"
 
 #include "base/mem.h"
 #include "io/file.h"

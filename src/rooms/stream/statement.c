@@ -5,7 +5,7 @@
  * When the catalog has changed since, the statement is bound anew before it runs; where its answer
  * then has other columns than the client was told, it is refused (0A000, as in PostgreSQL).
  */
-#include "rooms/stream/inside.h"
+#include "rooms/stream/work.h"
 
 #include "base/mem.h"
 

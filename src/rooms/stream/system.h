@@ -8,7 +8,7 @@
 #ifndef NONET_STREAM_SYSTEM_H
 #define NONET_STREAM_SYSTEM_H
 
-#include "rooms/stream/inside.h"
+#include "rooms/stream/work.h"
 
 #define SYSTEM_COLUMNS_MAX 64u
 

@@ -1,6 +1,9 @@
 /*
- * transaction.c - see transaction.h. Nothing here is seen by others before commit.c puts it into
- * the tables.
+ * transaction.c - see transaction.h.
+ *
+ * Nothing here is seen by others before commit.c puts it into the tables. Unique keys are judged
+ * when a row comes, against what is committed now and this transaction's own rows, and once more at
+ * the commit, for what others have committed meanwhile.
  */
 #include "rooms/stream/transaction.h"
 

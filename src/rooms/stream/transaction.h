@@ -10,7 +10,7 @@
 #ifndef NONET_STREAM_TRANSACTION_H
 #define NONET_STREAM_TRANSACTION_H
 
-#include "rooms/stream/inside.h"
+#include "rooms/stream/work.h"
 
 #define TRANSACTION_ROWS_MAX (64u << 20)
 #define TRANSACTION_SAVEPOINTS_MAX 1000u
