@@ -258,19 +258,29 @@ int auth_check(struct auth *auth, const struct auth_login *login,
     return 0;
 }
 
-struct principal *auth_principal_of(struct auth *auth, slice name) {
+static struct principal *find_named(const struct auth *auth, slice name) {
     unsigned from = 0, end = auth->named_count;
     while (from < end) {
         unsigned middle = from + (end - from) / 2;
         int order = slice_compare(name, principal_name(auth->by_name[middle]));
         if (order == 0)
-            return principal_ref(auth->by_name[middle]);
+            return auth->by_name[middle];
         if (order < 0)
             end = middle;
         else
             from = middle + 1;
     }
     return NULL;
+}
+
+struct principal *auth_principal_of(struct auth *auth, slice name) {
+    struct principal *p = find_named(auth, name);
+    return p ? principal_ref(p) : NULL;
+}
+
+slice auth_password_of(const struct auth *auth, slice name) {
+    const struct principal *p = find_named(auth, name);
+    return p && p->password.len ? p->password : (slice){NULL, 0};
 }
 
 struct principal *principal_ref(struct principal *p) {
