@@ -322,8 +322,10 @@ static void take_big(struct row_reading *r, union sql_cell *ret) {
     for (uint64_t i = 0; i < count; i++)
         if ((limbs[i] = (uint32_t)take_word(r, 4)) >= BIG_BASE)
             fail(r, -EBADMSG);
-    if (limbs[0] == 0 || limbs[count - 1] == 0)
+    if (r->failed || limbs[0] == 0 || limbs[count - 1] == 0) {
         fail(r, -EBADMSG);
+        return;
+    }
     *b = (struct sql_numeric_big){negative, (int)weight, (unsigned)count, limbs};
     uint64_t shown = take_varint(r);
     uint64_t scale = shown ? shown - 1 : big_min_scale(*b);
@@ -449,7 +451,7 @@ static void take_interval(struct row_reading *r, union sql_cell *ret) {
         interval.months = (int32_t)take_word(r, 4);
     } else {
         uint64_t low = take_word(r, 8);
-        __int128 length = (__int128)(int64_t)take_word(r, 8) << 64 | low;
+        __int128 length = (__int128)((unsigned __int128)take_word(r, 8) << 64 | low);
         __int128 days = length / INT64_C(86400000000);
         interval.months = (int32_t)(days / 30);
         interval.days = (int32_t)(days % 30);

@@ -274,7 +274,7 @@ static int read_vector(struct array_reading *a) {
                           a->r->settings, a->r->memory, &a->cells[a->count], a->r->error);
         a->count++;
     }
-    a->dimensions = 1; /* also of none, as PostgreSQL has it */
+    a->dimensions = a->count > 0;
     a->lower[0] = 0;
     a->lengths[0] = (int32_t)a->count;
     return rc;

@@ -306,7 +306,7 @@ static int read_string_value(struct reader *r) {
     size_t before = r->keys.len;
     int failed = read_string(r, &r->keys);
     if (!failed) {
-        failed = sql_json_quote(slice_make(r->keys.ptr + before, r->keys.len - before), r->out);
+        failed = sql_json_quote(slice_skip(buf_slice(&r->keys), before), r->out);
         failed = failed ? fail_buf(r, failed) : 0;
     }
     r->keys.len = before;
@@ -364,7 +364,8 @@ static int read_member(struct reader *r, uint32_t order) {
         return failed;
     m.key_len = (uint32_t)(r->keys.len - m.key);
     if (r->out) {
-        failed = sql_json_quote(slice_make(r->keys.ptr + m.key, m.key_len), r->out);
+        failed =
+            sql_json_quote(slice_take(slice_skip(buf_slice(&r->keys), m.key), m.key_len), r->out);
         if (failed)
             return fail_buf(r, failed);
     }
