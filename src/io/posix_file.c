@@ -12,8 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define ZERO_PIECE (1u << 20)
-#define ZERO_SYNC_BYTES ((uint64_t)4 << 20) /* 2 to 3 ms of a disk */
+#define ZERO_PIECE (256u << 10)
+#define ZERO_SYNC_BYTES ((uint64_t)1 << 20) /* a millisecond of a disk */
 #define LOAD_PIECE (64u << 10)
 
 struct io_file {
