@@ -57,6 +57,8 @@ int bind_finish_query(struct sql_binder *b, struct sql_query *query) {
     int result = bind_finish_parameters(b, query);
     if (result == 0)
         result = bind_unnest(b, &query->plan);
+    if (result == 0)
+        result = bind_rewrite(b, query);
     unsigned count = 0;
     if (result == 0)
         result = bind_each_node(b, query->plan, number_node, &count);

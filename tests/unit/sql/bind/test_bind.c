@@ -1,6 +1,6 @@
 /*
  * test_bind.c - expressions, SELECT, subqueries and writing statements: a statement, and the plan
- * it becomes before rewrites, or the error PostgreSQL gives it (SQLSTATE, position, words).
+ * it becomes, or the error PostgreSQL gives it (SQLSTATE, position, words).
  */
 #include "harness.h"
 
@@ -11,61 +11,61 @@ static const struct {
                                                          "  Values, 1 row\n"},
     {"select a + b, b * 2.5, f / a from t",
      "Project (a + b), (b::numeric * 2.5), (f / a::double precision)\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, b, f)\n"},
     {"select a = '5', b > a, c < 'x' from t", "Project (a = 5), (b > a), (c < 'x'::text)\n"
-                                              "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+                                              "  Scan t (a, b, c)\n"},
     {"select a = 'x' from t", "22P02 12 invalid input syntax for type integer: \"x\"\n"},
     {"select c + 1 from t", "42883 10 operator does not exist: text + integer\n"},
     {"select a is null, g is not true, g is unknown from t",
      "Project (a IS NULL), (NOT (g IS TRUE)), (g IS NULL)\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, g)\n"},
     {"select a between 1 and 5, a not between symmetric 5 and 1 from t",
      "Project ((a >= 1) AND (a <= 5)), (((a < 5) OR (a > 1)) AND ((a < 1) OR "
      "(a > 5)))\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a)\n"},
     {"select a in (1, 2, 3), c not in ('x', 'y') from t",
      "Project (a = ANY (1, 2, 3)), (NOT (c = ANY ('x'::text, 'y'::text)))\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, c)\n"},
     {"select case when a > 1 then 'big' else c end, case a when 1 then 2 end "
      "from t",
      "Project CASE WHEN (a > 1) THEN 'big'::text ELSE c END, CASE WHEN (a = "
      "1) THEN 2 ELSE NULL END\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, c)\n"},
     {"select coalesce(a, 0), nullif(a, 0), greatest(a, b), least(1, 2.5) from "
      "t",
      "Project COALESCE(a, 0), CASE WHEN (a = 0) THEN NULL ELSE a END, "
      "GREATEST(a::bigint, b), 1\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, b)\n"},
     {"select a is distinct from b, (a, b) = (1, 2), (a, b) < (1, 2) from t",
      "Project (a::bigint IS DISTINCT FROM b), ((a = 1) AND (b = 2)), ((a < 1) "
      "OR ((a = 1) AND (b < 2)))\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, b)\n"},
     {"select array[1, 2], array[a, b], array[]::int[] from t",
      "Project '{1,2}'::integer[], ARRAY[a::bigint, b], '{}'::integer[]\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, b)\n"},
     {"select array[]", "42P18 8 cannot determine type of empty array\n"},
     {"select c like 'a%', c ilike 'b', c not like 'c' from t",
      "Project (c ~~ 'a%'::text), (c ~~* 'b'::text), (c !~~ 'c'::text)\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (c)\n"},
     {"select '2020-01-01'::date + 1, '12'::int, cast(a as text), "
      "1::numeric(5,2) from t",
      "Project '2020-01-02'::date, 12, a::text, 1.00\n"
-     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a)\n"},
     {"select 'x'::int", "22P02 8 invalid input syntax for type integer: \"x\"\n"},
     {"select $1 + a, $2 = c from t", "Project ($1 + a), ($2 = c)\n"
-                                     "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+                                     "  Scan t (a, c)\n"},
     {"select $1", "Project $1\n"
                   "  Values, 1 row\n"},
     {"select nosuch(1)", "42883 8 function nosuch(integer) does not exist\n"},
     {"select lower(c), upper('x'), length(c) from t", "Project lower(c), 'X'::text, length(c)\n"
-                                                      "  Scan t (a, b, c, d, e, f, g, h, i)\n"},
+                                                      "  Scan t (c)\n"},
     {"select a.b from t", "42P01 8 missing FROM-clause entry for table \"a\"\n"},
     {"select t.z from t", "42703 8 column t.z does not exist\n"},
     {"select a from t where a",
      "42804 23 argument of WHERE must be type boolean, not type integer\n"},
     {"select a from t where c = any(array['x','y'])", "Project a\n"
                                                       "  Filter (c = ANY ('{x,y}'::text[]))\n"
-                                                      "    Scan t (a, b, c, d, e, f, g, h, i)\n"},
+                                                      "    Scan t (a, c)\n"},
     {"select current_date, current_user", "Project now()::date, 'ann'::name\n"
                                           "  Values, 1 row\n"},
     {"select t.* from t u", "42P01 8 missing FROM-clause entry for table \"t\"\n"},
@@ -79,8 +79,7 @@ static const struct {
     {"select a, b from t order by b desc nulls last, 1 limit 2 offset 1",
      "Top by row_number, limit '2'::bigint offset '1'::bigint in order of b "
      "DESC, a  [state: the input's rows]\n"
-     "  Project a, b\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (a, b)\n"},
     {"select a as x from t order by x + 1", "42703 31 column \"x\" does not exist\n"},
     {"select a from t order by 3", "42P10 26 ORDER BY position 3 is not in select list\n"},
     {"select distinct a from t order by b",
@@ -90,17 +89,16 @@ static const struct {
      "Top by row_number, limit '1'::bigint per c in order of c, ?order? DESC  "
      "[state: the input's rows]\n"
      "  Project a, c, b\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "    Scan t (a, b, c)\n"},
     {"select a from t union all select b from t union select 1.5",
      "Distinct  [state: one entry per distinct row]\n"
      "  Union all\n"
      "    Project a::numeric\n"
      "      Union all\n"
      "        Project a::bigint\n"
-     "          Project a\n"
-     "            Scan t (a, b, c, d, e, f, g, h, i)\n"
+     "          Scan t (a, b)\n"
      "        Project b\n"
-     "          Scan t (a, b, c, d, e, f, g, h, i)\n"
+     "          (the node of number 0 again)\n"
      "    Project 1.5\n"
      "      Values, 1 row\n"},
     {"select a from t union select 1, 2",
@@ -109,160 +107,137 @@ static const struct {
      "42804 0 UNION types integer and text cannot be matched\n"},
     {"select a from t intersect select a from u order by 1",
      "Intersect  [state: one entry per distinct row]\n"
-     "  Project a\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "  Project a\n"
-     "    Scan u (a, x, y)\n"},
+     "  Scan t (a)\n"
+     "  Scan u (a)\n"},
     {"values (1, 'x'), (2.5, 'y')", "Values, 2 rows\n"},
-    {"select * from (values (1, 'x')) w(p, q) where q = 'x'", "Project column1, column2\n"
-                                                              "  Filter (column2 = 'x'::text)\n"
-                                                              "    Values, 1 row\n"},
-    {"select * from t join u using (a)",
-     "Project a, b, c, d, e, f, g, h, i, x, y\n"
-     "  Join inner where (a = a)  [state: the rows of both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Scan u (a, x, y)\n"},
-    {"select a from t natural join u",
-     "Project a\n"
-     "  Join inner where (a = a)  [state: the rows of both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Scan u (a, x, y)\n"},
+    {"select * from (values (1, 'x')) w(p, q) where q = 'x'", "Filter (column2 = 'x'::text)\n"
+                                                              "  Values, 1 row\n"},
+    {"select * from t join u using (a)", "Project a, b, c, d, e, f, g, h, i, x, y\n"
+                                         "  Join inner on a = a  [state: the rows of both inputs]\n"
+                                         "    Scan t (a, b, c, d, e, f, g, h, i)\n"
+                                         "    Scan u (a, x, y)\n"},
+    {"select a from t natural join u", "Project a\n"
+                                       "  Join inner on a = a  [state: the rows of both inputs]\n"
+                                       "    Scan t (a)\n"
+                                       "    Scan u (a)\n"},
     {"select * from t full join u using (a)",
-     "Project a, b, c, d, e, f, g, h, i, x, y\n"
-     "  Project a, b, c, d, e, f, g, h, i, a, x, y, COALESCE(a, a)\n"
-     "    Join full where (a = a)  [state: the rows of both inputs]\n"
-     "      Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "      Scan u (a, x, y)\n"},
+     "Project COALESCE(a, a), b, c, d, e, f, g, h, i, x, y\n"
+     "  Join full on a = a  [state: the rows of both inputs]\n"
+     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
+     "    Scan u (a, x, y)\n"},
     {"select * from t join u using (zz)",
      "42703 0 column \"zz\" specified in USING clause does not exist in left "
      "table\n"},
     {"select a from t, u", "42702 8 column reference \"a\" is ambiguous\n"},
     {"select t.a, x from t left join u on t.a = u.a and x = 'k'",
      "Project a, x\n"
-     "  Join left where ((a = a) AND (x = 'k'::text))  [state: the rows of "
-     "both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Scan u (a, x, y)\n"},
+     "  Join left on a = a  [state: the rows of both inputs]\n"
+     "    Scan t (a)\n"
+     "    Filter (x = 'k'::text)\n"
+     "      Scan u (a, x)\n"},
     {"select * from t, lateral (select x from u where u.a = t.a) l",
      "Project a, b, c, d, e, f, g, h, i, x\n"
-     "  Project a, b, c, d, e, f, g, h, i, x\n"
-     "    Join inner where (a = a)  [state: the rows of both inputs]\n"
-     "      Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "      Project x, a\n"
-     "        Filter (NOT (a IS NULL))\n"
-     "          Project a, x, y, a\n"
-     "            Scan u (a, x, y)\n"},
+     "  Join inner on a = a  [state: the rows of both inputs]\n"
+     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
+     "    Project x, a\n"
+     "      Filter (NOT (a IS NULL))\n"
+     "        Scan u (a, x)\n"},
     {"select * from t left join lateral (select max_x.y from u max_x where "
      "max_x.a = t.a order by 1 limit 1) l on true",
      "Project a, b, c, d, e, f, g, h, i, y\n"
-     "  Project a, b, c, d, e, f, g, h, i, y\n"
-     "    Join left where (a = a)  [state: the rows of both inputs]\n"
-     "      Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "      Top by row_number, limit '1'::bigint per a in order of y  [state: "
+     "  Join left on a = a  [state: the rows of both inputs]\n"
+     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
+     "    Top by row_number, limit '1'::bigint per a in order of y  [state: "
      "the input's rows]\n"
-     "        Project y, a\n"
-     "          Filter (NOT (a IS NULL))\n"
-     "            Project a, x, y, a\n"
-     "              Scan u (a, x, y)\n"},
+     "      Project y, a\n"
+     "        Filter (NOT (a IS NULL))\n"
+     "          Scan u (a, y)\n"},
     {"select * from t, (select x from u where u.a = t.a) l",
      "42P01 47 invalid reference to FROM-clause entry for table \"t\"\n"},
     {"select * from generate_series(1, 3) with ordinality g(i, o)",
-     "Project generate_series, ordinality\n"
-     "  Rows of generate_series(1, 3)\n"
-     "    Values, 1 row\n"},
+     "Rows of generate_series(1, 3)\n"
+     "  Values, 1 row\n"},
     {"select g, a from t, generate_series(1, t.a) g",
      "42702 8 column reference \"g\" is ambiguous\n"},
-    {"select * from v", "Project a, b1\n"
-                        "  Project a, (b + 1)\n"
-                        "    Filter g\n"
-                        "      Scan t (a, b, c, d, e, f, g, h, i)\n"},
+    {"select * from v", "Project a, (b + 1)\n"
+                        "  Filter g\n"
+                        "    Scan t (a, b, g)\n"},
+    {"select exists (select 1 from u where u.a = t.a) from t",
+     "Project (COALESCE(count, '0'::bigint) > '0'::bigint)\n"
+     "  Join left on a = a  [state: the rows of both inputs]\n"
+     "    Scan t (a)\n"
+     "    Project count, a\n"
+     "      Aggregate count() by a  [state: one entry per group]\n"
+     "        Filter (NOT (a IS NULL))\n"
+     "          Scan u (a)\n"},
     {"select a from t where exists (select 1 from u where u.a = t.a)",
-     "Project a\n"
-     "  Join semi where (a = a)  [state: the rows of both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Project 1, a\n"
-     "      Filter (NOT (a IS NULL))\n"
-     "        Project a, x, y, a\n"
-     "          Scan u (a, x, y)\n"},
+     "Join semi on a = a  [state: the rows of both inputs]\n"
+     "  Scan t (a)\n"
+     "  Filter (NOT (a IS NULL))\n"
+     "    Scan u (a)\n"},
     {"select a from t where not exists (select 1 from u where u.a > t.a)",
-     "Project a\n"
-     "  Join anti where (NOT (a IS DISTINCT FROM a))  [state: the rows of "
-     "both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Project 1, a\n"
-     "      Filter (a > a)\n"
-     "        Join inner  [state: the rows of both inputs]\n"
-     "          Scan u (a, x, y)\n"
-     "          Distinct  [state: one entry per distinct row]\n"
-     "            Project a\n"
-     "              (the node of number 0 again)\n"},
+     "Join anti on a is a  [state: the rows of both inputs]\n"
+     "  Scan t (a)\n"
+     "  Project a\n"
+     "    Join inner where (a > a)  [state: the rows of both inputs]\n"
+     "      Scan u (a)\n"
+     "      Distinct  [state: one entry per distinct row]\n"
+     "        (the node of number 0 again)\n"},
     {"select a from t where a in (select a from u)",
-     "Project a\n"
-     "  Join semi where (a = a)  [state: the rows of both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Project a\n"
-     "      Scan u (a, x, y)\n"},
+     "Join semi on a = a  [state: the rows of both inputs]\n"
+     "  Scan t (a)\n"
+     "  Scan u (a)\n"},
     {"select a from t where a not in (select a from u)",
-     "Project a\n"
-     "  Join anti (NOT IN) where (a = a)  [state: the rows of both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Project a\n"
-     "      Scan u (a, x, y)\n"},
+     "Join anti (NOT IN) on a = a  [state: the rows of both inputs]\n"
+     "  Scan t (a)\n"
+     "  Scan u (a)\n"},
     {"select a from t where b > all (select y from u)",
      "Project a\n"
-     "  Join anti (NOT IN) where (b <= y)  [state: the rows of both inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Project y\n"
-     "      Scan u (a, x, y)\n"},
+     "  Join anti where (NOT ((b <= y) IS FALSE))  [state: the rows of both "
+     "inputs]\n"
+     "    Scan t (a, b)\n"
+     "    Scan u (y)\n"},
     {"select a from t where (a, c) in (select a, x from u)",
      "Project a\n"
-     "  Join semi where ((a = a) AND (c = x))  [state: the rows of both "
-     "inputs]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    Project a, x\n"
-     "      Scan u (a, x, y)\n"},
+     "  Join semi on a = a and c = x  [state: the rows of both inputs]\n"
+     "    Scan t (a, c)\n"
+     "    Scan u (a, x)\n"},
     {"select (select x from u where u.a = t.a) from t",
      "Project x\n"
-     "  Project a, b, c, d, e, f, g, h, i, x\n"
-     "    Join scalar where (a = a)  [state: the rows of both inputs]\n"
-     "      Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "      Project x, a\n"
-     "        Filter (NOT (a IS NULL))\n"
-     "          Project a, x, y, a\n"
-     "            Scan u (a, x, y)\n"},
+     "  Join scalar on a = a  [state: the rows of both inputs]\n"
+     "    Scan t (a)\n"
+     "    Project x, a\n"
+     "      Filter (NOT (a IS NULL))\n"
+     "        Scan u (a, x)\n"},
     {"select (select a, x from u) from t", "42601 8 subquery must return only one column\n"},
     {"select rank() over (partition by c order by b desc) r from t",
      "Project window\n"
      "  Window rank() per c in order of b DESC  [state: the input's rows]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "    Scan t (b, c)\n"},
     {"select row_number() over w, lag(a) over w from t window w as (partition "
      "by c order by a)",
      "Project window, window\n"
      "  Window row_number(), lag(a) per c in order of a  [state: the input's "
      "rows]\n"
-     "    Scan t (a, b, c, d, e, f, g, h, i)\n"},
+     "    Scan t (a, c)\n"},
     {"select a from t where rank() over () = 1",
      "42P20 23 window functions are not allowed in WHERE\n"},
     {"select rank() from t", "42809 8 window function rank requires an OVER clause\n"},
     {"select generate_series(1, 3), a from t", "Project set, a\n"
                                                "  Rows of generate_series(1, 3)\n"
-                                               "    Scan t (a, b, c, d, e, f, g, h, i)\n"},
+                                               "    Scan t (a)\n"},
     {"select a from t where generate_series(1, 2) = 1",
      "0A000 23 set-returning functions are not allowed in WHERE\n"},
     {"with recursive r as (select 1 union all select * from r) select * from r",
      "0A000 72 WITH RECURSIVE is not supported\n"},
     {"with c as (select a from t) select * from c x join c y on x.a = y.a",
-     "Project a, a\n"
-     "  Join inner where (a = a)  [state: the rows of both inputs]\n"
-     "    Project a\n"
-     "      Scan t (a, b, c, d, e, f, g, h, i)\n"
-     "    (the node of number 2 again)\n"},
+     "Join inner on a = a  [state: the rows of both inputs]\n"
+     "  Scan t (a)\n"
+     "  (the node of number 0 again)\n"},
     {"select * from hop(bid, date_time, interval '2' second, interval '10' "
      "second)",
-     "Project auction, bidder, price, channel, url, date_time, extra, "
-     "window_start, window_end\n"
-     "  Hop of 10000000 us each 2000000 us by date_time\n"
-     "    Scan bid (auction, bidder, price, channel, url, date_time, extra)\n"},
+     "Hop of 10000000 us each 2000000 us by date_time\n"
+     "  Scan bid (auction, bidder, price, channel, url, date_time, extra)\n"},
     {"select window_start from tumble(bid, date_time, interval '1' month)",
      "22023 58 the size of a window cannot have months, which differ in length\n"},
     {"select bidder, window_end from session(bid, date_time, bidder, interval "
@@ -270,20 +245,18 @@ static const struct {
      "Project bidder, window_end\n"
      "  Session of gap 10000000 us by date_time per bidder  [state: the "
      "input's rows]\n"
-     "    Scan bid (auction, bidder, price, channel, url, date_time, extra)\n"},
+     "    Scan bid (bidder, date_time)\n"},
     {"select * from bid b join as_of_now(u) s on b.auction = s.a",
-     "Project auction, bidder, price, channel, url, date_time, extra, a, x, y\n"
-     "  Join inner where (auction = a)  [state: the rows of both inputs]\n"
-     "    Scan bid (auction, bidder, price, channel, url, date_time, extra)\n"
-     "    Scan u (a, x, y) as of now\n"},
+     "Join inner on auction = a::bigint  [state: the rows of both inputs]\n"
+     "  Scan bid (auction, bidder, price, channel, url, date_time, extra)\n"
+     "  Scan u (a, x, y) as of now\n"},
     {"insert into u values (1, 'x'), (2, default, 3)", "Values, 2 rows\n"},
     {"insert into u (y, x) values (1, 'x')", "Values, 1 row\n"},
     {"insert into u (y, x) values (1)",
      "42601 0 INSERT has more target columns than expressions\n"},
     {"insert into u (zz) values (1)", "42703 16 column \"zz\" of relation \"u\" does not exist\n"},
     {"insert into u select a, 'lit', '5' from t", "Project a, 'lit'::text, 5\n"
-                                                  "  Project a, 'lit'::unknown, '5'::unknown\n"
-                                                  "    Scan t (a, b, c, d, e, f, g, h, i)\n"},
+                                                  "  Scan t (a)\n"},
     {"insert into t (h) values ('abcdefgh')", "Values, 1 row\n"},
     {"insert into gen (a) values (4)", "Values, 1 row\n"},
     {"insert into gen (b) values (4)",
@@ -294,27 +267,23 @@ static const struct {
     {"update t set b = b + 1, c = 'x' where a = 5",
      "Project row id, a, b, c, d, e, f, g, h, i, a, (b + 1), 'x'::text, d, e, "
      "f, g, h, i\n"
-     "  Filter (a = 5)\n"
-     "    Scan t (row id, a, b, c, d, e, f, g, h, i)\n"},
+     "  Scan t (row id, a, b, c, d, e, f, g, h, i) by index where a = 5\n"},
     {"update t set (b, c) = (select y, x from u where u.a = t.a)",
      "Project row id, a, b, c, d, e, f, g, h, i, a, y::bigint, x, d, e, f, g, "
      "h, i\n"
-     "  Project row id, a, b, c, d, e, f, g, h, i, y, x\n"
-     "    Join scalar where (a = a)  [state: the rows of both inputs]\n"
-     "      Scan t (row id, a, b, c, d, e, f, g, h, i)\n"
-     "      Project y, x, a\n"
-     "        Filter (NOT (a IS NULL))\n"
-     "          Project a, x, y, a\n"
-     "            Scan u (a, x, y)\n"},
+     "  Join scalar on a = a  [state: the rows of both inputs]\n"
+     "    Scan t (row id, a, b, c, d, e, f, g, h, i)\n"
+     "    Project y, x, a\n"
+     "      Filter (NOT (a IS NULL))\n"
+     "        Scan u (a, x, y)\n"},
     {"update t set b = u.y from u where u.a = t.a",
      "Top by row_number, limit '1'::bigint per row id  [state: the input's "
      "rows]\n"
      "  Project row id, a, b, c, d, e, f, g, h, i, a, y::bigint, c, d, e, f, "
      "g, h, i\n"
-     "    Filter (a = a)\n"
-     "      Join inner  [state: the rows of both inputs]\n"
-     "        Scan t (row id, a, b, c, d, e, f, g, h, i)\n"
-     "        Scan u (a, x, y)\n"},
+     "    Join inner on a = a  [state: the rows of both inputs]\n"
+     "      Scan t (row id, a, b, c, d, e, f, g, h, i)\n"
+     "      Scan u (a, y)\n"},
     {"update t set zz = 1", "42703 14 column \"zz\" of relation \"t\" does not exist\n"},
     {"update gen set a = 5", "Project row id, a, b, c, id, 5, (5 * 2), c, id\n"
                              "  Scan gen (row id, a, b, c, id)\n"},
@@ -322,10 +291,9 @@ static const struct {
      "Top by row_number, limit '1'::bigint per row id  [state: the input's "
      "rows]\n"
      "  Project row id, a, b, c, d, e, f, g, h, i\n"
-     "    Filter (a = a)\n"
-     "      Join inner  [state: the rows of both inputs]\n"
-     "        Scan t (row id, a, b, c, d, e, f, g, h, i)\n"
-     "        Scan u (a, x, y)\n"},
+     "    Join inner on a = a  [state: the rows of both inputs]\n"
+     "      Scan t (row id, a, b, c, d, e, f, g, h, i)\n"
+     "      Scan u (a)\n"},
     {"delete from bid", "0A000 13 cannot delete from \"bid\": the rows of a stream are never "
                         "changed\n"},
 };
