@@ -27,6 +27,7 @@
     X(sql_functions_json)                                                                          \
     X(sql_functions_json_make)                                                                     \
     X(sql_functions_json_change)                                                                   \
+    X(sql_functions_jsonpath)                                                                      \
     X(sql_functions_array)                                                                         \
     X(sql_functions_array_make)                                                                    \
     X(sql_functions_series)                                                                        \
@@ -41,6 +42,7 @@
 
 /* const struct sql_cast NAME[] */
 #define SQL_CAST_LISTS(X)                                                                          \
+    X(sql_casts_json)                                                                              \
     X(sql_casts_number)                                                                            \
     X(sql_casts_value)                                                                             \
     X(sql_casts_time)
@@ -59,7 +61,7 @@
     X(sql_aggregates_time)
 
 /* const struct sql_type_io NAME[] */
-#define SQL_TYPE_IO_LISTS(X) X(sql_type_io_json) X(sql_type_io_time)
+#define SQL_TYPE_IO_LISTS(X) X(sql_type_io_json) X(sql_type_io_jsonpath) X(sql_type_io_time)
 
 #define SQL_DECLARE_FUNCTIONS(name) extern const struct sql_function name[];
 #define SQL_DECLARE_CASTS(name) extern const struct sql_cast name[];

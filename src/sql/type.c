@@ -81,6 +81,8 @@ static const struct sql_type_info types[] = {
     {3500, 0, 0, "anyenum", "anyenum", 'P', false, 4, SQL_LAYOUT_WORD},
     {3802, 3807, 0, "jsonb", "jsonb", 'U', false, -1, SQL_LAYOUT_TEXT},
     {3807, 0, 3802, "_jsonb", "jsonb[]", 'A', false, -1, SQL_LAYOUT_ARRAY},
+    {4072, 4073, 0, "jsonpath", "jsonpath", 'U', false, -1, SQL_LAYOUT_TEXT},
+    {4073, 0, 4072, "_jsonpath", "jsonpath[]", 'A', false, -1, SQL_LAYOUT_ARRAY},
     {4089, 4090, 0, "regnamespace", "regnamespace", 'N', false, 4, SQL_LAYOUT_WORD},
     {4090, 0, 4089, "_regnamespace", "regnamespace[]", 'A', false, -1, SQL_LAYOUT_ARRAY},
     {4096, 4097, 0, "regrole", "regrole", 'N', false, 4, SQL_LAYOUT_WORD},

@@ -42,6 +42,7 @@ enum sql_oid {
     SQL_VOID = 2278,
     SQL_UUID = 2950,
     SQL_JSONB = 3802,
+    SQL_JSONPATH = 4072,
     /* Pseudo types of functions' signatures. */
     SQL_ANY = 2276,
     SQL_ANYARRAY = 2277,

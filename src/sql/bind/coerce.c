@@ -33,6 +33,8 @@ bool bind_can_coerce(const struct sql_binder *b, uint32_t from, uint32_t to,
     uint32_t from_element = bind_element_of(b, from);
     if (to == SQL_ANYARRAY)
         return from_element != 0;
+    if (to == SQL_ANYNONARRAY)
+        return from_element == 0;
     const struct sql_cast *cast = sql_cast_find(from, to);
     if (cast)
         return cast->context <= context;
@@ -105,7 +107,7 @@ struct sql_expr *bind_coerce(struct sql_binder *b, struct sql_expr *e, struct sq
                              enum sql_cast_context context, int location) {
     if (!e)
         return NULL;
-    if (type.oid == SQL_ANY || type.oid == SQL_UNKNOWN)
+    if (type.oid == SQL_ANY || type.oid == SQL_ANYNONARRAY || type.oid == SQL_UNKNOWN)
         return e;
     if (e->type.oid == SQL_UNKNOWN && type.oid != SQL_UNKNOWN) {
         if (e->kind == SQL_EXPR_CONST)

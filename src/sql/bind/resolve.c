@@ -302,9 +302,10 @@ int bind_arguments(struct sql_binder *b, const struct bind_candidate *c,
         return result;
     for (unsigned i = 0; i < count; i++) {
         uint32_t type = stands_for(b, bind_candidate_type(c, i), element);
-        arguments[i] = type == SQL_ANY ? bind_known(b, arguments[i])
-                                       : bind_coerce(b, arguments[i], sql_type_of(type),
-                                                     SQL_CAST_IMPLICIT, arguments[i]->location);
+        bool any = type == SQL_ANY || type == SQL_ANYNONARRAY;
+        arguments[i] = any ? bind_known(b, arguments[i])
+                           : bind_coerce(b, arguments[i], sql_type_of(type), SQL_CAST_IMPLICIT,
+                                         arguments[i]->location);
         if (!arguments[i])
             return -1;
     }

@@ -8,8 +8,8 @@
  * Equality is that of the element's type, and NULL is like NULL where a function looks for an
  * element, unlike anything in @>, <@ and &&, as in PostgreSQL.
  *
- * array_get and array_slice are what the binder makes of a[1][2] and a[1:2]; a bound that is left
- * out comes as INT32_MIN or INT32_MAX.
+ * array_subscript and array_slice are what the binder makes of a[1][2] and a[1:2]; a bound that is
+ * left out comes as INT32_MIN or INT32_MAX.
  */
 #include "sql/text/text_functions.h"
 
@@ -72,7 +72,7 @@ static int array_dims(struct sql_call *call, const union sql_cell *a, union sql_
 }
 
 /* NULL where a subscript lies outside, or there are not as many as dimensions. */
-static int array_get(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
+static int array_subscript(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
     const struct sql_array *array = a[0].array;
     call->null = true;
     if (array->dimensions == 0 || array->dimensions != call->count - 1)
@@ -299,7 +299,8 @@ const struct sql_function sql_functions_array[] = {
     SQL_ROW("array_ndims", array_ndims, SQL_INT4, SQL_ANYARRAY),
     SQL_ROW("cardinality", cardinality, SQL_INT4, SQL_ANYARRAY),
     SQL_ROW("array_dims", array_dims, SQL_TEXT, SQL_ANYARRAY),
-    SQL_ROW_FLAGS("array_get", array_get, SQL_VARIADIC, SQL_ANYELEMENT, SQL_ANYARRAY, SQL_INT4),
+    SQL_ROW_FLAGS("array_subscript", array_subscript, SQL_VARIADIC, SQL_ANYELEMENT, SQL_ANYARRAY,
+                  SQL_INT4),
     SQL_ROW_FLAGS("array_slice", array_slice, SQL_VARIADIC, SQL_ANYARRAY, SQL_ANYARRAY, SQL_INT4),
     SQL_ROW("trim_array", trim_array, SQL_ANYARRAY, SQL_ANYARRAY, SQL_INT4),
     SQL_ROW_FLAGS("array_position", array_position, SQL_LENIENT, SQL_INT4, SQL_ANYARRAY,

@@ -22,7 +22,7 @@ extern const struct sql_function sql_functions_jsonpath[];
 extern const struct sql_function sql_functions_array[];
 extern const struct sql_function sql_functions_array_make[];
 extern const struct sql_function sql_functions_series[];
-extern const struct sql_cast sql_casts_text[];
+extern const struct sql_cast sql_casts_json[];
 extern const struct sql_aggregate sql_aggregates_json[];
 
 #endif

@@ -153,6 +153,33 @@ static void check_vector(const struct sql_function *f, struct sql_call *call,
     }
 }
 
+static void check_given(const struct call_case *c, const char *given) {
+    bool same = given && c->expected ? strcmp(given, c->expected) == 0 : given == c->expected;
+    if (!same)
+        fail_msg("%s of %s, %s, %s: expected %s, got %s", c->signature,
+                 c->arguments[0] ? c->arguments[0] : "NULL",
+                 c->arguments[1] ? c->arguments[1] : "NULL",
+                 c->arguments[2] ? c->arguments[2] : "NULL", c->expected ? c->expected : "NULL",
+                 given ? given : "NULL");
+}
+
+/* Reads the arguments. False: one is refused, which is the result. */
+static bool read_arguments(const struct call_case *c, struct sql_call *call,
+                           const struct signature *s, union sql_cell *cells, uint8_t *nulls) {
+    for (unsigned i = 0; i < s->count; i++) {
+        nulls[i] = c->arguments[i] == NULL;
+        if (nulls[i] || sql_value_in(s->types[i], slice_str(c->arguments[i]), call->settings,
+                                     call->memory, &cells[i], call->error) == 0)
+            continue;
+        struct buf out = buf_make(1 << 20);
+        assert_int_equal(buf_printf(&out, "!%s %s", call->error->state, call->error->message), 0);
+        check_given(c, buf_text(&out));
+        buf_free(&out);
+        return false;
+    }
+    return true;
+}
+
 static void run_case(const struct call_case *c) {
     struct signature s = parse_signature(c->signature);
     const struct sql_function *f = find_row(&s);
@@ -161,12 +188,6 @@ static void run_case(const struct call_case *c) {
     struct sql_error error = {.position = 0};
     union sql_cell cells[CASE_ARGUMENTS_MAX] = {{.i = 0}};
     uint8_t nulls[CASE_ARGUMENTS_MAX] = {0};
-    for (unsigned i = 0; i < s.count; i++) {
-        nulls[i] = c->arguments[i] == NULL;
-        if (!nulls[i] && sql_value_in(s.types[i], slice_str(c->arguments[i]), &settings, &memory,
-                                      &cells[i], &error))
-            fail_msg("%s: argument %u: %s", c->signature, i, error.message);
-    }
     struct sql_call call = {.memory = &memory,
                             .settings = &settings,
                             .error = &error,
@@ -174,17 +195,12 @@ static void run_case(const struct call_case *c) {
                             .count = s.count,
                             .result = sql_type_of(result_type(f, &s)),
                             .nulls = nulls};
-    for (unsigned round = 0; round < 2; round++) {
+    bool read = read_arguments(c, &call, &s, cells, nulls);
+    for (unsigned round = 0; read && round < 2; round++) {
         struct buf out = buf_make(1 << 20);
         bool null = false;
         call_once(f, &call, cells, &out, &null);
-        if (null != (c->expected == NULL) ||
-            (c->expected && strcmp(buf_text(&out), c->expected) != 0))
-            fail_msg("%s of %s, %s, %s: expected %s, got %s", c->signature,
-                     c->arguments[0] ? c->arguments[0] : "NULL",
-                     c->arguments[1] ? c->arguments[1] : "NULL",
-                     c->arguments[2] ? c->arguments[2] : "NULL", c->expected ? c->expected : "NULL",
-                     null ? "NULL" : buf_text(&out));
+        check_given(c, null ? NULL : buf_text(&out));
         if (f->vector && !(c->expected && c->expected[0] == '!'))
             check_vector(f, &call, cells, &out);
         buf_free(&out);
