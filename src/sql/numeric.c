@@ -129,14 +129,29 @@ int sql_numeric_compare(struct sql_numeric a, struct sql_numeric b) {
     return big_compare(big_of(&a, &room_a), big_of(&b, &room_b));
 }
 
+/* Of a number whose digits fit a SMALL, without the zeros at its end: the form that all numbers
+   equal to it share. */
+static uint64_t hash_small(int64_t coefficient, unsigned scale) {
+    if (coefficient == 0)
+        scale = 0;
+    for (; scale > 0 && coefficient % 10 == 0; scale--)
+        coefficient /= 10;
+    return hash_mix64((uint64_t)coefficient ^ ((uint64_t)scale << 48));
+}
+
 uint64_t sql_numeric_hash(struct sql_numeric n) {
     static const struct hash_key key = {0x6e756d6572696300u, 0x6c696d6273000000u};
+    if (likely(n.kind == SQL_NUMERIC_SMALL))
+        return hash_small(n.coefficient, n.scale);
     if (!is_number(n))
         return hash_mix64((uint64_t)n.kind + 1);
-    struct big_room room;
-    struct sql_numeric_big b = big_of(&n, &room);
-    uint64_t of_limbs = hash_slice(&key, slice_make(b.limbs, b.count * sizeof *b.limbs));
-    return hash_mix64(of_limbs ^ (uint64_t)(uint32_t)b.weight ^ ((uint64_t)b.negative << 32));
+    const struct sql_numeric_big *b = n.big;
+    unsigned scale = big_min_scale(*b);
+    struct sql_numeric small;
+    if (big_magnitude(*b) + (int)scale <= 18 && big_to(*b, scale, NULL, &small) == 0)
+        return hash_small(small.coefficient, scale);
+    uint64_t of_limbs = hash_slice(&key, slice_make(b->limbs, b->count * sizeof *b->limbs));
+    return hash_mix64(of_limbs ^ (uint64_t)(uint32_t)b->weight ^ ((uint64_t)b->negative << 32));
 }
 
 /* Of what is not BIG. */
@@ -232,18 +247,51 @@ static int divide_special(struct sql_numeric a, struct sql_numeric b, struct sql
     return 0;
 }
 
+/* big_weight4 of a SMALL, from its coefficient. */
+static int weight4(struct sql_numeric n, int *ret_first) {
+    *ret_first = 0;
+    if (n.kind == SQL_NUMERIC_BIG)
+        return big_weight4(*n.big, ret_first);
+    int64_t coefficient = n.coefficient < 0 ? -n.coefficient : n.coefficient;
+    if (coefficient == 0)
+        return 0;
+    int digits = 1;
+    while (digits < 18 && coefficient >= powers[digits])
+        digits++;
+    int magnitude = digits - n.scale; /* 1: 1..9 */
+    int weight = magnitude > 0 ? (magnitude - 1) / 4 : -((4 - magnitude) / 4);
+    int leading = magnitude - weight * 4;
+    *ret_first = (int)(digits >= leading ? coefficient / powers[digits - leading]
+                                         : coefficient * powers[leading - digits]);
+    return weight;
+}
+
 /* Enough digits for sixteen significant ones, at least those of either side. */
-static unsigned quotient_scale(struct sql_numeric_big a, unsigned scale_a, struct sql_numeric_big b,
-                               unsigned scale_b) {
+static unsigned quotient_scale(struct sql_numeric a, struct sql_numeric b) {
     int first_a;
     int first_b;
-    int weight = big_weight4(a, &first_a) - big_weight4(b, &first_b);
+    int weight = weight4(a, &first_a) - weight4(b, &first_b);
     if (first_a <= first_b)
         weight--;
     int scale = MIN_SIGNIFICANT_DIGITS - weight * 4;
-    unsigned least = larger(scale_a, scale_b);
+    unsigned least = larger(a.scale, b.scale);
     unsigned chosen = scale < (int)least ? least : (unsigned)scale;
     return chosen > SQL_NUMERIC_RESULT_SCALE_MAX ? SQL_NUMERIC_RESULT_SCALE_MAX : chosen;
+}
+
+/* A / B to SCALE digits in 128 bits. 1: the shifted dividend does not fit them. */
+static int divide_small(struct sql_numeric a, struct sql_numeric b, unsigned scale,
+                        struct arena *memory, struct sql_numeric *ret) {
+    int digits = (int)scale + b.scale - a.scale;
+    if ((a.kind | b.kind) != SQL_NUMERIC_SMALL || digits < 0 || digits > 18)
+        return 1;
+    __int128 dividend = (__int128)a.coefficient * powers[digits]; /* below 10^36 */
+    __int128 quotient = dividend / b.coefficient;
+    __int128 rest = dividend % b.coefficient;
+    bool negative = (a.coefficient < 0) != (b.coefficient < 0);
+    if ((rest < 0 ? -rest : rest) * 2 >= (b.coefficient < 0 ? -b.coefficient : b.coefficient))
+        quotient += negative ? -1 : 1;
+    return sql_numeric_from_parts(quotient, scale, memory, ret);
 }
 
 int sql_numeric_divide(struct sql_numeric a, struct sql_numeric b, struct arena *memory,
@@ -251,13 +299,14 @@ int sql_numeric_divide(struct sql_numeric a, struct sql_numeric b, struct arena 
     int rc = divide_special(a, b, ret);
     if (rc <= 0)
         return rc;
+    unsigned scale = quotient_scale(a, b);
+    rc = divide_small(a, b, scale, memory, ret);
+    if (rc <= 0)
+        return rc;
     struct big_room room_a;
     struct big_room room_b;
-    struct sql_numeric_big x = big_of(&a, &room_a);
-    struct sql_numeric_big y = big_of(&b, &room_b);
-    unsigned scale = quotient_scale(x, a.scale, y, b.scale);
     struct sql_numeric_big quotient;
-    rc = big_divide(x, y, (int)scale, true, memory, &quotient);
+    rc = big_divide(big_of(&a, &room_a), big_of(&b, &room_b), (int)scale, true, memory, &quotient);
     return rc < 0 ? rc : big_to(quotient, scale, memory, ret);
 }
 

@@ -42,12 +42,16 @@ static int put_varint(struct buf *out, uint64_t value) {
     return rc;
 }
 
-static int put_word(struct buf *out, uint64_t value, unsigned bytes) {
+/* Eight bytes are written, BYTES of them count: the room behind is anybody's. */
+static inline int put_word(struct buf *out, uint64_t value, unsigned bytes) {
     int rc = buf_reserve(out, 8);
     if (rc < 0)
         return rc;
-    for (unsigned i = 0; i < bytes; i++)
-        out->ptr[out->len++] = (char)(value >> (8 * i));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    memcpy(out->ptr + out->len, &value, 8);
+    out->len += bytes;
     return 0;
 }
 
@@ -283,8 +287,16 @@ static const char *take(struct row_reading *r, size_t count) {
 }
 
 static uint64_t take_word(struct row_reading *r, unsigned bytes) {
-    const char *at = take(r, bytes);
     uint64_t value = 0;
+    if (likely(r->bytes.len - r->at >= 8)) { /* the common case reads more than it takes */
+        memcpy(&value, r->bytes.ptr + r->at, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        value = __builtin_bswap64(value);
+#endif
+        r->at += bytes;
+        return bytes == 8 ? value : value & ((UINT64_C(1) << (8 * bytes)) - 1);
+    }
+    const char *at = take(r, bytes);
     for (unsigned i = 0; at && i < bytes; i++)
         value |= (uint64_t)(uint8_t)at[i] << (8 * i);
     return value;

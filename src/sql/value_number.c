@@ -9,6 +9,7 @@
 
 #include "base/hex.h"
 #include "base/number.h"
+#include "sql/numeric.h"
 
 #include <errno.h>
 #include <math.h>
@@ -133,6 +134,27 @@ static void shortest(bool single, double value, char *out, size_t size) {
     }
 }
 
+/* A double that some decimal of up to 15 digits names, as most that people wrote are: its digits
+   behind the point are tried one after the other. False: it is none, or outside 1e-4 .. 1e15. */
+static bool write_decimal(double value, struct buf *out, int *ret) {
+    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10};
+    double magnitude = fabs(value);
+    if (magnitude < 1e-4 || magnitude >= 1e15)
+        return false;
+    for (unsigned behind = 0; behind < array_count(powers); behind++) {
+        double scaled = rint(magnitude * powers[behind]);
+        if (scaled >= 1e15)
+            return false;
+        if (scaled / powers[behind] != magnitude) /* both exact: as reading it back would */
+            continue;
+        int64_t coefficient = (int64_t)scaled;
+        *ret = sql_numeric_print(sql_numeric_small(value < 0 ? -coefficient : coefficient, behind),
+                                 out);
+        return true;
+    }
+    return false;
+}
+
 /* "1.2500e+02" as PostgreSQL writes it: "125". */
 static int write_digits(const char *scientific, int fixed_below, struct buf *out) {
     char digits[32];
@@ -181,6 +203,9 @@ int value_float_out(uint32_t oid, double value, const struct sql_settings *setti
     int usual = single ? 6 : 15;
     if (fabs(value) < (single ? 1e6 : 1e15) && value == (double)(int64_t)value && extra > 0)
         return buf_append_i64(out, (int64_t)value);
+    int rc;
+    if (!single && extra > 0 && write_decimal(value, out, &rc))
+        return rc;
     char scientific[40];
     if (extra > 0) {
         shortest(single, value, scientific, sizeof scientific);

@@ -25,6 +25,10 @@ static int word_to_float(struct sql_call *call, const union sql_cell *a, union s
 }
 
 static int word_to_numeric(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
+    if (likely(sql_numeric_fits_small(a[0].i) && call->result.typmod < 4)) {
+        ret->numeric = sql_numeric_small(a[0].i, 0);
+        return 0;
+    }
     struct sql_numeric n;
     int rc = sql_numeric_from_int(a[0].i, call->memory, &n);
     if (rc < 0)
