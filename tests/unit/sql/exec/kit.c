@@ -134,12 +134,12 @@ static int max_add(struct sql_call *call, void *state, const union sql_cell *a, 
 }
 /* Its state is memory of its own, so that leaks show. */
 static int fold_add(struct sql_call *call, void *state, const union sql_cell *a, int64_t weight) {
-    (void)call;
     struct number_state **s = state;
     assert_true(weight > 0);
     if (!*s)
         *s = mem_zalloc(1, sizeof **s);
-    assert_non_null(*s);
+    if (!*s)
+        return sql_fail_memory(call->error);
     for (; weight > 0; weight--)
         (*s)->value = (int64_t)((uint64_t)(*s)->value * 10u + (uint64_t)a[0].i);
     return 0;
@@ -434,8 +434,9 @@ int kit_try_push(struct kit *k, unsigned scan, const char *rows) {
     if (input == UINT32_MAX)
         return 0;
     struct sql_builder b;
-    assert_int_equal(sql_builder_make(k->scans[scan]->columns, &b), 0);
-    int r = 0;
+    int r = sql_builder_make(k->scans[scan]->columns, &b);
+    if (r)
+        return sql_fail_memory(&k->error);
     while (r == 0 && *rows) {
         while (*rows && !sql_builder_full(&b))
             rows = parse_row(&b, rows);

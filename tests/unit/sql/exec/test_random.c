@@ -7,12 +7,15 @@
  */
 #include "kit.h"
 
+#include "base/mem.h"
 #include "sql/catalog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define PLANS 2000u
+#define FAULTY_PLANS 40u
+#define FAULTS_MAX 400u
 #define STEPS 6u
 #define SCANS 3u
 #define COLUMNS 3u
@@ -343,9 +346,58 @@ static void a_view_is_what_the_query_answers(void **state) {
         run_one(seed);
 }
 
+static int drop_rows(void *self, const struct sql_batch *batch, struct sql_error *error) {
+    (void)self;
+    (void)batch;
+    (void)error;
+    return 0;
+}
+
+/* Runs a view with the FAULT-th allocation failing for good. False: it was not reached. */
+static bool run_with_fault(unsigned seed, unsigned long fault) {
+    struct chance c = {seed * 0x9e3779b97f4a7c15u + 1};
+    struct kit k = kit_make();
+    struct table tables[SCANS] = {{.rows = 0}};
+    (void)pick(&c, 3);
+    for (unsigned i = 0; i < SCANS; i++)
+        (void)kit_scan(&k, COLUMNS);
+    k.query.plan = random_plan(&k, &c, DEPTH);
+    struct sql_exec_options options = {.memory_max = 1 << 24, .emit = drop_rows};
+    mem_fail_at(fault, true);
+    unsigned long before = mem_attempts();
+    int r = sql_exec_new(&k.query, &options, &k.exec, &k.error);
+    for (unsigned step = 0; r == 0 && step < 3; step++) {
+        char rows[512];
+        for (unsigned scan = 0; r == 0 && scan < SCANS; scan++) {
+            random_change(&c, &tables[scan], false, rows, sizeof rows);
+            r = kit_try_push(&k, scan, rows);
+        }
+        if (r == 0)
+            r = sql_exec_end_step(k.exec, &k.error);
+    }
+    bool reached = mem_attempts() - before >= fault;
+    mem_fail_at(0, false);
+    if (r && (reached || strcmp(k.error.state, "53200") == 0))
+        assert_string_equal(k.error.state, "53200");
+    kit_free(&k);
+    return reached;
+}
+
+/* Whatever allocation fails, it is an error of the query and nothing else: no crash, no leak. */
+static void no_memory_is_an_error_of_the_query(void **state) {
+    (void)state;
+    for (unsigned seed = 1; seed <= FAULTY_PLANS; seed++) {
+        for (unsigned long fault = 1; fault < FAULTS_MAX; fault++) {
+            if (!run_with_fault(seed, fault))
+                break;
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_view_is_what_the_query_answers),
+        cmocka_unit_test(no_memory_is_an_error_of_the_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
