@@ -17,8 +17,8 @@ enum sql_join_kind {
     SQL_JOIN_FULL,
     SQL_JOIN_SEMI, /* rows of left with a partner: IN, EXISTS */
     SQL_JOIN_ANTI, /* rows of left without: NOT EXISTS */
-    /* NOT IN: also none where a comparison is NULL. Keys are the comparisons, all of them; the
-       predicate (correlation) says which rows of right are in the set. */
+    /* NOT IN: also none where a comparison is NULL. Keys and predicate are the comparisons, and
+       nothing else: each stands against a row of left while it is not false. */
     SQL_JOIN_ANTI_NULL,
     SQL_JOIN_SCALAR, /* as LEFT, but a second partner is error 21000 (scalar subquery) */
 };

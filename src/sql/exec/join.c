@@ -46,6 +46,33 @@ static int check_as_of_now(const struct join *j, struct sql_error *error) {
     return 0;
 }
 
+/* Of NOT IN a comparison that is unknown stands against a row as one that is true does. */
+static struct sql_expr *not_false(struct join *j, struct sql_expr *predicate) {
+    struct sql_expr *e = operator_zalloc(&j->base, 2, sizeof *e);
+    struct sql_expr **arguments = operator_zalloc(&j->base, 2, sizeof *arguments);
+    if (!e || !arguments)
+        return NULL;
+    arguments[0] = predicate;
+    arguments[1] = &e[0];
+    for (unsigned i = 0; i < 2; i++)
+        e[i] = (struct sql_expr){.kind = i ? SQL_EXPR_NOT : SQL_EXPR_IS_FALSE,
+                                 .type = sql_type_of(SQL_BOOL),
+                                 .location = -1,
+                                 .count = 1,
+                                 .arguments = &arguments[i]};
+    return &e[1];
+}
+
+static int make_predicate(struct join *j, struct sql_error *error) {
+    struct sql_expr *e = j->base.plan->predicate;
+    if (!e)
+        return 0;
+    if (j->base.plan->join == SQL_JOIN_ANTI_NULL)
+        e = not_false(j, e);
+    return e ? sql_evaluator_new(e, &j->base.exec->environment, &j->predicate, error)
+             : sql_fail_memory(error);
+}
+
 static int join_make(struct sql_operator *o, struct sql_error *error) {
     struct join *j = (struct join *)o;
     const struct sql_plan *plan = o->plan;
@@ -68,9 +95,7 @@ static int join_make(struct sql_operator *o, struct sql_error *error) {
     if (sql_builder_make(j->columns[0] + j->columns[1], &j->pairs))
         return sql_fail_memory(error);
     int r = check_as_of_now(j, error);
-    if (r == 0 && plan->predicate)
-        r = sql_evaluator_new(plan->predicate, &o->exec->environment, &j->predicate, error);
-    return r;
+    return r ? r : make_predicate(j, error);
 }
 
 /* ---- rows --------------------------------------------------------------------------------- */

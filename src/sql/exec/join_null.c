@@ -5,10 +5,10 @@
  *                       true: a NULL on the right blocks all of left, a NULL on the left is blocked
  *                       by any row of right; of nothing at all it is NOT IN, too
  *
- * Keys are the comparisons, NULLs kept; the predicate, which must be true for a row of right to be
- * in the set, is the rest. Rows with a NULL are few and are walked over: those of right for each
- * row of left, and all of right for a row of left with one. Parts of a key are written so that each
- * can be compared by itself:
+ * Keys are the comparisons for equality, NULLs kept; the predicate is what else is compared, and
+ * stands against a row while it is not false. Rows with a NULL are few and are walked over: those
+ * of right for each row of left, and all of right for a row of left with one. Parts of a key are
+ * written so that each can be compared by itself:
  *
  *      key   [ NULL: 1 | length: 4 | canonical value ] …
  */

@@ -11,17 +11,21 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "sql/parse/negative.h"
 #include "sql/parse/spell.h"
 #include "sql/parse/token.h"
 
 #include <errno.h>
 #include <pg_query.h>
 
+#define TREE_BYTES_MAX ((size_t)1 << 30) /* the parser's own is as large, and comes first */
+
 struct sql_parse {
     char *original, *spelled; /* NUL behind both */
     size_t len;
     PgQueryParseResult result;
     bool parsed;
+    struct buf mended; /* the tree's text, negative integers put in */
     struct json_doc tree;
     struct sql_statement_text *statements;
     unsigned count;
@@ -33,6 +37,7 @@ struct sql_parse *sql_parse_free(struct sql_parse *p) {
     if (p->parsed)
         pg_query_free_parse_result(p->result);
     json_free(&p->tree);
+    buf_free(&p->mended);
     mem_free(p->statements);
     mem_free(p->original);
     mem_free(p->spelled);
@@ -116,12 +121,16 @@ static int read_tree(struct sql_parse *p, struct sql_error *error) {
     }
     p->tree.depth_max = JSON_DEPTH_MAX;
     p->tree.nodes_max = JSON_NODES_MAX;
-    int r = json_parse(&p->tree, slice_str(p->result.parse_tree));
+    int r = sql_mend_negatives(slice_str(p->result.parse_tree), slice_make(p->spelled, p->len),
+                               &p->mended);
+    if (r == 0)
+        r = json_parse(&p->tree, buf_slice(&p->mended));
     if (r == -E2BIG)
         return sql_fail(error, "54001", "statement is too complex: nested more than %u levels deep",
                         JSON_DEPTH_MAX);
-    return r == -ENOMEM ? sql_fail_memory(error)
-                        : (r < 0 ? sql_fail(error, "XX000", "the parse tree is no JSON") : 0);
+    return r == -ENOMEM || r == -ENOBUFS
+               ? sql_fail_memory(error)
+               : (r < 0 ? sql_fail(error, "XX000", "the parse tree is no JSON") : 0);
 }
 
 /* Gives each statement its node. A node's stmt_location is the byte behind the semicolon before it,
@@ -151,6 +160,7 @@ int sql_parse(slice text, struct sql_parse **ret, struct sql_error *error) {
     if (!p)
         return sql_fail_memory(error);
     json_init(&p->tree);
+    p->mended = buf_make(TREE_BYTES_MAX);
     p->len = text.len;
     p->original = mem_copy(text.len ? text.ptr : "", text.len);
     p->spelled = mem_copy(text.len ? text.ptr : "", text.len);

@@ -152,6 +152,28 @@ static void depth_is_bounded(void **state) {
     assert_true(sql_parse(buf_slice(&text), &p, &error) < 0);
 }
 
+/* The first constant of a SELECT list. */
+static int64_t first_integer(const char *text) {
+    struct sql_parse *p = parse(text);
+    json_value inside, target, constant;
+    assert_true(sql_node_is(sql_parse_at(p, 0)->node, "SelectStmt", &inside));
+    json_value first = json_element(sql_field(inside, "targetList"), 0);
+    assert_true(sql_node_is(first, "ResTarget", &target));
+    assert_true(sql_node_is(sql_field(target, "val"), "A_Const", &constant));
+    int64_t value = sql_field_int(sql_field(constant, "ival"), "ival");
+    sql_parse_free(p);
+    return value;
+}
+
+static void integers_below_zero_keep_their_value(void **state) {
+    (void)state;
+    assert_int_equal(first_integer("SELECT -5"), -5);
+    assert_int_equal(first_integer("SELECT 0"), 0);
+    assert_int_equal(first_integer("SELECT -0"), 0);
+    assert_int_equal(first_integer("SELECT  - 2147483647"), -2147483647);
+    assert_int_equal(first_integer("SELECT 7, '\"ival\":{},\"location\":7'"), 7);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_statement_has_its_node_and_its_text),
@@ -164,6 +186,7 @@ int main(void) {
         cmocka_unit_test(sinks_are_told_by_their_text),
         cmocka_unit_test(mistakes_have_a_place),
         cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(integers_below_zero_keep_their_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
