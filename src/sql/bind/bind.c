@@ -76,12 +76,11 @@ static int query_statement(struct sql_binder *b, json_value select, struct sql_s
 static int subscribe_statement(struct sql_binder *b, const struct sql_statement_text *statement,
                                struct sql_statement *ret) {
     json_value node;
-    const char *text = b->text;
-    b->text = NULL;
+    struct bind_text kept = bind_other(b);
     int result = bind_parse_kept(b, statement->spelling.rest, &node);
     if (result == 0)
         result = query_statement(b, node, ret);
-    b->text = text;
+    bind_back(b, &kept);
     ret->kind = SQL_STATEMENT_SUBSCRIBE;
     return result;
 }
@@ -115,6 +114,7 @@ int sql_bind_as(struct sql_binder *b, const struct sql_bind_options *options,
                 const struct sql_statement_text *statement, struct sql_statement *ret) {
     struct sql_binder inner = make_binder(options, b->text, b->error);
     inner.depth = b->depth;
+    inner.source = b->source;
     return sql_bind_statement(&inner, statement, ret);
 }
 
@@ -126,6 +126,7 @@ int sql_bind(const struct sql_parse *parse, unsigned index, const struct sql_bin
     if (arena_copy(options->memory, whole, &text) < 0)
         return sql_fail_memory(error);
     struct sql_binder b = make_binder(options, text.ptr, error);
+    b.source = text;
     *ret = (struct sql_statement){.memory = options->memory, .text = statement->text};
     int result = sql_bind_statement(&b, statement, ret);
     if (result < 0 && !error->state[0])
@@ -182,8 +183,7 @@ struct sql_expr *bind_text_expression(struct sql_binder *b, slice text,
     json_value node, select, target;
     if (arena_printf(b->memory, &statement, "SELECT %.*s", slice_fmt(text)) < 0)
         return sql_fail_memory(b->error), NULL;
-    const char *kept = b->text;
-    b->text = NULL;
+    struct bind_text kept = bind_other(b);
     struct sql_expr *e = NULL;
     if (bind_parse_kept(b, statement, &node) == 0) {
         if (sql_node_is(node, "SelectStmt", &select) &&
@@ -192,7 +192,7 @@ struct sql_expr *bind_text_expression(struct sql_binder *b, slice text,
         else
             (void)bind_error(b, -1, "42601", "an expression is expected: %.*s", slice_fmt(text));
     }
-    b->text = kept;
+    bind_back(b, &kept);
     return e;
 }
 

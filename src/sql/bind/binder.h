@@ -24,6 +24,7 @@ struct sql_binder {
     struct arena *memory;
     struct sql_error *error;
     const char *text; /* what locations count in; NULL: text that is not the user's (a view's) */
+    slice source;     /* the text of the tree at hand, the user's or not */
     const struct sql_spelling *spelling; /* NULL within views and functions */
     unsigned plans;                      /* numbers given to plan nodes */
     unsigned depth;                      /* of recursion */
@@ -70,7 +71,15 @@ must_use struct sql_expr *bind_table_expression(struct sql_binder *b, json_value
 must_use struct sql_expr *bind_text_expression(struct sql_binder *b, slice text,
                                                const struct sql_table *table, struct sql_type type);
 
-/* One statement of other text (a view's), parsed and kept as long as b->memory: inline.c. */
+/* One statement of other text (a view's), parsed and kept as long as b->memory: inline.c. While its
+   tree is bound, positions count in it; bind_back is given what bind_other gave. */
+struct bind_text {
+    const char *text;
+    slice source;
+    const struct sql_spelling *spelling;
+};
+struct bind_text bind_other(struct sql_binder *b);
+void bind_back(struct sql_binder *b, const struct bind_text *kept);
 must_use int bind_parse_kept(struct sql_binder *b, slice text, json_value *ret);
 
 /* type_name.c */

@@ -52,11 +52,8 @@ static int view_relation(struct sql_binder *b, const struct sql_table *view,
     int result = bind_enter(b);
     if (result < 0)
         return result;
-    const char *text = b->text;
-    const struct sql_spelling *spelling = b->spelling;
+    struct bind_text kept = bind_other(b);
     const struct bind_inline *inlining = b->inlining;
-    b->text = NULL;
-    b->spelling = NULL;
     b->inlining = NULL;
     struct sql_plan *plan = NULL;
     if (bind_parse_kept(b, view->definition, &node) == 0) {
@@ -65,8 +62,7 @@ static int view_relation(struct sql_binder *b, const struct sql_table *view,
         else
             (void)bind_error(b, -1, "42809", "view \"%.*s\" is not a query", slice_fmt(view->name));
     }
-    b->text = text;
-    b->spelling = spelling;
+    bind_back(b, &kept);
     b->inlining = inlining;
     bind_leave(b);
     result = bind_one_relation(b, plan, view->name, ret);

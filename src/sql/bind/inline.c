@@ -14,6 +14,19 @@ static void free_parse(void *parse) {
     (void)sql_parse_free(parse);
 }
 
+struct bind_text bind_other(struct sql_binder *b) {
+    struct bind_text kept = {b->text, b->source, b->spelling};
+    b->text = NULL;
+    b->spelling = NULL;
+    return kept;
+}
+
+void bind_back(struct sql_binder *b, const struct bind_text *kept) {
+    b->text = kept->text;
+    b->source = kept->source;
+    b->spelling = kept->spelling;
+}
+
 int bind_parse_kept(struct sql_binder *b, slice text, json_value *ret) {
     struct sql_parse *parse;
     int result = sql_parse(text, &parse, b->error);
@@ -25,6 +38,7 @@ int bind_parse_kept(struct sql_binder *b, slice text, json_value *ret) {
     }
     if (sql_parse_count(parse) != 1)
         return bind_error(b, -1, "42601", "one statement is expected here");
+    b->source = sql_parse_text(parse);
     *ret = sql_parse_at(parse, 0)->node;
     return 0;
 }
@@ -80,17 +94,16 @@ struct sql_expr *bind_inline_call(struct sql_binder *b, const struct sql_user_fu
         return NULL;
     struct bind_inline frame = {b->inlining, f, arguments};
     struct bind_scope nothing = {.clause = "a function's body"};
-    const char *text = b->text;
+    struct bind_text kept = bind_other(b);
     b->inlining = &frame;
-    b->text = NULL;
     struct sql_expr *e = NULL;
     if (body_expression(b, f, &body) == 0)
         e = bind_expression(b, &nothing, body);
     e = bind_coerce(b, e, f->result, SQL_CAST_ASSIGNMENT, -1);
     b->inlining = frame.around;
-    b->text = text;
+    bind_back(b, &kept);
     bind_leave(b);
-    if (!e && text && location >= 0)
-        sql_error_at(b->error, text, location);
+    if (!e && b->text && location >= 0)
+        sql_error_at(b->error, b->text, location);
     return e;
 }

@@ -10,6 +10,7 @@
  * The counts give SQL's three values: true if some comparison is true, else NULL if some is NULL,
  * else false; ALL is NOT of its opposite.
  */
+#include "sql/bind/call.h"
 #include "sql/bind/nodes.h"
 #include "sql/bind/special.h"
 
@@ -179,23 +180,23 @@ static struct sql_expr *array_of(struct sql_binder *b, struct bind_scope *s, jso
         return NULL;
     if (q.visible != 1)
         return bind_null(b, location, "42601", "subquery must return only one column");
-    struct sql_type type = sql_type_of(bind_array_of(b, q.plan->column[0].type.oid));
-    unsigned cursor = 0;
-    const struct sql_aggregate *a = sql_aggregate_next(slice_lit("array_agg"), &cursor);
     struct sql_plan *p = bind_plan(b, SQL_PLAN_AGGREGATE, 1, 1);
-    if (!a || !p || !(p->aggregate = bind_alloc(b, 1, sizeof *p->aggregate)))
+    if (!p || !(p->aggregate = bind_alloc(b, 1, sizeof *p->aggregate)))
         return NULL;
     struct sql_plan_aggregate *g = p->aggregate;
-    g->aggregate = a;
-    g->type = type;
-    g->count = 1;
-    g->order_count = q.orders;
-    g->order_how = q.order;
+    struct bind_candidate found = {0};
     g->arguments = bind_alloc(b, 1, sizeof *g->arguments);
     g->order = bind_alloc(b, q.orders + 1, sizeof *g->order);
     if (!g->arguments || !g->order ||
-        !(g->arguments[0] = bind_column(b, 0, q.plan->column[0].type, location)))
+        !(g->arguments[0] = bind_column(b, 0, q.plan->column[0].type, location)) ||
+        bind_find_call(b, (slice){NULL, 0}, slice_lit("array_agg"), g->arguments, 1, location,
+                       &found, &g->type) < 0)
         return NULL;
+    struct sql_type type = g->type;
+    g->aggregate = found.aggregate;
+    g->count = 1;
+    g->order_count = q.orders;
+    g->order_how = q.order;
     for (unsigned i = 0; i < q.orders; i++) {
         unsigned column = q.order[i].column;
         if (!(g->order[i] = bind_column(b, column, q.plan->column[column].type, location)))

@@ -90,8 +90,8 @@ static struct sql_expr *subscripts(struct sql_binder *b, struct bind_scope *s, s
         if (!arguments[count - 1] || !arguments[count - 2])
             return NULL;
     } while ((*more = json_next(i)));
-    return bind_function(b, slices ? slice_lit("array_slice") : slice_lit("array_get"), arguments,
-                         count, e->location);
+    return bind_function(b, slices ? slice_lit("array_slice") : slice_lit("array_subscript"),
+                         arguments, count, e->location);
 }
 
 static struct sql_expr *field(struct sql_binder *b, struct sql_expr *e, slice name) {

@@ -296,6 +296,20 @@ static const struct {
      "      Scan u (a)\n"},
     {"delete from bid", "0A000 13 cannot delete from \"bid\": the rows of a stream are never "
                         "changed\n"},
+    {"select -1, 3 - 4, a - 1, -2147483648, -3000000000 from t",
+     "Project -1, -1, (a - 1), -2147483648, '-3000000000'::bigint\n"
+     "  Scan t (a)\n"},
+    {"select (array[10,20,30])[a], (array[1,2,3])[2:], ('{\"k\": "
+     "1}'::jsonb)['k'] from t",
+     "Project array_subscript('{10,20,30}'::integer[], a), "
+     "'{2,3}'::integer[], '1'::jsonb\n"
+     "  Scan t (a)\n"},
+    {"select array(select x from u order by y desc)",
+     "Project COALESCE(array, '{}'::text[])\n"
+     "  Join scalar  [state: the rows of both inputs]\n"
+     "    Values, 1 row\n"
+     "    Aggregate array_agg(x)  [state: one entry per group]\n"
+     "      Scan u (x, y)\n"},
 };
 
 static void each_statement_gives_its_plan_or_error(void **state) {
