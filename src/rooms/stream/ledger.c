@@ -21,6 +21,7 @@
 #define READ_NS (60 * UINT64_C(1000000000))    /* an answer that does not come is asked for again */
 #define COMMIT_NS (120 * UINT64_C(1000000000)) /* the server is patient for 30 s, then the disk */
 #define COMMIT_RETRIES_MAX 1500u               /* 30 s */
+#define ASK_BYTES_MAX ((size_t)1 << 20)        /* a name and subjects */
 
 struct ledger {
     struct room_shard *shard;
@@ -100,7 +101,7 @@ static int ask_for(struct ledger *l, const char *call, struct ledger_ask head, s
                    slice subject,
                    void (*on_reply)(void *owner, const struct bus_message *reply, int ended),
                    void *owner, struct bus_request **ret) {
-    _cleanup_buf_ struct buf body = buf_make(sizeof head + 2 * BUS_SUBJECT_MAX);
+    _cleanup_buf_ struct buf body = buf_make(sizeof head + ASK_BYTES_MAX);
     head.stream_len = (uint32_t)stream.len;
     head.subject_len = (uint32_t)subject.len;
     int failed = buf_append(&body, slice_make(&head, sizeof head));

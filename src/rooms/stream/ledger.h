@@ -64,11 +64,12 @@ struct ledger_record {
 
 struct ledger_read_options {
     slice stream;  /* its name; empty: the one that captures `subject` */
-    slice subject; /* filter, may have wildcards; empty: all */
+    slice subject; /* filter, may have wildcards, or several with blanks between; empty: all */
     uint64_t from; /* nothing below this sequence */
     /* A piece: COUNT records, then: LAST, the sequence up to which there is nothing else, and
        whether that was the end for now. Called until `closed`; after each the reader calls
-       ledger_read_next when it wants more (perhaps from inside). */
+       ledger_read_next when it wants more (perhaps from inside); till then the records are there.
+     */
     void (*piece)(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
                   bool at_end);
     /* The stream is gone, or another one of its name (-ESTALE), or there is none (-ENOENT), or it

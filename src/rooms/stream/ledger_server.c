@@ -21,6 +21,7 @@
 #define LOOKS_MAX 4096u     /* records looked at in one turn */
 #define TURNS_MAX 256u      /* then what there is is told, so that a reader comes forward */
 #define READINGS_MAX 16384u /* under way; more are asked to come again */
+#define FILTERS_MAX 256u    /* subjects of one reader */
 #define RETRY_NS 20000000u  /* no memory for a load, no room in the log, the log is not open */
 #define COMMIT_PATIENCE_NS (30 * UINT64_C(1000000000))
 #define COMMITS_MAX 1024u /* waiting; a ledger sends one at a time */
@@ -46,6 +47,7 @@ struct reading {
     struct ledger_server *server; /* NULL: nobody waits for its answer */
     slice reply, stream, subject; /* in `text` */
     struct log_filter filter;
+    slice *subjects; /* of the filter */
     uint64_t from, at;
     bool wait, loading, waiting;
     unsigned count, turns;
@@ -131,6 +133,7 @@ static void reading_free(struct reading *r) {
     list_remove(&r->node);
     r->server->reading_count--;
     buf_free(&r->out);
+    r->subjects = mem_free(r->subjects);
     r->server = NULL;
     r->loading = false;
     if (!r->waiting) /* else when its wait ends */
@@ -295,6 +298,22 @@ static struct ledger_ask take_ask(const struct bus_message *message, slice *ret_
     return ask;
 }
 
+/* The subjects of R, cut at their blanks, as its filter. */
+static int make_filter(struct reading *r) {
+    slice rest = r->subject;
+    unsigned count = 0;
+    if (!rest.len)
+        return 0;
+    r->subjects = mem_zalloc(FILTERS_MAX, sizeof *r->subjects);
+    if (!r->subjects)
+        return -ENOMEM;
+    while (rest.len && count < FILTERS_MAX)
+        r->subjects[count++] = slice_cut(rest, ' ', &rest);
+    r->subject = r->subjects[0]; /* by the first the stream is found, if it is not named */
+    r->filter = log_filter_make(r->subjects, rest.len ? 0 : count);
+    return 0;
+}
+
 static void on_read(void *owner, struct bus_subscription *subscription,
                     const struct bus_message *message) {
     (void)subscription;
@@ -313,14 +332,16 @@ static void on_read(void *owner, struct bus_subscription *subscription,
     r->reply = slice_store(&at, message->reply);
     r->stream = slice_store(&at, stream);
     r->subject = slice_store(&at, subject);
-    r->filter = log_filter_make(&r->subject, r->subject.len ? 1 : 0);
     r->from = r->at = ask.from ? ask.from : 1;
     r->wait = ask.wait;
     r->load.done = on_loaded;
     r->out = buf_make(PIECE_BYTES_MAX);
     list_push_back(&server->readings, &r->node);
     server->reading_count++;
-    step(r);
+    if (make_filter(r))
+        read_failed(r, -EAGAIN, "");
+    else
+        step(r);
 }
 
 static void on_find(void *owner, struct bus_subscription *subscription,

@@ -48,7 +48,7 @@ struct view_status view_status(const struct view *v);
 void view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch);
 void view_step(struct view *v, uint64_t commit);
 /* DONE when all that the log has now of the view's streams is in it (FLUSH, min_position); with the
-   view's error if it has failed. */
+   view's error if it has failed. From inside only to say that there is no memory. */
 void view_wait(struct view *v, void (*done)(void *self, const struct sql_error *failed),
                void *self);
 

@@ -13,14 +13,6 @@
  */
 #include "sql/exec/aggregate.h"
 
-/* Groups that close at one time. */
-struct closing {
-    struct sql_node node;
-    int64_t time;
-    struct group *first, **last;
-    char key[8];
-};
-
 static slice group_key(const struct aggregate *a, const struct group *g) {
     return slice_make((const char *)g + a->index.key_at, g->key_len);
 }

@@ -83,6 +83,14 @@ struct folded {
     uint8_t *nulls;
 };
 
+/* Groups that close at one time. */
+struct closing {
+    struct sql_node node;
+    int64_t time;
+    struct group *first, **last;
+    char key[8];
+};
+
 struct aggregate {
     struct sql_operator base;
     unsigned sets;

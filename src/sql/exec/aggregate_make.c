@@ -211,5 +211,6 @@ int aggregate_make(struct sql_operator *o, struct sql_error *error) {
                        (unsigned)(offsetof(struct value, counts) + d->words * sizeof(int64_t)));
     }
     a->bag_order.key_at = offsetof(struct bagged, bytes);
+    a->close_order.key_at = offsetof(struct closing, key);
     return r;
 }

@@ -167,6 +167,11 @@ static void a_window_is_told_once_when_it_closes(void **state) {
     kit_end(&k);
     kit_expect(&k, "10,4,3 20,1,1");
     assert_int_equal(sql_exec_stats(k.exec).state_rows, 0);
+    /* Many at once, in whatever order they came. */
+    kit_push(&k, 0, "31,1 58,1 33,1 57,1 40,1 35,1 56,1 26,1");
+    assert_int_equal(sql_exec_watermark(k.exec, 0, 40, &k.error), 0);
+    kit_end(&k);
+    kit_expect(&k, "10,4,3 20,1,1 26,1,1 31,1,1 33,1,1 35,1,1 40,1,1");
     kit_free(&k);
 }
 

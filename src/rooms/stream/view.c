@@ -1,0 +1,398 @@
+/*
+ * view.c - see view.h.
+ *
+ *   BACKFILL --all streams are at their ends--> LIVE
+ *       '---------------- an error ----------------'--> FAILED (rows stay, nothing more comes)
+ *
+ * Changes go into the relation as the executor gives them, all those of a step at one moment, which
+ * readers see when the step has ended (database_show). Views above get each batch at once and take
+ * their own step after this one, before anybody sees either. A view that fails takes those above
+ * with it: they would go on from half a step.
+ *
+ * Tables that are stored, and other views, are read whole when the view begins; from then on their
+ * changes come by view_input.
+ */
+#include "rooms/stream/view.h"
+
+#include "base/mem.h"
+#include "rooms/stream/feed.h"
+#include "rooms/stream/inside.h"
+
+#include <errno.h>
+
+struct view {
+    struct database *db;
+    struct sql_table *table;
+    struct sql_query query;
+    struct arena memory; /* of the plan */
+    struct sql_settings settings;
+    struct relation *rows;
+    struct sql_exec *exec;
+    struct feeds *feeds; /* NULL: it reads no streams, or has failed */
+    struct feeds_status fed;
+    uint64_t moment; /* of the step under way; 0: it has changed nothing yet */
+    uint64_t first;  /* the first row that this step has added */
+    uint64_t steps;
+    bool failed, beginning;
+    struct sql_error error;
+    struct list waits;
+};
+
+/* One view_wait: for the views below, one after another, then for its own streams. */
+struct view_waiting {
+    struct list_node node;
+    struct view *view; /* NULL: it has ended, and is freed when the view below calls back */
+    unsigned input;    /* of the executor, looked at next */
+    bool below;        /* a view below is waited for */
+    struct io_timer timer;
+    void (*done)(void *self, const struct sql_error *failed);
+    void *self;
+};
+
+/* --- failing ---------------------------------------------------------------------------------- */
+
+static void end_waits(struct view *v, const struct sql_error *why);
+
+static bool reads_view(const struct view *v, const struct view *below) {
+    for (unsigned i = 0; i < sql_exec_inputs(v->exec); i++)
+        if (sql_exec_input(v->exec, i)->table == below->table)
+            return true;
+    return false;
+}
+
+static void set_moment(struct view *v, uint64_t moment) {
+    v->moment = moment;
+    v->first = relation_next_id(v->rows);
+}
+
+/* The rows are again as they were before the step under way. */
+static void take_back(struct view *v) {
+    for (uint64_t id = relation_next_id(v->rows); v->moment && id > 1; id--) {
+        if (id > v->first && relation_judge(v->rows, id - 1, v->moment) == 0)
+            relation_erase(v->rows, id - 1);
+        else if (id <= v->first && relation_judge(v->rows, id - 1, v->moment - 1) == -EAGAIN)
+            relation_restore(v->rows, id - 1);
+    }
+    v->moment = 0;
+}
+
+static void fail(struct view *v, const struct sql_error *why) {
+    if (v->failed)
+        return;
+    v->failed = true;
+    v->error = *why;
+    take_back(v);
+    if (v->feeds)
+        v->fed = feeds_status(v->feeds);
+    v->feeds = feeds_close(v->feeds);
+    if (v->db->logger)
+        logger_write(v->db->logger, LOG_LEVEL_ERROR, "sql", "a materialized view has stopped",
+                     "view=%.*s why=%s", slice_fmt(v->table->name), why->message);
+    struct sql_error above;
+    (void)sql_fail(&above, "55000", "materialized view \"%.*s\" has stopped: %s",
+                   slice_fmt(v->table->name), why->message);
+    struct list_node *n;
+    for (n = list_first(&v->db->views); n; n = list_next(&v->db->views, n)) {
+        struct view *other = container_of(n, struct kept, node)->view;
+        if (other != v && !other->failed && reads_view(other, v))
+            fail(other, &above);
+    }
+    end_waits(v, &v->error);
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static int refused(struct view *v, int failed, struct sql_error *error) {
+    if (failed == -ENOBUFS)
+        return sql_fail(error, "53200", "view \"%.*s\" would take more than its memory, %llu bytes",
+                        slice_fmt(v->table->name), (unsigned long long)v->db->limits.view_bytes);
+    if (failed == -ENOENT)
+        return sql_fail(error, "XX000", "view \"%.*s\" takes a row away that is not there",
+                        slice_fmt(v->table->name));
+    return sql_fail_memory(error);
+}
+
+/* The executor's changes: the columns that are shown. */
+static int on_changes(void *self, const struct sql_batch *batch, struct sql_error *error) {
+    struct view *v = self;
+    struct sql_batch shown = *batch;
+    struct relation_conflict conflict;
+    shown.columns = v->query.visible;
+    if (!v->moment)
+        set_moment(v, database_moment(v->db));
+    int r = relation_apply(v->rows, &shown, v->moment, &conflict);
+    if (r < 0)
+        return refused(v, r, error);
+    if (!v->beginning)
+        database_changed(v->db, v->table, &shown);
+    return 0;
+}
+
+static int end_step(struct view *v) {
+    struct sql_error error;
+    int r = sql_exec_end_step(v->exec, &error);
+    if (r < 0)
+        fail(v, &error);
+    v->moment = 0;
+    v->steps++;
+    return r;
+}
+
+/* A slice of its streams has been pushed. */
+static int on_slice(void *self) {
+    struct view *v = self;
+    int r = end_step(v);
+    database_step(v->db);
+    database_show(v->db);
+    if (r == 0)
+        feeds_look(v->feeds);
+    return r;
+}
+
+static void on_feeds_failed(void *self, const struct sql_error *why) {
+    struct view *v = self;
+    fail(v, why);
+    database_step(v->db);
+    database_show(v->db);
+}
+
+void view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch) {
+    struct sql_column columns[SQL_COLUMNS_MAX];
+    for (unsigned i = 0; !v->failed && i < sql_exec_inputs(v->exec); i++) {
+        const struct sql_plan *scan = sql_exec_input(v->exec, i);
+        if (scan->table != table)
+            continue;
+        for (unsigned c = 0; c < scan->columns; c++)
+            columns[c] = batch->column[scan->scan_columns[c]];
+        const struct sql_batch narrow = {batch->rows, scan->columns, columns, batch->weights};
+        struct sql_error error;
+        if (sql_exec_push(v->exec, i, &narrow, &error) < 0)
+            fail(v, &error);
+    }
+}
+
+void view_step(struct view *v, uint64_t commit) {
+    if (v->failed)
+        return;
+    if (!v->moment)
+        set_moment(v, commit);
+    (void)end_step(v);
+}
+
+/* --- beginning -------------------------------------------------------------------------------- */
+
+/* What of an input is there already. Changes of stored tables on their way to the disk will be
+   told; those of views have been. */
+static int read_input(struct view *v, unsigned input, struct sql_error *error) {
+    const struct sql_plan *scan = sql_exec_input(v->exec, input);
+    struct relation *rows = relation_of(scan->table);
+    struct sql_builder b;
+    struct relation_scan at;
+    if (!rows)
+        return 0;
+    if (sql_builder_make(scan->columns, &b) < 0)
+        return sql_fail_memory(error);
+    bool told = scan->table->kind == SQL_TABLE_MATERIALIZED || list_empty(&v->db->flight);
+    relation_scan_all(rows, told ? v->db->commit : v->db->visible, &at);
+    int r = 0, n;
+    while (r == 0 && (n = relation_scan_next(&at, scan->scan_columns, scan->columns, &b)) != 0) {
+        struct sql_batch batch = sql_builder_batch(&b);
+        r = n < 0 ? sql_fail_memory(error) : sql_exec_push(v->exec, input, &batch, error);
+        sql_builder_reset(&b);
+    }
+    relation_scan_end(&at);
+    sql_builder_free(&b);
+    return r;
+}
+
+/* Indexes: the columns that are unique by the plan, and those that CREATE INDEX has named. None is
+   enforced: within a step a key may be there twice. */
+static int add_indexes(struct view *v) {
+    struct sql_plan_facts facts = sql_plan_facts(v->query.plan);
+    bool shown = facts.key_count > 0;
+    for (unsigned i = 0; i < facts.key_count; i++)
+        shown &= facts.key[i] < v->query.visible;
+    int r = shown ? relation_add_index(v->rows, 0, facts.key, facts.key_count, false) : 0;
+    for (unsigned i = 0; r == 0 && i < v->table->indexes; i++) {
+        const struct sql_table_index *x = &v->table->index[i];
+        r = relation_add_index(v->rows, x->oid, x->column, x->columns, false);
+    }
+    return r;
+}
+
+static int make_rows(struct view *v, struct sql_error *error) {
+    struct sql_type types[SQL_COLUMNS_MAX];
+    check(v->query.visible <= v->query.plan->columns && v->query.visible <= SQL_COLUMNS_MAX);
+    for (unsigned i = 0; i < v->query.visible; i++)
+        types[i] = v->query.plan->column[i].type;
+    int r = relation_new(types, v->query.visible, v->db->limits.view_bytes, &v->rows);
+    if (r == 0)
+        r = add_indexes(v);
+    return r < 0 ? sql_fail_memory(error) : 0;
+}
+
+static int begin(struct view *v, struct sql_error *error) {
+    const struct sql_exec_options options = {.memory_max = v->db->limits.view_bytes,
+                                             .settings = &v->settings,
+                                             .emit = on_changes,
+                                             .self = v};
+    int r = make_rows(v, error);
+    if (r == 0)
+        r = sql_exec_new(&v->query, &options, &v->exec, error);
+    v->beginning = true;
+    for (unsigned i = 0; r == 0 && i < sql_exec_inputs(v->exec); i++)
+        r = read_input(v, i, error);
+    if (r == 0)
+        r = sql_exec_end_step(v->exec, error);
+    v->beginning = false;
+    v->moment = 0;
+    const struct feeds_options feeds = {.ledger = v->db->ledger,
+                                        .loop = v->db->loop,
+                                        .exec = v->exec,
+                                        .plan = v->query.plan,
+                                        .settings = &v->settings,
+                                        .step = on_slice,
+                                        .failed = on_feeds_failed,
+                                        .self = v};
+    return r == 0 ? feeds_open(&feeds, &v->feeds, error) : r;
+}
+
+int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
+               struct arena *take_memory, struct view **ret, struct sql_error *error) {
+    struct view *v = mem_zalloc(1, sizeof *v);
+    if (!v)
+        return sql_fail_memory(error);
+    v->db = db;
+    v->table = table;
+    v->query = *query;
+    v->settings = db->settings;
+    list_init(&v->waits);
+    int r = begin(v, error);
+    if (r < 0) {
+        view_stop(v); /* the plan's memory stays the caller's */
+        return r;
+    }
+    v->memory = *take_memory;
+    *take_memory = arena_make(0, 0);
+    database_show(db);
+    *ret = v;
+    return 0;
+}
+
+struct view *view_stop(struct view *v) {
+    if (!v)
+        return NULL;
+    struct sql_error error;
+    (void)sql_fail(&error, "42P01", "materialized view \"%.*s\" was dropped",
+                   slice_fmt(v->table->name));
+    v->feeds = feeds_close(v->feeds);
+    end_waits(v, &error);
+    sql_exec_free(v->exec);
+    relation_free(v->rows);
+    arena_free(&v->memory);
+    return mem_free(v);
+}
+
+struct sql_table *view_table(const struct view *v) {
+    return v->table;
+}
+
+struct relation *view_relation(const struct view *v) {
+    return v->rows;
+}
+
+struct view_status view_status(const struct view *v) {
+    struct feeds_status fed = v->feeds ? feeds_status(v->feeds) : v->fed;
+    struct relation_stats rows = relation_stats(v->rows);
+    struct sql_exec_stats state = sql_exec_stats(v->exec);
+    return (struct view_status){.state = v->failed               ? VIEW_FAILED
+                                         : v->feeds && !fed.live ? VIEW_BACKFILL
+                                                                 : VIEW_LIVE,
+                                .rows = rows.rows,
+                                .state_bytes = state.state_bytes,
+                                .bytes = rows.bytes,
+                                .steps = v->steps,
+                                .late_rows = fed.late_rows,
+                                .bad_records = fed.bad_records,
+                                .position = fed.position,
+                                .lag = fed.lag,
+                                .error = v->error};
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+static void waiting_end(struct view_waiting *w, const struct sql_error *why) {
+    void (*done)(void *self, const struct sql_error *failed) = w->done;
+    void *self = w->self;
+    io_timer_stop(w->view->db->loop, &w->timer);
+    list_remove(&w->node);
+    w->view = NULL;
+    if (!w->below)
+        mem_free(w);
+    done(self, why);
+}
+
+static void end_waits(struct view *v, const struct sql_error *why) {
+    struct list_node *n;
+    while ((n = list_first(&v->waits)))
+        waiting_end(container_of(n, struct view_waiting, node), why);
+}
+
+static void wait_on(struct view_waiting *w);
+
+static void on_waited(void *self) {
+    waiting_end(self, NULL);
+}
+
+static void on_now(struct io_timer *timer) {
+    struct view_waiting *w = container_of(timer, struct view_waiting, timer);
+    const struct view *v = w->view;
+    struct sql_error why = v->error;
+    waiting_end(w, v->failed ? &why : NULL);
+}
+
+static void on_below(void *self, const struct sql_error *failed) {
+    struct view_waiting *w = self;
+    w->below = false;
+    if (!w->view)
+        mem_free(w);
+    else if (failed)
+        waiting_end(w, failed);
+    else
+        wait_on(w);
+}
+
+static void wait_on(struct view_waiting *w) {
+    struct view *v = w->view;
+    while (!v->failed && w->input < sql_exec_inputs(v->exec)) {
+        const struct sql_table *table = sql_exec_input(v->exec, w->input++)->table;
+        if (table->kind != SQL_TABLE_MATERIALIZED || !table->host)
+            continue;
+        w->below = true;
+        view_wait(table->host, on_below, w);
+        return;
+    }
+    struct sql_error error;
+    if (v->failed || !v->feeds) {
+        io_timer_start(v->db->loop, &w->timer, 0, on_now);
+    } else if (feeds_wait(v->feeds, on_waited, w) < 0) {
+        (void)sql_fail_memory(&error);
+        waiting_end(w, &error);
+    }
+}
+
+void view_wait(struct view *v, void (*done)(void *self, const struct sql_error *failed),
+               void *self) {
+    struct view_waiting *w = mem_zalloc(1, sizeof *w);
+    if (!w) {
+        struct sql_error error;
+        (void)sql_fail_memory(&error);
+        done(self, &error);
+        return;
+    }
+    w->view = v;
+    w->done = done;
+    w->self = self;
+    list_push_back(&v->waits, &w->node);
+    wait_on(w);
+}
