@@ -96,9 +96,9 @@ static int iso_week(const struct shown *s) {
     return week;
 }
 
-static int day_of_year(const struct shown *s) {
+static int64_t day_of_year(const struct shown *s) {
     if (s->interval)
-        return (int)(s->year * 12 + s->month) * SQL_DAYS_PER_MONTH + s->day;
+        return (s->year * 12 + s->month) * SQL_DAYS_PER_MONTH + s->day;
     return sql_day_of_year(s->days, s->year);
 }
 
