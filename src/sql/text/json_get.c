@@ -372,6 +372,12 @@ static const uint32_t json_pair[] = {SQL_TEXT, SQL_JSON}, jsonb_pair[] = {SQL_TE
         .name = (name_), .result = SQL_RECORD, .count = 1, .arguments = {argument_},               \
         .set = (set_), .columns = pair_columns, .column_types = (types_)                           \
     }
+/* One column of a name of its own. */
+#define ELEMENTS_ROW(name_, set_, result_, argument_, types_)                                      \
+    {                                                                                              \
+        .name = (name_), .result = (result_), .count = 1, .arguments = {argument_}, .set = (set_), \
+        .columns = pair_columns + 1, .column_types = (types_) + 1                                  \
+    }
 
 #define ROWS_OF(type_, prefix_)                                                                    \
     SQL_ROW("->", get_member, type_, type_, SQL_TEXT),                                             \
@@ -388,13 +394,15 @@ static const uint32_t json_pair[] = {SQL_TEXT, SQL_JSON}, jsonb_pair[] = {SQL_TE
         SQL_ROW(prefix_ "_array_element", get_element, type_, type_, SQL_INT4),                    \
         SQL_ROW(prefix_ "_typeof", type_of, SQL_TEXT, type_),                                      \
         SQL_ROW(prefix_ "_array_length", array_length, SQL_INT4, type_),                           \
-        SQL_ROW_SET(prefix_ "_object_keys", object_keys, 0, SQL_TEXT, type_),                      \
-        SQL_ROW_SET(prefix_ "_array_elements", elements_value, 0, type_, type_),                   \
-        SQL_ROW_SET(prefix_ "_array_elements_text", elements_text, 0, SQL_TEXT, type_)
+        SQL_ROW_SET(prefix_ "_object_keys", object_keys, 0, SQL_TEXT, type_)
 
 const struct sql_function sql_functions_json[] = {
     ROWS_OF(SQL_JSON, "json"),
     ROWS_OF(SQL_JSONB, "jsonb"),
+    ELEMENTS_ROW("json_array_elements", elements_value, SQL_JSON, SQL_JSON, json_pair),
+    ELEMENTS_ROW("json_array_elements_text", elements_text, SQL_TEXT, SQL_JSON, text_pair),
+    ELEMENTS_ROW("jsonb_array_elements", elements_value, SQL_JSONB, SQL_JSONB, jsonb_pair),
+    ELEMENTS_ROW("jsonb_array_elements_text", elements_text, SQL_TEXT, SQL_JSONB, text_pair),
     EACH_ROW("json_each", each_value, SQL_JSON, json_pair),
     EACH_ROW("json_each_text", each_text, SQL_JSON, text_pair),
     EACH_ROW("jsonb_each", each_value, SQL_JSONB, jsonb_pair),
