@@ -18,6 +18,7 @@
     X(sql_functions_decimal)                                                                       \
     X(sql_functions_float)                                                                         \
     X(sql_functions_float_math)                                                                    \
+    X(sql_functions_number_text)                                                                   \
     X(sql_functions_text_parts)                                                                    \
     X(sql_functions_text_make)                                                                     \
     X(sql_functions_text_quote)                                                                    \

@@ -18,5 +18,7 @@ struct function_case {
 
 extern const struct function_case function_cases[];
 extern const size_t function_case_count;
+extern const struct function_case format_cases[];
+extern const size_t format_case_count;
 
 #endif

@@ -58,11 +58,10 @@ static void tell(const struct sql_call *call, int failed, const union sql_cell *
         snprintf(out, size, "%s", kit_text(&kit, call->result, cell));
 }
 
-static void calls_agree_with_postgresql(void **state) {
-    (void)state;
+static void assert_cases(const struct function_case *cases, size_t count) {
     unsigned wrong = 0;
-    for (size_t i = 0; i < function_case_count; i++) {
-        const struct function_case *c = &function_cases[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct function_case *c = &cases[i];
         const struct sql_function *f = find(c);
         if (!f) {
             print_error("no row for %s\n", c->name);
@@ -96,6 +95,16 @@ static void calls_agree_with_postgresql(void **state) {
         assert_int_equal(nulls[1], 1);
     }
     assert_int_equal(wrong, 0);
+}
+
+static void calls_agree_with_postgresql(void **state) {
+    (void)state;
+    assert_cases(function_cases, function_case_count);
+}
+
+static void patterns_agree_with_postgresql(void **state) {
+    (void)state;
+    assert_cases(format_cases, format_case_count);
 }
 
 /* A row that is NULL may hold anything, also what would overflow or divide by zero. */
@@ -206,6 +215,7 @@ static void random_is_below_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(calls_agree_with_postgresql, setup, teardown),
+        cmocka_unit_test_setup_teardown(patterns_agree_with_postgresql, setup, teardown),
         cmocka_unit_test_setup_teardown(null_rows_do_not_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(casts_agree_with_postgresql, setup, teardown),
         cmocka_unit_test_setup_teardown(random_is_below_one, setup, teardown),
