@@ -114,7 +114,6 @@ int sql_bind_as(struct sql_binder *b, const struct sql_bind_options *options,
                 const struct sql_statement_text *statement, struct sql_statement *ret) {
     struct sql_binder inner = make_binder(options, b->text, b->error);
     inner.depth = b->depth;
-    inner.source = b->source;
     return sql_bind_statement(&inner, statement, ret);
 }
 
@@ -126,7 +125,6 @@ int sql_bind(const struct sql_parse *parse, unsigned index, const struct sql_bin
     if (arena_copy(options->memory, whole, &text) < 0)
         return sql_fail_memory(error);
     struct sql_binder b = make_binder(options, text.ptr, error);
-    b.source = text;
     *ret = (struct sql_statement){.memory = options->memory, .text = statement->text};
     int result = sql_bind_statement(&b, statement, ret);
     if (result < 0 && !error->state[0])

@@ -24,7 +24,6 @@ struct sql_binder {
     struct arena *memory;
     struct sql_error *error;
     const char *text; /* what locations count in; NULL: text that is not the user's (a view's) */
-    slice source;     /* the text of the tree at hand, the user's or not */
     const struct sql_spelling *spelling; /* NULL within views and functions */
     unsigned plans;                      /* numbers given to plan nodes */
     unsigned depth;                      /* of recursion */
@@ -75,7 +74,6 @@ must_use struct sql_expr *bind_text_expression(struct sql_binder *b, slice text,
    tree is bound, positions count in it; bind_back is given what bind_other gave. */
 struct bind_text {
     const char *text;
-    slice source;
     const struct sql_spelling *spelling;
 };
 struct bind_text bind_other(struct sql_binder *b);

@@ -23,22 +23,6 @@ static struct sql_expr *number_constant(struct sql_binder *b, slice digits, int 
     return bind_coerce(b, e, sql_type_of(SQL_NUMERIC), SQL_CAST_IMPLICIT, location);
 }
 
-/* The tree's JSON leaves the value out where it is 0, and also where it is negative: then the text
-   at its place says it, a minus and digits. */
-static int64_t integer_value(const struct sql_binder *b, json_value part, int location) {
-    if (json_type_of(sql_field(part, "ival")) != JSON_ABSENT || location < 0 ||
-        (size_t)location >= b->source.len || b->source.ptr[location] != '-')
-        return sql_field_int(part, "ival");
-    slice digits = slice_skip(b->source, (size_t)location + 1);
-    while (digits.len && (digits.ptr[0] < '0' || digits.ptr[0] > '9'))
-        digits = slice_skip(digits, 1);
-    int64_t value = 0;
-    for (; digits.len && digits.ptr[0] >= '0' && digits.ptr[0] <= '9' && value < INT32_MAX;
-         digits = slice_skip(digits, 1))
-        value = value * 10 + (digits.ptr[0] - '0');
-    return -value;
-}
-
 static struct sql_expr *constant(struct sql_binder *b, struct bind_scope *s, json_value inside) {
     (void)s;
     int location = sql_location(inside);
@@ -46,7 +30,7 @@ static struct sql_expr *constant(struct sql_binder *b, struct bind_scope *s, jso
     if (sql_field_bool(inside, "isnull"))
         return bind_null_constant(b, sql_type_of(SQL_UNKNOWN), location);
     if (json_type_of(part = sql_field(inside, "ival")) != JSON_ABSENT) {
-        struct sql_expr *e = bind_integer(b, SQL_INT4, integer_value(b, part, location));
+        struct sql_expr *e = bind_integer(b, SQL_INT4, sql_field_int(part, "ival"));
         if (e)
             e->location = location;
         return e;

@@ -15,7 +15,7 @@ static void free_parse(void *parse) {
 }
 
 struct bind_text bind_other(struct sql_binder *b) {
-    struct bind_text kept = {b->text, b->source, b->spelling};
+    struct bind_text kept = {b->text, b->spelling};
     b->text = NULL;
     b->spelling = NULL;
     return kept;
@@ -23,7 +23,6 @@ struct bind_text bind_other(struct sql_binder *b) {
 
 void bind_back(struct sql_binder *b, const struct bind_text *kept) {
     b->text = kept->text;
-    b->source = kept->source;
     b->spelling = kept->spelling;
 }
 
@@ -38,7 +37,6 @@ int bind_parse_kept(struct sql_binder *b, slice text, json_value *ret) {
     }
     if (sql_parse_count(parse) != 1)
         return bind_error(b, -1, "42601", "one statement is expected here");
-    b->source = sql_parse_text(parse);
     *ret = sql_parse_at(parse, 0)->node;
     return 0;
 }
