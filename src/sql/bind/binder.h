@@ -140,6 +140,8 @@ struct sql_expr *bind_any_all(struct sql_binder *b, slice name, bool all, struct
 struct sql_expr *bind_expression(struct sql_binder *b, struct bind_scope *scope, json_value node);
 struct sql_expr *bind_condition(struct sql_binder *b, struct bind_scope *scope, json_value node,
                                 const char *clause);
+/* Where NODE begins: of an operator its left side. */
+int bind_location(json_value node);
 /* The name a select list gives it (PostgreSQL's FigureColname). */
 slice bind_figure_name(json_value node);
 

@@ -271,6 +271,9 @@ static struct sql_expr *aggregate_call(struct sql_binder *b, struct bind_scope *
 static struct sql_expr *set_call(struct sql_binder *b, struct bind_scope *s,
                                  const struct sql_function *f, struct sql_expr **arguments,
                                  unsigned count, struct sql_type type, int location) {
+    if (s->in_aggregate)
+        return bind_null(b, location, "0A000",
+                         "aggregate function calls cannot contain set-returning function calls");
     if (!(s->allow & BIND_ALLOW_SET))
         return bind_null(b, location, "0A000", "set-returning functions are not allowed in %s",
                          s->clause ? s->clause : "this context");

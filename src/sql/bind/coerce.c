@@ -96,7 +96,8 @@ static struct sql_expr *apply_modifier(struct sql_binder *b, struct sql_expr *e,
 static struct sql_expr *convert(struct sql_binder *b, struct sql_expr *e, struct sql_type type,
                                 enum sql_cast_context context, int location) {
     const struct sql_cast *cast = sql_cast_find(e->type.oid, type.oid);
-    bool by_modifier = type.typmod >= 0 && cast && !cast->scalar;
+    bool by_modifier =
+        type.typmod >= 0 && (!cast || !cast->scalar) && sql_cast_find(type.oid, type.oid);
     struct sql_expr *made =
         make_cast(b, e, by_modifier ? sql_type_of(type.oid) : type, cast, context, location);
     return made && by_modifier ? apply_modifier(b, made, type, context, location) : made;

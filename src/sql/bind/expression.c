@@ -130,8 +130,28 @@ static struct sql_expr *list_of(struct sql_binder *b, struct bind_scope *s, json
     return e ? unify(b, e, what) : NULL;
 }
 
-static struct sql_expr *coalesce(struct sql_binder *b, struct bind_scope *s, json_value inside) {
+/* Set functions may not stand where it is not sure that they run. */
+static struct sql_expr *without_sets(struct sql_binder *b, struct bind_scope *s, json_value inside,
+                                     handler *bind, const char *clause) {
+    unsigned allow = s->allow;
+    const char *kept = s->clause;
+    if (!(allow & BIND_ALLOW_SET))
+        return bind(b, s, inside);
+    s->allow = allow & ~(unsigned)BIND_ALLOW_SET;
+    s->clause = clause;
+    struct sql_expr *e = bind(b, s, inside);
+    s->allow = allow;
+    s->clause = kept;
+    return e;
+}
+
+static struct sql_expr *coalesce_list(struct sql_binder *b, struct bind_scope *s,
+                                      json_value inside) {
     return list_of(b, s, inside, SQL_EXPR_COALESCE, "COALESCE");
+}
+
+static struct sql_expr *coalesce(struct sql_binder *b, struct bind_scope *s, json_value inside) {
+    return without_sets(b, s, inside, coalesce_list, "COALESCE");
 }
 
 static struct sql_expr *min_max(struct sql_binder *b, struct bind_scope *s, json_value inside) {
@@ -173,7 +193,7 @@ static struct sql_expr *unify_case(struct sql_binder *b, struct sql_expr *e) {
     return bind_fold(b, e);
 }
 
-static struct sql_expr *case_expr(struct sql_binder *b, struct bind_scope *s, json_value inside) {
+static struct sql_expr *case_parts(struct sql_binder *b, struct bind_scope *s, json_value inside) {
     json_value whens = sql_field(inside, "args"), node = sql_field(inside, "arg");
     json_value otherwise = sql_field(inside, "defresult");
     struct sql_expr *subject = NULL;
@@ -197,6 +217,10 @@ static struct sql_expr *case_expr(struct sql_binder *b, struct bind_scope *s, js
                                      ? bind_expression(b, s, otherwise)
                                      : bind_null_constant(b, sql_type_of(SQL_UNKNOWN), -1);
     return e->arguments[e->count - 1] ? unify_case(b, e) : NULL;
+}
+
+static struct sql_expr *case_expr(struct sql_binder *b, struct bind_scope *s, json_value inside) {
+    return without_sets(b, s, inside, case_parts, "CASE");
 }
 
 static struct sql_expr *is_not_null(struct sql_binder *b, struct sql_expr *e) {
@@ -324,4 +348,12 @@ struct sql_expr *bind_expression(struct sql_binder *b, struct bind_scope *s, jso
 struct sql_expr *bind_condition(struct sql_binder *b, struct bind_scope *s, json_value node,
                                 const char *clause) {
     return bind_to_bool(b, bind_expression(b, s, node), clause);
+}
+
+int bind_location(json_value node) {
+    struct json_iterator i = json_each(node);
+    if (!json_next(&i))
+        return -1;
+    json_value left = sql_field(i.value, "lexpr");
+    return json_type_of(left) != JSON_ABSENT ? bind_location(left) : sql_location(i.value);
 }

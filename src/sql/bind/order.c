@@ -35,7 +35,7 @@ static int check_distinct_order(struct sql_binder *b, const struct bind_select *
     for (unsigned i = 0; i < q->distinct_on; i++)
         if (q->distinct_columns[i] == at)
             return 0;
-    return bind_error(b, location, "42P10",
+    return bind_error(b, q->target[q->distinct_columns[0]]->location, "42P10",
                       "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
 }
 
@@ -111,7 +111,7 @@ static int plain_column(struct sql_binder *b, json_value node, const char *what,
         return bind_error(b, sql_location(inside), "42703", "column \"%.*s\" does not exist",
                           slice_fmt(name));
     }
-    (void)bind_error(b, -1, "0A000", "invalid %s ORDER BY clause", what);
+    (void)bind_error(b, bind_location(node), "0A000", "invalid %s ORDER BY clause", what);
     sql_error_detail(b->error, "Only result column names can be used, not expressions or "
                                "functions.");
     return -EINVAL;

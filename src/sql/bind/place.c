@@ -254,7 +254,7 @@ static int settle_grouping(struct sql_binder *b, const struct bind_scope *s,
             if ((found = sql_expr_equal(a->arguments[i], s->group[g])))
                 a->grouping[a->grouping_count++] = g;
         if (!found)
-            return bind_error(b, entry->location, "42803",
+            return bind_error(b, a->arguments[i]->location, "42803",
                               "arguments to GROUPING must be grouping expressions of the "
                               "associated query level");
     }

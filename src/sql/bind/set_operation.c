@@ -11,7 +11,8 @@ static struct sql_expr *column_of(struct sql_binder *b, const struct sql_plan *p
     if (plan->column[i].type.oid == SQL_UNKNOWN && plan->kind == SQL_PLAN_PROJECT &&
         plan->expression[i]->kind != SQL_EXPR_COLUMN)
         return plan->expression[i];
-    return bind_column(b, i, plan->column[i].type, -1);
+    int location = plan->kind == SQL_PLAN_PROJECT ? plan->expression[i]->location : -1;
+    return bind_column(b, i, plan->column[i].type, location);
 }
 
 /* PLAN's visible columns as TYPES. */
@@ -59,6 +60,10 @@ static struct sql_plan *combine(struct sql_binder *b, slice op, bool all, struct
     return p;
 }
 
+static int first_location(const struct sql_plan *plan) {
+    return plan->kind == SQL_PLAN_PROJECT && plan->expressions ? plan->expression[0]->location : -1;
+}
+
 int bind_set_operation(struct sql_binder *b, struct bind_scope *s, json_value inside,
                        bool keep_unknown, struct bind_query *ret) {
     slice op = sql_field_text(inside, "op");
@@ -73,8 +78,8 @@ int bind_set_operation(struct sql_binder *b, struct bind_scope *s, json_value in
         return result;
     unsigned count = sides[0].visible;
     if (count != sides[1].visible)
-        return bind_error(b, -1, "42601", "each %s query must have the same number of columns",
-                          what);
+        return bind_error(b, first_location(sides[1].plan), "42601",
+                          "each %s query must have the same number of columns", what);
     struct sql_type *types = bind_alloc(b, count + 1, sizeof *types);
     if (!types || (result = common_types(b, sides, what, keep_unknown, types)) < 0)
         return types ? result : -ENOMEM;
@@ -99,7 +104,8 @@ static int bind_rows(struct sql_binder *b, struct bind_scope *s, json_value list
         (void)sql_node_is(i.value, "List", &list);
         json_value items = sql_field(list, "items");
         if (json_count(items) != width)
-            return bind_error(b, -1, "42601", "VALUES lists must all be the same length");
+            return bind_error(b, bind_location(json_element(items, 0)), "42601",
+                              "VALUES lists must all be the same length");
         struct json_iterator k = json_each(items);
         while (json_next(&k))
             if (!(ret[at++] = bind_expression(b, s, k.value)))

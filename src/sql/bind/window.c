@@ -216,9 +216,17 @@ static int window_parts(struct sql_binder *b, struct bind_scope *s, json_value i
     int result = bind_call_arguments(b, s, inside, &w->arguments, &w->count);
     if (result == 0 && json_type_of(filter) != JSON_ABSENT)
         result = (w->filter = bind_condition(b, s, filter, "FILTER")) ? 0 : -EINVAL;
-    if (result == 0)
-        result = (entry->spec = find_spec(b, s, sql_field(inside, "over"))) ? 0 : -EINVAL;
-    return result;
+    if (result < 0)
+        return result;
+    unsigned allow = s->allow;
+    const char *clause = s->clause;
+    s->allow &= ~(unsigned)BIND_ALLOW_WINDOW;
+    s->clause = "window definitions";
+    s->in_window = false;
+    entry->spec = find_spec(b, s, sql_field(inside, "over"));
+    s->allow = allow;
+    s->clause = clause;
+    return entry->spec ? 0 : -EINVAL;
 }
 
 static void take_frame(struct sql_plan_window *w, const struct bind_window_spec *spec) {

@@ -88,6 +88,7 @@ static int node_make(struct sql_evaluator *v, const struct sql_expr *e, struct n
     n->call.settings = v->environment.settings;
     n->call.count = e->count;
     n->call.result = e->type;
+    n->call.explicit_cast = e->kind == SQL_EXPR_CAST && e->index == SQL_CAST_EXPLICIT;
     n->call.nulls = n->nulls;
     unsigned room = node_count_columns(e);
     n->used = arena_zalloc(&v->memory, room, sizeof *n->used);

@@ -102,9 +102,9 @@ static const struct {
      "    Project 1.5\n"
      "      Values, 1 row\n"},
     {"select a from t union select 1, 2",
-     "42601 0 each UNION query must have the same number of columns\n"},
+     "42601 30 each UNION query must have the same number of columns\n"},
     {"select a from t union select c from t",
-     "42804 0 UNION types integer and text cannot be matched\n"},
+     "42804 30 UNION types integer and text cannot be matched\n"},
     {"select a from t intersect select a from u order by 1",
      "Intersect  [state: one entry per distinct row]\n"
      "  Scan t (a)\n"
@@ -310,6 +310,16 @@ static const struct {
      "    Values, 1 row\n"
      "    Aggregate array_agg(x)  [state: one entry per group]\n"
      "      Scan u (x, y)\n"},
+    {"select 'abc'::varchar(2), 'abc'::char(5), a::text::varchar(2), "
+     "a::varchar(1) from t",
+     "Project 'ab'::character varying(2), 'abc  '::character(5), "
+     "a::text::character varying(2), a::character varying::character "
+     "varying(1)\n"
+     "  Scan t (a)\n"},
+    {"select case when generate_series(1, 2) = 1 then 1 end",
+     "0A000 18 set-returning functions are not allowed in CASE\n"},
+    {"select a from t union select a, b from t",
+     "42601 30 each UNION query must have the same number of columns\n"},
 };
 
 static void each_statement_gives_its_plan_or_error(void **state) {
