@@ -132,14 +132,14 @@ static struct sql_expr *list_of(struct sql_binder *b, struct bind_scope *s, json
 
 /* Set functions may not stand where it is not sure that they run. */
 static struct sql_expr *without_sets(struct sql_binder *b, struct bind_scope *s, json_value inside,
-                                     handler *bind, const char *clause) {
+                                     handler *parts, const char *clause) {
     unsigned allow = s->allow;
     const char *kept = s->clause;
     if (!(allow & BIND_ALLOW_SET))
-        return bind(b, s, inside);
+        return parts(b, s, inside);
     s->allow = allow & ~(unsigned)BIND_ALLOW_SET;
     s->clause = clause;
-    struct sql_expr *e = bind(b, s, inside);
+    struct sql_expr *e = parts(b, s, inside);
     s->allow = allow;
     s->clause = kept;
     return e;
@@ -302,7 +302,7 @@ static struct sql_expr *named_argument(struct sql_binder *b, struct bind_scope *
 
 static const struct {
     const char *node;
-    handler *bind;
+    handler *parts;
 } handlers[] = {
     {"ColumnRef", bind_column_ref},
     {"A_Const", constant},
@@ -337,7 +337,7 @@ struct sql_expr *bind_expression(struct sql_binder *b, struct bind_scope *s, jso
         known = slice_equal(slice_str(handlers[i].node), name);
         json_value inside;
         if (known && sql_node_is(node, handlers[i].node, &inside))
-            e = handlers[i].bind(b, s, inside);
+            e = handlers[i].parts(b, s, inside);
     }
     if (!known)
         (void)bind_error(b, -1, "0A000", "%.*s is not supported", slice_fmt(name));

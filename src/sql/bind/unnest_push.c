@@ -472,7 +472,7 @@ static struct sql_plan *push_kind(struct sql_binder *b, struct unnesting *u,
     case SQL_PLAN_APPLY:
         break;
     }
-    check(!"a scan has no outer columns, and inner APPLYs are gone");
+    check(node->kind != SQL_PLAN_SCAN && node->kind != SQL_PLAN_APPLY); /* not correlated; gone */
     return NULL;
 }
 
