@@ -191,6 +191,6 @@ const struct sql_aggregate sql_aggregates_gather[] = {
     GATHER("string_agg", SQL_TEXT, text_add, text_of, 2, SQL_TEXT, SQL_TEXT),
     GATHER("string_agg", SQL_BYTEA, text_add, text_of, 2, SQL_BYTEA, SQL_BYTEA),
     GATHER("array_agg", SQL_ANYARRAY, array_add, arrays_of, 1, SQL_ANYARRAY),
-    GATHER("array_agg", SQL_ANYARRAY, element_add, elements_of, 1, SQL_ANYELEMENT),
+    GATHER("array_agg", SQL_ANYARRAY, element_add, elements_of, 1, SQL_ANYNONARRAY),
     {.name = NULL},
 };

@@ -271,7 +271,7 @@ static int element_type(struct sql_binder *b, const struct bind_candidate *c,
     unsigned found = 0;
     for (unsigned i = 0; i < count; i++) {
         uint32_t declared = bind_candidate_type(c, i);
-        if (declared != SQL_ANYELEMENT && declared != SQL_ANYARRAY)
+        if (declared != SQL_ANYELEMENT && declared != SQL_ANYNONARRAY && declared != SQL_ANYARRAY)
             continue;
         stand_in[found] = *arguments[i];
         if (declared == SQL_ANYARRAY)

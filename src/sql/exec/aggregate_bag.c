@@ -18,6 +18,9 @@ static ptrdiff_t bag_encode(struct aggregate *a, struct folded *f, const struct 
     struct sql_batch arguments = {batch->rows, f->count, f->columns, NULL};
     buf_clear(bytes);
     int r = sql_key_encode(&order, f->order_types, f->order_keys, orders, row, bytes);
+    for (unsigned i = 0; r == 0 && f->plan->distinct && orders == 0 && i < f->count; i++)
+        r = sql_key_value(f->types[i].oid, sql_cell_at(&f->columns[i], row),
+                          sql_null_at(&f->columns[i], row), false, false, bytes);
     if (r == 0 && f->keeping == KEEP_BAG)
         r = sql_row_encode(&arguments, f->types, NULL, f->count, row, f->plan->distinct, bytes);
     size_t key = bytes->len;

@@ -27,7 +27,10 @@ static enum keeping keeping_of(const struct aggregate *a, struct folded *f) {
         return KEEP_ENDS;
     if (end) /* of distinct values it is the same, and no order matters */
         return KEEP_FOLD;
-    if (p->order_count || p->aggregate->ordered_set || (a->retracts && !p->aggregate->invertible))
+    /* What cannot take away may also depend on the order (array_agg): of DISTINCT values it is
+       their own, as in PostgreSQL, which sorts them. */
+    if (p->order_count || p->aggregate->ordered_set ||
+        ((a->retracts || p->distinct) && !p->aggregate->invertible))
         return KEEP_BAG;
     return p->distinct ? KEEP_DISTINCT : KEEP_FOLD;
 }

@@ -88,7 +88,7 @@ static const struct {
     {"string_agg", {SQL_TEXT, SQL_TEXT}, {"a|,", NULLS "|,", "b|,", "c|,"}, "a,b,c"},
     {"string_agg", {SQL_TEXT, SQL_TEXT}, {"a|-", NULLS "|+", "b|" NULLS, "c|/"}, "ab/c"},
     {"string_agg", {SQL_TEXT, SQL_TEXT}, {NULLS "|,"}, NULL},
-    {"array_agg", {SQL_ANYELEMENT}, {"1", NULLS, "3"}, "{1,NULL,3}"},
+    {"array_agg", {SQL_ANYNONARRAY}, {"1", NULLS, "3"}, "{1,NULL,3}"},
     {"array_agg", {SQL_ANYARRAY}, {"{1,1}", "{NULL,1}", "{3,1}"}, "{{1,1},{NULL,1},{3,1}}"},
     {"array_agg",
      {SQL_ANYARRAY},
@@ -126,9 +126,9 @@ struct under_way {
 
 /* Polymorphic arguments are tested with int4. */
 static uint32_t concrete(uint32_t oid) {
-    return oid == SQL_ANY || oid == SQL_ANYELEMENT ? (uint32_t)SQL_INT4
-           : oid == SQL_ANYARRAY                   ? (uint32_t)SQL_INT4_ARRAY
-                                                   : oid;
+    return oid == SQL_ANY || oid == SQL_ANYELEMENT || oid == SQL_ANYNONARRAY ? (uint32_t)SQL_INT4
+           : oid == SQL_ANYARRAY ? (uint32_t)SQL_INT4_ARRAY
+                                 : oid;
 }
 
 static struct under_way start(size_t i) {
