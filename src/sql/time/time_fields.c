@@ -222,19 +222,24 @@ enum time_word_kind time_word(slice word, int *ret_value) {
     return TIME_WORD_UNKNOWN;
 }
 
-bool time_take_int(slice *text, int32_t *ret, bool *overflow) {
+static bool take_digits(slice *text, int64_t *ret, bool *overflow) {
     int64_t number = 0;
     size_t len = 0;
     for (; len < text->len && time_is_digit(text->ptr[len]); len++) {
-        number = number * 10 + (text->ptr[len] - '0');
-        if (number > INT32_MAX) {
-            *overflow = true;
-            number = INT32_MAX;
-        }
+        *overflow |= __builtin_mul_overflow(number, 10, &number);
+        *overflow |= __builtin_add_overflow(number, text->ptr[len] - '0', &number);
     }
     *text = slice_skip(*text, len);
-    *ret = (int32_t)number;
+    *ret = *overflow ? INT64_MAX : number;
     return len > 0;
+}
+
+bool time_take_int(slice *text, int32_t *ret, bool *overflow) {
+    int64_t number;
+    bool any = take_digits(text, &number, overflow);
+    *overflow |= number > INT32_MAX;
+    *ret = *overflow ? INT32_MAX : (int32_t)number;
+    return any;
 }
 
 bool time_fraction(slice text, int *ret_us) {
@@ -290,14 +295,14 @@ enum time_wrong time_offset(slice text, int32_t *ret) {
 enum time_wrong time_clock(slice text, bool minutes_first, struct time_of_day *ret) {
     struct time_of_day t = {0};
     bool overflow = false;
-    if (!time_take_int(&text, &t.hour, &overflow) || text.len == 0 || text.ptr[0] != ':')
+    if (!take_digits(&text, &t.hour, &overflow) || text.len == 0 || text.ptr[0] != ':')
         return TIME_WRONG_FORM;
     text = slice_skip(text, 1);
     time_take_int(&text, &t.minute, &overflow); /* nothing is 0, as in PostgreSQL */
     bool shorter = text.len > 0 ? text.ptr[0] == '.' : minutes_first;
     if (shorter) {
         t.second = t.minute;
-        t.minute = t.hour;
+        t.minute = t.hour < 60 ? (int32_t)t.hour : 60; /* refused below */
         t.hour = 0;
     } else if (text.len > 0) {
         if (text.ptr[0] != ':')

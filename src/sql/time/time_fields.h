@@ -90,7 +90,8 @@ bool time_fraction(slice text, int *ret_us);
 enum time_wrong time_offset(slice text, int32_t *ret);
 /* "hh:mm", "hh:mm:ss", "hh:mm:ss.fff", "mm:ss.fff" (and, where MINUTES_FIRST, "mm:ss"). */
 struct time_of_day {
-    int32_t hour, minute, second;
+    int64_t hour; /* of an interval as many as there are */
+    int32_t minute, second;
     int us;
 };
 enum time_wrong time_clock(slice text, bool minutes_first, struct time_of_day *ret);
