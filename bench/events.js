@@ -23,7 +23,8 @@ module.exports = function events(bench) {
   // ---- servers ----------------------------------------------------------------------------------
 
   const nonetNode = (port, data) => [nonet, 'run', '--data', data, '--listen',
-    `admin=127.0.0.1:${port}`, '--listen', 'nats=0', '--listen', 'http=off', '--shards', '1',
+    `admin=127.0.0.1:${port}`, '--listen', 'nats=0', '--listen', 'http=off',
+    '--listen', 'sql=off', '--shards', '1',
     '--quiet'];
 
   function postgresPath(name) {

@@ -79,7 +79,8 @@ backend b
     return (port, data) => {
       fs.writeFileSync(`${data}/nonet.yaml`, `${more}\ngateway:\n${gatewayYaml}`);
       return [nonet, 'run', data, '--data', `${data}/d`, '--listen', `http=127.0.0.1:${port}`,
-        '--listen', 'nats=0', '--listen', 'admin=0', '--ports-file', `${data}/ports.json`,
+        '--listen', 'nats=0', '--listen', 'admin=0', '--listen', 'sql=off',
+        '--ports-file', `${data}/ports.json`,
         '--shards', '1', '--quiet'];
     };
   }

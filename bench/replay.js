@@ -25,7 +25,8 @@ module.exports = function replay(bench) {
   const stateEvents = setting('BENCH_STATE_EVENTS', 1_000_000, 100_000);
 
   const node = (app) => (port, data) => [nonet, 'run', ...(app ? [app] : []), '--data', data,
-    '--listen', `admin=127.0.0.1:${port}`, '--listen', 'nats=off', '--listen', 'http=off',
+    '--listen', `admin=127.0.0.1:${port}`, '--listen', 'nats=off',
+    '--listen', 'sql=off', '--listen', 'http=off',
     '--shards', '1', '--quiet'];
 
   // ---- a client ---------------------------------------------------------------------------------

@@ -67,8 +67,8 @@ must_use int auth_check(struct auth *auth, const struct auth_login *login,
 /* The user of this name (or nkey), counted, without a login: for who is known in another way. NULL
    where there is none. Any thread; some compares, however many users there are. */
 must_use struct principal *auth_principal_of(struct auth *auth, slice name);
-/* The password of the user of this name as it is configured, plain or a bcrypt hash, for ways to log
-   in that never show it. ptr NULL: no such user, or none of his. Valid as long as AUTH. */
+/* The password of the user of this name as it is configured, plain or a bcrypt hash: for ways to
+   log in that never show it. ptr NULL: no such user, or none of his. Valid as long as AUTH. */
 slice auth_password_of(const struct auth *auth, slice name);
 struct principal *principal_ref(struct principal *principal);
 struct principal *principal_unref(struct principal *principal); /* NULL allowed, returns NULL */

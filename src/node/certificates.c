@@ -27,9 +27,10 @@ struct named {
 };
 
 /* OUT is ended by NULL. */
-static void open_listeners(const struct config *config, const struct config_listener *out[5]) {
+static void open_listeners(const struct config *config, const struct config_listener *out[6]) {
     const struct config_listener *all[] = {&config->listen.nats, &config->listen.http,
-                                           &config->listen.admin, &config->listen.websocket};
+                                           &config->listen.admin, &config->listen.sql,
+                                           &config->listen.websocket};
     unsigned count = 0;
     for (size_t i = 0; i < array_count(all); i++)
         if (!all[i]->item.off && !all[i]->item.faulty && !all[i]->tls.item.faulty)
@@ -133,7 +134,7 @@ static void judge_listener(const struct config_listener *listener, struct conf_e
 }
 
 void certificates_judge(const struct config *config, struct conf_errors *errors) {
-    const struct config_listener *listeners[5];
+    const struct config_listener *listeners[6];
     open_listeners(config, listeners);
     for (unsigned i = 0; listeners[i]; i++)
         judge_listener(listeners[i], errors);
@@ -155,7 +156,7 @@ static void warn(const struct config_listener *listener, const struct certificat
 }
 
 void certificates_warn(const struct config *config) {
-    const struct config_listener *listeners[5];
+    const struct config_listener *listeners[6];
     open_listeners(config, listeners);
     for (unsigned i = 0; listeners[i]; i++) {
         unsigned count = certificate_count(&listeners[i]->tls);

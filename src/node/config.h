@@ -65,7 +65,7 @@ struct config_listener {
 
 struct config_listen {
     struct conf_item item;
-    struct config_listener nats, http, admin, websocket; /* websocket: off unless given */
+    struct config_listener nats, http, admin, sql, websocket; /* websocket: off unless given */
 };
 
 struct config_rights {

@@ -285,7 +285,7 @@ static void check_origins(const struct checker *c, bool insecure) {
 static void check_listeners(const struct checker *c, bool insecure) {
     const struct config_listen *listen = &c->config->listen;
     const struct config_listener *all[] = {&listen->nats, &listen->http, &listen->admin,
-                                           &listen->websocket};
+                                           &listen->sql, &listen->websocket};
     check_origins(c, insecure);
     for (size_t i = 0; i < array_count(all); i++) {
         check_listener(c, all[i], insecure);

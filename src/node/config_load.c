@@ -70,7 +70,7 @@ static int read_tree(const struct config_source *source, slice file, struct aren
 }
 
 static struct config_listener *find_listener(struct config_listen *listen, slice name) {
-    struct config_listener *all[] = {&listen->nats, &listen->http, &listen->admin,
+    struct config_listener *all[] = {&listen->nats, &listen->http, &listen->admin, &listen->sql,
                                      &listen->websocket};
     for (size_t i = 0; i < array_count(all); i++) {
         if (slice_equal(all[i]->item.name, name)) {
@@ -88,7 +88,8 @@ static int apply_overrides(const struct config_source *source, struct config *co
         const struct config_override *o = &source->overrides[i];
         struct config_listener *listener = find_listener(&config->listen, o->listener);
         if (!listener) {
-            conf_errors_note(errors, place, "the listeners are nats, http, admin and websocket",
+            conf_errors_note(errors, place,
+                             "the listeners are nats, http, admin, sql and websocket",
                              "there is no listener '%.*s'", slice_fmt(slice_take(o->listener, 64)));
             continue;
         }

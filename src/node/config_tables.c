@@ -210,12 +210,15 @@ static const struct conf_key websocket_keys[] = {
 };
 static const struct conf_key http_keys[] = {LISTENER_KEYS("127.0.0.1:8080")};
 static const struct conf_key admin_keys[] = {LISTENER_KEYS("127.0.0.1:8222")};
+static const struct conf_key sql_keys[] = {LISTENER_KEYS("127.0.0.1:5433")};
 static const struct conf_table nats_table =
     TABLE(nats_keys, "listener", "Where NATS clients connect", struct config_listener);
 static const struct conf_table http_table =
     TABLE(http_keys, "listener", "Where the gateway takes HTTP", struct config_listener);
 static const struct conf_table admin_table =
     TABLE(admin_keys, "listener", "Health, metrics and monitoring", struct config_listener);
+static const struct conf_table sql_table =
+    TABLE(sql_keys, "listener", "Where PostgreSQL clients connect", struct config_listener);
 
 static const struct conf_table websocket_table = TABLE(
     websocket_keys, "listener", "Where NATS clients in browsers connect", struct config_listener);
@@ -239,6 +242,12 @@ static const struct conf_key listen_keys[] = {
      .flags = CONF_MAY_BE_OFF,
      .table = &admin_table,
      .doc = "health, metrics and monitoring; off closes it"},
+    {.name = "sql",
+     .type = CONF_SECTION,
+     AT(struct config_listen, sql),
+     .flags = CONF_MAY_BE_OFF,
+     .table = &sql_table,
+     .doc = "PostgreSQL clients: SQL; off closes it"},
     {.name = "websocket",
      .type = CONF_SECTION,
      AT(struct config_listen, websocket),
@@ -248,15 +257,10 @@ static const struct conf_key listen_keys[] = {
 };
 
 static const char *unknown_listener(slice key) {
-    static const char *const later[] = {"sql", "states", "peers"};
     if (slice_equal(key, slice_lit("ws")))
         return "it is called websocket";
-    for (size_t i = 0; i < array_count(later); i++) {
-        if (slice_equal(key, slice_str(later[i]))) {
-            return "this version of nonet has no such listener; take the key out";
-        }
-    }
-    return NULL;
+    bool later = slice_equal(key, slice_lit("states")) || slice_equal(key, slice_lit("peers"));
+    return later ? "this version of nonet has no such listener; take the key out" : NULL;
 }
 
 static const struct conf_table listen_table = {

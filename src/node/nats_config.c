@@ -362,7 +362,7 @@ static int finish_node(struct translation *t, slice temporary) {
                              nats_scalar(t, t->jetstream_place, data));
 }
 
-/* listen, with monitoring and the gateway off unless they were asked for. */
+/* listen, with monitoring, the gateway and SQL off unless they were asked for. */
 static struct conf_node *make_listen(struct translation *t) {
     static const struct {
         const char *name;
@@ -370,12 +370,13 @@ static struct conf_node *make_listen(struct translation *t) {
     } listeners[] = {
         {"nats", SECTION_NATS}, {"admin", SECTION_ADMIN}, {"websocket", SECTION_WEBSOCKET}};
     struct conf_entry *entries =
-        arena_zalloc(t->arena, array_count(listeners) + 1, sizeof *entries);
+        arena_zalloc(t->arena, array_count(listeners) + 2, sizeof *entries);
     struct conf_node *off = nats_scalar(t, (struct conf_place){0}, slice_lit("off"));
     if (!entries || !off)
         return NULL;
     size_t count = 0;
     entries[count++] = (struct conf_entry){.key = slice_lit("http"), .value = off};
+    entries[count++] = (struct conf_entry){.key = slice_lit("sql"), .value = off};
     for (size_t i = 0; i < array_count(listeners); i++) {
         const struct section *s = &t->sections[listeners[i].section];
         struct conf_node *value = s->given ? nats_map(t, s->place, s->entries, s->count) : off;

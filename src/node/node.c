@@ -12,6 +12,7 @@
 #include "rooms/gateway/gateway.h"
 #include "rooms/pubsub/pubsub.h"
 #include "rooms/request/request.h"
+#include "rooms/stream/stream.h"
 #include "wire/json_write.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 
 const struct room *const node_rooms[] = {
-    &pubsub_room, &request_room, &events_room, &etl_room, &gateway_room,
+    &pubsub_room, &request_room, &events_room, &stream_room, &etl_room, &gateway_room,
 };
 const unsigned node_room_count = array_count(node_rooms);
 

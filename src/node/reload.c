@@ -86,6 +86,7 @@ static void tell_what_stays(struct node *node, const struct config *new) {
     tell(node, "listen.nats", same_listener(&old->listen.nats, &new->listen.nats));
     tell(node, "listen.http", same_listener(&old->listen.http, &new->listen.http));
     tell(node, "listen.admin", same_listener(&old->listen.admin, &new->listen.admin));
+    tell(node, "listen.sql", same_listener(&old->listen.sql, &new->listen.sql));
     tell(node, "listen.websocket", same_listener(&old->listen.websocket, &new->listen.websocket));
     tell(node, "limits", same_limits(&old->limits, &new->limits));
     tell(node, "services", same_services(&old->services, &new->services));

@@ -285,6 +285,8 @@ int node_apply_settings(struct node *node, struct error *ret_error) {
     if (!failed)
         failed = set_listen(node, "admin", &config->listen.admin);
     if (!failed)
+        failed = set_listen(node, "sql", &config->listen.sql);
+    if (!failed)
         failed = set_listen(node, "websocket", &config->listen.websocket);
     if (failed)
         return error_set(ret_error, failed, "no memory for the listeners");

@@ -36,8 +36,8 @@ static void become_node(const struct kill_process *p) {
     dup2(out, 1);
     dup2(out, 2);
     execl(p->binary, p->binary, "run", "--data", data, "--listen", "nats=0", "--listen",
-          p->admin ? "admin=0" : "admin=off", "--ports-file", ports, "--shards", shards, "--quiet",
-          (char *)NULL);
+          p->admin ? "admin=0" : "admin=off", "--listen", "sql=off", "--ports-file", ports,
+          "--shards", shards, "--quiet", (char *)NULL);
     _exit(127);
 }
 

@@ -37,6 +37,8 @@ test('a second node on the same data is refused', async (t) => {
     'nats=0',
     '--listen',
     'admin=0',
+    '--listen',
+    'sql=off',
   ]);
   assert.equal(status, 1);
   assert.match(stderr, /in use by another node/);
@@ -54,6 +56,8 @@ test('a port that is taken is refused', async (t) => {
     `nats=${node.ports.nats}`,
     '--listen',
     'admin=0',
+    '--listen',
+    'sql=off',
   ]);
   assert.equal(status, 1);
   assert.match(stderr, /nats|address|use/i);
@@ -72,6 +76,8 @@ test('data of a newer format is refused, and left as it is', async (t) => {
     'nats=0',
     '--listen',
     'admin=0',
+    '--listen',
+    'sql=off',
   ]);
   assert.equal(status, 1);
   assert.match(stderr, /format/);

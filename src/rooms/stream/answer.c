@@ -100,7 +100,7 @@ static bool on_rows(void *owner, const struct sql_batch *batch) {
     for (unsigned row = 0; !failed && row < batch->rows; row++)
         for (int64_t times = sql_weight_at(batch, row); !failed && times > 0; times--)
             failed = pass_row(a, batch, row, passed);
-    session_flush(s);
+    session_push(s);
     if (failed)
         give_up(a, failed);
     if (failed || s->state == SESSION_CLOSING) {
@@ -220,6 +220,11 @@ int answer_new(struct session *s, struct database_statement *statement,
     a->session = s;
     a->statement = statement;
     a->columns = database_statement_columns(statement, &a->column);
+    if (database_statement_kind(statement) == SQL_STATEMENT_COPY_TO) {
+        const struct sql_query *query = &database_statement_bound(statement)->query;
+        a->columns = query->visible;
+        a->column = query->plan->column;
+    }
     a->held = buf_make(ANSWER_HELD_BYTES_MAX);
     a->formats = mem_zalloc(a->columns ? a->columns : 1, 1);
     if (!a->formats) {
@@ -302,7 +307,7 @@ static void pass_held(struct answer *a) {
         a->held_from = 0;
         buf_free(&a->held);
     }
-    session_flush(s);
+    session_push(s);
 }
 
 void answer_room(struct answer *a) {

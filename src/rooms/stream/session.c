@@ -15,7 +15,7 @@
 
 /* --- bytes out ------------------------------------------------------------------------------ */
 
-void session_flush(struct session *s) {
+void session_push(struct session *s) {
     if (s->out.len == 0 || !s->stream)
         return;
     if (io_stream_is_open(s->stream) && io_stream_write(s->stream, buf_slice(&s->out))) {
@@ -67,7 +67,7 @@ void session_fatal(struct session *s, const struct sql_error *error) {
 void session_close(struct session *s) {
     if (s->state == SESSION_CLOSING)
         return;
-    session_flush(s);
+    session_push(s);
     s->state = SESSION_CLOSING;
     io_stream_close(s->stream);
 }
@@ -181,7 +181,7 @@ static void step(struct session *s) {
         if (s->rest.cap > REST_IDLE_BYTES)
             buf_free(&s->rest);
     }
-    session_flush(s);
+    session_push(s);
     keep_reading(s);
     if (s->sessions->draining && s->wants_bytes)
         session_leave(s);
@@ -273,7 +273,7 @@ void session_leave(struct session *s) {
 static void on_deadline(struct io_timer *timer) {
     struct session *s = container_of(timer, struct session, deadline);
     if (s->state != SESSION_CLOSING) {
-        session_flush(s);
+        session_push(s);
         s->state = SESSION_CLOSING; /* without a word, as PostgreSQL */
         io_stream_close(s->stream);
     }

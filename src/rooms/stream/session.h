@@ -114,7 +114,7 @@ void session_leave(struct session *s); /* 57P01 */
 void session_wake(struct session *s);
 void session_close(struct session *s);
 /* What `out` holds goes to the stream. */
-void session_flush(struct session *s);
+void session_push(struct session *s);
 /* RESULT of a pgwire_write_ call: at the bound of the output the session ends. */
 void session_wrote(struct session *s, int result);
 void session_error(struct session *s, const struct sql_error *error);

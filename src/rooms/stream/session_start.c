@@ -39,7 +39,7 @@ static void answer_ssl_request(struct session *s) {
         return;
     }
     session_wrote(s, buf_append_byte(&s->out, 'S'));
-    session_flush(s);
+    session_push(s);
     if (s->state == SESSION_CLOSING)
         return;
     s->state = SESSION_TLS;

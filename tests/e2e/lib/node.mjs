@@ -135,7 +135,12 @@ class NonetServer extends Server {
     const args = ['run'];
     if (options.config !== undefined) args.push(this.writeApp());
     args.push('--data', this.data, '--ports-file', portsFile, '--shards', SHARDS, '--log', 'debug');
-    for (const [name, address] of Object.entries({ nats: 0, admin: 0, ...options.listen })) {
+    for (const [name, address] of Object.entries({
+      nats: 0,
+      admin: 0,
+      sql: 'off',
+      ...options.listen,
+    })) {
       args.push('--listen', `${name}=${address}`);
     }
     args.push(...(options.args ?? []));

@@ -1,8 +1,9 @@
-// A real PostgreSQL 15 of its own for a test, in a folder of its own, reached by a socket there: the
-// oracle that Nonet's SQL is compared with. It is built as the documents say Nonet is: UTF-8, text
-// ordered by bytes ("C"), UTC.
+// A real PostgreSQL 15 of its own for a test, in a folder of its own, reached by a socket there:
+// the oracle that Nonet's SQL is compared with. It is built as the documents say Nonet is: UTF-8,
+// text ordered by bytes ("C"), UTC.
 //
-// PostgreSQL refuses to run as root; as root it is run as the user `postgres` that its package makes.
+// PostgreSQL refuses to run as root; as root it is run as the user `postgres` that its package
+// makes.
 
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -52,6 +53,7 @@ export async function startPostgres(t) {
         ...options,
       });
       await client.connect();
+      client.on('error', () => {}); // the server may be stopped first
       test?.after(() => client.end());
       return client;
     },
@@ -86,6 +88,7 @@ export async function connectSql(t, node, options = {}) {
     ...options,
   });
   await client.connect();
+  client.on('error', () => {}); // the node may be stopped first
   t?.after(() => client.end());
   return client;
 }

@@ -1,0 +1,57 @@
+// The Nexmark queries of bench/nexmark: as Nonet takes them, and rewritten for PostgreSQL, which
+// has no window functions in FROM. A window is a subquery there, cut from 1970 on as Nonet's are.
+
+import fs from 'node:fs';
+
+const FOLDER = new URL('../../../bench/nexmark/', import.meta.url);
+const read = (name) => fs.readFileSync(new URL(name, FOLDER), 'utf8');
+
+export const schema = read('schema.sql');
+// q12 is of the wall clock and has no answer to compare.
+export const queries = fs
+  .readdirSync(FOLDER)
+  .filter((name) => /^q\d+\.sql$/.test(name))
+  .sort((a, b) => Number(a.match(/\d+/)[0]) - Number(b.match(/\d+/)[0]))
+  .map((name) => ({ name: name.replace('.sql', ''), text: read(name) }));
+
+export const preparation = [
+  `CREATE FUNCTION count_char(s varchar, c varchar) RETURNS bigint LANGUAGE sql
+     AS $$ SELECT length(s) - length(replace(s, c, '')) $$`,
+  'CREATE TABLE side_input (key bigint PRIMARY KEY, value varchar)',
+  'INSERT INTO side_input SELECT g, g::text FROM generate_series(0, 9999) g',
+];
+
+const EPOCH = `timestamp '1970-01-01'`;
+const seconds = (n) => `interval '${n} seconds'`;
+
+const tumble = (all, table, time, size) =>
+  `(SELECT t.*, date_bin(${seconds(size)}, ${time}, ${EPOCH}) AS window_start,
+           date_bin(${seconds(size)}, ${time}, ${EPOCH}) + ${seconds(size)} AS window_end
+    FROM ${table} t) AS ${table}`;
+
+const hop = (all, table, time, slide, size) =>
+  `(SELECT t.*, s AS window_start, s + ${seconds(size)} AS window_end
+    FROM ${table} t, generate_series(
+      date_bin(${seconds(slide)}, ${time}, ${EPOCH}) - ${seconds(size - slide)},
+      date_bin(${seconds(slide)}, ${time}, ${EPOCH}), ${seconds(slide)}) s) AS ${table}`;
+
+const session = (all, table, time, key, gap) =>
+  `(SELECT t.*, min(${time}) OVER part AS window_start,
+           max(${time}) OVER part + ${seconds(gap)} AS window_end
+    FROM (SELECT t.*, sum(CASE WHEN later THEN 1 ELSE 0 END)
+                        OVER (PARTITION BY ${key} ORDER BY ${time}) AS part
+          FROM (SELECT t.*, ${time} - lag(${time}) OVER (PARTITION BY ${key} ORDER BY ${time})
+                              > ${seconds(gap)} AS later
+                FROM ${table} t) t) t
+    WINDOW part AS (PARTITION BY ${key}, part)) AS ${table}`;
+
+export function forPostgres(text) {
+  return text
+    .replace(/tumble\((\w+), (\w+), INTERVAL '(\d+)' SECOND\)/g, tumble)
+    .replace(/hop\((\w+), (\w+), INTERVAL '(\d+)' SECOND, INTERVAL '(\d+)' SECOND\)/g, hop)
+    .replace(/session\((\w+), (\w+), (\w+), INTERVAL '(\d+)' SECOND\)/g, session)
+    .replace(/as_of_now\((\w+)\)/g, '$1');
+}
+
+// The tables as PostgreSQL has them: without what says where their rows come from.
+export const schemaForPostgres = schema.replace(/\) WITH \([^;]*\);/g, ');');
