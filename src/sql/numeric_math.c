@@ -101,11 +101,39 @@ static int root(struct sql_numeric_big a, int scale, struct arena *memory,
     return rc < 0 ? rc : big_round(x, scale, true, memory, ret);
 }
 
+/* R moved by one unit where (R - half a unit)^2 says that A's root lies below, or (R + half a
+   unit)^2 above: Newton's last digit may be off by one, which near a half rounds to the wrong side.
+ */
+static int settle(struct sql_numeric_big a, int scale, struct arena *memory,
+                  struct sql_numeric_big *r) {
+    struct sql_numeric_big half;
+    int rc = from_estimate(5, -scale - 1, memory, &half);
+    for (int side = 0; rc == 0 && side < 2; side++) {
+        struct sql_numeric_big edge;
+        struct sql_numeric_big square;
+        struct sql_numeric_big step = side ? half : big_negate(half);
+        rc = big_add(*r, step, memory, &edge);
+        if (rc == 0)
+            rc = big_multiply(edge, edge, memory, &square);
+        if (rc < 0 || edge.negative)
+            continue;
+        int order = big_compare(square, a);
+        if (side ? order <= 0 : order > 0) {
+            rc = big_add(edge, step, memory, r);
+            break;
+        }
+    }
+    return rc;
+}
+
 int sql_numeric_root(struct sql_numeric n, unsigned scale, struct arena *memory,
                      struct sql_numeric *ret) {
     struct big_room room;
+    struct sql_numeric_big a = big_of(&n, &room);
     struct sql_numeric_big result;
-    int rc = root(big_of(&n, &room), (int)scale, memory, &result);
+    int rc = root(a, (int)scale, memory, &result);
+    if (rc == 0)
+        rc = settle(a, (int)scale, memory, &result);
     return rc < 0 ? rc : big_to(result, scale, memory, ret);
 }
 
@@ -121,9 +149,7 @@ int sql_numeric_sqrt(struct sql_numeric n, struct arena *memory, struct sql_nume
     int first;
     int weight = (big_weight4(a, &first) + 1) * 2 - 1; /* decimal, of the root */
     int scale = clamp_scale(MIN_SIGNIFICANT_DIGITS - weight, n.scale);
-    struct sql_numeric_big result;
-    int rc = root(a, scale, memory, &result);
-    return rc < 0 ? rc : big_to(result, (unsigned)scale, memory, ret);
+    return sql_numeric_root(n, (unsigned)scale, memory, ret);
 }
 
 /* ---- exp ------------------------------------------------------------------------------------- */

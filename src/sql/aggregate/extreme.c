@@ -2,7 +2,8 @@
  * extreme.c - min and max of every ordered type.
  *
  * The state holds the best value so far. It cannot be taken away: where rows go, the operator keeps
- * the values in order instead and knows these two by their names.
+ * the values in order instead and knows these two by their names. Of equal values (1.5 and 1.50)
+ * the last one stays, as in PostgreSQL, of char(n) the first.
  */
 #include "sql/aggregate/held.h"
 
@@ -15,7 +16,8 @@ static int add(struct sql_call *call, struct held *h, const union sql_cell *a, i
         int rc = held_value(h, type, call->memory, &best, call->error);
         if (rc < 0)
             return rc;
-        if (sql_value_compare(type.oid, &a[0], &best) * sign <= 0)
+        int order = sql_value_compare(type.oid, &a[0], &best) * sign;
+        if (order < 0 || (order == 0 && type.oid == SQL_BPCHAR))
             return 0;
     }
     return held_keep(h, type, &a[0], call->error);

@@ -11,12 +11,13 @@ static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* The digits behind the minus at byte WHERE; empty where there is none. */
+/* The digits behind the minus at byte WHERE, and behind what else may fold into the constant:
+   `- (- -1)`. Empty where there is none. */
 static slice digits_at(slice text, int64_t where) {
     if (where < 0 || (uint64_t)where >= text.len || text.ptr[where] != '-')
         return slice_make("", 0);
     slice rest = slice_skip(text, (size_t)where + 1);
-    while (rest.len && is_space(rest.ptr[0]))
+    while (rest.len && (is_space(rest.ptr[0]) || rest.ptr[0] == '-' || rest.ptr[0] == '('))
         rest = slice_skip(rest, 1);
     size_t digits = 0;
     while (digits < rest.len && rest.ptr[digits] >= '0' && rest.ptr[digits] <= '9')

@@ -197,6 +197,16 @@ static void numeric_p_s_rounds_or_fails(void **state) {
                                       "value less than 10^3.");
 }
 
+/* 2147483647.49999999994: one digit more or less of the root would round it up. */
+static void a_root_near_a_half_rounds_to_its_side(void **state) {
+    (void)state;
+    struct sql_numeric n;
+    assert_int_equal(sql_numeric_root(number("4611686016279904256"), 0, &memory, &n), 0);
+    assert_prints(n, "2147483647");
+    assert_int_equal(sql_numeric_root(number("4611686016279904256.25"), 0, &memory, &n), 0);
+    assert_prints(n, "2147483648");
+}
+
 static void integers_and_doubles_convert(void **state) {
     (void)state;
     int64_t i;
@@ -224,6 +234,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(scale_does_not_count_for_order_and_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(the_binary_form_reads_back, setup, teardown),
         cmocka_unit_test_setup_teardown(numeric_p_s_rounds_or_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_root_near_a_half_rounds_to_its_side, setup, teardown),
         cmocka_unit_test_setup_teardown(integers_and_doubles_convert, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
