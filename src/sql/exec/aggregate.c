@@ -268,6 +268,7 @@ static int group_tell(struct aggregate *a, struct group *g, struct sql_error *er
 static void group_free(struct aggregate *a, struct group *g) {
     fold_release(a, g);
     shown_forget(a, g);
+    sql_budget_give(&a->base.exec->budget, g->held);
     sql_index_remove(&a->index, g->hash, g);
     sql_slab_give(&a->slab, g, a->index.key_at + (size_t)g->key_len + g->exact_len);
 }

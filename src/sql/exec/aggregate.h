@@ -31,6 +31,7 @@ struct group {
     struct group *next;   /* of those touched in this step, or closing together */
     char *shown;          /* the aggregates' values that were told, encoded; NULL: none */
     struct value *values; /* in maps of distinct values; only with close_group */
+    uint64_t held;        /* bytes counted for what its states gather (array_agg) */
     uint32_t shown_len;
     uint16_t set;
     bool touched;
@@ -78,6 +79,7 @@ struct folded {
     struct distinct *distinct;
     unsigned slot; /* its place in the map's counts */
     bool last;     /* ENDS: the last value counts */
+    bool gathers;  /* its state grows with each row, in memory of its own */
     struct sql_call call;
     union sql_cell *cells; /* of one row's arguments */
     uint8_t *nulls;

@@ -67,6 +67,22 @@ bool fold_arguments(struct folded *f, unsigned row) {
 
 /* ---- rows in ------------------------------------------------------------------------------ */
 
+#define GATHERED_BYTES 16u /* about what a value costs beside its text */
+
+/* Counts what a state that gathers its values will take for those at hand. */
+static int fold_hold(struct aggregate *a, const struct folded *f, struct group *g,
+                     struct sql_error *error) {
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < f->count; i++) {
+        bool text = sql_layout_of(f->types[i].oid) == SQL_LAYOUT_TEXT && !f->nulls[i];
+        bytes += GATHERED_BYTES + (text ? f->cells[i].text.len : 0);
+    }
+    if (sql_budget_take(&a->base.exec->budget, bytes))
+        return operator_fail_state(&a->base, error);
+    g->held += bytes;
+    return 0;
+}
+
 static int fold_direct(struct aggregate *a, struct folded *f, const struct sql_batch *batch,
                        struct sql_error *error) {
     const struct sql_aggregate *aggregate = f->plan->aggregate;
@@ -76,7 +92,9 @@ static int fold_direct(struct aggregate *a, struct folded *f, const struct sql_b
         struct group *g = a->of_row[row];
         if (!g || (f->counted && !f->counted[row]) || !fold_arguments(f, row))
             continue;
-        int r = aggregate->add(&f->call, fold_state(f, g), f->cells, sql_weight_at(batch, row));
+        int r = f->gathers ? fold_hold(a, f, g, error) : 0;
+        if (r == 0)
+            r = aggregate->add(&f->call, fold_state(f, g), f->cells, sql_weight_at(batch, row));
         if (r)
             return r;
     }

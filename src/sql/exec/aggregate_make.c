@@ -134,6 +134,8 @@ static int make_folded(struct aggregate *a, struct folded *f, struct sql_error *
     f->keeping = keeping_of(a, f);
     if (f->keeping == KEEP_GROUPING)
         return 0;
+    bool end = takes_an_end(f->plan->aggregate, &f->last);
+    f->gathers = f->plan->aggregate->release && !f->plan->aggregate->invertible && !end;
     int r = make_arguments(a, f, error);
     if (r == 0 && f->plan->filter)
         r = sql_evaluator_new(f->plan->filter, &a->base.exec->environment, &f->filter, error);

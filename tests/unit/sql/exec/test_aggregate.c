@@ -175,6 +175,23 @@ static void a_window_is_told_once_when_it_closes(void **state) {
     kit_free(&k);
 }
 
+static void what_states_gather_is_counted(void **state) {
+    (void)state;
+    struct kit k = kit_make();
+    struct sql_plan *scan = kit_scan(&k, 1);
+    scan->table = &stream;
+    k.memory_max = 10000;
+    struct sql_plan *p = kit_aggregate(&k, scan, 0, NULL, 1);
+    kit_set_aggregate(&k, p, 0, "fold", kit_column(&k, 0));
+    kit_run(&k, p, false);
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < 10000; i++)
+        r = kit_try_push(&k, 0, "1");
+    assert_int_not_equal(r, 0);
+    assert_string_equal(k.error.state, "53200");
+    kit_free(&k);
+}
+
 static void sessions_join_and_split(void **state) {
     (void)state;
     struct kit k = kit_make();
@@ -225,6 +242,7 @@ int main(void) {
         cmocka_unit_test(a_filter_guards_the_argument),
         cmocka_unit_test(order_within_is_kept),
         cmocka_unit_test(a_window_is_told_once_when_it_closes),
+        cmocka_unit_test(what_states_gather_is_counted),
         cmocka_unit_test(sessions_join_and_split),
         cmocka_unit_test(rows_are_in_the_windows_of_their_time),
     };
