@@ -10,10 +10,14 @@
  * rows whose session has changed are told. A row exactly `gap` behind the last one belongs to its
  * session, so a session is complete when the watermark has passed its end. A row without a time, or
  * whose time is infinite, is in no session.
+ *
+ * Where rows never go, those of complete sessions are forgotten: the partitions stand in a ring,
+ * and each step looks at a few more of them than it has touched.
  */
 #include "sql/exec/keys.h"
 
 #define TIME_BYTES 8u
+#define LOOKED_AT_MIN 64u /* partitions a step, where there are so many */
 
 struct stamped {
     struct sql_node node;
@@ -30,6 +34,7 @@ struct partition {
     uint32_t key_len;
     uint64_t hash;
     struct sql_tree rows;
+    struct partition *next, *prev; /* ring of all */
     char key[];
 };
 
@@ -41,6 +46,8 @@ struct session {
     struct sql_order order;
     uint64_t step;
     struct stamped *first, **last;
+    struct partition *ring; /* which is looked at next */
+    size_t partitions, touched;
 };
 
 static int session_make(struct sql_operator *o, struct sql_error *error) {
@@ -50,6 +57,24 @@ static int session_make(struct sql_operator *o, struct sql_error *error) {
     s->order.key_at = offsetof(struct stamped, bytes);
     s->last = &s->first;
     return sql_keys_of_columns(o, 0, o->plan->partition, o->plan->partitions, &s->keys, error);
+}
+
+static void ring_add(struct session *s, struct partition *p) {
+    p->next = s->ring ? s->ring : p;
+    p->prev = s->ring ? s->ring->prev : p;
+    p->next->prev = p;
+    p->prev->next = p;
+    if (!s->ring)
+        s->ring = p;
+    s->partitions++;
+}
+
+static void ring_remove(struct session *s, struct partition *p) {
+    if (s->ring == p)
+        s->ring = p->next == p ? NULL : p->next;
+    p->next->prev = p->prev;
+    p->prev->next = p->next;
+    s->partitions--;
 }
 
 /* ---- rows come ---------------------------------------------------------------------------- */
@@ -65,8 +90,10 @@ static struct partition *partition_of(struct session *s, unsigned row, struct sq
     if (p) {
         *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
         memcpy(p->key, key.ptr ? key.ptr : "", key.len);
-        if (sql_index_add(&s->index, hash, p) == 0)
+        if (sql_index_add(&s->index, hash, p) == 0) {
+            ring_add(s, p);
             return p;
+        }
         sql_slab_give(&s->slab, p, bytes);
     }
     operator_fail_state(&s->base, error);
@@ -107,6 +134,7 @@ static int row_add(struct session *s, struct partition *p, int64_t time, int64_t
         sql_tree_add(&p->rows, &s->order, &n->node);
     }
     if (!n->touched) {
+        s->touched++;
         n->touched = true;
         n->next = NULL;
         *s->last = n;
@@ -224,8 +252,32 @@ static void forget(struct session *s, struct stamped *n) {
     sql_slab_give(&s->slab, n, stamped_bytes(n));
     if (p->rows.root)
         return;
+    ring_remove(s, p);
     sql_index_remove(&s->index, p->hash, p);
     sql_slab_give(&s->slab, p, offsetof(struct partition, key) + p->key_len);
+}
+
+/* Forgets the rows of P whose sessions are complete; they come first. */
+static void forget_complete(struct session *s, struct partition *p) {
+    struct stamped *n = (struct stamped *)sql_tree_first(&p->rows);
+    while (n && n->told && n->end <= s->base.watermark) {
+        struct stamped *next = (struct stamped *)sql_node_next(&n->node);
+        forget(s, n); /* with the last one P goes */
+        n = next;
+    }
+}
+
+static void look_at_some(struct session *s) {
+    size_t count = s->touched + LOOKED_AT_MIN;
+    if (!s->base.input[0]->append_only || s->base.watermark == SQL_NO_WATERMARK)
+        return;
+    if (count > s->partitions)
+        count = s->partitions;
+    for (; count > 0 && s->ring; count--) {
+        struct partition *p = s->ring;
+        s->ring = p->next;
+        forget_complete(s, p);
+    }
 }
 
 static int session_end_step(struct sql_operator *o, struct sql_error *error) {
@@ -248,6 +300,8 @@ static int session_end_step(struct sql_operator *o, struct sql_error *error) {
     }
     s->first = NULL;
     s->last = &s->first;
+    look_at_some(s);
+    s->touched = 0;
     return 0;
 }
 

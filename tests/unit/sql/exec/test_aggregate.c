@@ -218,6 +218,32 @@ static void sessions_join_and_split(void **state) {
     kit_free(&k);
 }
 
+static void complete_sessions_are_forgotten(void **state) {
+    (void)state;
+    struct kit k = kit_make();
+    struct sql_plan *scan = kit_scan(&k, 2);
+    scan->table = &stream;
+    struct sql_plan *p = kit_plan(&k, SQL_PLAN_SESSION, 4, 1, scan);
+    unsigned who = 0;
+    p->partitions = 1;
+    p->partition = &who;
+    p->time_column = 1;
+    p->gap = 10;
+    kit_run(&k, p, false);
+    kit_push(&k, 0, "1,0 1,5 1,40 2,0");
+    assert_int_equal(sql_exec_watermark(k.exec, 0, 15, &k.error), 0);
+    kit_end(&k);
+    kit_push(&k, 0, "1,15"); /* at the very end of the first: it still joins it */
+    kit_end(&k);
+    kit_expect(&k, "1,0,0,25 1,15,0,25 1,40,40,50 1,5,0,25 2,0,0,10");
+    assert_int_equal(sql_exec_watermark(k.exec, 0, 26, &k.error), 0);
+    kit_end(&k);
+    kit_end(&k);
+    assert_int_equal(sql_exec_stats(k.exec).state_rows, 2); /* 1's last row, its partition */
+    kit_expect(&k, "1,0,0,25 1,15,0,25 1,40,40,50 1,5,0,25 2,0,0,10");
+    kit_free(&k);
+}
+
 static void rows_are_in_the_windows_of_their_time(void **state) {
     (void)state;
     struct kit k = kit_make();
@@ -244,6 +270,7 @@ int main(void) {
         cmocka_unit_test(a_window_is_told_once_when_it_closes),
         cmocka_unit_test(what_states_gather_is_counted),
         cmocka_unit_test(sessions_join_and_split),
+        cmocka_unit_test(complete_sessions_are_forgotten),
         cmocka_unit_test(rows_are_in_the_windows_of_their_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
