@@ -302,7 +302,8 @@ static int node_compute(struct node *n, const struct sql_batch *batch, struct ar
     case SQL_EXPR_OUTER:
         return sql_fail(error, "XX000", "an outer column was left in a plan");
     default:
-        return node_value_rows(n, batch, memory, ret, error);
+        return node_is_in_constants(n) ? node_in_constants(n, batch, memory, ret, error)
+                                       : node_value_rows(n, batch, memory, ret, error);
     }
 }
 

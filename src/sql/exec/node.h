@@ -1,5 +1,5 @@
 /*
- * node.h - the evaluator's insides, shared by evaluate.c, evaluate_lazy.c and evaluate_value.c.
+ * node.h - the evaluator's insides, shared by evaluate.c and the files evaluate_….c.
  *
  * Each expression becomes a node with the scratch its rows need, made once. Nodes whose value no
  * row changes are computed at their first use and kept.
@@ -23,6 +23,7 @@ struct node {
     bool constant, kept;              /* kept: cell and null hold its value */
     uint8_t null;
     union sql_cell cell;
+    struct node_set *set; /* evaluate_in.c; NULL until it is used */
 };
 
 struct sql_evaluator {
@@ -57,6 +58,11 @@ must_use int node_case(struct node *n, const struct sql_batch *batch, struct are
                        struct sql_column *ret, struct sql_error *error);
 must_use int node_coalesce(struct node *n, const struct sql_batch *batch, struct arena *memory,
                            struct sql_column *ret, struct sql_error *error);
+
+/* evaluate_in.c */
+bool node_is_in_constants(const struct node *n);
+must_use int node_in_constants(struct node *n, const struct sql_batch *batch, struct arena *memory,
+                               struct sql_column *ret, struct sql_error *error);
 
 /* evaluate_value.c: kinds computed row by row of the children's values (n->arguments, n->nulls).
  *NULLED starts false. */

@@ -101,6 +101,17 @@ static void members_are_found_and_nulls_are_unknown(void **state) {
     expect(k, kit_node(k, SQL_EXPR_IN, 3, c, one, zero), 1, -1);
     expect(k, kit_node(k, SQL_EXPR_IN, 3, c, one, kit_null(k)), -1, -1);
     expect(k, kit_node(k, SQL_EXPR_IN, 2, c, one), 0, -1);
+    expect(k, kit_node(k, SQL_EXPR_IN, 3, c, one, c), 1, -1); /* not only constants */
+    struct sql_expr *many = kit_node(k, SQL_EXPR_IN, 0);
+    many->count = 101;
+    many->arguments = arena_alloc(&k->memory, many->count * sizeof *many->arguments);
+    assert_non_null(many->arguments);
+    for (unsigned i = 1; i < many->count; i++)
+        many->arguments[i] = kit_int(k, (int64_t)i % 50 - 49);
+    many->arguments[0] = c;
+    expect(k, many, 1, -1);
+    many->arguments[0] = kit_int(k, 1);
+    expect(k, many, 0, 0);
     struct sql_expr *some = array_of(k, 2, kit_list(k, 2, one, zero));
     struct sql_expr *unknown = array_of(k, 2, kit_list(k, 2, one, kit_null(k)));
     struct sql_expr *none = array_of(k, 0, NULL);
