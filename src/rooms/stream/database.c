@@ -7,9 +7,11 @@
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
+#include "rooms/stream/zones.h"
 
 #include <errno.h>
 
+#define ZONES_PATH "/usr/share/zoneinfo"
 #define VACUUM_EVERY_NS UINT64_C(100000000)
 #define VACUUM_ROWS 20000u
 
@@ -76,7 +78,8 @@ int database_open(struct room_shard *shard, const struct database_options *optio
                                          .random = random_bits,
                                          .clock = clock_now,
                                          .self = db,
-                                         .catalog = db->catalog};
+                                         .catalog = db->catalog,
+                                         .zones = db->zones};
     if (r == 0 && db->zones)
         r = database_recover(db);
     if (r < 0 || !db->zones) {
@@ -274,6 +277,9 @@ int database_session_new(struct database *db, const struct database_session_opti
         mem_free(s);
         return -ENOMEM;
     }
+    if (!db->zones_loaded)
+        zones_load(io_loop_host(db->loop), ZONES_PATH, db->zones);
+    db->zones_loaded = true;
     s->settings = db->settings;
     s->settings.user = slice_str(s->user);
     settings_init(s);

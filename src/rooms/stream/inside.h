@@ -45,6 +45,7 @@ struct database {
     struct ledger *ledger;
     struct sql_catalog *catalog;
     struct sql_zones *zones;
+    bool zones_loaded;
     struct database_limits limits;
     uint64_t commit, visible;
     struct list sessions, runs;

@@ -7,7 +7,6 @@
 #include "rooms/stream/work.h"
 
 #include "base/mem.h"
-#include "io/file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -127,25 +126,8 @@ static int read_number(slice value, char *out, size_t size) {
     return -EINVAL;
 }
 
-#define ZONE_FILES "/usr/share/zoneinfo/"
-
-/* A zone's file is read when somebody first names it. */
 static const struct sql_zone *find_zone(struct database_session *s, slice name) {
-    struct database *db = s->db;
-    const struct sql_zone *zone = sql_zones_find(db->zones, name);
-    char path[sizeof ZONE_FILES + SQL_ZONE_NAME_MAX + 1], *bytes;
-    size_t size;
-    bool plain = name.len > 0 && name.len <= SQL_ZONE_NAME_MAX && name.ptr[0] != '/' &&
-                 slice_find(name, '.') < 0 && slice_find(name, '\0') < 0;
-    if (!zone && plain) {
-        (void)snprintf(path, sizeof path, ZONE_FILES "%.*s", slice_fmt(name));
-        if (io_file_load(io_loop_host(db->loop), path, SQL_ZONE_BYTES_MAX, &bytes, &size) == 0) {
-            if (sql_zone_load(db->zones, name, slice_make(bytes, size)) == 0)
-                zone = sql_zones_find(db->zones, name);
-            mem_free(bytes);
-        }
-    }
-    return zone ? zone : sql_zone_named(db->zones, name, &s->zone_room);
+    return sql_zone_named(s->db->zones, name, &s->zone_room);
 }
 
 static int judge(struct database_session *s, const struct setting *setting, slice *value,

@@ -99,7 +99,8 @@ static void without_a_file_the_defaults_run(void **state) {
     assert_false(c->listen.http.item.given);
     assert_slice(c->listen.admin.address.text, "127.0.0.1:8222");
     assert_ptr_equal(config_listener(c, "admin"), &c->listen.admin);
-    assert_null(config_listener(c, "sql"));
+    assert_ptr_equal(config_listener(c, "sql"), &c->listen.sql);
+    assert_null(config_listener(c, "mail"));
     assert_int_equal(c->auth.users.count, 0);
     assert_int_equal(c->limits.max_payload, 1 << 20);
     assert_int_equal(c->limits.max_connections, 65536);
@@ -212,8 +213,8 @@ static void what_comes_later_is_refused_not_ignored(void **state) {
     assert_refused("workflows: {settle: {}}\n",
                    "myapp/nonet.yaml:1:1: unknown key 'workflows' in nonet.yaml\n"
                    "  hint: this version of nonet cannot do that yet; take the section out\n");
-    assert_refused("listen: {sql: {address: 5433}}\n",
-                   "myapp/nonet.yaml:1:10: unknown key 'sql' in listen\n"
+    assert_refused("listen: {states: {address: 8083}}\n",
+                   "myapp/nonet.yaml:1:10: unknown key 'states' in listen\n"
                    "  hint: this version of nonet has no such listener; take the key out\n");
     assert_refused("flows: {a: {from: {nexmark: {}}, sql: x, to: {publish: a}}}\n",
                    "myapp/nonet.yaml:1:34: unknown key 'sql' in flow a\n"
@@ -272,14 +273,15 @@ static void overrides_count_before_the_checks(void **state) {
     source = source_of("");
     source.overrides = bad;
     source.override_count = 3;
-    assert_source_refused(&source, "--listen: there is no listener 'mail'\n"
-                                   "  hint: the listeners are nats, http, admin and websocket\n"
-                                   "--listen: 'x' is no address to listen on\n"
-                                   "  hint: write HOST:PORT, [IPV6]:PORT, a port alone, or off\n"
-                                   "--listen: listener nats on 10.0.0.1:1 is open to the network "
-                                   "without authentication\n"
-                                   "  hint: add auth.users, or listen on 127.0.0.1, or start with "
-                                   "--insecure\n");
+    assert_source_refused(&source,
+                          "--listen: there is no listener 'mail'\n"
+                          "  hint: the listeners are nats, http, admin, sql and websocket\n"
+                          "--listen: 'x' is no address to listen on\n"
+                          "  hint: write HOST:PORT, [IPV6]:PORT, a port alone, or off\n"
+                          "--listen: listener nats on 10.0.0.1:1 is open to the network "
+                          "without authentication\n"
+                          "  hint: add auth.users, or listen on 127.0.0.1, or start with "
+                          "--insecure\n");
 }
 
 static void a_websocket_is_closed_until_given_and_not_for_every_page(void **state) {
