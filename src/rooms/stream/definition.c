@@ -683,14 +683,23 @@ int database_define(struct database *db, const struct sql_statement *s, struct s
     return r < 0 ? sql_fail_memory(error) : 0;
 }
 
+static bool emits_on_close(const struct sql_table *t) {
+    for (unsigned i = 0; i < t->options; i++)
+        if (slice_equal(t->option[i].name, slice_lit("emit")))
+            return slice_equal(t->option[i].value, slice_lit("on_window_close"));
+    return false;
+}
+
 /* The plan of a view is bound for itself: it lives as long as the view. */
 int database_keep(struct database *db, struct sql_table *table, struct sql_error *error) {
     struct arena memory = arena_make(0, DATABASE_STATEMENT_BYTES_MAX);
     struct sql_parse *parse = NULL;
     struct sql_statement s = {.memory = &memory};
     struct kept *k = mem_zalloc(1, sizeof *k);
-    const struct sql_bind_options options = {
-        .catalog = db->catalog, .settings = &db->settings, .memory = &memory};
+    const struct sql_bind_options options = {.catalog = db->catalog,
+                                             .settings = &db->settings,
+                                             .memory = &memory,
+                                             .emit_on_window_close = emits_on_close(table)};
     int r = k ? sql_parse(table->definition, &parse, error) : sql_fail_memory(error);
     if (r == 0)
         r = sql_bind(parse, 0, &options, &s, error);

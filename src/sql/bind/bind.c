@@ -33,9 +33,12 @@ int bind_top_query(struct sql_binder *b, json_value select, struct sql_query *re
     return 0;
 }
 
+/* A plan outlives the text it came from, so its names are its own. */
 static int number_node(struct sql_binder *b, struct sql_plan *p, void *self) {
-    (void)b;
     p->number = (*(unsigned *)self)++;
+    for (unsigned i = 0; i < p->columns; i++)
+        if (!(p->column[i].name = bind_copy(b, p->column[i].name)).ptr)
+            return -ENOMEM;
     return 0;
 }
 
@@ -59,6 +62,8 @@ int bind_finish_query(struct sql_binder *b, struct sql_query *query) {
         result = bind_unnest(b, &query->plan);
     if (result == 0)
         result = bind_rewrite(b, query);
+    if (result == 0 && b->options->emit_on_window_close)
+        result = bind_emit_on_close(b, query->plan);
     unsigned count = 0;
     if (result == 0)
         result = bind_each_node(b, query->plan, number_node, &count);

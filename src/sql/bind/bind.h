@@ -119,6 +119,8 @@ struct sql_bind_options {
     /* In: types the client declared (oid 0: infer). $n beyond are inferred. */
     unsigned parameters;
     const struct sql_type *parameter;
+    /* A query's groups by a window's end come once, when it has closed; 0A000: there is none. */
+    bool emit_on_window_close;
     void (*notice)(void *self, const struct sql_error *notice); /* may be NULL */
     void *self;
 };

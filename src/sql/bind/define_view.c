@@ -6,6 +6,7 @@
  * be dropped below it. The text is what stands behind the first AS outside of parentheses.
  */
 #include "sql/bind/define.h"
+#include "sql/bind/nodes.h"
 
 #include <errno.h>
 
@@ -147,7 +148,7 @@ int define_view(struct sql_binder *b, json_value inside, const struct sql_statem
 
 /* EMIT ON WINDOW CLOSE, or WITH (emit = 'on_window_close'). */
 static int read_emit(struct sql_binder *b, struct sql_table *t,
-                     const struct sql_statement_text *statement) {
+                     const struct sql_statement_text *statement, bool *ret) {
     bool on_close = statement->spelling.emit_on_window_close;
     for (unsigned i = 0; i < t->options; i++) {
         const struct sql_option *o = &t->option[i];
@@ -160,7 +161,18 @@ static int read_emit(struct sql_binder *b, struct sql_table *t,
             return bind_error(b, -1, "22023", "emit is on_update or on_window_close, not \"%.*s\"",
                               slice_fmt(o->value));
     }
-    return on_close ? bind_error(b, -1, "0A000", "EMIT ON WINDOW CLOSE is not supported") : 0;
+    *ret = on_close;
+    return 0;
+}
+
+/* Kept as an option, whichever way it was spelled: the view's plan is bound anew at each start. */
+static int keep_emit(struct sql_binder *b, struct sql_table *t) {
+    t->option = arena_zalloc(&t->memory, 1, sizeof *t->option);
+    if (!t->option)
+        return sql_fail_memory(b->error);
+    t->option[0] = (struct sql_option){slice_lit("emit"), slice_lit("on_window_close")};
+    t->options = 1;
+    return 0;
 }
 
 int define_create_as(struct sql_binder *b, json_value inside,
@@ -183,12 +195,17 @@ int define_create_as(struct sql_binder *b, json_value inside,
         define_new(b, kept ? SQL_TABLE_MATERIALIZED : SQL_TABLE_STORED, schema, name);
     if (!t)
         return -EINVAL;
+    bool on_close = false;
     r = define_options(b, &t->memory, sql_field(into, "options"), &t->options, &t->option);
     if (r == 0 && kept)
-        r = read_emit(b, t, statement);
+        r = read_emit(b, t, statement, &on_close);
     if (r == 0)
         r = fill_view(b, t, sql_field(inside, "query"), sql_field(into, "colNames"), statement,
                       ret);
+    if (r == 0 && on_close)
+        r = bind_emit_on_close(b, ret->query.plan);
+    if (r == 0 && on_close)
+        r = keep_emit(b, t);
     if (r == 0 && kept)
         r = judge_kept(b, &ret->query);
     if (r == 0 && !kept) { /* a table stands alone: what its rows came from does not matter */

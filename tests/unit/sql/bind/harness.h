@@ -97,7 +97,7 @@ static int close_database(void **state) {
 }
 
 /* The plan, or the error, in OUT; cut to SIZE. */
-static void explain(const char *sql, char *out, size_t size) {
+static inline void explain(const char *sql, char *out, size_t size) {
     struct bound b;
     if (bind_text(sql, &b) < 0)
         snprintf(out, size, "%s %u %s\n", b.error.state, b.error.position, b.error.message);
