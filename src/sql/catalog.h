@@ -61,6 +61,9 @@ struct sql_table {
     struct sql_table_column *column;
     unsigned indexes;
     struct sql_table_index *index; /* the primary key first, if any */
+    /* MATERIALIZED: columns that are unique by its definition, which its view has an index of,
+       without a name; NULL: none. */
+    struct sql_table_index *key;
     unsigned checks;
     struct sql_check *check;
     bool append_only;

@@ -80,7 +80,11 @@ static int create_index(struct database *db, struct sql_table *t, const struct s
         return sql_fail_memory(error);
     uint32_t oid = sql_catalog_next_oid(db->catalog);
     memcpy(columns, x->column, x->columns * sizeof *columns);
-    int r = relation_add_index(relation_of(t), oid, columns, x->columns, x->unique);
+    /* A view that is read back has no rows yet; and what it has during a step may not be unique. */
+    struct relation *rows = relation_of(t);
+    int r = rows ? relation_add_index(rows, oid, columns, x->columns,
+                                      x->unique && t->kind == SQL_TABLE_STORED)
+                 : 0;
     if (r == -EEXIST)
         return sql_fail(error, "23505", "could not create unique index \"%.*s\": keys occur twice",
                         slice_fmt(x->name));
@@ -293,7 +297,9 @@ static int drop_constraint(struct sql_table *t, slice name, bool if_exists,
                            struct sql_error *error) {
     for (unsigned i = 0; i < t->indexes; i++)
         if (slice_equal(t->index[i].name, name)) {
-            relation_drop_index(relation_of(t), t->index[i].oid);
+            struct relation *rows = relation_of(t);
+            if (rows) /* of a view that is read back there are none yet */
+                relation_drop_index(rows, t->index[i].oid);
             t->indexes--;
             memmove(&t->index[i], &t->index[i + 1], (t->indexes - i) * sizeof *t->index);
             return 0;

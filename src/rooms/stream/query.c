@@ -204,23 +204,28 @@ static uint64_t generation_of(const struct sql_table *table) {
     return table->kind == SQL_TABLE_STORED ? stored_of(table)->generation : 0;
 }
 
-/* An index of TABLE all of whose columns are looked up, or NULL; VALUES in its order. */
+/* Are all columns of INDEX looked up? VALUES in its order. */
+static bool looks_up(const struct sql_plan *scan, const struct sql_table_index *index,
+                     const union sql_cell *cells, union sql_cell *ret_values) {
+    unsigned found = 0;
+    for (unsigned c = 0; c < index->columns; c++)
+        for (unsigned k = 0; k < scan->lookups; k++)
+            if (scan->lookup_columns[k] == index->column[c]) {
+                ret_values[c] = cells[k];
+                found++;
+                break;
+            }
+    return found == index->columns;
+}
+
+/* An index of the table all of whose columns are looked up, or NULL. */
 static const struct sql_table_index *
 lookup_index(const struct sql_plan *scan, const union sql_cell *cells, union sql_cell *ret_values) {
     const struct sql_table *t = scan->table;
-    for (unsigned i = 0; i < t->indexes; i++) {
-        unsigned found = 0;
-        for (unsigned c = 0; c < t->index[i].columns; c++)
-            for (unsigned k = 0; k < scan->lookups; k++)
-                if (scan->lookup_columns[k] == t->index[i].column[c]) {
-                    ret_values[c] = cells[k];
-                    found++;
-                    break;
-                }
-        if (found == t->index[i].columns)
+    for (unsigned i = 0; i < t->indexes; i++)
+        if (looks_up(scan, &t->index[i], cells, ret_values))
             return &t->index[i];
-    }
-    return NULL;
+    return t->key && looks_up(scan, t->key, cells, ret_values) ? t->key : NULL;
 }
 
 static int open_relation(struct query *q, const struct sql_plan *scan, struct relation *rows,

@@ -20,6 +20,12 @@
 
 #include <errno.h>
 
+/* What the columns of an input must equal: scan->lookups of them. */
+struct lookup {
+    union sql_cell *cells;
+    uint8_t *nulls;
+};
+
 struct view {
     struct database *db;
     struct sql_table *table;
@@ -34,6 +40,7 @@ struct view {
     uint64_t first;  /* the first row that this step has added */
     uint64_t steps;
     bool failed, beginning;
+    struct lookup *lookup; /* by input */
     struct sql_error error;
     struct list waits;
 };
@@ -156,19 +163,83 @@ static void on_feeds_failed(void *self, const struct sql_error *why) {
     database_show(v->db);
 }
 
-void view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch) {
-    struct sql_column columns[SQL_COLUMNS_MAX];
-    for (unsigned i = 0; !v->failed && i < sql_exec_inputs(v->exec); i++) {
-        const struct sql_plan *scan = sql_exec_input(v->exec, i);
-        if (scan->table != table)
-            continue;
-        for (unsigned c = 0; c < scan->columns; c++)
-            columns[c] = batch->column[scan->scan_columns[c]];
-        const struct sql_batch narrow = {batch->rows, scan->columns, columns, batch->weights};
-        struct sql_error error;
-        if (sql_exec_push(v->exec, i, &narrow, &error) < 0)
-            fail(v, &error);
+/* --- input ------------------------------------------------------------------------------------ */
+
+static bool fits(const struct sql_plan *scan, const struct lookup *lookup,
+                 const struct sql_batch *batch, unsigned row) {
+    for (unsigned i = 0; i < scan->lookups; i++) {
+        const struct sql_column *c = &batch->column[scan->lookup_columns[i]];
+        uint32_t oid = scan->table->column[scan->lookup_columns[i]].type.oid;
+        if (lookup->nulls[i] || sql_null_at(c, row) ||
+            !sql_value_equal(oid, sql_cell_at(c, row), &lookup->cells[i]))
+            return false;
     }
+    return true;
+}
+
+/* Those rows of BATCH, the scan's columns of it, that its look-ups want. */
+static int push_found(struct view *v, unsigned input, const struct sql_batch *batch,
+                      struct sql_error *error) {
+    const struct sql_plan *scan = sql_exec_input(v->exec, input);
+    struct sql_builder b;
+    if (sql_builder_make(scan->columns, &b) < 0)
+        return sql_fail_memory(error);
+    for (unsigned row = 0; row < batch->rows; row++) {
+        if (!fits(scan, &v->lookup[input], batch, row))
+            continue;
+        for (unsigned c = 0; c < scan->columns; c++) {
+            const struct sql_column *column = &batch->column[scan->scan_columns[c]];
+            sql_builder_set(&b, c, sql_cell_at(column, row), sql_null_at(column, row));
+        }
+        sql_builder_end(&b, sql_weight_at(batch, row));
+    }
+    struct sql_batch found = sql_builder_batch(&b);
+    int r = found.rows ? sql_exec_push(v->exec, input, &found, error) : 0;
+    sql_builder_free(&b);
+    return r;
+}
+
+/* BATCH has all columns of the table. */
+static int push_rows(struct view *v, unsigned input, const struct sql_batch *batch,
+                     struct sql_error *error) {
+    const struct sql_plan *scan = sql_exec_input(v->exec, input);
+    struct sql_column columns[SQL_COLUMNS_MAX];
+    if (scan->lookups)
+        return push_found(v, input, batch, error);
+    for (unsigned c = 0; c < scan->columns; c++)
+        columns[c] = batch->column[scan->scan_columns[c]];
+    const struct sql_batch narrow = {batch->rows, scan->columns, columns, batch->weights};
+    return sql_exec_push(v->exec, input, &narrow, error);
+}
+
+void view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch) {
+    struct sql_error error;
+    for (unsigned i = 0; !v->failed && i < sql_exec_inputs(v->exec); i++)
+        if (sql_exec_input(v->exec, i)->table == table && push_rows(v, i, batch, &error) < 0)
+            fail(v, &error);
+}
+
+static int find_lookups(struct view *v, struct sql_error *error) {
+    unsigned inputs = sql_exec_inputs(v->exec);
+    int r = 0;
+    v->lookup = mem_zalloc(inputs + 1u, sizeof *v->lookup);
+    for (unsigned i = 0; r == 0 && v->lookup && i < inputs; i++) {
+        struct lookup *l = &v->lookup[i];
+        unsigned count = sql_exec_input(v->exec, i)->lookups;
+        l->cells = mem_zalloc(count + 1u, sizeof *l->cells);
+        l->nulls = mem_zalloc(count + 1u, 1);
+        r = l->cells && l->nulls ? sql_exec_lookup(v->exec, i, l->cells, l->nulls, error)
+                                 : sql_fail_memory(error);
+    }
+    return v->lookup ? r : sql_fail_memory(error);
+}
+
+static void free_lookups(struct view *v) {
+    for (unsigned i = 0; v->lookup && i < sql_exec_inputs(v->exec); i++) {
+        mem_free(v->lookup[i].cells);
+        mem_free(v->lookup[i].nulls);
+    }
+    mem_free(v->lookup);
 }
 
 void view_step(struct view *v, uint64_t commit) {
@@ -184,20 +255,23 @@ void view_step(struct view *v, uint64_t commit) {
 /* What of an input is there already. Changes of stored tables on their way to the disk will be
    told; those of views have been. */
 static int read_input(struct view *v, unsigned input, struct sql_error *error) {
-    const struct sql_plan *scan = sql_exec_input(v->exec, input);
-    struct relation *rows = relation_of(scan->table);
+    const struct sql_table *table = sql_exec_input(v->exec, input)->table;
+    struct relation *rows = relation_of(table);
+    unsigned which[SQL_COLUMNS_MAX];
     struct sql_builder b;
     struct relation_scan at;
     if (!rows)
         return 0;
-    if (sql_builder_make(scan->columns, &b) < 0)
+    if (sql_builder_make(table->columns, &b) < 0)
         return sql_fail_memory(error);
-    bool told = scan->table->kind == SQL_TABLE_MATERIALIZED || list_empty(&v->db->flight);
+    for (unsigned i = 0; i < table->columns; i++)
+        which[i] = i;
+    bool told = table->kind == SQL_TABLE_MATERIALIZED || list_empty(&v->db->flight);
     relation_scan_all(rows, told ? v->db->commit : v->db->visible, &at);
     int r = 0, n;
-    while (r == 0 && (n = relation_scan_next(&at, scan->scan_columns, scan->columns, &b)) != 0) {
+    while (r == 0 && (n = relation_scan_next(&at, which, table->columns, &b)) != 0) {
         struct sql_batch batch = sql_builder_batch(&b);
-        r = n < 0 ? sql_fail_memory(error) : sql_exec_push(v->exec, input, &batch, error);
+        r = n < 0 ? sql_fail_memory(error) : push_rows(v, input, &batch, error);
         sql_builder_reset(&b);
     }
     relation_scan_end(&at);
@@ -205,14 +279,27 @@ static int read_input(struct view *v, unsigned input, struct sql_error *error) {
     return r;
 }
 
-/* Indexes: the columns that are unique by the plan, and those that CREATE INDEX has named. None is
-   enforced: within a step a key may be there twice. */
-static int add_indexes(struct view *v) {
+/* The columns that are unique by the plan, for those who read by key. */
+static int add_key(struct view *v) {
     struct sql_plan_facts facts = sql_plan_facts(v->query.plan);
-    bool shown = facts.key_count > 0;
     for (unsigned i = 0; i < facts.key_count; i++)
-        shown &= facts.key[i] < v->query.visible;
-    int r = shown ? relation_add_index(v->rows, 0, facts.key, facts.key_count, false) : 0;
+        if (facts.key[i] >= v->query.visible)
+            return 0;
+    if (!facts.key_count)
+        return 0;
+    struct sql_table_index *key = arena_zalloc(&v->table->memory, 1, sizeof *key);
+    unsigned *columns = arena_zalloc(&v->table->memory, facts.key_count, sizeof *columns);
+    if (!key || !columns)
+        return -ENOMEM;
+    memcpy(columns, facts.key, facts.key_count * sizeof *columns);
+    *key = (struct sql_table_index){.columns = facts.key_count, .column = columns};
+    v->table->key = key;
+    return relation_add_index(v->rows, 0, columns, facts.key_count, false);
+}
+
+/* And those of CREATE INDEX. None is enforced: within a step a key may be there twice. */
+static int add_indexes(struct view *v) {
+    int r = add_key(v);
     for (unsigned i = 0; r == 0 && i < v->table->indexes; i++) {
         const struct sql_table_index *x = &v->table->index[i];
         r = relation_add_index(v->rows, x->oid, x->column, x->columns, false);
@@ -239,6 +326,8 @@ static int begin(struct view *v, struct sql_error *error) {
     int r = make_rows(v, error);
     if (r == 0)
         r = sql_exec_new(&v->query, &options, &v->exec, error);
+    if (r == 0)
+        r = find_lookups(v, error);
     v->beginning = true;
     for (unsigned i = 0; r == 0 && i < sql_exec_inputs(v->exec); i++)
         r = read_input(v, i, error);
@@ -287,6 +376,8 @@ struct view *view_stop(struct view *v) {
                    slice_fmt(v->table->name));
     v->feeds = feeds_close(v->feeds);
     end_waits(v, &error);
+    v->table->key = NULL;
+    free_lookups(v);
     sql_exec_free(v->exec);
     relation_free(v->rows);
     arena_free(&v->memory);

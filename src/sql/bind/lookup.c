@@ -85,6 +85,8 @@ static int look_up(struct sql_binder *b, struct sql_plan *p, void *self) {
     int result = conditions_split(b, &all, p->predicate);
     for (unsigned i = 0; result == 0 && i < table->indexes; i++)
         result = use_index(b, p, &all, &table->index[i]);
+    if (result == 0 && table->key)
+        result = use_index(b, p, &all, table->key);
     if (result <= 0)
         return result;
     for (unsigned i = 0; i < all.count; i++)

@@ -144,6 +144,7 @@ static void town_leave(struct town *t) {
         list_remove(&k->node);
         k->table->host = NULL;
         view_stop(k->view);
+        arena_free(&k->table->memory);
     }
     t->db.ledger = ledger_free(t->db.ledger);
     t->server = ledger_server_free(t->server);
@@ -169,7 +170,10 @@ static struct view *make_view(struct town *t, struct sql_table *table, struct sq
     struct sql_query query = {.plan = plan, .plans = t->kit.query.plans, .visible = plan->columns};
     struct arena memory = arena_make(0, 1u << 20); /* the kit keeps the plan */
     struct sql_error error;
-    *table = (struct sql_table){.name = slice_lit("v"), .kind = SQL_TABLE_MATERIALIZED};
+    *table = (struct sql_table){.name = slice_lit("v"),
+                                .kind = SQL_TABLE_MATERIALIZED,
+                                .columns = plan->columns,
+                                .memory = arena_make(0, 1u << 20)};
     if (view_start(&t->db, table, &query, &memory, &k->view, &error))
         fail_msg("%s: %s", error.state, error.message);
     table->host = k->view;
@@ -384,7 +388,6 @@ static void test_stored_tables_and_views_are_inputs_too(void **state) {
         kit_plan(&t.kit, SQL_PLAN_UNION, 2, 2, scan_of(&t, &stored.table), scan_of(&t, &bid.table));
     struct view *v = make_view(&t, &below, counted(&t, both));
     expect(&t, v, "1,2,10 2,1,6"); /* at once, without the stream */
-    below.columns = 3;
     struct sql_plan *scan = scan_of(&t, &below);
     static unsigned counts[] = {1, 0};
     scan->scan_columns = counts;
@@ -404,6 +407,69 @@ static void test_stored_tables_and_views_are_inputs_too(void **state) {
     relation_free(rows);
 }
 
+/* SELECT * FROM stored WHERE a = 2, and FROM view WHERE a = 2: the filter has become a look-up. */
+static void test_a_look_up_is_a_filter(void **state) {
+    (void)state;
+    struct town t;
+    struct book stored;
+    struct sql_table below, above;
+    static unsigned first = 0;
+    town_open(&t, 1);
+    t.kit.query.visible = 2;
+    book_stored(&stored, "stored");
+    change(&t, &stored, 1, 5, 1);
+    change(&t, &stored, 2, 6, 1);
+    struct sql_plan *scans[2] = {scan_of(&t, &stored.table), scan_of(&t, &below)};
+    for (unsigned i = 0; i < 2; i++) {
+        scans[i]->lookups = 1;
+        scans[i]->lookup_columns = &first;
+        scans[i]->lookup_values = kit_list(&t.kit, 1, kit_int(&t.kit, 2));
+    }
+    struct view *v = make_view(&t, &below, scans[0]);
+    below.column = stored.column;
+    struct view *w = make_view(&t, &above, scans[1]);
+    expect(&t, v, "2,6");
+    expect(&t, w, "2,6");
+    change(&t, &stored, 3, 7, 1);
+    change(&t, &stored, 2, 8, 1);
+    change(&t, &stored, 2, 6, -1);
+    expect(&t, v, "2,8");
+    expect(&t, w, "2,8");
+    struct relation *rows = stored.stored.rows;
+    town_close(&t);
+    relation_free(rows);
+}
+
+/* A view of groups is read by its groups without scanning. */
+static void test_it_has_an_index_of_what_is_unique(void **state) {
+    (void)state;
+    struct town t;
+    struct book stored;
+    struct sql_table table;
+    union sql_cell key = {.i = 2};
+    unsigned which[] = {0, 1, 2};
+    struct sql_builder b;
+    struct relation_scan scan;
+    town_open(&t, 1);
+    book_stored(&stored, "stored");
+    change(&t, &stored, 1, 5, 1);
+    change(&t, &stored, 2, 6, 1);
+    struct view *v = make_view(&t, &table, counted(&t, scan_of(&t, &stored.table)));
+    assert_non_null(table.key);
+    assert_int_equal(table.key->columns, 1);
+    assert_int_equal(table.key->column[0], 0);
+    assert_int_equal(
+        relation_scan_key(view_relation(v), t.db.visible, table.key->column, 1, &key, &scan), 0);
+    assert_int_equal(sql_builder_make(3, &b), 0);
+    assert_int_equal(relation_scan_next(&scan, which, 3, &b), 1);
+    assert_int_equal(b.cells[2][0].i, 6);
+    relation_scan_end(&scan);
+    sql_builder_free(&b);
+    struct relation *rows = stored.stored.rows;
+    town_close(&t);
+    relation_free(rows);
+}
+
 static void test_an_error_stops_it_between_two_steps(void **state) {
     (void)state;
     struct town t;
@@ -418,7 +484,6 @@ static void test_an_error_stops_it_between_two_steps(void **state) {
     struct sql_plan *plan =
         kit_project(k, scan_of(&t, &bid.table), 2, kit_list(k, 2, kit_column(k, 0), quotient));
     struct view *v = make_view(&t, &below, plan);
-    below.columns = 2;
     struct view *w = make_view(&t, &above, scan_of(&t, &below));
     row(&t, "bid", 1, 10);
     house_run(t.house, 50 * SIM_MILLISECOND);
@@ -472,6 +537,8 @@ int main(void) {
         cmocka_unit_test(test_tables_of_one_stream_and_of_several_are_joined),
         cmocka_unit_test(test_a_stream_may_come_later),
         cmocka_unit_test(test_stored_tables_and_views_are_inputs_too),
+        cmocka_unit_test(test_a_look_up_is_a_filter),
+        cmocka_unit_test(test_it_has_an_index_of_what_is_unique),
         cmocka_unit_test(test_an_error_stops_it_between_two_steps),
         cmocka_unit_test(test_rows_are_late_by_the_order_of_records_alone),
     };
