@@ -4,7 +4,9 @@
  *   WHERE EXISTS (q), x IN (q), x > ANY (q)       semi join        where the clause's AND asks it
  *   WHERE NOT EXISTS (q), x NOT IN (q), x > ALL   anti join
  *   (SELECT v FROM …)                             APPLY SCALAR, one column more
- *   any other place                               APPLY SCALAR over counts: how many rows, how many
+ *   x IN (q), any other place                     two of them: is there an equal one, is q empty or
+ *                                                 has it a NULL
+ *   any other                                     APPLY SCALAR over counts: how many rows, how many
  *                                                 times the comparison is true, how many NULL
  *
  * The counts give SQL's three values: true if some comparison is true, else NULL if some is NULL,
@@ -151,6 +153,65 @@ static struct sql_expr *compare(struct sql_binder *b, slice name, struct sql_exp
     return bind_to_bool(b, bind_operator(b, name, left, right, location), "ANY/ALL");
 }
 
+enum { SET_EMPTY, SET_WITHOUT_NULL, SET_WITH_NULL };
+
+/* One column: which of the above the rows of PLAN's one column are. */
+static struct sql_plan *set_plan(struct sql_binder *b, struct sql_plan *plan) {
+    struct sql_expr *value = bind_column(b, 0, plan->column[0].type, -1);
+    struct sql_expr *filters[2] = {NULL, bind_unary(b, SQL_EXPR_IS_NULL, value)};
+    struct sql_plan *counted = filters[1] ? counts(b, plan, filters, 2) : NULL;
+    struct sql_expr *e = bind_expr(b, SQL_EXPR_CASE, sql_type_of(SQL_INT4), -1, 5);
+    struct sql_expr **list = bind_alloc(b, 1, sizeof *list);
+    if (!counted || !e || !list)
+        return NULL;
+    e->arguments[0] = above_zero(b, counted, 1);
+    e->arguments[1] = bind_integer(b, SQL_INT4, SET_WITH_NULL);
+    e->arguments[2] = above_zero(b, counted, 0);
+    e->arguments[3] = bind_integer(b, SQL_INT4, SET_WITHOUT_NULL);
+    e->arguments[4] = bind_integer(b, SQL_INT4, SET_EMPTY);
+    for (unsigned i = 0; i < 5; i++)
+        if (!e->arguments[i])
+            return NULL;
+    list[0] = e;
+    slice name = slice_lit("set");
+    return bind_plan_project(b, counted, list, &name, 1);
+}
+
+static struct sql_expr *is_set(struct sql_binder *b, struct sql_expr *set, int64_t kind) {
+    struct sql_expr *number = bind_integer(b, SQL_INT4, kind);
+    return number ? bind_operator(b, slice_lit("="), set, number, -1) : NULL;
+}
+
+/* x IN (q) by its keys: is there an equal one; else it is the set's kind, and x, that decide. */
+static struct sql_expr *in_value(struct sql_binder *b, struct bind_scope *s, json_value inside,
+                                 struct sql_expr *left, struct sql_plan *plan, bool negate) {
+    int location = sql_location(inside), reach = bind_outer_reach(b, plan);
+    struct sql_plan *again = reach > 0 ? sub_plan(b, s, inside) : plan;
+    struct sql_expr *x = bind_map(b, left, outward, NULL);
+    struct sql_expr *equal = again && x ? compare(b, slice_lit("="), x, plan, 0, location) : NULL;
+    struct sql_plan *found = equal ? bind_plan_filter(b, plan, equal) : NULL;
+    found = found ? exists_plan(b, found) : NULL;
+    struct sql_expr *hit = found ? apply_scalar(b, s, found, location) : NULL;
+    struct sql_plan *kinds = hit ? set_plan(b, again) : NULL;
+    struct sql_expr *set = kinds ? apply_scalar(b, s, kinds, location) : NULL;
+    struct sql_expr *e = bind_expr(b, SQL_EXPR_CASE, sql_type_of(SQL_BOOL), location, 7);
+    if (!set || !e)
+        return NULL;
+    struct sql_expr *unknown = bind_both(b, SQL_EXPR_OR, is_set(b, set, SET_WITH_NULL),
+                                         bind_unary(b, SQL_EXPR_IS_NULL, left));
+    struct sql_expr *parts[7] = {hit,
+                                 bind_bool(b, !negate, -1),
+                                 is_set(b, set, SET_EMPTY),
+                                 bind_bool(b, negate, -1),
+                                 unknown,
+                                 bind_null_constant(b, sql_type_of(SQL_BOOL), -1),
+                                 bind_bool(b, negate, -1)};
+    for (unsigned i = 0; i < 7; i++)
+        if (!(e->arguments[i] = parts[i]))
+            return NULL;
+    return e;
+}
+
 /* x OP ANY (q), x OP ALL (q) as a value. */
 static struct sql_expr *quantified(struct sql_binder *b, struct bind_scope *s, json_value inside,
                                    bool all) {
@@ -164,6 +225,8 @@ static struct sql_expr *quantified(struct sql_binder *b, struct bind_scope *s, j
     if (used.len == 0)
         return bind_null(b, location, "0A000", "operator %.*s is not supported with ALL (subquery)",
                          slice_fmt(name));
+    if (slice_equal(used, slice_lit("=")) && left->kind != SQL_EXPR_ROW && plan->columns == 1)
+        return in_value(b, s, inside, left, plan, all);
     left = bind_map(b, left, outward, NULL);
     struct sql_expr *compared = left ? compare(b, used, left, plan, 0, location) : NULL;
     struct sql_plan *value = compared ? any_plan(b, plan, compared, all) : NULL;
