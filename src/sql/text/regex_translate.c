@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #define REPEAT_MAX 255
+#define BRANCHES_MAX 32u /* alternatives that are put in order; more keep theirs */
 
 enum preference { NONE, GREEDY, LAZY };
 
@@ -264,11 +265,29 @@ static int take_atom(struct translator *t, enum preference *preference) {
     return failed ? failed : regex_put_character(t, code);
 }
 
+/* What a branch of alternatives was put out as. */
+struct branch {
+    size_t start, end;
+    bool fixed; /* it matches LENGTH characters, and holds no groups */
+    unsigned length;
+};
+
+/* Counts the atom at t->rest in. */
+static void measure_atom(const struct translator *t, struct branch *b) {
+    char c = t->rest.ptr[0], next = t->rest.len > 1 ? t->rest.ptr[1] : '\0';
+    if (c == '(' || (c == '\\' && next >= '1' && next <= '9'))
+        b->fixed = false;
+    else if (c != '^' && c != '$' && !next_is(t, "[[:<:]]") && !next_is(t, "[[:>:]]") &&
+             !(c == '\\' && next && strchr("AmMyYZ", next)))
+        b->length++;
+}
+
 /* A lazy branch that ends with the text has one length only: its parts keep what they prefer. */
-static int take_branch(struct translator *t, enum preference *ret) {
+static int take_branch(struct translator *t, enum preference *ret, struct branch *branch) {
     size_t start = t->out->len;
     enum preference preference = NONE;
     bool to_end = false;
+    *branch = (struct branch){.start = start, .fixed = true};
     for (;;) {
         int failed = skip_ignored(t);
         if (failed)
@@ -278,10 +297,13 @@ static int take_branch(struct translator *t, enum preference *ret) {
         enum preference piece = NONE;
         size_t atom = t->out->len;
         to_end = next_is(t, "$") || next_is(t, "\\Z");
+        measure_atom(t, branch);
         failed = take_atom(t, &piece);
         failed = failed ? failed : skip_ignored(t);
-        if (!failed && at_quantifier(t))
+        if (!failed && at_quantifier(t)) {
+            branch->fixed = false;
             failed = take_quantifier(t, atom, &piece);
+        }
         if (failed)
             return failed;
         preference = preference == NONE ? piece : preference;
@@ -289,18 +311,56 @@ static int take_branch(struct translator *t, enum preference *ret) {
     if (preference == LAZY && !to_end)
         mark_again(t, start, TEXT_REGEX_GREEDY, TEXT_REGEX_MADE_LAZY);
     *ret = preference;
+    branch->end = t->out->len;
     return 0;
 }
 
-static int take_expression(struct translator *t, enum preference *ret) {
-    int failed = take_branch(t, ret);
-    while (!failed && take(t, "|")) {
-        enum preference ignored = NONE;
-        failed = regex_put(t, slice_lit("|"));
-        failed = failed ? failed : take_branch(t, &ignored);
-        *ret = GREEDY;
+/* Alternatives of fixed lengths are put in order, the longest first, so that PCRE2, which takes the
+   first that matches, takes the longest as PostgreSQL does. */
+static int arrange(struct translator *t, const struct branch *branches, size_t count) {
+    const struct branch *ordered[BRANCHES_MAX];
+    bool changed = false;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i;
+        if (!branches[i].fixed)
+            return 0;
+        for (; at > 0 && ordered[at - 1]->length < branches[i].length; at--)
+            ordered[at] = ordered[at - 1];
+        ordered[at] = &branches[i];
+        changed |= at < i;
+    }
+    if (!changed)
+        return 0;
+    size_t start = branches[0].start;
+    _cleanup_buf_ struct buf written = buf_make(TEXT_REGEX_BYTES_MAX);
+    int failed = buf_append(&written, slice_skip(buf_slice(t->out), start));
+    if (failed)
+        return sql_fail_memory(t->error);
+    t->out->len = start;
+    for (size_t i = 0; i < count && !failed; i++) {
+        failed = i > 0 ? regex_put(t, slice_lit("|")) : 0;
+        if (!failed)
+            failed = regex_put(t, slice_make(written.ptr + ordered[i]->start - start,
+                                             ordered[i]->end - ordered[i]->start));
     }
     return failed;
+}
+
+static int take_expression(struct translator *t, enum preference *ret) {
+    struct branch branches[BRANCHES_MAX];
+    size_t count = 1;
+    int failed = take_branch(t, ret, &branches[0]);
+    while (!failed && take(t, "|")) {
+        enum preference ignored = NONE;
+        struct branch more;
+        failed = regex_put(t, slice_lit("|"));
+        failed = failed ? failed : take_branch(t, &ignored, &more);
+        if (count < BRANCHES_MAX)
+            branches[count] = more;
+        count++;
+        *ret = GREEDY;
+    }
+    return failed || count == 1 || count > BRANCHES_MAX ? failed : arrange(t, branches, count);
 }
 
 static int take_literal(struct translator *t) {

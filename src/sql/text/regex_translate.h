@@ -10,9 +10,10 @@
  *      a with option i          [aA]: case is that of ASCII
  *      (?n)… ***=… at the start options, a literal
  *      .*?x.* in one branch     .*?x.*?: the first quantifier decides for its branch
+ *      a|ab                     ab|a: the longest of alternatives that have a fixed length
  *
  * Two things remain Perl's, because PCRE2 tries alternatives in order and never looks for the
- * longest match: of a|ab the first that leads to a match is taken (PostgreSQL: the longest), and
+ * longest match: of a+|ab+c the first that leads to a match is taken (PostgreSQL: the longest), and
  * the text a lookbehind looks at must be of known length.
  */
 #ifndef NONET_SQL_TEXT_REGEX_TRANSLATE_H

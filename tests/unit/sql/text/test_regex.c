@@ -241,6 +241,14 @@ static const struct call_case cases[] = {
     {"similar_to_escape(text,text)", {"a\\b", ""}, "^(?:a\\\\b)$"},
     {"similar_to_escape(text,text)", {"[#\"a%]", "#"}, "^(?:[\\\"a%])$"},
     {"regexp_match(text,text,text)", {"a@rawb", "A", "i"}, "{a}"},
+    {"regexp_match(text,text)", {"abcd", "a|ab|abc"}, "{abc}"},
+    {"regexp_match(text,text)", {"abcd", "(a|ab)(c|d)"}, "{ab,c}"},
+    {"regexp_match(text,text)", {"foobar", "^(foo|foobar)"}, "{foobar}"},
+    {"regexp_match(text,text)", {"xaby", "x(a|ab|)"}, "{ab}"},
+    {"regexp_match(text,text)", {"ab", "[a]|\\w.|^ab$"}, "{ab}"},
+    {"regexp_replace(text,text,text,text)",
+     {"foobar foo", "foo|foobar", "<\\&>", "g"},
+     "<foobar> <foo>"},
 };
 
 static void patterns_match_as_in_postgresql(void **state) {
