@@ -19,9 +19,9 @@ enum sql_expr_kind {
     SQL_EXPR_OUTER,     /* index, level: column of the level-th APPLY around; only while binding */
     SQL_EXPR_PARAMETER, /* index: $1 is 0 */
     SQL_EXPR_CALL,      /* function, arguments */
-    SQL_EXPR_CAST, /* one argument; cast, or NULL: through text (sql_value_out, sql_value_in);
-                      index: the enum sql_cast_context it was written in */
-    SQL_EXPR_AND,  /* any number; evaluated from the left, only where still undecided */
+    SQL_EXPR_CAST,      /* one argument; cast, or NULL: through text (sql_value_out, sql_value_in);
+                           index: the enum sql_cast_context it was written in */
+    SQL_EXPR_AND,       /* any number; evaluated from the left, only where still undecided */
     SQL_EXPR_OR,
     SQL_EXPR_NOT,
     SQL_EXPR_IS_NULL, /* of a record: all its fields are */
@@ -49,6 +49,7 @@ struct sql_expr {
     unsigned index, level;
     const struct sql_function *function;
     const struct sql_cast *cast;
+    const slice *names; /* ROW of a relation: its columns'; else NULL */
     bool null;
     union sql_cell cell;
 };

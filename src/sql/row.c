@@ -451,7 +451,7 @@ static void take_record(struct row_reading *r, union sql_cell *ret) {
     uint8_t *nulls = NULL;
     if (!take_cells(r, (unsigned)count, types, 0, &cells, &nulls))
         return;
-    *record = (struct sql_record){(unsigned)count, types, cells, nulls};
+    *record = (struct sql_record){(unsigned)count, types, cells, nulls, NULL};
     ret->record = record;
 }
 

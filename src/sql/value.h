@@ -80,6 +80,7 @@ struct sql_record {
     const struct sql_type *types;
     const union sql_cell *cells;
     const uint8_t *nulls; /* never NULL pointer where count > 0 */
+    const slice *names;   /* of its fields, for JSON; NULL: f1, f2, … Not kept by copies. */
 };
 
 /* What a session's settings say to input, output and functions. Lives as long as the session. */

@@ -187,7 +187,7 @@ static int copy_record(const struct sql_record *from, struct arena *memory,
     uint8_t *nulls = arena_zalloc(memory, from->count, 1);
     if (!to || !types || !cells || !nulls)
         return -ENOMEM;
-    *to = (struct sql_record){from->count, types, cells, nulls};
+    *to = (struct sql_record){from->count, types, cells, nulls, NULL};
     for (unsigned i = 0; i < from->count; i++) {
         types[i] = from->types[i];
         nulls[i] = from->nulls[i];

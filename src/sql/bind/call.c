@@ -247,6 +247,24 @@ static int resolve_aggregate(struct sql_binder *b, slice schema, slice name, jso
     return check_distinct(b, a, location);
 }
 
+/* json_agg(t): a record's names would not outlive its encoding in a state, so the aggregate is
+   given the JSON of it. What puts each row on a line of its own then is json_agg_rows. */
+static int rows_to_json(struct sql_binder *b, slice *name, struct sql_plan_aggregate *a) {
+    if (!slice_starts_with(*name, slice_lit("json")))
+        return 0;
+    for (unsigned i = 0; i < a->count; i++) {
+        struct sql_expr *row = a->arguments[i];
+        if (row->kind != SQL_EXPR_ROW || !row->names)
+            continue;
+        a->arguments[i] = bind_function(b, slice_lit("row_to_json"), &row, 1, row->location);
+        if (!a->arguments[i])
+            return -EINVAL;
+        if (slice_equal(*name, slice_lit("json_agg")))
+            *name = slice_lit("json_agg_rows");
+    }
+    return 0;
+}
+
 int bind_aggregate(struct sql_binder *b, struct bind_scope *s, slice schema, slice name,
                    json_value inside, struct sql_plan_aggregate *ret) {
     int location = sql_location(inside);
@@ -255,6 +273,7 @@ int bind_aggregate(struct sql_binder *b, struct bind_scope *s, slice schema, sli
         slice_equal(name, slice_lit("count")))
         return bind_error(b, location, "42809",
                           "count(*) must be used to call a parameterless aggregate function");
+    result = result ? result : rows_to_json(b, &name, ret);
     return result == 0 ? resolve_aggregate(b, schema, name, inside, ret) : result;
 }
 

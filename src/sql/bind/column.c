@@ -52,7 +52,13 @@ static struct sql_expr *row_at(struct sql_binder *b, struct bind_scope *s,
     if (r->scalar)
         return reference(b, s, r->name_list[0].column, level, location);
     struct sql_expr *row = bind_expr(b, SQL_EXPR_ROW, sql_type_of(SQL_RECORD), location, r->names);
-    for (unsigned i = 0; row && i < r->names; i++)
+    slice *names = bind_alloc(b, r->names + 1, sizeof *names);
+    if (!row || !names)
+        return NULL;
+    row->names = names;
+    for (unsigned i = 0; i < r->names; i++)
+        names[i] = r->name_list[i].name;
+    for (unsigned i = 0; i < r->names; i++)
         if (!(row->arguments[i] = reference(b, s, r->name_list[i].column, level, location)))
             return NULL;
     return row;

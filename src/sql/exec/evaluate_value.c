@@ -235,7 +235,7 @@ static int make_row(const struct node *n, struct arena *memory, union sql_cell *
         memcpy(cells, n->arguments, n->count * sizeof *cells);
         memcpy(nulls, n->nulls, n->count);
     }
-    *record = (struct sql_record){n->count, n->call.types, cells, nulls};
+    *record = (struct sql_record){n->count, n->call.types, cells, nulls, n->e->names};
     ret->record = record;
     return 0;
 }

@@ -193,9 +193,9 @@ static int begin_part(struct gathered *g, slice open, slice between) {
     return buf_append(&g->text, open);
 }
 
-static int array_add(struct sql_call *call, void *state, const union sql_cell *a, int64_t weight) {
+static int add_element(struct sql_call *call, void *state, const union sql_cell *a, bool lines,
+                       int64_t weight) {
     struct gathered *g = state;
-    bool lines = sql_json_is_composite(call->types[0].oid);
     int failed = 0;
     for (; weight > 0 && !failed; weight--) {
         failed = begin_part(g, slice_lit("["), lines ? slice_lit(", \n ") : slice_lit(", "));
@@ -204,6 +204,15 @@ static int array_add(struct sql_call *call, void *state, const union sql_cell *a
                 sql_json_write(call->types[0], &a[0], text_null(call, 0), call->settings, &g->text);
     }
     return failed ? text_fail(call, failed) : 0;
+}
+
+static int array_add(struct sql_call *call, void *state, const union sql_cell *a, int64_t weight) {
+    return add_element(call, state, a, sql_json_is_composite(call->types[0].oid), weight);
+}
+
+/* What the binder makes of json_agg(t): rows that are JSON already, each on a line of its own. */
+static int rows_add(struct sql_call *call, void *state, const union sql_cell *a, int64_t weight) {
+    return add_element(call, state, a, true, weight);
 }
 
 static int object_add(struct sql_call *call, void *state, const union sql_cell *a, int64_t weight) {
@@ -280,6 +289,7 @@ static int gathered_load(void *state, slice bytes) {
 
 const struct sql_aggregate sql_aggregates_json[] = {
     GATHER_ROW("json_agg", SQL_JSON, array_add, json_agg_result, SQL_ANYELEMENT),
+    GATHER_ROW("json_agg_rows", SQL_JSON, rows_add, json_agg_result, SQL_JSON),
     GATHER_ROW("jsonb_agg", SQL_JSONB, array_add, jsonb_agg_result, SQL_ANYELEMENT),
     GATHER_ROW("json_object_agg", SQL_JSON, object_add, json_object_agg_result, SQL_ANY, SQL_ANY),
     GATHER_ROW("jsonb_object_agg", SQL_JSONB, object_add, jsonb_object_agg_result, SQL_ANY,

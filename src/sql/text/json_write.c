@@ -99,11 +99,18 @@ static int write_dimension(struct writer *w, const struct sql_array *a, unsigned
     return failed ? failed : buf_append_byte(w->out, ']');
 }
 
+static int write_name(struct writer *w, const struct sql_record *r, unsigned i) {
+    if (!r->names)
+        return buf_printf(w->out, "\"f%u\":", i + 1);
+    int failed = sql_json_quote(r->names[i], w->out);
+    return failed ? failed : buf_append_byte(w->out, ':');
+}
+
 static int write_record(struct writer *w, const struct sql_record *r, slice between) {
     int failed = buf_append_byte(w->out, '{');
     for (unsigned i = 0; !failed && i < r->count; i++) {
         failed = i > 0 ? buf_append(w->out, between) : 0;
-        failed = failed ? failed : buf_printf(w->out, "\"f%u\":", i + 1);
+        failed = failed ? failed : write_name(w, r, i);
         if (!failed)
             failed = write_value(w, r->types[i], &r->cells[i], r->nulls[i], slice_lit(","));
     }

@@ -3,7 +3,7 @@
  *
  * Numbers and booleans as they are, json and jsonb as their text, timestamps as ISO 8601 has them
  * (2020-01-02T03:04:05+00:00), arrays and records as arrays and objects, everything else as a
- * string. A record has no names of its own: its fields are f1, f2, … as those of ROW(…).
+ * string. A record's fields have its names, or are f1, f2, … as those of ROW(…).
  */
 #ifndef NONET_SQL_TEXT_JSON_WRITE_H
 #define NONET_SQL_TEXT_JSON_WRITE_H

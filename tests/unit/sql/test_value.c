@@ -147,7 +147,7 @@ static void a_record_is_written_with_quotes(void **state) {
         if (texts[i])
             cells[i].text = slice_str(texts[i]);
     }
-    const struct sql_record record = {8, types, cells, nulls};
+    const struct sql_record record = {8, types, cells, nulls, NULL};
     const union sql_cell cell = {.record = &record};
     assert_string_equal(kit_text(&k, sql_type_of(SQL_RECORD), &cell),
                         "(1,,\"a b\",\"\",\"x,y\",\"q\"\"r\",\"b\\\\s\",\"(\")");

@@ -4,6 +4,7 @@
  */
 #include "../../base/base_test.h"
 #include "sql/function.h"
+#include "sql/text/json_write.h"
 
 static const struct {
     uint32_t from, to;
@@ -157,9 +158,28 @@ static void aggregates_gather_rows_and_survive_a_snapshot(void **state) {
     }
 }
 
+static void a_record_is_written_with_its_names(void **state) {
+    (void)state;
+    static const struct sql_type types[2] = {{SQL_INT4, -1}, {SQL_TEXT, -1}};
+    static const union sql_cell cells[2] = {{.i = 7}, {.i = 0}};
+    static const uint8_t nulls[2] = {0, 1};
+    static const slice names[2] = {slice_lit("x"), slice_lit("a \"b\"")};
+    struct sql_record record = {2, types, cells, nulls, NULL};
+    union sql_cell cell = {.record = &record};
+    struct buf out = buf_make(1000);
+    assert_int_equal(sql_json_write(sql_type_of(SQL_RECORD), &cell, false, NULL, &out), 0);
+    assert_string_equal(buf_text(&out), "{\"f1\":7,\"f2\":null}");
+    record.names = names;
+    buf_clear(&out);
+    assert_int_equal(sql_json_write_pretty(sql_type_of(SQL_RECORD), &cell, NULL, &out), 0);
+    assert_string_equal(buf_text(&out), "{\"x\":7,\n \"a \\\"b\\\"\":null}");
+    buf_free(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_of_jsonb_become_values_of_sql),
+        cmocka_unit_test(a_record_is_written_with_its_names),
         cmocka_unit_test(aggregates_gather_rows_and_survive_a_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
