@@ -58,6 +58,23 @@ static void read_frame(int64_t options, struct bind_window_spec *w) {
                                                  : SQL_EXCLUDE_NOTHING;
 }
 
+static bool is_time(uint32_t oid) {
+    return oid == SQL_DATE || oid == SQL_TIME || oid == SQL_TIMESTAMP || oid == SQL_TIMESTAMPTZ ||
+           oid == SQL_INTERVAL;
+}
+
+/* An order by dates or times of day goes by timestamps or intervals where an interval is the
+   offset: of the same order, and adding gives the type again without going round at midnight. */
+static int order_for_interval(struct sql_binder *b, struct bind_window_spec *w) {
+    uint32_t oid = w->order[0]->type.oid;
+    if (oid != SQL_DATE && oid != SQL_TIME)
+        return 0;
+    w->order[0] =
+        bind_coerce(b, w->order[0], sql_type_of(oid == SQL_DATE ? SQL_TIMESTAMP : SQL_INTERVAL),
+                    SQL_CAST_IMPLICIT, w->order[0]->location);
+    return w->order[0] ? 0 : -EINVAL;
+}
+
 /* What RANGE adds to and takes from the order column. */
 static struct sql_expr *range_offset(struct sql_binder *b, struct bind_window_spec *w,
                                      struct sql_expr *offset) {
@@ -65,6 +82,11 @@ static struct sql_expr *range_offset(struct sql_binder *b, struct bind_window_sp
         return bind_null(b, offset->location, "42P20",
                          "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY "
                          "column");
+    if (is_time(w->order[0]->type.oid) && offset->type.oid == SQL_UNKNOWN)
+        offset =
+            bind_coerce(b, offset, sql_type_of(SQL_INTERVAL), SQL_CAST_IMPLICIT, offset->location);
+    if (!offset || (offset->type.oid == SQL_INTERVAL && order_for_interval(b, w) != 0))
+        return NULL;
     struct sql_expr *plus = bind_operator(b, slice_lit("+"), w->order[0], offset, offset->location);
     struct sql_expr *minus =
         plus ? bind_operator(b, slice_lit("-"), w->order[0], offset, offset->location) : NULL;

@@ -210,6 +210,11 @@ static const struct {
      "      Filter (NOT (a IS NULL))\n"
      "        Scan u (a, x)\n"},
     {"select (select a, x from u) from t", "42601 8 subquery must return only one column\n"},
+    {"select sum(a) over (order by i range '1 day' preceding) r from t",
+     "Project window\n"
+     "  Window sum(a) in order of ?column?  [state: the input's rows]\n"
+     "    Project a, i::timestamp without time zone\n"
+     "      Scan t (a, i)\n"},
     {"select rank() over (partition by c order by b desc) r from t",
      "Project window\n"
      "  Window rank() per c in order of b DESC  [state: the input's rows]\n"
