@@ -95,6 +95,7 @@ static void fail(struct view *v, const struct sql_error *why) {
     if (v->db->logger)
         logger_write(v->db->logger, LOG_LEVEL_ERROR, "sql", "a materialized view has stopped",
                      "view=%.*s why=%s", slice_fmt(v->table->name), why->message);
+    end_waits(v, &v->error);
     struct sql_error above;
     (void)sql_fail(&above, "55000", "materialized view \"%.*s\" has stopped: %s",
                    slice_fmt(v->table->name), why->message);
@@ -104,7 +105,6 @@ static void fail(struct view *v, const struct sql_error *why) {
         if (other != v && !other->failed && reads_view(other, v))
             fail(other, &above);
     }
-    end_waits(v, &v->error);
 }
 
 /* --- steps ------------------------------------------------------------------------------------ */

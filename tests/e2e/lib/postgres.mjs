@@ -76,19 +76,29 @@ export async function startPostgres(t) {
   return server;
 }
 
-// A client of Nonet's listener `sql`, closed when test T ends.
+// A client of Nonet's listener `sql`, closed when test T ends. A node that has just started reads
+// back what was defined first, and says so (57P03).
 export async function connectSql(t, node, options = {}) {
   const [host, port] = node.ports.sql.split(':');
-  const client = new pg.Client({
-    host,
-    port: Number(port),
-    user: 'nonet',
-    database: 'nonet',
-    types: asText,
-    ...options,
-  });
-  await client.connect();
-  client.on('error', () => {}); // the node may be stopped first
+  const attempt = async () => {
+    const client = new pg.Client({
+      host,
+      port: Number(port),
+      user: 'nonet',
+      database: 'nonet',
+      types: asText,
+      ...options,
+    });
+    client.on('error', () => {}); // the node may be stopped first
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      if (error.code !== '57P03') throw error;
+      return null;
+    }
+  };
+  const client = await until(attempt, 'the database to be read back', 60_000);
   t?.after(() => client.end());
   return client;
 }
