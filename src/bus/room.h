@@ -65,6 +65,7 @@ struct room_node {
     const char *name;      /* of the node */
     const char *server_id; /* 56 characters, new at each start */
     const char *directory; /* DATA */
+    const char *app;       /* the folder nonet.yaml is in; NULL: none */
     unsigned shards;       /* loops of the node; each has a bus and every room */
     unsigned serving;      /* loops 0..serving-1 of them take connections */
     unsigned stream_shard; /* the loop streams live on: 0 alone, else one beyond the serving */

@@ -253,6 +253,7 @@ static void make_server_id(struct node *node) {
 int node_apply_settings(struct node *node, struct error *ret_error) {
     const struct config *config = node->config;
     struct room_node *room = &node->room;
+    room->app = node->options->app;
     int failed = slice_to_string(config->node.name, node->name, sizeof node->name);
     slice data = node->options->data ? slice_str(node->options->data) : config->node.data;
     if (!failed)

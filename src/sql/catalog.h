@@ -72,6 +72,7 @@ struct sql_table {
     int64_t watermark_delay; /* microseconds */
     unsigned options;
     struct sql_option *option; /* WITH (…), names in lower case */
+    slice source;              /* the statement that made it, as written */
     slice definition;          /* VIEW, MATERIALIZED: the SELECT's text */
     slice comment;
     unsigned references; /* plans and dependants that hold it */

@@ -141,7 +141,7 @@ static int make(struct database_run *run, struct defining *d) {
     if (d->failed.code)
         return sql_fail(&run->error, d->failed.code == -ENOSPC ? "53100" : "58030", "%s",
                         d->failed.message);
-    int r = database_define(run->db, s, &run->error);
+    int r = database_define(run->db, s, own_text(run->statement), &run->error);
     if (r < 0 && slice_equal(slice_str(run->error.state), slice_lit("53200"))) {
         (void)error_set(&why, -ENOMEM, "no memory to make what was defined");
         database_fatal(run->db, &why);

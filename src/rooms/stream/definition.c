@@ -51,9 +51,11 @@ static void give_oids(struct database *db, struct sql_table *t) {
         t->index[i].oid = sql_catalog_next_oid(db->catalog);
 }
 
-static int create_table(struct database *db, struct sql_table *t) {
+static int create_table(struct database *db, struct sql_table *t, slice text) {
     give_oids(db, t);
-    int r = t->kind == SQL_TABLE_STORED ? host_rows(db, t) : 0;
+    int r = arena_copy(&t->memory, text, &t->source);
+    if (r == 0 && t->kind == SQL_TABLE_STORED)
+        r = host_rows(db, t);
     t->references++;
     if (r == 0)
         r = sql_catalog_add_table(db->catalog, t);
@@ -64,11 +66,11 @@ static int create_table(struct database *db, struct sql_table *t) {
 
 static void drop_table(struct database *db, struct sql_table *t);
 
-static int create_view(struct database *db, const struct sql_statement *s) {
+static int create_view(struct database *db, const struct sql_statement *s, slice text) {
     struct sql_table *old = sql_catalog_table(db->catalog, s->table->schema, s->table->name);
     if (old)
         drop_table(db, old);
-    return create_table(db, s->table);
+    return create_table(db, s->table, text);
 }
 
 static int create_index(struct database *db, struct sql_table *t, const struct sql_table_index *x,
@@ -647,16 +649,17 @@ int database_judge(struct database *db, const struct sql_statement *s, struct sq
     return r;
 }
 
-int database_define(struct database *db, const struct sql_statement *s, struct sql_error *error) {
+int database_define(struct database *db, const struct sql_statement *s, slice text,
+                    struct sql_error *error) {
     int r = 0;
     switch (s->kind) {
     case SQL_STATEMENT_CREATE_TABLE:
     case SQL_STATEMENT_CREATE_TABLE_AS:
     case SQL_STATEMENT_CREATE_MATERIALIZED:
-        r = s->table ? create_table(db, s->table) : 0;
+        r = s->table ? create_table(db, s->table, text) : 0;
         break;
     case SQL_STATEMENT_CREATE_VIEW:
-        r = create_view(db, s);
+        r = create_view(db, s, text);
         break;
     case SQL_STATEMENT_CREATE_INDEX:
         return s->table ? create_index(db, s->table, &s->index, error) : 0;

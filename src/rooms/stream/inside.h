@@ -91,8 +91,8 @@ void database_show(struct database *db);
 void database_fatal(struct database *db, const struct error *why);
 
 /* definition.c: what a definition makes of the catalog and of its rows; also at recovery. */
-must_use int database_define(struct database *db, const struct sql_statement *s,
-                             struct sql_error *error);
+must_use int database_define(struct database *db, const struct sql_statement *s, slice text,
+                             struct sql_error *error); /* text: s as it was written */
 must_use int database_judge(struct database *db, const struct sql_statement *s,
                             struct sql_error *error);
 /* Starts a view of the catalog. */

@@ -24,7 +24,7 @@ static int replay_definition(struct database *db, const struct ledger_record *re
     if (r == 0)
         r = sql_bind(parse, 0, &options, &s, &why);
     if (r == 0)
-        r = database_define(db, &s, &why);
+        r = database_define(db, &s, record->payload, &why);
     sql_parse_free(parse);
     arena_free(&memory);
     /* 23505: as it did when it was made, an index was refused and nothing changed. */

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "bus/private.h"
+#include "rooms/stream/app.h"
 #include "rooms/stream/ledger.h"
 #include "rooms/stream/sessions.h"
 
@@ -31,6 +32,7 @@ struct stream_shard {
     struct room_shard *shard;
     struct ledger_server *server;
     struct database *db;
+    struct app *app;
     struct sessions *sessions;
     struct bus_subscription *reload;
 };
@@ -104,6 +106,7 @@ static void shard_close(void *shard_self) {
     if (s->shard->index == 0)
         s->room->listener = io_listener_close(s->room->listener);
     s->sessions = sessions_free(s->sessions);
+    s->app = app_free(s->app);
     s->db = database_close(s->db);
     s->server = ledger_server_free(s->server);
     if (s->reload)
@@ -136,6 +139,8 @@ static int open_sessions(struct stream_shard *s, struct error *ret_error) {
         return failed;
     }
     s->room->sessions = s->sessions;
+    if (s->shard->node->app)
+        s->app = app_start(s->db, s->shard->node, s->shard->node->app);
     failed = bus_subscribe(s->shard->bus, slice_lit(RELOAD_SUBJECT), (slice){0}, &receiver, s, NULL,
                            &s->reload);
     return failed ? error_set(ret_error, failed, "no memory for the listener sql") : 0;
