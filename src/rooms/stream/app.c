@@ -1,6 +1,9 @@
 /*
- * app.c - see app.h. One statement is run after the other, in a session of its own; what failed for
- * want of another object goes to the next round, as long as rounds get anything done.
+ * app.c - see app.h.
+ *
+ * One statement is run after the other, in a session of its own. What failed for want of another
+ * object goes to the next round, as long as rounds get anything done; the last round tells what is
+ * wrong with each that is left.
  */
 #include "rooms/stream/app.h"
 

@@ -56,12 +56,29 @@ int bind_finish_parameters(struct sql_binder *b, struct sql_query *query) {
     return 0;
 }
 
+/* The answer's columns are called what the statement calls them, whatever node the rewrites left at
+   the root; that node may be shared, so it gets columns of its own. */
+static int keep_names(struct sql_binder *b, struct sql_plan *root,
+                      const struct sql_plan_column *names) {
+    struct sql_plan_column *columns = bind_alloc(b, root->columns + 1u, sizeof *columns);
+    if (!columns)
+        return -ENOMEM;
+    for (unsigned i = 0; i < root->columns; i++)
+        columns[i] = (struct sql_plan_column){names[i].name, root->column[i].type};
+    root->column = columns;
+    return 0;
+}
+
 int bind_finish_query(struct sql_binder *b, struct sql_query *query) {
+    const struct sql_plan_column *names = query->plan->column;
+    unsigned columns = query->plan->columns;
     int result = bind_finish_parameters(b, query);
     if (result == 0)
         result = bind_unnest(b, &query->plan);
     if (result == 0)
         result = bind_rewrite(b, query);
+    if (result == 0 && query->plan->columns == columns)
+        result = keep_names(b, query->plan, names);
     if (result == 0 && b->options->emit_on_window_close)
         result = bind_emit_on_close(b, query->plan);
     unsigned count = 0;
