@@ -66,6 +66,7 @@ struct sql_function {
     sql_set *set;               /* instead of scalar */
     const char *const *columns; /* of a set with several, NULL-terminated names; their types: */
     const uint32_t *column_types;
+    const char *const *names; /* of the arguments, all of them, to be called by; NULL: by place */
 };
 
 enum sql_cast_context { SQL_CAST_IMPLICIT, SQL_CAST_ASSIGNMENT, SQL_CAST_EXPLICIT };

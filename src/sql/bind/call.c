@@ -98,6 +98,10 @@ int bind_call_arguments(struct sql_binder *b, struct bind_scope *s, json_value i
         return -ENOMEM;
     if (sql_field_bool(inside, "func_variadic"))
         return bind_error(b, sql_location(inside), "0A000", "VARIADIC calls are not supported");
+    if (bind_has_names(list)) {
+        slice schema, name = bind_call_name(inside, &schema);
+        return bind_named_arguments(b, s, name, list, sql_location(inside), ret, ret_count);
+    }
     unsigned count = 0;
     struct json_iterator i = json_each(list);
     while (json_next(&i))

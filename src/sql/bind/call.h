@@ -15,6 +15,11 @@ slice bind_call_name(json_value inside, slice *ret_schema);
 /* Its arguments as they are. */
 must_use int bind_call_arguments(struct sql_binder *b, struct bind_scope *s, json_value inside,
                                  struct sql_expr ***ret, unsigned *ret_count);
+/* Whether one of LIST is `name => value`, and such arguments of the function NAME in order. */
+bool bind_has_names(json_value list);
+must_use int bind_named_arguments(struct sql_binder *b, struct bind_scope *s, slice name,
+                                  json_value list, int location, struct sql_expr ***ret,
+                                  unsigned *ret_count);
 /* Which function is meant; ARGUMENTS are converted to what it takes. */
 must_use int bind_find_call(struct sql_binder *b, slice schema, slice name,
                             struct sql_expr **arguments, unsigned count, int location,

@@ -284,6 +284,9 @@ static int to_timestamp(struct sql_call *call, const union sql_cell *a, union sq
         .arguments = {__VA_ARGS__}, .scalar = scalar_                                              \
     }
 
+static const char *const interval_names[] = {"years", "months", "weeks", "days",
+                                             "hours", "mins",   "secs"};
+
 const struct sql_function sql_functions_time_calendar[] = {
     ROW("age", INTERVAL, age, 0, 2, SQL_TIMESTAMP, SQL_TIMESTAMP),
     ROW("age", INTERVAL, age, 0, 2, SQL_TIMESTAMPTZ, SQL_TIMESTAMPTZ),
@@ -305,7 +308,8 @@ const struct sql_function sql_functions_time_calendar[] = {
      .count = 7,
      .defaults = 7,
      .arguments = {SQL_INT4, SQL_INT4, SQL_INT4, SQL_INT4, SQL_INT4, SQL_INT4, SQL_FLOAT8},
-     .scalar = make_interval},
+     .scalar = make_interval,
+     .names = interval_names},
     ROW("isfinite", BOOL, is_finite, 0, 1, SQL_DATE),
     ROW("isfinite", BOOL, is_finite, 0, 1, SQL_TIMESTAMP),
     ROW("isfinite", BOOL, is_finite, 0, 1, SQL_TIMESTAMPTZ),
