@@ -8,6 +8,7 @@
 #include "sql/bind/define.h"
 #include "sql/bind/dml.h"
 #include "sql/bind/from.h"
+#include "sql/bind/move.h"
 
 #include <errno.h>
 
@@ -175,7 +176,7 @@ int bind_table_scope(struct sql_binder *b, const struct sql_table *table, slice 
     for (unsigned i = 0; i < table->columns; i++)
         if (!table->column[i].dropped)
             ret->name[kept++] = r->name_list[i];
-    memcpy(r->name_list, ret->name, kept * sizeof *ret->name);
+    bind_move(r->name_list, ret->name, kept * sizeof *ret->name);
     ret->names = r->names = kept;
     r->table = table;
     return 0;

@@ -6,7 +6,7 @@
  * words. All memory is b->memory; nothing is freed on the way. Recursion is counted (bind_enter),
  * so that hostile nesting is 54001 and not a stack overflow.
  *
- * scope.h has the names in sight, nodes.h the making and walking of plans.
+ * Names in sight: scope.h. Plans: nodes.h.
  */
 #ifndef NONET_SQL_BIND_BINDER_H
 #define NONET_SQL_BIND_BINDER_H
@@ -80,7 +80,6 @@ struct bind_text bind_other(struct sql_binder *b);
 void bind_back(struct sql_binder *b, const struct bind_text *kept);
 must_use int bind_parse_kept(struct sql_binder *b, slice text, json_value *ret);
 
-/* type_name.c */
 must_use int bind_type_name(struct sql_binder *b, json_value type_name, struct sql_type *ret);
 char bind_category(const struct sql_binder *b, uint32_t oid);
 bool bind_preferred(uint32_t oid);
@@ -89,7 +88,6 @@ const char *bind_type_text(const struct sql_binder *b, struct sql_type type, cha
                            size_t size);
 #define BIND_TYPE_TEXT 96u
 
-/* make.c */
 struct sql_expr *bind_expr(struct sql_binder *b, enum sql_expr_kind kind, struct sql_type type,
                            int location, unsigned count);
 struct sql_expr *bind_column(struct sql_binder *b, unsigned index, struct sql_type type,
@@ -98,7 +96,6 @@ struct sql_expr *bind_null_constant(struct sql_binder *b, struct sql_type type, 
 struct sql_expr *bind_bool(struct sql_binder *b, bool value, int location);
 struct sql_expr *bind_integer(struct sql_binder *b, uint32_t oid, int64_t value);
 struct sql_expr *bind_text_constant(struct sql_binder *b, uint32_t oid, slice text, int location);
-/* One or two arguments. */
 struct sql_expr *bind_unary(struct sql_binder *b, enum sql_expr_kind kind, struct sql_expr *a);
 /* AND or OR of two; NULL pointers are left out. */
 struct sql_expr *bind_both(struct sql_binder *b, enum sql_expr_kind kind, struct sql_expr *a,
@@ -110,7 +107,6 @@ struct sql_expr *bind_fold(struct sql_binder *b, struct sql_expr *e);
 typedef struct sql_expr *bind_visit(struct sql_binder *b, struct sql_expr *e, void *self);
 struct sql_expr *bind_map(struct sql_binder *b, struct sql_expr *e, bind_visit *visit, void *self);
 
-/* coerce.c */
 /* sql_array_of and sql_element_of, of enums too. */
 uint32_t bind_array_of(const struct sql_binder *b, uint32_t element);
 uint32_t bind_element_of(const struct sql_binder *b, uint32_t array);

@@ -5,6 +5,7 @@
  * the grouping), and is told by the name before the types are known.
  */
 #include "sql/bind/call.h"
+#include "sql/bind/move.h"
 
 #include <errno.h>
 
@@ -70,7 +71,7 @@ static struct sql_expr *make_call(struct sql_binder *b, const struct bind_candid
         return NULL;
     e->function = c->function;
     if (count)
-        memcpy(e->arguments, arguments, count * sizeof *arguments);
+        bind_move(e->arguments, arguments, count * sizeof *arguments);
     return bind_fold(b, e);
 }
 
@@ -225,9 +226,9 @@ static int resolve_aggregate(struct sql_binder *b, slice schema, slice name, jso
     if (!all)
         return -ENOMEM;
     if (direct)
-        memcpy(all, a->arguments, direct * sizeof *all);
+        bind_move(all, a->arguments, direct * sizeof *all);
     if (count > direct)
-        memcpy(all + direct, a->order, (count - direct) * sizeof *all);
+        bind_move(all + direct, a->order, (count - direct) * sizeof *all);
     struct bind_candidate found = {0};
     int result = bind_find_call(b, schema, name, all, count, location, &found, &a->type);
     if (result < 0)
@@ -247,7 +248,7 @@ static int resolve_aggregate(struct sql_binder *b, slice schema, slice name, jso
     a->arguments = all;
     a->count = count;
     if (within)
-        memcpy(a->order, all + direct, (count - direct) * sizeof *all);
+        bind_move(a->order, all + direct, (count - direct) * sizeof *all);
     return check_distinct(b, a, location);
 }
 

@@ -5,6 +5,7 @@
 #include "sql/bind/dml.h"
 
 #include "sql/bind/from.h"
+#include "sql/bind/move.h"
 #include "sql/bind/select.h"
 
 #include <errno.h>
@@ -184,7 +185,7 @@ struct inserting {
 static int values_row(struct sql_binder *b, struct bind_scope *s, struct inserting *to,
                       json_value items, struct sql_expr **row) {
     const struct sql_table *t = to->table;
-    memcpy(row, to->defaults, t->columns * sizeof *row);
+    bind_move(row, to->defaults, t->columns * sizeof *row);
     int result = check_width(b, json_count(items), to->count, to->listed, -1);
     struct json_iterator i = json_each(items);
     for (unsigned at = 0; result == 0 && json_next(&i); at++) {
@@ -242,7 +243,7 @@ static struct sql_plan *select_plan(struct sql_binder *b, struct bind_scope *s,
     struct sql_expr **row = bind_alloc(b, t->columns + 1, sizeof *row);
     if (!row)
         return NULL;
-    memcpy(row, to->defaults, t->columns * sizeof *row);
+    bind_move(row, to->defaults, t->columns * sizeof *row);
     for (unsigned i = 0; i < q.visible; i++) {
         unsigned column = to->columns[i];
         struct sql_expr *e =

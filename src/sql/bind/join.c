@@ -5,6 +5,7 @@
  * JOIN as right's, of a FULL JOIN as whichever is there.
  */
 #include "sql/bind/from.h"
+#include "sql/bind/move.h"
 
 #include <errno.h>
 
@@ -156,7 +157,7 @@ static int rename_join(struct sql_binder *b, json_value alias, struct bind_from 
     if (!r || !(r->name_list = bind_alloc(b, both->names + 1, sizeof *r->name_list)))
         return -ENOMEM;
     r->names = both->names;
-    memcpy(r->name_list, both->name, both->names * sizeof *both->name);
+    bind_move(r->name_list, both->name, both->names * sizeof *both->name);
     both->relation[0] = r;
     both->relations = 1;
     return bind_alias(b, alias, both);

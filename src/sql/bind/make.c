@@ -5,6 +5,7 @@
  * node gets its type when the binder learns it.
  */
 #include "sql/bind/binder.h"
+#include "sql/bind/move.h"
 #include "sql/exec/evaluate.h"
 
 #include <errno.h>
@@ -138,7 +139,7 @@ struct sql_expr *bind_map(struct sql_binder *b, struct sql_expr *e, bind_visit *
             if (!(copy = bind_expr(b, e->kind, e->type, e->location, e->count)))
                 return NULL;
             struct sql_expr **arguments = copy->arguments;
-            memcpy(arguments, e->arguments, e->count * sizeof *arguments);
+            bind_move(arguments, e->arguments, e->count * sizeof *arguments);
             *copy = *e;
             copy->arguments = arguments;
         }

@@ -3,6 +3,7 @@
  */
 #include "sql/bind/nodes.h"
 
+#include "sql/bind/move.h"
 #include "sql/bind/scope.h"
 
 struct sql_plan *bind_plan(struct sql_binder *b, enum sql_plan_kind kind, unsigned inputs,
@@ -35,7 +36,7 @@ struct sql_plan *bind_plan_same(struct sql_binder *b, enum sql_plan_kind kind,
     if (!p)
         return NULL;
     p->input[0] = input;
-    memcpy(p->column, input->column, input->columns * sizeof *p->column);
+    bind_move(p->column, input->column, input->columns * sizeof *p->column);
     return p;
 }
 
@@ -83,7 +84,7 @@ struct sql_plan *bind_plan_extend(struct sql_binder *b, struct sql_plan *input, 
     struct sql_expr **all = all_columns(b, input, count);
     if (!all)
         return NULL;
-    memcpy(all + input->columns, e, count * sizeof *all);
+    bind_move(all + input->columns, e, count * sizeof *all);
     return bind_plan_project(b, input, all, NULL, input->columns + count);
 }
 
@@ -123,8 +124,8 @@ struct sql_plan *bind_plan_join(struct sql_binder *b, enum sql_plan_kind kind,
     p->predicate = predicate;
     p->input[0] = left;
     p->input[1] = right;
-    memcpy(p->column, left->column, left->columns * sizeof *p->column);
-    memcpy(p->column + left->columns, right->column, more * sizeof *p->column);
+    bind_move(p->column, left->column, left->columns * sizeof *p->column);
+    bind_move(p->column + left->columns, right->column, more * sizeof *p->column);
     return p;
 }
 
@@ -155,7 +156,7 @@ struct sql_plan *bind_plan_union(struct sql_binder *b, struct sql_plan **input, 
     struct sql_plan *p = bind_plan(b, SQL_PLAN_UNION, count, input[0]->columns);
     if (!p)
         return NULL;
-    memcpy(p->input, input, count * sizeof *p->input);
-    memcpy(p->column, input[0]->column, p->columns * sizeof *p->column);
+    bind_move(p->input, input, count * sizeof *p->input);
+    bind_move(p->column, input[0]->column, p->columns * sizeof *p->column);
     return p;
 }

@@ -2,6 +2,7 @@
  * operator.c - operators: a call like any other, but for the words of its errors, comparisons of
  * rows field by field, and arrays under ANY and ALL.
  */
+#include "sql/bind/move.h"
 #include "sql/bind/resolve.h"
 
 #include <errno.h>
@@ -89,7 +90,7 @@ struct sql_expr *bind_operator(struct sql_binder *b, slice name, struct sql_expr
     if (!e)
         return NULL;
     e->function = found.function;
-    memcpy(e->arguments, arguments, count * sizeof *arguments);
+    bind_move(e->arguments, arguments, count * sizeof *arguments);
     return bind_fold(b, e);
 }
 

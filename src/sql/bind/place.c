@@ -8,6 +8,7 @@
  * grouping only its expressions, aggregates and what they are made of may be named; of a table
  * whose primary key is grouped by every column may.
  */
+#include "sql/bind/move.h"
 #include "sql/bind/select.h"
 
 #include <errno.h>
@@ -280,7 +281,7 @@ static int place_aggregate(struct sql_binder *b, struct lowering *l) {
     p->groups = s->groups;
     p->grouping_sets = q->sets;
     p->grouping_set = q->set;
-    memcpy(p->group, s->group, s->groups * sizeof *p->group);
+    bind_move(p->group, s->group, s->groups * sizeof *p->group);
     if ((result = lower_list(b, l, p->group, p->groups)) < 0)
         return result;
     for (unsigned i = 0; i < s->groups; i++) {
@@ -385,7 +386,7 @@ static int place_window(struct sql_binder *b, struct lowering *l,
     if (!p || !(p->window = bind_alloc(b, count, sizeof *p->window)))
         return result < 0 ? result : -ENOMEM;
     p->input[0] = s->from.plan;
-    memcpy(p->column, s->from.plan->column, s->from.plan->columns * sizeof *p->column);
+    bind_move(p->column, s->from.plan->column, s->from.plan->columns * sizeof *p->column);
     p->partitions = keys.partitions;
     p->partition = keys.partition;
     p->orders = keys.orders;
@@ -429,7 +430,7 @@ static int place_sets(struct sql_binder *b, struct lowering *l, bool *ret_more) 
         return -ENOMEM;
     *ret_more = false;
     p->input[0] = s->from.plan;
-    memcpy(p->column, s->from.plan->column, s->from.plan->columns * sizeof *p->column);
+    bind_move(p->column, s->from.plan->column, s->from.plan->columns * sizeof *p->column);
     p->columns = s->from.plan->columns;
     struct bind_pending *ready[SQL_CALL_ARGUMENTS_MAX];
     for (unsigned i = 0; i < s->pendings; i++) {

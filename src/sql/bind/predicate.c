@@ -4,6 +4,7 @@
  * BETWEEN, NULLIF and the like are spelled out in simpler expressions; their operands then stand
  * in two places, as one shared node.
  */
+#include "sql/bind/move.h"
 #include "sql/bind/special.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ struct sql_expr *bind_distinct_from(struct sql_binder *b, struct sql_expr *a, st
         return NULL;
     struct sql_expr *sides[2] = {a, c};
     if (equal->kind == SQL_EXPR_CALL)
-        memcpy(sides, equal->arguments, sizeof sides);
+        bind_move(sides, equal->arguments, sizeof sides);
     struct sql_type type;
     if (bind_common_type(b, sides, 2, "IS DISTINCT FROM", &type) < 0)
         return NULL;

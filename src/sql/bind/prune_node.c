@@ -2,6 +2,7 @@
  * prune_node.c - a node without the columns nobody needs (prune.c): its expressions renumbered, its
  * own columns counted anew.
  */
+#include "sql/bind/move.h"
 #include "sql/bind/prune.h"
 
 struct renumbering {
@@ -57,9 +58,9 @@ static int like_input(struct sql_binder *b, struct pruning *u, struct sql_plan *
     struct sql_plan_column *column = bind_alloc(b, input->columns + extra + 1, sizeof *column);
     if (!column)
         return -1;
-    memcpy(column, input->column, input->columns * sizeof *column);
-    memcpy(column + input->columns, p->column + p->columns - extra, extra * sizeof *column);
-    memcpy(own, map_of(u, old), width * sizeof *own);
+    bind_move(column, input->column, input->columns * sizeof *column);
+    bind_move(column + input->columns, p->column + p->columns - extra, extra * sizeof *column);
+    bind_move(own, map_of(u, old), width * sizeof *own);
     for (unsigned i = 0; i < extra; i++)
         own[width + i] = input->columns + i;
     p->column = column;
@@ -172,7 +173,7 @@ static struct sql_plan *prune_project(struct sql_binder *b, struct pruning *u, s
     if (!changes_nothing(p) || (p == u->root && is_shared(u, p->input[0])))
         return p;
     if (p == u->root)
-        memcpy(p->input[0]->column, p->column, p->columns * sizeof *p->column);
+        bind_move(p->input[0]->column, p->column, p->columns * sizeof *p->column);
     return p->input[0];
 }
 
@@ -188,8 +189,8 @@ static struct sql_plan *prune_join(struct sql_binder *b, struct pruning *u, stru
         own[i] = i < width ? map_of(u, left)[i] : l + map_of(u, right)[i - width];
     if (!(p->column = bind_alloc(b, l + r + 1, sizeof *p->column)))
         return NULL;
-    memcpy(p->column, p->input[0]->column, l * sizeof *p->column);
-    memcpy(p->column + l, p->input[1]->column, r * sizeof *p->column);
+    bind_move(p->column, p->input[0]->column, l * sizeof *p->column);
+    bind_move(p->column + l, p->input[1]->column, r * sizeof *p->column);
     p->columns = l + r;
     return p;
 }
@@ -253,7 +254,7 @@ static struct sql_plan *prune_over(struct sql_binder *b, struct pruning *u, stru
                  !p->predicate->null && p->predicate->cell.i);
     unsigned *own = u->map[p->number];
     if (idle) {
-        memcpy(own, map, width * sizeof *own);
+        bind_move(own, map, width * sizeof *own);
         return u->to[old->number];
     }
     unsigned extra = p->kind == SQL_PLAN_WINDOW ? kept : p->columns - width;

@@ -5,6 +5,7 @@
  * doubling keeps that below the size of the last.
  */
 #include "sql/bind/binder.h"
+#include "sql/bind/move.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -47,7 +48,7 @@ void *bind_grow(struct sql_binder *b, void *array, unsigned count, size_t size) 
         return array;
     char *larger = bind_alloc(b, count ? (size_t)count * 2 : 1, size);
     if (larger && count)
-        memcpy(larger, array, count * size);
+        bind_move(larger, array, count * size);
     return larger;
 }
 

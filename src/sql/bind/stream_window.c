@@ -7,6 +7,7 @@
  */
 #include "sql/bind/call.h"
 #include "sql/bind/from.h"
+#include "sql/bind/move.h"
 #include "sql/time/windows.h"
 
 #include <errno.h>
@@ -138,7 +139,7 @@ static struct sql_plan *window_node(struct sql_binder *b, const struct sql_plan 
     if (!p)
         return NULL;
     p->input[0] = input;
-    memcpy(p->column, input->column, input->columns * sizeof *p->column);
+    bind_move(p->column, input->column, input->columns * sizeof *p->column);
     p->column[input->columns] = (struct sql_plan_column){slice_lit("window_start"), type};
     p->column[input->columns + 1] = (struct sql_plan_column){slice_lit("window_end"), type};
     p->time_column = spec->time_column;
@@ -158,12 +159,12 @@ static int add_window_names(struct sql_binder *b, struct bind_from *from) {
     struct bind_name *own = bind_alloc(b, from->names + 2, sizeof *own);
     if (!names || !own)
         return -ENOMEM;
-    memcpy(names, from->name, from->names * sizeof *names);
+    bind_move(names, from->name, from->names * sizeof *names);
     for (unsigned i = 0; i < 2; i++)
         names[from->names + i] = (struct bind_name){
             i ? slice_lit("window_end") : slice_lit("window_start"), from->plan->columns - 2 + i};
     from->names += 2;
-    memcpy(own, names, from->names * sizeof *own);
+    bind_move(own, names, from->names * sizeof *own);
     from->name = names;
     r->name_list = own;
     r->names = from->names;

@@ -7,6 +7,7 @@
  */
 #include "sql/bind/call.h"
 #include "sql/bind/from.h"
+#include "sql/bind/move.h"
 
 #include <errno.h>
 
@@ -118,8 +119,8 @@ static struct sql_plan *set_node(struct sql_binder *b, struct sql_plan *input,
     if (!p || !(p->set = bind_alloc(b, all->count, sizeof *p->set)))
         return NULL;
     p->input[0] = input;
-    memcpy(p->column, input->column, input->columns * sizeof *p->column);
-    memcpy(p->set, all->set, all->count * sizeof *p->set);
+    bind_move(p->column, input->column, input->columns * sizeof *p->column);
+    bind_move(p->set, all->set, all->count * sizeof *p->set);
     p->sets = all->count;
     p->ordinality = ordinality;
     name_columns(p, all, input->columns);

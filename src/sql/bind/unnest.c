@@ -13,6 +13,7 @@
  * aggregate without groups, whose value for no rows is put in by the LEFT JOIN itself.
  */
 #include "sql/bind/unnest.h"
+#include "sql/bind/move.h"
 
 #include "base/mem.h"
 
@@ -101,7 +102,7 @@ static struct sql_plan *project_chain(struct sql_binder *b, const struct unnesti
             return NULL;
     if (!all)
         return NULL;
-    memcpy(all + left, columns, width * sizeof *all);
+    bind_move(all + left, columns, width * sizeof *all);
     return bind_plan_project(b, base, all, NULL, left + width);
 }
 
@@ -138,8 +139,8 @@ static struct sql_plan *apply_without_rows(struct sql_binder *b, struct unnestin
     p->set = below->set;
     p->ordinality = below->ordinality;
     p->outer = one;
-    memcpy(p->column, u->left->column, left * sizeof *p->column);
-    memcpy(p->column + left, below->column, below->columns * sizeof *p->column);
+    bind_move(p->column, u->left->column, left * sizeof *p->column);
+    bind_move(p->column + left, below->column, below->columns * sizeof *p->column);
     for (unsigned i = 0; i < below->columns; i++)
         if (!(columns[i] = bind_column(b, left + i, below->column[i].type, -1)))
             return NULL;

@@ -5,6 +5,7 @@
  * are; the domain's columns follow. A node that puts columns of its own behind its input's gets
  * them back in that order by a projection.
  */
+#include "sql/bind/move.h"
 #include "sql/bind/unnest.h"
 
 #include <errno.h>
@@ -378,8 +379,8 @@ static struct sql_plan *push_over(struct sql_binder *b, struct unnesting *u,
     p->column = own.column;
     p->columns = own.columns;
     p->input[0] = input;
-    memcpy(p->column, input->column, input->columns * sizeof *p->column);
-    memcpy(p->column + input->columns, node->column + before, after * sizeof *p->column);
+    bind_move(p->column, input->column, input->columns * sizeof *p->column);
+    bind_move(p->column + input->columns, node->column + before, after * sizeof *p->column);
     if (node->kind == SQL_PLAN_TOP || node->kind == SQL_PLAN_WINDOW ||
         node->kind == SQL_PLAN_SESSION) {
         unsigned *partition = bind_alloc(b, node->partitions + u->count, sizeof *partition);
@@ -417,9 +418,9 @@ static struct sql_plan *push_each(struct sql_binder *b, struct unnesting *u,
     for (unsigned i = 0; i < node->inputs; i++)
         if (!(p->input[i] = unnest_push(b, u, node->input[i])))
             return NULL;
-    memcpy(p->column, node->column, node->columns * sizeof *p->column);
-    memcpy(p->column + node->columns, p->input[0]->column + node->columns,
-           u->count * sizeof *p->column);
+    bind_move(p->column, node->column, node->columns * sizeof *p->column);
+    bind_move(p->column + node->columns, p->input[0]->column + node->columns,
+              u->count * sizeof *p->column);
     return p;
 }
 
