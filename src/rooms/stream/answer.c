@@ -54,11 +54,12 @@ static bool at_limit(const struct answer *a) {
     return a->limit > 0 && a->sent >= a->limit;
 }
 
-/* One copy of a row: into the output, or behind what is held. */
+/* One copy of a row: into the output, or behind what is held. A step of the database that has begun
+   goes on to its end although we are full. */
 static int pass_row(struct answer *a, const struct sql_batch *batch, unsigned row, size_t passed) {
     struct session *s = a->session;
-    const bool hold =
-        at_limit(a) || a->held_from < a->held.len || s->out.len - passed > ANSWER_PASS_BYTES;
+    const bool hold = a->full || at_limit(a) || a->held_from < a->held.len ||
+                      s->out.len - passed > ANSWER_PASS_BYTES;
     int failed = hold ? -ENOBUFS : put_row(a, batch, row, &s->out);
     if (!failed)
         a->sent++;
@@ -79,6 +80,7 @@ static bool has_room(const struct answer *a) {
 
 /* Whether the database may go on; else notes who will tell it to. */
 static bool may_go_on(struct answer *a) {
+    a->full = false;
     if (a->held_from == a->held.len && !at_limit(a) && has_room(a))
         return true;
     a->full = true;

@@ -130,7 +130,8 @@ static bool take_message(struct session *s) {
 
 /* One step. False: something has to come first. */
 static bool go_on(struct session *s) {
-    if (s->state == SESSION_CLOSING || s->state == SESSION_TLS || s->state == SESSION_JUDGED)
+    if (s->state == SESSION_CLOSING || s->state == SESSION_TLS || s->state == SESSION_WAITING ||
+        s->state == SESSION_JUDGED)
         return false;
     if (s->answer) {
         if (!answer_settled(s->answer))
@@ -227,6 +228,7 @@ static void on_drain(void *owner) {
 static void session_free(struct session *s) {
     struct io_loop *loop = s->sessions->shard->loop;
     struct sessions *all = s->sessions;
+    database_when_ready_cancel(all->db, s);
     io_defer_cancel(loop, &s->wake);
     io_timer_stop(loop, &s->again);
     io_timer_stop(loop, &s->deadline);

@@ -2,7 +2,8 @@
  * session.h - one connection of a PostgreSQL client: its bytes, who it is, what it asks.
  *
  *     STARTUP --SSLRequest--> TLS --'        (once)
- *        '--StartupMessage--> PASSWORD | SASL_FIRST --> SASL_FINAL
+ *        '--StartupMessage--> (WAITING, for the database to be read back)
+ *        '------------------> PASSWORD | SASL_FIRST --> SASL_FINAL
  *        |                        '--bcrypt--> JUDGED (off the loop)
  *        '--------trust-----------------'-----> SETTINGS (SET of startup parameters) --> READY
  *     any --Terminate, FATAL, the peer leaves--> CLOSING --> freed
@@ -41,6 +42,7 @@
 enum session_state {
     SESSION_STARTUP,
     SESSION_TLS,
+    SESSION_WAITING,
     SESSION_PASSWORD,
     SESSION_SASL_FIRST,
     SESSION_SASL_FINAL,

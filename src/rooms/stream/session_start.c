@@ -94,11 +94,24 @@ static int judge(struct session *s, struct sql_error *error) {
         return sql_fail(error, "28000", "no PostgreSQL user name specified in startup packet");
     if (s->sessions->draining)
         return sql_fail(error, "57P03", "the database system is shutting down");
-    if (!database_is_ready(s->sessions->db))
-        return sql_fail(error, "57P03", "the database system is starting up");
     if (s->sessions->count > s->sessions->sessions_max)
         return sql_fail(error, "53300", "sorry, too many clients already");
     return 0;
+}
+
+/* The database is there: perhaps at once. The deadline of the login runs meanwhile. */
+static void on_database(void *owner, const struct error *failed) {
+    struct session *s = owner;
+    struct sql_error error;
+    if (s->state == SESSION_CLOSING)
+        return;
+    if (failed) {
+        (void)sql_fail(&error, "57P03", "the database cannot be read: %s", failed->message);
+        session_fatal(s, &error);
+    } else {
+        session_log_in(s);
+    }
+    session_wake(s);
 }
 
 static void start(struct session *s, const struct pgwire_event *e) {
@@ -109,7 +122,8 @@ static void start(struct session *s, const struct pgwire_event *e) {
         return;
     }
     negotiate(s, e);
-    session_log_in(s);
+    s->state = SESSION_WAITING;
+    database_when_ready(s->sessions->db, on_database, s);
 }
 
 void session_startup(struct session *s, const struct pgwire_event *e) {
