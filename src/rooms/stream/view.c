@@ -260,13 +260,17 @@ static int read_input(struct view *v, unsigned input, struct sql_error *error) {
     unsigned which[SQL_COLUMNS_MAX];
     struct sql_builder b;
     struct relation_scan at;
+    bool kept = table->kind == SQL_TABLE_MATERIALIZED;
+    if (kept && (!rows || ((struct view *)table->host)->failed))
+        return sql_fail(error, "55000", "materialized view \"%.*s\" has stopped",
+                        slice_fmt(table->name));
     if (!rows)
         return 0;
     if (sql_builder_make(table->columns, &b) < 0)
         return sql_fail_memory(error);
     for (unsigned i = 0; i < table->columns; i++)
         which[i] = i;
-    bool told = table->kind == SQL_TABLE_MATERIALIZED || list_empty(&v->db->flight);
+    bool told = kept || list_empty(&v->db->flight);
     relation_scan_all(rows, told ? v->db->commit : v->db->visible, &at);
     int r = 0, n;
     while (r == 0 && (n = relation_scan_next(&at, which, table->columns, &b)) != 0) {
@@ -334,6 +338,8 @@ static int begin(struct view *v, struct sql_error *error) {
     if (r == 0)
         r = sql_exec_end_step(v->exec, error);
     v->beginning = false;
+    if (r < 0)
+        return r;
     v->moment = 0;
     const struct feeds_options feeds = {.ledger = v->db->ledger,
                                         .loop = v->db->loop,
@@ -343,7 +349,7 @@ static int begin(struct view *v, struct sql_error *error) {
                                         .step = on_slice,
                                         .failed = on_feeds_failed,
                                         .self = v};
-    return r == 0 ? feeds_open(&feeds, &v->feeds, error) : r;
+    return feeds_open(&feeds, &v->feeds, error);
 }
 
 int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
@@ -357,6 +363,10 @@ int view_start(struct database *db, struct sql_table *table, const struct sql_qu
     v->settings = db->settings;
     list_init(&v->waits);
     int r = begin(v, error);
+    if (r < 0 && v->lookup) { /* its definition is on disk: it is there, and says why not */
+        fail(v, error);
+        r = 0;
+    }
     if (r < 0) {
         view_stop(v); /* the plan's memory stays the caller's */
         return r;

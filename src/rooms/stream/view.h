@@ -36,7 +36,8 @@ struct view_status {
 };
 
 /* Starts TABLE's view: TABLE is in the catalog, QUERY is its plan and lives in MEMORY, which
-   becomes the view's. Inputs: see view_inputs. 0, or an error. */
+   becomes the view's. 0, or an error. One of computing, in what is there already, is none here:
+   the view is there, and has failed. */
 must_use int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
                         struct arena *take_memory, struct view **ret, struct sql_error *error);
 struct view *view_stop(struct view *v);

@@ -504,6 +504,31 @@ static void test_an_error_stops_it_between_two_steps(void **state) {
     town_close(&t);
 }
 
+/* As it may be when it is read back. */
+static void test_what_is_there_may_fail_it(void **state) {
+    (void)state;
+    struct town t;
+    struct book stored;
+    struct sql_table table, above;
+    town_open(&t, 1);
+    struct kit *k = &t.kit;
+    k->query.visible = 2;
+    book_stored(&stored, "stored");
+    change(&t, &stored, 1, 5, 1);
+    change(&t, &stored, 2, 0, 1);
+    struct sql_expr *quotient = kit_op(k, '/', kit_int(k, 100), kit_column(k, 1));
+    struct sql_plan *plan =
+        kit_project(k, scan_of(&t, &stored.table), 2, kit_list(k, 2, kit_column(k, 0), quotient));
+    struct view *v = make_view(&t, &table, plan);
+    assert_int_equal(view_status(v).state, VIEW_FAILED);
+    expect(&t, v, "");
+    struct view *w = make_view(&t, &above, scan_of(&t, &table));
+    assert_string_equal(view_status(w).error.state, "55000");
+    struct relation *rows = stored.stored.rows;
+    town_close(&t);
+    relation_free(rows);
+}
+
 static void test_rows_are_late_by_the_order_of_records_alone(void **state) {
     (void)state;
     struct town t;
@@ -540,6 +565,7 @@ int main(void) {
         cmocka_unit_test(test_a_look_up_is_a_filter),
         cmocka_unit_test(test_it_has_an_index_of_what_is_unique),
         cmocka_unit_test(test_an_error_stops_it_between_two_steps),
+        cmocka_unit_test(test_what_is_there_may_fail_it),
         cmocka_unit_test(test_rows_are_late_by_the_order_of_records_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
