@@ -90,6 +90,7 @@ int bind_cte_use(struct sql_binder *b, struct bind_place place, slice name, int 
         return -ENOENT;
     if (cte->recursive && names_itself(sql_field(cte->node, "ctequery"), name))
         return bind_error(b, location, "0A000", "WITH RECURSIVE is not supported");
+    cte->used = true;
     struct sql_plan *plan = cte->plan ? cte->plan : bind_cte(b, place, cte, home);
     if (!plan)
         return -EINVAL;
@@ -109,5 +110,17 @@ int bind_cte_use(struct sql_binder *b, struct bind_place place, slice name, int 
     struct json_iterator i = json_each(names);
     for (unsigned at = 0; json_next(&i); at++)
         ret->name[at].name = ret->relation[0]->name_list[at].name = sql_string(i.value);
+    return 0;
+}
+
+int bind_unused_ctes(struct sql_binder *b, struct bind_scope *s) {
+    struct bind_from ignored;
+    for (struct bind_cte *cte = s->ctes; cte; cte = cte->next) {
+        int result = cte->used ? 0
+                               : bind_cte_use(b, (struct bind_place){s, false}, cte->name,
+                                              sql_location(cte->node), &ignored);
+        if (result < 0)
+            return result;
+    }
     return 0;
 }

@@ -312,6 +312,8 @@ int bind_insert(struct sql_binder *b, json_value inside, struct sql_statement *r
     ret->query = (struct sql_query){.plan = plan, .visible = t->columns};
     result = bind_conflict(b, t, alias, sql_field(inside, "onConflictClause"), ret);
     if (result == 0)
+        result = bind_unused_ctes(b, s);
+    if (result == 0)
         result = bind_returning(b, t, alias, sql_field(inside, "returningList"), ret);
     return result < 0 ? result : bind_finish_query(b, &ret->query);
 }

@@ -42,6 +42,8 @@ must_use int bind_stream_function(struct sql_binder *b, struct bind_place place,
 /* cte.c: NULL without an error where there is none of this name. */
 must_use int bind_cte_use(struct sql_binder *b, struct bind_place place, slice name, int location,
                           struct bind_from *ret);
+/* Those that nothing named are bound for their mistakes; a DELETE among them is refused. */
+must_use int bind_unused_ctes(struct sql_binder *b, struct bind_scope *s);
 must_use int bind_with(struct sql_binder *b, struct bind_scope *s, json_value with);
 
 #endif

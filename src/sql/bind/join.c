@@ -144,7 +144,7 @@ static int bind_on(struct sql_binder *b, struct bind_place place, json_value nod
     }
     if (join->join != SQL_JOIN_INNER)
         return bind_error(b, e->location, "0A000",
-                          "subqueries in the ON of an outer join are not supported");
+                          "subqueries in the ON of a RIGHT or FULL JOIN are not supported");
     both->plan = bind_plan_filter(b, s.from.plan, e);
     return both->plan ? 0 : -ENOMEM;
 }
@@ -163,6 +163,30 @@ static int rename_join(struct sql_binder *b, json_value alias, struct bind_from 
     return bind_alias(b, alias, both);
 }
 
+static bool has_query(json_value node) {
+    if (json_type_of(node) == JSON_STRING)
+        return false;
+    if (slice_equal(sql_node_name(node), slice_lit("SubLink")))
+        return true;
+    struct json_iterator i = json_each(node);
+    while (json_next(&i))
+        if (has_query(i.value))
+            return true;
+    return false;
+}
+
+/* ON of a LEFT JOIN, with subqueries: the rows of RIGHT that it holds for, as LATERAL sees LEFT. */
+static int filter_right(struct sql_binder *b, struct bind_scope *left, json_value on,
+                        struct bind_from *right) {
+    struct bind_scope s = {
+        .outer = left, .boundary = true, .from = *right, .clause = "JOIN conditions"};
+    int result = bind_where(b, &s, on, "JOIN/ON");
+    if (result < 0)
+        return result;
+    right->plan = bind_plan_first(b, s.from.plan, right->plan->columns);
+    return right->plan ? 0 : -ENOMEM;
+}
+
 int bind_join(struct sql_binder *b, struct bind_place place, json_value inside,
               struct bind_from *ret) {
     struct bind_scope *left = bind_alloc(b, 1, sizeof *left);
@@ -175,12 +199,17 @@ int bind_join(struct sql_binder *b, struct bind_place place, json_value inside,
     struct bind_from right, both;
     result = bind_from_item(b, (struct bind_place){left, true}, sql_field(inside, "rarg"), &right);
     enum sql_join_kind join = join_kind(sql_field_text(inside, "jointype"));
+    json_value on = sql_field(inside, "quals");
+    bool filtered = join == SQL_JOIN_LEFT && has_query(on);
+    if (result == 0 && filtered)
+        result = filter_right(b, left, on, &right);
     if (result < 0 || (result = bind_combine(b, join, &left->from, &right, -1, &both)) < 0)
         return result;
     slice *names;
     unsigned count;
-    json_value on = sql_field(inside, "quals");
-    if (json_type_of(on) != JSON_ABSENT)
+    if (filtered)
+        result = 0;
+    else if (json_type_of(on) != JSON_ABSENT)
         result = bind_on(b, place, on, &both);
     else if ((result = using_names(b, inside, &both, left->from.names, &names, &count)) == 0 &&
              count)

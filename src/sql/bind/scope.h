@@ -49,7 +49,7 @@ struct bind_cte {
     struct bind_cte *next; /* those before it in the same WITH, then those around */
     slice name;
     json_value node;
-    bool recursive;
+    bool recursive, used;
     struct sql_plan *plan; /* NULL: not bound yet, or correlated: bound anew at each use */
 };
 

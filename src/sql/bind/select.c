@@ -240,6 +240,8 @@ int bind_query(struct sql_binder *b, json_value inside, struct bind_scope *outer
     else
         result = bind_simple(b, s, inside, keep_unknown, ret);
     if (result == 0)
+        result = bind_unused_ctes(b, s);
+    if (result == 0)
         result = bind_limit(b, s, inside, ret);
     bind_leave(b);
     return result;

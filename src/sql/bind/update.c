@@ -217,7 +217,9 @@ static int bind_change(struct sql_binder *b, json_value inside, bool update,
         return -EINVAL;
     ret->kind = update ? SQL_STATEMENT_UPDATE : SQL_STATEMENT_DELETE;
     ret->query = (struct sql_query){.plan = plan, .visible = plan->columns};
-    result = bind_returning(b, t, alias, sql_field(inside, "returningList"), ret);
+    result = bind_unused_ctes(b, s);
+    if (result == 0)
+        result = bind_returning(b, t, alias, sql_field(inside, "returningList"), ret);
     return result < 0 ? result : bind_finish_query(b, &ret->query);
 }
 
