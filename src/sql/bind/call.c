@@ -91,14 +91,51 @@ static bool is_aggregate_name(slice name) {
     return sql_aggregate_next(name, &cursor) != NULL;
 }
 
+/* f(VARIADIC ARRAY[x, y]) is f(x, y): the array must be written out, so that it is known here how
+   many there are. */
+static int spread(struct sql_binder *b, struct sql_expr ***arguments, unsigned *count,
+                  int location) {
+    struct sql_expr *last = (*arguments)[*count - 1];
+    uint32_t element = bind_element_of(b, last->type.oid);
+    bool constant = element && last->kind == SQL_EXPR_CONST && !last->null;
+    unsigned elements = constant                       ? last->cell.array->count
+                        : last->kind == SQL_EXPR_ARRAY ? last->count
+                                                       : 0;
+    if (elements == 0)
+        return bind_error(b, location, "0A000",
+                          "VARIADIC is supported for arrays that are written out, such as "
+                          "VARIADIC ARRAY[1, 2]");
+    unsigned before = *count - 1;
+    if (before + elements > SQL_CALL_ARGUMENTS_MAX)
+        return bind_error(b, location, "54023", "cannot pass more than %u arguments to a function",
+                          SQL_CALL_ARGUMENTS_MAX);
+    struct sql_expr **all = bind_alloc(b, before + elements, sizeof *all);
+    if (!all)
+        return -ENOMEM;
+    for (unsigned i = 0; i < before + elements; i++) {
+        if (i < before || !constant) {
+            all[i] = i < before ? (*arguments)[i] : last->arguments[i - before];
+            continue;
+        }
+        const struct sql_array *array = last->cell.array;
+        all[i] = bind_null_constant(b, sql_type_of(element), location);
+        if (!all[i])
+            return -ENOMEM;
+        all[i]->null = array->nulls && array->nulls[i - before];
+        if (!all[i]->null)
+            all[i]->cell = array->cells[i - before];
+    }
+    *arguments = all;
+    *count = before + elements;
+    return 0;
+}
+
 int bind_call_arguments(struct sql_binder *b, struct bind_scope *s, json_value inside,
                         struct sql_expr ***ret, unsigned *ret_count) {
     json_value list = sql_field(inside, "args");
     struct sql_expr **arguments = bind_alloc(b, json_count(list) + 1, sizeof *arguments);
     if (!arguments)
         return -ENOMEM;
-    if (sql_field_bool(inside, "func_variadic"))
-        return bind_error(b, sql_location(inside), "0A000", "VARIADIC calls are not supported");
     if (bind_has_names(list)) {
         slice schema, name = bind_call_name(inside, &schema);
         return bind_named_arguments(b, s, name, list, sql_location(inside), ret, ret_count);
@@ -108,9 +145,12 @@ int bind_call_arguments(struct sql_binder *b, struct bind_scope *s, json_value i
     while (json_next(&i))
         if (!(arguments[count++] = bind_expression(b, s, i.value)))
             return -EINVAL;
+    int result = 0;
+    if (sql_field_bool(inside, "func_variadic"))
+        result = spread(b, &arguments, &count, sql_location(inside));
     *ret = arguments;
     *ret_count = count;
-    return 0;
+    return result;
 }
 
 int bind_sort_list(struct sql_binder *b, struct bind_scope *s, json_value list,
