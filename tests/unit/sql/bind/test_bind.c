@@ -354,6 +354,19 @@ static const struct {
      "      Aggregate count(), count() FILTER (y IS NULL)  [state: one entry "
      "per group]\n"
      "        (the node of number 1 again)\n"},
+    {"select make_interval(days => a, hours => 5) from t", "Project make_interval(0, 0, 0, a, 5)\n"
+                                                           "  Scan t (a)\n"},
+    {"select make_interval(1, months => 2, years => 3)",
+     "42601 38 argument name \"years\" used more than once\n"},
+    {"select make_interval(days => 1, 2)",
+     "42601 8 positional argument cannot follow named argument\n"},
+    {"select make_interval(day => 1)", "42883 22 function make_interval has no argument \"day\"\n"},
+    {"select upper(x => 'a')", "42883 8 function upper has no arguments of these names\n"},
+    {"select sum(a) over (order by i range '1 day' preceding) r from t",
+     "Project window\n"
+     "  Window sum(a) in order of ?column?  [state: the input's rows]\n"
+     "    Project a, i::timestamp without time zone\n"
+     "      Scan t (a, i)\n"},
 };
 
 static void each_statement_gives_its_plan_or_error(void **state) {
