@@ -16,6 +16,7 @@ const CONNECTIONS = [1, 64, 1024];
 const REQUEST_BYTES = 460; // of an append over HTTP, head and body
 
 module.exports = function events(bench) {
+  const postgres = require('./postgres.js')(bench);
   const { appendLoad, appendServer, compare, die, inTurn, measure, nonet, onLoadCores, options, run,
     sleep, start, stopAndForget } = bench;
   const SECONDS = options.quick ? 2 : 6;
@@ -27,52 +28,12 @@ module.exports = function events(bench) {
     '--listen', 'sql=off', '--shards', '1',
     '--quiet'];
 
-  function postgresPath(name) {
-    const versions = '/usr/lib/postgresql';
-    const found = fs.existsSync(versions) &&
-      fs.readdirSync(versions).sort((a, b) => b - a)
-        .map((version) => path.join(versions, version, 'bin', name)).find(fs.existsSync);
-    if (!found) die(`there is no ${name}: apt-get install postgresql`);
-    return found;
-  }
-
-  // PostgreSQL does not run as root.
-  const asPostgres = (words) => process.getuid() === 0
-    ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', ...words] : words;
-
-  function postgres(port, data) {
-    if (process.getuid() === 0) run(['chown', 'postgres', data]);
-    const store = path.join(data, 'store');
-    run(asPostgres([postgresPath('initdb'), '-D', store, '-U', 'bench', '-A', 'trust', '-E',
-      'UTF8', '--no-locale']));
-    fs.appendFileSync(`${store}/postgresql.conf`, `
-listen_addresses = '127.0.0.1'
-port = ${port}
-unix_socket_directories = ''
-max_connections = 1100
-shared_buffers = 256MB
-max_wal_size = 4GB
-fsync = on
-synchronous_commit = on
-`);
-    return asPostgres([postgresPath('postgres'), '-D', store]);
-  }
-
   // ---- loads ------------------------------------------------------------------------------------
 
   const percentile = (sorted, share) => sorted[Math.floor(sorted.length * share)] / 1000;
 
   async function onPostgres(clients) {
-    const server = await start('postgres', { command: postgres });
-    const at = ['-h', '127.0.0.1', '-p', `${server.port}`, '-U', 'bench'];
-    const ask = (sql) => run(['psql', ...at, '-q', '-d', 'postgres', '-c', sql]);
-    for (let tries = 0; ; tries++) { // it listens before it serves
-      const { status } = spawnSync('psql', [...at, '-d', 'postgres', '-c', 'SELECT 1'],
-        { stdio: 'ignore' });
-      if (status === 0) break;
-      if (tries === 100) die('postgres does not start');
-      await sleep(50);
-    }
+    const { server, at, ask } = await postgres.open();
     ask(`CREATE TABLE events (position bigserial PRIMARY KEY, stream text NOT NULL,
       revision bigint NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid(), type text NOT NULL,
       at timestamptz NOT NULL DEFAULT now(), data jsonb NOT NULL, UNIQUE (stream, revision))`);
@@ -82,7 +43,7 @@ INSERT INTO events (stream, revision, type, data)
 VALUES ('bench-' || :n, 0, 'Happened', '{"text":"${DATA}"}');\n`);
     const log = path.join(server.data, 'times'); // connecting is part of -T, but not of its rate
     const seconds = SECONDS + Math.ceil(clients / 100);
-    const text = run(onLoadCores([postgresPath('pgbench'), ...at, '-n', '-M', 'prepared', '-c',
+    const text = run(onLoadCores([postgres.path('pgbench'), ...at, '-n', '-M', 'prepared', '-c',
       `${clients}`, '-j', '1', '-T', `${seconds}`, '-f', script, '-l', `--log-prefix=${log}`,
       'postgres']), 'pgbench');
     const rate = /^tps = ([\d.]+)/m.exec(text);
