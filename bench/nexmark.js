@@ -80,8 +80,8 @@ flows:
         WHERE name = '${name}'`).split('|').map(Number);
       psql(server, `DROP MATERIALIZED VIEW ${name}`);
       const aim = AIMS[name] ? { least: AIMS[name] } : {};
-      state(`${name}: events a CPU second (${figure(rows)} rows, ${figure(bytes / 1e6)} MB of state)`,
-        null, events / cpu / 1000, 'thousand', aim);
+      const kept = `${figure(rows)} rows, ${figure(bytes / 1e6)} MB of state`;
+      state(`${name}: events a CPU second (${kept})`, null, events / cpu / 1000, 'thousand', aim);
     }
     await stopAndForget(server);
   }
@@ -104,7 +104,8 @@ flows:
     const server = await start('nonet', { command: node(app) });
     psql(server, 'CREATE TABLE t (id bigint PRIMARY KEY, k bigint, v bigint)',
       'INSERT INTO t SELECT g, g % 100000 + 1, g FROM generate_series(1, 300000) g',
-      'CREATE MATERIALIZED VIEW kept AS SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k',
+      'CREATE MATERIALIZED VIEW kept AS ' +
+        'SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k',
       'FLUSH');
     const mine = pgbench(['-h', '127.0.0.1', '-p', `${server.port}`, '-U', 'nonet'], script);
     await stopAndForget(server);
