@@ -1,9 +1,9 @@
-// nexmark - the groups of bench/run for SQL: the Nexmark queries as materialized views over a stream
-// of JSON, and how they are read.
+// nexmark - the groups of bench/run for SQL: the Nexmark queries as materialized views over a
+// stream of JSON, and how views are read.
 //
-//   nexmark   BENCH_NEXMARK_EVENTS (10,000,000) events at 100,000 a second of their own time lie in
-//             the log; each query becomes a view, and what counts is the CPU the node takes until the
-//             view has all of them: reading, decoding, computing, keeping. Events a CPU second.
+//   nexmark   BENCH_NEXMARK_EVENTS (10,000,000) events at 100,000 a second of their own time lie
+//             in the log; each query becomes a view, and what counts is the CPU the node takes
+//             until the view has all of them: reading, decoding, computing, keeping.
 //   sql_read  a view of 100,000 keys read by key, through prepared statements (pgbench), beside an
 //             indexed table of PostgreSQL of the same rows
 //
@@ -35,8 +35,8 @@ module.exports = function nexmark(bench) {
   }
 
   const node = (app) => (port, data) => [nonet, 'run', app, '--data', data, '--listen',
-    `sql=127.0.0.1:${port}`, '--listen', 'nats=off', '--listen', 'admin=off', '--listen', 'http=off',
-    '--shards', '1', '--quiet'];
+    `sql=127.0.0.1:${port}`, '--listen', 'nats=off', '--listen', 'admin=off', '--listen',
+    'http=off', '--shards', '1', '--quiet'];
 
   async function filled() {
     const app = folder('nexmark-app');
@@ -86,7 +86,7 @@ flows:
     await stopAndForget(server);
   }
 
-  // ---- reads by key --------------------------------------------------------------------------------
+  // ---- reads by key -----------------------------------------------------------------------------
 
   function pgbench(words, script) {
     const text = run(onLoadCores([postgres.path('pgbench'), ...words, '-n', '-M', 'prepared', '-c',
@@ -100,7 +100,8 @@ flows:
     const app = folder('sql-app');
     fs.writeFileSync(path.join(app, 'nonet.yaml'), 'node: {name: bench}\n');
     const script = path.join(app, 'read.sql');
-    fs.writeFileSync(script, '\\set k random(1, 100000)\nSELECT n, total FROM kept WHERE k = :k;\n');
+    fs.writeFileSync(script,
+      '\\set k random(1, 100000)\nSELECT n, total FROM kept WHERE k = :k;\n');
     const server = await start('nonet', { command: node(app) });
     psql(server, 'CREATE TABLE t (id bigint PRIMARY KEY, k bigint, v bigint)',
       'INSERT INTO t SELECT g, g % 100000 + 1, g FROM generate_series(1, 300000) g',
