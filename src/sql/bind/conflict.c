@@ -117,9 +117,6 @@ int bind_conflict(struct sql_binder *b, const struct sql_table *table, slice ali
     ret->conflict = SQL_CONFLICT_ERROR;
     if (json_type_of(clause) == JSON_ABSENT)
         return 0;
-    if (table->kind != SQL_TABLE_STORED)
-        return bind_error(b, sql_location(clause), "0A000",
-                          "ON CONFLICT needs a stored table: a stream takes every row");
     bool update = slice_equal(sql_field_text(clause, "action"), slice_lit("ONCONFLICT_UPDATE"));
     ret->conflict = update ? SQL_CONFLICT_UPDATE : SQL_CONFLICT_NOTHING;
     json_value infer = sql_field(clause, "infer");

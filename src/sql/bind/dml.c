@@ -22,13 +22,15 @@ struct sql_table *bind_written_table(struct sql_binder *b, json_value relation, 
                          slice_fmt(schema), schema.len ? "." : "", slice_fmt(name));
     slice alias = sql_field_text(sql_field(relation, "alias"), "aliasname");
     *ret_alias = alias.len ? alias : t->name;
-    bool inserts = verb[0] == 'i';
-    if (t->kind == SQL_TABLE_STORED || (t->kind == SQL_TABLE_STREAM && inserts))
+    if (t->kind == SQL_TABLE_STORED)
         return t;
-    if (t->kind == SQL_TABLE_STREAM)
-        return bind_null(b, location, "0A000",
-                         "cannot %s \"%.*s\": the rows of a stream are never changed", verb,
+    if (t->kind == SQL_TABLE_STREAM) {
+        (void)bind_error(b, location, "0A000",
+                         "cannot %s \"%.*s\": its rows are the messages of a stream", verb,
                          slice_fmt(t->name));
+        sql_error_hint(b->error, "Publish to its subject; what is published is never changed.");
+        return NULL;
+    }
     if (t->kind == SQL_TABLE_VIEW)
         return bind_null(b, location, "55000", "cannot %s view \"%.*s\"", verb, slice_fmt(t->name));
     return bind_null(b, location, "42809", "cannot change %s \"%.*s\"",

@@ -294,8 +294,10 @@ static const struct {
      "    Join inner on a = a  [state: the rows of both inputs]\n"
      "      Scan t (row id, a, b, c, d, e, f, g, h, i)\n"
      "      Scan u (a)\n"},
-    {"delete from bid", "0A000 13 cannot delete from \"bid\": the rows of a stream are never "
-                        "changed\n"},
+    {"delete from bid",
+     "0A000 13 cannot delete from \"bid\": its rows are the messages of a stream\n"},
+    {"insert into bid (auction) values (1)",
+     "0A000 13 cannot insert into \"bid\": its rows are the messages of a stream\n"},
     {"select -1, 3 - 4, a - 1, -2147483648, -3000000000 from t",
      "Project -1, -1, (a - 1), -2147483648, '-3000000000'::bigint\n"
      "  Scan t (a)\n"},
