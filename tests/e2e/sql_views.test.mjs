@@ -145,4 +145,28 @@ describe('views over streams', () => {
       'the view to say that its stream has gone',
     );
   });
+
+  test('that read a table through its windows follow it', async (t) => {
+    const client = await connectSql(t, await node(t));
+    const visit = (...at) =>
+      client.query(
+        `INSERT INTO visit VALUES ${at.map((s) => `(1, '2024-01-01 10:00:${s}')`).join(', ')}`,
+      );
+    await client.query('CREATE TABLE visit (who int, at timestamp)');
+    await visit('00', '08', '30');
+    await client.query(
+      `CREATE MATERIALIZED VIEW stay AS
+         SELECT window_start::text, window_end::text, count(*)
+         FROM session(visit, at, who, interval '10 s') GROUP BY 1, 2`,
+    );
+    const stays = () => rows(client, 'SELECT * FROM stay ORDER BY 1');
+    assert.deepEqual(await stays(), [
+      ['2024-01-01 10:00:00', '2024-01-01 10:00:18', '2'],
+      ['2024-01-01 10:00:30', '2024-01-01 10:00:40', '1'],
+    ]);
+    await visit('18', '25'); // joins the two
+    await client.query('FLUSH');
+    assert.deepEqual(await stays(), [['2024-01-01 10:00:00', '2024-01-01 10:00:40', '5']]);
+    await assert.rejects(client.query('DROP TABLE visit'), { code: '2BP01' });
+  });
 });

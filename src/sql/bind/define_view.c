@@ -76,6 +76,26 @@ static int add_dependence(struct sql_binder *b, struct sql_table *t, const struc
     return 0;
 }
 
+/* The table that tumble(t, …) and its kin name by their first argument (stream_window.c). */
+static int take_argument(struct sql_binder *b, struct sql_table *t, json_value call) {
+    static const char *const names[] = {"tumble", "hop", "session", "as_of_now"};
+    slice name = sql_string(json_element(sql_field(call, "funcname"), 0));
+    json_value reference;
+    bool takes = false;
+    for (size_t i = 0; i < array_count(names); i++)
+        takes = takes || slice_equal(name, slice_str(names[i]));
+    if (!takes || !sql_node_is(json_element(sql_field(call, "args"), 0), "ColumnRef", &reference))
+        return 0;
+    slice schema = {NULL, 0}, table = {NULL, 0};
+    struct json_iterator i = json_each(sql_field(reference, "fields"));
+    while (json_next(&i)) {
+        schema = table;
+        table = sql_string(i.value);
+    }
+    const struct sql_table *on = sql_catalog_table(b->catalog, schema, table);
+    return on ? add_dependence(b, t, on) : 0;
+}
+
 /* Tables that the text names, views among them: inlined views are not in the plan. */
 static int take_dependences(struct sql_binder *b, struct sql_table *t, json_value node) {
     json_value range;
@@ -85,7 +105,12 @@ static int take_dependences(struct sql_binder *b, struct sql_table *t, json_valu
             b->catalog, schema.len ? schema : (slice){NULL, 0}, sql_field_text(range, "relname"));
         return on ? add_dependence(b, t, on) : 0; /* a CTE's name is no table */
     }
-    int r = bind_enter(b);
+    json_value call;
+    int r = sql_node_is(node, "FuncCall", &call) ? take_argument(b, t, call) : 0;
+    if (r == 0)
+        r = bind_enter(b);
+    if (r)
+        return r;
     struct json_iterator i = json_each(node);
     while (r == 0 && json_next(&i))
         r = take_dependences(b, t, i.value);
