@@ -13,6 +13,7 @@
 
 /* const struct sql_function NAME[] */
 #define SQL_FUNCTION_LISTS(X)                                                                      \
+    X(sql_functions_catalog)                                                                       \
     X(sql_functions_compare)                                                                       \
     X(sql_functions_integer)                                                                       \
     X(sql_functions_decimal)                                                                       \

@@ -43,6 +43,8 @@ enum sql_oid {
     SQL_UUID = 2950,
     SQL_JSONB = 3802,
     SQL_JSONPATH = 4072,
+    SQL_REGNAMESPACE = 4089,
+    SQL_REGROLE = 4096,
     /* Pseudo types of functions' signatures. */
     SQL_ANY = 2276,
     SQL_ANYARRAY = 2277,

@@ -85,6 +85,8 @@ int sql_value_in(struct sql_type type, slice text, const struct sql_settings *se
     case SQL_REGPROC:
     case SQL_REGCLASS:
     case SQL_REGTYPE:
+    case SQL_REGNAMESPACE:
+    case SQL_REGROLE:
         return value_name_in(&r, text, ret);
     case SQL_VOID:
         *ret = (union sql_cell){.i = 0};

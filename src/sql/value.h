@@ -93,8 +93,13 @@ struct sql_settings {
     uint64_t (*random)(void *self); /* 64 random bits; gives random(), gen_random_uuid() */
     int64_t (*clock)(void *self);   /* clock_timestamp() */
     void *self;
-    const struct sql_catalog
-        *catalog;                  /* labels of enums, names of regclass; may be NULL in tests */
+    /* Labels of enums, names of regclass; may be NULL in tests. */
+    const struct sql_catalog *catalog;
+    /* current_setting(): its value, ptr NULL: there is none. May be NULL. */
+    slice (*setting)(void *session, slice name);
+    /* pg_relation_size(): bytes of a table's rows, 0: none are kept. May be NULL. */
+    int64_t (*relation_bytes)(void *session, uint32_t oid);
+    void *session;
     const struct sql_zones *zones; /* the zones that have names (zone.h); NULL: only fixed ones */
 };
 

@@ -11,6 +11,8 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "sql/catalog.h"
+#include "sql/catalog_oid.h"
+#include "sql/catalog_text.h"
 
 #include <errno.h>
 
@@ -242,11 +244,21 @@ static int class_in(const struct sql_reading *r, slice text, union sql_cell *ret
 static int type_in(const struct sql_reading *r, slice text, union sql_cell *ret) {
     const struct sql_type_info *info = sql_type_named(text);
     const struct sql_catalog *catalog = catalog_of(r->settings);
+    bool array = slice_ends_with(text, slice_lit("[]"));
+    slice name = slice_take(text, text.len - (array ? 2 : 0));
     const struct sql_enum *e =
-        !info && catalog ? sql_catalog_enum(catalog, (slice){NULL, 0}, text) : NULL;
+        !info && catalog ? sql_catalog_enum(catalog, (slice){NULL, 0}, name) : NULL;
     if (!info && !e)
         return sql_fail(r->error, "42704", "type \"%.*s\" does not exist", slice_fmt(text));
-    *ret = (union sql_cell){.i = info ? info->oid : e->oid};
+    *ret = (union sql_cell){.i = info ? info->oid : array ? e->array : e->oid};
+    return 0;
+}
+
+static int schema_in(const struct sql_reading *r, slice text, union sql_cell *ret) {
+    const struct sql_catalog *catalog = catalog_of(r->settings);
+    if (!catalog || !sql_catalog_has_schema(catalog, text))
+        return sql_fail(r->error, "3F000", "schema \"%.*s\" does not exist", slice_fmt(text));
+    *ret = (union sql_cell){.i = sql_schema_oid(text)};
     return 0;
 }
 
@@ -261,6 +273,14 @@ int value_name_in(const struct sql_reading *r, slice text, union sql_cell *ret) 
         return class_in(r, s, ret);
     if (r->type.oid == SQL_REGTYPE)
         return type_in(r, s, ret);
+    if (r->type.oid == SQL_REGNAMESPACE)
+        return schema_in(r, s, ret);
+    if (r->type.oid == SQL_REGROLE && r->settings && slice_equal(s, r->settings->user)) {
+        *ret = (union sql_cell){.i = SQL_OWNER_OID};
+        return 0;
+    }
+    if (r->type.oid == SQL_REGROLE)
+        return sql_fail(r->error, "42704", "role \"%.*s\" does not exist", slice_fmt(s));
     char name[64];
     return sql_fail(r->error, "0A000", "%s takes a number here, not the name \"%.*s\"",
                     sql_type_text(r->type, name, sizeof name), slice_fmt(s));
@@ -287,7 +307,8 @@ static int append_name(struct buf *out, slice name) {
 int value_name_out(uint32_t oid, const union sql_cell *cell, const struct sql_settings *settings,
                    struct buf *out) {
     const struct sql_catalog *catalog = catalog_of(settings);
-    bool name = oid == SQL_REGPROC || oid == SQL_REGCLASS || oid == SQL_REGTYPE;
+    bool name = oid == SQL_REGPROC || oid == SQL_REGCLASS || oid == SQL_REGTYPE ||
+                oid == SQL_REGNAMESPACE || oid == SQL_REGROLE;
     if (name && cell->i == 0)
         return buf_append_byte(out, '-');
     if (oid == SQL_REGCLASS && catalog) {
@@ -302,12 +323,19 @@ int value_name_out(uint32_t oid, const union sql_cell *cell, const struct sql_se
         if (table)
             return append_name(out, table->name);
     }
-    if (oid == SQL_REGTYPE && sql_type_info((uint32_t)cell->i)) {
-        char text[96];
-        struct sql_type type = sql_type_of((uint32_t)cell->i);
-        sql_type_text(type, text, sizeof text);
-        return buf_append(out, slice_str(type.oid == SQL_BPCHAR ? "character" : text));
-    }
+    slice schema;
+    unsigned cursor = 0;
+    while (oid == SQL_REGNAMESPACE && catalog &&
+           (schema = sql_catalog_each_schema(catalog, &cursor)).ptr)
+        if (sql_schema_oid(schema) == cell->i)
+            return append_name(out, schema);
+    if (oid == SQL_REGROLE && settings && cell->i == SQL_OWNER_OID)
+        return append_name(out, settings->user);
+    const struct sql_type type = sql_type_of((uint32_t)cell->i);
+    if (oid == SQL_REGTYPE && type.oid == SQL_BPCHAR)
+        return buf_append(out, slice_lit("character"));
+    if (oid == SQL_REGTYPE && sql_type_is_known(catalog, type.oid))
+        return sql_type_name_text(catalog, type, out);
     return buf_append_i64(out, cell->i);
 }
 

@@ -282,6 +282,9 @@ int database_session_new(struct database *db, const struct database_session_opti
     db->zones_loaded = true;
     s->settings = db->settings;
     s->settings.user = slice_str(s->user);
+    s->settings.session = s;
+    s->settings.setting = system_setting;
+    s->settings.relation_bytes = system_relation_bytes;
     settings_init(s);
     list_push_back(&db->sessions, &s->node);
     *ret = s;

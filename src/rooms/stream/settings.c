@@ -66,6 +66,18 @@ const char *settings_name(unsigned index) {
     return index < array_count(settings) ? settings[index].name : NULL;
 }
 
+bool settings_about(unsigned index, struct setting_about *ret) {
+    if (index >= array_count(settings))
+        return false;
+    const struct setting *s = &settings[index];
+    ret->name = slice_str(s->name);
+    ret->initial = slice_str(s->value);
+    ret->fixed = s->kind == SETTING_SHOWN;
+    ret->number = s->kind == SETTING_NUMBER || s->kind == SETTING_DIGITS;
+    ret->milliseconds = s->kind == SETTING_NUMBER;
+    return true;
+}
+
 static int find(slice name) {
     if (slice_equal_nocase(name, slice_lit("time zone")))
         name = slice_lit("TimeZone");

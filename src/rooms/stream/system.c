@@ -9,7 +9,8 @@
 
 #include <errno.h>
 
-static const struct system_table *const lists[] = {system_nonet_tables};
+static const struct system_table *const lists[] = {system_tables_nonet, system_tables_pg,
+                                                   system_tables_information};
 
 void system_int(struct system_rows *r, int64_t value) {
     check(r->column < SYSTEM_COLUMNS_MAX);
@@ -27,6 +28,74 @@ void system_null(struct system_rows *r) {
     system_text(r, (slice){NULL, 0});
 }
 
+void system_begin(struct system_rows *r) {
+    static const struct sql_array empty = {.element = SQL_INT2};
+    r->column = 0;
+    for (unsigned i = 0; i < r->table->columns; i++) {
+        bool array = sql_layout_of(r->table->column[i].type.oid) == SQL_LAYOUT_ARRAY;
+        bool text = sql_layout_of(r->table->column[i].type.oid) == SQL_LAYOUT_TEXT;
+        r->cells[i] = (union sql_cell){.i = 0};
+        if (array)
+            r->cells[i].array = &empty;
+        else if (text)
+            r->cells[i].text = slice_lit("");
+        r->nulls[i] = !r->table->column[i].not_null;
+    }
+}
+
+/* The place of column NAME, marked as not NULL. */
+static union sql_cell *place_of(struct system_rows *r, const char *name) {
+    unsigned count = r->table->columns;
+    for (unsigned tried = 0; tried < count; tried++) {
+        unsigned i = (r->column + tried) % count;
+        if (!slice_equal(r->table->column[i].name, slice_str(name)))
+            continue;
+        r->column = i + 1;
+        r->nulls[i] = 0;
+        return &r->cells[i];
+    }
+    check(!"a column of the table's list");
+    return r->cells;
+}
+
+void system_set_int(struct system_rows *r, const char *column, int64_t value) {
+    place_of(r, column)->i = value;
+}
+
+void system_set_text(struct system_rows *r, const char *column, slice value) {
+    union sql_cell *cell = place_of(r, column);
+    cell->text = value;
+    r->nulls[cell - r->cells] = value.ptr == NULL;
+}
+
+void system_set_float(struct system_rows *r, const char *column, double value) {
+    place_of(r, column)->f = value;
+}
+
+void system_set_cell(struct system_rows *r, const char *column, union sql_cell value) {
+    *place_of(r, column) = value;
+}
+
+int system_set_array(struct system_rows *r, const char *column, unsigned count,
+                     const union sql_cell *cells, int32_t lower) {
+    struct sql_array *array = arena_zalloc(r->memory, 1, sizeof *array);
+    union sql_cell *copies = arena_zalloc(r->memory, count + 1u, sizeof *copies);
+    if (!array || !copies)
+        return -ENOMEM;
+    if (count)
+        memcpy(copies, cells, count * sizeof *copies);
+    union sql_cell *cell = place_of(r, column);
+    *array =
+        (struct sql_array){.element = sql_element_of(r->table->column[cell - r->cells].type.oid),
+                           .dimensions = count > 0,
+                           .count = count,
+                           .lengths = {(int32_t)count},
+                           .lower = {lower},
+                           .cells = copies};
+    cell->array = array;
+    return 0;
+}
+
 int system_end(struct system_rows *r) {
     r->column = 0;
     return r->each(r->self, r->cells, r->nulls);
@@ -41,20 +110,35 @@ static int define(struct database *db, const struct system_table *from) {
     t->name = slice_str(from->name);
     t->kind = SQL_TABLE_SYSTEM;
     t->host = (void *)from;
-    unsigned count = 0;
-    while (from->columns[count].name)
-        count++;
-    check(count <= SYSTEM_COLUMNS_MAX);
-    t->column = arena_zalloc(&t->memory, count + 1u, sizeof *t->column);
-    for (unsigned i = 0; t->column && i < count; i++) {
-        t->column[i].name = slice_str(from->columns[i].name);
-        t->column[i].type = sql_type_of(from->columns[i].type);
-        t->columns++;
+    t->column = arena_zalloc(&t->memory, SYSTEM_COLUMNS_MAX, sizeof *t->column);
+    slice rest = slice_str(from->columns);
+    while (t->column && rest.ptr) {
+        slice type, name = slice_cut(slice_trim(slice_cut(rest, ',', &rest)), ' ', &type);
+        check(t->columns < SYSTEM_COLUMNS_MAX);
+        struct sql_table_column *c = &t->column[t->columns++];
+        c->name = name;
+        c->not_null = slice_ends_with(type, slice_lit("!"));
+        const struct sql_type_info *info =
+            sql_type_named(slice_take(type, type.len - (c->not_null ? 1 : 0)));
+        check(info);
+        c->type = sql_type_of(info->oid);
     }
     int r = t->column ? sql_catalog_add_table(db->catalog, t) : -ENOMEM;
     if (r < 0)
         sql_table_unref(t);
     return r;
+}
+
+slice system_setting(void *session, slice name) {
+    return settings_get(session, name);
+}
+
+int64_t system_relation_bytes(void *session, uint32_t oid) {
+    const struct database_session *s = session;
+    const struct sql_table *t = sql_catalog_table_by_oid(s->db->catalog, oid);
+    bool kept = t && (t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_MATERIALIZED);
+    const struct relation *rows = kept ? relation_of(t) : NULL;
+    return rows ? (int64_t)relation_stats(rows).bytes : 0;
 }
 
 int database_system_define(struct database *db) {
@@ -73,6 +157,6 @@ int database_system_rows(struct database_run *run, const struct sql_table *table
                          void *self) {
     const struct system_table *t = table->host;
     struct system_rows rows = {
-        .run = run, .db = run->db, .memory = memory, .each = each, .self = self};
-    return t->rows(&rows);
+        .run = run, .db = run->db, .table = table, .memory = memory, .each = each, .self = self};
+    return t->rows ? t->rows(&rows) : 0;
 }

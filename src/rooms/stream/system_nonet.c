@@ -1,17 +1,12 @@
 /*
- * system_nonet.c - what only Nonet has to tell: nonet_views, its materialized views at work; and
- * pg_settings, a line a setting.
+ * system_nonet.c - what only Nonet has to tell: nonet_views, its materialized views at work, one
+ * row a view.
  *
  * `lag` counts records of the view's streams that are not in it yet; `position` is the log's.
  */
 #include "rooms/stream/system.h"
 
 #include <errno.h>
-
-static const struct system_column views_columns[] = {
-    {"name", SQL_TEXT},        {"state", SQL_TEXT},       {"rows", SQL_INT8},  {"bytes", SQL_INT8},
-    {"state_bytes", SQL_INT8}, {"position", SQL_INT8},    {"lag", SQL_INT8},   {"steps", SQL_INT8},
-    {"late_rows", SQL_INT8},   {"bad_records", SQL_INT8}, {"error", SQL_TEXT}, {NULL, 0}};
 
 static int views_rows(struct system_rows *r) {
     static const char *const states[] = {
@@ -36,21 +31,9 @@ static int views_rows(struct system_rows *r) {
     return result;
 }
 
-static const struct system_column settings_columns[] = {
-    {"name", SQL_TEXT}, {"setting", SQL_TEXT}, {NULL, 0}};
-
-static int settings_rows(struct system_rows *r) {
-    const char *name;
-    int result = 0;
-    for (unsigned i = 0; result == 0 && (name = settings_name(i)); i++) {
-        system_text(r, slice_str(name));
-        system_text(r, settings_get(r->run->session, slice_str(name)));
-        result = system_end(r);
-    }
-    return result;
-}
-
-const struct system_table system_nonet_tables[] = {
-    {"pg_catalog", "nonet_views", 16000, views_columns, views_rows},
-    {"pg_catalog", "pg_settings", 16001, settings_columns, settings_rows},
+const struct system_table system_tables_nonet[] = {
+    {"pg_catalog", "nonet_views", 16000,
+     "name text!, state text!, rows int8!, bytes int8!, state_bytes int8!, position int8!, "
+     "lag int8!, steps int8!, late_rows int8!, bad_records int8!, error text",
+     views_rows},
     {NULL, NULL, 0, NULL, NULL}};

@@ -111,7 +111,9 @@ must_use int prepared_add(struct database_session *s, slice name, struct databas
 struct database_statement *prepared_find(struct database_session *s, slice name);
 int prepared_drop(struct database_session *s, slice name); /* ptr NULL: all. -ENOENT */
 
-/* system.c: the tables of pg_catalog and information_schema. */
+/* system.c: the tables of pg_catalog and information_schema; what functions ask of a session. */
+slice system_setting(void *session, slice name);
+int64_t system_relation_bytes(void *session, uint32_t oid);
 must_use int database_system_define(struct database *db);
 /* Each row of a system table, all its columns. EACH's texts are MEMORY's. */
 must_use int
@@ -127,7 +129,13 @@ void settings_end_transaction(struct database_session *s, bool committed);
 void settings_init(struct database_session *s);
 void settings_free(struct database_session *s);
 slice settings_get(const struct database_session *s, slice name); /* ptr NULL: unknown */
-/* Each in turn, for SHOW ALL and pg_settings; NULL past the last. */
+/* Each in turn, for SHOW ALL; NULL past the last. */
 const char *settings_name(unsigned index);
+/* The same for pg_settings: false past the last. */
+struct setting_about {
+    slice name, initial;
+    bool fixed, number, milliseconds;
+};
+bool settings_about(unsigned index, struct setting_about *ret);
 
 #endif

@@ -175,5 +175,7 @@ const struct sql_cast sql_casts_number[] = {
     REG_CASTS(SQL_REGCLASS),
     REG_CASTS(SQL_REGTYPE),
     REG_CASTS(SQL_REGPROC),
+    REG_CASTS(SQL_REGNAMESPACE),
+    REG_CASTS(SQL_REGROLE),
     {.from = 0},
 };

@@ -55,6 +55,9 @@ int text_fail(struct sql_call *call, int failed);
 must_use int text_put(struct sql_call *call, unsigned index, const union sql_cell *cell,
                       struct buf *out);
 
+/* Appends NAME as SQL must write it (text_quote.c): quoted where it has to be. */
+must_use int text_put_name(slice name, struct buf *out);
+
 /* An array of COUNT elements of type ELEMENT from 1 on, none NULL yet, its cells to be filled by
    the caller; NULL and call->error filled. */
 struct text_array {

@@ -189,7 +189,7 @@ static int put_doubled(slice text, char quote, struct buf *out) {
     return failed;
 }
 
-static int put_name(slice name, struct buf *out) {
+int text_put_name(slice name, struct buf *out) {
     if (plain_name(name))
         return buf_append(out, name);
     int failed = buf_append_byte(out, '"');
@@ -212,7 +212,7 @@ static int put_literal(slice text, struct buf *out) {
 
 static int quote_ident(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
     _cleanup_buf_ struct buf out = text_buf();
-    return text_give(call, put_name(a[0].text, &out), &out, ret);
+    return text_give(call, text_put_name(a[0].text, &out), &out, ret);
 }
 
 static int quote_literal(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
@@ -357,7 +357,7 @@ static int put_value(struct format *f, char kind, unsigned index, struct buf *ou
     int failed = text_put(f->call, index, &f->arguments[index], &text);
     if (failed)
         return failed;
-    return kind == 'I' ? put_name(buf_slice(&text), out) : put_literal(buf_slice(&text), out);
+    return kind == 'I' ? text_put_name(buf_slice(&text), out) : put_literal(buf_slice(&text), out);
 }
 
 static int put_spaces(int64_t count, struct buf *out) {
