@@ -45,6 +45,16 @@ static void entries_free(struct entries *e) {
     *e = (struct entries){0};
 }
 
+/* Only the first COUNT stay. */
+static void entries_cut(struct entries *e, size_t count) {
+    while (e->count > count) {
+        struct ledger_entry *last = &e->list[--e->count];
+        e->bytes -= last->payload.len;
+        mem_free((void *)last->subject.ptr);
+        mem_free((void *)last->payload.ptr);
+    }
+}
+
 static int add_entry(struct entries *e, uint32_t oid, const struct buf *payload) {
     if (e->count == e->room) {
         size_t room = e->room ? e->room * 2 : 16;
@@ -114,7 +124,7 @@ static int put_added(struct change *c, uint64_t moment, struct entries *entries,
     struct sql_builder b;
     struct relation_scan scan;
     _cleanup_buf_ struct buf payload = buf_make(LEDGER_ENTRY_BYTES_MAX * 2);
-    _cleanup_buf_ struct buf row = buf_make(LEDGER_ENTRY_BYTES_MAX);
+    _cleanup_buf_ struct buf row = buf_make(SIZE_MAX / 2);
     uint64_t next = relation_next_id(c->stored->rows);
     int r = begin_entry(&payload, next, &c->deleted);
     if (r < 0 || sql_builder_make(columns, &b) < 0)
@@ -132,6 +142,7 @@ static int put_added(struct change *c, uint64_t moment, struct entries *entries,
         for (unsigned i = 0; r == 0 && i < batch.rows; i++) {
             buf_clear(&row);
             r = sql_row_encode(&batch, types, NULL, columns, i, false, &row);
+            r = r == 0 && row.len > LEDGER_ENTRY_BYTES_MAX ? -EMSGSIZE : r;
             if (r == 0)
                 r = put_u32(&payload, (uint32_t)row.len);
             if (r == 0)
@@ -190,9 +201,13 @@ static int put_change(struct change *c, uint64_t moment, struct entries *entries
     if (r == -ENOBUFS)
         return sql_fail(error, "53200", "table \"%.*s\" would take more than its memory",
                         slice_fmt(c->stored->table->name));
-    if (r == -EFBIG)
-        return sql_fail(error, "54000", "one commit writes at most %zu bytes",
-                        LEDGER_COMMIT_BYTES_MAX);
+    if (r == -EMSGSIZE)
+        return sql_fail(error, "54000", "a row has at most %zu bytes", LEDGER_ENTRY_BYTES_MAX);
+    if (r == -EFBIG) {
+        (void)sql_fail(error, "54000", "one commit writes at most %zu bytes",
+                       LEDGER_COMMIT_BYTES_MAX);
+        return -EFBIG;
+    }
     return sql_fail_memory(error);
 }
 
@@ -323,13 +338,14 @@ static void pump(struct database *db) {
         struct commit *c = container_of(db->queue.head.next, struct commit, node);
         size_t before = entries.count;
         list_remove(&c->node);
-        if (put_transaction(db, c, &entries) < 0) {
-            while (entries.count > before) {
-                struct ledger_entry *e = &entries.list[--entries.count];
-                entries.bytes -= e->payload.len;
-                mem_free((void *)e->subject.ptr);
-                mem_free((void *)e->payload.ptr);
-            }
+        int r = put_transaction(db, c, &entries);
+        if (r < 0)
+            entries_cut(&entries, before);
+        if (r == -EFBIG && count > 0) { /* it may fit into a group of its own */
+            list_push_front(&db->queue, &c->node);
+            break;
+        }
+        if (r < 0) {
             list_push_back(&refused, &c->node);
             continue;
         }
