@@ -18,10 +18,14 @@ a,b
 \\.
 COPY copied TO STDOUT;
 COPY (SELECT a, b FROM copied WHERE a > 2 ORDER BY a) TO STDOUT (FORMAT csv, HEADER);
+COPY (SELECT 1, 'x', NULL) TO STDOUT (FORMAT csv, FORCE_QUOTE *);
 `;
     const { stdout, stderr } = await psql(node, script);
     assert.equal(stderr, '');
-    assert.equal(stdout, '1\ta\\tb\n2\t\\N\n3\tq "x", y\n4\t\\N\na,b\n3,"q ""x"", y"\n4,\n');
+    assert.equal(
+      stdout,
+      '1\ta\\tb\n2\t\\N\n3\tq "x", y\n4\t\\N\na,b\n3,"q ""x"", y"\n4,\n"1","x",\n',
+    );
   });
 
   it('binary that went out comes in again', async (t, node) => {

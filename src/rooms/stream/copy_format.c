@@ -67,7 +67,7 @@ static int take_option(slice name, slice value, struct copy_format *f, struct sq
         f->null = value;
         return 0;
     }
-    if (is(name, "force_quote") && (value.len == 0 || is(value, "*"))) {
+    if (is(name, "force_quote") && is(value, "*")) {
         f->force_quote_all = true;
         return 0;
     }

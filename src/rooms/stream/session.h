@@ -2,20 +2,19 @@
  * session.h - one connection of a PostgreSQL client: its bytes, who it is, what it asks.
  *
  *     STARTUP --SSLRequest--> TLS --'        (once)
- *        '--StartupMessage--> (WAITING, for the database to be read back)
- *        '------------------> PASSWORD | SASL_FIRST --> SASL_FINAL
- *        |                        '--bcrypt--> JUDGED (off the loop)
- *        '--------trust-----------------'-----> SETTINGS (SET of startup parameters) --> READY
+ *        '--StartupMessage--> WAITING for the database --> PASSWORD | SASL_FIRST --> SASL_FINAL
+ *        |                                                     '--bcrypt--> JUDGED (off the loop)
+ *        '--------trust----------------------------------------------'--> SETTINGS --> READY
  *     any --Terminate, FATAL, the peer leaves--> CLOSING --> freed
  *
- * All that a session does is done by one function, session_step (session.c), which goes on until it
- * has to wait: for bytes, for a run of the database, for room in the output. Whoever makes a wait
- * end (a callback of the database, of the stream) only notes what has come and calls
- * session_wake; nothing is handled inside callbacks, so that nothing is freed under its caller.
+ * SETTINGS makes those of the startup message by SET. One function drives a session, step
+ * (session.c), until it has to wait. Whoever makes a wait end (a callback of the database, of the
+ * stream) only notes what has come and calls session_wake; nothing is handled inside callbacks, so
+ * that nothing is freed under its caller.
  *
  *     what is waited for        noted in                   handled in
  *     bytes                     rest                       session_start.c, session_extended.c
- *     a run (an answer)         answer->over, ->copying    session_query.c, session_answer.c
+ *     a run (an answer)         answer->over, ->copying    session_query.c, answer.c
  *     the end of a transaction  ending                     session_query.c
  *     a login being judged      state JUDGED               session_login.c
  *
@@ -108,8 +107,7 @@ struct session {
     bool implicit, skipping, syncing, failed;
 };
 
-/* 0 or -ENOMEM, and STREAM is still the caller's. */
-must_use int session_accept(struct sessions *all, struct io_stream *stream);
+must_use int session_accept(struct sessions *all, struct io_stream *stream); /* 0 or -ENOMEM */
 void session_drop(struct session *s);  /* at once, without a word */
 void session_leave(struct session *s); /* 57P01 */
 /* Goes on at the end of this turn, or at once where it is under way. */

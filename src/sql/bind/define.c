@@ -92,13 +92,15 @@ int define_copy(struct sql_binder *b, struct sql_table *t, slice text, slice *re
     return arena_copy(&t->memory, text, ret) < 0 ? sql_fail_memory(b->error) : 0;
 }
 
-/* The value of a DefElem as text: 'x', 1, true, on, a name; absent: "true". */
+/* The value of a DefElem as text: 'x', 1, true, on, a name, *; absent: "true". */
 static int option_value(struct sql_binder *b, json_value element, struct arena *memory,
                         slice *ret) {
     json_value argument = sql_field(element, "arg"), inside;
     slice value = slice_lit("true");
     if (sql_node_is(argument, "String", NULL))
         value = sql_string(argument);
+    else if (sql_node_is(argument, "A_Star", NULL))
+        value = slice_lit("*");
     else if (sql_node_is(argument, "Integer", &inside))
         return arena_printf(memory, ret, "%lld", (long long)sql_field_int(inside, "ival")) < 0
                    ? sql_fail_memory(b->error)
