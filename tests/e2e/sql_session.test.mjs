@@ -218,6 +218,23 @@ onNonet('sql sessions', { listen: { sql: 0 } }, (it) => {
     await one.query('SELECT 1');
   });
 
+  it('of two that change one row the first wins, the other may try again', async (t, node) => {
+    const one = await pgClient(t, node);
+    const other = await pgClient(t, node);
+    const change = 'UPDATE keyed SET n = n + 1 WHERE id = 1';
+    await one.query('CREATE TABLE keyed (id int PRIMARY KEY, n int)');
+    await one.query('INSERT INTO keyed VALUES (1, 0)');
+    for (const client of [one, other]) {
+      await client.query('BEGIN');
+      await client.query(change);
+    }
+    await one.query('COMMIT');
+    assert.equal((await failure(other.query('COMMIT'))).code, '40001');
+    await other.query(change);
+    assert.deepEqual(await rows(one, 'SELECT n FROM keyed'), [{ n: 2 }]);
+    assert.equal((await failure(one.query('INSERT INTO keyed VALUES (1, 9)'))).code, '23505');
+  });
+
   it('prepared statements are kept by name until they are closed', async (t, node) => {
     const client = await pgClient(t, node);
     const query = { name: 'double', text: 'SELECT $1::int4 * 2 AS twice' };
