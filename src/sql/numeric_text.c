@@ -291,6 +291,7 @@ int sql_numeric_to_double(struct sql_numeric n, double *ret) {
 #define SIGN_NAN 0xc000u
 #define SIGN_INFINITY 0xd000u
 #define SIGN_MINUS_INFINITY 0xf000u
+#define INFINITY_SCALE 0x20u /* what PostgreSQL writes there; it means nothing */
 
 static int put_header(struct buf *out, unsigned count, int weight, unsigned sign, unsigned scale) {
     unsigned words[4] = {count, (unsigned)weight & 0xffff, sign, scale};
@@ -322,9 +323,9 @@ int sql_numeric_send(struct sql_numeric n, struct buf *out) {
     case SQL_NUMERIC_NAN:
         return put_header(out, 0, 0, SIGN_NAN, 0);
     case SQL_NUMERIC_INFINITY:
-        return put_header(out, 0, 0, SIGN_INFINITY, 0);
+        return put_header(out, 0, 0, SIGN_INFINITY, INFINITY_SCALE);
     case SQL_NUMERIC_MINUS_INFINITY:
-        return put_header(out, 0, 0, SIGN_MINUS_INFINITY, 0);
+        return put_header(out, 0, 0, SIGN_MINUS_INFINITY, INFINITY_SCALE);
     default:
         break;
     }

@@ -1,6 +1,7 @@
 /*
  * Values as text and in binary, their order and their hash: what PostgreSQL 15 prints and says.
  */
+#include "base/hex.h"
 #include "value_kit.h"
 
 #include <math.h>
@@ -245,6 +246,95 @@ static void binary_values_read_back(void **state) {
     arena_free(&k.memory);
 }
 
+/* Hexadecimal as numeric_send() and its kin gave them. */
+static void binary_values_are_those_of_postgresql(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t oid;
+        const char *text, *hex;
+    } cases[] = {
+        {16, "t", "01"},
+        {16, "f", "00"},
+        {21, "-5", "fffb"},
+        {21, "32767", "7fff"},
+        {23, "-5", "fffffffb"},
+        {23, "7", "00000007"},
+        {20, "-5", "fffffffffffffffb"},
+        {20, "9223372036854775807", "7fffffffffffffff"},
+        {700, "1.5", "3fc00000"},
+        {700, "NaN", "7fc00000"},
+        {700, "-0.1", "bdcccccd"},
+        {700, "inf", "7f800000"},
+        {701, "1.5", "3ff8000000000000"},
+        {701, "-0.1", "bfb999999999999a"},
+        {701, "1e300", "7e37e43c8800759c"},
+        {701, "-inf", "fff0000000000000"},
+        {1700, "0", "0000000000000000"},
+        {1700, "0.00", "0000000000000002"},
+        {1700, "1", "00010000000000000001"},
+        {1700, "-1", "00010000400000000001"},
+        {1700, "10000", "00010001000000000001"},
+        {1700, "9999", "0001000000000000270f"},
+        {1700, "12345678.9", "000300010000000104d2162e2328"},
+        {1700, "0.0001", "0001ffff000000040001"},
+        {1700, "0.00001", "0001fffe0000000503e8"},
+        {1700, "1e-20", "0001fffb000000140001"},
+        {1700, "1.500000", "000200000000000600011388"},
+        {1700, "1e30", "00010007000000000064"},
+        {1700, "NaN", "00000000c0000000"},
+        {1700, "Infinity", "00000000d0000020"},
+        {1700, "-Infinity", "00000000f0000020"},
+        {1700, "-99999999999999999999.000000001",
+         "0008000440000009270f270f270f270f270f0000000003e8"},
+        {1700, "123456789", "0003000200000000000109291a85"},
+        {1700, "1e9", "0001000200000000000a"},
+        {1700, "1e8", "00010002000000000001"},
+        {1700, "0.1", "0001ffff0000000103e8"},
+        {1700, "100000000", "00010002000000000001"},
+        {1700, "99990000", "0001000100000000270f"},
+        {1700, "1e100", "00010019000000000001"},
+        {1700, "1e-100", "0001ffe7000000640001"},
+        {1700, "123.4560", "0002000000000004007b11d0"},
+        {1700, "10000.0001", "0003000100000004000100000001"},
+        {1700, "1e17", "0001000400000000000a"},
+        {1700, "1e18", "00010004000000000064"},
+        {2950, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc999c0b4ef8bb6d6bb9bd380a11"},
+        {1082, "2024-02-29", "00002279"},
+        {1082, "infinity", "7fffffff"},
+        {1082, "-infinity", "80000000"},
+        {1082, "1999-01-01", "fffffe93"},
+        {1083, "12:34:56.789", "0000000a8be62608"},
+        {1114, "2024-02-29 12:00:00", "0002b582c4781000"},
+        {1114, "infinity", "7fffffffffffffff"},
+        {1114, "-infinity", "8000000000000000"},
+        {1114, "1999-01-01", "ffffe35173ec2000"},
+        {1184, "2024-02-29 12:00:00+02", "0002b5811750c800"},
+        {1186, "1 year 2 mons -3 days 04:05:06.7", "000000036c966ee0fffffffd0000000e"},
+        {3802, "{\"a\":1}", "017b2261223a20317d"},
+        {1007, "{1,NULL,3}",
+         "00000001000000010000001700000003000000010000000400000001ffffffff0000000400000003"},
+        {1007, "{}", "000000000000000000000017"},
+        {1007, "[2:3]={1,2}",
+         "000000010000000000000017000000020000000200000004000000010000000400000002"},
+        {1009, "{a,\"b c\",NULL}",
+         "0000000100000001000000190000000300000001000000016100000003622063ffffffff"},
+        {1182, "{2024-01-01}", "00000001000000000000043a0000000100000001000000040000223e"},
+    };
+    struct value_kit k = kit_make();
+    for (size_t i = 0; i < array_count(cases); i++) {
+        struct sql_type type = sql_type_of(cases[i].oid);
+        union sql_cell cell = kit_value(&k, type, cases[i].text);
+        struct buf out = buf_make(4096);
+        assert_int_equal(sql_value_send(type, &cell, NULL, &out), 0);
+        char hex[512];
+        size_t len = hex_encode(buf_slice(&out), hex);
+        hex[len] = '\0';
+        assert_string_equal(hex, cases[i].hex);
+        buf_free(&out);
+    }
+    arena_free(&k.memory);
+}
+
 static void a_copy_has_its_own_memory(void **state) {
     (void)state;
     struct value_kit k = kit_make();
@@ -290,6 +380,7 @@ int main(void) {
         cmocka_unit_test(values_have_the_order_of_their_type),
         cmocka_unit_test(equal_values_hash_alike),
         cmocka_unit_test(binary_values_read_back),
+        cmocka_unit_test(binary_values_are_those_of_postgresql),
         cmocka_unit_test(a_copy_has_its_own_memory),
         cmocka_unit_test(types_print_as_format_type),
     };
