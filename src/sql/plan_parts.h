@@ -91,7 +91,7 @@ struct sql_plan_window {
 };
 
 struct sql_plan_set {
-    const struct sql_function *function; /* NULL: an array constructor of arguments is unnested */
+    const struct sql_function *function; /* NULL: one row, of the arguments' values */
     unsigned count;
     struct sql_expr **arguments; /* over the input's columns */
     unsigned columns;            /* how many it adds */

@@ -30,6 +30,19 @@ const COMMANDS = [
 ];
 
 const QUERIES = [
+  `SELECT * FROM abs(-3)`,
+  `SELECT s[i] FROM generate_series(1, 2) AS i, string_to_array('a,b', ',') s ORDER BY 1`,
+  // Grafana's list of tables.
+  `SELECT CASE WHEN quote_ident(table_schema) IN (
+       SELECT CASE WHEN trim(s[i]) = '"$user"' THEN user ELSE trim(s[i]) END
+       FROM generate_series(
+         array_lower(string_to_array(current_setting('search_path'), ','), 1),
+         array_upper(string_to_array(current_setting('search_path'), ','), 1)) AS i,
+         string_to_array(current_setting('search_path'), ',') s)
+     THEN quote_ident(table_name)
+     ELSE quote_ident(table_schema) || '.' || quote_ident(table_name) END AS "table"
+   FROM information_schema.tables
+   WHERE quote_ident(table_schema) NOT IN ('information_schema', 'pg_catalog') ORDER BY 1`,
   `SELECT 'item'::regclass, 'item'::regclass::oid > 0, to_regclass('nothing'),
      'public'::regnamespace, 'int'::regtype, pg_typeof('item'::regclass)`,
   `SELECT table_schema, table_name, table_type FROM information_schema.tables

@@ -20,7 +20,7 @@ struct functions {
     slice name[SET_FUNCTIONS_MAX];
 };
 
-/* An expression as a set of one row: an array of it, unnested. */
+/* An expression as a set of one row. */
 static int add_value(struct sql_binder *b, struct functions *all, struct sql_expr *e, slice name) {
     struct sql_plan_set *set = &all->set[all->count];
     if (!(set->arguments = bind_alloc(b, 1, sizeof *set->arguments)))

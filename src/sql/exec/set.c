@@ -117,30 +117,6 @@ static int gather(void *to, const union sql_cell *cells, const uint8_t *nulls) {
     return 0;
 }
 
-/* unnest of arguments that are arrays, of any number of dimensions: one column each. */
-static int unnest(struct gathered *g, unsigned count, const union sql_cell *arguments,
-                  const uint8_t *nulls) {
-    unsigned rows = 0;
-    for (unsigned i = 0; i < count; i++) {
-        if (!nulls[i] && arguments[i].array->count > rows)
-            rows = arguments[i].array->count;
-    }
-    union sql_cell cells[SQL_CALL_ARGUMENTS_MAX];
-    uint8_t none[SQL_CALL_ARGUMENTS_MAX];
-    for (unsigned row = 0; row < rows; row++) {
-        for (unsigned i = 0; i < count; i++) {
-            const struct sql_array *a = nulls[i] ? NULL : arguments[i].array;
-            none[i] = !a || row >= a->count || (a->nulls && a->nulls[row]);
-            if (!none[i])
-                cells[i] = a->cells[row];
-        }
-        int r = gather(g, cells, none);
-        if (r)
-            return r;
-    }
-    return 0;
-}
-
 static int call_set(struct set *s, unsigned i, const struct sql_batch *batch, unsigned row,
                     struct sql_error *error) {
     const struct sql_plan_set *set = &s->base.plan->set[i];
@@ -159,7 +135,7 @@ static int call_set(struct set *s, unsigned i, const struct sql_batch *batch, un
         some_null |= nulls[a];
     }
     if (!set->function)
-        return unnest(g, set->count, arguments, nulls);
+        return gather(g, arguments, nulls);
     const struct sql_function *f = set->function;
     struct sql_call *call = &s->call[i];
     bool skip = some_null && !(f->flags & SQL_LENIENT);
