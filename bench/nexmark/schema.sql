@@ -11,3 +11,5 @@ CREATE TABLE bid (
     auction BIGINT, bidder BIGINT, price BIGINT, channel VARCHAR, url VARCHAR,
     date_time TIMESTAMP(3), extra VARCHAR
 ) WITH (subject = 'bid.new', watermark = 'date_time - interval ''4 s''');
+-- The same bids by the time at which the log took them.
+CREATE TABLE arrival (bidder BIGINT, nonet_time TIMESTAMPTZ) WITH (subject = 'bid.new');

@@ -5,7 +5,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { sleep, startNonet, until } from './lib/node.mjs';
-import { forPostgres, preparation, queries, schema, schemaForPostgres } from './lib/nexmark.mjs';
+import {
+  forPostgres,
+  preparation,
+  queries,
+  schema,
+  schemaForPostgres,
+  wallClock,
+} from './lib/nexmark.mjs';
 import { connectSql, outcome, startPostgres } from './lib/postgres.mjs';
 
 const EVENTS = 16_000; // of 16 seconds of their own time, which is what windows are of
@@ -24,7 +31,7 @@ async function prepare(client) {
   for (const text of [...schema.split(';\n').filter((part) => part.trim()), ...preparation]) {
     await client.query(text);
   }
-  for (const { name, text } of queries) {
+  for (const { name, text } of [...queries, wallClock]) {
     await client.query(`CREATE MATERIALIZED VIEW ${name} AS ${text}`);
   }
 }
@@ -93,6 +100,8 @@ describe('Nexmark', () => {
       const nonet = await allBids(t, node);
       await copyRows(nonet, postgres);
       await compare(nonet, postgres);
+      const clock = await outcome(nonet, `SELECT sum(bids)::bigint FROM ${wallClock.name}`);
+      assert.deepEqual(clock.rows, [`["${BIDS}"]`], 'each bid is in one window of the clock');
     });
   }
 });
