@@ -124,7 +124,7 @@ struct consumers {
     struct io_task flush_task;
     struct io_timer flush_timer;
     struct buf released; /* restored with the snapshot, for consumers_start: consumer_recover.c */
-    struct buf text; /* scratch for a message's headers and for advisories */
+    struct buf text;     /* scratch for a message's headers and for advisories */
 };
 
 static inline bool consumer_is_push(const struct consumer *c) {

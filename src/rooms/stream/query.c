@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define GATHERED_MOMENT 1u
+#define STEP_NS_MAX UINT64_C(5000000000)
 #define QUERY_COLUMNS_MAX (2 * SQL_COLUMNS_MAX + 2) /* UPDATE: the row id, old and new columns */
 
 struct sorted {
@@ -41,6 +42,7 @@ struct query {
     uint64_t until;
     bool finding, read_more;
     int failed; /* in a callback */
+    uint64_t step_until;
     /* What was gathered. */
     struct relation *gathered;
     struct arena keys;
@@ -122,6 +124,18 @@ static int on_emit(void *self, const struct sql_batch *batch, struct sql_error *
 /* --- making and freeing ------------------------------------------------------------------------
  */
 
+/* One step cannot be left and come back to: past this it ends, so that others are served. */
+static int on_go_on(void *self, struct sql_error *error) {
+    const struct query *q = self;
+    if (io_host_clock_ns(io_loop_host(q->run->db->loop)) < q->step_until)
+        return 0;
+    (void)sql_fail(error, "57014", "canceling statement: one step of it took more than %u seconds",
+                   (unsigned)(STEP_NS_MAX / 1000000000u));
+    sql_error_hint(error, "Sessions share one loop. Filter before joining, or LIMIT what a "
+                          "function in FROM gives.");
+    return -EINVAL;
+}
+
 int query_new(const struct query_options *options, struct query **ret, struct sql_error *error) {
     struct database_run *run = options->run;
     const struct sql_query *query = options->query;
@@ -132,6 +146,7 @@ int query_new(const struct query_options *options, struct query **ret, struct sq
     q->query = query;
     q->rows = options->rows;
     q->fed = options->fed;
+    q->step_until = UINT64_MAX; /* each step sets it */
     q->direct = options->rows && query->orders == 0 && plain(query->plan);
     q->keys = arena_make(0, run->db->limits.run_bytes);
     const struct sql_exec_options exec = {
@@ -141,6 +156,7 @@ int query_new(const struct query_options *options, struct query **ret, struct sq
         .parameters = run->parameters,
         .parameter_nulls = run->nulls,
         .emit = on_emit,
+        .go_on = on_go_on,
         .self = q,
     };
     int r = sql_exec_new(query, &exec, &q->exec, error);
@@ -358,6 +374,7 @@ static void on_piece(void *owner, const struct ledger_record *records, size_t co
     struct query *q = owner;
     struct sql_error why;
     int r = 0;
+    q->step_until = io_host_clock_ns(io_loop_host(q->run->db->loop)) + STEP_NS_MAX;
     for (size_t i = 0; r == 0 && i < count && records[i].sequence <= q->until; i++) {
         r = decoder_add(q->decoder, &records[i], &q->builder, &why);
         r = r == -EBADMSG ? 0 : r; /* not a row of this table */
@@ -552,6 +569,7 @@ int query_feed(struct query *q, const struct sql_batch *batch, struct sql_error 
     if (sql_exec_inputs(q->exec) == 0)
         return 0;
     const struct sql_plan *scan = sql_exec_input(q->exec, 0);
+    q->step_until = io_host_clock_ns(io_loop_host(q->run->db->loop)) + STEP_NS_MAX;
     struct sql_column columns[QUERY_COLUMNS_MAX];
     for (unsigned i = 0; i < scan->columns; i++)
         columns[i] = batch->column[scan->scan_columns[i]];
@@ -560,7 +578,9 @@ int query_feed(struct query *q, const struct sql_batch *batch, struct sql_error 
 }
 
 int query_step(struct query *q) {
-    uint64_t until = io_host_clock_ns(io_loop_host(q->run->db->loop)) + DATABASE_SLICE_NS;
+    uint64_t now = io_host_clock_ns(io_loop_host(q->run->db->loop));
+    uint64_t until = now + DATABASE_SLICE_NS;
+    q->step_until = now + STEP_NS_MAX;
     q->full = false;
     while (!q->ended) {
         if (q->fed || q->input >= sql_exec_inputs(q->exec) || sql_exec_full(q->exec)) {

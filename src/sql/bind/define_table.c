@@ -129,6 +129,20 @@ static int add_index(struct sql_binder *b, struct sql_table *t, json_value const
     return 0;
 }
 
+static int visit_column(struct sql_expr *e, void *self) {
+    int *column = self;
+    if (e->kind == SQL_EXPR_COLUMN)
+        *column = *column == -1 || *column == (int)e->index ? (int)e->index : -2;
+    return 0;
+}
+
+/* The column a check is about, where it is one alone: its name then has the column's. */
+static int only_column(struct sql_expr *check) {
+    int column = -1;
+    (void)sql_expr_walk(check, visit_column, &column);
+    return column;
+}
+
 static int add_check(struct sql_binder *b, struct sql_table *t, json_value constraint, int column,
                      int end) {
     if (t->checks == DEFINE_CHECKS_MAX)
@@ -140,6 +154,8 @@ static int add_check(struct sql_binder *b, struct sql_table *t, json_value const
         return -EINVAL;
     struct sql_check check = {.name = {NULL, 0}};
     slice given = sql_field_text(constraint, "conname");
+    if (column < 0)
+        column = only_column(bound);
     unsigned named = (unsigned)column;
     int r = given.len ? define_copy(b, t, given, &check.name)
                       : define_name(b, t, &t->memory, &named, column >= 0, "check", &check.name);

@@ -52,9 +52,8 @@ static int set_value(struct sql_binder *b, json_value arguments, slice *ret) {
 }
 
 /* SET TRANSACTION and SET SESSION CHARACTERISTICS: as settings of their options' names. */
-static int set_many(struct sql_binder *b, json_value inside, struct sql_statement *ret) {
+static int set_many(struct sql_binder *b, json_value list, struct sql_statement *ret) {
     ret->options = 0;
-    json_value list = sql_field(inside, "args");
     ret->option = bind_alloc(b, json_count(list) + 1u, sizeof *ret->option);
     if (!ret->option)
         return -EINVAL;
@@ -83,7 +82,7 @@ static int utility_set(struct sql_binder *b, json_value inside,
     ret->value = (slice){NULL, 0};
     if (slice_equal(kind, slice_lit("VAR_SET_MULTI"))) {
         ret->local = slice_equal(ret->name, slice_lit("TRANSACTION"));
-        return set_many(b, inside, ret);
+        return set_many(b, sql_field(inside, "args"), ret);
     }
     if (slice_equal(kind, slice_lit("VAR_RESET_ALL")))
         ret->name = (slice){NULL, 0};
@@ -122,7 +121,7 @@ static int utility_transaction(struct sql_binder *b, json_value inside,
             ret->kind = kinds[i].means;
             ret->name = bind_copy(b, sql_field_text(inside, "savepoint_name"));
             json_value options = sql_field(inside, "options");
-            return json_count(options) ? set_many(b, inside, ret) : 0;
+            return json_count(options) ? set_many(b, options, ret) : 0;
         }
     return bind_error(b, -1, "0A000", "two-phase commit is not supported");
 }

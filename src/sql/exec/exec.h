@@ -33,6 +33,9 @@ struct sql_exec_options {
     const uint8_t *parameter_nulls;
     /* Changes of the result, all columns of the plan. Non-zero stops and is returned. */
     int (*emit)(void *self, const struct sql_batch *batch, struct sql_error *error);
+    /* Asked for every batch on its way, also between operators: non-zero, with *ERROR filled, ends
+       the push or step at hand (a cross join may be long). NULL: never. */
+    int (*go_on)(void *self, struct sql_error *error);
     void *self;
 };
 

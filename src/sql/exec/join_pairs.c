@@ -91,6 +91,9 @@ int join_pair(struct join *j, const struct sql_batch *batch, unsigned row, struc
 static int pairs_filter(struct join *j, struct sql_error *error) {
     struct sql_builder *b = &j->pairs;
     struct sql_batch all = sql_builder_batch(b);
+    int stopped = operator_go_on(&j->base, error);
+    if (stopped)
+        return stopped;
     int kept = sql_evaluate_filter(j->predicate, &all, &j->base.memory, j->passing, error);
     if (kept < 0)
         return kept;

@@ -6,17 +6,20 @@
 int operator_emit(struct sql_operator *o, const struct sql_batch *batch, struct sql_error *error) {
     if (batch->rows == 0)
         return 0;
+    int r = operator_go_on(o, error);
+    if (r)
+        return r;
     if (o->root) {
         struct sql_exec *x = o->exec;
         x->rows_out += batch->rows;
-        int r = x->options.emit(x->options.self, batch, error);
+        r = x->options.emit(x->options.self, batch, error);
         if (r)
             return r;
     }
     for (unsigned i = 0; i < o->parents; i++) {
         struct sql_operator *to = o->parent[i].o;
         arena_reset(&to->memory);
-        int r = to->kind->push(to, o->parent[i].input, batch, error);
+        r = to->kind->push(to, o->parent[i].input, batch, error);
         if (r)
             return r;
     }

@@ -83,6 +83,11 @@ struct sql_exec {
  */
 
 /* Hands BATCH to all parents, or to the host. */
+/* May the step go on? 0, or the host's error. */
+must_use static inline int operator_go_on(struct sql_operator *o, struct sql_error *error) {
+    const struct sql_exec_options *options = &o->exec->options;
+    return options->go_on ? options->go_on(options->self, error) : 0;
+}
 must_use int operator_emit(struct sql_operator *o, const struct sql_batch *batch,
                            struct sql_error *error);
 /* Hands on what o->out has gathered. */
