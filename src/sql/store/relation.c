@@ -2,7 +2,8 @@
  * relation.c - see relation.h.
  *
  *   pages    id >> 10 -> [ row | row | … ]          a row's place is its id, for ever
- *   gone     ids of rows that were taken away, oldest first: what vacuum frees next
+ *   gone     ids of rows that were taken away, oldest first: what vacuum frees next, where they
+ *            have not come back (relation_restore)
  *
  * A batch is applied one row after the other, what it takes away first, so that an update may keep
  * its key; what is not there yet is among the rows the batch brings. Where one row is refused, what
@@ -396,15 +397,8 @@ static int add_row(struct relation *r, const struct sql_batch *batch, unsigned a
 void relation_restore(struct relation *r, uint64_t id) {
     struct row *row = row_at(r, id);
     check(row && row->deleted != RELATION_LIVE);
-    row->deleted = RELATION_LIVE;
+    row->deleted = RELATION_LIVE; /* its place in `gone` is passed over by vacuum */
     r->live++;
-    for (size_t i = r->gone.count; i > r->gone_done; i--)
-        if (r->gone.id[i - 1] == id) {
-            r->gone.count--;
-            memmove(&r->gone.id[i - 1], &r->gone.id[i],
-                    (r->gone.count - (i - 1)) * sizeof *r->gone.id);
-            return;
-        }
 }
 
 void relation_erase(struct relation *r, uint64_t id) {
@@ -504,7 +498,9 @@ void relation_vacuum(struct relation *r, uint64_t oldest, unsigned rows_max) {
     for (; rows_max && r->gone_done < r->gone.count; rows_max--, r->gone_done++) {
         uint64_t id = r->gone.id[r->gone_done];
         struct row *row = row_at(r, id);
-        if (!row || row->deleted > oldest)
+        if (!row || row->deleted == RELATION_LIVE)
+            continue;
+        if (row->deleted > oldest)
             break;
         unindex_row(r, id, index_end(r));
         forget_row(r, id);
@@ -566,6 +562,26 @@ void relation_scan_all(struct relation *r, uint64_t snapshot, struct relation_sc
     ret->memory = buf_make(SQL_TEXT_BYTES_MAX * 4);
 }
 
+/* What X has for HASH, oldest first. The index may change, or go, before the scan is over. */
+static int find_all(const struct index *x, uint64_t hash, struct relation_scan *ret) {
+    size_t count = 0;
+    for (uint32_t n = row_index_first(&x->rows, hash); n != INDEX_NONE;
+         n = row_index_next(&x->rows, n))
+        count++;
+    ret->found = mem_alloc((count + 1) * sizeof *ret->found);
+    ret->column = mem_alloc((x->columns + 1u) * sizeof *ret->column);
+    if (!ret->found || !ret->column)
+        return -ENOMEM;
+    memcpy(ret->column, x->column, x->columns * sizeof *x->column);
+    ret->columns = x->columns;
+    ret->count = count;
+    ret->next = 0;
+    for (uint32_t n = row_index_first(&x->rows, hash); n != INDEX_NONE;
+         n = row_index_next(&x->rows, n))
+        ret->found[--count] = row_index_id(&x->rows, n);
+    return 0;
+}
+
 int relation_scan_key(struct relation *r, uint64_t snapshot, const unsigned *columns,
                       unsigned count, const union sql_cell *values, struct relation_scan *ret) {
     const struct index *x = NULL;
@@ -582,45 +598,40 @@ int relation_scan_key(struct relation *r, uint64_t snapshot, const unsigned *col
     }
     struct sql_batch one = {.rows = 1, .columns = r->columns, .column = r->column};
     int n = write_key(r, &one, 0, columns, count, &ret->memory);
-    if (n < 0) {
-        buf_free(&ret->memory);
-        return n;
-    }
-    ret->index = x;
-    ret->next = row_index_first(&x->rows, hash_key_bytes(&ret->memory));
-    return 0;
+    if (n == 0)
+        n = find_all(x, hash_key_bytes(&ret->memory), ret);
+    if (n < 0)
+        relation_scan_end(ret);
+    return n;
 }
 
 static bool is_hidden(const struct relation_scan *scan, uint64_t id) {
     return scan->hidden && map64_find(scan->hidden, id);
 }
 
+/* Row ID has the key that is looked up: 1, 0, or < 0. */
+static int has_key(struct relation_scan *scan, uint64_t id) {
+    struct relation *r = scan->relation;
+    struct sql_batch one;
+    int n = read_row(r, row_at(r, id), &one);
+    if (n == 0)
+        n = write_key(r, &one, 0, scan->column, scan->columns, &r->other);
+    return n < 0 ? n : slice_equal(buf_slice(&scan->memory), buf_slice(&r->other));
+}
+
 /* The next row that may be seen: its id, 0 at the end, or < 0. */
 static int64_t next_row(struct relation_scan *scan) {
-    struct relation *r = scan->relation;
-    const struct index *x = scan->index;
-    if (!x) {
-        for (; scan->next < r->next_id; scan->next++) {
-            struct row *row = row_at(r, scan->next);
-            if (row && seen_at(row, scan->snapshot) && !is_hidden(scan, scan->next))
-                return (int64_t)scan->next++;
-        }
-        return 0;
-    }
-    while (scan->next != INDEX_NONE) {
-        uint32_t node = (uint32_t)scan->next;
-        uint64_t id = row_index_id(&x->rows, node);
-        scan->next = row_index_next(&x->rows, node);
-        if (!seen_at(row_at(r, id), scan->snapshot) || is_hidden(scan, id))
+    const struct relation *r = scan->relation;
+    uint64_t end = scan->columns ? scan->count : r->next_id;
+    while (scan->next < end) {
+        uint64_t id = scan->columns ? scan->found[scan->next] : scan->next;
+        const struct row *row = row_at(r, id);
+        scan->next++;
+        if (!row || !seen_at(row, scan->snapshot) || is_hidden(scan, id))
             continue;
-        struct sql_batch one;
-        int n = read_row(r, row_at(r, id), &one);
-        if (n == 0)
-            n = write_key(r, &one, 0, x->column, x->columns, &r->other);
-        if (n < 0)
-            return n;
-        if (slice_equal(buf_slice(&scan->memory), buf_slice(&r->other)))
-            return (int64_t)id;
+        int n = scan->columns ? has_key(scan, id) : 1;
+        if (n != 0)
+            return n < 0 ? n : (int64_t)id;
     }
     return 0;
 }
@@ -663,5 +674,7 @@ int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsign
 
 void relation_scan_end(struct relation_scan *scan) {
     buf_free(&scan->memory);
+    mem_free(scan->found);
+    mem_free(scan->column);
     *scan = (struct relation_scan){0};
 }

@@ -48,7 +48,8 @@ must_use int relation_apply(struct relation *r, const struct sql_batch *batch, u
 /* The row of id ID is taken away at COMMIT. 0; -ENOENT; -EAGAIN: another commit has taken it away
    since (first committer wins: 40001). */
 must_use int relation_delete(struct relation *r, uint64_t id, uint64_t commit);
-/* Back, where the commit failed that took a row away, or brought it. Nobody may have seen it. */
+/* Back, where the commit failed that took a row away, or brought it. Nobody may have seen it. O(1),
+   and O(its indexes). */
 void relation_restore(struct relation *r, uint64_t id);
 void relation_erase(struct relation *r, uint64_t id);
 /* The id the next row will have: the rows of an apply are those from there on. */
@@ -60,9 +61,11 @@ must_use int relation_judge(const struct relation *r, uint64_t id, uint64_t snap
 struct relation_scan {
     struct relation *relation;
     uint64_t snapshot, next, id; /* id: of the row given last */
-    const void *index;           /* NULL: all rows */
-    const struct map64 *hidden;  /* ids that are passed over; NULL: none. Set by who scans */
-    struct buf memory;           /* the key that is looked up */
+    uint64_t *found;             /* by a key: rows that may have it, `next` of `count` */
+    size_t count;
+    unsigned *column, columns;  /* by a key: of these, in the order of the index; 0: all rows */
+    const struct map64 *hidden; /* ids that are passed over; NULL: none. Set by who scans */
+    struct buf memory;          /* the key that is looked up */
 };
 void relation_scan_all(struct relation *r, uint64_t snapshot, struct relation_scan *ret);
 /* The rows whose columns COLUMNS (those of some index, in its order) equal VALUES, none NULL. 0,
