@@ -32,7 +32,8 @@ struct work {
     struct relation *found;        /* what `find` gathered is walked twice */
     struct relation_scan scan;
     bool scanning;
-    int failed; /* of COPY */
+    int failed;   /* of COPY */
+    uint64_t own; /* rows of this statement have ids from here on */
 };
 
 static void close_work(struct database_run *run) {
@@ -165,6 +166,13 @@ static int update_other(struct database_run *run, struct work *w, const struct s
     const struct sql_statement *s = &run->statement->bound;
     unsigned columns = w->stored->table->columns, which[SQL_COLUMNS_MAX];
     struct sql_builder old, new;
+    if (id < 0 && (uint64_t)-id >= w->own) {
+        (void)sql_fail(&run->error, "21000",
+                       "ON CONFLICT DO UPDATE command cannot affect row a second time");
+        sql_error_hint(&run->error, "Ensure that no rows proposed for insertion within the same "
+                                    "command have duplicate constrained values.");
+        return -EINVAL;
+    }
     for (unsigned i = 0; i < columns; i++)
         which[i] = i;
     if (sql_builder_make(columns * 2, &old) < 0)
@@ -494,6 +502,8 @@ int change_start(struct database_run *run) {
         return sql_fail_memory(&run->error);
     w->stored = stored_of(s->table);
     w->generation = w->stored->generation;
+    const struct change *change = transaction_find(run->session->transaction, s->table);
+    w->own = change ? relation_next_id(change->added) : 1;
     w->environment = (struct sql_environment){&run->session->settings, run->parameters, run->nulls};
     run->work = w;
     run->close = close_work;

@@ -230,6 +230,11 @@ static int put_transaction(struct database *db, struct commit *c, struct entries
     int r = 0;
     for (n = t->changes.head.next; r == 0 && n != &t->changes.head; n = n->next) {
         struct change *change = container_of(n, struct change, node);
+        if (!change_fits(change)) {
+            r = sql_fail(&c->error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
+                         slice_fmt(change->stored->table->name));
+            break;
+        }
         change->placed = relation_next_id(change->stored->rows);
         r = put_change(change, moment, entries, &c->error);
         if (r < 0)
@@ -324,17 +329,20 @@ static void on_stored(void *self, const struct error *failed) {
     list_splice(&done, &db->flight);
     database_show(db);
     list_each(&done, n, next) finish(container_of(n, struct commit, node), failed ? &error : NULL);
+    definition_go_on(db);
     pump(db);
 }
 
-/* The next group: what has gathered while the last one was on its way. */
+/* The next group: what has gathered while the last one was on its way. None sets off while a
+   definition is on its way: rows lie in stream SQL in the form that the definitions before them
+   give, so they are either before it or made after it. */
 static void pump(struct database *db) {
     struct entries entries = {0};
     struct list refused;
     list_init(&refused);
     unsigned count = 0;
-    while (!db->sending && !db->closed && !list_empty(&db->queue) && count < GROUP_MAX &&
-           entries.bytes < LEDGER_COMMIT_BYTES_MAX / 2) {
+    while (!db->sending && !db->closed && !db->defining && !list_empty(&db->queue) &&
+           count < GROUP_MAX && entries.bytes < LEDGER_COMMIT_BYTES_MAX / 2) {
         struct commit *c = container_of(db->queue.head.next, struct commit, node);
         size_t before = entries.count;
         list_remove(&c->node);
@@ -376,6 +384,11 @@ static void on_pump(struct io_task *task) {
     pump(container_of(task, struct database, pump));
 }
 
+void commits_go_on(struct database *db) {
+    db->pump.run = on_pump;
+    io_defer(db->loop, &db->pump);
+}
+
 int transaction_commit(struct transaction *take_t,
                        void (*done)(void *self, const struct sql_error *error), void *self,
                        struct commit **ret) {
@@ -386,8 +399,7 @@ int transaction_commit(struct transaction *take_t,
     c->done = done;
     c->self = self;
     list_push_back(&take_t->db->queue, &c->node);
-    take_t->db->pump.run = on_pump;
-    io_defer(take_t->db->loop, &take_t->db->pump);
+    commits_go_on(take_t->db);
     *ret = c;
     return 0;
 }

@@ -135,6 +135,9 @@ static int fetch_step(struct database_run *run) {
     struct cursor *c = find_cursor(run->session, b->name);
     if (!c)
         return sql_fail(&run->error, "34000", "cursor \"%.*s\" does not exist", slice_fmt(b->name));
+    if (!b->move &&
+        !statement_has_columns(&c->shown, run->statement->column, run->statement->columns))
+        return sql_fail(&run->error, "0A000", "cached plan must not change result type");
     uint64_t left = (uint64_t)b->count - run->given;
     int64_t n = query_give(c->query, left, b->move ? give_nowhere : run_rows, run, &run->error);
     if (n < 0)

@@ -113,6 +113,7 @@ struct database *database_close(struct database *db) {
         mem_free(k);
     }
     commits_close(db);
+    definition_close(db);
     ledger_commit_forget(db->sending);
     ledger_read_close(db->recovery);
     list_each(&db->waiting, n, next) mem_free(container_of(n, struct waiter, node));
@@ -348,6 +349,7 @@ void database_implicit_end(struct database_session *s, bool failed,
     }
     s->transaction = NULL;
     cursor_end_transaction(s);
+    runs_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
         settings_end_transaction(s, !failed);

@@ -14,7 +14,11 @@
 #include <stdio.h>
 
 struct defining {
+    struct database *db;
+    struct database_run *run; /* NULL: it has gone; what is sent is made all the same */
     struct ledger_commit *sending;
+    char *text; /* what was sent */
+    size_t length;
     bool sent, made;
     struct error failed;
     struct query *fill; /* CREATE TABLE AS */
@@ -23,26 +27,74 @@ struct defining {
     uint64_t count;
 };
 
+static void definition_over(struct database *db) {
+    db->defining = NULL;
+    for (struct list_node *n = list_first(&db->runs); n; n = list_next(&db->runs, n)) {
+        struct database_run *other = container_of(n, struct database_run, node);
+        if (other->defines && !other->ending)
+            run_wake(other);
+    }
+    commits_go_on(db);
+}
+
+static void free_defining(struct defining *d) {
+    if (d->db->defining == d)
+        definition_over(d->db);
+    mem_free(d->text);
+    mem_free(d);
+}
+
 static void close_defining(struct database_run *run) {
     struct defining *d = run->work;
     if (!d)
         return;
-    if (d->sending)
-        ledger_commit_forget(d->sending);
     if (d->scanning)
         relation_scan_end(&d->scan);
     query_free(d->fill);
     run->work = NULL;
+    d->run = NULL;
+    if (!d->sending)
+        free_defining(d);
+}
+
+/* Its run was ended (a timeout, a client that left) after it had been sent: it is on disk, so it is
+   there after the next start, and must be there now. */
+static void make_alone(struct defining *d) {
+    struct sql_error why = {.state = ""};
+    struct error fatal;
+    if (database_define_text(d->db, slice_make(d->text, d->length), true, &why) == 0)
+        return;
+    (void)error_set(&fatal, -ENOMEM, "what was defined cannot be made: %s", why.message);
+    database_fatal(d->db, &fatal);
 }
 
 static void on_stored(void *self, const struct error *failed) {
-    struct database_run *run = self;
-    struct defining *d = run->work;
+    struct defining *d = self;
     d->sending = NULL;
     if (failed)
         d->failed = *failed;
     d->made = true;
-    run_wake(run);
+    if (d->run) {
+        run_wake(d->run);
+        return;
+    }
+    if (!failed)
+        make_alone(d);
+    free_defining(d);
+}
+
+void definition_go_on(struct database *db) {
+    if (db->defining && db->defining->run)
+        run_wake(db->defining->run);
+}
+
+void definition_close(struct database *db) {
+    struct defining *d = db->defining;
+    if (!d)
+        return;
+    ledger_commit_forget(d->sending);
+    db->defining = NULL;
+    free_defining(d);
 }
 
 /* The statement's own text: what comes before it in a text of several is not of it. */
@@ -55,7 +107,9 @@ static int store(struct database_run *run, struct defining *d) {
     if (entry.payload.len > LEDGER_ENTRY_BYTES_MAX)
         return sql_fail(&run->error, "54000", "a definition has at most %zu bytes",
                         LEDGER_ENTRY_BYTES_MAX);
-    if (ledger_commit(run->db->ledger, &entry, 1, on_stored, run, &d->sending) < 0)
+    d->text = mem_copy(entry.payload.ptr, entry.payload.len);
+    d->length = entry.payload.len;
+    if (!d->text || ledger_commit(run->db->ledger, &entry, 1, on_stored, d, &d->sending) < 0)
         return sql_fail_memory(&run->error);
     d->sent = true;
     return RUN_WAIT;
@@ -156,32 +210,23 @@ static int make(struct database_run *run, struct defining *d) {
     return RUN_DONE;
 }
 
-void definition_over(struct database *db, const struct database_run *except) {
-    db->defining = NULL;
-    for (struct list_node *n = list_first(&db->runs); n; n = list_next(&db->runs, n)) {
-        struct database_run *other = container_of(n, struct database_run, node);
-        if (other != except && other->defines && !other->ending)
-            run_wake(other);
-    }
-}
-
 static int define_step(struct database_run *run) {
     struct defining *d = run->work;
     struct database *db = run->db;
     if (d->made) {
-        definition_over(db, run);
+        definition_over(db);
         return make(run, d);
     }
-    if (d->sent || (db->defining && db->defining != run))
+    if (d->sent || (db->defining && db->defining != d))
+        return RUN_WAIT;
+    db->defining = d; /* from now on no transaction sets off; those on their way come first */
+    if (!list_empty(&db->flight))
         return RUN_WAIT;
     /* The one before may have changed what this one was bound to. */
     int r = statement_bind(run->statement, &run->error);
     if (r == 0)
         r = database_judge(db, &run->statement->bound, &run->error);
-    if (r < 0)
-        return r;
-    db->defining = run;
-    return store(run, d);
+    return r < 0 ? r : store(run, d);
 }
 
 int define_start(struct database_run *run) {
@@ -191,9 +236,11 @@ int define_start(struct database_run *run) {
     if (transaction_has_changes(s->transaction))
         return sql_fail(&run->error, "25001",
                         "a definition cannot follow changes of rows in one message: send it alone");
-    struct defining *d = arena_zalloc(&run->memory, 1, sizeof *d);
+    struct defining *d = mem_zalloc(1, sizeof *d);
     if (!d)
         return sql_fail_memory(&run->error);
+    d->db = run->db;
+    d->run = run;
     run->work = d;
     run->close = close_defining;
     run->step = define_step;

@@ -106,6 +106,8 @@ static int create_index(struct database *db, struct sql_table *t, const struct s
     t->indexes++;
     for (unsigned i = 0; x->primary && i < x->columns; i++)
         t->column[columns[i]].not_null = true;
+    if (t->kind == SQL_TABLE_STORED)
+        stored_of(t)->generation++;
     sql_catalog_touch(db->catalog);
     return 0;
 }
@@ -302,6 +304,8 @@ static int drop_constraint(struct sql_table *t, slice name, bool if_exists,
             struct relation *rows = relation_of(t);
             if (rows) /* of a view that is read back there are none yet */
                 relation_drop_index(rows, t->index[i].oid);
+            if (t->kind == SQL_TABLE_STORED)
+                stored_of(t)->generation++; /* who has begun may point at the index */
             t->indexes--;
             memmove(&t->index[i], &t->index[i + 1], (t->indexes - i) * sizeof *t->index);
             return 0;
@@ -374,6 +378,8 @@ static int alter_table(struct database *db, const struct sql_statement *s,
     int r = 0;
     for (unsigned i = 0; r == 0 && i < s->alters; i++)
         r = alter_one(db, s->table, &s->alter[i], s->memory, error);
+    if (s->table->kind == SQL_TABLE_STORED)
+        stored_of(s->table)->generation++;
     sql_catalog_touch(db->catalog);
     return r;
 }
@@ -592,6 +598,13 @@ static int judge_not_null(struct database *db, const struct sql_table *t, unsign
     return r;
 }
 
+static int judge_index_count(const struct sql_table *t, struct sql_error *error) {
+    return t->indexes < RELATION_INDEXES_MAX
+               ? 0
+               : sql_fail(error, "54011", "table \"%.*s\" has %u indexes, which is the most",
+                          slice_fmt(t->name), t->indexes);
+}
+
 static int judge_alter(struct database *db, const struct sql_statement *s,
                        struct sql_error *error) {
     const struct sql_table *t = s->table;
@@ -605,7 +618,9 @@ static int judge_alter(struct database *db, const struct sql_statement *s,
         if (above)
             return sql_fail(error, "2BP01", "cannot alter \"%.*s\" because view %.*s depends on it",
                             slice_fmt(t->name), slice_fmt(above->name));
-        if (a->kind == SQL_ALTER_NOT_NULL && a->value)
+        if (a->kind == SQL_ALTER_ADD_INDEX)
+            r = judge_index_count(t, error);
+        if (r == 0 && a->kind == SQL_ALTER_NOT_NULL && a->value)
             r = judge_not_null(db, t, a->column, error);
         for (unsigned c = 0;
              a->kind == SQL_ALTER_ADD_INDEX && a->index.primary && r == 0 && c < a->index.columns;
@@ -635,6 +650,8 @@ int database_judge(struct database *db, const struct sql_statement *s, struct sq
             r = judge_drop_one(db, s, s->name_list[i][0], s->name_list[i][1], error);
     if (s->kind == SQL_STATEMENT_ALTER_TABLE && s->table)
         r = judge_alter(db, s, error);
+    if (s->kind == SQL_STATEMENT_CREATE_INDEX && s->table)
+        r = judge_index_count(s->table, error);
     if (s->kind == SQL_STATEMENT_CREATE_FUNCTION && !s->or_replace &&
         same_function(db, &s->function))
         r = sql_fail(error, "42723", "function \"%.*s\" already exists with same argument types",

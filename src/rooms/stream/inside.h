@@ -59,9 +59,9 @@ struct database {
     bool ready, closed;
     struct error failed; /* recovery's: every statement is told */
     struct ledger_read *recovery;
-    struct list waiting;           /* struct waiter of database.c */
-    struct database_run *defining; /* one definition at a time */
-    struct sql_table **dropped;    /* kept while statements may name them */
+    struct list waiting;        /* struct waiter of database.c */
+    struct defining *defining;  /* one definition at a time; define_run.c */
+    struct sql_table **dropped; /* kept while statements may name them */
     unsigned dropped_count, statement_count;
     struct sql_settings settings; /* of recovery and of views */
     struct io_timer runs_timer;
@@ -97,8 +97,16 @@ must_use int database_judge(struct database *db, const struct sql_statement *s,
                             struct sql_error *error);
 /* Starts a view of the catalog. */
 must_use int database_keep(struct database *db, struct sql_table *table, struct sql_error *error);
+/* define_run.c: the transactions on their way have come to an end; the definition may go on. */
+void definition_go_on(struct database *db);
+void definition_close(struct database *db);
+/* commit.c: transactions may set off again, where a definition held them up. */
+void commits_go_on(struct database *db);
 /* recover.c */
 must_use int database_recover(struct database *db);
+/* Makes the definition that TEXT is, as at recovery; BEGIN: its view begins, too. */
+must_use int database_define_text(struct database *db, slice text, bool begin,
+                                  struct sql_error *error);
 void database_opened(struct database *db, const struct error *failed); /* failed NULL: ready */
 
 #endif

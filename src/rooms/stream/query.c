@@ -139,6 +139,9 @@ static int on_go_on(void *self, struct sql_error *error) {
 int query_new(const struct query_options *options, struct query **ret, struct sql_error *error) {
     struct database_run *run = options->run;
     const struct sql_query *query = options->query;
+    if (query->plan->columns > QUERY_COLUMNS_MAX)
+        return sql_fail(error, "54011", "a query's rows have at most %u columns",
+                        QUERY_COLUMNS_MAX);
     struct query *q = mem_zalloc(1, sizeof *q);
     if (!q)
         return sql_fail_memory(error);
@@ -276,10 +279,12 @@ static int open_table(struct query *q, const struct sql_plan *scan) {
     struct relation *rows = relation_of(scan->table);
     if (!rows)
         return table_changed(q, scan->table);
+    struct change *change = transaction_find(q->run->session->transaction, scan->table);
+    if (change && !change_fits(change))
+        return table_changed(q, scan->table);
     q->generation = generation_of(scan->table);
     q->own = false;
     int r = open_relation(q, scan, rows, q->run->session->transaction->snapshot);
-    struct change *change = transaction_find(q->run->session->transaction, scan->table);
     if (r == 0 && change)
         q->scan.hidden = &change->deleted;
     return r;

@@ -12,26 +12,38 @@
 
 #include <errno.h>
 
-static int replay_definition(struct database *db, const struct ledger_record *record,
-                             struct error *error) {
+int database_define_text(struct database *db, slice text, bool begin, struct sql_error *error) {
     struct arena memory = arena_make(0, DATABASE_STATEMENT_BYTES_MAX);
     struct sql_parse *parse = NULL;
     struct sql_statement s = {.memory = &memory};
     struct sql_error why = {.state = ""};
     const struct sql_bind_options options = {
         .catalog = db->catalog, .settings = &db->settings, .memory = &memory};
-    int r = sql_parse(record->payload, &parse, &why);
+    int r = sql_parse(text, &parse, error);
     if (r == 0)
-        r = sql_bind(parse, 0, &options, &s, &why);
-    if (r == 0)
-        r = database_define(db, &s, record->payload, &why);
+        r = sql_bind(parse, 0, &options, &s, error);
+    /* Rows can refuse a definition that was stored already (an index whose keys occur twice, a
+       column whose texts are no numbers): they did so when it was made, and do it again, since they
+       are the same ones at this place of the stream. Whoever asked for it was told then. */
+    int made = r == 0 ? database_define(db, &s, text, &why) : 0;
+    if (made < 0 && slice_equal(slice_str(why.state), slice_lit("53200"))) {
+        *error = why;
+        r = made;
+    }
+    if (r == 0 && made == 0 && begin && s.kind == SQL_STATEMENT_CREATE_MATERIALIZED && s.table)
+        r = database_keep(db, s.table, error);
     sql_parse_free(parse);
     arena_free(&memory);
-    /* 23505: as it did when it was made, an index was refused and nothing changed. */
-    if (r < 0 && !slice_equal(slice_str(why.state), slice_lit("23505")))
-        return error_set(error, r, "definition %llu of stream SQL cannot be made again: %s",
-                         (unsigned long long)record->sequence, why.message);
-    return 0;
+    return r;
+}
+
+static int replay_definition(struct database *db, const struct ledger_record *record,
+                             struct error *error) {
+    struct sql_error why = {.state = ""};
+    int r = database_define_text(db, record->payload, false, &why);
+    return r == 0 ? 0
+                  : error_set(error, r, "definition %llu of stream SQL cannot be made again: %s",
+                              (unsigned long long)record->sequence, why.message);
 }
 
 static void finish(struct database *db) {

@@ -47,8 +47,6 @@ struct database_run *database_run_free(struct database_run *run) {
     struct database *db = run->db;
     if (run->close)
         run->close(run);
-    if (db->defining == run)
-        definition_over(db, run);
     commit_forget(run->commit);
     io_timer_stop(db->loop, &run->deadline);
     list_remove(&run->node);
@@ -84,6 +82,22 @@ static void on_committed(void *self, const struct sql_error *error) {
     tell(run, error != NULL);
 }
 
+static int failed_step(struct database_run *run) {
+    (void)run;
+    return -EINVAL; /* run->error says why */
+}
+
+/* Portals do not outlive the transaction they read in: it has its rows and its moment. */
+void runs_end_transaction(const struct database_session *s) {
+    for (struct list_node *n = list_first(&s->db->runs); n; n = list_next(&s->db->runs, n)) {
+        struct database_run *run = container_of(n, struct database_run, node);
+        if (run->session != s || run->ending || !run->paused)
+            continue;
+        (void)sql_fail(&run->error, "34000", "the transaction of this portal has ended");
+        run->step = failed_step;
+    }
+}
+
 /* The statement is over: what becomes of its transaction. */
 static void end_run(struct database_run *run, int result) {
     struct database_session *s = run->session;
@@ -104,6 +118,7 @@ static void end_run(struct database_run *run, int result) {
     struct transaction *t = s->transaction;
     s->transaction = NULL;
     cursor_end_transaction(s);
+    runs_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
         settings_end_transaction(s, !failed);
@@ -147,13 +162,13 @@ static void step_runs(struct database *db) {
 
 static void on_deadline(struct io_timer *timer) {
     struct database_run *run = container_of(timer, struct database_run, deadline);
-    if (run->ending)
+    if (run->ending || run->commit) /* what is being put on disk is not taken back */
         return;
     end_run(run, sql_fail(&run->error, "57014", "canceling statement due to statement timeout"));
 }
 
 void database_run_cancel(struct database_run *run) {
-    if (run->ending)
+    if (run->ending || run->commit)
         return;
     end_run(run, sql_fail(&run->error, "57014", "canceling statement due to user request"));
 }
@@ -253,15 +268,16 @@ static int prepare_run(struct database_run *run, const union sql_cell *parameter
         return sql_fail_memory(&run->error);
     set_clock(s, begins);
     transaction_see(s->transaction);
-    int r = statement_bind(run->statement, &run->error);
+    /* Held: by whoever prepared it and by this run. */
+    struct database_statement *now = statement_take(run->statement, 2, &run->error);
+    int r = now ? 0 : -EINVAL;
+    if (now) {
+        database_statement_free(run->statement);
+        run->statement = now;
+    }
     if (r == 0 && copy_parameters(run, parameters, nulls) < 0)
         r = sql_fail_memory(&run->error);
     return r < 0 ? r : run_begin(run);
-}
-
-static int failed_step(struct database_run *run) {
-    (void)run;
-    return -EINVAL; /* run->error says why */
 }
 
 int database_run(struct database_session *s, struct database_statement *statement,

@@ -27,9 +27,19 @@ static int one_text_column(struct database_statement *s, const char *name,
     return 0;
 }
 
-static int take_columns(struct database_statement *s, const struct database_statement *from) {
-    s->columns = from ? from->columns : 0;
-    s->column = from ? from->column : NULL;
+/* Those of FROM, as they are now: it may be gone before S. */
+static int take_columns(struct database_statement *s, const struct database_statement *from,
+                        struct sql_error *error) {
+    unsigned count = from ? from->columns : 0;
+    s->column = arena_zalloc(&s->memory, count + 1u, sizeof *s->column);
+    if (!s->column)
+        return sql_fail_memory(error);
+    for (unsigned i = 0; i < count; i++) {
+        s->column[i] = from->column[i];
+        if (arena_copy(&s->memory, from->column[i].name, &s->column[i].name) < 0)
+            return sql_fail_memory(error);
+    }
+    s->columns = count;
     return 0;
 }
 
@@ -62,16 +72,16 @@ static int find_columns(struct database_statement *s, struct sql_error *error) {
         s->columns = 2;
         return 0;
     case SQL_STATEMENT_EXECUTE:
-        return take_columns(s, prepared_find(s->session, b->name));
+        return take_columns(s, prepared_find(s->session, b->name), error);
     case SQL_STATEMENT_FETCH:
-        return take_columns(s, b->move ? NULL : cursor_statement(s->session, b->name));
+        return take_columns(s, b->move ? NULL : cursor_statement(s->session, b->name), error);
     default:
         return 0;
     }
 }
 
-static bool same_columns(const struct sql_plan_column *a, unsigned a_count,
-                         const struct database_statement *s) {
+bool statement_has_columns(const struct database_statement *s, const struct sql_plan_column *a,
+                           unsigned a_count) {
     if (a_count != s->columns)
         return false;
     for (unsigned i = 0; i < a_count; i++)
@@ -107,7 +117,7 @@ int statement_bind(struct database_statement *s, struct sql_error *error) {
     s->bound.memory = &s->memory;
     if (r == 0)
         r = find_columns(s, error);
-    if (r == 0 && again && !same_columns(told, told_count, s))
+    if (r == 0 && again && !statement_has_columns(s, told, told_count))
         r = sql_fail(error, "0A000", "cached plan must not change result type");
     s->version = r == 0 ? sql_catalog_version(catalog) : 0;
     arena_free(&old);
@@ -145,6 +155,34 @@ struct database_statement *statement_inner(struct database_statement *outer,
     s->index = outer->index;
     s->inner = true;
     return statement_bind(s, error) < 0 ? database_statement_free(s) : s;
+}
+
+static struct database_statement *copy_statement(const struct database_statement *s,
+                                                 struct sql_error *error) {
+    struct database_statement *copy = new_statement(s->session, s->declared, s->declared_count);
+    if (!copy) {
+        (void)sql_fail_memory(error);
+        return NULL;
+    }
+    copy->index = s->index;
+    copy->inner = s->inner;
+    int r = sql_parse(sql_parse_text(s->parse), &copy->parse, error);
+    if (r == 0)
+        r = statement_bind(copy, error);
+    if (r == 0 && !statement_has_columns(copy, s->column, s->columns))
+        r = sql_fail(error, "0A000", "cached plan must not change result type");
+    return r < 0 ? database_statement_free(copy) : copy;
+}
+
+struct database_statement *statement_take(struct database_statement *s, unsigned held,
+                                          struct sql_error *error) {
+    bool stale = s->version != sql_catalog_version(s->session->db->catalog);
+    if (stale && s->references > held)
+        return copy_statement(s, error);
+    if (statement_bind(s, error) < 0)
+        return NULL;
+    s->references++;
+    return s;
 }
 
 int database_prepare(struct database_session *session, const struct sql_parse *parse,

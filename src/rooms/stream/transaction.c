@@ -55,18 +55,32 @@ bool transaction_has_changes(const struct transaction *t) {
     return t->undo_count > 0;
 }
 
-static struct change *change_of(struct transaction *t, struct stored *stored) {
+bool change_fits(const struct change *c) {
+    return c->stored->rows && c->generation == c->stored->generation;
+}
+
+/* What T does to STORED: rows of its own have the form the table had when the first came. */
+static struct change *change_of(struct transaction *t, struct stored *stored,
+                                struct sql_error *error) {
     struct change *c = transaction_find(t, stored->table);
+    if (c && !change_fits(c)) {
+        (void)sql_fail(error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
+                       slice_fmt(stored->table->name));
+        return NULL;
+    }
     if (c)
         return c;
     const struct sql_table *table = stored->table;
     struct sql_type types[SQL_COLUMNS_MAX];
     c = mem_zalloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
+        (void)sql_fail_memory(error);
         return NULL;
+    }
     for (unsigned i = 0; i < table->columns; i++)
         types[i] = table->column[i].type;
     c->stored = stored;
+    c->generation = stored->generation;
     c->deleted = map64_make(0, TRANSACTION_ROWS_MAX);
     int r = relation_new(types, table->columns, t->db->limits.table_bytes, &c->added);
     for (unsigned i = 0; r == 0 && i < table->indexes; i++)
@@ -75,6 +89,7 @@ static struct change *change_of(struct transaction *t, struct stored *stored) {
     if (r < 0) {
         relation_free(c->added);
         mem_free(c);
+        (void)sql_fail_memory(error);
         return NULL;
     }
     stored->table->references++;
@@ -165,9 +180,9 @@ static bool was_overtaken(const struct change *c) {
 
 int transaction_insert(struct transaction *t, struct stored *stored, const struct sql_batch *batch,
                        struct sql_error *error) {
-    struct change *c = change_of(t, stored);
+    struct change *c = change_of(t, stored, error);
     if (!c)
-        return sql_fail_memory(error);
+        return -EINVAL;
     for (unsigned row = 0; row < batch->rows; row++)
         for (unsigned i = 0; i < stored->table->indexes; i++) {
             const struct sql_table_index *x = &stored->table->index[i];
@@ -193,9 +208,9 @@ int transaction_insert(struct transaction *t, struct stored *stored, const struc
 
 int transaction_delete(struct transaction *t, struct stored *stored, int64_t id,
                        struct sql_error *error) {
-    struct change *c = change_of(t, stored);
+    struct change *c = change_of(t, stored, error);
     if (!c)
-        return sql_fail_memory(error);
+        return -EINVAL;
     int r;
     if (id < 0) {
         r = relation_delete(c->added, (uint64_t)-id, 1);

@@ -20,6 +20,7 @@ struct change {
     struct stored *stored;
     struct relation *added;
     struct map64 deleted;        /* id -> itself */
+    uint64_t generation;         /* the form of the table that `added` has */
     uint64_t placed, placed_end; /* commit.c: the ids its rows have got in the table */
 };
 
@@ -49,6 +50,8 @@ must_use struct transaction *transaction_new(struct database *db);
 struct transaction *transaction_free(struct transaction *t);
 /* A statement begins: what it sees is decided. */
 void transaction_see(struct transaction *t);
+/* Is the table C changes still of the form it was? */
+bool change_fits(const struct change *c);
 /* NULL: no change of TABLE so far. */
 struct change *transaction_find(const struct transaction *t, const struct sql_table *table);
 bool transaction_has_changes(const struct transaction *t);

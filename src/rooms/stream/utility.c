@@ -108,6 +108,7 @@ static int begin_step(struct database_run *run) {
 static void leave_block(struct database_session *s) {
     s->block = s->failed = false;
     cursor_end_transaction(s);
+    runs_end_transaction(s);
 }
 
 static void on_committed(void *self, const struct sql_error *error) {
@@ -202,50 +203,70 @@ static int prepare_step(struct database_run *run) {
     return r < 0 ? r : done(run, "PREPARE");
 }
 
-/* The prepared statement takes this run over, with its values. */
-static int execute_step(struct database_run *run) {
-    const struct sql_statement *b = &run->statement->bound;
-    struct database_statement *inner = prepared_find(run->session, b->name);
+/* A value of EXECUTE as the parameter's type reads its text. */
+static int execute_value(struct database_run *run, const struct sql_expr *value,
+                         struct sql_type type, union sql_cell *ret, uint8_t *ret_null) {
     const struct sql_environment environment = {&run->session->settings, NULL, NULL};
-    if (!inner)
-        return sql_fail(&run->error, "26000", "prepared statement \"%.*s\" does not exist",
-                        slice_fmt(b->name));
-    int r = statement_bind(inner, &run->error);
-    unsigned count = r == 0 ? inner->bound.query.parameters : 0;
-    if (r == 0 && b->value_count != count)
+    bool null;
+    union sql_cell cell;
+    int r = sql_evaluate_constant(value, &environment, &run->memory, &cell, &null, &run->error);
+    *ret_null = null;
+    if (r < 0 || null)
+        return r;
+    _cleanup_buf_ struct buf text = buf_make(SQL_TEXT_BYTES_MAX);
+    slice copy;
+    r = sql_value_out(value->type, &cell, &run->session->settings, &text);
+    if (r == 0)
+        r = arena_copy(&run->memory, buf_slice(&text), &copy);
+    return r < 0
+               ? sql_fail_memory(&run->error)
+               : sql_value_in(type, copy, &run->session->settings, &run->memory, ret, &run->error);
+}
+
+/* RUN goes on as INNER, which it takes unless < 0. */
+static int execute_as(struct database_run *run, struct database_statement *inner) {
+    const struct sql_statement *b = &run->statement->bound;
+    unsigned count = inner->bound.query.parameters;
+    if (b->value_count != count)
         return sql_fail(&run->error, "42601",
                         "wrong number of parameters for prepared statement \"%.*s\": it has %u, "
                         "not %u",
                         slice_fmt(b->name), count, b->value_count);
+    /* Another may have been prepared under this name since the client was told of columns. */
+    if (!statement_has_columns(inner, run->statement->column, run->statement->columns))
+        return sql_fail(&run->error, "0A000", "cached plan must not change result type");
     union sql_cell *cells = arena_zalloc(&run->memory, count + 1u, sizeof *cells);
     uint8_t *nulls = arena_zalloc(&run->memory, count + 1u, sizeof *nulls);
     if (!cells || !nulls)
         return sql_fail_memory(&run->error);
-    for (unsigned i = 0; r == 0 && i < count; i++) {
-        bool null;
-        union sql_cell cell;
-        struct sql_type type = inner->bound.query.parameter[i];
-        r = sql_evaluate_constant(b->values[i], &environment, &run->memory, &cell, &null,
-                                  &run->error);
-        nulls[i] = null;
-        if (r < 0 || null)
-            continue;
-        _cleanup_buf_ struct buf text = buf_make(SQL_TEXT_BYTES_MAX);
-        slice copy;
-        r = sql_value_out(b->values[i]->type, &cell, &run->session->settings, &text);
-        if (r == 0)
-            r = arena_copy(&run->memory, buf_slice(&text), &copy);
-        r = r < 0 ? sql_fail_memory(&run->error)
-                  : sql_value_in(type, copy, &run->session->settings, &run->memory, &cells[i],
-                                 &run->error);
+    for (unsigned i = 0; i < count; i++) {
+        int r =
+            execute_value(run, b->values[i], inner->bound.query.parameter[i], &cells[i], &nulls[i]);
+        if (r < 0)
+            return r;
     }
-    if (r < 0)
-        return r;
-    inner->references++;
     database_statement_free(run->statement);
     run->statement = inner;
     run->parameters = cells;
     run->nulls = nulls;
+    return 0;
+}
+
+/* The prepared statement takes this run over, with its values. */
+static int execute_step(struct database_run *run) {
+    slice name = run->statement->bound.name;
+    struct database_statement *prepared = prepared_find(run->session, name);
+    if (!prepared)
+        return sql_fail(&run->error, "26000", "prepared statement \"%.*s\" does not exist",
+                        slice_fmt(name));
+    struct database_statement *inner = statement_take(prepared, 1, &run->error);
+    if (!inner)
+        return -EINVAL;
+    int r = execute_as(run, inner);
+    if (r < 0) {
+        database_statement_free(inner);
+        return r;
+    }
     r = run_begin(run);
     return r < 0 ? r : RUN_AGAIN;
 }

@@ -84,9 +84,17 @@ bool run_rows(struct database_run *run, const struct sql_batch *batch);
 /* run.c: chooses what RUN does, by its statement's kind. 0, or run->error. */
 must_use int run_begin(struct database_run *run);
 void runs_close(struct database *db);
+void runs_end_transaction(const struct database_session *s); /* its portals */
 
 /* statement.c */
 must_use int statement_bind(struct database_statement *s, struct sql_error *error);
+/* S, bound to the catalog as it is and with a reference more; where somebody but those with HELD
+   references works by its old plan: another of the same text. NULL: ERROR. */
+struct database_statement *statement_take(struct database_statement *s, unsigned held,
+                                          struct sql_error *error);
+/* Does S answer with columns of the types of these? */
+bool statement_has_columns(const struct database_statement *s,
+                           const struct sql_plan_column *columns, unsigned count);
 /* The statement within STATEMENT's (PREPARE's), with its own memory. */
 struct database_statement *statement_inner(struct database_statement *statement,
                                            struct sql_error *error);
@@ -96,9 +104,8 @@ must_use int select_start(struct database_run *run); /* select.c: SELECT, COPY T
 must_use int
 change_start(struct database_run *run); /* change.c: INSERT, UPDATE, DELETE, COPY FROM */
 must_use int truncate_start(struct database_run *run);
-must_use int utility_start(struct database_run *run);                      /* utility.c */
-must_use int define_start(struct database_run *run);                       /* define_run.c */
-void definition_over(struct database *db, const struct database_run *run); /* the next may */
+must_use int utility_start(struct database_run *run); /* utility.c */
+must_use int define_start(struct database_run *run);  /* define_run.c */
 
 /* cursor.c */
 must_use int cursor_declare(struct database_run *run);
