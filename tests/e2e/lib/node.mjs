@@ -159,6 +159,7 @@ class NonetServer extends Server {
     fs.mkdirSync(app, { recursive: true });
     fs.writeFileSync(path.join(app, 'nonet.yaml'), config);
     for (const [name, text] of Object.entries(this.options.files ?? {})) {
+      fs.mkdirSync(path.dirname(path.join(app, name)), { recursive: true });
       fs.writeFileSync(path.join(app, name), text);
     }
     return app;
