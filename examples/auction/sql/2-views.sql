@@ -12,11 +12,11 @@ CREATE MATERIALIZED VIEW highest_bids AS
     FROM tumble(bid, date_time, INTERVAL '10' SECOND)
     GROUP BY window_start;
 
--- What sellers got: their auctions with at least one bid, and the average of the highest ones.
+-- What sellers got: their auctions with at least one bid, and the average of the highest ones. The
+-- highest bid of each auction comes first, so that what is kept is one row an auction, not each bid.
 CREATE MATERIALIZED VIEW seller_ratings AS
-    SELECT w.seller, p.name, count(*) AS sold, round(avg(w.price), 2) AS average
-    FROM (SELECT a.id, a.seller, max(b.price) AS price
-          FROM auction a JOIN bid b ON b.auction = a.id
-          GROUP BY a.id, a.seller) w
-    JOIN person p ON p.id = w.seller
-    GROUP BY w.seller, p.name;
+    SELECT a.seller, p.name, count(*) AS sold, round(avg(h.price), 2) AS average
+    FROM (SELECT auction, max(price) AS price FROM bid GROUP BY auction) h
+    JOIN auction a ON a.id = h.auction
+    JOIN person p ON p.id = a.seller
+    GROUP BY a.seller, p.name;
