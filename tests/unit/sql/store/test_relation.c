@@ -1,0 +1,173 @@
+/*
+ * Relations: what readers of each moment see, keys, what is taken back, and scans that go on while
+ * rows and indexes go.
+ */
+#include "sql/store/relation.h"
+#include "value_kit.h"
+
+#include <errno.h>
+
+#define BY_NUMBER 11u
+#define BY_TEXT 12u
+
+static struct relation *make(void) {
+    const struct sql_type types[] = {sql_type_of(SQL_NUMERIC), sql_type_of(SQL_TEXT)};
+    struct relation *r;
+    assert_int_equal(relation_new(types, 2, 1 << 20, &r), 0);
+    assert_int_equal(relation_add_index(r, BY_NUMBER, (const unsigned[]){0}, 1, true), 0);
+    assert_int_equal(relation_add_index(r, BY_TEXT, (const unsigned[]){1}, 1, false), 0);
+    return r;
+}
+
+/* The row (NUMBER, TEXT), NULL where one is, with WEIGHT, at COMMIT. */
+static int apply(struct relation *r, struct value_kit *k, const char *number, const char *text,
+                 int64_t weight, uint64_t commit) {
+    union sql_cell cells[2] = {{.i = 0}, {.i = 0}};
+    uint8_t nulls[2] = {!number, !text};
+    if (number)
+        cells[0] = kit_value(k, sql_type_of(SQL_NUMERIC), number);
+    if (text)
+        cells[1] = kit_value(k, sql_type_of(SQL_TEXT), text);
+    const struct sql_column columns[] = {{&cells[0], &nulls[0], 1}, {&cells[1], &nulls[1], 1}};
+    const struct sql_batch batch = {1, 2, columns, &weight};
+    struct relation_conflict conflict = {0, 0};
+    int n = relation_apply(r, &batch, commit, &conflict);
+    assert_int_equal(conflict.index, n == -EEXIST ? BY_NUMBER : 0);
+    return n;
+}
+
+static unsigned count(struct relation_scan *scan) {
+    struct sql_builder b;
+    unsigned rows = 0;
+    int n;
+    assert_int_equal(sql_builder_make(1, &b), 0);
+    while ((n = relation_scan_next(scan, (const unsigned[]){1}, 1, &b)) > 0) {
+        rows += (unsigned)n;
+        sql_builder_reset(&b);
+    }
+    assert_int_equal(n, 0);
+    sql_builder_free(&b);
+    relation_scan_end(scan);
+    return rows;
+}
+
+static unsigned seen(struct relation *r, uint64_t moment) {
+    struct relation_scan scan;
+    relation_scan_all(r, moment, &scan);
+    return count(&scan);
+}
+
+static unsigned with_number(struct relation *r, struct value_kit *k, const char *number,
+                            uint64_t moment) {
+    const union sql_cell cell = kit_value(k, sql_type_of(SQL_NUMERIC), number);
+    struct relation_scan scan;
+    assert_int_equal(relation_scan_key(r, moment, (const unsigned[]){0}, 1, &cell, &scan), 0);
+    return count(&scan);
+}
+
+static void readers_see_their_moment(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    struct relation *r = make();
+    assert_int_equal(apply(r, &k, "1.0", "a", 1, 1), 0);
+    assert_int_equal(apply(r, &k, "2", "a", 1, 2), 0);
+    assert_int_equal(apply(r, &k, "1.00", "a", -1, 3), 0); /* equal, in another scale */
+    assert_int_equal(apply(r, &k, "1", "a", -1, 4), -ENOENT);
+    const unsigned expected[] = {0, 1, 2, 1, 1};
+    for (uint64_t moment = 0; moment < 5; moment++)
+        assert_int_equal(seen(r, moment), expected[moment]);
+    assert_int_equal(with_number(r, &k, "1.000", 2), 1);
+    assert_int_equal(with_number(r, &k, "1.000", 3), 0);
+    assert_int_equal(relation_judge(r, 1, 2), -EAGAIN);
+    assert_int_equal(relation_judge(r, 1, 3), -ENOENT);
+    assert_int_equal(relation_judge(r, 2, 3), 0);
+    relation_vacuum(r, 2, 100); /* somebody still reads at 2 */
+    assert_int_equal(relation_stats(r).versions, 2);
+    relation_vacuum(r, 3, 100);
+    assert_int_equal(relation_stats(r).versions, 1);
+    assert_int_equal(relation_stats(r).rows, 1);
+    relation_free(r);
+    arena_free(&k.memory);
+}
+
+static void keys_are_unique_but_for_nulls(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    struct relation *r = make();
+    assert_int_equal(apply(r, &k, "1.0", "a", 1, 1), 0);
+    assert_int_equal(apply(r, &k, "1.00", "b", 1, 2), -EEXIST);
+    assert_int_equal(apply(r, &k, NULL, "b", 2, 2), 0); /* two of them */
+    assert_int_equal(apply(r, &k, NULL, "b", 1, 3), 0);
+    assert_int_equal(apply(r, &k, "7", NULL, 2, 3), -EEXIST); /* none of it stays */
+    assert_int_equal(seen(r, 9), 4);
+    assert_int_equal(relation_delete(r, 1, 4), 0);
+    assert_int_equal(relation_delete(r, 1, 5), -EAGAIN);
+    assert_int_equal(apply(r, &k, "1", "c", 1, 4), 0); /* the key is free again */
+    assert_int_equal(relation_add_index(r, 13, (const unsigned[]){1}, 1, true), -EEXIST);
+    assert_int_equal(relation_add_index(r, 14, (const unsigned[]){0, 1}, 2, true), 0);
+    relation_free(r);
+    arena_free(&k.memory);
+}
+
+/* What a failed commit took away is back, may be taken away once more, and does not hold up
+   vacuum. */
+static void what_comes_back_is_there(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    struct relation *r = make();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(apply(r, &k, (const char *[]){"1", "2", "3"}[i], "a", 1, 1), 0);
+    assert_int_equal(relation_delete(r, 1, 2), 0);
+    assert_int_equal(relation_delete(r, 2, 2), 0);
+    relation_restore(r, 1);
+    relation_restore(r, 2);
+    assert_int_equal(seen(r, 2), 3);
+    assert_int_equal(relation_delete(r, 3, 3), 0);
+    relation_vacuum(r, 3, 100);
+    assert_int_equal(relation_stats(r).versions, 2);
+    assert_int_equal(relation_delete(r, 1, 4), 0);
+    relation_erase(r, 2);
+    relation_vacuum(r, 4, 100);
+    assert_int_equal(relation_stats(r).versions, 0);
+    assert_int_equal(relation_next_id(r), 4); /* ids are not given twice */
+    relation_free(r);
+    arena_free(&k.memory);
+}
+
+/* More rows of one key than a batch holds; between two batches some go, and then the index. */
+static void a_look_up_outlives_its_index(void **state) {
+    (void)state;
+    enum { ROWS = SQL_BATCH_ROWS * 2 };
+    struct value_kit k = kit_make();
+    struct relation *r = make();
+    struct relation_scan scan;
+    struct sql_builder b;
+    const union sql_cell key = kit_value(&k, sql_type_of(SQL_TEXT), "a");
+    assert_int_equal(apply(r, &k, NULL, "a", ROWS, 1), 0);
+    for (uint64_t id = 1; id <= 10; id++)
+        assert_int_equal(relation_delete(r, id * 100, 2), 0);
+    assert_int_equal(relation_scan_key(r, 2, (const unsigned[]){1}, 1, &key, &scan), 0);
+    assert_int_equal(sql_builder_make(1, &b), 0);
+    int n = relation_scan_next(&scan, (const unsigned[]){UINT32_MAX}, 1, &b);
+    assert_int_equal(n, SQL_BATCH_ROWS);
+    for (unsigned i = 1; i < b.rows; i++) /* in the order of their ids */
+        assert_true(b.cells[0][i - 1].i < b.cells[0][i].i);
+    relation_vacuum(r, 2, 100);
+    assert_int_equal(apply(r, &k, NULL, "b", ROWS, 3), 0); /* takes the freed places */
+    relation_drop_index(r, BY_TEXT);
+    sql_builder_free(&b);
+    assert_int_equal(count(&scan), ROWS - 10 - SQL_BATCH_ROWS);
+    assert_int_equal(relation_scan_key(r, 2, (const unsigned[]){1}, 1, &key, &scan), -ENOENT);
+    relation_free(r);
+    arena_free(&k.memory);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readers_see_their_moment),
+        cmocka_unit_test(keys_are_unique_but_for_nulls),
+        cmocka_unit_test(what_comes_back_is_there),
+        cmocka_unit_test(a_look_up_outlives_its_index),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
