@@ -107,6 +107,15 @@ describe('a definition', () => {
     await after.query('CREATE TABLE u (id int)');
   });
 
+  test('of a view that would read itself is refused', async (t) => {
+    const client = await connectSql(t, await node(t));
+    await client.query('CREATE VIEW v AS SELECT 1 AS a');
+    await assert.rejects(client.query('CREATE OR REPLACE VIEW v AS SELECT a + 1 AS a FROM v'), {
+      code: '42P17',
+    });
+    assert.deepEqual(await rows(client, 'SELECT a FROM v'), [[1]]);
+  });
+
   test('whose client leaves, or whose time is over, is made or is not, for good', async (t) => {
     const server = await node(t);
     const client = await connectSql(t, server);

@@ -662,6 +662,10 @@ int database_judge(struct database *db, const struct sql_statement *s, struct sq
         if (above)
             r = sql_fail(error, "2BP01", "cannot replace view \"%.*s\" because %.*s depends on it",
                          slice_fmt(old->name), slice_fmt(above->name));
+        for (unsigned i = 0; r == 0 && old && i < s->table->depends_count; i++)
+            if (s->table->depends[i] == old->oid)
+                r = sql_fail(error, "42P17", "view \"%.*s\" would read itself",
+                             slice_fmt(old->name));
     }
     return r;
 }
