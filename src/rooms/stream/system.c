@@ -54,7 +54,7 @@ static union sql_cell *place_of(struct system_rows *r, const char *name) {
         r->nulls[i] = 0;
         return &r->cells[i];
     }
-    check(!"a column of the table's list");
+    check(false); /* a column of the table's list */
     return r->cells;
 }
 
