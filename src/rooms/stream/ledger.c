@@ -223,7 +223,8 @@ int ledger_commit(struct ledger *l, const struct ledger_entry *entries, size_t c
 }
 
 void ledger_commit_forget(struct ledger_commit *c) {
-    c->done = NULL;
+    if (c)
+        c->done = NULL;
 }
 
 /* --- reads ---------------------------------------------------------------------------------- */
