@@ -88,9 +88,9 @@ flows:
 
   // ---- reads by key -----------------------------------------------------------------------------
 
-  function pgbench(words, script) {
+  function pgbench(words, script, database) {
     const text = run(onLoadCores([postgres.path('pgbench'), ...words, '-n', '-M', 'prepared', '-c',
-      '4', '-T', '5', '-f', script, 'postgres']), 'pgbench');
+      '4', '-T', '5', '-f', script, database]), 'pgbench');
     const rate = /^tps = ([\d.]+)/m.exec(text);
     if (!rate) die(`pgbench: ${text}`);
     return Number(rate[1]);
@@ -108,14 +108,14 @@ flows:
       'CREATE MATERIALIZED VIEW kept AS ' +
         'SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k',
       'FLUSH');
-    const mine = pgbench(['-h', '127.0.0.1', '-p', `${server.port}`, '-U', 'nonet'], script);
+    const mine = pgbench(['-h', '127.0.0.1', '-p', `${server.port}`, '-U', 'nonet'], script, 'nonet');
     await stopAndForget(server);
     const rival = await postgres.open();
     rival.ask('CREATE TABLE kept AS SELECT g AS k, 3 AS n, (g * 3)::numeric AS total ' +
       'FROM generate_series(1, 100000) g');
     rival.ask('ALTER TABLE kept ADD PRIMARY KEY (k)');
     rival.ask('VACUUM ANALYZE kept');
-    const theirs = pgbench(rival.at, script);
+    const theirs = pgbench(rival.at, script, 'postgres');
     await stopAndForget(rival.server);
     compare('a view read by key, 4 connections, prepared', theirs, mine, '/s', { least: 1 },
       'PostgreSQL');
