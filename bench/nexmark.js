@@ -108,7 +108,8 @@ flows:
       'CREATE MATERIALIZED VIEW kept AS ' +
         'SELECT k, count(*) AS n, sum(v) AS total FROM t GROUP BY k',
       'FLUSH');
-    const mine = pgbench(['-h', '127.0.0.1', '-p', `${server.port}`, '-U', 'nonet'], script, 'nonet');
+    const here = ['-h', '127.0.0.1', '-p', `${server.port}`, '-U', 'nonet'];
+    const mine = pgbench(here, script, 'nonet');
     await stopAndForget(server);
     const rival = await postgres.open();
     rival.ask('CREATE TABLE kept AS SELECT g AS k, 3 AS n, (g * 3)::numeric AS total ' +

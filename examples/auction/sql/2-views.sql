@@ -13,7 +13,7 @@ CREATE MATERIALIZED VIEW highest_bids AS
     GROUP BY window_start;
 
 -- What sellers got: their auctions with at least one bid, and the average of the highest ones. The
--- highest bid of each auction comes first, so that what is kept is one row an auction, not each bid.
+-- highest bid of each auction comes first, so that one row an auction is kept, not each bid.
 CREATE MATERIALIZED VIEW seller_ratings AS
     SELECT a.seller, p.name, count(*) AS sold, round(avg(h.price), 2) AS average
     FROM (SELECT auction, max(price) AS price FROM bid GROUP BY auction) h
