@@ -18,6 +18,12 @@
 #include <errno.h>
 #include <pg_query.h>
 
+/* Operators in a row, as in 1 + 1 + 1 …: each makes the tree one deeper, and libpg_query writes the
+   tree by recursion without asking how much stack is left. A tree of a quarter as many is refused
+   by JSON_DEPTH_MAX anyway. */
+#define CHAIN_MAX 4096u
+#define CHAIN_LEVELS 256u /* of brackets told apart; the deeper ones count as one */
+
 #define TREE_BYTES_MAX ((size_t)1 << 30) /* the parser's own is as large, and comes first */
 
 struct sql_parse {
@@ -77,11 +83,52 @@ static int add_statement(struct sql_parse *p, uint32_t start, uint32_t end,
     return 0;
 }
 
+/* How long chains of operators can be: one count for each level of brackets (CASE … END is one),
+   which starts again behind a comma, AND, OR, WHEN, THEN and ELSE, as no chain goes on there. */
+struct chains {
+    unsigned level, counts[CHAIN_LEVELS];
+    unsigned clauses; /* joins, set operations and operators by words, which commas do not end */
+};
+
+static bool is_one_of(const struct sql_token *token, const char *const *words) {
+    while (*words && !sql_token_is(token, *words))
+        words++;
+    return *words;
+}
+
+static int chains_take(struct chains *c, const struct sql_token *token, struct sql_error *error) {
+    static const char *const ends[] = {"and", "or", "when", "then", "else", NULL};
+    static const char *const clauses[] = {"union", "except",  "intersect", "join",
+                                          "zone",  "collate", "operator",  NULL};
+    unsigned at = c->level < CHAIN_LEVELS ? c->level : CHAIN_LEVELS - 1;
+    if (sql_token_is_sign(token, '(') || sql_token_is_sign(token, '[') ||
+        sql_token_is(token, "case")) {
+        c->level++;
+        if (c->level < CHAIN_LEVELS)
+            c->counts[c->level] = 0;
+    } else if (sql_token_is_sign(token, ')') || sql_token_is_sign(token, ']') ||
+               sql_token_is(token, "end")) {
+        c->level -= c->level > 0;
+    } else if (sql_token_is_sign(token, ',') || is_one_of(token, ends)) {
+        if (c->level < CHAIN_LEVELS)
+            c->counts[at] = 0;
+    } else if (token->kind == SQL_TOKEN_SIGN && !sql_token_is_sign(token, '.')) {
+        c->counts[at]++;
+    } else if (token->kind == SQL_TOKEN_WORD && is_one_of(token, clauses)) {
+        c->clauses++;
+    }
+    if (c->counts[at] <= CHAIN_MAX && c->clauses <= CHAIN_MAX)
+        return 0;
+    return sql_fail(error, "54001", "statement is too complex: more than %u operators in a row",
+                    CHAIN_MAX);
+}
+
 /* Each run of tokens between semicolons. Those of CREATE FUNCTION … BEGIN ATOMIC … END belong to
    it, and so do those within parentheses (CREATE RULE). */
 static int cut(struct sql_parse *p, struct sql_error *error) {
     struct sql_tokens tokens = {sql_parse_text(p), 0};
     bool any = false, atomic = false;
+    struct chains chains = {0};
     unsigned depth = 0;
     uint32_t start = 0;
     for (;;) {
@@ -89,17 +136,21 @@ static int cut(struct sql_parse *p, struct sql_error *error) {
         bool ends = token.kind == SQL_TOKEN_END ||
                     (!atomic && depth == 0 && sql_token_is_sign(&token, ';'));
         if (ends && any) {
-            int r = add_statement(p, start, token.start, error);
-            if (r < 0)
-                return r;
+            int added = add_statement(p, start, token.start, error);
+            if (added < 0)
+                return added;
         }
         if (token.kind == SQL_TOKEN_END)
             return 0;
         if (ends) {
             start = token.start + 1;
             any = false;
+            chains = (struct chains){0};
             continue;
         }
+        int r = chains_take(&chains, &token, error);
+        if (r < 0)
+            return r;
         if (!any)
             start = token.start;
         any = true;
