@@ -98,8 +98,9 @@ static bool is_one_of(const struct sql_token *token, const char *const *words) {
 
 static int chains_take(struct chains *c, const struct sql_token *token, struct sql_error *error) {
     static const char *const ends[] = {"and", "or", "when", "then", "else", NULL};
-    static const char *const clauses[] = {"union", "except",  "intersect", "join",
-                                          "zone",  "collate", "operator",  NULL};
+    static const char *const clauses[] = {"union",   "except",   "intersect", "join",
+                                          "is",      "isnull",   "notnull",   "zone",
+                                          "collate", "operator", NULL};
     unsigned at = c->level < CHAIN_LEVELS ? c->level : CHAIN_LEVELS - 1;
     if (sql_token_is_sign(token, '(') || sql_token_is_sign(token, '[') ||
         sql_token_is(token, "case")) {
