@@ -105,7 +105,7 @@ struct sql_statement {
         drop_kind; /* r table, v view, m materialized view, i index, t type, f function, n schema */
     unsigned names;
     slice (*name_list)[2]; /* schema (ptr NULL), name */
-    slice name, value, rest;
+    slice name, value;
     int64_t count; /* FETCH: rows; INT64_MAX: ALL */
     struct sql_expr **values;
     unsigned value_count;

@@ -310,8 +310,9 @@ static int rows_to_json(struct sql_binder *b, slice *name, struct sql_plan_aggre
     return 0;
 }
 
-int bind_aggregate(struct sql_binder *b, struct bind_scope *s, slice schema, slice name,
-                   json_value inside, struct sql_plan_aggregate *ret) {
+/* An aggregate's arguments, FILTER, ORDER BY; the caller has seen that it may stand there. */
+static int call_aggregate(struct sql_binder *b, struct bind_scope *s, slice schema, slice name,
+                          json_value inside, struct sql_plan_aggregate *ret) {
     int location = sql_location(inside);
     int result = aggregate_parts(b, s, inside, ret);
     if (result == 0 && ret->count == 0 && !sql_field_bool(inside, "agg_star") &&
@@ -326,7 +327,7 @@ static struct sql_expr *aggregate_call(struct sql_binder *b, struct bind_scope *
                                        slice name, json_value inside) {
     struct bind_pending entry = {.kind = BIND_AGGREGATE, .location = sql_location(inside)};
     if (check_aggregate(b, s, entry.location) < 0 ||
-        bind_aggregate(b, s, schema, name, inside, &entry.aggregate) < 0)
+        call_aggregate(b, s, schema, name, inside, &entry.aggregate) < 0)
         return NULL;
     entry.type = entry.aggregate.type;
     return bind_defer(b, s, &entry);

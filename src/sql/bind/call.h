@@ -30,8 +30,5 @@ must_use int bind_sort_list(struct sql_binder *b, struct bind_scope *s, json_val
                             unsigned *ret_count);
 /* Direction and place of NULLs of a SortBy. */
 must_use int bind_sort_how(struct sql_binder *b, json_value sort, struct sql_sort_key *ret);
-/* An aggregate's arguments, FILTER, ORDER BY; the caller has seen that it may stand there. */
-must_use int bind_aggregate(struct sql_binder *b, struct bind_scope *s, slice schema, slice name,
-                            json_value inside, struct sql_plan_aggregate *ret);
 
 #endif

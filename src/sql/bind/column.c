@@ -64,11 +64,6 @@ static struct sql_expr *row_at(struct sql_binder *b, struct bind_scope *s,
     return row;
 }
 
-struct sql_expr *bind_relation_row(struct sql_binder *b, struct bind_scope *s,
-                                   const struct bind_relation *r, int location) {
-    return row_at(b, s, r, 0, location);
-}
-
 /* The argument of the SQL function being inlined that is named so. */
 static struct sql_expr *function_argument(const struct sql_binder *b, slice name) {
     const struct bind_inline *f = b->inlining;

@@ -48,10 +48,9 @@ int define_column(struct sql_binder *b, struct sql_table *t, json_value definiti
         if (r < 0)
             return r;
     }
-    json_value collate;
-    if (sql_node_is(sql_field(definition, "collClause"), "CollateClause", &collate) ||
-        json_type_of(sql_field(definition, "collClause")) == JSON_OBJECT) {
-        json_value names = sql_field(sql_field(definition, "collClause"), "collname");
+    json_value collate = sql_field(definition, "collClause");
+    if (json_type_of(collate) != JSON_ABSENT) {
+        json_value names = sql_field(collate, "collname");
         slice collation = sql_string(json_element(names, json_count(names) - 1));
         if (!slice_equal(collation, slice_lit("C")) && !slice_equal(collation, slice_lit("POSIX")))
             return bind_error(b, sql_location(definition), "0A000",

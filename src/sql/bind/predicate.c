@@ -45,15 +45,15 @@ static struct sql_expr *any_all(struct sql_binder *b, struct bind_scope *s, json
                  : NULL;
 }
 
-struct sql_expr *bind_distinct_from(struct sql_binder *b, struct sql_expr *a, struct sql_expr *c,
-                                    int location) {
+/* a IS DISTINCT FROM c. */
+static struct sql_expr *distinct_from(struct sql_binder *b, struct sql_expr *a, struct sql_expr *c,
+                                      int location) {
     if (a->kind == SQL_EXPR_ROW && c->kind == SQL_EXPR_ROW) {
         if (a->count != c->count)
             return bind_null(b, location, "42601", "unequal number of entries in row expressions");
         struct sql_expr *any = bind_bool(b, false, location);
         for (unsigned i = 0; any && i < a->count; i++) {
-            struct sql_expr *one =
-                bind_distinct_from(b, a->arguments[i], c->arguments[i], location);
+            struct sql_expr *one = distinct_from(b, a->arguments[i], c->arguments[i], location);
             any = one ? bind_both(b, SQL_EXPR_OR, i ? any : NULL, one) : NULL;
         }
         return any;
@@ -82,7 +82,7 @@ static struct sql_expr *distinct(struct sql_binder *b, struct bind_scope *s, jso
                                  bool negate) {
     struct sql_expr *left = bind_expression(b, s, sql_field(inside, "lexpr"));
     struct sql_expr *right = left ? bind_expression(b, s, sql_field(inside, "rexpr")) : NULL;
-    struct sql_expr *e = right ? bind_distinct_from(b, left, right, sql_location(inside)) : NULL;
+    struct sql_expr *e = right ? distinct_from(b, left, right, sql_location(inside)) : NULL;
     return e && negate ? bind_fold(b, bind_unary(b, SQL_EXPR_NOT, e)) : e;
 }
 

@@ -32,7 +32,8 @@ static const struct bind_window_row window_rows[] = {
     {"nth_value", SQL_WINDOW_NTH_VALUE, 2, {SQL_ANYELEMENT, SQL_INT4}, SQL_ANYELEMENT},
 };
 
-uint32_t bind_candidate_type(const struct bind_candidate *c, unsigned i) {
+/* The type argument I is declared with. */
+static uint32_t candidate_type(const struct bind_candidate *c, unsigned i) {
     if (c->function) {
         unsigned last = c->function->count - 1u;
         return c->function->arguments[i > last ? last : i];
@@ -90,7 +91,7 @@ static bool consistent(const struct sql_binder *b, const struct bind_candidate *
                        const uint32_t *types, unsigned count) {
     uint32_t element = 0;
     for (unsigned i = 0; i < count; i++) {
-        uint32_t declared = bind_candidate_type(c, i);
+        uint32_t declared = candidate_type(c, i);
         if ((declared != SQL_ANYELEMENT && declared != SQL_ANYARRAY) || types[i] == SQL_UNKNOWN)
             continue;
         uint32_t mine = declared == SQL_ANYARRAY ? bind_element_of(b, types[i]) : types[i];
@@ -109,8 +110,8 @@ static void keep_convertible(const struct sql_binder *b, const uint32_t *types, 
     for (unsigned k = 0; k < all->count; k++) {
         bool fits = consistent(b, &all->item[k], types, count);
         for (unsigned i = 0; fits && i < count; i++)
-            fits = bind_can_coerce(b, types[i], bind_candidate_type(&all->item[k], i),
-                                   SQL_CAST_IMPLICIT);
+            fits =
+                bind_can_coerce(b, types[i], candidate_type(&all->item[k], i), SQL_CAST_IMPLICIT);
         if (fits)
             all->item[kept++] = all->item[k];
     }
@@ -122,7 +123,7 @@ static const struct bind_candidate *exact(const struct candidates *all, const ui
     for (unsigned k = 0; k < all->count; k++) {
         bool same = true;
         for (unsigned i = 0; same && i < count; i++)
-            same = bind_candidate_type(&all->item[k], i) == types[i];
+            same = candidate_type(&all->item[k], i) == types[i];
         if (same)
             return &all->item[k];
     }
@@ -135,7 +136,7 @@ static unsigned matches(const struct sql_binder *b, const struct bind_candidate 
     for (unsigned i = 0; i < count; i++) {
         if (types[i] == SQL_UNKNOWN)
             continue;
-        uint32_t declared = bind_candidate_type(c, i);
+        uint32_t declared = candidate_type(c, i);
         found += declared == types[i] || (preferred && bind_preferred(declared) &&
                                           bind_category(b, declared) == bind_category(b, types[i]));
     }
@@ -163,7 +164,7 @@ static char agreed_category(const struct sql_binder *b, const struct candidates 
     char agreed = 0;
     bool preferred = false, differ = false;
     for (unsigned k = 0; k < all->count; k++) {
-        uint32_t declared = bind_candidate_type(&all->item[k], i);
+        uint32_t declared = candidate_type(&all->item[k], i);
         char category = bind_category(b, declared);
         if (category == 'S' && agreed != 'S') {
             agreed = 'S';
@@ -193,7 +194,7 @@ static void keep_category(const struct sql_binder *b, const uint32_t *types, uns
     for (unsigned k = 0; k < all->count; k++) {
         bool keep = true;
         for (unsigned i = 0; keep && i < count; i++) {
-            uint32_t declared = bind_candidate_type(&all->item[k], i);
+            uint32_t declared = candidate_type(&all->item[k], i);
             keep = types[i] != SQL_UNKNOWN || (bind_category(b, declared) == category[i] &&
                                                (!preferred[i] || bind_preferred(declared)));
         }
@@ -221,8 +222,7 @@ static void keep_same_type(const struct sql_binder *b, const uint32_t *types, un
     for (unsigned k = 0; k < all->count; k++) {
         bool fits = true;
         for (unsigned i = 0; fits && i < count; i++)
-            fits =
-                bind_can_coerce(b, known, bind_candidate_type(&all->item[k], i), SQL_CAST_IMPLICIT);
+            fits = bind_can_coerce(b, known, candidate_type(&all->item[k], i), SQL_CAST_IMPLICIT);
         if (fits)
             add(&kept, all->item[k]);
     }
@@ -270,7 +270,7 @@ static int element_type(struct sql_binder *b, const struct bind_candidate *c,
     struct sql_expr stand_in[SQL_CALL_ARGUMENTS_MAX];
     unsigned found = 0;
     for (unsigned i = 0; i < count; i++) {
-        uint32_t declared = bind_candidate_type(c, i);
+        uint32_t declared = candidate_type(c, i);
         if (declared != SQL_ANYELEMENT && declared != SQL_ANYNONARRAY && declared != SQL_ANYARRAY)
             continue;
         stand_in[found] = *arguments[i];
@@ -301,7 +301,7 @@ int bind_arguments(struct sql_binder *b, const struct bind_candidate *c,
     if (result < 0)
         return result;
     for (unsigned i = 0; i < count; i++) {
-        uint32_t type = stands_for(b, bind_candidate_type(c, i), element);
+        uint32_t type = stands_for(b, candidate_type(c, i), element);
         bool any = type == SQL_ANY || type == SQL_ANYNONARRAY;
         arguments[i] = any ? bind_known(b, arguments[i])
                            : bind_coerce(b, arguments[i], sql_type_of(type), SQL_CAST_IMPLICIT,

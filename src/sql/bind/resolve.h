@@ -32,8 +32,6 @@ enum bind_resolution { BIND_FOUND, BIND_NONE, BIND_AMBIGUOUS };
 enum bind_resolution bind_resolve(struct sql_binder *b, slice schema, slice name, bool is_operator,
                                   const uint32_t *types, unsigned count,
                                   struct bind_candidate *ret);
-/* The type argument I is declared with. */
-uint32_t bind_candidate_type(const struct bind_candidate *c, unsigned i);
 /* Turns ARGUMENTS into what C declares, in place, and gives the type of its result. */
 must_use int bind_arguments(struct sql_binder *b, const struct bind_candidate *c,
                             struct sql_expr **arguments, unsigned count, int location,

@@ -120,8 +120,6 @@ struct sql_expr *bind_column_ref(struct sql_binder *b, struct bind_scope *s, jso
 struct bind_relation *bind_find_relation(const struct bind_from *from, slice schema, slice name);
 /* "t.a" for messages about plan column COLUMN. */
 const char *bind_column_text(const struct bind_from *from, unsigned column, char *out, size_t size);
-struct sql_expr *bind_relation_row(struct sql_binder *b, struct bind_scope *s,
-                                   const struct bind_relation *r, int location);
 
 /* pending.c: the COLUMN that stands for the entry. */
 struct sql_expr *bind_defer(struct sql_binder *b, struct bind_scope *s,

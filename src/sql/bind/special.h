@@ -18,8 +18,5 @@ struct sql_expr *bind_array(struct sql_binder *b, struct bind_scope *s, json_val
                             uint32_t wanted);
 /* (SELECT a, b): its columns as ROW. */
 struct sql_expr *bind_row_sublink(struct sql_binder *b, struct bind_scope *s, json_value inside);
-/* a IS DISTINCT FROM c. */
-struct sql_expr *bind_distinct_from(struct sql_binder *b, struct sql_expr *a, struct sql_expr *c,
-                                    int location);
 
 #endif

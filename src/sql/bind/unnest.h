@@ -24,11 +24,6 @@ struct unnesting {
 /* NODE's columns, then one for each of u->outer: the rows that NODE gives for each of their values.
    NULL where it failed. */
 struct sql_plan *unnest_push(struct sql_binder *b, struct unnesting *u, struct sql_plan *node);
-/* E with own OUTER column i as COLUMN base + i; columns from FROM on are moved up by BY. */
-struct sql_expr *unnest_expr(struct sql_binder *b, const struct unnesting *u, struct sql_expr *e,
-                             unsigned base, unsigned from, unsigned by);
-/* Does NODE, or something below it, use a column of left? < 0: no memory. */
-int unnest_is_own(struct sql_binder *b, struct sql_plan *node);
 /* What the aggregate gives for no rows at all: a constant. */
 struct sql_expr *unnest_empty_value(struct sql_binder *b, const struct sql_plan_aggregate *a);
 /* AGGREGATE without groups, grouped by the outer columns: its columns, then theirs. Values without

@@ -11,7 +11,6 @@
 #include <errno.h>
 
 struct shifting {
-    const struct unnesting *u;
     unsigned base, from, by;
 };
 
@@ -24,9 +23,10 @@ static struct sql_expr *shift_node(struct sql_binder *b, struct sql_expr *e, voi
     return NULL;
 }
 
-struct sql_expr *unnest_expr(struct sql_binder *b, const struct unnesting *u, struct sql_expr *e,
-                             unsigned base, unsigned from, unsigned by) {
-    struct shifting s = {u, base, from, by};
+/* E with own OUTER column i as COLUMN base + i; columns from FROM on are moved up by BY. */
+static struct sql_expr *shift(struct sql_binder *b, struct sql_expr *e, unsigned base,
+                              unsigned from, unsigned by) {
+    struct shifting s = {base, from, by};
     return bind_map(b, e, shift_node, &s);
 }
 
@@ -44,7 +44,8 @@ static int own_node(struct sql_binder *b, struct sql_plan *p, void *self) {
     return bind_each_slot(b, p, own_slot, self);
 }
 
-int unnest_is_own(struct sql_binder *b, struct sql_plan *node) {
+/* Does NODE, or something below it, use a column of left? < 0: no memory. */
+static int is_own(struct sql_binder *b, struct sql_plan *node) {
     return bind_each_node(b, node, own_node, NULL);
 }
 
@@ -132,7 +133,7 @@ static struct sql_plan *filter_by_columns(struct sql_binder *b, struct unnesting
     }
     struct sql_plan *wide = bound ? bind_plan_extend(b, input, bound, u->count) : NULL;
     struct sql_expr *all = wide ? without_bound(b, u, predicate, bound, present) : NULL;
-    all = all ? unnest_expr(b, u, all, input->columns, 0, 0) : NULL;
+    all = all ? shift(b, all, input->columns, 0, 0) : NULL;
     return all ? bind_plan_filter(b, wide, all) : NULL;
 }
 
@@ -146,13 +147,13 @@ static struct sql_plan *push_filter(struct sql_binder *b, struct unnesting *u,
     }
     if (!predicate)
         return NULL;
-    if (unnest_is_own(b, input) == 0) {
+    if (is_own(b, input) == 0) {
         struct sql_plan *made = filter_by_columns(b, u, input, predicate);
         if (made || b->error->state[0])
             return made;
     }
     struct sql_plan *pushed = unnest_push(b, u, input);
-    struct sql_expr *e = pushed ? unnest_expr(b, u, predicate, input->columns, 0, 0) : NULL;
+    struct sql_expr *e = pushed ? shift(b, predicate, input->columns, 0, 0) : NULL;
     return e ? bind_plan_filter(b, pushed, e) : NULL;
 }
 
@@ -166,7 +167,7 @@ static struct sql_plan *push_project(struct sql_binder *b, struct unnesting *u,
     unsigned base = node->input[0]->columns;
     for (unsigned i = 0; i < node->columns; i++) {
         names[i] = node->column[i].name;
-        if (!(e[i] = unnest_expr(b, u, node->expression[i], base, 0, 0)))
+        if (!(e[i] = shift(b, node->expression[i], base, 0, 0)))
             return NULL;
     }
     for (unsigned i = 0; i < u->count; i++) {
@@ -187,8 +188,7 @@ static struct sql_plan *push_both(struct sql_binder *b, struct unnesting *u,
     struct sql_plan *right = left ? unnest_push(b, u, node->input[1]) : NULL;
     if (!right)
         return NULL;
-    struct sql_expr *predicate =
-        node->predicate ? unnest_expr(b, u, node->predicate, l, l, u->count) : NULL;
+    struct sql_expr *predicate = node->predicate ? shift(b, node->predicate, l, l, u->count) : NULL;
     if (node->predicate && !predicate)
         return NULL;
     enum sql_join_kind kind = node->join;
@@ -223,7 +223,7 @@ static struct sql_plan *push_both(struct sql_binder *b, struct unnesting *u,
 static struct sql_plan *push_join(struct sql_binder *b, struct unnesting *u,
                                   struct sql_plan *node) {
     unsigned l = node->input[0]->columns, r = node->input[1]->columns;
-    int left_own = unnest_is_own(b, node->input[0]), right_own = unnest_is_own(b, node->input[1]);
+    int left_own = is_own(b, node->input[0]), right_own = is_own(b, node->input[1]);
     bool inner = node->join == SQL_JOIN_INNER;
     if (left_own < 0 || right_own < 0)
         return NULL;
@@ -236,7 +236,7 @@ static struct sql_plan *push_join(struct sql_binder *b, struct unnesting *u,
     if (right_own && inner && !left_own) {
         struct sql_plan *right = unnest_push(b, u, node->input[1]);
         struct sql_expr *e = node->predicate;
-        if (!right || (e && !(e = unnest_expr(b, u, e, l + r, 0, 0))))
+        if (!right || (e && !(e = shift(b, e, l + r, 0, 0))))
             return NULL;
         return bind_plan_join(b, SQL_PLAN_JOIN, SQL_JOIN_INNER, node->input[0], right, e);
     }
@@ -244,7 +244,7 @@ static struct sql_plan *push_join(struct sql_binder *b, struct unnesting *u,
         return push_both(b, u, node);
     struct sql_plan *left = unnest_push(b, u, node->input[0]);
     struct sql_expr *e = node->predicate;
-    if (!left || (e && !(e = unnest_expr(b, u, e, l, l, u->count))))
+    if (!left || (e && !(e = shift(b, e, l, l, u->count))))
         return NULL;
     struct sql_plan *join = bind_plan_join(b, SQL_PLAN_JOIN, node->join, left, node->input[1], e);
     return !join || bind_join_is_half(node->join) ? join : domain_last(b, u, join, l, r);
@@ -286,7 +286,7 @@ static struct sql_plan *group_with_domain(struct sql_binder *b, struct unnesting
     p->input[0] = input;
     p->groups = node->groups + u->count;
     for (unsigned i = 0; i < node->groups; i++)
-        if (!(p->group[i] = unnest_expr(b, u, node->group[i], base, 0, 0)))
+        if (!(p->group[i] = shift(b, node->group[i], base, 0, 0)))
             return NULL;
     for (unsigned i = 0; i < u->count; i++)
         if (!(p->group[node->groups + i] =
@@ -297,12 +297,12 @@ static struct sql_plan *group_with_domain(struct sql_binder *b, struct unnesting
     for (unsigned i = 0; i < p->aggregates; i++) {
         struct sql_plan_aggregate *a = &p->aggregate[i];
         for (unsigned k = 0; k < a->count; k++)
-            if (!(a->arguments[k] = unnest_expr(b, u, a->arguments[k], base, 0, 0)))
+            if (!(a->arguments[k] = shift(b, a->arguments[k], base, 0, 0)))
                 return NULL;
         for (unsigned k = 0; k < a->order_count; k++)
-            if (!(a->order[k] = unnest_expr(b, u, a->order[k], base, 0, 0)))
+            if (!(a->order[k] = shift(b, a->order[k], base, 0, 0)))
                 return NULL;
-        if (a->filter && !(a->filter = unnest_expr(b, u, a->filter, base, 0, 0)))
+        if (a->filter && !(a->filter = shift(b, a->filter, base, 0, 0)))
             return NULL;
     }
     for (unsigned i = 0; i < node->columns; i++)
@@ -392,7 +392,7 @@ static struct sql_plan *push_over(struct sql_binder *b, struct unnesting *u,
         p->partition = partition;
         p->partitions = node->partitions + u->count;
     }
-    struct shifting s = {u, before, 0, 0};
+    struct shifting s = {before, 0, 0};
     for (unsigned i = 0; i < p->sets; i++)
         for (unsigned a = 0; a < p->set[i].count; a++)
             if (!(p->set[i].arguments[a] = bind_map(b, p->set[i].arguments[a], shift_node, &s)))
@@ -432,10 +432,9 @@ static struct sql_plan *push_values(struct sql_binder *b, struct unnesting *u,
     for (unsigned r = 0; rows && r < node->rows; r++) {
         struct sql_expr **e = bind_alloc(b, node->columns + u->count, sizeof *e);
         for (unsigned i = 0; e && i < node->columns + u->count; i++) {
-            e[i] =
-                i < node->columns
-                    ? unnest_expr(b, u, node->expression[r * node->columns + i], 0, 0, 0)
-                    : bind_column(b, i - node->columns, domain->column[i - node->columns].type, -1);
+            e[i] = i < node->columns ? shift(b, node->expression[r * node->columns + i], 0, 0, 0)
+                                     : bind_column(b, i - node->columns,
+                                                   domain->column[i - node->columns].type, -1);
             if (!e[i])
                 return NULL;
         }
@@ -481,7 +480,7 @@ struct sql_plan *unnest_push(struct sql_binder *b, struct unnesting *u, struct s
     bool known = node->number < u->memo_count;
     if (known && u->memo[node->number])
         return u->memo[node->number];
-    int own = unnest_is_own(b, node);
+    int own = is_own(b, node);
     if (own < 0 || bind_enter(b) < 0)
         return NULL;
     struct sql_plan *made = own ? push_kind(b, u, node) : with_domain(b, u, node);

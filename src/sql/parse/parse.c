@@ -240,10 +240,9 @@ bool sql_node_is(json_value node, const char *name, json_value *ret) {
 
 slice sql_node_name(json_value node) {
     struct json_iterator i = json_each(node);
-    slice name = {"", 0};
-    if (json_type_of(node) == JSON_OBJECT && json_next(&i))
-        (void)!json_string(i.key, &name);
-    return name;
+    slice name;
+    bool has = json_type_of(node) == JSON_OBJECT && json_next(&i);
+    return has && json_string(i.key, &name) == 0 ? name : slice_make("", 0);
 }
 
 json_value sql_field(json_value inside, const char *name) {

@@ -44,9 +44,6 @@ static int bind_text(const char *sql, struct bound *b) {
 }
 
 static void bound_free(struct bound *b) {
-    if (b->statement.table && b->statement.kind >= SQL_STATEMENT_CREATE_TABLE &&
-        b->statement.kind <= SQL_STATEMENT_CREATE_MATERIALIZED)
-        b->statement.table = NULL;
     arena_free(&b->memory);
     (void)sql_parse_free(b->parse);
 }
