@@ -60,15 +60,8 @@ int define_exists(struct sql_binder *b, slice schema, slice name, bool if_not_ex
 }
 
 struct sql_table *define_find(struct sql_binder *b, json_value range) {
-    slice schema = sql_field_text(range, "schemaname"), name = sql_field_text(range, "relname");
-    struct sql_table *t =
-        sql_catalog_table(b->catalog, schema.len ? schema : (slice){NULL, 0}, name);
-    if (!t)
-        return bind_null(b, sql_location(range), "42P01",
-                         schema.len ? "relation \"%.*s.%.*s\" does not exist"
-                                    : "relation \"%.*s%.*s\" does not exist",
-                         slice_fmt(schema), slice_fmt(name));
-    return t;
+    return bind_find_table(b, sql_field_text(range, "schemaname"), sql_field_text(range, "relname"),
+                           sql_location(range));
 }
 
 static void drop_reference(void *table) {

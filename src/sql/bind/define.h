@@ -9,7 +9,7 @@
 #ifndef NONET_SQL_BIND_DEFINE_H
 #define NONET_SQL_BIND_DEFINE_H
 
-#include "sql/bind/binder.h"
+#include "sql/bind/tables.h"
 
 #define DEFINE_COLUMNS_MAX SQL_COLUMNS_MAX
 #define DEFINE_INDEXES_MAX 32u
@@ -50,7 +50,6 @@ must_use int define_constraint(struct sql_binder *b, struct sql_table *t, json_v
                                int column, int end);
 must_use int define_index_columns(struct sql_binder *b, const struct sql_table *t, json_value keys,
                                   struct arena *memory, struct sql_table_index *ret);
-int define_find_column(const struct sql_table *t, slice name); /* -1: there is none */
 /* define_stream.c: what WITH (subject = …) and WATERMARK say. */
 must_use int define_source(struct sql_binder *b, struct sql_table *t,
                            const struct sql_spelling *spelling);

@@ -15,12 +15,11 @@
 
 static int find_column(struct sql_binder *b, const struct sql_table *t, slice name,
                        struct sql_alter *ret) {
-    int column = define_find_column(t, name);
-    if (column < 0 && ret->if_exists)
+    if (ret->if_exists && bind_look_up_column(t, name) < 0)
         return 1;
+    int column = bind_target_column(b, t, name, -1);
     if (column < 0)
-        return bind_error(b, -1, "42703", "column \"%.*s\" of relation \"%.*s\" does not exist",
-                          slice_fmt(name), slice_fmt(t->name));
+        return column;
     ret->column = (unsigned)column;
     return 0;
 }
@@ -31,7 +30,7 @@ static int alter_add(struct sql_binder *b, struct sql_table *t, json_value comma
     int r = define_column(b, t, definition, &ret->definition);
     if (r < 0)
         return r;
-    if (define_find_column(t, ret->definition.name) >= 0) {
+    if (bind_look_up_column(t, ret->definition.name) >= 0) {
         if (sql_field_bool(command, "missing_ok"))
             return 1;
         return bind_error(b, sql_location(definition), "42701",
@@ -238,7 +237,7 @@ int define_rename(struct sql_binder *b, json_value inside,
     a->kind = column ? SQL_ALTER_RENAME_COLUMN : SQL_ALTER_RENAME;
     a->name = bind_copy(b, sql_field_text(inside, "newname"));
     int r = column ? find_column(b, t, sql_field_text(inside, "subname"), a) : 0;
-    if (r == 0 && column && define_find_column(t, a->name) >= 0)
+    if (r == 0 && column && bind_look_up_column(t, a->name) >= 0)
         r = bind_error(b, -1, "42701", "column \"%.*s\" of relation \"%.*s\" already exists",
                        slice_fmt(a->name), slice_fmt(t->name));
     if (r == 0 && !column)

@@ -74,7 +74,7 @@ static int read_watermark(struct sql_binder *b, struct sql_table *t, slice text)
 
 static int read_path(struct sql_binder *b, struct sql_table *t, const struct sql_option *o) {
     slice name = slice_skip(o->name, 5);
-    int column = define_find_column(t, name);
+    int column = bind_look_up_column(t, name);
     if (column < 0)
         return bind_error(b, -1, "42703", "option \"%.*s\": there is no column \"%.*s\"",
                           slice_fmt(o->name), slice_fmt(name));

@@ -9,13 +9,6 @@
 
 #include <errno.h>
 
-int define_find_column(const struct sql_table *t, slice name) {
-    for (unsigned i = 0; i < t->columns; i++)
-        if (!t->column[i].dropped && slice_equal(t->column[i].name, name))
-            return (int)i;
-    return -1;
-}
-
 /* smallserial, serial, bigserial and their kin: an integer that counts by itself. */
 static bool is_serial(json_value type_name, struct sql_type *ret) {
     static const struct {
@@ -78,7 +71,7 @@ int define_index_columns(struct sql_binder *b, const struct sql_table *t, json_v
             if (!name.len)
                 return bind_error(b, -1, "0A000", "an index over expressions is not supported");
         }
-        int column = define_find_column(t, name);
+        int column = bind_look_up_column(t, name);
         if (column < 0)
             return bind_error(b, -1, "42703", "column \"%.*s\" named in key does not exist",
                               slice_fmt(name));
@@ -253,7 +246,7 @@ static int define_columns(struct sql_binder *b, struct sql_table *t, json_value 
         int r = define_column(b, t, definition, &column);
         if (r < 0)
             return r;
-        if (define_find_column(t, column.name) >= 0)
+        if (bind_look_up_column(t, column.name) >= 0)
             return bind_error(b, sql_location(definition), "42701",
                               "column \"%.*s\" specified more than once", slice_fmt(column.name));
         t->column[t->columns++] = column;

@@ -50,7 +50,7 @@ static int take_columns(struct sql_binder *b, struct sql_table *t, const struct 
     for (unsigned i = 0; i < query->visible; i++) {
         slice name = i < json_count(names) ? sql_string(json_element(names, i))
                                            : query->plan->column[i].name;
-        if (define_find_column(t, name) >= 0)
+        if (bind_look_up_column(t, name) >= 0)
             return bind_error(b, -1, "42701", "column \"%.*s\" specified more than once",
                               slice_fmt(name));
         int r = define_copy(b, t, name, &t->column[i].name);
@@ -100,9 +100,8 @@ static int take_argument(struct sql_binder *b, struct sql_table *t, json_value c
 static int take_dependences(struct sql_binder *b, struct sql_table *t, json_value node) {
     json_value range;
     if (sql_node_is(node, "RangeVar", &range)) {
-        slice schema = sql_field_text(range, "schemaname");
-        const struct sql_table *on = sql_catalog_table(
-            b->catalog, schema.len ? schema : (slice){NULL, 0}, sql_field_text(range, "relname"));
+        const struct sql_table *on = bind_look_up_table(b, sql_field_text(range, "schemaname"),
+                                                        sql_field_text(range, "relname"));
         return on ? add_dependence(b, t, on) : 0; /* a CTE's name is no table */
     }
     json_value call;

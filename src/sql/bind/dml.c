@@ -12,14 +12,11 @@
 
 struct sql_table *bind_written_table(struct sql_binder *b, json_value relation, const char *verb,
                                      slice *ret_alias) {
-    slice schema = sql_field_text(relation, "schemaname"),
-          name = sql_field_text(relation, "relname");
     int location = sql_location(relation);
-    struct sql_table *t =
-        sql_catalog_table(b->catalog, schema.len ? schema : (slice){NULL, 0}, name);
+    struct sql_table *t = bind_find_table(b, sql_field_text(relation, "schemaname"),
+                                          sql_field_text(relation, "relname"), location);
     if (!t)
-        return bind_null(b, location, "42P01", "relation \"%.*s%s%.*s\" does not exist",
-                         slice_fmt(schema), schema.len ? "." : "", slice_fmt(name));
+        return NULL;
     slice alias = sql_field_text(sql_field(relation, "alias"), "aliasname");
     *ret_alias = alias.len ? alias : t->name;
     if (t->kind == SQL_TABLE_STORED)
@@ -44,15 +41,6 @@ struct sql_expr *bind_default(struct sql_binder *b, const struct sql_table *tabl
     if (c->default_text.len && c->generated == SQL_PLAIN && !c->dropped)
         return bind_text_expression(b, c->default_text, NULL, c->type);
     return bind_null_constant(b, c->type, -1);
-}
-
-int bind_target_column(struct sql_binder *b, const struct sql_table *table, slice name,
-                       int location) {
-    for (unsigned i = 0; i < table->columns; i++)
-        if (!table->column[i].dropped && slice_equal(table->column[i].name, name))
-            return (int)i;
-    return bind_error(b, location, "42703", "column \"%.*s\" of relation \"%.*s\" does not exist",
-                      slice_fmt(name), slice_fmt(table->name));
 }
 
 struct putting {
@@ -117,19 +105,17 @@ static int insert_columns(struct sql_binder *b, const struct sql_table *t, json_
     while (json_next(&i)) {
         json_value target;
         (void)sql_node_is(i.value, "ResTarget", &target);
-        slice name = sql_field_text(target, "name");
-        int location = sql_location(target), at = bind_target_column(b, t, name, location);
+        int location = sql_location(target);
+        int at = bind_target_column(b, t, sql_field_text(target, "name"), location);
         if (at < 0)
             return at;
         if (json_count(sql_field(target, "indirection")))
             return bind_error(b, location, "0A000",
                               "INSERT into parts of a column is not "
                               "supported");
-        for (unsigned k = 0; k < count; k++)
-            if (columns[k] == (unsigned)at)
-                return bind_error(b, location, "42701", "column \"%.*s\" specified more than once",
-                                  slice_fmt(name));
-        columns[count++] = (unsigned)at;
+        int result = bind_add_column_once(b, t, (unsigned)at, location, columns, &count);
+        if (result < 0)
+            return result;
     }
     *ret = columns;
     *ret_count = count;

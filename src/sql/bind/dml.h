@@ -9,6 +9,7 @@
 
 #include "sql/bind/nodes.h"
 #include "sql/bind/scope.h"
+#include "sql/bind/tables.h"
 
 must_use int bind_insert(struct sql_binder *b, json_value inside, struct sql_statement *ret);
 must_use int bind_update(struct sql_binder *b, json_value inside, struct sql_statement *ret);
@@ -24,9 +25,6 @@ must_use int bind_finish_parameters(struct sql_binder *b, struct sql_query *quer
 /* What column I has where nothing is given: its default, NULL. Of type, never NULL pointer but
    where it failed. */
 struct sql_expr *bind_default(struct sql_binder *b, const struct sql_table *table, unsigned column);
-/* The table's column NAME; < 0 with 42703. */
-int bind_target_column(struct sql_binder *b, const struct sql_table *table, slice name,
-                       int location);
 /* VALUES are the new row's, over some plan; puts in what generated columns are for them. */
 must_use int bind_generated(struct sql_binder *b, const struct sql_table *table,
                             struct sql_expr **values);

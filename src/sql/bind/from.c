@@ -5,6 +5,7 @@
  * pushed into it. Views cannot refer to themselves, for what they name existed before them.
  */
 #include "sql/bind/from.h"
+#include "sql/bind/tables.h"
 
 #include <errno.h>
 
@@ -86,11 +87,9 @@ int bind_named_relation(struct sql_binder *b, struct bind_place place, slice sch
         if (result != -ENOENT)
             return result;
     }
-    struct sql_table *table =
-        sql_catalog_table(b->catalog, schema.len ? schema : (slice){NULL, 0}, name);
+    struct sql_table *table = bind_find_table(b, schema, name, location);
     if (!table)
-        return bind_error(b, location, "42P01", "relation \"%.*s%s%.*s\" does not exist",
-                          slice_fmt(schema), schema.len ? "." : "", slice_fmt(name));
+        return -EINVAL;
     int result = table->kind == SQL_TABLE_VIEW ? view_relation(b, table, ret)
                                                : table_relation(b, table, as_of_now, ret);
     if (result == 0) {

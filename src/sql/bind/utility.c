@@ -250,16 +250,12 @@ static int copy_columns(struct sql_binder *b, struct sql_table *t, json_value na
             ret->copy_columns[ret->copy_count++] = i;
     struct json_iterator i = json_each(names);
     while (json_next(&i)) {
-        slice name = sql_string(i.value);
-        int column = define_find_column(t, name);
-        if (column < 0)
-            return bind_error(b, -1, "42703", "column \"%.*s\" of relation \"%.*s\" does not exist",
-                              slice_fmt(name), slice_fmt(t->name));
-        for (unsigned k = 0; k < ret->copy_count; k++)
-            if (ret->copy_columns[k] == (unsigned)column)
-                return bind_error(b, -1, "42701", "column \"%.*s\" specified more than once",
-                                  slice_fmt(name));
-        ret->copy_columns[ret->copy_count++] = (unsigned)column;
+        int column = bind_target_column(b, t, sql_string(i.value), -1);
+        int r = column < 0 ? column
+                           : bind_add_column_once(b, t, (unsigned)column, -1, ret->copy_columns,
+                                                  &ret->copy_count);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
