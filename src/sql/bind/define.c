@@ -47,8 +47,12 @@ int define_target(struct sql_binder *b, json_value range, slice *ret_schema, sli
 
 int define_exists(struct sql_binder *b, slice schema, slice name, bool if_not_exists,
                   int location) {
-    if (!sql_catalog_table(b->catalog, schema, name))
-        return 0;
+    return sql_catalog_table(b->catalog, schema, name)
+               ? define_taken(b, name, if_not_exists, location)
+               : 0;
+}
+
+int define_taken(struct sql_binder *b, slice name, bool if_not_exists, int location) {
     if (!if_not_exists)
         return bind_error(b, location, "42P07", "relation \"%.*s\" already exists",
                           slice_fmt(name));

@@ -22,6 +22,8 @@ must_use int define_target(struct sql_binder *b, json_value range, slice *ret_sc
    exist, or < 0. */
 must_use int define_exists(struct sql_binder *b, slice schema, slice name, bool if_not_exists,
                            int location);
+/* The same of a NAME that exists. */
+must_use int define_taken(struct sql_binder *b, slice name, bool if_not_exists, int location);
 /* An existing table of a RangeVar, or NULL with 42P01. */
 struct sql_table *define_find(struct sql_binder *b, json_value range);
 /* Names of a list of String nodes: schema.name. */

@@ -187,17 +187,26 @@ static int alter_one(struct sql_binder *b, struct sql_table *t, json_value comma
                       slice_fmt(kind));
 }
 
+/* 1: IF EXISTS, and it does not. */
+static int altered_table(struct sql_binder *b, json_value inside, struct sql_table **ret) {
+    json_value range = sql_field(inside, "relation");
+    if (sql_field_bool(inside, "missing_ok") &&
+        !bind_look_up_table(b, sql_field_text(range, "schemaname"),
+                            sql_field_text(range, "relname")))
+        return 1;
+    *ret = define_find(b, range);
+    return *ret ? 0 : -EINVAL;
+}
+
 int define_alter(struct sql_binder *b, json_value inside,
                  const struct sql_statement_text *statement, struct sql_statement *ret) {
     (void)statement;
     ret->kind = SQL_STATEMENT_ALTER_TABLE;
     json_value range = sql_field(inside, "relation"), commands = sql_field(inside, "cmds");
-    if (sql_field_bool(inside, "missing_ok") &&
-        !sql_catalog_table(b->catalog, (slice){NULL, 0}, sql_field_text(range, "relname")))
-        return 0;
-    struct sql_table *t = define_find(b, range);
-    if (!t)
-        return -EINVAL;
+    struct sql_table *t;
+    int found = altered_table(b, inside, &t);
+    if (found != 0)
+        return found < 0 ? found : 0;
     if (t->kind != SQL_TABLE_STORED)
         return bind_error(b, sql_location(range), "42809", "\"%.*s\" is not a stored table",
                           slice_fmt(t->name));
@@ -229,8 +238,11 @@ int define_rename(struct sql_binder *b, json_value inside,
         !slice_equal(kind, slice_lit("OBJECT_VIEW")) &&
         !slice_equal(kind, slice_lit("OBJECT_MATVIEW")))
         return bind_error(b, -1, "0A000", "only tables, views and columns can be renamed");
-    struct sql_table *t = define_find(b, sql_field(inside, "relation"));
-    ret->alter = t ? bind_alloc(b, 1, sizeof *ret->alter) : NULL;
+    struct sql_table *t;
+    int found = altered_table(b, inside, &t);
+    if (found != 0)
+        return found < 0 ? found : 0;
+    ret->alter = bind_alloc(b, 1, sizeof *ret->alter);
     if (!ret->alter)
         return -EINVAL;
     struct sql_alter *a = &ret->alter[0];

@@ -41,11 +41,9 @@ int define_index(struct sql_binder *b, json_value inside,
     ret->index.name = bind_copy(b, name);
     for (unsigned i = 0; i < t->indexes; i++)
         if (slice_equal(t->index[i].name, name)) {
-            r = define_exists(b, t->schema, t->name, sql_field_bool(inside, "if_not_exists"), -1);
             ret->table = NULL;
-            if (r < 0)
-                return bind_error(b, -1, "42P07", "relation \"%.*s\" already exists",
-                                  slice_fmt(name));
+            r = define_taken(b, name, sql_field_bool(inside, "if_not_exists"), -1);
+            return r < 0 ? r : 0;
         }
     return 0;
 }
@@ -256,9 +254,9 @@ int define_comment(struct sql_binder *b, json_value inside,
     int r = define_names(b, list, &schema, &name);
     if (r < 0)
         return r;
-    ret->table = sql_catalog_table(b->catalog, schema, name);
+    ret->table = bind_find_table(b, schema, name, -1);
     if (!ret->table)
-        return bind_error(b, -1, "42P01", "relation \"%.*s\" does not exist", slice_fmt(name));
+        return -EINVAL;
     slice text = sql_field_text(inside, "comment");
     ret->name = text.len ? bind_copy(b, text) : (slice){NULL, 0};
     return 0;

@@ -31,6 +31,12 @@ static int64_t no_clock(void *self) {
     return 0;
 }
 static struct sql_settings settings;
+static char noticed[512]; /* the last notice */
+
+static void keep_notice(void *self, const struct sql_error *notice) {
+    (void)self;
+    snprintf(noticed, sizeof noticed, "%s", notice->message);
+}
 
 /* 0 or the error's code; `b` is to be freed either way. */
 static int bind_text(const char *sql, struct bound *b) {
@@ -39,7 +45,7 @@ static int bind_text(const char *sql, struct bound *b) {
     if (result < 0)
         return result;
     struct sql_bind_options options = {
-        .catalog = database, .settings = &settings, .memory = &b->memory};
+        .catalog = database, .settings = &settings, .memory = &b->memory, .notice = keep_notice};
     return sql_bind(b->parse, 0, &options, &b->statement, &b->error);
 }
 

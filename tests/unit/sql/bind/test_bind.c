@@ -4,6 +4,8 @@
  */
 #include "harness.h"
 
+#include <errno.h>
+
 static const struct {
     const char *sql, *expected;
 } cases[] = {
@@ -381,9 +383,49 @@ static void each_statement_gives_its_plan_or_error(void **state) {
     }
 }
 
+static void alter_if_exists_asks_for_the_table_that_is_named(void **state) {
+    (void)state;
+    static const char *const missing[] = {
+        "alter table if exists nosuch drop column a",
+        "alter table if exists pg_catalog.u drop column a", /* u is in public */
+        "alter table if exists nosuch rename to other",
+        "alter table if exists nosuch rename column a to b",
+        "alter table if exists pg_catalog.u rename to other",
+    };
+    struct bound b;
+    for (unsigned i = 0; i < array_count(missing); i++) {
+        if (bind_text(missing[i], &b) < 0)
+            fail_msg("%s: %s", missing[i], b.error.message);
+        assert_null(b.statement.table);
+        bound_free(&b);
+    }
+    assert_int_equal(sql_catalog_add_schema(database, slice_lit("apart")), 0);
+    create("CREATE TABLE apart.w (a int, b int)");
+    assert_int_equal(bind_text("alter table if exists apart.w drop column b", &b), 0);
+    assert_non_null(b.statement.table);
+    bound_free(&b);
+}
+
+static void an_index_that_exists_is_named_in_the_notice(void **state) {
+    (void)state;
+    struct bound b;
+    noticed[0] = '\0';
+    assert_int_equal(bind_text("create index if not exists t_pkey on t (b)", &b), 0);
+    assert_null(b.statement.table);
+    assert_string_equal(noticed, "relation \"t_pkey\" already exists, skipping");
+    bound_free(&b);
+    char out[1024];
+    explain("create index t_pkey on t (b)", out, sizeof out);
+    assert_string_equal(out, "42P07 0 relation \"t_pkey\" already exists\n");
+    explain("comment on table pg_catalog.t is 'x'", out, sizeof out);
+    assert_string_equal(out, "42P01 0 relation \"pg_catalog.t\" does not exist\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_statement_gives_its_plan_or_error),
+        cmocka_unit_test(alter_if_exists_asks_for_the_table_that_is_named),
+        cmocka_unit_test(an_index_that_exists_is_named_in_the_notice),
     };
     return cmocka_run_group_tests_name("sql/bind/bind", tests, open_database, close_database);
 }
