@@ -50,6 +50,8 @@ must_use int define_column(struct sql_binder *b, struct sql_table *t, json_value
 /* One Constraint of the table or (COLUMN >= 0) of a column. */
 must_use int define_constraint(struct sql_binder *b, struct sql_table *t, json_value constraint,
                                int column, int end);
+/* Where constraint I of a column's LIST ends: where the next one starts; -1: it is the last. */
+int define_constraint_end(json_value list, unsigned i);
 must_use int define_index_columns(struct sql_binder *b, const struct sql_table *t, json_value keys,
                                   struct arena *memory, struct sql_table_index *ret);
 /* define_stream.c: what WITH (subject = …) and WATERMARK say. */

@@ -24,6 +24,15 @@ static int find_column(struct sql_binder *b, const struct sql_table *t, slice na
     return 0;
 }
 
+/* VALUE as a default of TYPE; its text follows the word DEFAULT at byte LOCATION. */
+static int take_default(struct sql_binder *b, json_value value, struct sql_type type, int location,
+                        int end, slice *ret) {
+    if (!bind_table_expression(b, value, NULL, type))
+        return -EINVAL;
+    *ret = bind_copy(b, define_expression_text(b, location, "default", end));
+    return ret->ptr ? 0 : -ENOMEM; /* without a text it would be DROP DEFAULT */
+}
+
 static int alter_add(struct sql_binder *b, struct sql_table *t, json_value command,
                      struct sql_alter *ret) {
     json_value definition = sql_field(sql_field(command, "def"), "ColumnDef");
@@ -41,16 +50,13 @@ static int alter_add(struct sql_binder *b, struct sql_table *t, json_value comma
     for (unsigned i = 0; i < json_count(list); i++) {
         json_value c = sql_field(json_element(list, i), "Constraint");
         slice kind = sql_field_text(c, "contype");
-        int end = i + 1 < json_count(list)
-                      ? sql_location(sql_field(json_element(list, i + 1), "Constraint"))
-                      : -1;
         if (slice_equal(kind, slice_lit("CONSTR_NOTNULL"))) {
             ret->definition.not_null = true;
         } else if (slice_equal(kind, slice_lit("CONSTR_DEFAULT"))) {
-            if (!bind_table_expression(b, sql_field(c, "raw_expr"), NULL, ret->definition.type))
-                return -EINVAL;
-            ret->definition.default_text =
-                bind_copy(b, define_expression_text(b, sql_location(c), "default", end));
+            r = take_default(b, sql_field(c, "raw_expr"), ret->definition.type, sql_location(c),
+                             define_constraint_end(list, i), &ret->definition.default_text);
+            if (r < 0)
+                return r;
         } else if (!slice_equal(kind, slice_lit("CONSTR_NULL"))) {
             return bind_error(b, sql_location(c), "0A000",
                               "a column is added without keys, checks and identity: add those by "
@@ -97,11 +103,9 @@ static int alter_default(struct sql_binder *b, struct sql_table *t, json_value c
     ret->definition.default_text = (slice){NULL, 0};
     if (r != 0 || json_type_of(value) == JSON_ABSENT)
         return r;
-    if (!bind_table_expression(b, value, NULL, t->column[ret->column].type))
-        return -EINVAL;
-    ret->definition.default_text = bind_copy(
-        b, define_expression_text(b, default_before(b, first_location(value)), "default", -1));
-    return 0;
+    return take_default(b, value, t->column[ret->column].type,
+                        default_before(b, first_location(value)), -1,
+                        &ret->definition.default_text);
 }
 
 static int alter_constraint(struct sql_binder *b, struct sql_table *t, json_value command,

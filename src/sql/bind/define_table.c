@@ -208,17 +208,18 @@ int define_constraint(struct sql_binder *b, struct sql_table *t, json_value cons
                       foreign ? "foreign keys" : "constraints of this kind");
 }
 
-/* Constraints of column COLUMN: each ends where the next one starts. */
+int define_constraint_end(json_value list, unsigned i) {
+    json_value next = json_element(list, i + 1);
+    return json_type_of(next) == JSON_ABSENT ? -1 : sql_location(sql_field(next, "Constraint"));
+}
+
 static int column_constraints(struct sql_binder *b, struct sql_table *t, json_value definition,
                               unsigned column) {
     json_value list = sql_field(definition, "constraints");
     unsigned count = json_count(list);
     for (unsigned i = 0; i < count; i++) {
         json_value constraint = sql_field(json_element(list, i), "Constraint");
-        int end = -1;
-        if (i + 1 < count)
-            end = sql_location(sql_field(json_element(list, i + 1), "Constraint"));
-        int r = define_constraint(b, t, constraint, (int)column, end);
+        int r = define_constraint(b, t, constraint, (int)column, define_constraint_end(list, i));
         if (r < 0)
             return r;
     }
