@@ -298,18 +298,15 @@ static int read_streams(struct verify *v, struct checkpoint_reader *reader) {
     return 0;
 }
 
-static int judge_state(struct verify *v, slice text, const char *path) {
-    struct checkpoint_header header;
-    int failed = checkpoint_header_check(text, &header);
-    if (failed)
-        return failed;
-    struct checkpoint_reader reader = checkpoint_reader_make(text, &header);
+static int judge_state(struct verify *v, slice text, const struct checkpoint_header *header,
+                       const char *path) {
+    struct checkpoint_reader reader = checkpoint_reader_make(text, header);
     struct checkpoint_counters counters = checkpoint_read_counters(&reader);
     v->next_stream_id = counters.next_id;
     struct checkpoint_reader list = reader;
     for (uint32_t i = 0; i < counters.segments && !reader.bad; i++)
         (void)checkpoint_read_segment(&reader);
-    failed = read_streams(v, &reader);
+    int failed = read_streams(v, &reader);
     if (!failed && reader.bad)
         found(v, path, 0, "the checkpoint makes no sense", NULL, 0);
     size_t next = 0;
@@ -325,22 +322,20 @@ static int judge_state(struct verify *v, slice text, const char *path) {
 
 /* NAME is read and judged; *RET_TEXT is empty where it is missing or damaged. */
 static int judge_checkpoint(struct verify *v, const char *name, char **ret_text, size_t *ret_size,
-                            uint64_t *ret_position) {
+                            struct checkpoint_header *ret_header) {
     char path[LOG_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", v->directory, name);
     int failed = io_file_load(v->host, path, CHECKPOINT_BYTES_MAX, ret_text, ret_size);
     if (failed)
         return failed;
-    struct checkpoint_header header = {0};
-    failed = checkpoint_header_check(slice_make(*ret_text, *ret_size), &header);
+    failed = checkpoint_header_check(slice_make(*ret_text, *ret_size), ret_header);
     if (failed == -EBADMSG) {
         found(v, path, 0, "damaged checkpoint", NULL, 0);
         *ret_text = mem_free(*ret_text);
         *ret_size = 0;
         return 0;
     }
-    memcpy(v->segments.log_id, header.log_id, LOG_ID_SIZE);
-    *ret_position = header.position;
+    memcpy(v->segments.log_id, ret_header->log_id, LOG_ID_SIZE);
     return failed;
 }
 
@@ -348,14 +343,15 @@ static int judge_checkpoints(struct verify *v) {
     _cleanup_mem_ char *old = NULL;
     _cleanup_mem_ char *text = NULL;
     size_t old_size = 0, size = 0;
-    uint64_t old_position = 0;
-    int failed = judge_checkpoint(v, "checkpoint.old", &old, &old_size, &old_position);
+    struct checkpoint_header old_header = {0}, header = {0};
+    int failed = judge_checkpoint(v, "checkpoint.old", &old, &old_size, &old_header);
     if (failed && failed != -ENOENT)
         return failed;
-    failed = judge_checkpoint(v, "checkpoint", &text, &size, &v->position);
+    failed = judge_checkpoint(v, "checkpoint", &text, &size, &header);
+    v->position = header.position;
     if (failed == -ENOENT && old) { /* a power cut between two renames */
-        v->position = old_position;
-        return judge_state(v, slice_make(old, old_size), "checkpoint.old");
+        v->position = old_header.position;
+        return judge_state(v, slice_make(old, old_size), &old_header, "checkpoint.old");
     }
     if (failed == -ENOENT) {
         found(v, v->directory, 0, "the checkpoint is missing", NULL, 0);
@@ -363,7 +359,7 @@ static int judge_checkpoints(struct verify *v) {
     }
     if (failed || !text)
         return failed;
-    return judge_state(v, slice_make(text, size), "checkpoint");
+    return judge_state(v, slice_make(text, size), &header, "checkpoint");
 }
 
 /* --- the rest -------------------------------------------------------------------------------- */
