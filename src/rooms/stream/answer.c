@@ -13,35 +13,19 @@
 
 /* --- rows out ------------------------------------------------------------------------------- */
 
-static int put_value(struct answer *a, const struct sql_batch *batch, unsigned row, unsigned column,
-                     struct buf *b) {
-    const struct sql_settings *settings = database_session_settings(a->session->db);
-    const struct sql_column *c = &batch->column[column];
-    size_t start = 0;
-    if (sql_null_at(c, row))
-        return pgwire_put_null(b);
-    int failed = pgwire_begin_value(b, &start);
-    if (!failed && a->formats[column])
-        failed = sql_value_send(a->column[column].type, sql_cell_at(c, row), settings, b);
-    else if (!failed)
-        failed = sql_value_out(a->column[column].type, sql_cell_at(c, row), settings, b);
-    if (!failed)
-        pgwire_end_value(b, start);
-    return failed;
-}
-
 static int put_row(struct answer *a, const struct sql_batch *batch, unsigned row, struct buf *b) {
+    const struct sql_settings *settings = database_session_settings(a->session->db);
     size_t start = 0;
     int failed = pgwire_begin(b, a->copy_out ? 'd' : 'D', &start);
     if (failed)
         return failed;
     if (a->copy_out) {
-        failed = copy_write_row(&a->copy, a->column, batch, row,
-                                database_session_settings(a->session->db), b);
+        failed = copy_write_row(&a->copy, a->column, batch, row, settings, b);
     } else {
         failed = pgwire_put_u16(b, a->columns);
         for (unsigned i = 0; !failed && i < a->columns; i++)
-            failed = put_value(a, batch, row, i, b);
+            failed = copy_write_value(a->column[i].type, &batch->column[i], row, a->formats[i],
+                                      settings, b);
     }
     if (failed)
         pgwire_undo(b, start);
@@ -321,10 +305,8 @@ void answer_room(struct answer *a) {
             io_stream_want_room(a->session->stream, ANSWER_ROOM_BYTES / 2);
         return;
     }
-    if (!may_go_on(a))
-        return;
-    a->full = false;
-    database_run_resume(a->run);
+    if (may_go_on(a))
+        database_run_resume(a->run);
 }
 
 void answer_go_on(struct answer *a, uint32_t limit) {
@@ -377,12 +359,8 @@ void answer_describe(struct session *s, const struct database_statement *stateme
 
 static void complete_copy_out(struct answer *a) {
     struct session *s = a->session;
-    size_t start = 0;
-    int failed = a->copy.shape == COPY_BINARY ? pgwire_begin(&s->out, 'd', &start) : 0;
-    if (!failed && a->copy.shape == COPY_BINARY) {
-        failed = copy_write_end(&a->copy, &s->out);
-        pgwire_end(&s->out, start);
-    }
+    const slice trailer = copy_trailer(&a->copy);
+    int failed = trailer.len ? pgwire_write_copy_data(&s->out, trailer) : 0;
     if (!failed)
         failed = pgwire_write_mark(&s->out, PGWIRE_COPY_OUT_DONE);
     session_wrote(s, failed);

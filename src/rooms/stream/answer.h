@@ -43,7 +43,6 @@ struct answer {
     bool suspended, over; /* over: tag, or error where its state is set */
     bool broken;          /* its rows do not fit: over, but the run is still to be ended */
     bool was_suspended;   /* the tag counts the rows of this Execute only */
-    bool quiet;           /* nobody is told */
     bool copying;         /* COPY FROM waits for the client's data */
     bool copy_out;
     struct copy_format copy;
@@ -65,7 +64,9 @@ void answer_start(struct answer *a, const union sql_cell *parameters, const uint
 void answer_go_on(struct answer *a, uint32_t limit);
 /* There is room in the output again. */
 void answer_room(struct answer *a);
-/* Nothing more comes of this Execute: it is over and all is sent, or it is suspended. */
+/* In the session's turn. True: nothing more comes of this Execute: it is over and all is sent, or
+   it is suspended. What the database's callbacks had to leave is done here: a COPY from the client
+   begins, and a run whose rows do not fit is ended. */
 bool answer_settled(struct answer *a);
 /* RowDescription (or NoData where TELL_NONE). FORMATS: one a column; NULL: all are text. */
 void answer_describe(struct session *s, const struct database_statement *statement,

@@ -9,8 +9,6 @@
 
 #include "wire/pgwire_write.h"
 
-#include <errno.h>
-
 /* --- options -------------------------------------------------------------------------------- */
 
 static bool is(slice name, const char *text) {
@@ -210,14 +208,15 @@ int copy_write_start(const struct copy_format *f, const struct sql_plan_column *
     return failed || !f->header ? failed : buf_append_byte(out, '\n');
 }
 
-static int put_binary(const struct sql_plan_column *column, const struct sql_column *c,
-                      unsigned row, const struct sql_settings *settings, struct buf *out) {
+int copy_write_value(struct sql_type type, const struct sql_column *column, unsigned row,
+                     bool binary, const struct sql_settings *settings, struct buf *out) {
     size_t start = 0;
-    if (sql_null_at(c, row))
+    if (sql_null_at(column, row))
         return pgwire_put_null(out);
     int failed = pgwire_begin_value(out, &start);
     if (!failed)
-        failed = sql_value_send(column->type, sql_cell_at(c, row), settings, out);
+        failed = binary ? sql_value_send(type, sql_cell_at(column, row), settings, out)
+                        : sql_value_out(type, sql_cell_at(column, row), settings, out);
     if (!failed)
         pgwire_end_value(out, start);
     return failed;
@@ -231,7 +230,7 @@ int copy_write_row(const struct copy_format *f, const struct sql_plan_column *co
     for (unsigned i = 0; !failed && i < batch->columns; i++) {
         const struct sql_column *c = &batch->column[i];
         if (binary) {
-            failed = put_binary(&columns[i], c, row, settings, out);
+            failed = copy_write_value(columns[i].type, c, row, true, settings, out);
             continue;
         }
         failed = i ? buf_append_byte(out, f->delimiter) : 0;
@@ -246,6 +245,6 @@ int copy_write_row(const struct copy_format *f, const struct sql_plan_column *co
     return failed || binary ? failed : buf_append_byte(out, '\n');
 }
 
-int copy_write_end(const struct copy_format *f, struct buf *out) {
-    return f->shape == COPY_BINARY ? pgwire_put_u16(out, UINT16_MAX) : 0;
+slice copy_trailer(const struct copy_format *f) {
+    return f->shape == COPY_BINARY ? slice_lit("\377\377") : (slice){NULL, 0};
 }

@@ -38,7 +38,10 @@ must_use int copy_write_start(const struct copy_format *f, const struct sql_plan
 must_use int copy_write_row(const struct copy_format *f, const struct sql_plan_column *columns,
                             const struct sql_batch *batch, unsigned row,
                             const struct sql_settings *settings, struct buf *out);
-must_use int copy_write_end(const struct copy_format *f, struct buf *out);
+slice copy_trailer(const struct copy_format *f); /* behind the last row; may be nothing */
+/* A value behind its length, in BINARY or as text: so of binary rows, and of DataRow. */
+must_use int copy_write_value(struct sql_type type, const struct sql_column *column, unsigned row,
+                              bool binary, const struct sql_settings *settings, struct buf *out);
 
 /* --- reading -------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
  */
 #include "rooms/stream/copy_format.h"
 
+#include "base/hex.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "wire/pgwire.h"
@@ -92,20 +93,7 @@ static int set_field(struct copy_reader *r, unsigned column, slice text, struct 
     return 0;
 }
 
-static int judge_count(const struct copy_reader *r, unsigned count, struct sql_error *error) {
-    return count == r->o.count
-               ? 0
-               : sql_fail(error, "22P04", "missing data for column %u of the row", count + 1);
-}
-
 /* --- text ----------------------------------------------------------------------------------- */
-
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    const char low = (char)(c | 0x20);
-    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
 
 /* The byte of an escape in REST, behind its backslash. */
 static char take_escape(slice *rest) {
@@ -132,8 +120,8 @@ static char take_escape(slice *rest) {
     return at ? bytes[at - letters] : c;
 }
 
-/* One field off *REST into r->field; *RET_RAW is it as it was written. */
-static int take_text_field(struct copy_reader *r, slice *rest, slice *ret_raw) {
+/* One field off *REST into r->field; *RET_NULL: as it was written it means NULL. */
+static int take_text_field(struct copy_reader *r, slice *rest, bool *ret_null) {
     const char *from = rest->ptr;
     int failed = 0;
     buf_clear(&r->field);
@@ -144,39 +132,17 @@ static int take_text_field(struct copy_reader *r, slice *rest, slice *ret_raw) {
             c = take_escape(rest);
         failed = buf_append_byte(&r->field, c);
     }
-    *ret_raw = slice_make(from, (size_t)(rest->ptr - from));
+    *ret_null = slice_equal(slice_make(from, (size_t)(rest->ptr - from)), r->o.format->null);
     return failed;
-}
-
-static slice filled(const struct buf *b) {
-    return b->len ? buf_slice(b) : slice_lit("");
-}
-
-static int take_text_line(struct copy_reader *r, slice line, struct sql_error *error) {
-    unsigned count = 0;
-    for (bool more = true; more; count++) {
-        slice raw;
-        if (take_text_field(r, &line, &raw))
-            return sql_fail(error, "54000", "a field of the row is too large");
-        const bool null = slice_equal(raw, r->o.format->null);
-        int failed = set_field(r, count, null ? (slice){NULL, 0} : filled(&r->field), error);
-        if (failed)
-            return failed;
-        more = line.len > 0;
-        line = slice_skip(line, 1);
-    }
-    int failed = judge_count(r, count, error);
-    return failed ? failed : end_row(r);
 }
 
 /* --- csv ------------------------------------------------------------------------------------ */
 
-/* One field off *REST into r->field; *RET_QUOTED: a part of it was in quotes. */
-static int take_csv_field(struct copy_reader *r, slice *rest, bool *ret_quoted) {
+/* The same; what was in quotes, be it a part, is not NULL. */
+static int take_csv_field(struct copy_reader *r, slice *rest, bool *ret_null) {
     const struct copy_format *f = r->o.format;
-    bool inside = false;
+    bool inside = false, quoted = false;
     int failed = 0;
-    *ret_quoted = false;
     buf_clear(&r->field);
     while (!failed && rest->len && (inside || rest->ptr[0] != f->delimiter)) {
         const char c = rest->ptr[0];
@@ -187,30 +153,14 @@ static int take_csv_field(struct copy_reader *r, slice *rest, bool *ret_quoted) 
             used = 2;
         } else if (c == f->quote) {
             inside = !inside;
-            *ret_quoted = true;
+            quoted = true;
         } else {
             failed = buf_append_byte(&r->field, c);
         }
         *rest = slice_skip(*rest, used);
     }
+    *ret_null = !quoted && slice_equal(buf_slice(&r->field), f->null);
     return failed;
-}
-
-static int take_csv_line(struct copy_reader *r, slice line, struct sql_error *error) {
-    unsigned count = 0;
-    for (bool more = true; more; count++) {
-        bool quoted;
-        if (take_csv_field(r, &line, &quoted))
-            return sql_fail(error, "54000", "a field of the row is too large");
-        const bool null = !quoted && slice_equal(buf_slice(&r->field), r->o.format->null);
-        int failed = set_field(r, count, null ? (slice){NULL, 0} : filled(&r->field), error);
-        if (failed)
-            return failed;
-        more = line.len > 0;
-        line = slice_skip(line, 1);
-    }
-    int failed = judge_count(r, count, error);
-    return failed ? failed : end_row(r);
 }
 
 /* --- lines ---------------------------------------------------------------------------------- */
@@ -237,6 +187,28 @@ static ptrdiff_t find_line_end(struct copy_reader *r, slice bytes) {
     return -1;
 }
 
+static slice filled(const struct buf *b) {
+    return b->len ? buf_slice(b) : slice_lit("");
+}
+
+static int take_fields(struct copy_reader *r, slice line, struct sql_error *error) {
+    const bool csv = r->o.format->shape == COPY_CSV;
+    unsigned count = 0;
+    for (bool more = true; more; count++) {
+        bool null;
+        if (csv ? take_csv_field(r, &line, &null) : take_text_field(r, &line, &null))
+            return sql_fail(error, "54000", "a field of the row is too large");
+        int failed = set_field(r, count, null ? (slice){NULL, 0} : filled(&r->field), error);
+        if (failed)
+            return failed;
+        more = line.len > 0;
+        line = slice_skip(line, 1);
+    }
+    if (count != r->o.count)
+        return sql_fail(error, "22P04", "missing data for column %u of the row", count + 1);
+    return end_row(r);
+}
+
 static int take_line(struct copy_reader *r, slice line, struct sql_error *error) {
     if (slice_ends_with(line, slice_lit("\r")))
         line.len--;
@@ -251,8 +223,7 @@ static int take_line(struct copy_reader *r, slice line, struct sql_error *error)
     }
     if (r->o.count == 0 && line.len == 0)
         return end_row(r);
-    return r->o.format->shape == COPY_CSV ? take_csv_line(r, line, error)
-                                          : take_text_line(r, line, error);
+    return take_fields(r, line, error);
 }
 
 static int take_lines(struct copy_reader *r, struct sql_error *error) {

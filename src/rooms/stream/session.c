@@ -274,11 +274,7 @@ void session_leave(struct session *s) {
 
 static void on_deadline(struct io_timer *timer) {
     struct session *s = container_of(timer, struct session, deadline);
-    if (s->state != SESSION_CLOSING) {
-        session_push(s);
-        s->state = SESSION_CLOSING; /* without a word, as PostgreSQL */
-        io_stream_close(s->stream);
-    }
+    session_close(s); /* without a word, as PostgreSQL */
 }
 
 int session_accept(struct sessions *all, struct io_stream *stream) {

@@ -90,7 +90,6 @@ static void start_statement(struct session *s) {
         return;
     }
     metrics_count(s->sessions->shard->metrics, s->sessions->statements_total, 1);
-    s->answer->quiet = s->query.quiet;
     if (!s->query.quiet && database_statement_kind(s->query.statement) != SQL_STATEMENT_COPY_TO)
         answer_describe(s, s->query.statement, NULL, false);
     answer_start(s->answer, NULL, NULL, 0);

@@ -7,8 +7,6 @@
  */
 #include "rooms/stream/session.h"
 
-#include <errno.h>
-
 #define OPTIONS_MAX 16u /* of the protocol, that are not known here */
 #define SETTINGS_BYTES_MAX ((size_t)64 << 10)
 
