@@ -46,9 +46,7 @@
 #include "log/segment.h"
 #include "log/stream_data.h"
 
-#define ERASE_TICK_NS                                                                              \
-    20000000u /* from the first erased message to the round, and between steps                     \
-               */
+#define ERASE_TICK_NS 20000000u /* from the first erased message to the round; between steps */
 #define ERASE_PAUSE_NS_MAX UINT64_C(10000000000)
 #define ERASE_SHARE 4u /* it rests this many times as long as it works */
 

@@ -1,9 +1,8 @@
 /*
  * pgwire.h - PostgreSQL's frontend/backend protocol 3.0, parsed: a client's bytes in, events out.
  *
- *     first  | length 4 | code 4 | name \0 value \0 … \0 |          startup, or a request in its
- * place then   | type 1 | length 4 | body |                           length counts itself, not the
- * type
+ *     first  | length 4 | code 4 | name \0 value \0 … \0 |   startup, or a request in its place
+ *     then   | type 1 | length 4 | body |                    length counts itself, not the type
  *
  * A pull parser, as that of NATS (nats.h): the connection keeps the bytes it has not used, asks for
  * one event at a time, and the slices of an event point into those bytes. Nothing is copied,

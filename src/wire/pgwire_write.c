@@ -1,15 +1,13 @@
 /*
  * pgwire_write.c - the writers of pgwire_write.h.
  *
- * Every message is begun with a length of 0 and ended by putting the true one there. Steps in
- * between are chained with `||`: the first that fails gives its error and `finish` takes the
- * message back.
+ * Every message is begun with a length of 0 and ended by putting the true one there. Of the steps
+ * in between the first that fails gives its error, and `finish` takes the message back.
  */
 #include "wire/pgwire_write.h"
 
 #include "base/number.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { LENGTH_BYTES = 4 };

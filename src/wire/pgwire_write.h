@@ -31,8 +31,7 @@ enum pgwire_mark {
 enum pgwire_authentication {
     PGWIRE_AUTHENTICATION_OK = 0,
     PGWIRE_AUTHENTICATION_CLEARTEXT = 3,
-    PGWIRE_AUTHENTICATION_SASL =
-        10, /* data: names of mechanisms, each with its NUL, one NUL more */
+    PGWIRE_AUTHENTICATION_SASL = 10, /* data: mechanisms, each with its NUL; one NUL more */
     PGWIRE_AUTHENTICATION_SASL_CONTINUE = 11,
     PGWIRE_AUTHENTICATION_SASL_FINAL = 12,
 };

@@ -6,8 +6,10 @@
  *     ServerKey       = HMAC(SaltedPassword, "Server Key")
  *     AuthMessage     = client-first-bare "," server-first "," client-final-without-proof
  *     ClientSignature = HMAC(StoredKey, AuthMessage)
- *     proof           = ClientKey XOR ClientSignature; so SHA-256(proof XOR ClientSignature) must
- * be StoredKey signature       = HMAC(ServerKey, AuthMessage)
+ *     proof           = ClientKey XOR ClientSignature
+ *     signature       = HMAC(ServerKey, AuthMessage)
+ *
+ * So SHA-256(proof XOR ClientSignature) must be StoredKey.
  */
 #include "rooms/stream/scram.h"
 

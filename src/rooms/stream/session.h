@@ -28,7 +28,6 @@
 #include "base/map.h"
 #include "bus/auth_job.h"
 #include "rooms/stream/answer.h"
-#include "rooms/stream/scram.h"
 #include "rooms/stream/sessions.h"
 #include "wire/pgwire.h"
 #include "wire/pgwire_write.h"
@@ -137,9 +136,9 @@ void session_query_end(struct session *s);      /* the transaction of it has end
 void session_query_drop(struct session *s);
 /* Ends what is implicit: `ending` until it is SESSION_ENDED, and ending_error tells how. */
 void session_end_implicit(struct session *s, bool failed);
+/* session_extended.c */
 /* DEALLOCATE of a name that Parse gave. True: it was one. */
 bool session_deallocate(struct session *s, const struct sql_statement *statement);
-/* session_extended.c */
 void session_message(struct session *s, const struct pgwire_event *e);
 void session_executed(struct session *s); /* the answer of `executing` has come to its end */
 void session_synced(struct session *s);

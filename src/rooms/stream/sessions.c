@@ -29,14 +29,15 @@ static void free_kept(struct kept_keys *kept) {
     mem_free(kept);
 }
 
-void sessions_scram_forget(struct sessions *all) {
+static void forget_keys(struct sessions *all) {
     const struct map_entry *entry;
     for (size_t at = 0; (entry = map_next(&all->keys, &at));)
         free_kept(entry->value);
     map_clear(&all->keys);
 }
 
-void sessions_scram_salt(const struct sessions *all, slice user, unsigned char ret_salt[16]) {
+void sessions_scram_salt(const struct sessions *all, slice user,
+                         unsigned char ret_salt[SCRAM_SALT_BYTES]) {
     unsigned char digest[32];
     io_hmac_sha256(slice_make(all->secret, sizeof all->secret), user, digest);
     memcpy(ret_salt, digest, SCRAM_SALT_BYTES);
@@ -50,7 +51,7 @@ static struct kept_keys *keep_keys(struct sessions *all, slice user, slice passw
     kept->password = mem_copy(password.ptr, password.len);
     kept->password_len = password.len;
     if (map_count(&all->keys) == SESSIONS_KEYS_MAX)
-        sessions_scram_forget(all);
+        forget_keys(all);
     if (!kept->user || !kept->password ||
         map_add(&all->keys, slice_make(kept->user, user.len), kept)) {
         free_kept(kept);
@@ -132,7 +133,7 @@ struct sessions *sessions_free(struct sessions *all) {
     all->drained = NULL;
     list_each(&all->all, at, following) session_drop(container_of(at, struct session, in_sessions));
     all->logins = auth_worker_free(all->logins);
-    sessions_scram_forget(all);
+    forget_keys(all);
     map_free(&all->keys);
     auth_unref(all->auth);
     io_tls_unref(all->tls);
@@ -165,7 +166,7 @@ void sessions_renew(struct sessions *all, struct auth *auth, struct io_tls *tls)
     io_tls_unref(all->tls);
     all->auth = auth;
     all->tls = tls;
-    sessions_scram_forget(all);
+    forget_keys(all);
     struct list_node *at, *following;
     list_each(&all->all, at, following) {
         struct session *s = container_of(at, struct session, in_sessions);

@@ -14,12 +14,12 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "rooms/stream/database.h"
+#include "rooms/stream/scram.h"
 
 #define SESSIONS_LOGINS_WAITING_MAX 8u
 #define SESSIONS_KEYS_MAX ((size_t)1000) /* of SCRAM, kept */
 
 struct auth_worker;
-struct scram_keys;
 
 struct sessions {
     struct room_shard *shard;
@@ -34,7 +34,7 @@ struct sessions {
     struct list all;
     uint32_t processes; /* numbers given */
     unsigned char secret[32];
-    struct map keys; /* user -> struct scram_kept (session_login.c) */
+    struct map keys; /* user -> struct kept_keys (sessions.c) */
     struct metric sessions_total, refused_total, statements_total;
 };
 
@@ -59,9 +59,10 @@ void sessions_accept(struct sessions *all, struct io_stream *stream);
 void sessions_cancel(struct sessions *all, uint32_t process, uint32_t secret);
 /* A session is gone. */
 void sessions_left(struct sessions *all);
+/* The same for a USER each time, whether there is one or not. */
+void sessions_scram_salt(const struct sessions *all, slice user,
+                         unsigned char ret_salt[SCRAM_SALT_BYTES]);
 /* Keys of a password, computed once per user and password; NULL: no memory. Until the next call. */
-void sessions_scram_salt(const struct sessions *all, slice user, unsigned char ret_salt[16]);
 const struct scram_keys *sessions_scram_keys(struct sessions *all, slice user, slice password);
-void sessions_scram_forget(struct sessions *all);
 
 #endif
