@@ -3,11 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import pg from 'pg';
 import { startNonet } from './lib/node.mjs';
-import { connectSql as connectAsText } from './lib/postgres.mjs';
-
-const connectSql = (t, server) => connectAsText(t, server, { types: pg.types });
+import { pgClient } from './lib/postgres_client.mjs';
 
 const node = (t) => startNonet(t, { listen: { sql: 0 } });
 const rows = async (client, text) => (await client.query({ text, rowMode: 'array' })).rows;
@@ -16,7 +13,7 @@ const rows = async (client, text) => (await client.query({ text, rowMode: 'array
 async function again(t, server) {
   await server.stop('SIGKILL');
   await server.start();
-  return connectSql(t, server);
+  return pgClient(t, server);
 }
 
 describe('a definition', () => {
@@ -27,7 +24,7 @@ describe('a definition', () => {
   ]) {
     test(`ends transactions that have rows of a table that is ${what}`, async (t) => {
       const server = await node(t);
-      const [one, two] = [await connectSql(t, server), await connectSql(t, server)];
+      const [one, two] = [await pgClient(t, server), await pgClient(t, server)];
       await one.query('CREATE TABLE t (id int PRIMARY KEY, a int)');
       await one.query('INSERT INTO t VALUES (1, 1), (2, 2)');
       await one.query('BEGIN');
@@ -44,7 +41,7 @@ describe('a definition', () => {
 
     test(`ends a statement in such a transaction, ${what}`, async (t) => {
       const server = await node(t);
-      const [one, two] = [await connectSql(t, server), await connectSql(t, server)];
+      const [one, two] = [await pgClient(t, server), await pgClient(t, server)];
       await one.query('CREATE TABLE t (id int PRIMARY KEY, a int)');
       await one.query('BEGIN');
       await one.query('INSERT INTO t VALUES (3, 3)');
@@ -60,7 +57,7 @@ describe('a definition', () => {
   test('and commits at the same time leave what can be read back', async (t) => {
     const server = await node(t);
     const clients = [];
-    for (let i = 0; i < 4; i++) clients.push(await connectSql(t, server));
+    for (let i = 0; i < 4; i++) clients.push(await pgClient(t, server));
     await clients[0].query('CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY, a int)');
     let stop = false;
     let kept = 0;
@@ -87,7 +84,7 @@ describe('a definition', () => {
 
   test('that rows refuse does not stop the next start', async (t) => {
     const server = await node(t);
-    const client = await connectSql(t, server);
+    const client = await pgClient(t, server);
     await client.query('CREATE TABLE t (id int, a text)');
     await client.query(`INSERT INTO t VALUES (70000, 'x'), (70000, 'y')`);
     for (const [text, code] of [
@@ -108,7 +105,7 @@ describe('a definition', () => {
   });
 
   test('of a view that would read itself is refused', async (t) => {
-    const client = await connectSql(t, await node(t));
+    const client = await pgClient(t, await node(t));
     await client.query('CREATE VIEW v AS SELECT 1 AS a');
     await assert.rejects(client.query('CREATE OR REPLACE VIEW v AS SELECT a + 1 AS a FROM v'), {
       code: '42P17',
@@ -118,9 +115,9 @@ describe('a definition', () => {
 
   test('whose client leaves, or whose time is over, is made or is not, for good', async (t) => {
     const server = await node(t);
-    const client = await connectSql(t, server);
+    const client = await pgClient(t, server);
     for (let i = 0; i < 20; i++) {
-      const leaving = await connectSql(t, server);
+      const leaving = await pgClient(t, server);
       leaving.query(`CREATE TABLE left_${i} (id int PRIMARY KEY)`).catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, i % 4));
       leaving.connection.stream.destroy();
@@ -138,7 +135,7 @@ describe('a definition', () => {
 describe('what has begun', () => {
   test('a portal goes on by the plan it began with, and ends with its transaction', async (t) => {
     const server = await node(t);
-    const [one, two] = [await connectSql(t, server), await connectSql(t, server)];
+    const [one, two] = [await pgClient(t, server), await pgClient(t, server)];
     await one.query('CREATE TABLE t (id int PRIMARY KEY, a int)');
     await one.query('INSERT INTO t SELECT g, g FROM generate_series(1, 5000) g');
     await one.query('BEGIN');
@@ -190,7 +187,7 @@ describe('what has begun', () => {
 
   test('a look-up goes on while its rows are deleted, vacuumed and the index goes', async (t) => {
     const server = await node(t);
-    const [one, two] = [await connectSql(t, server), await connectSql(t, server)];
+    const [one, two] = [await pgClient(t, server), await pgClient(t, server)];
     await one.query('CREATE TABLE t (id int, k int)');
     await one.query('CREATE INDEX by_k ON t (k)');
     await one.query('INSERT INTO t SELECT g, 1 FROM generate_series(1, 20000) g');
@@ -211,7 +208,7 @@ describe('what has begun', () => {
 
   test('EXECUTE of another statement of the same name is refused, not misread', async (t) => {
     const server = await node(t);
-    const client = await connectSql(t, server);
+    const client = await pgClient(t, server);
     await client.query('PREPARE p AS SELECT 1 AS a, 2 AS b');
     const e = { name: 'e', text: 'EXECUTE p', rowMode: 'array' };
     assert.deepEqual((await client.query(e)).rows, [[1, 2]]);
@@ -227,7 +224,7 @@ describe('what has begun', () => {
 describe('rows', () => {
   test('keys that change places, NULLs, numerics of another scale, one key twice', async (t) => {
     const server = await node(t);
-    const client = await connectSql(t, server);
+    const client = await pgClient(t, server);
     await client.query('CREATE TABLE t (id int PRIMARY KEY, n numeric UNIQUE, a int)');
     await client.query('INSERT INTO t VALUES (1, 1.0, 1), (2, NULL, 2), (3, NULL, 3)');
     await client.query('UPDATE t SET id = CASE id WHEN 1 THEN 2 WHEN 2 THEN 1 ELSE id END');

@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { temporaryFolder, until } from './node.mjs';
+import { pgClient } from './postgres_client.mjs';
 
 const FOLDER = '/usr/lib/postgresql/15/bin';
 const ROOT = process.getuid() === 0;
@@ -76,32 +77,9 @@ export async function startPostgres(t) {
   return server;
 }
 
-// A client of Nonet's listener `sql`, closed when test T ends. A node that has just started reads
-// back what was defined first, and says so (57P03).
-export async function connectSql(t, node, options = {}) {
-  const [host, port] = node.ports.sql.split(':');
-  const attempt = async () => {
-    const client = new pg.Client({
-      host,
-      port: Number(port),
-      user: 'nonet',
-      database: 'nonet',
-      types: asText,
-      ...options,
-    });
-    client.on('error', () => {}); // the node may be stopped first
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      if (error.code !== '57P03') throw error;
-      return null;
-    }
-  };
-  const client = await until(attempt, 'the database to be read back', 60_000);
-  t?.after(() => client.end());
-  return client;
-}
+// A client of Nonet's listener `sql`, closed when test T ends, that has values as text.
+export const connectSql = (t, node, options = {}) =>
+  pgClient(t, node, { user: 'nonet', types: asText, ...options });
 
 // What a statement comes to, in a form that two servers can be compared in.
 export async function outcome(client, text, { ordered = /\border\s+by\b/i.test(text) } = {}) {
