@@ -95,6 +95,19 @@ static inline const struct room_listen *room_listen(const struct room_node *node
     return NULL;
 }
 
+/* The context of listener NAME, offering ALPN (tls.h); NULL where it has none. */
+must_use static inline int room_make_tls(const struct room_node *node, const char *name,
+                                         const char *const *alpn, struct io_tls **ret_tls,
+                                         struct error *ret_error) {
+    const struct room_listen *listen = room_listen(node, name);
+    *ret_tls = NULL;
+    if (!listen || !listen->tls.cert_file)
+        return 0;
+    struct io_tls_options options = listen->tls;
+    options.alpn = alpn;
+    return io_tls_create(node->host, &options, ret_tls, ret_error);
+}
+
 /* One shard, as rooms see it; lives as long as the shard. */
 struct room_shard {
     struct room_node *node;

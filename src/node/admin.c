@@ -96,13 +96,6 @@ int admin_open(struct node *node, struct error *ret_error) {
     return make_tokens(admin, ret_error);
 }
 
-static int make_tls(struct node *node, const struct room_listen *listen, struct io_tls **ret_tls,
-                    struct error *ret_error) {
-    struct io_tls_options options = listen->tls;
-    options.alpn = http_protocols;
-    return io_tls_create(node->room.host, &options, ret_tls, ret_error);
-}
-
 int admin_listen(struct node *node, struct error *ret_error) {
     const struct room_listen *listen = room_listen(&node->room, "admin");
     struct admin *admin = node->admin;
@@ -119,7 +112,7 @@ int admin_listen(struct node *node, struct error *ret_error) {
         .any_host = node->room.monitoring_is_open,
     };
     struct io_tls *tls = NULL;
-    int failed = listen->tls.cert_file ? make_tls(node, listen, &tls, ret_error) : 0;
+    int failed = room_make_tls(&node->room, "admin", http_protocols, &tls, ret_error);
     if (failed)
         return failed;
     struct http_server_options options = {
@@ -146,7 +139,7 @@ int admin_renew(struct node *node, struct error *ret_error) {
     if (!node->admin->server || !listen->tls.cert_file)
         return 0;
     struct io_tls *tls;
-    int failed = make_tls(node, listen, &tls, ret_error);
+    int failed = room_make_tls(&node->room, "admin", http_protocols, &tls, ret_error);
     if (failed)
         return failed;
     http_server_set_tls(node->admin->server, node->shards[0].room.loop, tls);

@@ -35,16 +35,6 @@ static const struct gateway_config *config_of(const void *section) {
     return section ? section : &no_config;
 }
 
-static int make_tls(struct room_node *node, struct io_tls **ret_tls, struct error *ret_error) {
-    const struct room_listen *listen = room_listen(node, "http");
-    *ret_tls = NULL;
-    if (!listen || !listen->tls.cert_file)
-        return 0;
-    struct io_tls_options options = listen->tls;
-    options.alpn = http_protocols;
-    return io_tls_create(node->host, &options, ret_tls, ret_error);
-}
-
 static struct http_limits limits_of(const struct gateway_config *config) {
     const struct gateway_limits_config *given = &config->limits;
     struct http_limits limits;
@@ -235,7 +225,7 @@ static int started(void *self, struct error *ret_error) {
     struct io_tls *tls;
     if (!wants_listener(gateway, gateway->table))
         return 0;
-    int failed = make_tls(node, &tls, ret_error);
+    int failed = room_make_tls(node, "http", http_protocols, &tls, ret_error);
     if (failed)
         return failed;
     struct http_server_options options = {
@@ -273,7 +263,7 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
     struct gateway *gateway = self;
     struct reload_message reload;
     memset(&reload, 0, sizeof reload);
-    int failed = make_tls(gateway->node, &reload.tls, ret_error);
+    int failed = room_make_tls(gateway->node, "http", http_protocols, &reload.tls, ret_error);
     if (!failed)
         failed = gateway_table_create(gateway, config_of(section), &reload.table, ret_error);
     if (failed) {

@@ -66,15 +66,6 @@ static int add_metrics(struct pubsub *pubsub) {
     return 0;
 }
 
-int pubsub_make_tls(struct room_node *node, const char *name, struct io_tls **ret_tls,
-                    struct error *ret_error) {
-    const struct room_listen *listen = room_listen(node, name);
-    *ret_tls = NULL;
-    if (!listen || !listen->tls.cert_file)
-        return 0;
-    return io_tls_create(node->host, &listen->tls, ret_tls, ret_error);
-}
-
 static int open_room(struct room_node *node, const void *section, void **ret_self,
                      struct error *ret_error) {
     (void)section;
@@ -152,9 +143,9 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
     (void)section;
     struct pubsub *pubsub = self;
     struct io_tls *tls = NULL, *web_tls = NULL;
-    int failed = pubsub_make_tls(pubsub->node, "nats", &tls, ret_error);
+    int failed = room_make_tls(pubsub->node, "nats", NULL, &tls, ret_error);
     if (!failed)
-        failed = pubsub_make_tls(pubsub->node, "websocket", &web_tls, ret_error);
+        failed = room_make_tls(pubsub->node, "websocket", NULL, &web_tls, ret_error);
     if (failed) {
         io_tls_unref(tls);
         return failed;
@@ -207,7 +198,7 @@ static int shard_parts_open(struct pubsub_shard *room, struct error *ret_error) 
     struct auth_worker_options logins = {.loop = room->shard->loop,
                                          .thread = "nonet-login",
                                          .waiting_max = PUBSUB_LOGINS_WAITING_MAX};
-    int failed = pubsub_make_tls(room->pubsub->node, "nats", &room->tls, ret_error);
+    int failed = room_make_tls(room->pubsub->node, "nats", NULL, &room->tls, ret_error);
     if (failed)
         return failed;
     room->tls_verify = room->tls && room_listen(room->pubsub->node, "nats")->tls.verify_peer;

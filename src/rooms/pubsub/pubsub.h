@@ -70,9 +70,6 @@ struct pubsub_shard {
 
 /* pubsub.c */
 void pubsub_client_gone(struct pubsub_shard *room);
-/* The context of listener NAME from its files; NULL where it has none. */
-must_use int pubsub_make_tls(struct room_node *node, const char *name, struct io_tls **ret_tls,
-                             struct error *ret_error);
 
 /* websocket.c: clients in browsers. */
 must_use int websocket_started(struct pubsub *pubsub, struct error *ret_error);

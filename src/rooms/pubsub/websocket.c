@@ -111,7 +111,7 @@ int websocket_started(struct pubsub *pubsub, struct error *ret_error) {
     struct io_tls *tls = NULL;
     if (!listen || listen->off)
         return 0;
-    int failed = pubsub_make_tls(node, "websocket", &tls, ret_error);
+    int failed = room_make_tls(node, "websocket", NULL, &tls, ret_error);
     if (failed)
         return failed;
     failed = make_routes(pubsub, &routes);

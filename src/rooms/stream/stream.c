@@ -37,14 +37,6 @@ struct stream_shard {
     struct bus_subscription *reload;
 };
 
-static int make_tls(struct room_node *node, struct io_tls **ret_tls, struct error *ret_error) {
-    const struct room_listen *listen = room_listen(node, LISTENER);
-    *ret_tls = NULL;
-    if (!listen || !listen->tls.cert_file)
-        return 0;
-    return io_tls_create(node->host, &listen->tls, ret_tls, ret_error);
-}
-
 static int open_room(struct room_node *node, const void *section, void **ret_self,
                      struct error *ret_error) {
     struct stream *room = mem_zalloc(1, sizeof *room);
@@ -86,7 +78,7 @@ static int reload_room(void *self, const void *section, struct error *ret_error)
     (void)section; /* memory and bounds are those of the start */
     if (!room->open)
         return 0;
-    int failed = make_tls(room->node, &reload.tls, ret_error);
+    int failed = room_make_tls(room->node, LISTENER, NULL, &reload.tls, ret_error);
     if (failed)
         return failed;
     auth_ref(reload.auth);
@@ -121,7 +113,7 @@ static int open_sessions(struct stream_shard *s, struct error *ret_error) {
                                              .memory_bytes = section->memory};
     struct sessions_options sessions = {.shard = s->shard,
                                         .sessions_max = (unsigned)section->max_sessions};
-    int failed = make_tls(s->room->node, &sessions.tls, ret_error);
+    int failed = room_make_tls(s->room->node, LISTENER, NULL, &sessions.tls, ret_error);
     if (failed)
         return failed;
     failed = database_open(s->shard, &options, &s->db, ret_error);
