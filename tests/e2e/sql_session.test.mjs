@@ -263,6 +263,45 @@ onNonet('sql sessions', { listen: { sql: 0 } }, (it) => {
     assert.deepEqual(await rows(client, 'SELECT 1 a'), [{ a: 1 }]);
   });
 
+  it('a portal bound before a definition runs on what is there now', async (t, node) => {
+    const wire = await Wire.open(t, node);
+    const other = await pgClient(t, node);
+    await other.query("CREATE TABLE bound AS SELECT 1 AS a, 'x'::text AS b, NULL::text AS c");
+    const bind = async (sql) => {
+      wire.send(
+        ['P', text(''), text(sql), int16(0)],
+        ['B', text(''), text(''), int16(0), int16(0), int16(0)],
+        ['H'],
+      );
+      assert.equal(types(await wire.until('2')), '1 2');
+    };
+    const execute = async () => {
+      wire.send(['E', text(''), int32(0)], ['S']);
+      return wire.until('Z');
+    };
+    await bind('SELECT a, b, c FROM bound');
+    await other.query('CREATE TABLE unrelated (a int, b numeric, c text)');
+    assert.deepEqual(row((await execute())[0]), ['1', 'x', null]);
+    await bind("COPY (SELECT a, b, c FROM bound) TO STDOUT (NULL 'nothing at all')");
+    await other.query('DROP TABLE unrelated');
+    const copied = (await execute()).find((message) => message.type === 'd');
+    assert.equal(copied.body.toString(), '1\tx\tnothing at all\n');
+  });
+
+  it('a prepared statement never changes its columns unsaid', async (t, node) => {
+    const client = await pgClient(t, node);
+    const make = (columns) => client.query(`CREATE TABLE anew AS SELECT ${columns}`);
+    const run = () => client.query({ name: 'anew', text: 'SELECT * FROM anew' });
+    await make('1 AS a, 2 AS b, 3 AS c');
+    assert.deepEqual((await run()).rows, [{ a: 1, b: 2, c: 3 }]);
+    await client.query('DROP TABLE anew');
+    assert.equal((await failure(run())).code, '42P01');
+    await make('4 AS a');
+    const error = await failure(run());
+    assert.equal(error.code, '0A000');
+    assert.equal(error.message, 'cached plan must not change result type');
+  });
+
   it('messages may be sent ahead; an error passes over the rest up to Sync', async (t, node) => {
     const wire = await Wire.open(t, node);
     const select = (sql) => [

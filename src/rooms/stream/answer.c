@@ -13,6 +13,16 @@
 
 /* --- rows out ------------------------------------------------------------------------------- */
 
+/* Of the rows that come, which for COPY are not those of an answer. */
+static unsigned columns_of(const struct database_statement *statement,
+                           const struct sql_plan_column **ret) {
+    if (database_statement_kind(statement) != SQL_STATEMENT_COPY_TO)
+        return database_statement_columns(statement, ret);
+    const struct sql_query *query = &database_statement_bound(statement)->query;
+    *ret = query->plan->column;
+    return query->visible;
+}
+
 static int put_row(struct answer *a, const struct sql_batch *batch, unsigned row, struct buf *b) {
     const struct sql_settings *settings = database_session_settings(a->session->db);
     size_t start = 0;
@@ -76,13 +86,21 @@ static bool may_go_on(struct answer *a) {
     return false;
 }
 
+/* The run may have bound the statement anew, which frees what was bound before. */
+static int see_statement(struct answer *a) {
+    const struct database_statement *statement = database_run_statement(a->run);
+    (void)columns_of(statement, &a->column);
+    return a->copy_out ? copy_format_of(database_statement_bound(statement), &a->copy, &a->error)
+                       : 0;
+}
+
 static bool on_rows(void *owner, const struct sql_batch *batch) {
     struct answer *a = owner;
     struct session *s = a->session;
-    int failed = 0;
     if (s->state == SESSION_CLOSING || a->broken)
         return false;
     const size_t passed = s->out.len;
+    int failed = see_statement(a);
     for (unsigned row = 0; !failed && row < batch->rows; row++)
         for (int64_t times = sql_weight_at(batch, row); !failed && times > 0; times--)
             failed = pass_row(a, batch, row, passed);
@@ -118,7 +136,7 @@ static int on_copied(void *owner, const struct sql_batch *batch) {
 }
 
 static int begin_copy(struct answer *a, struct sql_error *error) {
-    const struct sql_statement *bound = database_statement_bound(a->statement);
+    const struct sql_statement *bound = database_statement_bound(database_run_statement(a->run));
     int failed = copy_format_of(bound, &a->copy, error);
     if (failed)
         return failed;
@@ -205,12 +223,7 @@ int answer_new(struct session *s, struct database_statement *statement,
         return -ENOMEM;
     a->session = s;
     a->statement = statement;
-    a->columns = database_statement_columns(statement, &a->column);
-    if (database_statement_kind(statement) == SQL_STATEMENT_COPY_TO) {
-        const struct sql_query *query = &database_statement_bound(statement)->query;
-        a->columns = query->visible;
-        a->column = query->plan->column;
-    }
+    a->columns = columns_of(statement, &a->column);
     a->held = buf_make(ANSWER_HELD_BYTES_MAX);
     a->formats = mem_zalloc(a->columns ? a->columns : 1, 1);
     if (!a->formats) {
@@ -242,6 +255,7 @@ static int begin_copy_out(struct answer *a) {
     if (failed)
         return failed;
     a->copy_out = true;
+    a->columns = columns_of(a->statement, &a->column);
     failed = pgwire_write_copy_out(&s->out, a->copy.shape == COPY_BINARY, a->columns);
     if (!failed)
         failed = pgwire_begin(&s->out, 'd', &start);

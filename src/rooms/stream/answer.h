@@ -33,7 +33,7 @@ struct answer {
     struct session *session;
     struct database_statement *statement; /* outlives it */
     struct database_run *run;             /* NULL: not begun, or over */
-    const struct sql_plan_column *column;
+    const struct sql_plan_column *column; /* of the run's statement, while rows come */
     unsigned columns;
     uint8_t *formats;     /* one a column: 1 binary */
     struct buf held;      /* whole messages */

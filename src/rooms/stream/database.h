@@ -129,6 +129,9 @@ void database_run_cancel(struct database_run *r);
 /* Ends without a further call. */
 struct database_run *database_run_free(struct database_run *r);
 
+/* What RUN runs, as long as RUN: its statement as it was bound when RUN began, which may be a copy.
+   Pointers into a statement from before that are not to be used any more. */
+const struct database_statement *database_run_statement(const struct database_run *run);
 /* COPY FROM: rows of the statement's copy_columns, as cells; then the end, or why the client gave
    up. copy: 0, or an error that `done` has been told of. */
 must_use int database_run_copy(struct database_run *r, const struct sql_batch *batch);

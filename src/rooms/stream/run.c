@@ -280,6 +280,10 @@ static int prepare_run(struct database_run *run, const union sql_cell *parameter
     return r < 0 ? r : run_begin(run);
 }
 
+const struct database_statement *database_run_statement(const struct database_run *run) {
+    return run->statement;
+}
+
 int database_run(struct database_session *s, struct database_statement *statement,
                  const union sql_cell *parameters, const uint8_t *nulls,
                  const struct database_sink *sink, struct database_run **ret,

@@ -95,6 +95,7 @@ int statement_bind(struct database_statement *s, struct sql_error *error) {
     if (s->version == sql_catalog_version(catalog))
         return 0;
     struct arena old = s->memory;
+    const struct sql_statement bound = s->bound;
     struct sql_plan_column *told = s->column;
     unsigned told_count = s->columns;
     bool again = s->version != 0;
@@ -117,9 +118,17 @@ int statement_bind(struct database_statement *s, struct sql_error *error) {
     s->bound.memory = &s->memory;
     if (r == 0)
         r = find_columns(s, error);
-    if (r == 0 && again && !statement_has_columns(s, told, told_count))
+    if (r < 0) { /* stays as it was: portals and clients have been told of its columns */
+        arena_free(&s->memory);
+        s->memory = old;
+        s->bound = bound;
+        s->column = told;
+        s->columns = told_count;
+        return r;
+    }
+    s->version = sql_catalog_version(catalog);
+    if (again && !statement_has_columns(s, told, told_count))
         r = sql_fail(error, "0A000", "cached plan must not change result type");
-    s->version = r == 0 ? sql_catalog_version(catalog) : 0;
     arena_free(&old);
     return r;
 }
