@@ -63,12 +63,24 @@ static struct sql_expr *subscript_value(struct sql_binder *b, struct bind_scope 
     return bind_coerce(b, e, sql_type_of(SQL_INT4), SQL_CAST_ASSIGNMENT, e ? e->location : -1);
 }
 
+/* Is one of the subscripts that follow each other from I on a slice? Then all are. */
+static bool has_slice(struct json_iterator i) {
+    json_value indices;
+    bool found = false;
+    do {
+        if (!sql_node_is(i.value, "A_Indices", &indices))
+            break;
+        found = sql_field_bool(indices, "is_slice");
+    } while (!found && json_next(&i));
+    return found;
+}
+
 /* a[i][j] …: all subscripts that follow each other are one access. */
 static struct sql_expr *subscripts(struct sql_binder *b, struct bind_scope *s, struct sql_expr *e,
                                    struct json_iterator *i, bool *more) {
     struct sql_expr *arguments[1 + 2 * SQL_ARRAY_DIMENSIONS_MAX] = {e};
     unsigned count = 1;
-    bool slices = false;
+    bool slices = has_slice(*i);
     json_value indices;
     do {
         if (!sql_node_is(i->value, "A_Indices", &indices))
@@ -76,7 +88,6 @@ static struct sql_expr *subscripts(struct sql_binder *b, struct bind_scope *s, s
         if (count + 1 >= array_count(arguments))
             return bind_null(b, e->location, "54000",
                              "number of array dimensions exceeds the maximum allowed (6)");
-        slices |= sql_field_bool(indices, "is_slice");
         json_value low = sql_field(indices, "lidx"), high = sql_field(indices, "uidx");
         if (slices)
             arguments[count++] =

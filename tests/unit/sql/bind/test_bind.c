@@ -360,6 +360,8 @@ static const struct {
      "        (the node of number 1 again)\n"},
     {"select make_interval(days => a, hours => 5) from t", "Project make_interval(0, 0, 0, a, 5)\n"
                                                            "  Scan t (a)\n"},
+    {"select (array[[1,2,3],[4,5,6]])[1][2:3]", "Project '{{2,3}}'::integer[]\n"
+                                                "  Values, 1 row\n"},
     {"select make_interval(1, months => 2, years => 3)",
      "42601 38 argument name \"years\" used more than once\n"},
     {"select make_interval(days => 1, 2)",
