@@ -56,17 +56,27 @@ static struct sql_plan *once(struct sql_binder *b, struct sql_plan *plan) {
     return top;
 }
 
-static int set_one(struct sql_binder *b, const struct sql_table *t, json_value target,
-                   struct sql_expr *e, struct sql_expr **set) {
+/* The column TARGET names, as a whole and for the first time. */
+static int assigned_column(struct sql_binder *b, const struct sql_table *t, json_value target,
+                           struct sql_expr *const *set) {
     slice name = sql_field_text(target, "name");
     int location = sql_location(target), column = bind_target_column(b, t, name, location);
-    if (column < 0 || !e)
-        return -EINVAL;
+    if (column < 0)
+        return column;
     if (json_count(sql_field(target, "indirection")))
         return bind_error(b, location, "0A000", "UPDATE of parts of a column is not supported");
     if (set[column])
         return bind_error(b, location, "42601", "multiple assignments to same column \"%.*s\"",
                           slice_fmt(name));
+    return column;
+}
+
+static int set_one(struct sql_binder *b, const struct sql_table *t, json_value target,
+                   struct sql_expr *e, struct sql_expr **set) {
+    slice name = sql_field_text(target, "name");
+    int location = sql_location(target), column = e ? assigned_column(b, t, target, set) : -EINVAL;
+    if (column < 0)
+        return column;
     const struct sql_table_column *c = &t->column[column];
     if (c->generated == SQL_STORED_EXPRESSION || c->generated == SQL_IDENTITY) {
         (void)bind_error(b, location, "428C9", "column \"%.*s\" can only be updated to DEFAULT",
@@ -82,7 +92,7 @@ static int set_one(struct sql_binder *b, const struct sql_table *t, json_value t
 
 static int set_default(struct sql_binder *b, const struct sql_table *t, json_value target,
                        struct sql_expr **set) {
-    int column = bind_target_column(b, t, sql_field_text(target, "name"), sql_location(target));
+    int column = assigned_column(b, t, target, set);
     if (column < 0)
         return column;
     if (t->column[column].generated == SQL_STORED_EXPRESSION)

@@ -362,6 +362,8 @@ static const struct {
                                                            "  Scan t (a)\n"},
     {"select (array[[1,2,3],[4,5,6]])[1][2:3]", "Project '{{2,3}}'::integer[]\n"
                                                 "  Values, 1 row\n"},
+    {"update u set a = 1, a = default", "42601 21 multiple assignments to same column \"a\"\n"},
+    {"update u set x[1] = default", "0A000 14 UPDATE of parts of a column is not supported\n"},
     {"select make_interval(1, months => 2, years => 3)",
      "42601 38 argument name \"years\" used more than once\n"},
     {"select make_interval(days => 1, 2)",
