@@ -8,8 +8,6 @@
  */
 #include "sql/bind/binder.h"
 
-#include <errno.h>
-
 static bool is_string(uint32_t oid) {
     return oid == SQL_TEXT || oid == SQL_VARCHAR || oid == SQL_BPCHAR || oid == SQL_NAME;
 }

@@ -6,7 +6,6 @@
  */
 #include "sql/bind/scope.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 struct bind_relation *bind_find_relation(const struct bind_from *from, slice schema, slice name) {

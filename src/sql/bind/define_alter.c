@@ -6,7 +6,7 @@
  * streams and views are what their input is; they can be renamed and dropped, not altered.
  */
 #include "sql/bind/define.h"
-
+#include "sql/bind/move.h"
 #include "sql/parse/token.h"
 
 #include <errno.h>
@@ -121,11 +121,9 @@ static int alter_constraint(struct sql_binder *b, struct sql_table *t, json_valu
     copy->check = bind_alloc(b, DEFINE_CHECKS_MAX, sizeof *copy->check);
     if (!copy->column || !copy->index || !copy->check)
         return -EINVAL;
-    memcpy(copy->column, t->column, t->columns * sizeof *t->column);
-    if (t->indexes)
-        memcpy(copy->index, t->index, t->indexes * sizeof *t->index);
-    if (t->checks)
-        memcpy(copy->check, t->check, t->checks * sizeof *t->check);
+    bind_move(copy->column, t->column, t->columns * sizeof *t->column);
+    bind_move(copy->index, t->index, t->indexes * sizeof *t->index);
+    bind_move(copy->check, t->check, t->checks * sizeof *t->check);
     copy->indexes = t->indexes;
     copy->checks = t->checks;
     int r = define_constraint(b, copy, constraint, -1, -1);

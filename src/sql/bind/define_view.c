@@ -6,11 +6,11 @@
  * be dropped below it. The text is what stands behind the first AS outside of parentheses.
  */
 #include "sql/bind/define.h"
+#include "sql/bind/move.h"
 #include "sql/bind/nodes.h"
+#include "sql/parse/token.h"
 
 #include <errno.h>
-
-#include "sql/parse/token.h"
 
 /* The SELECT of `CREATE … AS select [WITH [NO] DATA]`. */
 static slice definition_text(const struct sql_statement_text *statement) {
@@ -69,8 +69,7 @@ static int add_dependence(struct sql_binder *b, struct sql_table *t, const struc
     uint32_t *more = arena_alloc(&t->memory, (t->depends_count + 1u) * sizeof *more);
     if (!more)
         return sql_fail_memory(b->error);
-    if (t->depends_count)
-        memcpy(more, t->depends, t->depends_count * sizeof *more);
+    bind_move(more, t->depends, t->depends_count * sizeof *more);
     more[t->depends_count++] = on->oid;
     t->depends = more;
     return 0;

@@ -6,8 +6,6 @@
 #include "sql/bind/scope.h"
 #include "sql/bind/special.h"
 
-#include <errno.h>
-
 typedef struct sql_expr *handler(struct sql_binder *b, struct bind_scope *s, json_value inside);
 
 static struct sql_expr *number_constant(struct sql_binder *b, slice digits, int location) {

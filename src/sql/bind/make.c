@@ -8,8 +8,6 @@
 #include "sql/bind/move.h"
 #include "sql/exec/evaluate.h"
 
-#include <errno.h>
-
 struct sql_expr *bind_expr(struct sql_binder *b, enum sql_expr_kind kind, struct sql_type type,
                            int location, unsigned count) {
     struct sql_expr *e = bind_alloc(b, 1, sizeof *e);

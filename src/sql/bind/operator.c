@@ -5,8 +5,6 @@
 #include "sql/bind/move.h"
 #include "sql/bind/resolve.h"
 
-#include <errno.h>
-
 static struct sql_expr *no_operator(struct sql_binder *b, slice name, struct sql_expr *left,
                                     struct sql_expr *right, int location, bool ambiguous) {
     char l[BIND_TYPE_TEXT] = "", r[BIND_TYPE_TEXT];

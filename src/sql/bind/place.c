@@ -12,7 +12,6 @@
 #include "sql/bind/select.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 struct lowering {
     struct bind_select *q;

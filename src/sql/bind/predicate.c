@@ -7,8 +7,6 @@
 #include "sql/bind/move.h"
 #include "sql/bind/special.h"
 
-#include <errno.h>
-
 #define IN_ITEMS_MAX 65536u
 
 static slice operator_name(json_value inside) {

@@ -8,8 +8,6 @@
 
 #include "base/mem.h"
 
-#include <errno.h>
-
 #define SHARE_NODES_MAX 1000u /* pairs are compared: larger plans are left as they are */
 
 static bool same_exprs(struct sql_expr *const *a, struct sql_expr *const *c, unsigned count) {

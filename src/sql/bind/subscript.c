@@ -4,7 +4,6 @@
  */
 #include "sql/bind/special.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 static struct sql_expr *empty_array(struct sql_binder *b, json_value inside, uint32_t wanted) {

@@ -5,7 +5,6 @@
  */
 #include "sql/bind/binder.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 char bind_category(const struct sql_binder *b, uint32_t oid) {

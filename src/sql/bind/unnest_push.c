@@ -8,8 +8,6 @@
 #include "sql/bind/move.h"
 #include "sql/bind/unnest.h"
 
-#include <errno.h>
-
 struct shifting {
     unsigned base, from, by;
 };
