@@ -19,9 +19,8 @@
 #include "sql/value.h"
 
 #define SQL_ZONE_NAME_MAX 63u
-#define SQL_ZONES_MAX 2048u             /* of a set; tzdata has about 600 */
-#define SQL_ZONE_BYTES_MAX (64u << 10)  /* of one TZif file */
-#define SQL_ZONE_OFFSET_MAX (16 * 3600) /* of an offset in a text, exclusive */
+#define SQL_ZONES_MAX 2048u            /* of a set; tzdata has about 600 */
+#define SQL_ZONE_BYTES_MAX (64u << 10) /* of one TZif file */
 
 struct sql_zone_kind {
     int32_t offset; /* seconds east of UTC */
@@ -53,7 +52,7 @@ const struct sql_zone_kind *sql_zone_at(const struct sql_zone *zone, int64_t tim
 const struct sql_zone_kind *sql_zone_at_local(const struct sql_zone *zone, int64_t local);
 
 /* A zone of one offset, named as PostgreSQL shows it ("<+02>-02", "<-03:30>+03:30"). OFFSET: east,
-   below SQL_ZONE_OFFSET_MAX * 11 either way. */
+   above INT32_MIN; the name has its hours without thousands. */
 struct sql_zone sql_zone_fixed(int32_t offset);
 /* A POSIX TZ text ("CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT", "<+02>-2", "+2": west of Greenwich).
    0 or -EINVAL. */

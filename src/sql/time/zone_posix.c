@@ -7,22 +7,13 @@
  * the rule of the United States since 2007. As in PostgreSQL the first name may be missing, but
  * the offset may not.
  */
-#include "base/number.h"
-#include "sql/time/calendar.h"
+#include "sql/time/time_fields.h"
 #include "sql/time/zone.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #define RULE_DEFAULT ",M3.2.0,M11.1.0"
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 static char first_of(slice s) {
     return s.len ? *s.ptr : '\0';
@@ -37,9 +28,9 @@ static bool take_byte(slice *text, char byte) {
 
 static bool take_number(slice *text, int max, int *ret) {
     int number = 0;
-    if (!is_digit(first_of(*text)))
+    if (!time_is_digit(first_of(*text)))
         return false;
-    while (is_digit(first_of(*text))) {
+    while (time_is_digit(first_of(*text))) {
         number = number * 10 + (*text->ptr - '0');
         if (number > max)
             return false;
@@ -59,7 +50,7 @@ static bool take_time(slice *text, int hours_max, int32_t *ret) {
         return false;
     if (take_byte(text, ':') && !take_number(text, 59, &minute))
         return false;
-    if (minute >= 0 && take_byte(text, ':') && !take_number(text, 60, &second))
+    if (take_byte(text, ':') && !take_number(text, 60, &second))
         return false;
     int32_t total = hour * 3600 + minute * 60 + second;
     *ret = negative ? -total : total;
@@ -69,7 +60,7 @@ static bool take_time(slice *text, int hours_max, int32_t *ret) {
 static bool take_name(slice *text, char out[static 16]) {
     bool quoted = take_byte(text, '<');
     size_t len = 0;
-    while (len < text->len && (quoted ? text->ptr[len] != '>' : is_letter(text->ptr[len])))
+    while (len < text->len && (quoted ? text->ptr[len] != '>' : time_is_letter(text->ptr[len])))
         len++;
     if (slice_to_string(slice_take(*text, len), out, 16) != 0)
         return false;

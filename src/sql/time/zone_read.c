@@ -1,5 +1,5 @@
 /*
- * zone_read.c - TZif files (RFC 8536) and POSIX TZ texts.
+ * zone_read.c - TZif files (RFC 8536).
  *
  *      TZif header | block with 32 bit times | TZif header | block with 64 bit times | \n TZ \n
  *      version 1 ends here ---^                                            footer ---^
@@ -14,11 +14,9 @@
 #include "sql/time/calendar.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define HEADER_BYTES 44u
 #define OFFSET_SECONDS_MAX (48 * 3600)
-#define UNIX_TO_2000_SECONDS INT64_C(946684800)
 
 struct header {
     uint8_t version;
@@ -102,7 +100,7 @@ static bool fill_history(slice block, const struct header *h, size_t width,
         int64_t time = read_time(block.ptr + i * width, width);
         if (time < INT64_MIN / 4 || time > INT64_MAX / 4)
             return false;
-        history->at[i] = time - UNIX_TO_2000_SECONDS;
+        history->at[i] = time + SQL_UNIX_EPOCH_DAY * INT64_C(86400);
         history->kind[i] = (uint8_t)kinds_at[i];
         if (history->kind[i] >= h->typecnt || (i > 0 && history->at[i] <= history->at[i - 1]))
             return false;

@@ -1,5 +1,5 @@
 /*
- * zone_abbreviations.c - the abbreviations of zones that texts may use, as PostgreSQL's "Default"
+ * zones.c - the abbreviations of zones that texts may use, as PostgreSQL's "Default"
  * set has them, each with one meaning; and the sets of zones by name.
  */
 #include "base/mem.h"
@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 struct abbreviation {
     char name[7];
