@@ -5,7 +5,11 @@
 
 #include "base/mem.h"
 
-#include <errno.h>
+const char *const template_months[12] = {"January",   "February", "March",    "April",
+                                         "May",       "June",     "July",     "August",
+                                         "September", "October",  "November", "December"};
+const char *const template_days[7] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                      "Thursday", "Friday", "Saturday"};
 
 static const struct template_pattern patterns[] = {
     {"A.D.", CODE_BC_DOTS, STYLE_UPPER, 0, CALENDAR_ANY, false},
@@ -137,28 +141,16 @@ static bool take(slice *text, const char *word) {
     return true;
 }
 
-static bool is_separator(char c) {
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return c > ' ' && c < 0x7f && !letter && !(c >= '0' && c <= '9');
-}
-
-static size_t character_bytes(slice text) {
-    size_t len = 1;
-    while (len < text.len && len < 4 && ((uint8_t)text.ptr[len] & 0xc0) == 0x80)
-        len++;
-    return len;
-}
-
 /* One character that stands for itself. */
 static void add_character(struct template *t, slice *text, bool quoted) {
     struct template_item *item = &t->items[t->count++];
-    size_t len = character_bytes(*text);
+    size_t len = template_character_bytes(*text);
     char first = text->ptr[0];
     *item = (struct template_item){.kind = ITEM_CHAR, .len = (uint8_t)len};
     memcpy(item->bytes, text->ptr, len);
-    if (!quoted && (first == ' ' || (first >= '\t' && first <= '\r')))
+    if (!quoted && time_is_space(first))
         item->kind = ITEM_SPACE;
-    else if (!quoted && is_separator(first))
+    else if (!quoted && template_is_separator(first))
         item->kind = ITEM_SEPARATOR;
     t->bytes_max += len;
     *text = slice_skip(*text, len);

@@ -11,6 +11,7 @@
 #define NONET_SQL_TIME_TEMPLATE_H
 
 #include "sql/function.h"
+#include "sql/time/time_fields.h"
 
 #define TEMPLATE_BYTES_MAX 8192u /* of a template's text; more: 54000 */
 
@@ -88,6 +89,19 @@ struct template {
 /* The template of TEXT: CALL's kept one, or a new one that CALL keeps from now on. NULL: the error
    is set. */
 const struct template *template_of(struct sql_call *call, slice text);
+/* What a separator of a template stands for: ASCII that is no blank, letter or digit. */
+static inline bool template_is_separator(char c) {
+    return c > ' ' && c < 0x7f && !time_is_letter(c) && !time_is_digit(c);
+}
+/* Bytes of the character that TEXT begins with; 1 where it is empty. */
+static inline size_t template_character_bytes(slice text) {
+    size_t len = 1;
+    while (len < text.len && len < 4 && ((uint8_t)text.ptr[len] & 0xc0) == 0x80)
+        len++;
+    return len;
+}
+extern const char *const template_months[12];
+extern const char *const template_days[7]; /* from Sunday */
 /* The name of a pattern, as a slice. */
 static inline slice template_name(const struct template_pattern *p) {
     return slice_make(p->name, strnlen(p->name, sizeof p->name));

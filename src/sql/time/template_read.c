@@ -20,31 +20,15 @@ struct reader {
     struct template_fields *fields;
 };
 
-static bool is_space(char c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-static bool is_separator(char c) {
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return c > ' ' && c < 0x7f && !letter && !is_digit(c);
-}
-
 static void skip_spaces(struct reader *r) {
-    while (r->rest.len > 0 && is_space(r->rest.ptr[0])) {
+    while (r->rest.len > 0 && time_is_space(r->rest.ptr[0])) {
         r->rest = slice_skip(r->rest, 1);
         r->skipped++;
     }
 }
 
 static void skip_character(struct reader *r) {
-    size_t len = 1;
-    while (len < r->rest.len && len < 4 && ((uint8_t)r->rest.ptr[len] & 0xc0) == 0x80)
-        len++;
-    r->rest = slice_skip(r->rest, len);
+    r->rest = slice_skip(r->rest, template_character_bytes(r->rest));
 }
 
 static int fail_value(struct reader *r, slice value, const char *detail) {
@@ -75,7 +59,7 @@ static bool ends_with_item(const struct reader *r) {
         return true;
     if (next->kind == ITEM_PATTERN)
         return !next->pattern->number;
-    return next->len != 1 || !is_digit(next->bytes[0]);
+    return next->len != 1 || !time_is_digit(next->bytes[0]);
 }
 
 static int fail_width(struct reader *r, slice copy, size_t used, size_t len) {
@@ -100,12 +84,12 @@ static int fail_width(struct reader *r, slice copy, size_t used, size_t len) {
 static size_t parse_number(slice text, int64_t *ret) {
     size_t at = 0, digits;
     int64_t number = 0;
-    while (at < text.len && is_space(text.ptr[at]))
+    while (at < text.len && time_is_space(text.ptr[at]))
         at++;
     bool negative = at < text.len && text.ptr[at] == '-';
     if (at < text.len && (text.ptr[at] == '-' || text.ptr[at] == '+'))
         at++;
-    for (digits = 0; at < text.len && is_digit(text.ptr[at]); at++, digits++)
+    for (digits = 0; at < text.len && time_is_digit(text.ptr[at]); at++, digits++)
         if (number <= INT32_MAX)
             number = number * 10 + (text.ptr[at] - '0');
     *ret = negative ? -number : number;
@@ -115,7 +99,7 @@ static size_t parse_number(slice text, int64_t *ret) {
 /* A number into FIELD (NULL: it does not count). RET_USED: the bytes it had; may be NULL. */
 static int take_number(struct reader *r, size_t len, int32_t *field, size_t *ret_used) {
     int64_t number;
-    while (r->rest.len > 0 && is_space(r->rest.ptr[0]))
+    while (r->rest.len > 0 && time_is_space(r->rest.ptr[0]))
         r->rest = slice_skip(r->rest, 1);
     slice copy = slice_take(r->rest, len);
     size_t used;
@@ -159,7 +143,7 @@ static int take_word(struct reader *r, const char *const *words, int count, size
     }
     slice first = r->rest;
     for (size_t i = 0; i < first.len; i++) {
-        if (is_space(first.ptr[i])) {
+        if (time_is_space(first.ptr[i])) {
             first.len = i;
             break;
         }
@@ -172,11 +156,6 @@ static const char *const halves[] = {"am", "pm"};
 static const char *const halves_dots[] = {"a.m.", "p.m."};
 static const char *const eras[] = {"ad", "bc"};
 static const char *const eras_dots[] = {"a.d.", "b.c."};
-static const char *const months[] = {"January",   "February", "March",    "April",
-                                     "May",       "June",     "July",     "August",
-                                     "September", "October",  "November", "December"};
-static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                   "Thursday", "Friday", "Saturday"};
 static const char *const romans[] = {"XII", "XI", "X",  "IX",  "VIII", "VII",
                                      "VI",  "V",  "IV", "III", "II",   "I"};
 
@@ -202,11 +181,11 @@ static int read_name(struct reader *r) {
         return failed;
     case CODE_MONTH_NAME:
     case CODE_MONTH_SHORT:
-        failed = take_word(r, months, 12, code == CODE_MONTH_SHORT ? 3 : 0, &which);
+        failed = take_word(r, template_months, 12, code == CODE_MONTH_SHORT ? 3 : 0, &which);
         return failed ? failed : set(r, &f->month, which + 1);
     case CODE_DAY:
     case CODE_DAY_SHORT:
-        failed = take_word(r, days, 7, code == CODE_DAY_SHORT ? 3 : 0, &which);
+        failed = take_word(r, template_days, 7, code == CODE_DAY_SHORT ? 3 : 0, &which);
         return failed ? failed : set(r, &f->weekday, which + 1);
     case CODE_ROMAN:
         failed = take_word(r, romans, 12, 0, &which);
@@ -292,12 +271,9 @@ static int read_zone_hour(struct reader *r) {
     return take_number(r, 2, &f->zone_hour, NULL);
 }
 
-/* The field of a pattern that is a plain number; NULL: it is none. */
+/* The field of a pattern that is a number as wide as its name; NULL: it is none. */
 static int32_t *number_field(struct template_fields *f, enum template_code code) {
     switch (code) {
-    case CODE_HOUR12:
-    case CODE_HOUR24:
-        return &f->hour;
     case CODE_MINUTE:
         return &f->minute;
     case CODE_SECOND:
@@ -309,7 +285,6 @@ static int32_t *number_field(struct template_fields *f, enum template_code code)
     case CODE_DAY_OF_MONTH:
         return &f->day;
     case CODE_DAY_OF_YEAR:
-    case CODE_ISO_DAY_OF_YEAR:
         return &f->day_of_year;
     case CODE_DAY_OF_WEEK:
         return &f->weekday;
@@ -322,8 +297,6 @@ static int32_t *number_field(struct template_fields *f, enum template_code code)
         return &f->century;
     case CODE_JULIAN:
         return &f->julian;
-    case CODE_ZONE_MINUTE:
-        return &f->zone_minute;
     default:
         return NULL;
     }
@@ -393,7 +366,7 @@ static void pass_character(struct reader *r) {
     } else if (r->item->kind != ITEM_CHAR) {
         r->skipped--;
         char next = r->rest.ptr[0];
-        if (is_space(next) || is_separator(next)) {
+        if (time_is_space(next) || template_is_separator(next)) {
             r->rest = slice_skip(r->rest, 1);
             r->skipped++;
         }

@@ -14,11 +14,6 @@
 
 #define STACK_BYTES 512u /* output that needs no second look at the arena */
 
-static const char *const month_names[12] = {"January",   "February", "March",    "April",
-                                            "May",       "June",     "July",     "August",
-                                            "September", "October",  "November", "December"};
-static const char *const day_names[7] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                         "Thursday", "Friday", "Saturday"};
 static const char *const roman[12] = {"I",   "II",   "III", "IV", "V",  "VI",
                                       "VII", "VIII", "IX",  "X",  "XI", "XII"};
 
@@ -261,15 +256,15 @@ static char *put_word(char *at, const struct shown *s, const struct template_ite
     case CODE_BC_DOTS:
         return put_styled(at, s->year <= 0 ? "B.C." : "A.D.", 4, item->pattern->style);
     case CODE_MONTH_NAME:
-        name = month_names[s->month - 1];
+        name = template_months[s->month - 1];
         return put_name(at, name, strlen(name), 9, item);
     case CODE_MONTH_SHORT:
-        return put_styled(at, month_names[s->month - 1], 3, item->pattern->style);
+        return put_styled(at, template_months[s->month - 1], 3, item->pattern->style);
     case CODE_DAY:
-        name = day_names[sql_weekday(s->days)];
+        name = template_days[sql_weekday(s->days)];
         return put_name(at, name, strlen(name), 9, item);
     case CODE_DAY_SHORT:
-        return put_styled(at, day_names[sql_weekday(s->days)], 3, item->pattern->style);
+        return put_styled(at, template_days[sql_weekday(s->days)], 3, item->pattern->style);
     case CODE_ROMAN:
         return put_roman(at, s, item);
     case CODE_EXACT:
