@@ -193,8 +193,6 @@ static int of_timestamp(struct sql_call *call, const union sql_cell *a, enum tim
 static int of_interval(struct sql_call *call, const union sql_cell *a, enum time_unit unit,
                        struct field *ret) {
     const struct sql_interval *i = &a[1].interval;
-    static const int32_t months[] = {
-        [UNIT_YEAR] = 12, [UNIT_DECADE] = 120, [UNIT_CENTURY] = 1200, [UNIT_MILLENNIUM] = 12000};
     if (time_field(unit, i->microseconds, ret))
         return 0;
     if (unit == UNIT_DAY)
@@ -204,7 +202,7 @@ static int of_interval(struct sql_call *call, const union sql_cell *a, enum time
     else if (unit == UNIT_QUARTER)
         ret->coefficient = i->months % 12 / 3 + 1;
     else if (unit >= UNIT_YEAR && unit <= UNIT_MILLENNIUM)
-        ret->coefficient = i->months / months[unit];
+        ret->coefficient = i->months / time_unit_months[unit];
     else if (unit == UNIT_EPOCH) { /* a year has 365.25 days, what is left of it months of 30 */
         int64_t seconds = i->months / 12 * INT64_C(31557600) + i->months % 12 * INT64_C(2592000) +
                           i->days * INT64_C(86400);

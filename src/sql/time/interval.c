@@ -5,7 +5,6 @@
 
 #include "sql/time/arithmetic.h"
 
-#include <errno.h>
 #include <math.h>
 
 int sql_interval_add(const struct sql_interval *a, const struct sql_interval *b,

@@ -14,8 +14,6 @@
 
 #include <math.h>
 
-#include <errno.h>
-
 /* The sums under way: no part of an interval is larger than 64 bits while it is read. */
 struct sums {
     int64_t us, days, months;
@@ -49,11 +47,6 @@ static void sum_years(struct sums *s, int64_t value, double fraction, int64_t ye
 }
 
 static bool sum_unit(struct sums *s, enum time_unit unit, int64_t value, double fraction) {
-    static const int64_t us[] = {[UNIT_MICROSECOND] = 1,
-                                 [UNIT_MILLISECOND] = 1000,
-                                 [UNIT_SECOND] = SQL_US_PER_SECOND,
-                                 [UNIT_MINUTE] = SQL_US_PER_MINUTE,
-                                 [UNIT_HOUR] = SQL_US_PER_HOUR};
     static const int64_t years[] = {1, 10, 100, 1000};
     if (unit == UNIT_NONE || unit == UNIT_QUARTER || unit > UNIT_MILLENNIUM)
         return false;
@@ -77,26 +70,21 @@ static bool sum_unit(struct sums *s, enum time_unit unit, int64_t value, double 
         sum_years(s, value, fraction, years[unit - UNIT_YEAR]);
         break;
     default:
-        sum(s, &s->us, value, us[unit]);
-        sum_fraction(s, fraction, us[unit]);
+        sum(s, &s->us, value, time_unit_us[unit]);
+        sum_fraction(s, fraction, time_unit_us[unit]);
     }
     return true;
 }
 
 /* "[-+]12" from the front. */
 static bool take_number(slice *text, int64_t *ret, bool *ret_negative, bool *overflow) {
-    int64_t number = 0;
-    size_t len = 0;
+    int64_t number;
     *ret_negative = text->len && text->ptr[0] == '-';
     if (text->len && (text->ptr[0] == '-' || text->ptr[0] == '+'))
         *text = slice_skip(*text, 1);
-    for (; len < text->len && time_is_digit(text->ptr[len]); len++) {
-        *overflow |= __builtin_mul_overflow(number, 10, &number);
-        *overflow |= __builtin_add_overflow(number, text->ptr[len] - '0', &number);
-    }
-    *text = slice_skip(*text, len);
+    bool any = time_take_digits(text, &number, overflow);
     *ret = *ret_negative ? -number : number;
-    return len > 0;
+    return any;
 }
 
 /* ".5" from the front, the sign of its number to be put. */

@@ -222,7 +222,7 @@ enum time_word_kind time_word(slice word, int *ret_value) {
     return TIME_WORD_UNKNOWN;
 }
 
-static bool take_digits(slice *text, int64_t *ret, bool *overflow) {
+bool time_take_digits(slice *text, int64_t *ret, bool *overflow) {
     int64_t number = 0;
     size_t len = 0;
     for (; len < text->len && time_is_digit(text->ptr[len]); len++) {
@@ -236,7 +236,7 @@ static bool take_digits(slice *text, int64_t *ret, bool *overflow) {
 
 bool time_take_int(slice *text, int32_t *ret, bool *overflow) {
     int64_t number;
-    bool any = take_digits(text, &number, overflow);
+    bool any = time_take_digits(text, &number, overflow);
     *overflow |= number > INT32_MAX;
     *ret = *overflow ? INT32_MAX : (int32_t)number;
     return any;
@@ -295,7 +295,7 @@ enum time_wrong time_offset(slice text, int32_t *ret) {
 enum time_wrong time_clock(slice text, bool minutes_first, struct time_of_day *ret) {
     struct time_of_day t = {0};
     bool overflow = false;
-    if (!take_digits(&text, &t.hour, &overflow) || text.len == 0 || text.ptr[0] != ':')
+    if (!time_take_digits(&text, &t.hour, &overflow) || text.len == 0 || text.ptr[0] != ':')
         return TIME_WRONG_FORM;
     text = slice_skip(text, 1);
     time_take_int(&text, &t.minute, &overflow); /* nothing is 0, as in PostgreSQL */

@@ -81,8 +81,9 @@ static inline bool time_is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Digits from the front of *TEXT. false where there are none; *RET is at most INT32_MAX, and
- *OVERFLOW set beyond. */
+/* Digits from the front of *TEXT. false where there are none; *RET is at most INT64_MAX or
+   INT32_MAX, and *OVERFLOW set beyond. */
+bool time_take_digits(slice *text, int64_t *ret, bool *overflow);
 bool time_take_int(slice *text, int32_t *ret, bool *overflow);
 /* ".789" (or "") whole into microseconds, 0 to 1000000. */
 bool time_fraction(slice text, int *ret_us);

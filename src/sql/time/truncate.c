@@ -23,7 +23,7 @@ static bool can_truncate(enum time_unit unit) {
     return unit != UNIT_NONE && unit <= UNIT_MILLENNIUM;
 }
 
-/* The start of MONTHS months that DAYS lies in, counted from year 1 (units of years) or 0. */
+/* The start of the UNIT, a month or longer, that DAYS lies in. */
 static int64_t month_start(int64_t days, enum time_unit unit) {
     struct sql_civil date = sql_civil_of(days);
     switch (unit) {
@@ -43,14 +43,8 @@ static int64_t month_start(int64_t days, enum time_unit unit) {
 }
 
 static int64_t cut_local(int64_t local, enum time_unit unit) {
-    static const int64_t us[] = {[UNIT_MICROSECOND] = 1,
-                                 [UNIT_MILLISECOND] = 1000,
-                                 [UNIT_SECOND] = SQL_US_PER_SECOND,
-                                 [UNIT_MINUTE] = SQL_US_PER_MINUTE,
-                                 [UNIT_HOUR] = SQL_US_PER_HOUR,
-                                 [UNIT_DAY] = SQL_US_PER_DAY};
     if (unit <= UNIT_DAY)
-        return local - sql_floor_mod(local, us[unit]);
+        return local - sql_floor_mod(local, time_unit_us[unit]);
     int64_t days = sql_floor_div(local, SQL_US_PER_DAY);
     days = unit == UNIT_WEEK ? days - (sql_weekday(days) + 6) % 7 : month_start(days, unit);
     return days * SQL_US_PER_DAY;
@@ -98,14 +92,6 @@ static int truncate_in_zone(struct sql_call *call, const union sql_cell *a, unio
 }
 
 static int truncate_interval(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
-    static const int32_t months[] = {
-        [UNIT_MONTH] = 1,    [UNIT_QUARTER] = 3,    [UNIT_YEAR] = 12,
-        [UNIT_DECADE] = 120, [UNIT_CENTURY] = 1200, [UNIT_MILLENNIUM] = 12000};
-    static const int64_t us[] = {[UNIT_MICROSECOND] = 1,
-                                 [UNIT_MILLISECOND] = 1000,
-                                 [UNIT_SECOND] = SQL_US_PER_SECOND,
-                                 [UNIT_MINUTE] = SQL_US_PER_MINUTE,
-                                 [UNIT_HOUR] = SQL_US_PER_HOUR};
     enum time_unit unit = time_unit_named(a[0].text);
     struct sql_interval i = a[1].interval;
     if (unit == UNIT_WEEK) {
@@ -118,12 +104,12 @@ static int truncate_interval(struct sql_call *call, const union sql_cell *a, uni
     if (!can_truncate(unit))
         return refuse(call, a[0].text, 1);
     if (unit < UNIT_DAY) {
-        i.microseconds -= i.microseconds % us[unit];
+        i.microseconds -= i.microseconds % time_unit_us[unit];
     } else {
         i.microseconds = 0;
         if (unit > UNIT_DAY) {
             i.days = 0;
-            i.months -= i.months % months[unit];
+            i.months -= i.months % time_unit_months[unit];
         }
     }
     ret->interval = i;

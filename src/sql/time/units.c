@@ -1,7 +1,20 @@
 /*
- * units.c - the table of units' names.
+ * units.c - the tables of units: names and lengths.
  */
 #include "sql/time/units.h"
+
+#include "sql/time/calendar.h"
+
+const int64_t time_unit_us[] = {[UNIT_MICROSECOND] = 1,
+                                [UNIT_MILLISECOND] = 1000,
+                                [UNIT_SECOND] = SQL_US_PER_SECOND,
+                                [UNIT_MINUTE] = SQL_US_PER_MINUTE,
+                                [UNIT_HOUR] = SQL_US_PER_HOUR,
+                                [UNIT_DAY] = SQL_US_PER_DAY};
+
+const int32_t time_unit_months[] = {
+    [UNIT_MONTH] = 1,    [UNIT_QUARTER] = 3,    [UNIT_YEAR] = 12,
+    [UNIT_DECADE] = 120, [UNIT_CENTURY] = 1200, [UNIT_MILLENNIUM] = 12000};
 
 struct unit_name {
     char text[10];

@@ -36,6 +36,10 @@ enum time_unit {
     UNIT_ZONE_MINUTE,
 };
 
+/* How long they are: up to a day in microseconds, from a month up in months. */
+extern const int64_t time_unit_us[UNIT_DAY + 1];
+extern const int32_t time_unit_months[UNIT_MILLENNIUM + 1];
+
 /* WORD in any case. UNIT_NONE: no unit is called so. */
 enum time_unit time_unit_named(slice word);
 
