@@ -89,6 +89,19 @@ int sql_date_to_timestamp(int64_t days, int64_t *ret, struct sql_error *error) {
     return 0;
 }
 
+int sql_date_and_time(int64_t days, int64_t time, int64_t *ret, struct sql_error *error) {
+    int64_t midnight = 0;
+    if (sql_date_to_timestamp(days, &midnight, error) != 0)
+        return -EINVAL;
+    if (!sql_infinite(midnight)) {
+        midnight += time;
+        if (!sql_timestamp_valid(midnight))
+            return sql_fail_timestamp(error);
+    }
+    *ret = midnight;
+    return 0;
+}
+
 int sql_date_to_timestamptz(int64_t days, const struct sql_zone *zone, int64_t *ret,
                             struct sql_error *error) {
     int64_t local = 0;

@@ -26,6 +26,8 @@ must_use int sql_timestamp_difference(int64_t a, int64_t b, struct sql_interval 
                                       struct sql_error *error);
 /* Midnight of the day. */
 must_use int sql_date_to_timestamp(int64_t days, int64_t *ret, struct sql_error *error);
+/* TIME of the day, from midnight on; infinities stay. */
+must_use int sql_date_and_time(int64_t days, int64_t time, int64_t *ret, struct sql_error *error);
 must_use int sql_date_to_timestamptz(int64_t days, const struct sql_zone *zone, int64_t *ret,
                                      struct sql_error *error);
 /* What clocks in ZONE show at TIMESTAMP, and back; infinities stay. */
@@ -38,6 +40,10 @@ int64_t sql_date_of_timestamp(int64_t timestamp);
 /* CALL's session zone. */
 static inline const struct sql_zone *sql_call_zone(const struct sql_call *call) {
     return call->settings ? call->settings->zone : NULL;
+}
+/* That of values of type OID: the session's of timestamptz, else none. */
+static inline const struct sql_zone *sql_call_zone_of(const struct sql_call *call, uint32_t oid) {
+    return oid == SQL_TIMESTAMPTZ ? sql_call_zone(call) : NULL;
 }
 /* The zone that the text of an argument names; SCRATCH is room. 0 or 22023. */
 must_use int sql_call_named_zone(struct sql_call *call, slice name, struct sql_zone *scratch,

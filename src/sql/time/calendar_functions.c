@@ -34,8 +34,7 @@ static struct sql_interval age_of(int64_t later, int64_t earlier) {
 }
 
 static int age_between(struct sql_call *call, int64_t later, int64_t earlier, union sql_cell *ret) {
-    const struct sql_zone *zone =
-        call->types[0].oid == SQL_TIMESTAMPTZ ? sql_call_zone(call) : NULL;
+    const struct sql_zone *zone = sql_call_zone_of(call, call->types[0].oid);
     if (sql_infinite(later) || sql_infinite(earlier))
         return sql_fail_timestamp(call->error);
     if (sql_timestamp_to_local(later, zone, &later, call->error) != 0 ||

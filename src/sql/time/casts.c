@@ -147,8 +147,7 @@ static int at_offset(struct sql_call *call, const union sql_cell *a, union sql_c
         return failed;
     }
     int64_t seconds = i->microseconds / SQL_US_PER_SECOND;
-    if (seconds > SQL_TIMESTAMP_END / SQL_US_PER_SECOND || seconds < -INT32_MAX ||
-        seconds > INT32_MAX)
+    if (seconds < -INT32_MAX || seconds > INT32_MAX)
         return sql_fail_timestamp(call->error);
     struct sql_zone zone = sql_zone_fixed((int32_t)seconds);
     return shift_zone(call, &zone, a[1].i, ret);
@@ -156,15 +155,10 @@ static int at_offset(struct sql_call *call, const union sql_cell *a, union sql_c
 
 /* timestamp(date, time), timestamptz(date, time). */
 static int date_and_time(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
-    int64_t local;
-    const struct sql_zone *zone = call->result.oid == SQL_TIMESTAMPTZ ? sql_call_zone(call) : NULL;
-    if (sql_date_to_timestamp(a[0].i, &local, call->error) != 0)
+    int64_t local = 0;
+    const struct sql_zone *zone = sql_call_zone_of(call, call->result.oid);
+    if (sql_date_and_time(a[0].i, a[1].i, &local, call->error) != 0)
         return -EINVAL;
-    if (!sql_infinite(local)) {
-        local += a[1].i;
-        if (!sql_timestamp_valid(local))
-            return sql_fail_timestamp(call->error);
-    }
     return sql_timestamp_of_local(local, zone, &ret->i, call->error);
 }
 

@@ -29,7 +29,7 @@ static int64_t clock_us(const struct time_of_day *clock) {
            clock->second * SQL_US_PER_SECOND + clock->us;
 }
 
-/* The value of epoch and the infinities; 0 for epoch's caller to replace. */
+/* The value of epoch, which is EPOCH, and of the infinities. */
 static int64_t special_value(enum time_special special, int64_t epoch) {
     return special == TIME_SPECIAL_EPOCH      ? epoch
            : special == TIME_SPECIAL_INFINITY ? SQL_INFINITY

@@ -36,21 +36,12 @@ static int date_minus_date(struct sql_call *call, const union sql_cell *a, union
     return 0;
 }
 
-static int date_and_time(struct sql_call *call, int64_t days, int64_t time, union sql_cell *ret) {
-    if (sql_date_to_timestamp(days, &ret->i, call->error) != 0)
-        return -EINVAL;
-    if (sql_infinite(ret->i))
-        return 0;
-    ret->i += time;
-    return sql_timestamp_valid(ret->i) ? 0 : sql_fail_timestamp(call->error);
-}
-
 static int date_plus_time(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
-    return date_and_time(call, a[0].i, a[1].i, ret);
+    return sql_date_and_time(a[0].i, a[1].i, &ret->i, call->error);
 }
 
 static int time_plus_date(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
-    return date_and_time(call, a[1].i, a[0].i, ret);
+    return sql_date_and_time(a[1].i, a[0].i, &ret->i, call->error);
 }
 
 static int date_plus_interval(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
@@ -97,26 +88,21 @@ static int time_minus_time(struct sql_call *call, const union sql_cell *a, union
     return 0;
 }
 
-/* Of timestamp the zone is UTC, of timestamptz the session's. */
-static const struct sql_zone *zone_of(const struct sql_call *call, uint32_t oid) {
-    return oid == SQL_TIMESTAMPTZ ? sql_call_zone(call) : NULL;
-}
-
 static int timestamp_plus_interval(struct sql_call *call, const union sql_cell *a,
                                    union sql_cell *ret) {
-    const struct sql_zone *zone = zone_of(call, call->types[0].oid);
+    const struct sql_zone *zone = sql_call_zone_of(call, call->types[0].oid);
     return sql_timestamp_add(a[0].i, &a[1].interval, zone, &ret->i, call->error);
 }
 
 static int interval_plus_timestamp(struct sql_call *call, const union sql_cell *a,
                                    union sql_cell *ret) {
-    const struct sql_zone *zone = zone_of(call, call->types[1].oid);
+    const struct sql_zone *zone = sql_call_zone_of(call, call->types[1].oid);
     return sql_timestamp_add(a[1].i, &a[0].interval, zone, &ret->i, call->error);
 }
 
 static int timestamp_minus_interval(struct sql_call *call, const union sql_cell *a,
                                     union sql_cell *ret) {
-    const struct sql_zone *zone = zone_of(call, call->types[0].oid);
+    const struct sql_zone *zone = sql_call_zone_of(call, call->types[0].oid);
     return sql_timestamp_minus(a[0].i, &a[1].interval, zone, &ret->i, call->error);
 }
 

@@ -15,8 +15,7 @@ static int series(struct sql_call *call, const union sql_cell *a,
     static const struct sql_interval zero;
     static const uint8_t not_null = 0;
     const struct sql_interval *step = &a[2].interval;
-    const struct sql_zone *zone =
-        call->types[0].oid == SQL_TIMESTAMPTZ ? sql_call_zone(call) : NULL;
+    const struct sql_zone *zone = sql_call_zone_of(call, call->types[0].oid);
     int direction = sql_interval_compare(step, &zero);
     if (direction == 0)
         return sql_fail(call->error, "22023", "step size cannot equal zero");
@@ -46,8 +45,7 @@ static int add_length(struct sql_call *call, uint32_t oid, int64_t start,
         *ret = sql_floor_mod(start + length->microseconds % SQL_US_PER_DAY, SQL_US_PER_DAY);
         return 0;
     }
-    const struct sql_zone *zone = oid == SQL_TIMESTAMPTZ ? sql_call_zone(call) : NULL;
-    return sql_timestamp_add(start, length, zone, ret, call->error);
+    return sql_timestamp_add(start, length, sql_call_zone_of(call, oid), ret, call->error);
 }
 
 /* The period of arguments AT and AT + 1, its ends put in order; a known one goes first. */
