@@ -13,12 +13,6 @@
  */
 #include "sql/text/text_functions.h"
 
-#include <errno.h>
-
-static bool null_at(const struct sql_array *a, unsigned i) {
-    return a->nulls && a->nulls[i];
-}
-
 /* Dimension *D of the array, from 0. False: it has none. */
 static bool dimension(const union sql_cell *a, unsigned *d) {
     if (a[1].i < 1 || a[1].i > (int64_t)a[0].array->dimensions)
@@ -84,7 +78,7 @@ static int array_subscript(struct sql_call *call, const union sql_cell *a, union
             return 0;
         at = at * array->lengths[d] + index;
     }
-    call->null = null_at(array, (unsigned)at);
+    call->null = text_element_null(array, (unsigned)at);
     if (!call->null)
         *ret = array->cells[at];
     return 0;
@@ -110,7 +104,7 @@ static int copy_box(struct sql_call *call, const struct sql_array *from, const s
         for (unsigned d = 0; d < from->dimensions; d++)
             at = at * from->lengths[d] + box->first[d] + place[d];
         out.cells[i] = from->cells[at];
-        out.nulls[i] = null_at(from, (unsigned)at);
+        out.nulls[i] = text_element_null(from, (unsigned)at);
         for (unsigned d = from->dimensions; d-- > 0;) {
             if (++place[d] < box->count[d])
                 break;
@@ -159,14 +153,6 @@ static int trim_array(struct sql_call *call, const union sql_cell *a, union sql_
     return copy_box(call, array, &box, ret);
 }
 
-/* Not distinct: equal, or both NULL. */
-static bool is_element(const struct sql_array *a, unsigned i, const union sql_cell *cell,
-                       bool null) {
-    if (null || null_at(a, i))
-        return null && null_at(a, i);
-    return sql_value_equal(a->element, &a->cells[i], cell);
-}
-
 static int check_flat(struct sql_call *call, const struct sql_array *a, const char *doing) {
     if (a->dimensions <= 1)
         return 0;
@@ -186,7 +172,7 @@ static int array_position(struct sql_call *call, const union sql_cell *a, union 
         return failed;
     int64_t start = call->count > 2 ? a[2].i - array->lower[0] : 0;
     for (int64_t i = start < 0 ? 0 : start; i < (int64_t)array->count; i++)
-        if (is_element(array, (unsigned)i, &a[1], text_null(call, 1))) {
+        if (text_element_is(array, (unsigned)i, &a[1], text_null(call, 1))) {
             ret->i = array->lower[0] + i;
             return 0;
         }
@@ -206,7 +192,7 @@ static int array_positions(struct sql_call *call, const union sql_cell *a, union
         return failed;
     unsigned found = 0;
     for (unsigned i = 0; i < array->count; i++)
-        if (is_element(array, i, &a[1], text_null(call, 1)))
+        if (text_element_is(array, i, &a[1], text_null(call, 1)))
             out.cells[found++].i = array->lower[0] + (int64_t)i;
     out.array->count = found;
     out.array->dimensions = found > 0;
@@ -217,8 +203,8 @@ static int array_positions(struct sql_call *call, const union sql_cell *a, union
 
 /* Has WHOLE an element equal to element I of PART? NULL equals none. */
 static bool has_element(const struct sql_array *whole, const struct sql_array *part, unsigned i) {
-    for (unsigned j = 0; j < whole->count && !null_at(part, i); j++)
-        if (!null_at(whole, j) &&
+    for (unsigned j = 0; j < whole->count && !text_element_null(part, i); j++)
+        if (!text_element_null(whole, j) &&
             sql_value_equal(whole->element, &whole->cells[j], &part->cells[i]))
             return true;
     return false;

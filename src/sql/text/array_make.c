@@ -8,14 +8,10 @@
 
 #include <errno.h>
 
-static bool null_at(const struct sql_array *a, unsigned i) {
-    return a->nulls && a->nulls[i];
-}
-
 static void copy_cells(struct text_array *to, unsigned at, const struct sql_array *from) {
     for (unsigned i = 0; i < from->count; i++) {
         to->cells[at + i] = from->cells[i];
-        to->nulls[at + i] = null_at(from, i);
+        to->nulls[at + i] = text_element_null(from, i);
     }
 }
 
@@ -113,13 +109,6 @@ static int array_cat(struct sql_call *call, const union sql_cell *a, union sql_c
     return concatenate(call, a[0].array, a[1].array, ret);
 }
 
-static bool is_element(const struct sql_array *a, unsigned i, const union sql_cell *cell,
-                       bool null) {
-    if (null || null_at(a, i))
-        return null && null_at(a, i);
-    return sql_value_equal(a->element, &a->cells[i], cell);
-}
-
 static int array_remove(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
     const struct sql_array *array = a[0].array;
     call->null = text_null(call, 0);
@@ -134,10 +123,10 @@ static int array_remove(struct sql_call *call, const union sql_cell *a, union sq
         return failed;
     unsigned kept = 0;
     for (unsigned i = 0; i < array->count; i++) {
-        if (is_element(array, i, &a[1], text_null(call, 1)))
+        if (text_element_is(array, i, &a[1], text_null(call, 1)))
             continue;
         out.cells[kept] = array->cells[i];
-        out.nulls[kept++] = null_at(array, i);
+        out.nulls[kept++] = text_element_null(array, i);
     }
     out.array->count = kept;
     out.array->dimensions = kept > 0;
@@ -158,7 +147,7 @@ static int array_replace(struct sql_call *call, const union sql_cell *a, union s
         return failed;
     copy_cells(&out, 0, array);
     for (unsigned i = 0; i < array->count; i++)
-        if (is_element(array, i, &a[1], text_null(call, 1))) {
+        if (text_element_is(array, i, &a[1], text_null(call, 1))) {
             out.nulls[i] = text_null(call, 2);
             if (!out.nulls[i])
                 out.cells[i] = a[2];
@@ -177,7 +166,7 @@ static int check_lengths(struct sql_call *call, const struct sql_array *lengths,
         return -EINVAL;
     }
     for (unsigned i = 0; i < lengths->count; i++)
-        if (null_at(lengths, i))
+        if (text_element_null(lengths, i))
             return sql_fail(call->error, "22004", "dimension values cannot be null");
     if (lengths->count > SQL_ARRAY_DIMENSIONS_MAX)
         return sql_fail(call->error, "54000",
@@ -230,15 +219,16 @@ static int array_to_string(struct sql_call *call, const union sql_cell *a, union
     _cleanup_buf_ struct buf out = text_buf();
     int failed = 0;
     for (unsigned i = 0; i < array->count && !failed; i++) {
-        if (null_at(array, i) && !names_null)
+        if (text_element_null(array, i) && !names_null)
             continue;
         failed = some ? buf_append(&out, a[1].text) : 0;
         some = true;
         if (failed)
             break;
-        failed = null_at(array, i) ? buf_append(&out, a[2].text)
-                                   : sql_value_out(sql_type_of(array->element), &array->cells[i],
-                                                   call->settings, &out);
+        failed = text_element_null(array, i)
+                     ? buf_append(&out, a[2].text)
+                     : sql_value_out(sql_type_of(array->element), &array->cells[i], call->settings,
+                                     &out);
     }
     return text_give(call, failed, &out, ret);
 }

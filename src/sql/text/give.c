@@ -78,6 +78,12 @@ int text_array_make(struct sql_call *call, uint32_t element, size_t count, struc
     return 0;
 }
 
+bool text_element_is(const struct sql_array *a, unsigned i, const union sql_cell *cell, bool null) {
+    if (null || text_element_null(a, i))
+        return null && text_element_null(a, i);
+    return sql_value_equal(a->element, &a->cells[i], cell);
+}
+
 static uint64_t load(const char *at) {
     uint64_t word;
     memcpy(&word, at, 8);

@@ -68,6 +68,12 @@ struct text_array {
 must_use int text_array_make(struct sql_call *call, uint32_t element, size_t count,
                              struct text_array *ret);
 
+static inline bool text_element_null(const struct sql_array *a, unsigned i) {
+    return a->nulls && a->nulls[i];
+}
+/* Element I is not distinct from CELL: equal, or both NULL. */
+bool text_element_is(const struct sql_array *a, unsigned i, const union sql_cell *cell, bool null);
+
 /* Characters in TEXT, and the byte where character CHARS (from 0) begins: text.len past the end. */
 size_t text_length(slice text);
 size_t text_offset(slice text, size_t chars);

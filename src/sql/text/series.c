@@ -66,7 +66,7 @@ static int unnest(struct sql_call *call, const union sql_cell *a, emit_row *emit
     const struct sql_array *array = a[0].array;
     int failed = 0;
     for (unsigned i = 0; i < array->count && !failed; i++) {
-        uint8_t null = array->nulls && array->nulls[i];
+        uint8_t null = text_element_null(array, i);
         failed = emit(to, &array->cells[i], &null);
     }
     return failed;

@@ -4,7 +4,6 @@
  * Case is that of collation "C": ASCII letters have one, others are left alone. Sizes are known
  * before anything is written where that is cheap, so that most results are written once.
  */
-#include "base/hex.h"
 #include "base/utf8.h"
 #include "sql/text/text_functions.h"
 

@@ -6,8 +6,6 @@
  */
 #include "sql/text/text_functions.h"
 
-#include <errno.h>
-
 static int give_count(size_t count, union sql_cell *ret) {
     ret->i = (int64_t)count;
     return 0;
