@@ -55,6 +55,9 @@ struct sql_json_walk {
     bool object;
     slice key, value;
 };
+static inline slice sql_json_quoted_key(const struct sql_json_walk *w) {
+    return slice_make(w->key.ptr - 1, w->key.len + 2);
+}
 struct sql_json_walk sql_json_each(slice container);
 bool sql_json_next(struct sql_json_walk *walk);
 /* Members or elements. O(bytes). */

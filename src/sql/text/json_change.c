@@ -34,12 +34,17 @@ static void next_part(struct parts *p) {
     p->some = true;
 }
 
+/* The key of a member and what stands behind it; nothing of an element. */
+static void put_key(struct parts *p, const struct sql_json_walk *w, slice colon) {
+    if (!w->object)
+        return;
+    put(p, sql_json_quoted_key(w));
+    put(p, colon);
+}
+
 static void put_part(struct parts *p, const struct sql_json_walk *w) {
     next_part(p);
-    if (w->object) {
-        put(p, slice_make(w->key.ptr - 1, w->key.len + 2));
-        put(p, slice_lit(": "));
-    }
+    put_key(p, w, slice_lit(": "));
     put(p, w->value);
 }
 
@@ -76,9 +81,7 @@ static int check_container(struct sql_call *call, slice value, const char *what)
 
 /* Is the part W the member, or the string, NAMED (quoted)? */
 static bool part_is(const struct sql_json_walk *w, slice quoted) {
-    if (w->object)
-        return slice_equal(slice_make(w->key.ptr - 1, w->key.len + 2), quoted);
-    return slice_equal(w->value, quoted);
+    return slice_equal(w->object ? sql_json_quoted_key(w) : w->value, quoted);
 }
 
 /* Writes VALUE without the parts called NAMES[0 .. COUNT), NULLs among which are skipped. */
@@ -176,10 +179,7 @@ static int change_found(struct changer *c, const struct sql_json_walk *w, unsign
     if (level + 1 == c->path->count)
         return change_part(c, w);
     next_part(&c->parts);
-    if (w->object) {
-        put(&c->parts, slice_make(w->key.ptr - 1, w->key.len + 2));
-        put(&c->parts, slice_lit(": "));
-    }
+    put_key(&c->parts, w, slice_lit(": "));
     return change_level(c, w->value, level + 1);
 }
 
@@ -241,7 +241,7 @@ static int change_level(struct changer *c, slice value, unsigned level) {
         put(&c->parts, value);
         return 0;
     }
-    if (c->path->nulls && c->path->nulls[level])
+    if (text_element_null(c->path, level))
         return sql_fail(c->call->error, "22004", "path element at position %u is null", level + 1);
     bool some = c->parts.some;
     c->parts.some = false;
@@ -296,9 +296,7 @@ static int jsonb_set_lax(struct sql_call *call, const union sql_cell *a, union s
         return change(call, a[0].text, a[1].array, create ? SET : REPLACE, a[2].text, ret);
     slice how = call->count > 4 ? a[4].text : slice_lit("use_json_null");
     if (call->count > 4 && text_null(call, 4))
-        return sql_fail(call->error, "22023",
-                        "null_value_treatment must be \"delete_key\", \"return_target\", "
-                        "\"use_json_null\", or \"raise_exception\"");
+        how = slice_lit(""); /* none of them */
     if (slice_equal(how, slice_lit("use_json_null")))
         return change(call, a[0].text, a[1].array, create ? SET : REPLACE, slice_lit("null"), ret);
     if (slice_equal(how, slice_lit("delete_key")))
@@ -329,10 +327,7 @@ static void strip(struct parts *p, slice value, slice between, slice colon) {
         if (some)
             put(p, between);
         some = true;
-        if (w.object) {
-            put(p, slice_make(w.key.ptr - 1, w.key.len + 2));
-            put(p, colon);
-        }
+        put_key(p, &w, colon);
         strip(p, w.value, between, colon);
     }
     put(p, w.object ? slice_lit("}") : slice_lit("]"));
@@ -373,10 +368,7 @@ static void pretty(struct parts *p, slice value, unsigned depth) {
             put(p, slice_lit(","));
         some = true;
         line(p, depth + 1);
-        if (w.object) {
-            put(p, slice_make(w.key.ptr - 1, w.key.len + 2));
-            put(p, slice_lit(": "));
-        }
+        put_key(p, &w, slice_lit(": "));
         pretty(p, w.value, depth + 1);
     }
     line(p, depth);

@@ -9,8 +9,6 @@
 #include "sql/text/json.h"
 #include "sql/text/text_functions.h"
 
-#include <errno.h>
-
 static bool is_jsonb(const struct sql_call *call) {
     return call->types[0].oid == SQL_JSONB;
 }
@@ -97,7 +95,7 @@ static bool step(const struct sql_call *call, slice value, slice name, slice *re
 static bool walk_array(const struct sql_call *call, slice value, const struct sql_array *path,
                        slice *ret) {
     for (unsigned i = 0; i < path->count; i++)
-        if ((path->nulls && path->nulls[i]) || !step(call, value, path->cells[i].text, &value))
+        if (text_element_null(path, i) || !step(call, value, path->cells[i].text, &value))
             return false;
     *ret = value;
     return true;
@@ -166,7 +164,7 @@ static int object_keys(struct sql_call *call, const union sql_cell *a, emit_row 
     int failed = 0;
     while (!failed && sql_json_next(&w)) {
         union sql_cell key;
-        slice quoted = slice_make(w.key.ptr - 1, w.key.len + 2);
+        slice quoted = sql_json_quoted_key(&w);
         failed = sql_json_unquote(quoted, call->memory, &key.text, call->error);
         failed = failed ? failed : emit(to, &key, none);
     }
@@ -190,7 +188,7 @@ static int each(struct sql_call *call, slice object, bool text, emit_row *emit, 
     int failed = check_object(call, object, text);
     while (!failed && sql_json_next(&w)) {
         union sql_cell cells[2];
-        slice quoted = slice_make(w.key.ptr - 1, w.key.len + 2);
+        slice quoted = sql_json_quoted_key(&w);
         failed = sql_json_unquote(quoted, call->memory, &cells[0].text, call->error);
         if (!failed && text)
             failed = give_text(call, true, w.value, &cells[1]);
@@ -340,7 +338,7 @@ static int exists_until(struct sql_call *call, const union sql_cell *a, bool unt
                         union sql_cell *ret) {
     const struct sql_array *names = a[1].array;
     for (unsigned i = 0; i < names->count; i++) {
-        if (names->nulls && names->nulls[i])
+        if (text_element_null(names, i))
             continue;
         bool is = false;
         int failed = has(call, a[0].text, names->cells[i].text, &is);

@@ -108,14 +108,14 @@ static int jsonb_build_array(struct sql_call *call, const union sql_cell *a, uni
 /* One member of json_object: texts, the value may be NULL. */
 static int put_pair(struct sql_call *call, const struct sql_array *keys, unsigned key,
                     const struct sql_array *values, unsigned value, struct buf *out) {
-    if (keys->nulls && keys->nulls[key])
+    if (text_element_null(keys, key))
         return sql_fail(call->error, "22004", "null value not allowed for object key");
     int failed = out->len > 1 ? buf_append(out, slice_lit(", ")) : 0;
     failed = failed ? failed : sql_json_quote(keys->cells[key].text, out);
     failed = failed ? failed : buf_append(out, slice_lit(" : "));
     if (failed)
         return failed;
-    if (values->nulls && values->nulls[value])
+    if (text_element_null(values, value))
         return buf_append(out, slice_lit("null"));
     return sql_json_quote(values->cells[value].text, out);
 }

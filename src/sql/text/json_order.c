@@ -9,8 +9,6 @@
  */
 #include "sql/text/json.h"
 
-#include <errno.h>
-
 struct number {
     bool negative;
     slice whole, fraction; /* no zeros before whole, none behind fraction */

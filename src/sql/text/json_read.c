@@ -170,7 +170,8 @@ int sql_json_digits_write(const struct sql_json_digits *d, struct buf *out) {
     int64_t first = 0;
     while (first < all && digit_at(d, first) == '0')
         first++;
-    if (first == all) /* zero: no digit before the point needs room */
+    bool zero = first == all;
+    if (zero) /* no digit before the point needs room */
         first = point = scale > 0 ? point : 0;
     int64_t whole = point > first ? point - first : 0;
     if (scale > SQL_JSON_SCALE_MAX || whole > SQL_JSON_WHOLE_MAX)
@@ -179,9 +180,6 @@ int sql_json_digits_write(const struct sql_json_digits *d, struct buf *out) {
     if (failed)
         return failed;
     char *p = out->ptr + out->len;
-    bool zero = true;
-    for (int64_t i = 0; i < all && zero; i++)
-        zero = digit_at(d, i) == '0';
     if (d->negative && !zero)
         *p++ = '-';
     if (whole == 0 || zero)

@@ -6,8 +6,6 @@
 #include "sql/text/json.h"
 #include "sql/type_io.h"
 
-#include <errno.h>
-
 static int json_in(struct sql_type type, slice text, const struct sql_settings *settings,
                    struct arena *memory, union sql_cell *ret, struct sql_error *error) {
     (void)type;

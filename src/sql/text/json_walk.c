@@ -7,17 +7,18 @@
  */
 #include "sql/text/json.h"
 
-#include "base/mem.h"
-
-#include <errno.h>
-
 static bool is_space(char c) {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-slice sql_json_trim(slice text) {
+static slice skip_space(slice text) {
     while (text.len && is_space(text.ptr[0]))
         text = slice_skip(text, 1);
+    return text;
+}
+
+slice sql_json_trim(slice text) {
+    text = skip_space(text);
     while (text.len && is_space(text.ptr[text.len - 1]))
         text.len--;
     return text;
@@ -76,12 +77,6 @@ static size_t value_len(slice text) {
     return i;
 }
 
-static slice skip_space(slice text) {
-    while (text.len && is_space(text.ptr[0]))
-        text = slice_skip(text, 1);
-    return text;
-}
-
 struct sql_json_walk sql_json_each(slice container) {
     container = sql_json_trim(container);
     struct sql_json_walk w = {.object = container.len && container.ptr[0] == '{'};
@@ -115,33 +110,40 @@ unsigned sql_json_count(slice container) {
     return count;
 }
 
+/* C, which may not stand in a string, escaped in jsonb's one form. Returns its bytes. */
+static size_t escape(unsigned char c, char out[static 6]) {
+    static const char digits[] = "0123456789abcdef", letters[] = "btn\0fr"; /* \b is 8 */
+    bool letter = c >= 8 && c <= 13 && c != 11;
+    out[0] = '\\';
+    if (letter || c >= 0x20) {
+        out[1] = letter ? letters[c - 8] : (char)c;
+        return 2;
+    }
+    memcpy(out + 1, "u00", 3);
+    out[4] = digits[c >> 4];
+    out[5] = digits[c & 15];
+    return 6;
+}
+
+static bool is_plain(unsigned char c) {
+    return c >= 0x20 && c != '"' && c != '\\';
+}
+
 /* KEY, escaped in jsonb's one form, is WRITTEN. */
 static bool key_is(slice written, slice key) {
-    static const char digits[] = "0123456789abcdef", letters[] = "btn\0fr"; /* \b is 8 */
     const char *p = written.ptr, *end = written.ptr + written.len;
     for (size_t i = 0; i < key.len; i++) {
         unsigned char c = (unsigned char)key.ptr[i];
-        if (p == end)
-            return false;
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            if (*p++ != (char)c)
+        if (is_plain(c)) {
+            if (p == end || *p++ != (char)c)
                 return false;
             continue;
         }
-        if (end - p < 2 || *p++ != '\\')
+        char code[6];
+        size_t len = escape(c, code);
+        if ((size_t)(end - p) < len || memcmp(p, code, len) != 0)
             return false;
-        if (c >= 0x20) {
-            if (*p++ != (char)c)
-                return false;
-        } else if (c >= 8 && c <= 13 && c != 11) {
-            if (*p++ != letters[c - 8])
-                return false;
-        } else {
-            char code[5] = {'u', '0', '0', digits[c >> 4], digits[c & 15]};
-            if (end - p < 5 || memcmp(p, code, 5) != 0)
-                return false;
-            p += 5;
-        }
+        p += len;
     }
     return p == end;
 }
@@ -195,29 +197,17 @@ bool sql_json_element(slice array, int64_t index, slice *ret) {
     return false;
 }
 
-static int quote_byte(unsigned char c, struct buf *out) {
-    static const char digits[] = "0123456789abcdef", letters[] = "btn\0fr";
-    if (c == '"' || c == '\\') {
-        char code[2] = {'\\', (char)c};
-        return buf_append(out, slice_make(code, 2));
-    }
-    if (c >= 8 && c <= 13 && c != 11) {
-        char code[2] = {'\\', letters[c - 8]};
-        return buf_append(out, slice_make(code, 2));
-    }
-    char code[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
-    return buf_append(out, slice_make(code, 6));
-}
-
 int sql_json_quote(slice text, struct buf *out) {
     int failed = buf_append_byte(out, '"');
     size_t from = 0;
     for (size_t i = 0; i < text.len && !failed; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
+        if (is_plain(c))
             continue;
+        char code[6];
+        size_t len = escape(c, code);
         failed = buf_append(out, slice_make(text.ptr + from, i - from));
-        failed = failed ? failed : quote_byte(c, out);
+        failed = failed ? failed : buf_append(out, slice_make(code, len));
         from = i + 1;
     }
     failed = failed || from == text.len
