@@ -18,10 +18,11 @@
 
 #include "sql/function.h"
 
-#define JSONPATH_NODES_MAX 1000u    /* of a path: 54001 */
-#define JSONPATH_DEPTH_MAX 100u     /* parentheses in parentheses: 54001 */
-#define JSONPATH_STEPS_MAX 5000000u /* of one execution: 54000 */
-#define JSONPATH_LAST UINT32_MAX    /* `last` as a level of .** */
+#define JSONPATH_NODES_MAX 1000u                    /* of a path: 54001 */
+#define JSONPATH_DEPTH_MAX 100u                     /* parentheses in parentheses: 54001 */
+#define JSONPATH_STEPS_MAX 5000000u                 /* of one execution: 54000 */
+#define JSONPATH_FOUND_BYTES_MAX ((size_t)64 << 20) /* slices of results: four millions */
+#define JSONPATH_LAST UINT32_MAX                    /* `last` as a level of .** */
 
 struct regex;
 
@@ -115,5 +116,14 @@ struct jsonpath_run {
 /* Evaluates; results are appended to FOUND as slices (FOUND NULL: only whether there are any).
    An outcome, or the error told (negative). */
 must_use int jsonpath_execute(const struct jsonpath_run *run, struct buf *found);
+
+static inline slice jsonpath_found_at(const struct buf *found, size_t i) {
+    slice s;
+    memcpy(&s, found->ptr + i * sizeof s, sizeof s);
+    return s;
+}
+static inline size_t jsonpath_found_count(const struct buf *found) {
+    return found->len / sizeof(slice);
+}
 
 #endif

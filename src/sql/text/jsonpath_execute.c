@@ -8,13 +8,10 @@
  * Where only "are there any?" is asked, found is NULL and the walk stops at the first.
  */
 #include "base/number.h"
-#include "sql/numeric.h"
 #include "sql/text/jsonpath_run.h"
 
 #include <errno.h>
 #include <stdio.h>
-
-#define FOUND_BYTES_MAX ((size_t)64 << 20) /* slices of results: four millions of them */
 
 int jsonpath_fail(struct jsonpath_context *c, const char *state, const char *format, ...) {
     if (!c->tells)
@@ -123,7 +120,7 @@ static int any_element(struct jsonpath_context *c, const struct jsonpath_node *n
 /* The number that NODE gives, cut to an integer. */
 static int index_of(struct jsonpath_context *c, const struct jsonpath_node *node, slice value,
                     int64_t *ret) {
-    _cleanup_buf_ struct buf found = buf_make(FOUND_BYTES_MAX);
+    _cleanup_buf_ struct buf found = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = jsonpath_item(c, node, value, &found, c->lax);
     if (outcome < 0 || outcome == JSONPATH_FAILED)
         return outcome;
@@ -279,7 +276,7 @@ static int keyvalue_method(struct jsonpath_context *c, const struct jsonpath_nod
         _cleanup_buf_ struct buf text = buf_make(SQL_TEXT_BYTES_MAX);
         slice object = {NULL, 0};
         int failed = buf_printf(&text, "{\"id\": %lld, \"key\": ", id);
-        failed = failed ? failed : buf_append(&text, slice_make(w.key.ptr - 1, w.key.len + 2));
+        failed = failed ? failed : buf_append(&text, sql_json_quoted_key(&w));
         failed = failed ? failed : buf_append(&text, slice_lit(", \"value\": "));
         failed = failed ? failed : buf_append(&text, w.value);
         failed = failed ? failed : buf_append_byte(&text, '}');
@@ -362,7 +359,7 @@ int jsonpath_unwrapped(struct jsonpath_context *c, const struct jsonpath_node *n
                        struct buf *found) {
     if (!c->lax)
         return jsonpath_item(c, node, value, found, false);
-    _cleanup_buf_ struct buf whole = buf_make(FOUND_BYTES_MAX);
+    _cleanup_buf_ struct buf whole = buf_make(JSONPATH_FOUND_BYTES_MAX);
     static const struct jsonpath_node end = {.kind = JSONPATH_CURRENT};
     int outcome = jsonpath_item(c, node, value, &whole, true);
     for (size_t i = 0; !ends(outcome, &whole) && i < jsonpath_found_count(&whole); i++) {
@@ -385,7 +382,7 @@ int jsonpath_execute(const struct jsonpath_run *run, struct buf *found) {
     if (found || lax)
         return jsonpath_item(&c, run->path->root, run->root, found, lax);
     /* strict: an error behind the first result counts, so all are looked for. */
-    _cleanup_buf_ struct buf all = buf_make(FOUND_BYTES_MAX);
+    _cleanup_buf_ struct buf all = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = jsonpath_item(&c, run->path->root, run->root, &all, false);
     if (outcome < 0 || outcome == JSONPATH_FAILED)
         return outcome;

@@ -14,7 +14,6 @@
 #include <errno.h>
 
 #define PATH_MEMORY_MAX ((size_t)4 << 20) /* one parsed path */
-#define FOUND_BYTES_MAX ((size_t)64 << 20)
 
 struct kept_path {
     struct arena memory;
@@ -70,12 +69,6 @@ static int run(struct sql_call *call, const union sql_cell *a, bool silent, stru
     return jsonpath_execute(&run, found);
 }
 
-static slice found_at(const struct buf *found, size_t i) {
-    slice s;
-    memcpy(&s, found->ptr + i * sizeof s, sizeof s);
-    return s;
-}
-
 static int exists(struct sql_call *call, const union sql_cell *a, bool silent,
                   union sql_cell *ret) {
     int outcome = run(call, a, silent, NULL);
@@ -95,14 +88,14 @@ static int path_exists_silent(struct sql_call *call, const union sql_cell *a, un
 }
 
 static int match(struct sql_call *call, const union sql_cell *a, bool silent, union sql_cell *ret) {
-    _cleanup_buf_ struct buf found = buf_make(FOUND_BYTES_MAX);
+    _cleanup_buf_ struct buf found = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = run(call, a, silent, &found);
     if (outcome < 0)
         return outcome;
-    bool one = found.len == sizeof(slice);
-    enum sql_json_kind kind = one ? sql_json_kind_of(found_at(&found, 0)) : SQL_JSON_ARRAY;
+    bool one = jsonpath_found_count(&found) == 1;
+    enum sql_json_kind kind = one ? sql_json_kind_of(jsonpath_found_at(&found, 0)) : SQL_JSON_ARRAY;
     if (kind == SQL_JSON_BOOL) {
-        ret->i = found_at(&found, 0).ptr[0] == 't';
+        ret->i = jsonpath_found_at(&found, 0).ptr[0] == 't';
         return 0;
     }
     call->null = true;
@@ -123,38 +116,38 @@ static int path_query(struct sql_call *call, const union sql_cell *a,
                       int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls),
                       void *to) {
     static const uint8_t none[1] = {0};
-    _cleanup_buf_ struct buf found = buf_make(FOUND_BYTES_MAX);
+    _cleanup_buf_ struct buf found = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = run(call, a, false, &found);
     int failed = outcome < 0 ? outcome : 0;
-    for (size_t i = 0; !failed && i < found.len / sizeof(slice); i++) {
-        union sql_cell cell = {.text = found_at(&found, i)};
+    for (size_t i = 0; !failed && i < jsonpath_found_count(&found); i++) {
+        union sql_cell cell = {.text = jsonpath_found_at(&found, i)};
         failed = emit(to, &cell, none);
     }
     return failed;
 }
 
 static int path_query_array(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
-    _cleanup_buf_ struct buf found = buf_make(FOUND_BYTES_MAX), out = text_buf();
+    _cleanup_buf_ struct buf found = buf_make(JSONPATH_FOUND_BYTES_MAX), out = text_buf();
     int outcome = run(call, a, false, &found);
     if (outcome < 0)
         return outcome;
     int failed = buf_append_byte(&out, '[');
-    for (size_t i = 0; !failed && i < found.len / sizeof(slice); i++) {
+    for (size_t i = 0; !failed && i < jsonpath_found_count(&found); i++) {
         failed = i > 0 ? buf_append(&out, slice_lit(", ")) : 0;
-        failed = failed ? failed : buf_append(&out, found_at(&found, i));
+        failed = failed ? failed : buf_append(&out, jsonpath_found_at(&found, i));
     }
     failed = failed ? failed : buf_append_byte(&out, ']');
     return text_give(call, failed, &out, ret);
 }
 
 static int path_query_first(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
-    _cleanup_buf_ struct buf found = buf_make(FOUND_BYTES_MAX);
+    _cleanup_buf_ struct buf found = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = run(call, a, false, &found);
     if (outcome < 0)
         return outcome;
     call->null = found.len == 0;
     if (!call->null)
-        ret->text = found_at(&found, 0);
+        ret->text = jsonpath_found_at(&found, 0);
     return 0;
 }
 

@@ -12,8 +12,6 @@
 
 #include <errno.h>
 
-#define OPERANDS_BYTES_MAX ((size_t)64 << 20)
-
 /* Truth of one pair, or an error that is told always. */
 typedef int decide_pair(struct jsonpath_context *c, const struct jsonpath_node *node, slice left,
                         slice right, enum jsonpath_truth *ret);
@@ -122,8 +120,8 @@ static int operand(struct jsonpath_context *c, const struct jsonpath_node *node,
 
 static int decide_binary(struct jsonpath_context *c, const struct jsonpath_node *node, slice value,
                          decide_pair *decide, enum jsonpath_truth *ret) {
-    _cleanup_buf_ struct buf left = buf_make(OPERANDS_BYTES_MAX),
-                             right = buf_make(OPERANDS_BYTES_MAX);
+    _cleanup_buf_ struct buf left = buf_make(JSONPATH_FOUND_BYTES_MAX),
+                             right = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = operand(c, node->left, value, true, &left);
     *ret = JSONPATH_UNKNOWN;
     if (outcome < 0 || outcome == JSONPATH_FAILED)
@@ -156,7 +154,7 @@ static int decide_logic(struct jsonpath_context *c, const struct jsonpath_node *
 
 static int decide_exists(struct jsonpath_context *c, const struct jsonpath_node *node, slice value,
                          enum jsonpath_truth *ret) {
-    _cleanup_buf_ struct buf all = buf_make(OPERANDS_BYTES_MAX);
+    _cleanup_buf_ struct buf all = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = operand(c, node->left, value, false, c->lax ? NULL : &all);
     if (outcome < 0)
         return outcome;
@@ -222,7 +220,7 @@ static int give_number(struct jsonpath_context *c, const struct jsonpath_node *n
 /* The single number that an operand of NODE is. */
 static int single_number(struct jsonpath_context *c, const struct jsonpath_node *node,
                          const struct jsonpath_node *from, slice value, struct sql_numeric *ret) {
-    _cleanup_buf_ struct buf found = buf_make(OPERANDS_BYTES_MAX);
+    _cleanup_buf_ struct buf found = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = jsonpath_unwrapped(c, from, value, &found);
     if (outcome < 0 || outcome == JSONPATH_FAILED)
         return outcome;
@@ -274,7 +272,7 @@ static int negated(struct jsonpath_context *c, const struct jsonpath_node *node,
 
 static int compute_unary(struct jsonpath_context *c, const struct jsonpath_node *node, slice value,
                          struct buf *found) {
-    _cleanup_buf_ struct buf operands = buf_make(OPERANDS_BYTES_MAX);
+    _cleanup_buf_ struct buf operands = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = jsonpath_unwrapped(c, node->left, value, &operands);
     if (outcome < 0 || outcome == JSONPATH_FAILED)
         return outcome;

@@ -48,13 +48,4 @@ int jsonpath_number_method(struct jsonpath_context *c, const struct jsonpath_nod
 /* Copies TEXT to the run's memory. 0 or 53200. */
 int jsonpath_keep(struct jsonpath_context *c, const struct buf *text, slice *ret);
 
-static inline slice jsonpath_found_at(const struct buf *found, size_t i) {
-    slice s;
-    memcpy(&s, found->ptr + i * sizeof s, sizeof s);
-    return s;
-}
-static inline size_t jsonpath_found_count(const struct buf *found) {
-    return found->len / sizeof(slice);
-}
-
 #endif
