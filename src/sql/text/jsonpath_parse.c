@@ -30,7 +30,6 @@ struct parser {
 };
 
 static int parse_or(struct parser *p, struct jsonpath_node **ret);
-static int parse_unary(struct parser *p, struct jsonpath_node **ret);
 
 static int fail_syntax(struct parser *p) {
     if (p->token.kind == JSONPATH_TOKEN_END)
@@ -428,17 +427,12 @@ static void free_regex(void *regex) {
 
 static int compile(struct parser *p, slice pattern, slice flags, struct regex **ret) {
     struct text_regex_options options = {.caseless = false};
-    _cleanup_buf_ struct buf translated = buf_make(TEXT_REGEX_BYTES_MAX);
-    char message[REGEX_MESSAGE_BYTES];
+    struct regex *regex = NULL;
     int failed = regex_flags(p, flags, &options);
-    failed = failed ? failed : text_regex_translate(pattern, options, &translated, p->error);
+    failed = failed ? failed : text_regex_compile(pattern, options, &regex, p->error);
     if (failed)
         return failed;
-    struct regex *regex = NULL;
-    failed = regex_compile(buf_slice(&translated), 0, &regex, message);
-    if (failed == -EINVAL)
-        return sql_fail(p->error, "2201B", "invalid regular expression: %s", message);
-    if (failed || arena_on_cleanup(p->memory, free_regex, regex)) {
+    if (arena_on_cleanup(p->memory, free_regex, regex)) {
         regex_free(regex);
         return sql_fail_memory(p->error);
     }

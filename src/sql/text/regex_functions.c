@@ -15,9 +15,8 @@
 
 #include <errno.h>
 
-#define SPANS_MAX                                                                                  \
-    256u /* the match and its groups; patterns with more: the rest is not asked for                \
-          */
+/* The match and its groups; of patterns with more the rest is not asked for. */
+#define SPANS_MAX 256u
 
 struct pattern {
     struct regex *regex;
@@ -48,19 +47,6 @@ static int fail_match(struct sql_call *call, int failed) {
     return -EINVAL;
 }
 
-static int compile(struct sql_call *call, slice pattern, struct text_regex_options options,
-                   struct regex **ret) {
-    _cleanup_buf_ struct buf translated = buf_make(TEXT_REGEX_BYTES_MAX);
-    char message[REGEX_MESSAGE_BYTES];
-    int failed = text_regex_translate(pattern, options, &translated, call->error);
-    if (failed)
-        return failed;
-    failed = regex_compile(buf_slice(&translated), 0, ret, message);
-    if (failed == -EINVAL)
-        return sql_fail(call->error, "2201B", "invalid regular expression: %s", message);
-    return failed ? sql_fail_memory(call->error) : 0;
-}
-
 /* The compiled pattern, kept or new. */
 static int pattern_of(struct sql_call *call, slice pattern, slice flags, bool caseless,
                       struct pattern **ret) {
@@ -75,7 +61,7 @@ static int pattern_of(struct sql_call *call, slice pattern, slice flags, bool ca
     struct pattern *made = mem_zalloc(1, sizeof *made);
     char *source = mem_alloc(pattern.len + flags.len);
     if (made && source)
-        failed = compile(call, pattern, options, &made->regex);
+        failed = text_regex_compile(pattern, options, &made->regex, call->error);
     if (!made || !source || failed) {
         mem_free(made);
         mem_free(source);

@@ -9,6 +9,7 @@
  *
  * {1,1}? is how an ARE is told that the part before shall be as short as can be.
  */
+#include "sql/text/give.h"
 #include "sql/text/regex_translate.h"
 
 #include <errno.h>
@@ -20,12 +21,6 @@ struct similar {
     unsigned separators;
     bool in_bracket;
 };
-
-static size_t step_of(slice text) {
-    unsigned char c = (unsigned char)text.ptr[0];
-    size_t step = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    return step < text.len ? step : text.len;
-}
 
 static int put_escaped(struct similar *s, slice c) {
     if (c.ptr[0] == '"' && !s->in_bracket) {
@@ -69,7 +64,7 @@ static int put(struct similar *s, slice c) {
 }
 
 int text_similar_translate(slice pattern, slice escape, struct buf *out, struct sql_error *error) {
-    if (escape.len && step_of(escape) < escape.len) {
+    if (escape.len && text_step(escape) < escape.len) {
         (void)sql_fail(error, "22025", "invalid escape string");
         sql_error_hint(error, "Escape string must be empty or one character.");
         return -EINVAL;
@@ -78,7 +73,7 @@ int text_similar_translate(slice pattern, slice escape, struct buf *out, struct 
     int failed = buf_append(out, slice_lit("^(?:"));
     bool escaped = false;
     while (s.rest.len && !failed) {
-        slice c = slice_take(s.rest, step_of(s.rest));
+        slice c = slice_take(s.rest, text_step(s.rest));
         s.rest = slice_skip(s.rest, c.len);
         if (escaped)
             failed = put_escaped(&s, c);

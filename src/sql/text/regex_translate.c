@@ -10,6 +10,7 @@
  * quantifier is put out with a mark, a branch that turns out lazy makes all its marks lazy, and
  * the marks become `?` or nothing at the end.
  */
+#include "base/regex.h"
 #include "sql/text/regex_bracket.h"
 
 #include <errno.h>
@@ -476,4 +477,17 @@ int text_regex_translate(slice pattern, struct text_regex_options options, struc
         return regex_fail(&t, "parentheses () not balanced");
     settle(out, start);
     return 0;
+}
+
+int text_regex_compile(slice pattern, struct text_regex_options options, struct regex **ret,
+                       struct sql_error *error) {
+    _cleanup_buf_ struct buf translated = buf_make(TEXT_REGEX_BYTES_MAX);
+    char message[REGEX_MESSAGE_BYTES];
+    int failed = text_regex_translate(pattern, options, &translated, error);
+    if (failed)
+        return failed;
+    failed = regex_compile(buf_slice(&translated), 0, ret, message);
+    if (failed == -EINVAL)
+        return sql_fail(error, "2201B", "invalid regular expression: %s", message);
+    return failed ? sql_fail_memory(error) : 0;
 }

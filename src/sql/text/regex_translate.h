@@ -25,6 +25,8 @@
 #define TEXT_REGEX_DEPTH_MAX 200u
 #define TEXT_REGEX_BYTES_MAX ((size_t)64 << 10) /* of the translation */
 
+struct regex;
+
 struct text_regex_options {
     bool caseless;
     bool newline_stops;   /* . and [^…] do not match a newline */
@@ -40,6 +42,9 @@ must_use int text_regex_flags(slice flags, struct text_regex_options *options,
 /* Appends PATTERN in PCRE2's syntax to OUT. 2201B where it is no regular expression. */
 must_use int text_regex_translate(slice pattern, struct text_regex_options options, struct buf *out,
                                   struct sql_error *error);
+/* PATTERN compiled, for the caller to free. 2201B, 53200. */
+must_use int text_regex_compile(slice pattern, struct text_regex_options options,
+                                struct regex **ret, struct sql_error *error);
 /* Appends a SIMILAR TO pattern as ARE. ESCAPE: one character, or empty: none. 22025, 2200C. */
 must_use int text_similar_translate(slice pattern, slice escape, struct buf *out,
                                     struct sql_error *error);
