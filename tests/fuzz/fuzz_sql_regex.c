@@ -20,12 +20,9 @@ static bool is_boundary(slice text, size_t at) {
 }
 
 static void match(slice pattern, struct text_regex_options options, slice text) {
-    _cleanup_buf_ struct buf translated = buf_make(TEXT_REGEX_BYTES_MAX);
     struct sql_error error;
-    char message[REGEX_MESSAGE_BYTES];
     struct regex *regex = NULL;
-    if (text_regex_translate(pattern, options, &translated, &error) ||
-        regex_compile(buf_slice(&translated), 0, &regex, message))
+    if (text_regex_compile(pattern, options, &regex, &error))
         return;
     for (size_t start = 0; start <= text.len;) {
         struct regex_span spans[3];
