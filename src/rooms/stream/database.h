@@ -86,10 +86,10 @@ const struct sql_settings *database_session_settings(const struct database_sessi
 
 /* --- statements ----------------------------------------------------------------------------- */
 
-/* Prepares statement INDEX of PARSE, which may then be freed. Declared parameter types: oid 0 lets
-   the binder infer. 0, or an error with its position. Made anew by itself when the catalog changes.
- */
-must_use int database_prepare(struct database_session *s, const struct sql_parse *parse,
+/* Prepares statement INDEX of PARSE, which the statement holds from now on, too (sql_parse_ref).
+   Declared parameter types: oid 0 lets the binder infer. 0, or an error with its position. Made
+   anew by itself when the catalog changes. */
+must_use int database_prepare(struct database_session *s, struct sql_parse *parse,
                               unsigned index, const struct sql_type *declared, unsigned count,
                               struct database_statement **ret, struct sql_error *error);
 struct database_statement *database_statement_free(struct database_statement *s);

@@ -156,11 +156,11 @@ struct database_statement *statement_inner(struct database_statement *outer,
     const struct sql_query *query = &outer->bound.inner->query;
     struct database_statement *s =
         new_statement(outer->session, query->parameter, query->parameters);
-    if (!s || sql_parse(sql_parse_text(outer->parse), &s->parse, error) < 0) {
-        if (!s)
-            (void)sql_fail_memory(error);
-        return database_statement_free(s);
+    if (!s) {
+        (void)sql_fail_memory(error);
+        return NULL;
     }
+    s->parse = sql_parse_ref(outer->parse);
     s->index = outer->index;
     s->inner = true;
     return statement_bind(s, error) < 0 ? database_statement_free(s) : s;
@@ -175,9 +175,8 @@ static struct database_statement *copy_statement(const struct database_statement
     }
     copy->index = s->index;
     copy->inner = s->inner;
-    int r = sql_parse(sql_parse_text(s->parse), &copy->parse, error);
-    if (r == 0)
-        r = statement_bind(copy, error);
+    copy->parse = sql_parse_ref(s->parse);
+    int r = statement_bind(copy, error);
     if (r == 0 && !statement_has_columns(copy, s->column, s->columns))
         r = sql_fail(error, "0A000", "cached plan must not change result type");
     return r < 0 ? database_statement_free(copy) : copy;
@@ -194,7 +193,7 @@ struct database_statement *statement_take(struct database_statement *s, unsigned
     return s;
 }
 
-int database_prepare(struct database_session *session, const struct sql_parse *parse,
+int database_prepare(struct database_session *session, struct sql_parse *parse,
                      unsigned index, const struct sql_type *declared, unsigned count,
                      struct database_statement **ret, struct sql_error *error) {
     if (!session->db->ready)
@@ -207,11 +206,9 @@ int database_prepare(struct database_session *session, const struct sql_parse *p
     struct database_statement *s = new_statement(session, declared, count);
     if (!s)
         return sql_fail_memory(error);
-    /* The whole text again: positions in errors are of it. */
+    s->parse = sql_parse_ref(parse); /* the whole text's: positions in errors are of it */
     s->index = index;
-    int r = sql_parse(sql_parse_text(parse), &s->parse, error);
-    if (r == 0)
-        r = statement_bind(s, error);
+    int r = statement_bind(s, error);
     if (r < 0) {
         database_statement_free(s);
         return r;

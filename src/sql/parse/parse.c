@@ -35,10 +35,16 @@ struct sql_parse {
     struct json_doc tree;
     struct sql_statement_text *statements;
     unsigned count;
+    unsigned references;
 };
 
+struct sql_parse *sql_parse_ref(struct sql_parse *p) {
+    p->references++;
+    return p;
+}
+
 struct sql_parse *sql_parse_free(struct sql_parse *p) {
-    if (!p)
+    if (!p || --p->references > 0)
         return NULL;
     if (p->parsed)
         pg_query_free_parse_result(p->result);
@@ -211,6 +217,7 @@ int sql_parse(slice text, struct sql_parse **ret, struct sql_error *error) {
     struct sql_parse *p = mem_zalloc(1, sizeof *p);
     if (!p)
         return sql_fail_memory(error);
+    p->references = 1;
     json_init(&p->tree);
     p->mended = buf_make(TREE_BYTES_MAX);
     p->len = text.len;

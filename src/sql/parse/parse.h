@@ -44,7 +44,10 @@ struct sql_parse;
 /* Parses all statements of TEXT. 0, or an error (42601 with its position; 54000 too long or too
    many; 54001 too deep). Keeps a copy of TEXT. */
 must_use int sql_parse(slice text, struct sql_parse **ret, struct sql_error *error);
+/* One holder less; NULL allowed, returns NULL. */
 struct sql_parse *sql_parse_free(struct sql_parse *p);
+/* P for one holder more, who frees it, too. It never changes once it is made. */
+struct sql_parse *sql_parse_ref(struct sql_parse *p);
 unsigned sql_parse_count(const struct sql_parse *p);
 const struct sql_statement_text *sql_parse_at(const struct sql_parse *p, unsigned index);
 slice sql_parse_text(const struct sql_parse *p); /* what locations count in */
