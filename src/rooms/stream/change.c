@@ -29,7 +29,6 @@ struct work {
     struct sql_evaluator **checks; /* one a check of the table */
     unsigned check_count;
     struct sql_evaluator **filled; /* COPY: one a column: its default, or what generates it */
-    struct relation *found;        /* what `find` gathered is walked twice */
     struct relation_scan scan;
     bool scanning;
     int failed;   /* of COPY */
@@ -48,7 +47,6 @@ static void close_work(struct database_run *run) {
         sql_evaluator_free(w->filled[i]);
     if (w->scanning)
         relation_scan_end(&w->scan);
-    relation_free(w->found);
     run->work = NULL; /* lies in the run's memory */
 }
 
@@ -247,11 +245,6 @@ static int put_unless(struct database_run *run, struct work *w, const struct sql
 /* --- steps
  * ---------------------------------------------------------------------------------------- */
 
-static int table_changed(struct database_run *run, const struct work *w) {
-    return sql_fail(&run->error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
-                    slice_fmt(w->stored->table->name));
-}
-
 /* A batch of what was found, its columns as bind.h says. RUN_AGAIN, RUN_DONE at the end, < 0. */
 static int take_step(struct database_run *run, struct work *w, const struct sql_batch *batch) {
     bool deletes = run->statement->bound.kind == SQL_STATEMENT_DELETE;
@@ -327,7 +320,7 @@ static int change_step(struct database_run *run) {
     enum sql_statement_kind kind = run->statement->bound.kind;
     int next = RUN_AGAIN;
     if (w->stored->generation != w->generation || !w->stored->rows)
-        return table_changed(run, w);
+        return fail_changed_table(w->stored->table, &run->error);
     switch (w->phase) {
     case PHASE_FIND:
         next = query_step(w->find);
@@ -427,7 +420,7 @@ int database_run_copy(struct database_run *run, const struct sql_batch *batch) {
     if (run->ending || w->failed < 0)
         return -EINVAL;
     if (w->stored->generation != w->generation || !w->stored->rows) {
-        w->failed = table_changed(run, w);
+        w->failed = fail_changed_table(w->stored->table, &run->error);
     } else if (sql_builder_make(w->stored->table->columns, &b) < 0) {
         w->failed = sql_fail_memory(&run->error);
     } else {

@@ -231,8 +231,7 @@ static int put_transaction(struct database *db, struct commit *c, struct entries
     for (n = t->changes.head.next; r == 0 && n != &t->changes.head; n = n->next) {
         struct change *change = container_of(n, struct change, node);
         if (!change_fits(change)) {
-            r = sql_fail(&c->error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
-                         slice_fmt(change->stored->table->name));
+            r = fail_changed_table(change->stored->table, &c->error);
             break;
         }
         change->placed = relation_next_id(change->stored->rows);

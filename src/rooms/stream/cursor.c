@@ -71,11 +71,6 @@ void cursor_end_transaction(struct database_session *s) {
     }
 }
 
-static void close_query(struct database_run *run) {
-    query_free(run->work);
-    run->work = NULL;
-}
-
 static int declare_step(struct database_run *run) {
     struct database_session *s = run->session;
     const struct sql_statement *b = &run->statement->bound;
@@ -120,7 +115,7 @@ int cursor_declare(struct database_run *run) {
     if (r < 0)
         return r;
     run->work = q;
-    run->close = close_query;
+    run->close = query_close;
     run->step = declare_step;
     return 0;
 }
@@ -135,9 +130,9 @@ static int fetch_step(struct database_run *run) {
     struct cursor *c = find_cursor(run->session, b->name);
     if (!c)
         return sql_fail(&run->error, "34000", "cursor \"%.*s\" does not exist", slice_fmt(b->name));
-    if (!b->move &&
-        !statement_has_columns(&c->shown, run->statement->column, run->statement->columns))
-        return sql_fail(&run->error, "0A000", "cached plan must not change result type");
+    if (!b->move && statement_keeps_columns(&c->shown, run->statement->column,
+                                            run->statement->columns, &run->error) < 0)
+        return -EINVAL;
     uint64_t left = (uint64_t)b->count - run->given;
     int64_t n = query_give(c->query, left, b->move ? give_nowhere : run_rows, run, &run->error);
     if (n < 0)

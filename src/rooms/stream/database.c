@@ -335,7 +335,7 @@ void database_implicit_begin(struct database_session *s) {
 static void on_implicit(void *self, const struct sql_error *error) {
     struct database_session *s = self;
     s->implicit_commit = NULL;
-    settings_end_transaction(s, !error);
+    settings_end_transaction(s);
     s->implicit_done(s->implicit_owner, error);
 }
 
@@ -352,7 +352,7 @@ void database_implicit_end(struct database_session *s, bool failed,
     runs_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
-        settings_end_transaction(s, !failed);
+        settings_end_transaction(s);
         done(owner, NULL);
         return;
     }

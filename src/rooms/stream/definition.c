@@ -17,7 +17,7 @@
 /* --- rows of a table ----------------------------------------------------------------------------
  */
 
-static int new_relation(struct database *db, const struct sql_table *t, struct relation **ret) {
+int relation_for(struct database *db, const struct sql_table *t, struct relation **ret) {
     struct sql_type types[SQL_COLUMNS_MAX];
     for (unsigned i = 0; i < t->columns; i++)
         types[i] = t->column[i].type;
@@ -36,7 +36,7 @@ static int host_rows(struct database *db, struct sql_table *t) {
         return -ENOMEM;
     s->table = t;
     s->next_identity = 1;
-    int r = new_relation(db, t, &s->rows);
+    int r = relation_for(db, t, &s->rows);
     if (r == 0)
         t->host = s;
     return r;
@@ -215,7 +215,7 @@ static int rewrite(struct database *db, struct sql_table *t, unsigned old_column
     struct stored *s = stored_of(t);
     struct rewrite w = {.table = t, .old_columns = old_columns};
     const struct sql_environment environment = {&db->settings, NULL, NULL};
-    if (new_relation(db, t, &w.rows) < 0)
+    if (relation_for(db, t, &w.rows) < 0)
         return sql_fail_memory(error);
     int r =
         sql_builder_make(old_columns + 1, &w.from) < 0 || sql_builder_make(t->columns, &w.to) < 0
@@ -714,10 +714,7 @@ int database_define(struct database *db, const struct sql_statement *s, slice te
 }
 
 static bool emits_on_close(const struct sql_table *t) {
-    for (unsigned i = 0; i < t->options; i++)
-        if (slice_equal(t->option[i].name, slice_lit("emit")))
-            return slice_equal(t->option[i].value, slice_lit("on_window_close"));
-    return false;
+    return slice_equal(table_option(t, "emit"), slice_lit("on_window_close"));
 }
 
 /* The plan of a view is bound for itself: it lives as long as the view. */

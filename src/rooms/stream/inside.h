@@ -54,7 +54,7 @@ struct database {
     struct list flight; /* those of the group on its way */
     struct ledger_commit *sending;
     struct list views; /* struct kept, in the order of their creation */
-    struct io_task pump, vacuum;
+    struct io_task pump;
     struct io_timer vacuum_timer;
     bool ready, closed;
     struct error failed; /* recovery's: every statement is told */
@@ -93,6 +93,8 @@ void database_fatal(struct database *db, const struct error *why);
 /* definition.c: what a definition makes of the catalog and of its rows; also at recovery. */
 must_use int database_define(struct database *db, const struct sql_statement *s, slice text,
                              struct sql_error *error); /* text: s as it was written */
+/* Room for rows of T, with its indexes. *RET is NULL before, and where this fails. */
+must_use int relation_for(struct database *db, const struct sql_table *t, struct relation **ret);
 must_use int database_judge(struct database *db, const struct sql_statement *s,
                             struct sql_error *error);
 /* Starts a view of the catalog. */

@@ -203,6 +203,10 @@ struct query *query_free(struct query *q) {
     return mem_free(q);
 }
 
+void query_close(struct database_run *run) {
+    run->work = query_free(run->work);
+}
+
 struct relation *query_gathered(struct query *q) {
     return q->gathered;
 }
@@ -213,11 +217,6 @@ uint64_t query_rows(const struct query *q) {
 
 /* --- tables in memory --------------------------------------------------------------------------
  */
-
-static int table_changed(struct query *q, const struct sql_table *table) {
-    return sql_fail(&q->run->error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
-                    slice_fmt(table->name));
-}
 
 static uint64_t generation_of(const struct sql_table *table) {
     return table->kind == SQL_TABLE_STORED ? stored_of(table)->generation : 0;
@@ -278,10 +277,10 @@ static int open_relation(struct query *q, const struct sql_plan *scan, struct re
 static int open_table(struct query *q, const struct sql_plan *scan) {
     struct relation *rows = relation_of(scan->table);
     if (!rows)
-        return table_changed(q, scan->table);
+        return fail_changed_table(scan->table, &q->run->error);
     struct change *change = transaction_find(q->run->session->transaction, scan->table);
     if (change && !change_fits(change))
-        return table_changed(q, scan->table);
+        return fail_changed_table(scan->table, &q->run->error);
     q->generation = generation_of(scan->table);
     q->own = false;
     int r = open_relation(q, scan, rows, q->run->session->transaction->snapshot);
@@ -301,7 +300,7 @@ static void negate_ids(struct query *q, const struct sql_plan *scan) {
 /* A batch of the table: 1, 0 at its end, or < 0. */
 static int scan_table(struct query *q, const struct sql_plan *scan) {
     if (generation_of(scan->table) != q->generation || !relation_of(scan->table))
-        return table_changed(q, scan->table);
+        return fail_changed_table(scan->table, &q->run->error);
     sql_builder_reset(&q->builder);
     int n = relation_scan_next(&q->scan, scan->scan_columns, scan->columns, &q->builder);
     if (n < 0)

@@ -28,6 +28,7 @@ struct query_options {
 must_use int query_new(const struct query_options *options, struct query **ret,
                        struct sql_error *error);
 struct query *query_free(struct query *q);
+void query_close(struct database_run *run); /* run->close of one whose work is a query */
 /* enum run_next: RUN_DONE: all its rows have been given (or gathered); or < 0 with the run's error.
  */
 int query_step(struct query *q);

@@ -78,7 +78,7 @@ static void on_committed(void *self, const struct sql_error *error) {
     run->commit = NULL;
     if (error)
         run->error = *error;
-    settings_end_transaction(run->session, !error);
+    settings_end_transaction(run->session);
     tell(run, error != NULL);
 }
 
@@ -121,7 +121,7 @@ static void end_run(struct database_run *run, int result) {
     runs_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
-        settings_end_transaction(s, !failed);
+        settings_end_transaction(s);
         tell(run, failed);
         return;
     }

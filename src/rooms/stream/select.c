@@ -11,11 +11,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-static void close_query(struct database_run *run) {
-    query_free(run->work);
-    run->work = NULL;
-}
-
 static int select_step(struct database_run *run) {
     int next = query_step(run->work);
     if (next == RUN_DONE) {
@@ -99,7 +94,7 @@ int select_start(struct database_run *run) {
     if (r < 0)
         return r;
     run->work = q;
-    run->close = close_query;
+    run->close = query_close;
     run->step = select_step;
     return 0;
 }

@@ -220,8 +220,7 @@ void settings_reset_all(struct database_session *s) {
         }
 }
 
-void settings_end_transaction(struct database_session *s, bool committed) {
-    (void)committed;
+void settings_end_transaction(struct database_session *s) {
     for (unsigned i = 0; i < array_count(settings); i++)
         if (s->saved[i]) {
             mem_free(s->values[i]);

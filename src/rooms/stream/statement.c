@@ -80,14 +80,12 @@ static int find_columns(struct database_statement *s, struct sql_error *error) {
     }
 }
 
-bool statement_has_columns(const struct database_statement *s, const struct sql_plan_column *a,
-                           unsigned a_count) {
-    if (a_count != s->columns)
-        return false;
-    for (unsigned i = 0; i < a_count; i++)
-        if (a[i].type.oid != s->column[i].type.oid)
-            return false;
-    return true;
+int statement_keeps_columns(const struct database_statement *s, const struct sql_plan_column *told,
+                            unsigned count, struct sql_error *error) {
+    bool same = count == s->columns;
+    for (unsigned i = 0; same && i < count; i++)
+        same = told[i].type.oid == s->column[i].type.oid;
+    return same ? 0 : sql_fail(error, "0A000", "cached plan must not change result type");
 }
 
 int statement_bind(struct database_statement *s, struct sql_error *error) {
@@ -127,8 +125,8 @@ int statement_bind(struct database_statement *s, struct sql_error *error) {
         return r;
     }
     s->version = sql_catalog_version(catalog);
-    if (again && !statement_has_columns(s, told, told_count))
-        r = sql_fail(error, "0A000", "cached plan must not change result type");
+    if (again)
+        r = statement_keeps_columns(s, told, told_count, error);
     arena_free(&old);
     return r;
 }
@@ -177,8 +175,8 @@ static struct database_statement *copy_statement(const struct database_statement
     copy->inner = s->inner;
     copy->parse = sql_parse_ref(s->parse);
     int r = statement_bind(copy, error);
-    if (r == 0 && !statement_has_columns(copy, s->column, s->columns))
-        r = sql_fail(error, "0A000", "cached plan must not change result type");
+    if (r == 0)
+        r = statement_keeps_columns(copy, s->column, s->columns, error);
     return r < 0 ? database_statement_free(copy) : copy;
 }
 
@@ -193,8 +191,8 @@ struct database_statement *statement_take(struct database_statement *s, unsigned
     return s;
 }
 
-int database_prepare(struct database_session *session, struct sql_parse *parse,
-                     unsigned index, const struct sql_type *declared, unsigned count,
+int database_prepare(struct database_session *session, struct sql_parse *parse, unsigned index,
+                     const struct sql_type *declared, unsigned count,
                      struct database_statement **ret, struct sql_error *error) {
     if (!session->db->ready)
         return sql_fail(error, session->db->failed.code ? "58000" : "57P03", "%s",

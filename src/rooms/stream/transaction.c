@@ -59,35 +59,30 @@ bool change_fits(const struct change *c) {
     return c->stored->rows && c->generation == c->stored->generation;
 }
 
+int fail_changed_table(const struct sql_table *table, struct sql_error *error) {
+    return sql_fail(error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
+                    slice_fmt(table->name));
+}
+
 /* What T does to STORED: rows of its own have the form the table had when the first came. */
 static struct change *change_of(struct transaction *t, struct stored *stored,
                                 struct sql_error *error) {
     struct change *c = transaction_find(t, stored->table);
     if (c && !change_fits(c)) {
-        (void)sql_fail(error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
-                       slice_fmt(stored->table->name));
+        (void)fail_changed_table(stored->table, error);
         return NULL;
     }
     if (c)
         return c;
-    const struct sql_table *table = stored->table;
-    struct sql_type types[SQL_COLUMNS_MAX];
     c = mem_zalloc(1, sizeof *c);
     if (!c) {
         (void)sql_fail_memory(error);
         return NULL;
     }
-    for (unsigned i = 0; i < table->columns; i++)
-        types[i] = table->column[i].type;
     c->stored = stored;
     c->generation = stored->generation;
     c->deleted = map64_make(0, TRANSACTION_ROWS_MAX);
-    int r = relation_new(types, table->columns, t->db->limits.table_bytes, &c->added);
-    for (unsigned i = 0; r == 0 && i < table->indexes; i++)
-        r = relation_add_index(c->added, table->index[i].oid, table->index[i].column,
-                               table->index[i].columns, table->index[i].unique);
-    if (r < 0) {
-        relation_free(c->added);
+    if (relation_for(t->db, stored->table, &c->added) < 0) {
         mem_free(c);
         (void)sql_fail_memory(error);
         return NULL;

@@ -52,6 +52,7 @@ struct transaction *transaction_free(struct transaction *t);
 void transaction_see(struct transaction *t);
 /* Is the table C changes still of the form it was? */
 bool change_fits(const struct change *c);
+int fail_changed_table(const struct sql_table *table, struct sql_error *error); /* 40001 */
 /* NULL: no change of TABLE so far. */
 struct change *transaction_find(const struct transaction *t, const struct sql_table *table);
 bool transaction_has_changes(const struct transaction *t);

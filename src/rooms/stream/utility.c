@@ -114,7 +114,7 @@ static void leave_block(struct database_session *s) {
 static void on_committed(void *self, const struct sql_error *error) {
     struct database_run *run = self;
     run->commit = NULL;
-    settings_end_transaction(run->session, !error);
+    settings_end_transaction(run->session);
     if (error)
         run->error = *error;
     run->committed = true;
@@ -131,7 +131,7 @@ static int rollback(struct database_run *run) {
     struct database_session *s = run->session;
     leave_block(s);
     s->transaction = transaction_free(s->transaction);
-    settings_end_transaction(s, false);
+    settings_end_transaction(s);
     return done(run, "ROLLBACK");
 }
 
@@ -146,7 +146,7 @@ static int commit_step(struct database_run *run) {
     s->transaction = NULL;
     if (!transaction_has_changes(t)) {
         transaction_free(t);
-        settings_end_transaction(s, true);
+        settings_end_transaction(s);
         return done(run, "COMMIT");
     }
     if (transaction_commit(t, on_committed, run, &run->commit) < 0) {
@@ -233,8 +233,9 @@ static int execute_as(struct database_run *run, struct database_statement *inner
                         "not %u",
                         slice_fmt(b->name), count, b->value_count);
     /* Another may have been prepared under this name since the client was told of columns. */
-    if (!statement_has_columns(inner, run->statement->column, run->statement->columns))
-        return sql_fail(&run->error, "0A000", "cached plan must not change result type");
+    if (statement_keeps_columns(inner, run->statement->column, run->statement->columns,
+                                &run->error) < 0)
+        return -EINVAL;
     union sql_cell *cells = arena_zalloc(&run->memory, count + 1u, sizeof *cells);
     uint8_t *nulls = arena_zalloc(&run->memory, count + 1u, sizeof *nulls);
     if (!cells || !nulls)

@@ -92,9 +92,10 @@ must_use int statement_bind(struct database_statement *s, struct sql_error *erro
    references works by its old plan: another of the same text. NULL: ERROR. */
 struct database_statement *statement_take(struct database_statement *s, unsigned held,
                                           struct sql_error *error);
-/* Does S answer with columns of the types of these? */
-bool statement_has_columns(const struct database_statement *s,
-                           const struct sql_plan_column *columns, unsigned count);
+/* 0A000 unless S answers with columns of the types of these, which the client was told of. */
+must_use int statement_keeps_columns(const struct database_statement *s,
+                                     const struct sql_plan_column *told, unsigned count,
+                                     struct sql_error *error);
 /* The statement within STATEMENT's (PREPARE's), with its own memory. */
 struct database_statement *statement_inner(struct database_statement *statement,
                                            struct sql_error *error);
@@ -132,7 +133,7 @@ database_system_rows(struct database_run *run, const struct sql_table *table, st
 must_use int settings_set(struct database_session *s, slice name, slice value, bool is_default,
                           bool local, struct sql_error *error);
 void settings_reset_all(struct database_session *s);
-void settings_end_transaction(struct database_session *s, bool committed);
+void settings_end_transaction(struct database_session *s);
 void settings_init(struct database_session *s);
 void settings_free(struct database_session *s);
 slice settings_get(const struct database_session *s, slice name); /* ptr NULL: unknown */
