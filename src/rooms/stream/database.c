@@ -212,35 +212,11 @@ void database_show(struct database *db) {
         db->visible = db->commit;
 }
 
-static bool reads(const struct sql_table *view, const struct sql_table *table) {
-    for (unsigned i = 0; i < view->depends_count; i++)
-        if (view->depends[i] == table->oid)
-            return true;
-    return false;
-}
-
-/* Directly, or through plain views, which are inlined. */
-static bool reads_through(struct database *db, const struct sql_table *view,
-                          const struct sql_table *table, unsigned depth) {
-    if (reads(view, table))
-        return true;
-    for (unsigned i = 0; depth < 64 && i < view->depends_count; i++) {
-        const struct sql_table *between = sql_catalog_table_by_oid(db->catalog, view->depends[i]);
-        if (between && between->kind == SQL_TABLE_VIEW &&
-            reads_through(db, between, table, depth + 1))
-            return true;
-    }
-    return false;
-}
-
 void database_changed(struct database *db, const struct sql_table *table,
                       const struct sql_batch *batch) {
     for (struct list_node *n = db->views.head.next; n != &db->views.head; n = n->next) {
         struct kept *k = container_of(n, struct kept, node);
-        if (k->table != table && reads_through(db, k->table, table, 0)) {
-            view_input(k->view, table, batch);
-            k->touched = true;
-        }
+        k->touched |= view_input(k->view, table, batch);
     }
 }
 

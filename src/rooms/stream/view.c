@@ -212,11 +212,17 @@ static int push_rows(struct view *v, unsigned input, const struct sql_batch *bat
     return sql_exec_push(v->exec, input, &narrow, error);
 }
 
-void view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch) {
+bool view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch) {
     struct sql_error error;
-    for (unsigned i = 0; !v->failed && i < sql_exec_inputs(v->exec); i++)
-        if (sql_exec_input(v->exec, i)->table == table && push_rows(v, i, batch, &error) < 0)
+    bool reads = false;
+    for (unsigned i = 0; !v->failed && i < sql_exec_inputs(v->exec); i++) {
+        if (sql_exec_input(v->exec, i)->table != table)
+            continue;
+        reads = true;
+        if (push_rows(v, i, batch, &error) < 0)
             fail(v, &error);
+    }
+    return reads;
 }
 
 static int find_lookups(struct view *v, struct sql_error *error) {

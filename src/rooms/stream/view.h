@@ -45,8 +45,8 @@ struct sql_table *view_table(const struct view *v);
 struct relation *view_relation(const struct view *v);
 struct view_status view_status(const struct view *v);
 /* TABLE (stored, or a view) has changed by BATCH at moment COMMIT: takes it as input. Then, once
-   for all that changed in this commit, view_step. */
-void view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch);
+   for all that changed in this commit, view_step. False: V does not read TABLE. */
+bool view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch);
 void view_step(struct view *v, uint64_t commit);
 /* DONE when all that the log has now of the view's streams is in it (FLUSH, min_position); with the
    view's error if it has failed. From inside only to say that there is no memory. */
