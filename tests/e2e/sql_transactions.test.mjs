@@ -42,6 +42,64 @@ test('a transaction sees one moment, by its level', async (t) => {
   assert.equal(await code(a.query('BEGIN ISOLATION LEVEL SERIALIZABLE')), '0A000');
 });
 
+test('what a session says of its transactions to come holds', async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const [a, b] = [await connectSql(t, node), await connectSql(t, node)];
+  await a.query('CREATE TABLE t (id int PRIMARY KEY)');
+
+  // Read only, however it is spelled, within a block and without one.
+  for (const on of ['on', 'true']) {
+    await a.query(`SET default_transaction_read_only = ${on}`);
+    const shown = await one(a, 'SHOW default_transaction_read_only');
+    assert.equal(shown.default_transaction_read_only, 'on');
+    assert.equal(await code(a.query('INSERT INTO t VALUES (1)')), '25006', on);
+    assert.equal(await code(a.query('CREATE TABLE u (id int)')), '25006', on);
+    await a.query('BEGIN');
+    assert.equal(await code(a.query('INSERT INTO t VALUES (1)')), '25006', on);
+    await a.query('ROLLBACK');
+    await a.query('BEGIN READ WRITE');
+    await a.query('INSERT INTO t VALUES (1)');
+    await a.query('ROLLBACK');
+  }
+  await a.query('SET default_transaction_read_only = off');
+  await a.query('INSERT INTO t VALUES (1)');
+  await a.query('BEGIN');
+  await a.query('SET transaction_read_only = true');
+  assert.equal(await code(a.query('INSERT INTO t VALUES (2)')), '25006');
+  await a.query('ROLLBACK');
+
+  // The level, too; the one that is not supported is refused, not weakened.
+  await a.query("SET default_transaction_isolation = 'REPEATABLE READ'");
+  await a.query('BEGIN');
+  assert.equal((await one(a, 'SELECT count(*) AS n FROM t')).n, '1');
+  await b.query('INSERT INTO t VALUES (2)');
+  assert.equal((await one(a, 'SELECT count(*) AS n FROM t')).n, '1', 'repeatable read');
+  await a.query('COMMIT');
+  assert.equal(await code(a.query("SET default_transaction_isolation = 'serializable'")), '0A000');
+  const all = 'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE';
+  assert.equal(await code(a.query(all)), '0A000');
+});
+
+test('notices come as client_min_messages says', async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const a = await connectSql(t, node);
+  await a.query('CREATE TABLE t (id int)');
+  const told = [];
+  a.on('notice', (notice) => told.push(notice.severity));
+  const each = async (level) => {
+    told.length = 0;
+    await a.query(`SET client_min_messages = ${level}`);
+    await a.query('CREATE TABLE IF NOT EXISTS t (id int)');
+    await a.query('COMMIT');
+    return told.join();
+  };
+  assert.equal(await each('notice'), 'NOTICE,WARNING');
+  assert.equal(await each('warning'), 'WARNING');
+  assert.equal(await each('error'), '');
+  assert.equal(await each('debug1'), 'NOTICE,WARNING');
+  assert.equal(await code(a.query('SET client_min_messages = loud')), '22023');
+});
+
 test('one endless step ends, and the others are served', { timeout: 60_000 }, async (t) => {
   const node = await startNonet(t, { listen: { sql: 0 } });
   const [a, b] = [await connectSql(t, node), await connectSql(t, node)];

@@ -288,6 +288,20 @@ struct database_session *database_session_free(struct database_session *s) {
     return mem_free(s);
 }
 
+/* Classes 01 (warning) and 25 (what a transaction's state makes of a statement). */
+bool database_notice_warns(const struct sql_error *notice) {
+    return memcmp(notice->state, "01", 2) == 0 || memcmp(notice->state, "25", 2) == 0;
+}
+
+void session_notice(const struct database_session *s, const struct sql_error *notice) {
+    slice least = settings_get(s, slice_lit("client_min_messages"));
+    if (slice_equal_nocase(least, slice_lit("error")) ||
+        (slice_equal_nocase(least, slice_lit("warning")) && !database_notice_warns(notice)))
+        return;
+    if (s->options.notice)
+        s->options.notice(s->options.owner, notice);
+}
+
 char database_session_state(const struct database_session *s) {
     return !s->block ? 'I' : (s->failed ? 'E' : 'T');
 }

@@ -59,13 +59,15 @@ void database_when_ready_cancel(struct database *db, void *self);
 
 struct database_session_options {
     slice user, application;
-    void (*notice)(void *owner, const struct sql_error *notice); /* severity NOTICE or WARNING */
+    void (*notice)(void *owner, const struct sql_error *notice); /* database_notice_warns? */
     /* A setting the client must hear of has changed (ParameterStatus). */
     void (*parameter)(void *owner, slice name, slice value);
     void *owner;
 };
 must_use int database_session_new(struct database *db, const struct database_session_options *o,
                                   struct database_session **ret);
+/* Is its severity WARNING, or NOTICE? */
+bool database_notice_warns(const struct sql_error *notice);
 /* Ends its transaction and its runs without further calls. */
 struct database_session *database_session_free(struct database_session *s);
 /* 'I' idle, 'T' in a transaction, 'E' in a failed one: ReadyForQuery's byte. */
@@ -89,8 +91,8 @@ const struct sql_settings *database_session_settings(const struct database_sessi
 /* Prepares statement INDEX of PARSE, which the statement holds from now on, too (sql_parse_ref).
    Declared parameter types: oid 0 lets the binder infer. 0, or an error with its position. Made
    anew by itself when the catalog changes. */
-must_use int database_prepare(struct database_session *s, struct sql_parse *parse,
-                              unsigned index, const struct sql_type *declared, unsigned count,
+must_use int database_prepare(struct database_session *s, struct sql_parse *parse, unsigned index,
+                              const struct sql_type *declared, unsigned count,
                               struct database_statement **ret, struct sql_error *error);
 struct database_statement *database_statement_free(struct database_statement *s);
 /* What it gives: 0 columns and false: no rows (INSERT without RETURNING). */

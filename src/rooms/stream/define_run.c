@@ -233,6 +233,8 @@ int define_start(struct database_run *run) {
     struct database_session *s = run->session;
     if (s->block)
         return sql_fail(&run->error, "25001", "definitions cannot run inside a transaction block");
+    if (s->transaction->read_only)
+        return sql_fail(&run->error, "25006", "cannot define anything in a read-only transaction");
     if (transaction_has_changes(s->transaction))
         return sql_fail(&run->error, "25001",
                         "a definition cannot follow changes of rows in one message: send it alone");

@@ -249,6 +249,18 @@ static uint64_t timeout_ns(const struct database_session *s) {
     return ms * 1000000;
 }
 
+/* What it may do is what the session says of its transactions, until BEGIN says more. */
+static struct transaction *begin_transaction(struct database_session *s) {
+    struct transaction *t = s->transaction = transaction_new(s->db);
+    slice level = settings_get(s, slice_lit("default_transaction_isolation"));
+    slice read_only = settings_get(s, slice_lit("default_transaction_read_only"));
+    if (t) {
+        t->repeatable = slice_equal(level, slice_lit("repeatable read"));
+        t->read_only = slice_equal(read_only, slice_lit("on"));
+    }
+    return t;
+}
+
 static int prepare_run(struct database_run *run, const union sql_cell *parameters,
                        const uint8_t *nulls) {
     struct database_session *s = run->session;
@@ -262,9 +274,7 @@ static int prepare_run(struct database_run *run, const union sql_cell *parameter
         return sql_fail(&run->error, "53300", "more than %u statements run at once",
                         DATABASE_RUNS_MAX);
     bool begins = !s->transaction;
-    if (begins)
-        s->transaction = transaction_new(run->db);
-    if (!s->transaction)
+    if (begins && !begin_transaction(s))
         return sql_fail_memory(&run->error);
     set_clock(s, begins);
     transaction_see(s->transaction);

@@ -218,8 +218,8 @@ static int put_settings(struct session *s, struct buf *b) {
 
 static void on_notice(void *owner, const struct sql_error *notice) {
     struct session *s = owner;
-    const bool warning = memcmp(notice->state, "01", 2) == 0;
-    const struct pgwire_report fields = {.severity = warning ? "WARNING" : "NOTICE",
+    const bool warns = database_notice_warns(notice);
+    const struct pgwire_report fields = {.severity = warns ? "WARNING" : "NOTICE",
                                          .state = notice->state,
                                          .message = slice_str(notice->message),
                                          .detail = slice_str(notice->detail),

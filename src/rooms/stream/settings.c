@@ -16,6 +16,8 @@ enum setting_kind {
     SETTING_SHOWN,  /* cannot be changed */
     SETTING_ANY,    /* any text */
     SETTING_ONE_OF, /* `values`, parted by '|' */
+    SETTING_LEVEL,  /* of isolation */
+    SETTING_SWITCH, /* on, off */
     SETTING_NUMBER, /* of milliseconds, or a size: digits with a unit */
     SETTING_ZONE,
     SETTING_DIGITS, /* extra_float_digits */
@@ -33,11 +35,11 @@ static const struct setting settings[] = {
     {"application_name", "", SETTING_ANY, NULL, true},
     {"bytea_output", "hex", SETTING_ONE_OF, "hex", false},
     {"client_encoding", "UTF8", SETTING_ONE_OF, "utf8|utf-8|unicode", true},
-    {"client_min_messages", "notice", SETTING_ANY, NULL, false},
+    {"client_min_messages", "notice", SETTING_ONE_OF,
+     "debug5|debug4|debug3|debug2|debug1|debug|log|info|notice|warning|error", false},
     {"DateStyle", "ISO, MDY", SETTING_ONE_OF, "iso|iso, mdy", true},
-    {"default_transaction_isolation", "read committed", SETTING_ONE_OF,
-     "read committed|repeatable read|read uncommitted|serializable", false},
-    {"default_transaction_read_only", "off", SETTING_ONE_OF, "off|false|on|true", false},
+    {"default_transaction_isolation", "read committed", SETTING_LEVEL, NULL, false},
+    {"default_transaction_read_only", "off", SETTING_SWITCH, NULL, false},
     {"extra_float_digits", "1", SETTING_DIGITS, NULL, false},
     {"idle_in_transaction_session_timeout", "0", SETTING_ONE_OF, "0", false},
     {"integer_datetimes", "on", SETTING_SHOWN, NULL, true},
@@ -56,9 +58,8 @@ static const struct setting settings[] = {
     {"standard_conforming_strings", "on", SETTING_ONE_OF, "on", true},
     {"statement_timeout", "0", SETTING_NUMBER, NULL, false},
     {"TimeZone", "UTC", SETTING_ZONE, NULL, true},
-    {"transaction_isolation", "read committed", SETTING_ONE_OF,
-     "read committed|repeatable read|read uncommitted|serializable", false},
-    {"transaction_read_only", "off", SETTING_ONE_OF, "off|false|on|true", false},
+    {"transaction_isolation", "read committed", SETTING_LEVEL, NULL, false},
+    {"transaction_read_only", "off", SETTING_SWITCH, NULL, false},
 };
 _Static_assert(array_count(settings) <= SETTING_COUNT_MAX, "room in a session");
 
@@ -108,14 +109,13 @@ void settings_free(struct database_session *s) {
     }
 }
 
-static bool is_one_of(slice value, const char *values) {
+/* VALUE as VALUES spell it, or NULL. */
+static slice one_of(slice value, const char *values) {
     slice rest = slice_str(values);
     for (;;) {
         slice one = slice_cut(rest, '|', &rest);
-        if (slice_equal_nocase(one, value))
-            return true;
-        if (!rest.ptr)
-            return false;
+        if (slice_equal_nocase(one, value) || !rest.ptr)
+            return slice_equal_nocase(one, value) ? one : (slice){NULL, 0};
     }
 }
 
@@ -145,13 +145,28 @@ static const struct sql_zone *find_zone(struct database_session *s, slice name) 
 static int judge(struct database_session *s, const struct setting *setting, slice *value,
                  char *room, size_t size, struct sql_error *error) {
     bool fits = true;
+    slice known = {NULL, 0};
     switch (setting->kind) {
     case SETTING_SHOWN:
         return sql_fail(error, "55P02", "parameter \"%s\" cannot be changed", setting->name);
     case SETTING_ANY:
         break;
     case SETTING_ONE_OF:
-        fits = is_one_of(*value, setting->values);
+        fits = one_of(*value, setting->values).ptr;
+        break;
+    case SETTING_LEVEL:
+        if (slice_equal_nocase(*value, slice_lit("serializable")))
+            return sql_fail(error, "0A000",
+                            "SERIALIZABLE is not supported: REPEATABLE READ is "
+                            "the strictest level");
+        known = one_of(*value, "read committed|repeatable read|read uncommitted");
+        fits = known.ptr;
+        break;
+    case SETTING_SWITCH:
+        known = one_of(*value, "on|off|true|false");
+        known = slice_equal(known, slice_lit("true")) ? slice_lit("on") : known;
+        known = slice_equal(known, slice_lit("false")) ? slice_lit("off") : known;
+        fits = known.ptr;
         break;
     case SETTING_NUMBER:
         fits = read_number(*value, room, size) == 0;
@@ -168,9 +183,11 @@ static int judge(struct database_session *s, const struct setting *setting, slic
         fits = find_zone(s, *value) != NULL;
         break;
     }
-    return fits ? 0
-                : sql_fail(error, "22023", "invalid value for parameter \"%s\": \"%.*s\"",
-                           setting->name, slice_fmt(*value));
+    if (!fits)
+        return sql_fail(error, "22023", "invalid value for parameter \"%s\": \"%.*s\"",
+                        setting->name, slice_fmt(*value));
+    *value = known.ptr ? known : *value;
+    return 0;
 }
 
 /* What other parts read of a setting. */

@@ -12,9 +12,7 @@
 #include <errno.h>
 
 static void on_notice(void *self, const struct sql_error *notice) {
-    const struct database_session *session = self;
-    if (session->options.notice)
-        session->options.notice(session->options.owner, notice);
+    session_notice(self, notice);
 }
 
 static int one_text_column(struct database_statement *s, const char *name,

@@ -21,8 +21,7 @@ static int done(struct database_run *run, const char *tag) {
 static void warn(struct database_run *run, const char *state, const char *words) {
     struct sql_error notice;
     (void)sql_fail(&notice, state, "%s", words);
-    if (run->session->options.notice)
-        run->session->options.notice(run->session->options.owner, &notice);
+    session_notice(run->session, &notice);
 }
 
 /* --- settings ------------------------------------------------------------------------------- */
@@ -31,17 +30,15 @@ static void warn(struct database_run *run, const char *state, const char *words)
 static int apply_option(struct database_session *s, const struct sql_option *o,
                         struct sql_error *error) {
     struct transaction *t = s->transaction;
-    if (slice_equal(o->name, slice_lit("transaction_isolation"))) {
-        bool repeatable = slice_equal(o->value, slice_lit("repeatable read"));
-        if (slice_equal(o->value, slice_lit("serializable")))
-            return sql_fail(error, "0A000",
-                            "SERIALIZABLE is not supported: REPEATABLE READ is "
-                            "the strictest level");
-        t->repeatable |= repeatable;
-    } else if (slice_equal(o->name, slice_lit("transaction_read_only"))) {
-        t->read_only = slice_equal(o->value, slice_lit("on"));
-    }
-    return settings_set(s, o->name, o->value, false, true, error);
+    int r = settings_set(s, o->name, o->value, false, true, error);
+    slice value = settings_get(s, o->name); /* as it is spelled */
+    if (r < 0)
+        return r;
+    if (slice_equal(o->name, slice_lit("transaction_isolation")))
+        t->repeatable |= slice_equal(value, slice_lit("repeatable read"));
+    else if (slice_equal(o->name, slice_lit("transaction_read_only")))
+        t->read_only = slice_equal(value, slice_lit("on"));
+    return 0;
 }
 
 static int apply_options(struct database_run *run) {
@@ -80,7 +77,8 @@ static int set_step(struct database_run *run) {
     }
     if (b->local && !s->block && !s->implicit)
         warn(run, "25P01", "SET LOCAL can only be used in transaction blocks");
-    if (slice_equal(b->name, slice_lit("transaction_isolation")) && b->value.ptr) {
+    if (b->value.ptr && (slice_equal(b->name, slice_lit("transaction_isolation")) ||
+                         slice_equal(b->name, slice_lit("transaction_read_only")))) {
         const struct sql_option o = {b->name, b->value};
         int r = apply_option(s, &o, &run->error);
         return r < 0 ? r : done(run, "SET");
@@ -97,10 +95,6 @@ static int begin_step(struct database_run *run) {
     if (s->block)
         warn(run, "25001", "there is already a transaction in progress");
     s->block = true;
-    slice level = settings_get(s, slice_lit("default_transaction_isolation"));
-    s->transaction->repeatable |= slice_equal(level, slice_lit("repeatable read"));
-    slice read_only = settings_get(s, slice_lit("default_transaction_read_only"));
-    s->transaction->read_only |= slice_equal(read_only, slice_lit("on"));
     int r = apply_options(run);
     return r < 0 ? r : done(run, "BEGIN");
 }

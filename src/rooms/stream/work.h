@@ -77,6 +77,9 @@ struct database_run {
     struct sql_error error;
 };
 
+/* database.c: to the client, unless its client_min_messages says no. */
+void session_notice(const struct database_session *s, const struct sql_error *notice);
+
 /* run.c */
 void run_wake(struct database_run *run);
 /* Rows to the sink. False: it is full, and `paused` is set until database_run_resume. */
