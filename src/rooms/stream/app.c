@@ -83,6 +83,11 @@ static void tell(const struct app *app, const struct app_file *file, uint32_t po
                      file->name, line, column, what);
 }
 
+static void tell_folder(const struct app *app, int failed) {
+    logger_write(app->node->logger, LOG_LEVEL_ERROR, "sql", "the app's definitions are not made",
+                 "folder=%s/sql why=%s", app->folder, error_name(failed));
+}
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 static int on_entry(void *owner, const char *name) {
@@ -126,8 +131,10 @@ static int read_file(struct app *app, struct app_file *file) {
     }
     unsigned count = sql_parse_count(file->parse);
     struct app_item *more = mem_realloc(app->items, (app->item_count + count + 1u) * sizeof *more);
-    if (!more)
+    if (!more) {
+        tell(app, file, 0, error_name(-ENOMEM), "");
         return -ENOMEM;
+    }
     app->items = more;
     for (unsigned i = 0; i < count; i++)
         app->items[app->item_count++] = (struct app_item){file, i, false};
@@ -279,7 +286,12 @@ static void on_ready(void *self, const struct error *failed) {
     struct app *app = self;
     const struct database_session_options options = {.user = slice_lit("nonet"),
                                                      .application = slice_lit("app")};
-    if (!failed && app->item_count && database_session_new(app->db, &options, &app->session) == 0)
+    if (failed || !app->item_count)
+        return; /* told by the database */
+    int r = database_session_new(app->db, &options, &app->session);
+    if (r < 0)
+        tell_folder(app, r);
+    else
         io_timer_start(app->db->loop, &app->next, 0, on_next);
 }
 
@@ -292,7 +304,10 @@ struct app *app_start(struct database *db, struct room_node *node, const char *f
     app->node = node;
     app->folder = folder;
     (void)snprintf(path, sizeof path, "%s/sql", folder);
-    if (io_dir_list(node->host, path, on_entry, app) < 0 || app->file_count == 0)
+    int r = io_dir_list(node->host, path, on_entry, app);
+    if (r < 0 && r != -ENOENT)
+        tell_folder(app, r);
+    if (r < 0 || app->file_count == 0)
         return app_free(app);
     qsort(app->files, app->file_count, sizeof *app->files, by_name);
     for (unsigned i = 0; i < app->file_count; i++)

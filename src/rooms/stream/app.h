@@ -17,7 +17,8 @@
 #define APP_BYTES_MAX ((size_t)16 << 20) /* all files together */
 
 struct app;
-/* Begins once DB is ready. APP: the folder. NULL where it has no such files, or memory runs out. */
+/* Begins once DB is ready. APP: the folder. NULL where it has no such files, or they cannot be
+   listed (more than APP_FILES_MAX of them), which the log tells. */
 struct app *app_start(struct database *db, struct room_node *node, const char *folder);
 struct app *app_free(struct app *app); /* NULL allowed, returns NULL */
 

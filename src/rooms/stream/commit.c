@@ -252,49 +252,56 @@ static int put_transaction(struct database *db, struct commit *c, struct entries
 
 /* --- what others see of it -------------------------------------------------------------------- */
 
-/* Rows FIRST .. END of ROWS, or those in DELETED, as changes of the table. */
-static void tell_rows(struct database *db, struct change *c, uint64_t end) {
+static void tell_batch(struct database *db, const struct sql_table *table, struct sql_builder *b) {
+    struct sql_batch batch = sql_builder_batch(b);
+    if (batch.rows)
+        database_changed(db, table, &batch);
+    sql_builder_reset(b);
+}
+
+/* Rows that C took away from its table, then those it added, as changes of the table. */
+static int tell_rows(struct database *db, struct change *c, struct sql_builder *b) {
     const struct sql_table *table = c->stored->table;
     unsigned which[SQL_COLUMNS_MAX];
-    struct sql_builder b;
     all_columns(which, table->columns);
-    if (sql_builder_make(table->columns, &b) < 0) {
-        struct error why;
-        (void)error_set(&why, -ENOMEM, "no memory to tell views of a commit");
-        database_fatal(db, &why);
-        return;
-    }
     const struct map64_entry *entry;
     for (size_t at = 0; (entry = map64_next(&c->deleted, &at));) {
-        if (relation_read(c->stored->rows, entry->id, which, table->columns, -1, &b) < 0)
-            continue;
-        if (sql_builder_full(&b)) {
-            struct sql_batch batch = sql_builder_batch(&b);
-            database_changed(db, table, &batch);
-            sql_builder_reset(&b);
-        }
+        int r = relation_read(c->stored->rows, entry->id, which, table->columns, -1, b);
+        if (r < 0)
+            return r;
+        if (sql_builder_full(b))
+            tell_batch(db, table, b);
     }
-    for (uint64_t id = c->placed; id < end; id++) {
-        if (relation_read(c->stored->rows, id, which, table->columns, 1, &b) < 0)
-            continue;
-        if (sql_builder_full(&b) || id + 1 == end) {
-            struct sql_batch batch = sql_builder_batch(&b);
-            database_changed(db, table, &batch);
-            sql_builder_reset(&b);
-        }
+    for (uint64_t id = c->placed; id < c->placed_end; id++) {
+        int r = relation_read(c->stored->rows, id, which, table->columns, 1, b);
+        if (r < 0)
+            return r;
+        if (sql_builder_full(b))
+            tell_batch(db, table, b);
     }
-    if (b.rows) {
-        struct sql_batch batch = sql_builder_batch(&b);
-        database_changed(db, table, &batch);
+    tell_batch(db, table, b);
+    return 0;
+}
+
+/* A view that is not told of a row would be wrong from then on. */
+static void tell_change(struct database *db, struct change *c) {
+    struct sql_builder b;
+    int r = sql_builder_make(c->stored->table->columns, &b);
+    if (r == 0) {
+        r = tell_rows(db, c, &b);
+        sql_builder_free(&b);
     }
-    sql_builder_free(&b);
+    if (r < 0) {
+        struct error why;
+        (void)error_set(&why, r, "views cannot be told of a commit (%s)", error_name(r));
+        database_fatal(db, &why);
+    }
 }
 
 static void tell_views(struct database *db, struct commit *c) {
     struct list_node *n;
     for (n = c->transaction->changes.head.next; n != &c->transaction->changes.head; n = n->next) {
-        struct change *change = container_of(n, struct change, node);
-        tell_rows(db, change, change->placed_end);
+        tell_change(db, container_of(n, struct change, node));
     }
 }
 

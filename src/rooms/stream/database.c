@@ -136,9 +136,15 @@ bool database_is_ready(const struct database *db) {
 
 void database_when_ready(struct database *db, void (*done)(void *self, const struct error *failed),
                          void *self) {
-    struct waiter *w = db->ready || db->failed.code ? NULL : mem_zalloc(1, sizeof *w);
+    if (db->ready || db->failed.code) {
+        done(self, db->ready ? NULL : &db->failed);
+        return;
+    }
+    struct waiter *w = mem_zalloc(1, sizeof *w);
     if (!w) {
-        done(self, db->failed.code ? &db->failed : NULL);
+        struct error failed;
+        (void)error_set(&failed, -ENOMEM, "no memory to wait for the database");
+        done(self, &failed);
         return;
     }
     *w = (struct waiter){.done = done, .self = self};
