@@ -13,8 +13,6 @@
 
 #define DATABASE_SLICE_NS 2000000u /* a run's piece of a turn */
 
-struct transaction;
-
 enum { SETTING_COUNT_MAX = 40 };
 
 struct database_session {
