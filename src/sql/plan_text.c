@@ -176,9 +176,10 @@ static int write_sets(struct buf *out, const struct sql_plan *p, const slice *na
     try(buf_append(out, slice_lit("Rows of")));
     for (unsigned i = 0; i < p->sets; i++) {
         const struct sql_plan_set *s = &p->set[i];
-        try(buf_printf(out, "%s%s(", i ? ", " : " ", s->function ? s->function->name : "unnest"));
+        try(buf_append(out, slice_str(i ? ", " : " ")));
+        try(s->function ? buf_printf(out, "%s(", s->function->name) : 0);
         try(write_exprs(out, s->arguments, s->count, names, count));
-        try(buf_append_byte(out, ')'));
+        try(s->function ? buf_append_byte(out, ')') : 0);
     }
     return 0;
 }

@@ -159,6 +159,9 @@ static const struct {
     {"select * from generate_series(1, 3) with ordinality g(i, o)",
      "Rows of generate_series(1, 3)\n"
      "  Values, 1 row\n"},
+    {"select * from rows from (abs(-7), generate_series(1, 2)) r(a, g)",
+     "Rows of 7, generate_series(1, 2)\n"
+     "  Values, 1 row\n"},
     {"select g, a from t, generate_series(1, t.a) g",
      "42702 8 column reference \"g\" is ambiguous\n"},
     {"select * from v", "Project a, (b + 1)\n"
