@@ -127,6 +127,8 @@ struct sql_plan_facts {
     unsigned flags; /* of all expressions */
 };
 struct sql_plan_facts sql_plan_facts(const struct sql_plan *plan);
+/* Is it a table as_of_now(), filtered and projected at most? */
+bool sql_plan_is_as_of_now(const struct sql_plan *plan);
 
 /* EXPLAIN: one line a node, children indented, with what state each keeps and what bounds it. */
 must_use int sql_plan_text(const struct sql_query *query, struct buf *out);

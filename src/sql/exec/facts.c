@@ -80,11 +80,11 @@ static void project_facts(const struct sql_plan *plan, const struct sql_plan_fac
     }
 }
 
-static bool reads_as_of_now(const struct sql_plan *plan) {
+bool sql_plan_is_as_of_now(const struct sql_plan *plan) {
     if (plan->kind == SQL_PLAN_SCAN)
         return plan->as_of_now;
     return (plan->kind == SQL_PLAN_FILTER || plan->kind == SQL_PLAN_PROJECT) &&
-           reads_as_of_now(plan->input[0]);
+           sql_plan_is_as_of_now(plan->input[0]);
 }
 
 /* Has no row of the right side more than one partner for each row of the left? */
@@ -102,7 +102,7 @@ static bool right_is_unique(const struct sql_plan *plan, const struct sql_plan_f
 
 static void join_facts(const struct sql_plan *plan, const struct sql_plan_facts *left,
                        const struct sql_plan_facts *right, struct sql_plan_facts *f) {
-    bool frozen = reads_as_of_now(plan->input[1]);
+    bool frozen = sql_plan_is_as_of_now(plan->input[1]);
     enum sql_join_kind kind = plan->join;
     bool inner = kind == SQL_JOIN_INNER;
     f->append_only =

@@ -17,13 +17,6 @@
 
 /* ---- making ------------------------------------------------------------------------------- */
 
-static bool reads_as_of_now(const struct sql_plan *plan) {
-    if (plan->kind == SQL_PLAN_SCAN)
-        return plan->as_of_now;
-    return (plan->kind == SQL_PLAN_FILTER || plan->kind == SQL_PLAN_PROJECT) &&
-           reads_as_of_now(plan->input[0]);
-}
-
 static void decide_kind(struct join *j) {
     enum sql_join_kind kind = j->base.plan->join;
     bool left = kind == SQL_JOIN_LEFT || kind == SQL_JOIN_FULL || kind == SQL_JOIN_SCALAR ||
@@ -77,7 +70,7 @@ static int join_make(struct sql_operator *o, struct sql_error *error) {
     struct join *j = (struct join *)o;
     const struct sql_plan *plan = o->plan;
     j->once = o->exec->options.once;
-    j->frozen = !j->once && reads_as_of_now(plan->input[1]);
+    j->frozen = !j->once && sql_plan_is_as_of_now(plan->input[1]);
     sql_slab_make(&j->slab, &o->exec->budget);
     sql_index_make(&j->groups, &o->exec->budget, offsetof(struct join_group, key));
     decide_kind(j);
