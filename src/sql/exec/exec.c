@@ -255,13 +255,8 @@ static int start(struct sql_exec *x, struct sql_error *error) {
 
 /* ---- steps -------------------------------------------------------------------------------- */
 
-/* Has something failed before? Then nothing goes any more. */
-static int resume(struct sql_exec *x, struct sql_error *error) {
-    if (x->failed) {
-        *error = x->failure;
-        return x->failed;
-    }
-    int r = start(x, error);
+/* What fails is kept: every later call tells it again. */
+static int settle(struct sql_exec *x, int r, const struct sql_error *error) {
     if (r) {
         x->failed = r;
         x->failure = *error;
@@ -269,12 +264,13 @@ static int resume(struct sql_exec *x, struct sql_error *error) {
     return r;
 }
 
-static int settle(struct sql_exec *x, int r, const struct sql_error *error) {
-    if (r) {
-        x->failed = r;
-        x->failure = *error;
+/* Has something failed before? Then nothing goes any more. */
+static int resume(struct sql_exec *x, struct sql_error *error) {
+    if (x->failed) {
+        *error = x->failure;
+        return x->failed;
     }
-    return r;
+    return settle(x, start(x, error), error);
 }
 
 unsigned sql_exec_inputs(const struct sql_exec *x) {

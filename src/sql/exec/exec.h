@@ -15,8 +15,8 @@
  * `once`: a query that is answered and forgotten. One step only; what will not be asked again is
  * not kept (the left side of a join whose right side has ended).
  *
- * State is counted in bytes. Past memory_max a push or end_step fails with 53200 and the executor
- * is spent: the host says so of the view, or to the asker.
+ * State is counted in bytes. Past memory_max a push or end_step fails with 53200. After that, as
+ * after any failure, the executor is spent: the host says so of the view, or to the asker.
  */
 #ifndef NONET_SQL_EXEC_EXEC_H
 #define NONET_SQL_EXEC_EXEC_H
@@ -50,9 +50,11 @@ const struct sql_plan *sql_exec_input(const struct sql_exec *x, unsigned input);
 /* BATCH has the scan's columns. */
 must_use int sql_exec_push(struct sql_exec *x, unsigned input, const struct sql_batch *batch,
                            struct sql_error *error);
-/* No more rows of INPUT will come (`once`). */
+/* No more rows of INPUT will come. Without `once` it means nothing. What follows from it comes out
+   at once; where that fails the next push or end_step says so. */
 void sql_exec_end_input(struct sql_exec *x, unsigned input);
-/* Rows of INPUT's time column below TIME will not come any more (timestamp microseconds). */
+/* Rows of INPUT's time column below TIME will not come any more (timestamp microseconds). What
+   closes by it comes out at the end of the step. */
 must_use int sql_exec_watermark(struct sql_exec *x, unsigned input, int64_t time,
                                 struct sql_error *error);
 must_use int sql_exec_end_step(struct sql_exec *x, struct sql_error *error);

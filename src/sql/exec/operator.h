@@ -75,19 +75,18 @@ struct sql_exec {
     uint64_t seed; /* of hashes */
     uint64_t rows_in, rows_out;
     bool started;
-    int failed; /* of sql_exec_end_input, told by the next call */
+    int failed; /* the first failure, told by every call after it */
     struct sql_error failure;
 };
 
-/* ---- operator.c: what operators call ----------------------------------------------------------
- */
+/* ---- operator.c: what operators call ------------------------------------------------------ */
 
-/* Hands BATCH to all parents, or to the host. */
 /* May the step go on? 0, or the host's error. */
 must_use static inline int operator_go_on(struct sql_operator *o, struct sql_error *error) {
     const struct sql_exec_options *options = &o->exec->options;
     return options->go_on ? options->go_on(options->self, error) : 0;
 }
+/* Hands BATCH to all parents, or to the host. */
 must_use int operator_emit(struct sql_operator *o, const struct sql_batch *batch,
                            struct sql_error *error);
 /* Hands on what o->out has gathered. */

@@ -12,7 +12,7 @@
  * of a plan take is counted in one sql_budget; at its bound they get NULL or -ENOBUFS and the plan
  * fails with 53200. An entry begins with its key's length; where the key's bytes lie is said once
  * for all entries of a kind (key_at). No order of anything that comes out depends on an address
- * or on the seed of the hash: indexes are never iterated over.
+ * or on the seed of the hash: indexes are iterated over to free what they hold only.
  */
 #ifndef NONET_SQL_EXEC_STATE_H
 #define NONET_SQL_EXEC_STATE_H
