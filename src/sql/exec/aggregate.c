@@ -174,21 +174,28 @@ static bool is_whole(const struct aggregate *a, const struct group *g) {
     return groups == 0 || (groups < 64 && (a->set[g->set] & (((uint64_t)1 << groups) - 1)) == 0);
 }
 
-static int tell(struct aggregate *a, struct group *g, int64_t weight, slice shown,
-                struct sql_error *error) {
+/* G's own columns, into the row under way. */
+static int put_key(struct aggregate *a, const struct group *g, struct sql_error *error) {
     struct sql_operator *o = &a->base;
-    const struct sql_plan *plan = o->plan;
-    struct sql_keys *k = a->keys;
-    int r = operator_room(o, error);
-    if (r)
-        return r;
+    const struct sql_keys *k = a->keys;
     ptrdiff_t used = sql_row_decode(group_exact_key(a, g), k->types, k->count, &o->out.memory,
                                     a->row_cells, a->row_nulls);
     if (used < 0)
         return operator_fail(o, (int)used, error);
-    for (unsigned i = 0; i < plan->groups; i++)
+    for (unsigned i = 0; i < o->plan->groups; i++)
         sql_builder_set(&o->out, i, &a->row_cells[i], a->row_nulls[i]);
-    r = operator_put(o, shown, o->types + plan->groups, plan->aggregates, plan->groups, error);
+    return 0;
+}
+
+static int tell(struct aggregate *a, struct group *g, int64_t weight, slice shown,
+                struct sql_error *error) {
+    struct sql_operator *o = &a->base;
+    const struct sql_plan *plan = o->plan;
+    int r = operator_room(o, error);
+    if (r == 0)
+        r = put_key(a, g, error);
+    if (r == 0)
+        r = operator_put(o, shown, o->types + plan->groups, plan->aggregates, plan->groups, error);
     if (r == 0)
         sql_builder_end(&o->out, weight);
     return r;
@@ -198,12 +205,9 @@ static int tell(struct aggregate *a, struct group *g, int64_t weight, slice show
 static int tell_results(struct aggregate *a, struct group *g, struct sql_error *error) {
     struct sql_operator *o = &a->base;
     const struct sql_plan *plan = o->plan;
-    ptrdiff_t used = sql_row_decode(group_exact_key(a, g), a->keys->types, a->keys->count,
-                                    &o->out.memory, a->row_cells, a->row_nulls);
-    if (used < 0)
-        return operator_fail(o, (int)used, error);
-    for (unsigned i = 0; i < plan->groups; i++)
-        sql_builder_set(&o->out, i, &a->row_cells[i], a->row_nulls[i]);
+    int r = put_key(a, g, error);
+    if (r)
+        return r;
     for (unsigned i = 0; i < plan->aggregates; i++)
         sql_builder_set(&o->out, plan->groups + i, &a->result_cells[i], a->result_nulls[i]);
     sql_builder_end(&o->out, 1);
@@ -275,7 +279,6 @@ static void group_free(struct aggregate *a, struct group *g) {
 
 /* Groups of no columns, which no row has to make. */
 static int start(struct aggregate *a, struct sql_error *error) {
-    struct sql_batch one = {.rows = 1};
     a->started = true;
     for (unsigned set = 0; set < a->sets; set++) {
         struct group probe = {.set = (uint16_t)set};
@@ -287,7 +290,7 @@ static int start(struct aggregate *a, struct sql_error *error) {
         if (r)
             return r;
         struct sql_keys *k = a->keys;
-        struct sql_batch keys = {one.rows, k->count, k->column, NULL};
+        struct sql_batch keys = {1, k->count, k->column, NULL};
         struct group *g = sql_index_find(&a->index, k->hash[0], sql_keys_at(k, 0));
         if (!g)
             g = group_new(a, set, &keys, 0, error);
@@ -386,8 +389,7 @@ void aggregate_release(struct sql_operator *o) {
         operator_evaluators_free(f->argument, f->count);
         sql_evaluator_free(f->filter);
         operator_evaluators_free(f->order, f->plan ? f->plan->order_count : 0);
-        if (f->call.kept && f->call.kept_free)
-            f->call.kept_free(f->call.kept);
+        sql_call_release(&f->call);
     }
     for (struct distinct *d = a->distincts; d; d = d->next) {
         sql_keys_free(d->keys);

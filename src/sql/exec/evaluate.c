@@ -116,8 +116,7 @@ int sql_evaluator_new(const struct sql_expr *e, const struct sql_environment *en
 }
 
 static void node_release(struct node *n) {
-    if (n->call.kept && n->call.kept_free)
-        n->call.kept_free(n->call.kept);
+    sql_call_release(&n->call);
     for (unsigned i = 0; n->child && i < n->count; i++)
         node_release(&n->child[i]);
 }

@@ -34,4 +34,10 @@ must_use int sql_evaluate_constant(const struct sql_expr *e,
                                    const struct sql_environment *environment, struct arena *memory,
                                    union sql_cell *ret, bool *ret_null, struct sql_error *error);
 
+/* Frees what CALL keeps from row to row. */
+static inline void sql_call_release(const struct sql_call *call) {
+    if (call->kept && call->kept_free)
+        call->kept_free(call->kept);
+}
+
 #endif

@@ -143,12 +143,7 @@ static int call_set(struct set *s, unsigned i, const struct sql_batch *batch, un
     call->error = error;
     call->nulls = nulls;
     call->null = false;
-    if (f->set)
-        return skip ? 0 : f->set(call, arguments, gather, g);
-    union sql_cell value = {.i = 0}; /* a function of one value gives one row */
-    int r = skip ? 0 : f->scalar(call, arguments, &value);
-    uint8_t null = skip || call->null;
-    return r ? r : gather(g, &value, &null);
+    return skip ? 0 : f->set(call, arguments, gather, g);
 }
 
 /* One row of the output: the input's, then row AT of what each function gave. */
@@ -206,8 +201,8 @@ static void set_release(struct sql_operator *o) {
     struct set *s = (struct set *)o;
     for (unsigned i = 0; s->argument && i < o->plan->sets; i++) {
         operator_evaluators_free(s->argument[i], o->plan->set[i].count);
-        if (s->call && s->call[i].kept && s->call[i].kept_free)
-            s->call[i].kept_free(s->call[i].kept);
+        if (s->call)
+            sql_call_release(&s->call[i]);
     }
 }
 

@@ -265,13 +265,11 @@ static void window_release(struct sql_operator *o) {
     arena_free(&w->arena);
     for (unsigned i = 0; w->windowed && i < o->plan->windows; i++) {
         struct windowed *f = &w->windowed[i];
-        struct sql_call *calls[] = {&f->call, &f->plus, &f->minus};
         operator_evaluators_free(f->argument, o->plan->window[i].count);
         sql_evaluator_free(f->filter);
-        for (size_t c = 0; c < array_count(calls); c++) {
-            if (calls[c]->kept && calls[c]->kept_free)
-                calls[c]->kept_free(calls[c]->kept);
-        }
+        sql_call_release(&f->call);
+        sql_call_release(&f->plus);
+        sql_call_release(&f->minus);
     }
     if (!w->slab.budget)
         return;
