@@ -19,7 +19,7 @@ struct list_of {
 
 struct sql_catalog {
     struct list_of tables, enums, functions, schemas; /* schemas: of slice */
-    struct map by_name; /* qualified names of tables; keys lie in the tables' memory */
+    struct map by_name; /* tables by their found_by; while one is renamed it has two */
     uint64_t version;
     uint32_t next_oid;
 };
@@ -56,7 +56,7 @@ int sql_catalog_new(struct sql_catalog **ret) {
         return -ENOMEM;
     c->next_oid = SQL_FIRST_USER_OID;
     c->version = 1;
-    c->by_name = map_make((struct hash_key){0x6e6f6e65, 0x7473716c}, SQL_OBJECTS_MAX);
+    c->by_name = map_make((struct hash_key){0x6e6f6e65, 0x7473716c}, SQL_OBJECTS_MAX + 1);
     int r = sql_catalog_add_schema(c, slice_lit("public"));
     if (r == 0)
         r = sql_catalog_add_schema(c, slice_lit("pg_catalog"));
@@ -149,25 +149,15 @@ struct sql_table *sql_catalog_table_by_oid(const struct sql_catalog *c, uint32_t
     return NULL;
 }
 
-static int index_table(struct sql_catalog *c, struct sql_table *t) {
-    slice key;
-    int r = name_key(&t->memory, t->schema, t->name, &key);
-    return r < 0 ? r : map_add(&c->by_name, key, t);
-}
-
-static void unindex_table(struct sql_catalog *c, struct sql_table *t) {
-    slice key;
-    if (name_key(&t->memory, t->schema, t->name, &key) == 0)
-        map_remove(&c->by_name, key);
-}
-
 int sql_catalog_add_table(struct sql_catalog *c, struct sql_table *t) {
-    int r = index_table(c, t);
+    int r = name_key(&t->memory, t->schema, t->name, &t->found_by);
+    if (r == 0)
+        r = map_add(&c->by_name, t->found_by, t);
     if (r < 0)
         return r;
     r = push(&c->tables, t);
     if (r < 0) {
-        unindex_table(c, t);
+        map_remove(&c->by_name, t->found_by);
         return r;
     }
     keep_oid(c, t->oid);
@@ -178,28 +168,26 @@ int sql_catalog_add_table(struct sql_catalog *c, struct sql_table *t) {
 }
 
 void sql_catalog_remove_table(struct sql_catalog *c, struct sql_table *t) {
-    unindex_table(c, t);
+    map_remove(&c->by_name, t->found_by);
     take_out(&c->tables, t);
     c->version++;
     sql_table_unref(t);
 }
 
 int sql_catalog_rename_table(struct sql_catalog *c, struct sql_table *t, slice name) {
-    if (find_table(c, t->schema, name))
-        return -EEXIST;
-    slice copy, old = t->name;
+    slice copy, key;
     int r = arena_copy(&t->memory, name, &copy);
+    if (r == 0)
+        r = name_key(&t->memory, t->schema, name, &key);
+    if (r == 0)
+        r = map_add(&c->by_name, key, t);
     if (r < 0)
         return r;
-    unindex_table(c, t);
+    map_remove(&c->by_name, t->found_by);
     t->name = copy;
-    r = index_table(c, t);
-    if (r < 0) {
-        t->name = old;
-        (void)!index_table(c, t);
-    }
+    t->found_by = key;
     c->version++;
-    return r;
+    return 0;
 }
 
 static bool schema_is(slice wanted, slice schema) {

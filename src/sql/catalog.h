@@ -5,7 +5,7 @@
  * (rooms/stream). Objects are found by (schema, name); a name without schema is looked for in
  * `public`, then in `pg_catalog`. Objects are freed by the catalog when they are dropped; a plan
  * that still names one holds a reference. The catalogs of PostgreSQL (pg_class …) are tables whose
- * rows are computed when they are read (system.h).
+ * rows are computed when they are read (rooms/stream/system.h).
  */
 #ifndef NONET_SQL_CATALOG_H
 #define NONET_SQL_CATALOG_H
@@ -56,6 +56,7 @@ struct sql_option {
 struct sql_table {
     uint32_t oid;
     slice schema, name;
+    slice found_by; /* schema and name in one: the catalog's own */
     enum sql_table_kind kind;
     unsigned columns;
     struct sql_table_column *column;
@@ -115,6 +116,7 @@ uint32_t sql_catalog_next_oid(struct sql_catalog *c);
 struct sql_table *sql_catalog_table(const struct sql_catalog *c, slice schema, slice name);
 struct sql_table *sql_catalog_table_by_oid(const struct sql_catalog *c, uint32_t oid);
 const struct sql_enum *sql_catalog_enum(const struct sql_catalog *c, slice schema, slice name);
+/* The enum that OID is, or is the array of. */
 const struct sql_enum *sql_catalog_enum_by_oid(const struct sql_catalog *c, uint32_t oid);
 const struct sql_user_function *sql_catalog_function_next(const struct sql_catalog *c, slice schema,
                                                           slice name, unsigned *cursor);
