@@ -56,12 +56,10 @@ static int table_is_visible(struct sql_call *call, const union sql_cell *a, unio
 }
 
 static int type_is_visible(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
-    const struct sql_enum *e;
-    unsigned cursor = 0;
-    ret->i = sql_type_info((uint32_t)a[0].i) != NULL;
-    while (!ret->i && catalog_of(call) && (e = sql_catalog_each_enum(catalog_of(call), &cursor)))
-        ret->i = ((int64_t)e->oid == a[0].i || (int64_t)e->array == a[0].i) &&
-                 sql_schema_is_visible(e->schema);
+    uint32_t oid = (uint32_t)a[0].i;
+    const struct sql_enum *e =
+        catalog_of(call) ? sql_catalog_enum_by_oid(catalog_of(call), oid) : NULL;
+    ret->i = sql_type_info(oid) || (e && sql_schema_is_visible(e->schema));
     return 0;
 }
 
@@ -72,6 +70,13 @@ static const struct sql_user_function *function_of(const struct sql_call *call, 
         if ((int64_t)f->oid == oid)
             return f;
     return NULL;
+}
+
+/* One of the engine's own. */
+static const struct sql_function *own_function_of(int64_t oid) {
+    return oid >= SQL_FUNCTION_FIRST_OID && oid < SQL_DERIVED_FIRST_OID
+               ? sql_function_at((unsigned)(oid - SQL_FUNCTION_FIRST_OID))
+               : NULL;
 }
 
 static int function_is_visible(struct sql_call *call, const union sql_cell *a,
@@ -206,10 +211,7 @@ static int get_constraintdef(struct sql_call *call, const union sql_cell *a, uni
 static int get_function_result(struct sql_call *call, const union sql_cell *a,
                                union sql_cell *ret) {
     const struct sql_user_function *f = function_of(call, a[0].i);
-    const struct sql_function *own =
-        a[0].i >= SQL_FUNCTION_FIRST_OID && a[0].i < SQL_DERIVED_FIRST_OID
-            ? sql_function_at((unsigned)(a[0].i - SQL_FUNCTION_FIRST_OID))
-            : NULL;
+    const struct sql_function *own = own_function_of(a[0].i);
     if (!f && !own)
         return nothing(call, a, ret);
     _cleanup_buf_ struct buf out = text_buf();
@@ -237,10 +239,7 @@ static int put_user_arguments(const struct sql_catalog *catalog, const struct sq
 static int get_function_arguments(struct sql_call *call, const union sql_cell *a,
                                   union sql_cell *ret) {
     const struct sql_user_function *f = function_of(call, a[0].i);
-    const struct sql_function *own =
-        a[0].i >= SQL_FUNCTION_FIRST_OID && a[0].i < SQL_DERIVED_FIRST_OID
-            ? sql_function_at((unsigned)(a[0].i - SQL_FUNCTION_FIRST_OID))
-            : NULL;
+    const struct sql_function *own = own_function_of(a[0].i);
     if (!f && !own)
         return nothing(call, a, ret);
     _cleanup_buf_ struct buf out = text_buf();
@@ -266,11 +265,10 @@ static int obj_description(struct sql_call *call, const union sql_cell *a, union
 
 static int relation_size(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
     const struct sql_table *t = table_of(call, a[0].i);
+    const struct sql_table *of_index;
     const struct sql_settings *s = call->settings;
-    call->null = !t && !index_of(call, a[0].i, &t);
-    ret->i = table_of(call, a[0].i) && s->relation_bytes
-                 ? s->relation_bytes(s->session, (uint32_t)a[0].i)
-                 : 0;
+    call->null = !t && !index_of(call, a[0].i, &of_index);
+    ret->i = t && s->relation_bytes ? s->relation_bytes(s->session, t->oid) : 0;
     return 0;
 }
 

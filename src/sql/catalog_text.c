@@ -43,14 +43,8 @@ int sql_index_text(const struct sql_table *t, const struct sql_table_index *inde
     return failed ? failed : sql_index_columns_text(t, index, out);
 }
 
-/* The enum that OID is, or is the array of. */
 static const struct sql_enum *enum_of(const struct sql_catalog *catalog, uint32_t oid) {
-    const struct sql_enum *e;
-    unsigned cursor = 0;
-    while (catalog && (e = sql_catalog_each_enum(catalog, &cursor)))
-        if (e->oid == oid || e->array == oid)
-            return e;
-    return NULL;
+    return catalog ? sql_catalog_enum_by_oid(catalog, oid) : NULL;
 }
 
 bool sql_type_is_known(const struct sql_catalog *catalog, uint32_t oid) {
