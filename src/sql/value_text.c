@@ -13,6 +13,7 @@
 #include "sql/catalog.h"
 #include "sql/catalog_oid.h"
 #include "sql/catalog_text.h"
+#include "sql/text/give.h"
 
 #include <errno.h>
 
@@ -286,24 +287,6 @@ int value_name_in(const struct sql_reading *r, slice text, union sql_cell *ret) 
                     sql_type_text(r->type, name, sizeof name), slice_fmt(s));
 }
 
-/* A name as SQL would have to write it: quoted unless it is all small letters, digits and _. */
-static int append_name(struct buf *out, slice name) {
-    bool plain = name.len > 0 && !(name.ptr[0] >= '0' && name.ptr[0] <= '9');
-    for (size_t i = 0; i < name.len; i++)
-        plain &= (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') || name.ptr[i] == '_' ||
-                 (name.ptr[i] >= '0' && name.ptr[i] <= '9');
-    if (plain)
-        return buf_append(out, name);
-    int rc = buf_append_byte(out, '"');
-    for (size_t i = 0; rc == 0 && i < name.len; i++) {
-        if (name.ptr[i] == '"')
-            rc = buf_append_byte(out, '"');
-        if (rc == 0)
-            rc = buf_append_byte(out, name.ptr[i]);
-    }
-    return rc < 0 ? rc : buf_append_byte(out, '"');
-}
-
 int value_name_out(uint32_t oid, const union sql_cell *cell, const struct sql_settings *settings,
                    struct buf *out) {
     const struct sql_catalog *catalog = catalog_of(settings);
@@ -313,24 +296,17 @@ int value_name_out(uint32_t oid, const union sql_cell *cell, const struct sql_se
         return buf_append_byte(out, '-');
     if (oid == SQL_REGCLASS && catalog) {
         const struct sql_table *table = sql_catalog_table_by_oid(catalog, (uint32_t)cell->i);
-        if (table && !slice_equal(table->schema, slice_lit("public")) &&
-            !slice_equal(table->schema, slice_lit("pg_catalog"))) {
-            int rc = append_name(out, table->schema);
-            if (rc == 0)
-                rc = buf_append_byte(out, '.');
-            return rc < 0 ? rc : append_name(out, table->name);
-        }
         if (table)
-            return append_name(out, table->name);
+            return sql_table_name_text(table, false, out);
     }
     slice schema;
     unsigned cursor = 0;
     while (oid == SQL_REGNAMESPACE && catalog &&
            (schema = sql_catalog_each_schema(catalog, &cursor)).ptr)
         if (sql_schema_oid(schema) == cell->i)
-            return append_name(out, schema);
+            return text_put_name(schema, out);
     if (oid == SQL_REGROLE && settings && cell->i == SQL_OWNER_OID)
-        return append_name(out, settings->user);
+        return text_put_name(settings->user, out);
     const struct sql_type type = sql_type_of((uint32_t)cell->i);
     if (oid == SQL_REGTYPE && type.oid == SQL_BPCHAR)
         return buf_append(out, slice_lit("character"));

@@ -2,6 +2,7 @@
  * Values as text and in binary, their order and their hash: what PostgreSQL 15 prints and says.
  */
 #include "base/hex.h"
+#include "sql/catalog.h"
 #include "value_kit.h"
 
 #include <math.h>
@@ -372,6 +373,37 @@ static void types_print_as_format_type(void **state) {
     assert_null(sql_type_named(slice_lit("foo")));
 }
 
+/* As quote_ident() has it: a reserved word as it stands would not read back. */
+static void names_of_the_catalog_are_quoted_where_they_must_be(void **state) {
+    (void)state;
+    static const struct {
+        const char *schema, *name, *text;
+    } cases[] = {
+        {"public", "order", "\"order\""}, {"public", "bid", "bid"},
+        {"public", "A b", "\"A b\""},     {"other", "select", "other.\"select\""},
+        {"user", "bid", "\"user\".bid"},
+    };
+    struct sql_catalog *catalog;
+    assert_int_equal(sql_catalog_new(&catalog), 0);
+    const struct sql_settings settings = {.catalog = catalog};
+    for (size_t i = 0; i < array_count(cases); i++) {
+        struct sql_table *t = sql_table_new();
+        assert_non_null(t);
+        t->oid = sql_catalog_next_oid(catalog);
+        t->schema = slice_str(cases[i].schema);
+        t->name = slice_str(cases[i].name);
+        assert_int_equal(sql_catalog_add_table(catalog, t), 0);
+        const union sql_cell cell = {.i = t->oid};
+        struct buf out = buf_make(256);
+        char text[256];
+        assert_int_equal(sql_value_out(sql_type_of(SQL_REGCLASS), &cell, &settings, &out), 0);
+        assert_int_equal(slice_to_string(buf_slice(&out), text, sizeof text), 0);
+        assert_string_equal(text, cases[i].text);
+        buf_free(&out);
+    }
+    sql_catalog_free(catalog);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_read_and_written),
@@ -383,6 +415,7 @@ int main(void) {
         cmocka_unit_test(binary_values_are_those_of_postgresql),
         cmocka_unit_test(a_copy_has_its_own_memory),
         cmocka_unit_test(types_print_as_format_type),
+        cmocka_unit_test(names_of_the_catalog_are_quoted_where_they_must_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
