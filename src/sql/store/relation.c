@@ -220,13 +220,15 @@ static int key_matches(struct relation *r, const struct index *x, uint64_t id) {
     return n < 0 ? n : slice_equal(buf_slice(&r->key), buf_slice(&r->other));
 }
 
-/* A live row whose key in X is r->key: its id to *RET. 0, -ENOENT, or < 0. */
-static int find_live(struct relation *r, const struct index *x, uint64_t *ret) {
+/* A live row whose key in X is r->key and which is not HIDDEN: its id to *RET. 0, -ENOENT, or < 0.
+ */
+static int find_live(struct relation *r, const struct index *x, const struct map64 *hidden,
+                     uint64_t *ret) {
     uint64_t hash = hash_key_bytes(&r->key);
     for (uint32_t n = row_index_first(&x->rows, hash); n != INDEX_NONE;
          n = row_index_next(&x->rows, n)) {
         uint64_t id = row_index_id(&x->rows, n);
-        if (row_at(r, id)->deleted != RELATION_LIVE)
+        if (row_at(r, id)->deleted != RELATION_LIVE || (hidden && map64_find(hidden, id)))
             continue;
         int same = key_matches(r, x, id);
         if (same < 0)
@@ -250,10 +252,11 @@ static struct index *index_at(struct relation *r, unsigned i) {
 
 static void unindex_row(struct relation *r, uint64_t id, unsigned indexes) {
     struct sql_batch one;
+    if (indexes == 0 || read_row(r, row_at(r, id), &one) < 0)
+        return;
     for (unsigned i = 0; i < indexes; i++) {
         struct index *x = index_at(r, i);
-        if (read_row(r, row_at(r, id), &one) == 0 &&
-            write_key(r, &one, 0, x->column, x->columns, &r->other) == 0)
+        if (write_key(r, &one, 0, x->column, x->columns, &r->other) == 0)
             row_index_remove(&x->rows, hash_key_bytes(&r->other), id);
     }
 }
@@ -269,7 +272,7 @@ static int fill_index(struct relation *r, struct index *x) {
             n = write_key(r, &one, 0, x->column, x->columns, &r->key);
         uint64_t other;
         if (n == 0 && x->unique && row->deleted == RELATION_LIVE && !key_has_null(&one, 0, x)) {
-            n = find_live(r, x, &other);
+            n = find_live(r, x, NULL, &other);
             n = n == 0 ? -EEXIST : (n == -ENOENT ? 0 : n);
         }
         if (n == 0)
@@ -338,7 +341,7 @@ static int judge_unique(struct relation *r, const struct sql_batch *batch, unsig
             continue;
         int n = write_key(r, batch, row, x->column, x->columns, &r->key);
         if (n == 0)
-            n = find_live(r, x, &other);
+            n = find_live(r, x, NULL, &other);
         if (n == 0) {
             *ret = (struct relation_conflict){x->oid, row};
             return -EEXIST;
@@ -430,7 +433,7 @@ static int take_equal(struct relation *r, const struct sql_batch *batch, unsigne
     }
     int n = write_key(r, batch, row, NULL, r->columns, &r->key);
     if (n == 0)
-        n = find_live(r, whole, &id);
+        n = find_live(r, whole, NULL, &id);
     if (n == 0)
         n = ids_push(&r->taken, id);
     if (n == 0) {
@@ -527,20 +530,11 @@ int64_t relation_find_key(struct relation *r, uint32_t oid, const struct sql_bat
         return -ENOENT;
     if (key_has_null(batch, row, x))
         return 0;
+    uint64_t id = 0;
     int n = write_key(r, batch, row, x->column, x->columns, &r->key);
-    if (n < 0)
-        return n;
-    uint64_t hash = hash_key_bytes(&r->key);
-    for (uint32_t node = row_index_first(&x->rows, hash); node != INDEX_NONE;
-         node = row_index_next(&x->rows, node)) {
-        uint64_t id = row_index_id(&x->rows, node);
-        if (row_at(r, id)->deleted != RELATION_LIVE || (hidden && map64_find(hidden, id)))
-            continue;
-        int same = key_matches(r, x, id);
-        if (same != 0)
-            return same < 0 ? same : (int64_t)id;
-    }
-    return 0;
+    if (n == 0)
+        n = find_live(r, x, hidden, &id);
+    return n == 0 || n == -ENOENT ? (int64_t)id : n;
 }
 
 uint64_t relation_next_id(const struct relation *r) {

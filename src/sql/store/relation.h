@@ -19,7 +19,6 @@
 #include "base/map64.h"
 #include "sql/row.h"
 
-#define RELATION_ROWS_MAX ((uint64_t)1 << 40)
 #define RELATION_INDEXES_MAX 32u
 #define RELATION_LIVE UINT64_MAX /* `deleted` of a row that is there */
 
@@ -37,7 +36,7 @@ must_use int relation_add_index(struct relation *r, uint32_t oid, const unsigned
 void relation_drop_index(struct relation *r, uint32_t oid);
 
 /* Applies BATCH at moment COMMIT (above all before). All or nothing of the batch: 0; -ENOENT: a row
-   to be taken away is not there; -EEXIST: a unique index refuses (then *RET_INDEX, *RET_ROW say
+   to be taken away is not there; -EEXIST: a unique index refuses (then *RET_CONFLICT says
    which); -ENOBUFS: bytes_max; -ENOMEM. */
 struct relation_conflict {
     uint32_t index; /* OID */
