@@ -1,10 +1,11 @@
 /*
  * function.h - the contracts of functions, operators, casts and aggregates.
  *
- * Each is a row of a table in functions/: name, types, and a C function on single values. An
+ * Each is a row of a table (lists.h): name, types, and a C function on single values. An
  * operator is a function whose name is its spelling ("+", "<=", "~*"; one argument: prefix). The
  * binder finds a row by name and argument types as PostgreSQL does (chapter 10.2, 10.3); the
- * evaluator (evaluate.h) calls it for each row of a batch, or its `vector` form where there is one.
+ * evaluator (exec/evaluate.h) calls it for each row of a batch, or its `vector` form where there is
+ * one.
  *
  * A strict function (all but those with SQL_LENIENT) is never called with a NULL, and gives NULL
  * for one. A function tells NULL by call->null = true. It takes memory for its result from
@@ -92,7 +93,6 @@ struct sql_aggregate {
        false: an ordinary one. */
     uint8_t direct;
     bool ordered_set;
-    bool hypothetical; /* rank(…) WITHIN GROUP */
     /* Rows can be taken away again by `add` with a negative weight (count, sum, avg of exact
        types): state stays small. Where not, whoever retracts keeps the values (exec). */
     bool invertible;

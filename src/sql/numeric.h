@@ -110,7 +110,7 @@ must_use int sql_numeric_truncate(struct sql_numeric n, int scale, struct arena 
                                   struct sql_numeric *ret);
 must_use int sql_numeric_floor(struct sql_numeric n, bool up, struct arena *memory,
                                struct sql_numeric *ret);
-/* The digits behind the point that are needed, and N with no more than those. */
+/* The digits behind the point that are needed. */
 unsigned sql_numeric_min_scale(struct sql_numeric n);
 
 /* The root of a finite N >= 0 with SCALE digits behind the point. */

@@ -6,7 +6,7 @@
  *   float.c       arithmetic of float4 and float8; float_math.c: functions of libm
  *   decimal.c     operators and functions of numeric
  *   number_cast.c casts among numbers, bool and oid; the modifiers of numeric
- *   number_text.c to_char and to_number
+ *   number_text.c to_char and to_number; number_format.c: their patterns
  */
 #ifndef NONET_SQL_NUMBER_NUMBER_H
 #define NONET_SQL_NUMBER_NUMBER_H
