@@ -5,6 +5,7 @@
  * base 10000 from the point: int16 digits, weight, sign, shown scale, then the digits.
  */
 #include "sql/numeric_big.h"
+#include "sql/value_parts.h"
 
 #include "base/number.h"
 
@@ -14,18 +15,6 @@
 #include <stdlib.h>
 
 #define EXPONENT_MAX 200000 /* beyond the format's limits in either direction */
-
-static bool blank(char c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static slice trim(slice s) {
-    while (s.len > 0 && blank(s.ptr[0]))
-        s = slice_skip(s, 1);
-    while (s.len > 0 && blank(s.ptr[s.len - 1]))
-        s.len--;
-    return s;
-}
 
 static bool digit(char c) {
     return c >= '0' && c <= '9';
@@ -121,7 +110,7 @@ static int parse_long(const struct written *w, struct arena *memory, struct sql_
 }
 
 int sql_numeric_parse(slice text, struct arena *memory, struct sql_numeric *ret) {
-    slice s = trim(text);
+    slice s = value_trim(text);
     bool sign = s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+');
     bool negative = sign && s.ptr[0] == '-';
     if (sign)

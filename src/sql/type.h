@@ -50,6 +50,7 @@ enum sql_oid {
     SQL_ANYARRAY = 2277,
     SQL_ANYELEMENT = 2283,
     SQL_ANYNONARRAY = 2776,
+    SQL_ANYENUM = 3500,
     /* Arrays that code names; sql_array_of() knows all. */
     SQL_INT4_ARRAY = 1007,
     SQL_TEXT_ARRAY = 1009,

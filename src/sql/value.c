@@ -13,10 +13,9 @@
 #include <errno.h>
 
 slice value_trim(slice text) {
-    while (text.len > 0 && (text.ptr[0] == ' ' || (text.ptr[0] >= '\t' && text.ptr[0] <= '\r')))
+    while (text.len > 0 && value_is_blank(text.ptr[0]))
         text = slice_skip(text, 1);
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' ||
-                            (text.ptr[text.len - 1] >= '\t' && text.ptr[text.len - 1] <= '\r')))
+    while (text.len > 0 && value_is_blank(text.ptr[text.len - 1]))
         text.len--;
     return text;
 }

@@ -67,6 +67,7 @@ union sql_cell {
 _Static_assert(sizeof(union sql_cell) == 16, "a cell is 16 bytes");
 
 #define SQL_ARRAY_DIMENSIONS_MAX 6u
+#define SQL_ARRAY_ELEMENTS_MAX 1000000u /* 16 MB of cells */
 struct sql_array {
     uint32_t element;           /* its type's OID */
     unsigned dimensions, count; /* 0, 0: the empty array */

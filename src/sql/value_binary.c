@@ -16,8 +16,6 @@
 
 #include <errno.h>
 
-#define ELEMENTS_MAX 1000000u
-
 static int put(struct buf *out, uint64_t value, unsigned bytes) {
     char text[8];
     for (unsigned i = 0; i < bytes; i++)
@@ -267,8 +265,8 @@ static int receive_array(const struct sql_reading *r, slice bytes, union sql_cel
     for (unsigned i = 0; i < dimensions; i++) {
         int64_t length = get_signed(bytes.ptr + 12 + 8 * i, 4);
         array->lower[i] = (int32_t)get_signed(bytes.ptr + 16 + 8 * i, 4);
-        if (length < 0 || length > ELEMENTS_MAX || (count *= (uint64_t)length) > ELEMENTS_MAX ||
-            count * 4 > bytes.len)
+        if (length < 0 || length > SQL_ARRAY_ELEMENTS_MAX ||
+            (count *= (uint64_t)length) > SQL_ARRAY_ELEMENTS_MAX || count * 4 > bytes.len)
             return wrong_length(r);
         array->lengths[i] = (int32_t)length;
     }

@@ -7,19 +7,8 @@
  */
 #include "sql/function.h"
 #include "sql/lists.h"
+#include "sql/text/give.h"
 #include "sql/value_parts.h"
-
-#include "base/utf8.h"
-
-static slice cut_to(slice text, size_t characters) {
-    size_t at = 0;
-    for (; characters > 0 && at < text.len; characters--) {
-        at++;
-        while (at < text.len && ((uint8_t)text.ptr[at] & 0xc0) == 0x80)
-            at++;
-    }
-    return slice_take(text, at);
-}
 
 /* To varchar(n) or char(n). */
 static int fit(struct sql_call *call, slice text, union sql_cell *ret) {
@@ -29,7 +18,7 @@ static int fit(struct sql_call *call, slice text, union sql_cell *ret) {
         return 0;
     }
     if (call->explicit_cast)
-        text = cut_to(text, (size_t)(typmod - 4));
+        text = slice_take(text, text_offset(text, (size_t)(typmod - 4)));
     const struct sql_reading r = {call->result, call->settings, call->memory, call->error};
     return value_text_in(&r, text, ret);
 }

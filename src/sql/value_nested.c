@@ -11,8 +11,6 @@
 
 #include <errno.h>
 
-#define ELEMENTS_MAX 1000000u /* of one array: 16 MB of cells */
-
 struct array_reading {
     const struct sql_reading *r;
     struct sql_type element;
@@ -35,12 +33,8 @@ static int malformed(const struct array_reading *a, const char *detail) {
     return rc;
 }
 
-static bool blank(char c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static char peek(struct array_reading *a) {
-    while (a->at < a->text.len && blank(a->text.ptr[a->at]))
+    while (a->at < a->text.len && value_is_blank(a->text.ptr[a->at]))
         a->at++;
     return a->at < a->text.len ? a->text.ptr[a->at] : '\0';
 }
@@ -49,9 +43,9 @@ static int grow(struct array_reading *a) {
     if (a->count < a->room)
         return 0;
     unsigned room = a->room ? a->room * 2 : 16;
-    if (a->count >= ELEMENTS_MAX)
+    if (a->count >= SQL_ARRAY_ELEMENTS_MAX)
         return sql_fail(a->r->error, "54000", "array size exceeds the maximum allowed (%u)",
-                        ELEMENTS_MAX);
+                        SQL_ARRAY_ELEMENTS_MAX);
     union sql_cell *cells = mem_realloc(a->cells, room * sizeof *cells);
     if (!cells)
         return sql_fail_memory(a->r->error);
@@ -86,7 +80,7 @@ static int take_text(struct array_reading *a, slice *ret, bool *ret_quoted) {
         if (escaped && ++a->at >= a->text.len)
             return malformed(a, "Unexpected end of input.");
         out[len++] = a->text.ptr[a->at];
-        if (quoted || escaped || !blank(c))
+        if (quoted || escaped || !value_is_blank(c))
             kept = len;
     }
     a->at += quoted;
@@ -119,7 +113,8 @@ static int take_element(struct array_reading *a) {
 /* How many braces open here: the dimensions. */
 static unsigned depth_of(const struct array_reading *a) {
     unsigned depth = 0;
-    for (size_t i = a->at; i < a->text.len && (a->text.ptr[i] == '{' || blank(a->text.ptr[i])); i++)
+    for (size_t i = a->at;
+         i < a->text.len && (a->text.ptr[i] == '{' || value_is_blank(a->text.ptr[i])); i++)
         depth += a->text.ptr[i] == '{';
     return depth;
 }
@@ -195,7 +190,7 @@ static int take_bounds(struct array_reading *a) {
         if (peek(a) != ']')
             return malformed(a, "Missing \"]\" after array dimensions.");
         a->at++;
-        if (high < low || (int64_t)high - low >= ELEMENTS_MAX)
+        if (high < low || (int64_t)high - low >= SQL_ARRAY_ELEMENTS_MAX)
             return sql_fail(a->r->error, "2202E", "upper bound cannot be less than lower bound");
         a->lower[a->dimensions] = low;
         a->lengths[a->dimensions] = high - low + 1;
@@ -264,7 +259,7 @@ static int read_vector(struct array_reading *a) {
     int rc = 0;
     while (rc == 0 && peek(a) != '\0') {
         size_t first = a->at;
-        while (a->at < a->text.len && !blank(a->text.ptr[a->at]))
+        while (a->at < a->text.len && !value_is_blank(a->text.ptr[a->at]))
             a->at++;
         rc = grow(a);
         if (rc < 0)
@@ -301,7 +296,7 @@ int value_array_in(const struct sql_reading *r, slice text, union sql_cell *ret)
 
 static bool wants_quotes(slice text, const char *special) {
     for (size_t i = 0; i < text.len; i++)
-        if (blank(text.ptr[i]) || strchr(special, text.ptr[i]))
+        if (value_is_blank(text.ptr[i]) || strchr(special, text.ptr[i]))
             return true;
     return text.len == 0;
 }

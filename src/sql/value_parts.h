@@ -1,5 +1,6 @@
 /*
- * value_parts.h - what the files behind value.h share; nobody else includes it.
+ * value_parts.h - what the files behind value.h, numeric.h and row.h share; nobody else includes
+ * it.
  *
  *   value.c          which of the functions below serves a type
  *   value_text.c     text and its kin: lengths, bytea, "char", enums, names of the catalog
@@ -23,7 +24,10 @@ struct sql_reading {
 
 /* 22P02 `invalid input syntax for type integer: "x"`. */
 int value_syntax(const struct sql_reading *r, slice text);
-/* ASCII white space at both ends, as PostgreSQL's isspace(). */
+/* ASCII white space, as PostgreSQL's isspace(); taken off both ends. */
+static inline bool value_is_blank(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 slice value_trim(slice text);
 
 int value_bool_in(const struct sql_reading *r, slice text, union sql_cell *ret);

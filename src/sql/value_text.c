@@ -3,7 +3,7 @@
  *
  * Everything that becomes a text is checked as UTF-8 here, once (22021), and holds no NUL. A
  * modifier counts characters. What is too long by blanks only is cut in silence, by more it is an
- * error; a cast the user wrote cuts (that is the cast's matter: cast_text.c).
+ * error; a cast the user wrote cuts (that is the cast's matter: value_cast.c).
  */
 #include "sql/value_parts.h"
 
@@ -16,8 +16,6 @@
 #include "sql/text/give.h"
 
 #include <errno.h>
-
-#define NAME_BYTES_MAX 63u
 
 slice value_without_blanks(slice text) {
     while (text.len > 0 && text.ptr[text.len - 1] == ' ')
@@ -54,23 +52,10 @@ static int copy_text(const struct sql_reading *r, slice text, union sql_cell *re
     return 0;
 }
 
-/* The bytes of the first COUNT characters. */
-static size_t bytes_of(slice text, size_t count) {
-    if (text.len <= count)
-        return text.len;
-    size_t at = 0;
-    for (; count > 0 && at < text.len; count--) {
-        at++;
-        while (at < text.len && ((uint8_t)text.ptr[at] & 0xc0) == 0x80)
-            at++;
-    }
-    return at;
-}
-
 /* varchar(n) and char(n). */
 static int fit(const struct sql_reading *r, slice text, union sql_cell *ret) {
     size_t most = (size_t)(r->type.typmod - 4);
-    size_t bytes = bytes_of(text, most);
+    size_t bytes = text.len <= most ? text.len : text_offset(text, most);
     if (bytes < text.len) {
         if (value_without_blanks(slice_skip(text, bytes)).len > 0) {
             char name[64];
@@ -100,8 +85,8 @@ int value_text_in(const struct sql_reading *r, slice text, union sql_cell *ret) 
     case SQL_CHAR:
         return copy_text(r, slice_take(text, 1), ret);
     case SQL_NAME: {
-        size_t bytes = text.len < NAME_BYTES_MAX ? text.len : NAME_BYTES_MAX;
-        return copy_text(r, slice_take(text, utf8_valid_prefix(slice_take(text, bytes))), ret);
+        slice kept = slice_take(text, SQL_NAME_BYTES_MAX);
+        return copy_text(r, slice_take(text, utf8_valid_prefix(kept)), ret);
     }
     case SQL_BPCHAR:
     case SQL_VARCHAR:

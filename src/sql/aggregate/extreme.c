@@ -80,8 +80,6 @@ static int load(void *state, slice bytes) {
     }
 #define BOTH(type_) EXTREME("min", type_, add_min), EXTREME("max", type_, add_max)
 #define BOTH_WORDS(type_) EXTREME("min", type_, add_min_word), EXTREME("max", type_, add_max_word)
-#define ANYENUM 3500
-
 const struct sql_aggregate sql_aggregates_extreme[] = {
     BOTH_WORDS(SQL_INT4),
     BOTH_WORDS(SQL_INT8),
@@ -91,7 +89,7 @@ const struct sql_aggregate sql_aggregates_extreme[] = {
     BOTH_WORDS(SQL_TIME),
     BOTH_WORDS(SQL_TIMESTAMP),
     BOTH_WORDS(SQL_TIMESTAMPTZ),
-    BOTH_WORDS(ANYENUM),
+    BOTH_WORDS(SQL_ANYENUM),
     BOTH(SQL_TEXT),
     BOTH(SQL_NUMERIC),
     BOTH(SQL_FLOAT8),

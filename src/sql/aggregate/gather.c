@@ -11,8 +11,6 @@
 
 #include <errno.h>
 
-#define ELEMENTS_MAX 1000000
-
 struct gathered {
     struct buf bytes;
     int64_t rows;
@@ -81,9 +79,9 @@ static int element_add(struct sql_call *call, void *state, const union sql_cell 
     struct gathered *g = begin(state);
     int rc = 0;
     for (; rc == 0 && weight > 0; weight--) {
-        if (g->rows++ >= ELEMENTS_MAX)
-            return sql_fail(call->error, "54000", "array size exceeds the maximum allowed (%d)",
-                            ELEMENTS_MAX);
+        if (g->rows++ >= SQL_ARRAY_ELEMENTS_MAX)
+            return sql_fail(call->error, "54000", "array size exceeds the maximum allowed (%u)",
+                            SQL_ARRAY_ELEMENTS_MAX);
         rc = value_encode(call->types[0], &a[0], call->nulls && call->nulls[0], &g->bytes);
     }
     return told(call, rc);
@@ -153,9 +151,9 @@ static int arrays_of(struct sql_call *call, const void *state, union sql_cell *r
         return rc;
     const struct sql_array *first = outer.array->cells[0].array;
     size_t count = outer.array->count;
-    if (count * first->count > ELEMENTS_MAX)
-        return sql_fail(call->error, "54000", "array size exceeds the maximum allowed (%d)",
-                        ELEMENTS_MAX);
+    if (count * first->count > SQL_ARRAY_ELEMENTS_MAX)
+        return sql_fail(call->error, "54000", "array size exceeds the maximum allowed (%u)",
+                        SQL_ARRAY_ELEMENTS_MAX);
     union sql_cell *cells;
     uint8_t *nulls;
     struct sql_array *array = array_of(call, first->element, count * first->count, &cells, &nulls);

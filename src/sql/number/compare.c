@@ -114,8 +114,6 @@ ANY_COMPARISON(greater_or_equal_any, >=)
         NUMBER_BINARY(">", greater_any, SQL_BOOL, type_, type_),                                   \
         NUMBER_BINARY(">=", greater_or_equal_any, SQL_BOOL, type_, type_)
 
-#define ANYENUM 3500
-
 /* varchar compares as text, by its implicit cast. */
 const struct sql_function sql_functions_compare[] = {
     ROWS(words, SQL_INT4, SQL_INT4),
@@ -139,7 +137,7 @@ const struct sql_function sql_functions_compare[] = {
     ROWS(words, SQL_TIME, SQL_TIME),
     ROWS(words, SQL_TIMESTAMP, SQL_TIMESTAMP),
     ROWS(words, SQL_TIMESTAMPTZ, SQL_TIMESTAMPTZ),
-    ROWS(words, ANYENUM, ANYENUM),
+    ROWS(words, SQL_ANYENUM, SQL_ANYENUM),
     ROWS(texts, SQL_NAME, SQL_NAME),
     ROWS(texts, SQL_NAME, SQL_TEXT),
     ROWS(texts, SQL_TEXT, SQL_NAME),
