@@ -101,6 +101,19 @@ int system_end(struct system_rows *r) {
     return r->each(r->self, r->cells, r->nulls);
 }
 
+int system_each_table(struct system_rows *r, system_table_row *row) {
+    unsigned cursor = 0;
+    int failed = 0;
+    for (const struct sql_table *t;
+         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));)
+        failed = row(r, t);
+    return failed;
+}
+
+bool system_is_view(const struct sql_table *t) {
+    return t->kind == SQL_TABLE_VIEW || (t->kind == SQL_TABLE_SYSTEM && t->oid >= 10000);
+}
+
 static int define(struct database *db, const struct system_table *from) {
     struct sql_table *t = sql_table_new();
     if (!t)
@@ -136,8 +149,7 @@ slice system_setting(void *session, slice name) {
 int64_t system_relation_bytes(void *session, uint32_t oid) {
     const struct database_session *s = session;
     const struct sql_table *t = sql_catalog_table_by_oid(s->db->catalog, oid);
-    bool kept = t && (t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_MATERIALIZED);
-    const struct relation *rows = kept ? relation_of(t) : NULL;
+    const struct relation *rows = t ? relation_of(t) : NULL;
     return rows ? (int64_t)relation_stats(rows).bytes : 0;
 }
 

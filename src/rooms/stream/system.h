@@ -40,6 +40,12 @@ must_use int system_set_array(struct system_rows *r, const char *column, unsigne
                               const union sql_cell *cells, int32_t lower);
 must_use int system_end(struct system_rows *r); /* the row is whole */
 
+/* ROW for every table of the catalog, of any kind, until it is not 0. */
+typedef int system_table_row(struct system_rows *r, const struct sql_table *t);
+must_use int system_each_table(struct system_rows *r, system_table_row *row);
+/* A view, or what is one in PostgreSQL: its catalogs' tables have OIDs below 10000. */
+bool system_is_view(const struct sql_table *t);
+
 struct system_table {
     const char *schema, *name;
     uint32_t oid;

@@ -9,9 +9,7 @@
 
 #include <errno.h>
 
-typedef int table_row(struct system_rows *r, const struct sql_table *t);
-
-static int each_table(struct system_rows *r, table_row *row) {
+static int each_table(struct system_rows *r, system_table_row *row) {
     unsigned cursor = 0;
     int failed = 0;
     for (const struct sql_table *t;
@@ -23,10 +21,6 @@ static int each_table(struct system_rows *r, table_row *row) {
 
 static slice database_of(const struct system_rows *r) {
     return r->run->session->settings.database;
-}
-
-static bool is_view(const struct sql_table *t) {
-    return t->kind == SQL_TABLE_VIEW || (t->kind == SQL_TABLE_SYSTEM && t->oid >= 10000);
 }
 
 static void set_yes(struct system_rows *r, const char *column, bool yes) {
@@ -48,7 +42,7 @@ static void set_constraint(struct system_rows *r, const struct sql_table *t, sli
 static int tables_row(struct system_rows *r, const struct sql_table *t) {
     system_begin(r);
     set_table(r, t);
-    system_set_string(r, "table_type", is_view(t) ? "VIEW" : "BASE TABLE");
+    system_set_string(r, "table_type", system_is_view(t) ? "VIEW" : "BASE TABLE");
     set_yes(r, "is_insertable_into", t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_STREAM);
     set_yes(r, "is_typed", false);
     return system_end(r);
@@ -114,7 +108,7 @@ static void set_measures(struct system_rows *r, struct sql_type type) {
 }
 
 /* data_type and udt_name. */
-static int set_type(struct system_rows *r, struct sql_type type) {
+static void set_type(struct system_rows *r, struct sql_type type) {
     const struct sql_type_info *info = sql_type_info(type.oid);
     const struct sql_enum *e = info ? NULL : sql_catalog_enum_by_oid(r->db->catalog, type.oid);
     const char *name = !info ? "USER-DEFINED" : info->category == 'A' ? "ARRAY" : info->sql_name;
@@ -123,7 +117,6 @@ static int set_type(struct system_rows *r, struct sql_type type) {
     system_set_text(r, "udt_catalog", database_of(r));
     system_set_text(r, "udt_schema", e ? e->schema : slice_lit("pg_catalog"));
     system_set_text(r, "udt_name", info ? slice_str(info->name) : e ? e->name : slice_lit(""));
-    return 0;
 }
 
 static int column_row(struct system_rows *r, const struct sql_table *t, unsigned i) {
@@ -140,7 +133,7 @@ static int column_row(struct system_rows *r, const struct sql_table *t, unsigned
     if (!identity && !computed)
         system_set_text(r, "column_default", c->default_text);
     set_yes(r, "is_nullable", !c->not_null);
-    int failed = set_type(r, c->type);
+    set_type(r, c->type);
     system_set_text(r, "dtd_identifier", number);
     set_yes(r, "is_self_referencing", false);
     set_yes(r, "is_identity", identity);
@@ -155,7 +148,7 @@ static int column_row(struct system_rows *r, const struct sql_table *t, unsigned
     if (computed)
         system_set_text(r, "generation_expression", c->default_text);
     set_yes(r, "is_updatable", t->kind == SQL_TABLE_STORED);
-    return failed ? failed : system_end(r);
+    return system_end(r);
 }
 
 static int columns_rows(struct system_rows *r, const struct sql_table *t) {
@@ -198,7 +191,7 @@ static int table_constraints_rows(struct system_rows *r, const struct sql_table 
     for (unsigned i = 0; !failed && i < t->checks; i++)
         failed = constraint_row(r, t, t->check[i].name, "CHECK");
     for (unsigned i = 0; !failed && i < t->columns; i++)
-        if (t->column[i].not_null && !t->column[i].dropped && !is_view(t)) {
+        if (t->column[i].not_null && !t->column[i].dropped && !system_is_view(t)) {
             failed = not_null_name(r, t, i, &name);
             failed = failed ? failed : constraint_row(r, t, name, "CHECK");
         }
@@ -222,7 +215,7 @@ static int check_rows(struct system_rows *r, const struct sql_table *t) {
     for (unsigned i = 0; !failed && i < t->checks; i++)
         failed = check_row(r, t, t->check[i].name, t->check[i].text);
     for (unsigned i = 0; !failed && i < t->columns; i++)
-        if (t->column[i].not_null && !t->column[i].dropped && !is_view(t)) {
+        if (t->column[i].not_null && !t->column[i].dropped && !system_is_view(t)) {
             failed = not_null_name(r, t, i, &name);
             failed = failed ? failed
                             : arena_printf(r->memory, &clause, "%.*s IS NOT NULL",

@@ -372,7 +372,7 @@ const struct system_table system_tables_pg[] = {
     {"pg_catalog", "pg_user", 12014,
      "usename name, usesysid oid, usecreatedb bool, usesuper bool, userepl bool, "
      "usebypassrls bool, passwd text, valuntil timestamptz, useconfig _text",
-     system_pg_user},
+     system_pg_shadow},
     {"pg_catalog", "pg_user_mapping", 1418,
      "oid oid!, umuser oid!, umserver oid!, umoptions _text",
      NULL},

@@ -24,6 +24,6 @@ extern system_maker system_pg_cast, system_pg_enum, system_pg_operator, system_p
 /* system_pg_server.c */
 extern system_maker system_pg_am, system_pg_authid, system_pg_collation, system_pg_database,
     system_pg_language, system_pg_namespace, system_pg_roles, system_pg_settings, system_pg_shadow,
-    system_pg_stat_activity, system_pg_tablespace, system_pg_timezone_names, system_pg_user;
+    system_pg_stat_activity, system_pg_tablespace, system_pg_timezone_names;
 
 #endif

@@ -9,20 +9,8 @@
 
 #include <errno.h>
 
-typedef int table_row(struct system_rows *r, const struct sql_table *t);
-
-static int each_table(struct system_rows *r, table_row *row) {
-    unsigned cursor = 0;
-    int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));)
-        failed = row(r, t);
-    return failed;
-}
-
 static bool is_table(const struct sql_table *t) {
-    return t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_STREAM ||
-           (t->kind == SQL_TABLE_SYSTEM && t->oid < 10000);
+    return t->kind != SQL_TABLE_MATERIALIZED && !system_is_view(t);
 }
 
 static void begin_named(struct system_rows *r, const struct sql_table *t, const char *name,
@@ -45,7 +33,7 @@ static int tables_row(struct system_rows *r, const struct sql_table *t) {
 }
 
 int system_pg_tables(struct system_rows *r) {
-    return each_table(r, tables_row);
+    return system_each_table(r, tables_row);
 }
 
 static int views_row(struct system_rows *r, const struct sql_table *t) {
@@ -57,7 +45,7 @@ static int views_row(struct system_rows *r, const struct sql_table *t) {
 }
 
 int system_pg_views(struct system_rows *r) {
-    return each_table(r, views_row);
+    return system_each_table(r, views_row);
 }
 
 static int matviews_row(struct system_rows *r, const struct sql_table *t) {
@@ -71,7 +59,7 @@ static int matviews_row(struct system_rows *r, const struct sql_table *t) {
 }
 
 int system_pg_matviews(struct system_rows *r) {
-    return each_table(r, matviews_row);
+    return system_each_table(r, matviews_row);
 }
 
 static int indexes_row(struct system_rows *r, const struct sql_table *t) {
@@ -93,14 +81,13 @@ static int indexes_row(struct system_rows *r, const struct sql_table *t) {
 }
 
 int system_pg_indexes(struct system_rows *r) {
-    return each_table(r, indexes_row);
+    return system_each_table(r, indexes_row);
 }
 
 static int stat_row(struct system_rows *r, const struct sql_table *t) {
     if (!is_table(t) && t->kind != SQL_TABLE_MATERIALIZED)
         return 0;
-    const struct relation *rows =
-        t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_MATERIALIZED ? relation_of(t) : NULL;
+    const struct relation *rows = relation_of(t);
     system_begin(r);
     system_set_int(r, "relid", t->oid);
     system_set_text(r, "schemaname", t->schema);
@@ -111,7 +98,7 @@ static int stat_row(struct system_rows *r, const struct sql_table *t) {
 }
 
 int system_pg_stat_all_tables(struct system_rows *r) {
-    return each_table(r, stat_row);
+    return system_each_table(r, stat_row);
 }
 
 static int stat_user_row(struct system_rows *r, const struct sql_table *t) {
@@ -119,5 +106,5 @@ static int stat_user_row(struct system_rows *r, const struct sql_table *t) {
 }
 
 int system_pg_stat_user_tables(struct system_rows *r) {
-    return each_table(r, stat_user_row);
+    return system_each_table(r, stat_user_row);
 }

@@ -7,12 +7,10 @@
  */
 #include "rooms/stream/system_pg.h"
 
-#include "rooms/stream/view.h"
-
 #include <errno.h>
 
 static const char *kind_of(const struct sql_table *t) {
-    if (t->kind == SQL_TABLE_VIEW || (t->kind == SQL_TABLE_SYSTEM && t->oid >= 10000))
+    if (system_is_view(t))
         return "v";
     return t->kind == SQL_TABLE_MATERIALIZED ? "m" : "r";
 }
@@ -32,8 +30,7 @@ static int options_of(struct system_rows *r, const struct sql_table *t) {
 
 static int class_row(struct system_rows *r, const struct sql_table *t) {
     bool stored = kind_of(t)[0] != 'v';
-    const struct relation *rows =
-        t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_MATERIALIZED ? relation_of(t) : NULL;
+    const struct relation *rows = relation_of(t);
     system_begin(r);
     system_set_int(r, "oid", t->oid);
     system_set_text(r, "relname", t->name);
@@ -71,16 +68,15 @@ static int index_class_row(struct system_rows *r, const struct sql_table *t,
     return system_end(r);
 }
 
-int system_pg_class(struct system_rows *r) {
-    unsigned cursor = 0;
-    int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));) {
-        failed = class_row(r, t);
-        for (unsigned i = 0; !failed && i < t->indexes; i++)
-            failed = index_class_row(r, t, &t->index[i]);
-    }
+static int class_rows(struct system_rows *r, const struct sql_table *t) {
+    int failed = class_row(r, t);
+    for (unsigned i = 0; !failed && i < t->indexes; i++)
+        failed = index_class_row(r, t, &t->index[i]);
     return failed;
+}
+
+int system_pg_class(struct system_rows *r) {
+    return system_each_table(r, class_rows);
 }
 
 static bool has_default(const struct sql_table_column *c) {
@@ -124,37 +120,38 @@ static int attribute_row(struct system_rows *r, uint32_t oid, const struct sql_t
     return system_end(r);
 }
 
-int system_pg_attribute(struct system_rows *r) {
-    unsigned cursor = 0;
+static int attribute_rows(struct system_rows *r, const struct sql_table *t) {
     int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));) {
-        for (unsigned i = 0; !failed && i < t->columns; i++)
-            failed = attribute_row(r, t->oid, &t->column[i], i + 1, false);
-        for (unsigned n = 0; !failed && n < t->indexes; n++)
-            for (unsigned i = 0; !failed && i < t->index[n].columns; i++)
-                failed = attribute_row(r, t->index[n].oid, &t->column[t->index[n].column[i]], i + 1,
-                                       true);
+    for (unsigned i = 0; !failed && i < t->columns; i++)
+        failed = attribute_row(r, t->oid, &t->column[i], i + 1, false);
+    for (unsigned n = 0; !failed && n < t->indexes; n++)
+        for (unsigned i = 0; !failed && i < t->index[n].columns; i++)
+            failed =
+                attribute_row(r, t->index[n].oid, &t->column[t->index[n].column[i]], i + 1, true);
+    return failed;
+}
+
+int system_pg_attribute(struct system_rows *r) {
+    return system_each_table(r, attribute_rows);
+}
+
+static int attrdef_rows(struct system_rows *r, const struct sql_table *t) {
+    int failed = 0;
+    for (unsigned i = 0; !failed && i < t->columns; i++) {
+        if (!has_default(&t->column[i]))
+            continue;
+        system_begin(r);
+        system_set_int(r, "oid", sql_derived_oid(t->oid, SQL_DERIVED_DEFAULT, i + 1));
+        system_set_int(r, "adrelid", t->oid);
+        system_set_int(r, "adnum", i + 1);
+        system_set_text(r, "adbin", t->column[i].default_text);
+        failed = system_end(r);
     }
     return failed;
 }
 
 int system_pg_attrdef(struct system_rows *r) {
-    unsigned cursor = 0;
-    int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));)
-        for (unsigned i = 0; !failed && i < t->columns; i++) {
-            if (!has_default(&t->column[i]))
-                continue;
-            system_begin(r);
-            system_set_int(r, "oid", sql_derived_oid(t->oid, SQL_DERIVED_DEFAULT, i + 1));
-            system_set_int(r, "adrelid", t->oid);
-            system_set_int(r, "adnum", i + 1);
-            system_set_text(r, "adbin", t->column[i].default_text);
-            failed = system_end(r);
-        }
-    return failed;
+    return system_each_table(r, attrdef_rows);
 }
 
 /* The numbers of INDEX's columns, from 1, as column NAME. */
@@ -194,14 +191,15 @@ static int index_row(struct system_rows *r, const struct sql_table *t,
     return failed ? failed : system_end(r);
 }
 
-int system_pg_index(struct system_rows *r) {
-    unsigned cursor = 0;
+static int index_rows(struct system_rows *r, const struct sql_table *t) {
     int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));)
-        for (unsigned i = 0; !failed && i < t->indexes; i++)
-            failed = index_row(r, t, &t->index[i]);
+    for (unsigned i = 0; !failed && i < t->indexes; i++)
+        failed = index_row(r, t, &t->index[i]);
     return failed;
+}
+
+int system_pg_index(struct system_rows *r) {
+    return system_each_table(r, index_rows);
 }
 
 static void constraint_begin(struct system_rows *r, const struct sql_table *t, uint32_t oid,
@@ -242,26 +240,19 @@ static int constraint_rows(struct system_rows *r, const struct sql_table *t) {
 }
 
 int system_pg_constraint(struct system_rows *r) {
-    unsigned cursor = 0;
-    int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));)
-        failed = constraint_rows(r, t);
-    return failed;
+    return system_each_table(r, constraint_rows);
+}
+
+static int description_row(struct system_rows *r, const struct sql_table *t) {
+    if (!t->comment.ptr)
+        return 0;
+    system_int(r, t->oid);
+    system_int(r, SQL_CLASS_RELATION);
+    system_int(r, 0);
+    system_text(r, t->comment);
+    return system_end(r);
 }
 
 int system_pg_description(struct system_rows *r) {
-    unsigned cursor = 0;
-    int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));) {
-        if (!t->comment.ptr)
-            continue;
-        system_int(r, t->oid);
-        system_int(r, SQL_CLASS_RELATION);
-        system_int(r, 0);
-        system_text(r, t->comment);
-        failed = system_end(r);
-    }
-    return failed;
+    return system_each_table(r, description_row);
 }

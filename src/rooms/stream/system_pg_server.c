@@ -76,10 +76,6 @@ int system_pg_shadow(struct system_rows *r) {
     return system_end(r);
 }
 
-int system_pg_user(struct system_rows *r) {
-    return system_pg_shadow(r);
-}
-
 static int access_method(struct system_rows *r, uint32_t oid, const char *name, const char *type) {
     system_int(r, oid);
     system_text(r, slice_str(name));
