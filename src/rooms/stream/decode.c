@@ -56,8 +56,7 @@ struct decoder {
     const struct sql_settings *settings;
     struct json_picker *picker;
     struct json_field *fields;
-    unsigned count; /* columns of the batch */
-    unsigned slots; /* and those that are only looked at */
+    unsigned slots; /* columns of the batch, then those that are only looked at */
     struct slot *slot;
 };
 
@@ -165,7 +164,6 @@ int decoder_new(const struct sql_table *table, const unsigned *columns, unsigned
     if (r == 0) {
         d->table = table;
         d->settings = settings;
-        d->count = count;
         d->slot = mem_zalloc((size_t)count + table->columns + 1, sizeof *d->slot);
         d->fields = mem_zalloc(JSON_PICK_PATHS_MAX, sizeof *d->fields);
         r = d->slot && d->fields ? 0 : -ENOMEM;

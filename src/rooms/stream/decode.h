@@ -11,7 +11,7 @@
  *     nonet_time                      timestamptz  (when the log took it)
  *
  * A document that does not fit (no JSON, a value its type does not take, NULL where NOT NULL) gives
- * no row; it is counted, and the host is told the record and why, for the dead letters.
+ * no row: the caller is told the record and why.
  */
 #ifndef NONET_STREAM_DECODE_H
 #define NONET_STREAM_DECODE_H

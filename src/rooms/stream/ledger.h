@@ -13,7 +13,7 @@
  *     _NONET.sql.ddl          the text of a definition, and the OID it begins with
  *     _NONET.sql.table.OID    changes of one table's rows, in one transaction
  *
- * so that the database is what its replay from the first message gives (database_recover.c). A
+ * so that the database is what its replay from the first message gives (recover.c). A
  * piece of reading is asked for ahead while the one before is worked on, no more: that bounds
  * memory.
  */

@@ -3,9 +3,10 @@
  *
  *   commit   copied -> queue --end of the turn--> stream_append_all -> on disk -> answered
  *                        '-- the log is over its mark: again a little later, COMMIT_PATIENCE_NS
- * long read     looks for records -> a piece is full, or nothing else is there -> answered |  ^ |
- * '-- a block came from disk | LOOKS_MAX were looked at: next turn
- *                   '----- at the end: waits until there is more, or LEDGER_WAIT_NS are over
+ *
+ *   read     looks for records -> a piece is full, or nothing else is there -> answered
+ *               |  '-- at the end: waits until there is more, or LEDGER_WAIT_NS are over
+ *               '-- a block has to come from disk, or LOOKS_MAX were looked at: goes on later
  *
  * A commit is never appended from inside a receiver, who may have been handed a record of the log.
  * What has been handed to the log or to a wait outlives the server: it is let go when it ends.
@@ -25,9 +26,8 @@
 #define RETRY_NS 20000000u  /* no memory for a load, no room in the log, the log is not open */
 #define COMMIT_PATIENCE_NS (30 * UINT64_C(1000000000))
 #define COMMITS_MAX 1024u /* waiting; a ledger sends one at a time */
-#define PIECE_BYTES_MAX                                                                            \
-    (LEDGER_PIECE_BYTES + ((size_t)66 << 20)) /* with one message of the log                       \
-                                               */
+/* With one message of the log. */
+#define PIECE_BYTES_MAX (LEDGER_PIECE_BYTES + ((size_t)66 << 20))
 
 struct ledger_server {
     struct room_shard *shard;
