@@ -98,21 +98,21 @@ ANY_COMPARISON(greater_any, >)
 ANY_COMPARISON(greater_or_equal_any, >=)
 
 #define ROWS(what_, a_, b_)                                                                        \
-    NUMBER_VECTOR("=", equal_##what_, equal_##what_##_rows, SQL_BOOL, a_, b_),                     \
-        NUMBER_VECTOR("<>", unequal_##what_, unequal_##what_##_rows, SQL_BOOL, a_, b_),            \
-        NUMBER_VECTOR("<", less_##what_, less_##what_##_rows, SQL_BOOL, a_, b_),                   \
-        NUMBER_VECTOR("<=", less_or_equal_##what_, less_or_equal_##what_##_rows, SQL_BOOL, a_,     \
-                      b_),                                                                         \
-        NUMBER_VECTOR(">", greater_##what_, greater_##what_##_rows, SQL_BOOL, a_, b_),             \
-        NUMBER_VECTOR(">=", greater_or_equal_##what_, greater_or_equal_##what_##_rows, SQL_BOOL,   \
-                      a_, b_)
+    SQL_ROW_VECTOR("=", equal_##what_, equal_##what_##_rows, SQL_BOOL, a_, b_),                    \
+        SQL_ROW_VECTOR("<>", unequal_##what_, unequal_##what_##_rows, SQL_BOOL, a_, b_),           \
+        SQL_ROW_VECTOR("<", less_##what_, less_##what_##_rows, SQL_BOOL, a_, b_),                  \
+        SQL_ROW_VECTOR("<=", less_or_equal_##what_, less_or_equal_##what_##_rows, SQL_BOOL, a_,    \
+                       b_),                                                                        \
+        SQL_ROW_VECTOR(">", greater_##what_, greater_##what_##_rows, SQL_BOOL, a_, b_),            \
+        SQL_ROW_VECTOR(">=", greater_or_equal_##what_, greater_or_equal_##what_##_rows, SQL_BOOL,  \
+                       a_, b_)
 #define ANY_ROWS(type_)                                                                            \
-    NUMBER_BINARY("=", equal_any, SQL_BOOL, type_, type_),                                         \
-        NUMBER_BINARY("<>", unequal_any, SQL_BOOL, type_, type_),                                  \
-        NUMBER_BINARY("<", less_any, SQL_BOOL, type_, type_),                                      \
-        NUMBER_BINARY("<=", less_or_equal_any, SQL_BOOL, type_, type_),                            \
-        NUMBER_BINARY(">", greater_any, SQL_BOOL, type_, type_),                                   \
-        NUMBER_BINARY(">=", greater_or_equal_any, SQL_BOOL, type_, type_)
+    SQL_ROW("=", equal_any, SQL_BOOL, type_, type_),                                               \
+        SQL_ROW("<>", unequal_any, SQL_BOOL, type_, type_),                                        \
+        SQL_ROW("<", less_any, SQL_BOOL, type_, type_),                                            \
+        SQL_ROW("<=", less_or_equal_any, SQL_BOOL, type_, type_),                                  \
+        SQL_ROW(">", greater_any, SQL_BOOL, type_, type_),                                         \
+        SQL_ROW(">=", greater_or_equal_any, SQL_BOOL, type_, type_)
 
 /* varchar compares as text, by its implicit cast. */
 const struct sql_function sql_functions_compare[] = {

@@ -84,25 +84,25 @@ static int absolute(struct sql_call *call, const union sql_cell *a, union sql_ce
 #define F4 SQL_FLOAT4
 #define F8 SQL_FLOAT8
 #define MIXED(name_, function_)                                                                    \
-    NUMBER_BINARY(name_, function_, F4, F4, F4), NUMBER_BINARY(name_, function_, F8, F4, F8),      \
-        NUMBER_BINARY(name_, function_, F8, F8, F4)
+    SQL_ROW(name_, function_, F4, F4, F4), SQL_ROW(name_, function_, F8, F4, F8),                  \
+        SQL_ROW(name_, function_, F8, F8, F4)
 
 const struct sql_function sql_functions_float[] = {
-    NUMBER_VECTOR("+", plus, plus_rows, F8, F8, F8),
+    SQL_ROW_VECTOR("+", plus, plus_rows, F8, F8, F8),
     MIXED("+", plus),
-    NUMBER_VECTOR("-", minus, minus_rows, F8, F8, F8),
+    SQL_ROW_VECTOR("-", minus, minus_rows, F8, F8, F8),
     MIXED("-", minus),
-    NUMBER_VECTOR("*", times, times_rows, F8, F8, F8),
+    SQL_ROW_VECTOR("*", times, times_rows, F8, F8, F8),
     MIXED("*", times),
-    NUMBER_BINARY("/", divide, F8, F8, F8),
+    SQL_ROW("/", divide, F8, F8, F8),
     MIXED("/", divide),
-    NUMBER_UNARY("-", negate, F8, F8),
-    NUMBER_UNARY("-", negate, F4, F4),
-    NUMBER_UNARY("+", same, F8, F8),
-    NUMBER_UNARY("+", same, F4, F4),
-    NUMBER_UNARY("@", absolute, F8, F8),
-    NUMBER_UNARY("@", absolute, F4, F4),
-    NUMBER_UNARY("abs", absolute, F8, F8),
-    NUMBER_UNARY("abs", absolute, F4, F4),
+    SQL_ROW("-", negate, F8, F8),
+    SQL_ROW("-", negate, F4, F4),
+    SQL_ROW("+", same, F8, F8),
+    SQL_ROW("+", same, F4, F4),
+    SQL_ROW("@", absolute, F8, F8),
+    SQL_ROW("@", absolute, F4, F4),
+    SQL_ROW("abs", absolute, F8, F8),
+    SQL_ROW("abs", absolute, F4, F4),
     {.name = NULL},
 };

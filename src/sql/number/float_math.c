@@ -305,7 +305,7 @@ static int bucket_of_array(struct sql_call *call, const union sql_cell *a, union
 }
 
 #define F8 SQL_FLOAT8
-#define FLOAT(name_, function_) NUMBER_UNARY(name_, function_, F8, F8)
+#define FLOAT(name_, function_) SQL_ROW(name_, function_, F8, F8)
 const struct sql_function sql_functions_float_math[] = {
     FLOAT("round", round_even),
     FLOAT("trunc", truncate_off),
@@ -321,9 +321,9 @@ const struct sql_function sql_functions_float_math[] = {
     FLOAT("ln", natural),
     FLOAT("log", log_10),
     FLOAT("log10", log_10),
-    NUMBER_BINARY("power", power, F8, F8, F8),
-    NUMBER_BINARY("pow", power, F8, F8, F8),
-    NUMBER_BINARY("^", power, F8, F8, F8),
+    SQL_ROW("power", power, F8, F8, F8),
+    SQL_ROW("pow", power, F8, F8, F8),
+    SQL_ROW("^", power, F8, F8, F8),
     FLOAT("sin", sine),
     FLOAT("cos", cosine),
     FLOAT("tan", tangent),
@@ -331,7 +331,7 @@ const struct sql_function sql_functions_float_math[] = {
     FLOAT("asin", arc_sine),
     FLOAT("acos", arc_cosine),
     FLOAT("atan", arc_tangent),
-    NUMBER_BINARY("atan2", arc_tangent_2, F8, F8, F8),
+    SQL_ROW("atan2", arc_tangent_2, F8, F8, F8),
     FLOAT("sinh", hyperbolic_sine),
     FLOAT("cosh", hyperbolic_cosine),
     FLOAT("tanh", hyperbolic_tangent),
@@ -345,7 +345,7 @@ const struct sql_function sql_functions_float_math[] = {
     FLOAT("asind", arc_sine_d),
     FLOAT("acosd", arc_cosine_d),
     FLOAT("atand", arc_tangent_d),
-    NUMBER_BINARY("atan2d", arc_tangent_2_d, F8, F8, F8),
+    SQL_ROW("atan2d", arc_tangent_2_d, F8, F8, F8),
     FLOAT("degrees", degrees),
     FLOAT("radians", radians),
     {.name = "pi", .result = F8, .scalar = pi},
@@ -355,6 +355,6 @@ const struct sql_function sql_functions_float_math[] = {
      .count = 4,
      .arguments = {F8, F8, F8, SQL_INT4},
      .scalar = bucket},
-    NUMBER_BINARY("width_bucket", bucket_of_array, SQL_INT4, SQL_ANYELEMENT, SQL_ANYARRAY),
+    SQL_ROW("width_bucket", bucket_of_array, SQL_INT4, SQL_ANYELEMENT, SQL_ANYARRAY),
     {.name = NULL},
 };

@@ -193,38 +193,37 @@ static int factorial(struct sql_call *call, const union sql_cell *a, union sql_c
 }
 
 #define WIDTHS(name_, function_)                                                                   \
-    NUMBER_BINARY(name_, function_, SQL_INT2, SQL_INT2, SQL_INT2),                                 \
-        NUMBER_BINARY(name_, function_, SQL_INT4, SQL_INT4, SQL_INT4),                             \
-        NUMBER_BINARY(name_, function_, SQL_INT8, SQL_INT8, SQL_INT8)
+    SQL_ROW(name_, function_, SQL_INT2, SQL_INT2, SQL_INT2),                                       \
+        SQL_ROW(name_, function_, SQL_INT4, SQL_INT4, SQL_INT4),                                   \
+        SQL_ROW(name_, function_, SQL_INT8, SQL_INT8, SQL_INT8)
 #define MIXED_WIDTHS(name_, function_)                                                             \
-    WIDTHS(name_, function_), NUMBER_BINARY(name_, function_, SQL_INT4, SQL_INT2, SQL_INT4),       \
-        NUMBER_BINARY(name_, function_, SQL_INT4, SQL_INT4, SQL_INT2),                             \
-        NUMBER_BINARY(name_, function_, SQL_INT8, SQL_INT2, SQL_INT8),                             \
-        NUMBER_BINARY(name_, function_, SQL_INT8, SQL_INT8, SQL_INT2),                             \
-        NUMBER_BINARY(name_, function_, SQL_INT8, SQL_INT4, SQL_INT8),                             \
-        NUMBER_BINARY(name_, function_, SQL_INT8, SQL_INT8, SQL_INT4)
+    WIDTHS(name_, function_), SQL_ROW(name_, function_, SQL_INT4, SQL_INT2, SQL_INT4),             \
+        SQL_ROW(name_, function_, SQL_INT4, SQL_INT4, SQL_INT2),                                   \
+        SQL_ROW(name_, function_, SQL_INT8, SQL_INT2, SQL_INT8),                                   \
+        SQL_ROW(name_, function_, SQL_INT8, SQL_INT8, SQL_INT2),                                   \
+        SQL_ROW(name_, function_, SQL_INT8, SQL_INT4, SQL_INT8),                                   \
+        SQL_ROW(name_, function_, SQL_INT8, SQL_INT8, SQL_INT4)
 #define MIXED_VECTORS(name_, function_)                                                            \
-    NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT4, SQL_INT4),               \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT8),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT2, SQL_INT2, SQL_INT2),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT2, SQL_INT4),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT4, SQL_INT2),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT2, SQL_INT8),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT2),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT4, SQL_INT8),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT4)
+    SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT4, SQL_INT4),              \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT8),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT2, SQL_INT2, SQL_INT2),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT2, SQL_INT4),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT4, SQL_INT2),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT2, SQL_INT8),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT2),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT4, SQL_INT8),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT4)
 #define VECTORS(name_, function_)                                                                  \
-    NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT2, SQL_INT2, SQL_INT2),               \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT4, SQL_INT4),           \
-        NUMBER_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT8)
+    SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT2, SQL_INT2, SQL_INT2),              \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT4, SQL_INT4, SQL_INT4),          \
+        SQL_ROW_VECTOR(name_, function_, function_##_rows, SQL_INT8, SQL_INT8, SQL_INT8)
 #define PREFIXES(name_, function_)                                                                 \
-    NUMBER_UNARY(name_, function_, SQL_INT2, SQL_INT2),                                            \
-        NUMBER_UNARY(name_, function_, SQL_INT4, SQL_INT4),                                        \
-        NUMBER_UNARY(name_, function_, SQL_INT8, SQL_INT8)
+    SQL_ROW(name_, function_, SQL_INT2, SQL_INT2), SQL_ROW(name_, function_, SQL_INT4, SQL_INT4),  \
+        SQL_ROW(name_, function_, SQL_INT8, SQL_INT8)
 #define SHIFTS(name_, function_)                                                                   \
-    NUMBER_BINARY(name_, function_, SQL_INT2, SQL_INT2, SQL_INT4),                                 \
-        NUMBER_BINARY(name_, function_, SQL_INT4, SQL_INT4, SQL_INT4),                             \
-        NUMBER_BINARY(name_, function_, SQL_INT8, SQL_INT8, SQL_INT4)
+    SQL_ROW(name_, function_, SQL_INT2, SQL_INT2, SQL_INT4),                                       \
+        SQL_ROW(name_, function_, SQL_INT4, SQL_INT4, SQL_INT4),                                   \
+        SQL_ROW(name_, function_, SQL_INT8, SQL_INT8, SQL_INT4)
 
 const struct sql_function sql_functions_integer[] = {
     MIXED_VECTORS("+", plus),
@@ -243,10 +242,10 @@ const struct sql_function sql_functions_integer[] = {
     PREFIXES("~", bits_not),
     SHIFTS("<<", shift_left),
     SHIFTS(">>", shift_right),
-    NUMBER_BINARY("gcd", gcd, SQL_INT4, SQL_INT4, SQL_INT4),
-    NUMBER_BINARY("gcd", gcd, SQL_INT8, SQL_INT8, SQL_INT8),
-    NUMBER_BINARY("lcm", lcm, SQL_INT4, SQL_INT4, SQL_INT4),
-    NUMBER_BINARY("lcm", lcm, SQL_INT8, SQL_INT8, SQL_INT8),
-    NUMBER_UNARY("factorial", factorial, SQL_NUMERIC, SQL_INT8),
+    SQL_ROW("gcd", gcd, SQL_INT4, SQL_INT4, SQL_INT4),
+    SQL_ROW("gcd", gcd, SQL_INT8, SQL_INT8, SQL_INT8),
+    SQL_ROW("lcm", lcm, SQL_INT4, SQL_INT4, SQL_INT4),
+    SQL_ROW("lcm", lcm, SQL_INT8, SQL_INT8, SQL_INT8),
+    SQL_ROW("factorial", factorial, SQL_NUMERIC, SQL_INT8),
     {.name = NULL},
 };

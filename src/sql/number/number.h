@@ -1,5 +1,5 @@
 /*
- * number.h - what the files of number/ share: rows of tables, and numeric's errors.
+ * number.h - what the files of number/ share: their errors.
  *
  *   compare.c     = <> < <= > >= of every type that is not text/'s own
  *   integer.c     arithmetic and bits of int2, int4, int8
@@ -11,21 +11,8 @@
 #ifndef NONET_SQL_NUMBER_NUMBER_H
 #define NONET_SQL_NUMBER_NUMBER_H
 
-#include "sql/function.h"
+#include "sql/function_row.h"
 #include "sql/numeric.h"
-
-#define NUMBER_UNARY(name_, function_, result_, a_)                                                \
-    { .name = (name_), .result = (result_), .count = 1, .arguments = {a_}, .scalar = (function_) }
-#define NUMBER_BINARY(name_, function_, result_, a_, b_)                                           \
-    {                                                                                              \
-        .name = (name_), .result = (result_), .count = 2, .arguments = {a_, b_},                   \
-        .scalar = (function_)                                                                      \
-    }
-#define NUMBER_VECTOR(name_, function_, vector_, result_, a_, b_)                                  \
-    {                                                                                              \
-        .name = (name_), .result = (result_), .count = 2, .arguments = {a_, b_},                   \
-        .scalar = (function_), .vector = (vector_)                                                 \
-    }
 
 /* 22003 "integer out of range", by the type of the result. */
 int number_out_of_range(struct sql_call *call);

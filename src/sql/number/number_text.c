@@ -250,11 +250,11 @@ static int to_number(struct sql_call *call, const union sql_cell *a, union sql_c
 }
 
 const struct sql_function sql_functions_number_text[] = {
-    NUMBER_BINARY("to_char", numeric_to_char, SQL_TEXT, SQL_NUMERIC, SQL_TEXT),
-    NUMBER_BINARY("to_char", int_to_char, SQL_TEXT, SQL_INT4, SQL_TEXT),
-    NUMBER_BINARY("to_char", int_to_char, SQL_TEXT, SQL_INT8, SQL_TEXT),
-    NUMBER_BINARY("to_char", float_to_char, SQL_TEXT, SQL_FLOAT4, SQL_TEXT),
-    NUMBER_BINARY("to_char", float_to_char, SQL_TEXT, SQL_FLOAT8, SQL_TEXT),
-    NUMBER_BINARY("to_number", to_number, SQL_NUMERIC, SQL_TEXT, SQL_TEXT),
+    SQL_ROW("to_char", numeric_to_char, SQL_TEXT, SQL_NUMERIC, SQL_TEXT),
+    SQL_ROW("to_char", int_to_char, SQL_TEXT, SQL_INT4, SQL_TEXT),
+    SQL_ROW("to_char", int_to_char, SQL_TEXT, SQL_INT8, SQL_TEXT),
+    SQL_ROW("to_char", float_to_char, SQL_TEXT, SQL_FLOAT4, SQL_TEXT),
+    SQL_ROW("to_char", float_to_char, SQL_TEXT, SQL_FLOAT8, SQL_TEXT),
+    SQL_ROW("to_number", to_number, SQL_NUMERIC, SQL_TEXT, SQL_TEXT),
     {.name = NULL},
 };

@@ -1,5 +1,5 @@
 /*
- * give.h - how functions of text/ give their results, and the rows of their tables.
+ * give.h - how functions of text/ give their results.
  *
  * A result of known size is written straight into call->memory (text_room); one that grows is
  * gathered in a buf and copied there (text_give). Both bound it by SQL_TEXT_BYTES_MAX. Positions
@@ -8,35 +8,7 @@
 #ifndef NONET_SQL_TEXT_GIVE_H
 #define NONET_SQL_TEXT_GIVE_H
 
-#include "sql/function.h"
-
-/* A row of a table: ROW("lower", lower, SQL_TEXT, SQL_TEXT). RETURNS first, then the arguments. */
-#define SQL_ARGUMENTS(...) (sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
-#define SQL_ROW(name_, function_, result_, ...)                                                    \
-    {                                                                                              \
-        .name = (name_), .result = (result_), .count = SQL_ARGUMENTS(__VA_ARGS__),                 \
-        .arguments = {__VA_ARGS__}, .scalar = (function_)                                          \
-    }
-#define SQL_ROW_FLAGS(name_, function_, flags_, result_, ...)                                      \
-    {                                                                                              \
-        .name = (name_), .result = (result_), .count = SQL_ARGUMENTS(__VA_ARGS__),                 \
-        .flags = (flags_), .arguments = {__VA_ARGS__}, .scalar = (function_)                       \
-    }
-#define SQL_ROW_VECTOR(name_, function_, vector_, result_, ...)                                    \
-    {                                                                                              \
-        .name = (name_), .result = (result_), .count = SQL_ARGUMENTS(__VA_ARGS__),                 \
-        .arguments = {__VA_ARGS__}, .scalar = (function_), .vector = (vector_)                     \
-    }
-#define SQL_ROW_DEFAULTS(name_, function_, defaults_, result_, ...)                                \
-    {                                                                                              \
-        .name = (name_), .result = (result_), .count = SQL_ARGUMENTS(__VA_ARGS__),                 \
-        .defaults = (defaults_), .arguments = {__VA_ARGS__}, .scalar = (function_)                 \
-    }
-#define SQL_ROW_SET(name_, set_, flags_, result_, ...)                                             \
-    {                                                                                              \
-        .name = (name_), .result = (result_), .count = SQL_ARGUMENTS(__VA_ARGS__),                 \
-        .flags = (flags_), .arguments = {__VA_ARGS__}, .set = (set_)                               \
-    }
+#include "sql/function_row.h"
 
 /* SIZE bytes of call->memory, or NULL and call->error filled (54000, 53200). */
 char *text_room(struct sql_call *call, size_t size);
