@@ -105,8 +105,6 @@ struct sql_plan {
     int64_t size, slide, offset_time, gap;
 };
 
-#define SQL_SCAN_ROW_ID UINT32_MAX
-
 /* A query: the plan, and how its rows are shown. The first `visible` columns are; the others are
    there for the order only. */
 struct sql_query {

@@ -162,7 +162,7 @@ static int put_rows(struct database_run *run, struct work *w, const struct sql_b
 static int update_other(struct database_run *run, struct work *w, const struct sql_batch *proposed,
                         unsigned row, int64_t id) {
     const struct sql_statement *s = &run->statement->bound;
-    unsigned columns = w->stored->table->columns, which[SQL_COLUMNS_MAX];
+    unsigned columns = w->stored->table->columns;
     struct sql_builder old, new;
     if (id < 0 && (uint64_t)-id >= w->own) {
         (void)sql_fail(&run->error, "21000",
@@ -171,8 +171,6 @@ static int update_other(struct database_run *run, struct work *w, const struct s
                                     "command have duplicate constrained values.");
         return -EINVAL;
     }
-    for (unsigned i = 0; i < columns; i++)
-        which[i] = i;
     if (sql_builder_make(columns * 2, &old) < 0)
         return sql_fail_memory(&run->error);
     if (sql_builder_make(columns, &new) < 0) {
@@ -182,7 +180,7 @@ static int update_other(struct database_run *run, struct work *w, const struct s
     for (unsigned i = 0; i < columns; i++)
         sql_builder_set(&old, columns + i, sql_cell_at(&proposed->column[i], row),
                         sql_null_at(&proposed->column[i], row));
-    int r = transaction_read(run->session->transaction, w->stored, id, which, columns, &old);
+    int r = transaction_read(run->session->transaction, w->stored, id, NULL, columns, &old);
     struct sql_batch both = sql_builder_batch(&old);
     bool applies = r == 0;
     struct sql_column value;
@@ -282,16 +280,13 @@ static int put_step(struct database_run *run, struct work *w, struct sql_builder
 /* What was found, once from its beginning to its end, a batch a call. */
 static int walk_found(struct database_run *run, struct work *w) {
     const struct sql_plan *plan = run->statement->bound.query.plan;
-    unsigned which[SQL_COLUMNS_MAX * 2 + 1];
     struct sql_builder b;
-    for (unsigned i = 0; i < plan->columns; i++)
-        which[i] = i;
     if (!w->scanning)
         relation_scan_all(query_gathered(w->find), 1, &w->scan);
     w->scanning = true;
     if (sql_builder_make(plan->columns, &b) < 0)
         return sql_fail_memory(&run->error);
-    int n = relation_scan_next(&w->scan, which, plan->columns, &b);
+    int n = relation_scan_next(&w->scan, NULL, plan->columns, &b);
     struct sql_batch batch = sql_builder_batch(&b);
     int r = n < 0 ? sql_fail_memory(&run->error) : 0;
     if (n > 0)

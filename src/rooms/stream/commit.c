@@ -108,17 +108,11 @@ static int begin_entry(struct buf *out, uint64_t first, const struct map64 *dele
 
 /* --- putting a transaction into the tables --------------------------------------------------- */
 
-static void all_columns(unsigned *which, unsigned count) {
-    for (unsigned i = 0; i < count; i++)
-        which[i] = i;
-}
-
 /* The rows C added go into its table, in their order. */
 static int put_added(struct change *c, uint64_t moment, struct entries *entries,
                      struct relation_conflict *conflict) {
-    unsigned columns = c->stored->table->columns, which[SQL_COLUMNS_MAX];
+    unsigned columns = c->stored->table->columns;
     struct sql_type types[SQL_COLUMNS_MAX];
-    all_columns(which, columns);
     for (unsigned i = 0; i < columns; i++)
         types[i] = c->stored->table->column[i].type;
     struct sql_builder b;
@@ -132,7 +126,7 @@ static int put_added(struct change *c, uint64_t moment, struct entries *entries,
     relation_scan_all(c->added, 1, &scan);
     for (;;) {
         sql_builder_reset(&b);
-        int n = relation_scan_next(&scan, which, columns, &b);
+        int n = relation_scan_next(&scan, NULL, columns, &b);
         if (n <= 0) {
             r = n;
             break;
@@ -262,18 +256,16 @@ static void tell_batch(struct database *db, const struct sql_table *table, struc
 /* Rows that C took away from its table, then those it added, as changes of the table. */
 static int tell_rows(struct database *db, struct change *c, struct sql_builder *b) {
     const struct sql_table *table = c->stored->table;
-    unsigned which[SQL_COLUMNS_MAX];
-    all_columns(which, table->columns);
     const struct map64_entry *entry;
     for (size_t at = 0; (entry = map64_next(&c->deleted, &at));) {
-        int r = relation_read(c->stored->rows, entry->id, which, table->columns, -1, b);
+        int r = relation_read(c->stored->rows, entry->id, NULL, table->columns, -1, b);
         if (r < 0)
             return r;
         if (sql_builder_full(b))
             tell_batch(db, table, b);
     }
     for (uint64_t id = c->placed; id < c->placed_end; id++) {
-        int r = relation_read(c->stored->rows, id, which, table->columns, 1, b);
+        int r = relation_read(c->stored->rows, id, NULL, table->columns, 1, b);
         if (r < 0)
             return r;
         if (sql_builder_full(b))

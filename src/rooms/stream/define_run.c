@@ -151,7 +151,6 @@ static const char *tag_of(const struct sql_statement *s) {
 static int fill_step(struct database_run *run) {
     struct defining *d = run->work;
     struct sql_table *t = run->statement->bound.table;
-    unsigned which[SQL_COLUMNS_MAX];
     struct sql_builder b;
     if (!d->scanning) {
         int next = query_step(d->fill);
@@ -160,14 +159,12 @@ static int fill_step(struct database_run *run) {
         relation_scan_all(query_gathered(d->fill), 1, &d->scan);
         d->scanning = true;
     }
-    for (unsigned i = 0; i < t->columns; i++)
-        which[i] = i;
     if (!relation_of(t))
         return sql_fail(&run->error, "40001", "table \"%.*s\" was dropped meanwhile",
                         slice_fmt(t->name));
     if (sql_builder_make(t->columns, &b) < 0)
         return sql_fail_memory(&run->error);
-    int n = relation_scan_next(&d->scan, which, t->columns, &b);
+    int n = relation_scan_next(&d->scan, NULL, t->columns, &b);
     struct sql_batch batch = sql_builder_batch(&b);
     int r = n < 0 ? sql_fail_memory(&run->error) : 0;
     if (n > 0)

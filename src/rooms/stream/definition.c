@@ -192,16 +192,12 @@ static int rewrite_rows(struct database *db, struct rewrite *w, struct sql_error
 }
 
 static int rewrite_all(struct database *db, struct rewrite *w, struct sql_error *error) {
-    unsigned which[SQL_COLUMNS_MAX + 1];
     struct relation_scan scan;
     int r = 0, n = 1;
-    for (unsigned i = 0; i < w->old_columns; i++)
-        which[i] = i;
-    which[w->old_columns] = SQL_SCAN_ROW_ID;
     relation_scan_all(stored_of(w->table)->rows, db->commit, &scan);
     while (r == 0 && n > 0) {
         sql_builder_reset(&w->from);
-        n = relation_scan_next(&scan, which, w->old_columns + 1, &w->from);
+        n = relation_scan_next(&scan, NULL, w->old_columns + 1, &w->from);
         r = n < 0 ? sql_fail_memory(error) : (n > 0 ? rewrite_rows(db, w, error) : 0);
     }
     relation_scan_end(&scan);

@@ -490,22 +490,18 @@ static int compare_sorted(const void *a, const void *b) {
 static int sort_rows(struct query *q) {
     const struct sql_plan *plan = q->query->plan;
     struct relation_stats stats = relation_stats(q->gathered);
-    unsigned which[QUERY_COLUMNS_MAX + 1];
     struct sql_type types[QUERY_COLUMNS_MAX];
     struct sql_builder b;
     struct relation_scan scan;
     _cleanup_buf_ struct buf key = buf_make(q->run->db->limits.run_bytes);
-    for (unsigned i = 0; i < plan->columns; i++) {
-        which[i] = i;
+    for (unsigned i = 0; i < plan->columns; i++)
         types[i] = plan->column[i].type;
-    }
-    which[plan->columns] = SQL_SCAN_ROW_ID;
     q->order = mem_alloc((stats.rows + 1) * sizeof *q->order);
     if (!q->order || sql_builder_make(plan->columns + 1, &b) < 0)
         return sql_fail_memory(&q->run->error);
     relation_scan_all(q->gathered, GATHERED_MOMENT, &scan);
     int r;
-    while ((r = relation_scan_next(&scan, which, plan->columns + 1, &b)) > 0) {
+    while ((r = relation_scan_next(&scan, NULL, plan->columns + 1, &b)) > 0) {
         struct sql_batch batch = sql_builder_batch(&b);
         for (unsigned row = 0; r > 0 && row < batch.rows; row++) {
             struct sorted *s = &q->order[q->order_count];
@@ -533,19 +529,16 @@ static int sort_rows(struct query *q) {
 int64_t query_give(struct query *q, uint64_t max,
                    bool (*rows)(struct database_run *run, const struct sql_batch *batch),
                    struct database_run *to, struct sql_error *error) {
-    unsigned which[QUERY_COLUMNS_MAX];
     struct sql_builder b;
     uint64_t given = 0;
     unsigned columns = q->query->plan->columns;
-    for (unsigned i = 0; i < columns; i++)
-        which[i] = i;
     if (sql_builder_make(columns, &b) < 0)
         return sql_fail_memory(error);
     bool room = true;
     while (room && given < max && q->order_next < q->order_count) {
         sql_builder_reset(&b);
         while (!sql_builder_full(&b) && given < max && q->order_next < q->order_count) {
-            if (relation_read(q->gathered, q->order[q->order_next].id, which, columns, 1, &b) < 0) {
+            if (relation_read(q->gathered, q->order[q->order_next].id, NULL, columns, 1, &b) < 0) {
                 sql_builder_free(&b);
                 return sql_fail_memory(error);
             }

@@ -263,7 +263,6 @@ void view_step(struct view *v, uint64_t commit) {
 static int read_input(struct view *v, unsigned input, struct sql_error *error) {
     const struct sql_table *table = sql_exec_input(v->exec, input)->table;
     struct relation *rows = relation_of(table);
-    unsigned which[SQL_COLUMNS_MAX];
     struct sql_builder b;
     struct relation_scan at;
     bool kept = table->kind == SQL_TABLE_MATERIALIZED;
@@ -274,12 +273,10 @@ static int read_input(struct view *v, unsigned input, struct sql_error *error) {
         return 0;
     if (sql_builder_make(table->columns, &b) < 0)
         return sql_fail_memory(error);
-    for (unsigned i = 0; i < table->columns; i++)
-        which[i] = i;
     bool told = kept || list_empty(&v->db->flight);
     relation_scan_all(rows, told ? v->db->commit : v->db->visible, &at);
     int r = 0, n;
-    while (r == 0 && (n = relation_scan_next(&at, which, table->columns, &b)) != 0) {
+    while (r == 0 && (n = relation_scan_next(&at, NULL, table->columns, &b)) != 0) {
         struct sql_batch batch = sql_builder_batch(&b);
         r = n < 0 ? sql_fail_memory(error) : push_rows(v, input, &batch, error);
         sql_builder_reset(&b);

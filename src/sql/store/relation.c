@@ -640,11 +640,13 @@ int relation_read(struct relation *r, uint64_t id, const unsigned *which, unsign
     if (n < 0)
         return (int)n;
     const union sql_cell id_cell = {.i = (int64_t)id};
-    for (unsigned i = 0; i < count; i++)
-        if (which[i] == UINT32_MAX) /* SQL_SCAN_ROW_ID */
+    for (unsigned i = 0; i < count; i++) {
+        unsigned column = which ? which[i] : i;
+        if (which ? column == SQL_SCAN_ROW_ID : column == r->columns)
             sql_builder_set(b, i, &id_cell, false);
         else
-            sql_builder_set(b, i, &r->cells[which[i]], r->nulls[which[i]]);
+            sql_builder_set(b, i, &r->cells[column], r->nulls[column]);
+    }
     sql_builder_end(b, weight);
     return 0;
 }

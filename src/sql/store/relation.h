@@ -72,9 +72,10 @@ void relation_scan_all(struct relation *r, uint64_t snapshot, struct relation_sc
 must_use int relation_scan_key(struct relation *r, uint64_t snapshot, const unsigned *columns,
                                unsigned count, const union sql_cell *values,
                                struct relation_scan *ret);
-/* Puts up to SQL_BATCH_ROWS rows into B (which has the columns WHICH, SQL_SCAN_ROW_ID among them).
-   Returns how many, 0 at the end, -ENOMEM. Texts point into the relation: valid until it is changed
-   or vacuumed. */
+/* Puts up to SQL_BATCH_ROWS rows into B, whose COUNT columns are WHICH (SQL_SCAN_ROW_ID: the row's
+   id). WHICH NULL: all columns in their order, and the id where COUNT is one more. Returns how
+   many, 0 at the end, -ENOMEM. Texts point into the relation: valid until it is changed or
+   vacuumed. */
 must_use int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsigned count,
                                 struct sql_builder *b);
 void relation_scan_end(struct relation_scan *scan);
