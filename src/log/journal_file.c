@@ -86,10 +86,14 @@ static int rename_synced(struct journal_file *file, uint64_t from, const char *f
 }
 
 static int write_header(struct journal_file *file) {
-    _Alignas(IO_DIRECT_BYTES) char sector[JOURNAL_SECTOR];
     struct journal_header header = {file->journal->log_id, file->number, file->bytes};
+    /* Not on the stack: gcc's AddressSanitizer aligns nothing there beyond 32 bytes. */
+    char *sector = mem_alloc_aligned(JOURNAL_SECTOR, IO_DIRECT_BYTES);
+    if (!sector)
+        return -ENOMEM;
     journal_header_encode(&header, sector);
-    int failed = io_file_write(file->file, sector, sizeof sector, 0);
+    int failed = io_file_write(file->file, sector, JOURNAL_SECTOR, 0);
+    mem_free(sector);
     return failed ? failed : io_file_sync(file->file);
 }
 

@@ -179,7 +179,7 @@ static void what_is_on_disk_leaves_the_cache_and_nothing_else_does(void **state)
 static void what_is_written_past_the_cache_is_not_in_it_and_is_read_by_all(void **state) {
     struct place *place = *state;
     struct io_file *file = open_new(place, "a"), *other;
-    _Alignas(IO_DIRECT_BYTES) char page[IO_DIRECT_BYTES], got[IO_DIRECT_BYTES];
+    static _Alignas(IO_DIRECT_BYTES) char page[IO_DIRECT_BYTES], got[IO_DIRECT_BYTES];
     size_t size = 1u << 20, got_size;
     memset(page, 'x', sizeof page);
     assert_int_equal(io_file_allocate(file, size), 0);
@@ -201,7 +201,7 @@ static void what_is_written_past_the_cache_is_not_in_it_and_is_read_by_all(void 
 static void what_is_allocated_past_the_cache_is_not_in_it(void **state) {
     struct place *place = *state;
     struct io_file *file = open_new(place, "a");
-    _Alignas(IO_DIRECT_BYTES) char got[IO_DIRECT_BYTES];
+    static _Alignas(IO_DIRECT_BYTES) char got[IO_DIRECT_BYTES];
     static const char zeros[IO_DIRECT_BYTES];
     size_t size = 1u << 20, got_size;
     io_file_bypass_cache(file);
