@@ -116,4 +116,13 @@ static inline uint64_t hash_mix64(uint64_t x) {
     return x;
 }
 
+/* FNV-1a of BYTES, 32 bits, going on from HASH (HASH_FNV1A_START at first). For numbers that others
+   compute as well, or that must stay the same for ever; not against keys that strangers choose. */
+#define HASH_FNV1A_START 2166136261u
+static inline uint32_t hash_fnv1a(uint32_t hash, slice bytes) {
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ (uint8_t)bytes.ptr[i]) * 16777619u;
+    return hash;
+}
+
 #endif

@@ -6,6 +6,7 @@
  * be wrong is found when it is made; applying can only fail to match or to fit.
  */
 #include "bus/transform.h"
+#include "base/hash.h"
 
 #include "base/check.h"
 #include "base/number.h"
@@ -231,12 +232,9 @@ static void put_cut(struct writing *w, slice token, size_t at) {
 }
 
 static void put_partition(struct writing *w, const struct part *part, const slice *tokens) {
-    uint32_t hash = 2166136261u; /* FNV-1a, 32 bits */
-    for (unsigned i = 0; i < part->token_count; i++) {
-        slice token = tokens[part->tokens[i]];
-        for (size_t j = 0; j < token.len; j++)
-            hash = (hash ^ (unsigned char)token.ptr[j]) * 16777619u;
-    }
+    uint32_t hash = HASH_FNV1A_START;
+    for (unsigned i = 0; i < part->token_count; i++)
+        hash = hash_fnv1a(hash, tokens[part->tokens[i]]);
     char digits[20];
     put(w, slice_make(digits, number_format_u64(hash % part->number, digits)));
 }

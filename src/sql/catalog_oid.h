@@ -9,6 +9,7 @@
 #ifndef NONET_SQL_CATALOG_OID_H
 #define NONET_SQL_CATALOG_OID_H
 
+#include "base/hash.h"
 #include "sql/catalog.h"
 
 enum {
@@ -39,10 +40,7 @@ static inline uint32_t sql_schema_oid(slice name) {
         return 2200;
     if (slice_equal(name, slice_lit("information_schema")))
         return 13220;
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (uint8_t)name.ptr[i]) * 16777619u;
-    return SQL_DERIVED_FIRST_OID | (hash >> 2);
+    return SQL_DERIVED_FIRST_OID | (hash_fnv1a(HASH_FNV1A_START, name) >> 2);
 }
 
 /* Found without its schema's name? */
