@@ -42,9 +42,9 @@ typedef int sql_scalar(struct sql_call *call, const union sql_cell *arguments, u
 typedef int sql_vector(struct sql_call *call, const struct sql_column *arguments, unsigned rows,
                        union sql_cell *ret, uint8_t *ret_nulls);
 /* Functions that give rows (generate_series, unnest, regexp_matches): called once for a row of
-   arguments, adds rows to OUT through EMIT. */
-typedef int sql_set(struct sql_call *call, const union sql_cell *arguments,
-                    int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls),
+   arguments, gives each of its rows to EMIT; what that fails with is handed on. */
+typedef int sql_emit(void *to, const union sql_cell *cells, const uint8_t *nulls);
+typedef int sql_set(struct sql_call *call, const union sql_cell *arguments, sql_emit *emit,
                     void *to);
 
 enum sql_function_flag {

@@ -285,7 +285,7 @@ static int string_to_array(struct sql_call *call, const union sql_cell *a, union
 struct emitter {
     const struct sql_call *call;
     const union sql_cell *arguments;
-    int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls);
+    sql_emit *emit;
     void *to;
 };
 
@@ -296,8 +296,7 @@ static int emit_part(void *self, slice part) {
     return e->emit(e->to, &cell, &null);
 }
 
-static int string_to_table(struct sql_call *call, const union sql_cell *a,
-                           int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls),
+static int string_to_table(struct sql_call *call, const union sql_cell *a, sql_emit *emit,
                            void *to) {
     struct emitter e = {call, a, emit, to};
     if (text_null(call, 0))

@@ -151,9 +151,7 @@ static int array_length(struct sql_call *call, const union sql_cell *a, union sq
     return 0;
 }
 
-typedef int emit_row(void *to, const union sql_cell *cells, const uint8_t *nulls);
-
-static int object_keys(struct sql_call *call, const union sql_cell *a, emit_row *emit, void *to) {
+static int object_keys(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     static const uint8_t none[1] = {0};
     enum sql_json_kind kind = sql_json_kind_of(a[0].text);
     if (kind != SQL_JSON_OBJECT)
@@ -183,7 +181,7 @@ static int check_object(struct sql_call *call, slice value, bool text) {
                                            : "cannot deconstruct a scalar");
 }
 
-static int each(struct sql_call *call, slice object, bool text, emit_row *emit, void *to) {
+static int each(struct sql_call *call, slice object, bool text, sql_emit *emit, void *to) {
     struct sql_json_walk w = sql_json_each(object);
     int failed = check_object(call, object, text);
     while (!failed && sql_json_next(&w)) {
@@ -201,11 +199,11 @@ static int each(struct sql_call *call, slice object, bool text, emit_row *emit, 
     return failed;
 }
 
-static int each_value(struct sql_call *call, const union sql_cell *a, emit_row *emit, void *to) {
+static int each_value(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     return each(call, a[0].text, false, emit, to);
 }
 
-static int each_text(struct sql_call *call, const union sql_cell *a, emit_row *emit, void *to) {
+static int each_text(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     return each(call, a[0].text, true, emit, to);
 }
 
@@ -220,7 +218,7 @@ static int check_array(struct sql_call *call, slice value, bool text) {
                     text ? "_text" : "", kind == SQL_JSON_OBJECT ? "non-array" : "scalar");
 }
 
-static int elements(struct sql_call *call, slice array, bool text, emit_row *emit, void *to) {
+static int elements(struct sql_call *call, slice array, bool text, sql_emit *emit, void *to) {
     struct sql_json_walk w = sql_json_each(array);
     int failed = check_array(call, array, text);
     while (!failed && sql_json_next(&w)) {
@@ -236,12 +234,12 @@ static int elements(struct sql_call *call, slice array, bool text, emit_row *emi
     return failed;
 }
 
-static int elements_value(struct sql_call *call, const union sql_cell *a, emit_row *emit,
+static int elements_value(struct sql_call *call, const union sql_cell *a, sql_emit *emit,
                           void *to) {
     return elements(call, a[0].text, false, emit, to);
 }
 
-static int elements_text(struct sql_call *call, const union sql_cell *a, emit_row *emit, void *to) {
+static int elements_text(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     return elements(call, a[0].text, true, emit, to);
 }
 

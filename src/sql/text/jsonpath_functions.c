@@ -112,9 +112,7 @@ static int path_match_silent(struct sql_call *call, const union sql_cell *a, uni
     return match(call, a, true, ret);
 }
 
-static int path_query(struct sql_call *call, const union sql_cell *a,
-                      int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls),
-                      void *to) {
+static int path_query(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     static const uint8_t none[1] = {0};
     _cleanup_buf_ struct buf found = buf_make(JSONPATH_FOUND_BYTES_MAX);
     int outcome = run(call, a, false, &found);

@@ -193,8 +193,7 @@ static int search_next(struct search *s) {
     return 1;
 }
 
-static int regexp_matches(struct sql_call *call, const union sql_cell *a,
-                          int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls),
+static int regexp_matches(struct sql_call *call, const union sql_cell *a, sql_emit *emit,
                           void *to) {
     static const uint8_t none[1] = {0};
     struct search s = {.call = call, .text = a[0].text};
@@ -241,7 +240,7 @@ static int split_each(struct sql_call *call, const union sql_cell *a, const char
 }
 
 struct emitter {
-    int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls);
+    sql_emit *emit;
     void *to;
 };
 
@@ -252,9 +251,7 @@ static int emit_part(void *self, slice part) {
     return e->emit(e->to, &cell, none);
 }
 
-static int regexp_split_to_table(struct sql_call *call, const union sql_cell *a,
-                                 int (*emit)(void *to, const union sql_cell *cells,
-                                             const uint8_t *nulls),
+static int regexp_split_to_table(struct sql_call *call, const union sql_cell *a, sql_emit *emit,
                                  void *to) {
     struct emitter e = {emit, to};
     return split_each(call, a, "regexp_split_to_table", emit_part, &e);

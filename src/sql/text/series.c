@@ -10,11 +10,9 @@
 
 #include <errno.h>
 
-typedef int emit_row(void *to, const union sql_cell *cells, const uint8_t *nulls);
-
 static const uint8_t no_nulls[1] = {0};
 
-static int generate_int(struct sql_call *call, const union sql_cell *a, emit_row *emit, void *to) {
+static int generate_int(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     int64_t step = call->count > 2 ? a[2].i : 1;
     if (step == 0)
         return sql_fail(call->error, "22023", "step size cannot equal zero");
@@ -42,7 +40,7 @@ static int numeric_failed(struct sql_call *call, int failed) {
                              : failed;
 }
 
-static int generate_numeric(struct sql_call *call, const union sql_cell *a, emit_row *emit,
+static int generate_numeric(struct sql_call *call, const union sql_cell *a, sql_emit *emit,
                             void *to) {
     struct sql_numeric step = call->count > 2 ? a[2].numeric : sql_numeric_small(1, 0);
     int failed = check_finite(call, a[0].numeric, "start value");
@@ -61,7 +59,7 @@ static int generate_numeric(struct sql_call *call, const union sql_cell *a, emit
     return failed;
 }
 
-static int unnest(struct sql_call *call, const union sql_cell *a, emit_row *emit, void *to) {
+static int unnest(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     (void)call;
     const struct sql_array *array = a[0].array;
     int failed = 0;
@@ -72,7 +70,7 @@ static int unnest(struct sql_call *call, const union sql_cell *a, emit_row *emit
     return failed;
 }
 
-static int generate_subscripts(struct sql_call *call, const union sql_cell *a, emit_row *emit,
+static int generate_subscripts(struct sql_call *call, const union sql_cell *a, sql_emit *emit,
                                void *to) {
     const struct sql_array *array = a[0].array;
     if (a[1].i < 1 || a[1].i > (int64_t)array->dimensions)

@@ -9,9 +9,7 @@
 
 #include <errno.h>
 
-static int series(struct sql_call *call, const union sql_cell *a,
-                  int (*emit)(void *to, const union sql_cell *cells, const uint8_t *nulls),
-                  void *to) {
+static int series(struct sql_call *call, const union sql_cell *a, sql_emit *emit, void *to) {
     static const struct sql_interval zero;
     static const uint8_t not_null = 0;
     const struct sql_interval *step = &a[2].interval;
