@@ -150,6 +150,8 @@ int sql_bind(const struct sql_parse *parse, unsigned index, const struct sql_bin
     struct sql_binder b = make_binder(options, text.ptr, error);
     *ret = (struct sql_statement){.memory = options->memory, .text = statement->text};
     int result = sql_bind_statement(&b, statement, ret);
+    if (result == 0 && error->state[0]) /* a copy that was refused on the way (bind_copy) */
+        result = -ENOMEM;
     if (result < 0 && !error->state[0])
         return result == -ENOMEM ? sql_fail_memory(error)
                                  : sql_fail(error, "XX000", "the statement could not be bound");

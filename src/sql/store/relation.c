@@ -228,7 +228,9 @@ static int find_live(struct relation *r, const struct index *x, const struct map
     for (uint32_t n = row_index_first(&x->rows, hash); n != INDEX_NONE;
          n = row_index_next(&x->rows, n)) {
         uint64_t id = row_index_id(&x->rows, n);
-        if (row_at(r, id)->deleted != RELATION_LIVE || (hidden && map64_find(hidden, id)))
+        const struct row *row = row_at(r, id);
+        /* One that could not be taken out of the index for want of memory is passed over. */
+        if (!row || row->deleted != RELATION_LIVE || (hidden && map64_find(hidden, id)))
             continue;
         int same = key_matches(r, x, id);
         if (same < 0)
