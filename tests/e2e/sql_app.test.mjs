@@ -8,7 +8,9 @@ import { connectSql } from './lib/postgres.mjs';
 const config = 'streams:\n  ORDERS: {subjects: ["order.>"]}\n';
 const files = {
   'sql/1-views.sql': `-- what it reads is defined in the next file
-CREATE MATERIALIZED VIEW sold AS SELECT item, count(*) AS orders FROM orders GROUP BY item;`,
+CREATE MATERIALIZED VIEW sold AS
+  SELECT item, count(*) AS orders FROM orders GROUP BY item
+;`,
   'sql/2-tables.sql': `CREATE TABLE orders (item text) WITH (subject = 'order.>');`,
   'sql/notes.txt': 'no SQL at all',
 };
@@ -29,7 +31,10 @@ test('an app defines its tables and views in any order', async (t) => {
     { item: 'milk', orders: '1' },
     { item: 'tea', orders: '2' },
   ];
-  assert.deepEqual(await rows(await connectSql(t, node)), expected);
+  const client = await connectSql(t, node);
+  assert.deepEqual(await rows(client), expected);
+  const { rows: views } = await client.query(`SELECT pg_get_viewdef('sold'::regclass) AS text`);
+  assert.match(views[0].text, /^ SELECT item[^\n]* GROUP BY item;$/, 'shown as a line of SQL');
 
   await node.stop('SIGKILL');
   node.log = '';

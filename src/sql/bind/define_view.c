@@ -21,22 +21,20 @@ static slice definition_text(const struct sql_statement_text *statement) {
         depth += sql_token_is_sign(&token, '(') - sql_token_is_sign(&token, ')');
         token = sql_token_next(&tokens);
     }
-    size_t from = tokens.at, to = statement->text.len, with = 0;
-    for (token = sql_token_next(&tokens); token.kind != SQL_TOKEN_END;
-         token = sql_token_next(&tokens)) {
-        if (sql_token_is(&token, "with"))
-            with = token.start;
-        else if (sql_token_is(&token, "data") && with) /* only the end of the statement has it */
-            to = with;
-        else if (!sql_token_is(&token, "no"))
-            with = 0;
-        if (to == with && sql_token_is(&token, "data")) {
-            struct sql_tokens rest = tokens;
-            if (sql_token_next(&rest).kind != SQL_TOKEN_END)
-                to = statement->text.len; /* a column of that name */
-        }
+    struct sql_token last[4] = {token, token, token, token}; /* the last one read is last[3] */
+    struct sql_token first = token = sql_token_next(&tokens);
+    for (; token.kind != SQL_TOKEN_END; token = sql_token_next(&tokens)) {
+        memmove(&last[0], &last[1], 3 * sizeof last[0]);
+        last[3] = token;
     }
-    return slice_trim(slice_make(statement->text.ptr + from, to - from));
+    unsigned end = 3;
+    if (sql_token_is(&last[3], "data") && sql_token_is(&last[2], "with"))
+        end = 1;
+    else if (sql_token_is(&last[3], "data") && sql_token_is(&last[2], "no") &&
+             sql_token_is(&last[1], "with"))
+        end = 0;
+    size_t to = last[end].start + last[end].text.len;
+    return slice_make(statement->text.ptr + first.start, to - first.start);
 }
 
 /* The query's columns become the table's, with the names given in parentheses first. */
