@@ -50,12 +50,8 @@ flows:
     to: {publish: "{kind}.new"}
 `);
     const server = await start('nonet', { command: node(app) });
-    const tables = read('schema.sql').split(';\n').filter((text) => text.trim());
-    psql(server, ...tables,
-      `CREATE FUNCTION count_char(s varchar, c varchar) RETURNS bigint LANGUAGE sql
-         AS $$ SELECT length(s) - length(replace(s, c, '')) $$`,
-      'CREATE TABLE side_input (key bigint PRIMARY KEY, value varchar)',
-      'INSERT INTO side_input SELECT g, g::text FROM generate_series(0, 9999) g');
+    for (const name of ['schema.sql', 'prepare.sql'])
+      psql(server, ...read(name).split(';\n').filter((text) => text.trim()));
     psql(server, 'CREATE MATERIALIZED VIEW arrived AS SELECT count(*) AS bids FROM bid');
     const bids = Math.floor((events * 46) / 50);
     for (let seen = 0; seen < bids; await sleep(1000)) {

@@ -11,6 +11,7 @@ import {
   queries,
   schema,
   schemaForPostgres,
+  statements,
   wallClock,
 } from './lib/nexmark.mjs';
 import { connectSql, outcome, startPostgres } from './lib/postgres.mjs';
@@ -28,7 +29,7 @@ flows:
 `;
 
 async function prepare(client) {
-  for (const text of [...schema.split(';\n').filter((part) => part.trim()), ...preparation]) {
+  for (const text of [...statements(schema), ...preparation]) {
     await client.query(text);
   }
   for (const { name, text } of [...queries, wallClock]) {
@@ -52,7 +53,7 @@ async function allBids(t, node) {
 
 // The rows Nonet has, in PostgreSQL.
 async function copyRows(nonet, postgres) {
-  for (const text of schemaForPostgres.split(';\n').filter((part) => part.trim())) {
+  for (const text of statements(schemaForPostgres)) {
     await postgres.query(text);
   }
   for (const text of preparation) await postgres.query(text);

@@ -6,6 +6,9 @@ import fs from 'node:fs';
 const FOLDER = new URL('../../../bench/nexmark/', import.meta.url);
 const read = (name) => fs.readFileSync(new URL(name, FOLDER), 'utf8');
 
+// A file's statements; none of them has a semicolon at the end of a line within.
+export const statements = (text) => text.split(';\n').filter((part) => part.trim());
+
 export const schema = read('schema.sql');
 // Of the wall clock: there is no answer to compare it with.
 export const wallClock = { name: 'q12', text: read('q12.sql') };
@@ -16,12 +19,7 @@ export const queries = fs
   .sort((a, b) => Number(a.match(/\d+/)[0]) - Number(b.match(/\d+/)[0]))
   .map((name) => ({ name: name.replace('.sql', ''), text: read(name) }));
 
-export const preparation = [
-  `CREATE FUNCTION count_char(s varchar, c varchar) RETURNS bigint LANGUAGE sql
-     AS $$ SELECT length(s) - length(replace(s, c, '')) $$`,
-  'CREATE TABLE side_input (key bigint PRIMARY KEY, value varchar)',
-  'INSERT INTO side_input SELECT g, g::text FROM generate_series(0, 9999) g',
-];
+export const preparation = statements(read('prepare.sql'));
 
 const EPOCH = `timestamp '1970-01-01'`;
 const seconds = (n) => `interval '${n} seconds'`;
