@@ -35,7 +35,7 @@ enum {
     PGWIRE_STARTUP_MAX = 10000,
     PGWIRE_SMALL_MAX = 10000,
     PGWIRE_PASSWORD_MAX = 65535,
-    PGWIRE_MESSAGE_MAX = 16 * 1024 * 1024, /* default of message_bytes_max */
+    PGWIRE_MESSAGE_MAX = 16 * 1024 * 1024, /* a usual message_bytes_max; sessions have their own */
     PGWIRE_VERSION_MAJOR = 3,
 };
 
