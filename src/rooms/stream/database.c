@@ -62,7 +62,7 @@ int database_open(struct room_shard *shard, const struct database_options *optio
     db->limits = (struct database_limits){options->work_mem_bytes, options->memory_bytes,
                                           options->memory_bytes};
     db->commit = db->visible = 1;
-    struct list *lists[] = {&db->sessions, &db->runs,  &db->queue,
+    struct list *lists[] = {&db->sessions, &db->runs,  &db->watching, &db->queue,
                             &db->flight,   &db->views, &db->waiting};
     for (unsigned i = 0; i < array_count(lists); i++)
         list_init(lists[i]);
@@ -214,8 +214,10 @@ uint64_t database_moment(struct database *db) {
 }
 
 void database_show(struct database *db) {
-    if (list_empty(&db->flight))
-        db->visible = db->commit;
+    if (!list_empty(&db->flight))
+        return;
+    db->visible = db->commit;
+    runs_shown(db);
 }
 
 void database_changed(struct database *db, const struct sql_table *table,

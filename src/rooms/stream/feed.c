@@ -79,7 +79,8 @@ struct feeds {
     struct io_timer again;
     struct list waits;
     bool closes, as_of_now, pumping, closed;
-    struct source *last; /* whose row came last */
+    uint64_t looking_ns, looked_ns; /* when the search under way, and the last one, began */
+    struct source *last;            /* whose row came last */
     uint64_t position, late_rows, bad_records;
 };
 
@@ -373,13 +374,17 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
         missing |= !f->source[i].name[0];
     if (missing)
         io_timer_start(f->o.loop, &f->again, FIND_NS, on_find_again);
-    open_found(f);
+    f->looked_ns = f->looking_ns;
+    const struct feeds_options o = f->o;
+    open_found(f); /* F may be gone */
+    o.looked(o.self);
 }
 
 static void find_all(struct feeds *f) {
     if (f->finding)
         return;
     io_timer_stop(f->o.loop, &f->again);
+    f->looking_ns = io_loop_now_ns(f->o.loop);
     f->finding = 1; /* so that one that ends at once does not end them all */
     for (unsigned i = 0; i < f->sources; i++) {
         struct source *s = &f->source[i];
@@ -449,6 +454,23 @@ int feeds_wait(struct feeds *f, void (*done)(void *self), void *self) {
 void feeds_look(struct feeds *f) {
     struct list_node *node, *next;
     list_each(&f->waits, node, next) wait_look(container_of(node, struct wait, node));
+}
+
+bool feeds_reached(struct feeds *f, const struct positions *positions, uint64_t since_ns,
+                   struct feeds_lack *ret_lack) {
+    for (unsigned i = 0; i < f->sources; i++) {
+        const struct source *s = &f->source[i];
+        slice name = s->feed ? slice_str(s->feed->name) : s->stream;
+        uint64_t has = s->feed ? s->feed->last : 0;
+        bool unknown = !name.len && f->looked_ns < since_ns;
+        if (!unknown && positions_of(positions, name) <= has)
+            continue;
+        *ret_lack = (struct feeds_lack){name, has};
+        if (!s->feed && f->looked_ns < since_ns)
+            find_all(f);
+        return false;
+    }
+    return true;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

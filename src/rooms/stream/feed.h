@@ -20,6 +20,7 @@
 #define NONET_STREAM_FEED_H
 
 #include "rooms/stream/ledger.h"
+#include "rooms/stream/position.h"
 #include "sql/exec/exec.h"
 
 struct feeds;
@@ -31,6 +32,8 @@ struct feeds_options {
     const struct sql_settings *settings;
     /* A slice has been pushed. 0; or < 0: it has failed, and feeds_close was called. */
     int (*step)(void *self);
+    /* Streams that were not there have been looked for; perhaps they are not there still. */
+    void (*looked)(void *self);
     /* Nothing more comes: WHY. Close the feeds, perhaps from inside. */
     void (*failed)(void *self, const struct sql_error *why);
     void *self;
@@ -51,6 +54,15 @@ struct feeds_status feeds_status(const struct feeds *f);
 /* Calls DONE, once, never from inside, when all that the log has now of the streams is in. Not
    called after feeds_close. 0 or -ENOMEM. */
 must_use int feeds_wait(struct feeds *f, void (*done)(void *self), void *self);
+/* What is missing of POSITIONS: a stream, and how far it is in. */
+struct feeds_lack {
+    slice stream; /* of the feed, or of POSITIONS; empty: one is still looked for */
+    uint64_t has;
+};
+/* Is all up to POSITIONS in? A stream that is not there counts as none of them once it has been
+   looked for after SINCE_NS (of the loop's clock), which this begins where it has to. */
+bool feeds_reached(struct feeds *f, const struct positions *positions, uint64_t since_ns,
+                   struct feeds_lack *ret_lack);
 /* A slice has been seen by all: waits may end now. */
 void feeds_look(struct feeds *f);
 

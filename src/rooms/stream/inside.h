@@ -49,6 +49,7 @@ struct database {
     struct database_limits limits;
     uint64_t commit, visible;
     struct list sessions, runs;
+    struct list watching; /* runs that wait for another moment to be seen */
     unsigned run_count;
     struct list queue;  /* struct commit, waiting for the group before */
     struct list flight; /* those of the group on its way */
@@ -89,6 +90,10 @@ void database_step(struct database *db);
 uint64_t database_moment(struct database *db);
 void database_show(struct database *db);
 void database_fatal(struct database *db, const struct error *why);
+
+/* run.c: readers see another moment; RUN is stepped whenever they do, from now on or no more. */
+void runs_shown(struct database *db);
+void run_watch(struct database_run *run, bool watches);
 
 /* definition.c: what a definition makes of the catalog and of its rows; also at recovery. */
 must_use int database_define(struct database *db, const struct sql_statement *s, slice text,

@@ -8,6 +8,7 @@
  * Runs that can go on are stepped one after the other, a slice each, and again in the next turn, so
  * that a long one holds nobody up. Nothing is ever called back from inside database_run.
  */
+#include "rooms/stream/reach.h"
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
@@ -30,6 +31,19 @@ void run_wake(struct database_run *run) {
     io_defer(run->db->loop, &run->db->runs_task);
 }
 
+void run_watch(struct database_run *run, bool watches) {
+    if (watches && !run->watches)
+        list_push_back(&run->db->watching, &run->watch);
+    else if (!watches && run->watches)
+        list_remove(&run->watch);
+    run->watches = watches;
+}
+
+void runs_shown(struct database *db) {
+    for (struct list_node *n = list_first(&db->watching); n; n = list_next(&db->watching, n))
+        run_wake(container_of(n, struct database_run, watch));
+}
+
 bool run_rows(struct database_run *run, const struct sql_batch *batch) {
     bool room = run->sink.rows(run->sink.owner, batch);
     run->paused |= !room;
@@ -49,6 +63,7 @@ struct database_run *database_run_free(struct database_run *run) {
         run->close(run);
     commit_forget(run->commit);
     io_timer_stop(db->loop, &run->deadline);
+    run_watch(run, false);
     list_remove(&run->node);
     db->run_count--;
     database_statement_free(run->statement);
@@ -184,7 +199,20 @@ static int empty_step(struct database_run *run) {
     return RUN_DONE;
 }
 
+/* Does it read, or change, what its transaction sees? */
+static bool uses_snapshot(enum sql_statement_kind kind) {
+    return kind == SQL_STATEMENT_QUERY || kind == SQL_STATEMENT_COPY_TO ||
+           kind == SQL_STATEMENT_INSERT || kind == SQL_STATEMENT_UPDATE ||
+           kind == SQL_STATEMENT_DELETE || kind == SQL_STATEMENT_COPY_FROM ||
+           kind == SQL_STATEMENT_TRUNCATE || kind == SQL_STATEMENT_DECLARE ||
+           kind == SQL_STATEMENT_CREATE_TABLE_AS;
+}
+
 int run_begin(struct database_run *run) {
+    int waits = reach_start(run);
+    if (waits)
+        return waits < 0 ? waits : 0;
+    run->session->transaction->used |= uses_snapshot(run->statement->bound.kind);
     switch (run->statement->bound.kind) {
     case SQL_STATEMENT_EMPTY:
         run->step = empty_step;
@@ -239,14 +267,6 @@ static void set_clock(struct database_session *s, bool begins) {
     s->settings.statement_now = s->settings.clock(s->settings.self);
     if (begins)
         s->settings.now = s->settings.statement_now;
-}
-
-static uint64_t timeout_ns(const struct database_session *s) {
-    slice text = settings_get(s, slice_lit("statement_timeout"));
-    uint64_t ms = 0;
-    for (size_t i = 0; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
-        ms = ms * 10 + (uint64_t)(text.ptr[i] - '0');
-    return ms * 1000000;
 }
 
 /* What it may do is what the session says of its transactions, until BEGIN says more. */
@@ -312,9 +332,9 @@ int database_run(struct database_session *s, struct database_statement *statemen
     db->run_count++;
     if (prepare_run(run, parameters, nulls) < 0)
         run->step = failed_step;
-    uint64_t timeout = timeout_ns(s);
+    uint64_t timeout = settings_milliseconds(s, slice_lit("statement_timeout"));
     if (timeout)
-        io_timer_start(db->loop, &run->deadline, timeout, on_deadline);
+        io_timer_start(db->loop, &run->deadline, timeout * 1000000, on_deadline);
     *ret = run;
     run_wake(run);
     return 0;

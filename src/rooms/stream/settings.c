@@ -7,6 +7,7 @@
 #include "rooms/stream/work.h"
 
 #include "base/mem.h"
+#include "rooms/stream/position.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ enum setting_kind {
     SETTING_NUMBER, /* of milliseconds, or a size: digits with a unit */
     SETTING_ZONE,
     SETTING_DIGITS, /* extra_float_digits */
+    SETTING_POSITIONS,
 };
 
 struct setting {
@@ -49,6 +51,8 @@ static const struct setting settings[] = {
     {"lc_ctype", "C.UTF-8", SETTING_SHOWN, NULL, false},
     {"lock_timeout", "0", SETTING_NUMBER, NULL, false},
     {"max_identifier_length", "63", SETTING_SHOWN, NULL, false},
+    {"min_position", "", SETTING_POSITIONS, NULL, false},
+    {"min_position_timeout", "10000", SETTING_NUMBER, NULL, false},
     {"search_path", "\"$user\", public", SETTING_ONE_OF,
      "public|\"$user\", public|$user, public|public, pg_catalog|pg_catalog|", false},
     {"server_encoding", "UTF8", SETTING_SHOWN, NULL, true},
@@ -95,6 +99,14 @@ slice settings_get(const struct database_session *s, slice name) {
     if (slice_equal(slice_str(settings[i].name), slice_lit("session_authorization")))
         return slice_str(s->user);
     return slice_str(s->values[i] ? s->values[i] : settings[i].value);
+}
+
+uint64_t settings_milliseconds(const struct database_session *s, slice name) {
+    slice text = settings_get(s, name);
+    uint64_t ms = 0;
+    for (size_t i = 0; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
+        ms = ms * 10 + (uint64_t)(text.ptr[i] - '0');
+    return ms;
 }
 
 void settings_init(struct database_session *s) {
@@ -182,10 +194,22 @@ static int judge(struct database_session *s, const struct setting *setting, slic
     case SETTING_ZONE:
         fits = find_zone(s, *value) != NULL;
         break;
+    case SETTING_POSITIONS: {
+        struct positions positions;
+        fits = positions_read(*value, &positions) == 0;
+        break;
+    }
     }
     if (!fits)
-        return sql_fail(error, "22023", "invalid value for parameter \"%s\": \"%.*s\"",
-                        setting->name, slice_fmt(*value));
+        (void)sql_fail(error, "22023", "invalid value for parameter \"%s\": \"%.*s\"",
+                       setting->name, slice_fmt(*value));
+    if (!fits && setting->kind == SETTING_POSITIONS)
+        sql_error_hint(error,
+                       "Write STREAM:SEQUENCE as a PubAck has them, or a position of events "
+                       "alone; at most %u, with commas between.",
+                       POSITIONS_MAX);
+    if (!fits)
+        return -EINVAL;
     *value = known.ptr ? known : *value;
     return 0;
 }

@@ -38,8 +38,12 @@ struct transaction *transaction_free(struct transaction *t) {
 }
 
 void transaction_see(struct transaction *t) {
-    if (!t->repeatable || t->snapshot == 0)
+    if (!transaction_is_fixed(t))
         t->snapshot = t->db->visible;
+}
+
+bool transaction_is_fixed(const struct transaction *t) {
+    return t->repeatable && t->used;
 }
 
 struct change *transaction_find(const struct transaction *t, const struct sql_table *table) {

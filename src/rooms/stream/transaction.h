@@ -38,8 +38,9 @@ struct savepoint {
 struct transaction {
     struct database *db;
     struct list changes;
-    uint64_t snapshot; /* of the statement, or (repeatable) of the first one */
+    uint64_t snapshot; /* of the statement, or (repeatable) of the first that reads or changes */
     bool repeatable, read_only;
+    bool used; /* a statement has read by the snapshot */
     struct undo *undo;
     size_t undo_count, undo_room;
     struct savepoint *savepoints;
@@ -50,6 +51,8 @@ must_use struct transaction *transaction_new(struct database *db);
 struct transaction *transaction_free(struct transaction *t);
 /* A statement begins: what it sees is decided. */
 void transaction_see(struct transaction *t);
+/* Will it see nothing newer than what it has seen? */
+bool transaction_is_fixed(const struct transaction *t);
 /* Is the table C changes still of the form it was? */
 bool change_fits(const struct change *c);
 int fail_changed_table(const struct sql_table *table, struct sql_error *error); /* 40001 */

@@ -83,6 +83,11 @@ static int set_step(struct database_run *run) {
         int r = apply_option(s, &o, &run->error);
         return r < 0 ? r : done(run, "SET");
     }
+    if (b->value.len && slice_equal_nocase(b->name, slice_lit("min_position")) &&
+        transaction_is_fixed(s->transaction))
+        return sql_fail(&run->error, "25001",
+                        "SET min_position must come before any query of a "
+                        "REPEATABLE READ transaction");
     int r = settings_set(s, b->name, b->value, !b->value.ptr, b->local, &run->error);
     return r < 0 ? r : done(run, b->value.ptr ? "SET" : "RESET");
 }
@@ -294,6 +299,7 @@ static int discard_step(struct database_run *run) {
 struct flush {
     struct database_run *run; /* NULL: it is not waited for any more */
     unsigned waiting;
+    uint64_t moment; /* at which all is in; what readers see has to get there, too */
 };
 
 static void end_flush(struct flush *f) {
@@ -319,8 +325,13 @@ static void close_flush(struct database_run *run) {
 }
 
 static int flushed_step(struct database_run *run) {
-    const struct flush *f = run->work;
+    struct flush *f = run->work;
     if (f->waiting)
+        return RUN_WAIT;
+    if (!f->moment)
+        f->moment = run->db->commit;
+    run_watch(run, run->db->visible < f->moment && !run->error.state[0]);
+    if (run->watches)
         return RUN_WAIT;
     return run->error.state[0] ? -EINVAL : done(run, "FLUSH");
 }

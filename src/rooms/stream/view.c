@@ -15,7 +15,6 @@
 #include "rooms/stream/view.h"
 
 #include "base/mem.h"
-#include "rooms/stream/feed.h"
 #include "rooms/stream/inside.h"
 
 #include <errno.h>
@@ -160,6 +159,11 @@ static void on_feeds_failed(void *self, const struct sql_error *why) {
     struct view *v = self;
     fail(v, why);
     database_step(v->db);
+    database_show(v->db);
+}
+
+static void on_looked(void *self) {
+    const struct view *v = self;
     database_show(v->db);
 }
 
@@ -350,6 +354,7 @@ static int begin(struct view *v, struct sql_error *error) {
                                         .plan = v->query.plan,
                                         .settings = &v->settings,
                                         .step = on_slice,
+                                        .looked = on_looked,
                                         .failed = on_feeds_failed,
                                         .self = v};
     return feeds_open(&feeds, &v->feeds, error);
@@ -499,4 +504,12 @@ void view_wait(struct view *v, void (*done)(void *self, const struct sql_error *
     w->self = self;
     list_push_back(&v->waits, &w->node);
     wait_on(w);
+}
+
+int view_reached(struct view *v, const struct positions *positions, uint64_t since_ns,
+                 struct feeds_lack *ret_lack, struct sql_error *error) {
+    if (v->failed)
+        return sql_fail(error, "55000", "materialized view \"%.*s\" has stopped: %s",
+                        slice_fmt(v->table->name), v->error.message);
+    return !v->feeds || feeds_reached(v->feeds, positions, since_ns, ret_lack);
 }

@@ -17,7 +17,7 @@
 #ifndef NONET_STREAM_VIEW_H
 #define NONET_STREAM_VIEW_H
 
-#include "rooms/stream/ledger.h"
+#include "rooms/stream/feed.h"
 #include "sql/bind/bind.h"
 #include "sql/exec/exec.h"
 #include "sql/store/relation.h"
@@ -48,9 +48,13 @@ struct view_status view_status(const struct view *v);
    for all that changed in this commit, view_step. False: V does not read TABLE. */
 bool view_input(struct view *v, const struct sql_table *table, const struct sql_batch *batch);
 void view_step(struct view *v, uint64_t commit);
-/* DONE when all that the log has now of the view's streams is in it (FLUSH, min_position); with the
-   view's error if it has failed. From inside only to say that there is no memory. */
+/* DONE when all that the log has now of the view's streams is in it (FLUSH); with the view's error
+   if it has failed. From inside only to say that there is no memory. */
 void view_wait(struct view *v, void (*done)(void *self, const struct sql_error *failed),
                void *self);
+/* feeds_reached of the view's streams, not of those of views below it: 1; 0: not yet, and
+   database_show comes when it may have got further; < 0: it has stopped, so says ERROR. */
+int view_reached(struct view *v, const struct positions *positions, uint64_t since_ns,
+                 struct feeds_lack *ret_lack, struct sql_error *error);
 
 #endif

@@ -52,7 +52,7 @@ struct database_statement {
 enum run_next { RUN_AGAIN, RUN_WAIT, RUN_DONE };
 
 struct database_run {
-    struct list_node node;
+    struct list_node node, watch; /* of db->runs; of db->watching, where it `watches` */
     struct database *db;
     struct database_session *session;
     struct database_statement *statement;
@@ -65,8 +65,8 @@ struct database_run {
     int (*step)(struct database_run *run);
     void (*close)(struct database_run *run); /* frees `work` */
     void *work;
-    bool runnable, paused, ending, defines;
-    uint64_t round; /* the last one it was stepped in */
+    bool runnable, paused, ending, defines, watches, reached; /* reached: reach.h; need not wait */
+    uint64_t round;                                           /* the last one it was stepped in */
     struct commit *commit;
     struct io_timer deadline;
     uint64_t given; /* FETCH */
@@ -138,13 +138,13 @@ void settings_end_transaction(struct database_session *s);
 void settings_init(struct database_session *s);
 void settings_free(struct database_session *s);
 slice settings_get(const struct database_session *s, slice name); /* ptr NULL: unknown */
-/* Each in turn, for SHOW ALL; NULL past the last. */
+uint64_t settings_milliseconds(const struct database_session *s, slice name);
+/* Each in turn, for SHOW ALL and pg_settings; NULL past the last. */
 const char *settings_name(unsigned index);
-/* The same for pg_settings: false past the last. */
 struct setting_about {
     slice name, initial;
     bool fixed, number, milliseconds;
 };
-bool settings_about(unsigned index, struct setting_about *ret);
+bool settings_about(unsigned index, struct setting_about *ret); /* false past the last */
 
 #endif

@@ -368,6 +368,51 @@ static void test_a_stream_may_come_later(void **state) {
     town_close(&t);
 }
 
+static int reached(struct town *t, struct view *v, const char *text, uint64_t since_ns,
+                   struct feeds_lack *ret_lack) {
+    struct positions p;
+    struct sql_error error;
+    assert_int_equal(positions_read(slice_str(text), &p), 0);
+    (void)t;
+    return view_reached(v, &p, since_ns, ret_lack, &error);
+}
+
+static void test_a_view_tells_how_far_it_is(void **state) {
+    (void)state;
+    struct town t;
+    struct book bid, late;
+    struct sql_table table;
+    struct feeds_lack lack;
+    town_open(&t, 2);
+    t.kit.query.visible = 2;
+    assert_non_null(kit_stream(t.house, "{'name':'S','subjects':['bid','other']}"));
+    book_stream(&bid, "bid", "bid");
+    book_stream(&late, "late", "late");
+    struct view *v = make_view(
+        &t, &table,
+        kit_plan(&t.kit, SQL_PLAN_UNION, 2, 2, scan_of(&t, &bid.table), scan_of(&t, &late.table)));
+    row(&t, "bid", 1, 1);
+    row(&t, "other", 1, 1);
+    house_run(t.house, 100 * SIM_MILLISECOND);
+    /* The stream of `late` was looked for once; what is asked later wants it looked for again. */
+    assert_int_equal(reached(&t, v, "S:2, X:9", 0, &lack), 1);
+    uint64_t now = io_loop_now_ns(t.front.loop);
+    assert_int_equal(reached(&t, v, "S:2", now, &lack), 0);
+    assert_int_equal(lack.stream.len, 0);
+    house_run(t.house, 100 * SIM_MILLISECOND);
+    assert_int_equal(reached(&t, v, "S:2", now, &lack), 1);
+    assert_int_equal(reached(&t, v, "S:3", now, &lack), 0);
+    assert_slice(lack.stream, "S");
+    assert_int_equal(lack.has, 2);
+    assert_non_null(kit_stream(t.house, "{'name':'L','subjects':['late']}"));
+    row(&t, "late", 1, 1);
+    now = io_loop_now_ns(t.front.loop);
+    assert_int_equal(reached(&t, v, "L:1", now, &lack), 0);
+    house_run(t.house, 100 * SIM_MILLISECOND);
+    assert_int_equal(reached(&t, v, "L:1", now, &lack), 1);
+    town_close(&t);
+}
+
 static void test_stored_tables_and_views_are_inputs_too(void **state) {
     (void)state;
     struct town t;
@@ -561,6 +606,7 @@ int main(void) {
         cmocka_unit_test(test_a_view_is_read_back_then_kept_up_to_date),
         cmocka_unit_test(test_tables_of_one_stream_and_of_several_are_joined),
         cmocka_unit_test(test_a_stream_may_come_later),
+        cmocka_unit_test(test_a_view_tells_how_far_it_is),
         cmocka_unit_test(test_stored_tables_and_views_are_inputs_too),
         cmocka_unit_test(test_a_look_up_is_a_filter),
         cmocka_unit_test(test_it_has_an_index_of_what_is_unique),
