@@ -194,6 +194,19 @@ static bool schema_is(slice wanted, slice schema) {
     return wanted.ptr ? slice_equal(wanted, schema) : slice_equal(schema, slice_lit("public"));
 }
 
+struct sql_table *sql_catalog_index(const struct sql_catalog *c, slice schema, slice name,
+                                    unsigned *ret_index) {
+    for (unsigned at = 0; at < c->tables.count; at++) {
+        struct sql_table *t = c->tables.item[at];
+        for (unsigned i = 0; i < t->indexes; i++)
+            if (slice_equal(t->index[i].name, name) && schema_is(schema, t->schema)) {
+                *ret_index = i;
+                return t;
+            }
+    }
+    return NULL;
+}
+
 const struct sql_enum *sql_catalog_enum(const struct sql_catalog *c, slice schema, slice name) {
     for (unsigned i = 0; i < c->enums.count; i++) {
         const struct sql_enum *e = c->enums.item[i];

@@ -114,6 +114,9 @@ uint32_t sql_catalog_next_oid(struct sql_catalog *c);
 
 /* SCHEMA ptr NULL: by the search path. NULL where there is none. */
 struct sql_table *sql_catalog_table(const struct sql_catalog *c, slice schema, slice name);
+/* The table that has an index called NAME, and which of its indexes; NULL where there is none. */
+struct sql_table *sql_catalog_index(const struct sql_catalog *c, slice schema, slice name,
+                                    unsigned *ret_index);
 struct sql_table *sql_catalog_table_by_oid(const struct sql_catalog *c, uint32_t oid);
 const struct sql_enum *sql_catalog_enum(const struct sql_catalog *c, slice schema, slice name);
 /* The enum that OID is, or is the array of. */

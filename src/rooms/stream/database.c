@@ -270,7 +270,6 @@ int database_session_new(struct database *db, const struct database_session_opti
     s->settings.session = s;
     s->settings.setting = system_setting;
     s->settings.relation_bytes = system_relation_bytes;
-    settings_init(s);
     list_push_back(&db->sessions, &s->node);
     *ret = s;
     return 0;
@@ -333,7 +332,7 @@ void database_implicit_begin(struct database_session *s) {
 static void on_implicit(void *self, const struct sql_error *error) {
     struct database_session *s = self;
     s->implicit_commit = NULL;
-    settings_end_transaction(s);
+    settings_end_transaction(s, !error);
     s->implicit_done(s->implicit_owner, error);
 }
 
@@ -350,7 +349,7 @@ void database_implicit_end(struct database_session *s, bool failed,
     runs_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
-        settings_end_transaction(s);
+        settings_end_transaction(s, !failed);
         done(owner, NULL);
         return;
     }
@@ -360,6 +359,7 @@ void database_implicit_end(struct database_session *s, bool failed,
         struct sql_error error;
         (void)sql_fail_memory(&error);
         transaction_free(t);
+        settings_end_transaction(s, false);
         done(owner, &error);
     }
 }

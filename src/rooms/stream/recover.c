@@ -18,7 +18,7 @@ int database_define_text(struct database *db, slice text, bool begin, struct sql
     struct sql_statement s = {.memory = &memory};
     struct sql_error why = {.state = ""};
     const struct sql_bind_options options = {
-        .catalog = db->catalog, .settings = &db->settings, .memory = &memory};
+        .catalog = db->catalog, .settings = &db->settings, .memory = &memory, .again = true};
     int r = sql_parse(text, &parse, error);
     if (r == 0)
         r = sql_bind(parse, 0, &options, &s, error);

@@ -93,7 +93,7 @@ static void on_committed(void *self, const struct sql_error *error) {
     run->commit = NULL;
     if (error)
         run->error = *error;
-    settings_end_transaction(run->session);
+    settings_end_transaction(run->session, !error);
     tell(run, error != NULL);
 }
 
@@ -136,12 +136,13 @@ static void end_run(struct database_run *run, int result) {
     runs_end_transaction(s);
     if (failed || !transaction_has_changes(t)) {
         transaction_free(t);
-        settings_end_transaction(s);
+        settings_end_transaction(s, !failed);
         tell(run, failed);
         return;
     }
     if (transaction_commit(t, on_committed, run, &run->commit) < 0) {
         transaction_free(t);
+        settings_end_transaction(s, false);
         (void)sql_fail_memory(&run->error);
         tell(run, true);
     }

@@ -2,7 +2,13 @@
  * settings.c - what SET sets: the settings of PostgreSQL that clients set at their start, and those
  * that mean something here. One that could not be honoured is refused, not taken and forgotten.
  *
- * SET LOCAL covers a value until the transaction's end.
+ * A setting has a value now, and where SET LOCAL covers it, another that COMMIT leaves. What a
+ * transaction has changed is noted with what was before, once a setting and savepoint, so that
+ * ROLLBACK and ROLLBACK TO take it back.
+ *
+ *              now     kept          COMMIT: now = kept     ROLLBACK: both as they were
+ *   SET        v       v
+ *   SET LOCAL  v       as it was
  */
 #include "rooms/stream/work.h"
 
@@ -92,13 +98,24 @@ static int find(slice name) {
     return -1;
 }
 
+/* What RESET goes back to. */
+static slice initial_of(const struct database_session *s, unsigned i) {
+    return slice_equal(slice_str(settings[i].name), slice_lit("application_name"))
+               ? slice_str(s->application)
+               : slice_str(settings[i].value);
+}
+
+static slice value_of(const struct database_session *s, unsigned i) {
+    return s->setting[i].now ? slice_str(s->setting[i].now) : initial_of(s, i);
+}
+
 slice settings_get(const struct database_session *s, slice name) {
     int i = find(name);
     if (i < 0)
         return (slice){NULL, 0};
     if (slice_equal(slice_str(settings[i].name), slice_lit("session_authorization")))
         return slice_str(s->user);
-    return slice_str(s->values[i] ? s->values[i] : settings[i].value);
+    return value_of(s, (unsigned)i);
 }
 
 uint64_t settings_milliseconds(const struct database_session *s, slice name) {
@@ -109,16 +126,17 @@ uint64_t settings_milliseconds(const struct database_session *s, slice name) {
     return ms;
 }
 
-void settings_init(struct database_session *s) {
-    s->values[find(slice_lit("application_name"))] =
-        mem_copy(s->application, strlen(s->application));
+static void free_state(struct setting_state *state) {
+    mem_free(state->now);
+    mem_free(state->kept);
 }
 
 void settings_free(struct database_session *s) {
-    for (unsigned i = 0; i < SETTING_COUNT_MAX; i++) {
-        mem_free(s->values[i]);
-        mem_free(s->saved[i]);
-    }
+    for (unsigned i = 0; i < SETTING_COUNT_MAX; i++)
+        free_state(&s->setting[i]);
+    while (s->setting_undos)
+        free_state(&s->setting_undo[--s->setting_undos].before);
+    s->setting_undo = mem_free(s->setting_undo);
 }
 
 /* VALUE as VALUES spell it, or NULL. */
@@ -216,13 +234,67 @@ static int judge(struct database_session *s, const struct setting *setting, slic
 
 /* What other parts read of a setting. */
 static void apply(struct database_session *s, unsigned i) {
-    slice value = slice_str(s->values[i] ? s->values[i] : settings[i].value);
+    slice value = value_of(s, i);
     if (settings[i].kind == SETTING_ZONE)
         s->settings.zone = slice_equal(value, slice_lit("UTC")) ? NULL : find_zone(s, value);
     if (settings[i].kind == SETTING_DIGITS)
         s->settings.extra_float_digits = (int)strtol(value.ptr, NULL, 10);
     if (settings[i].told && s->options.parameter)
         s->options.parameter(s->options.owner, slice_str(settings[i].name), value);
+}
+
+/* Another value is in force from now on. */
+static void change_now(struct database_session *s, unsigned i, char *take_value) {
+    mem_free(s->setting[i].now);
+    s->setting[i].now = take_value;
+    apply(s, i);
+}
+
+static int copy_value(const char *value, char **ret) {
+    *ret = value ? mem_copy(value, strlen(value)) : NULL;
+    return value && !*ret ? -ENOMEM : 0;
+}
+
+/* Setting I is about to change: what it is now is what ROLLBACK, or ROLLBACK TO, goes back to. */
+static int note(struct database_session *s, unsigned i) {
+    for (unsigned k = s->setting_mark; k < s->setting_undos; k++)
+        if (s->setting_undo[k].index == i)
+            return 0;
+    struct setting_undo *more =
+        mem_realloc(s->setting_undo, (s->setting_undos + 1u) * sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    s->setting_undo = more;
+    const struct setting_state *state = &s->setting[i];
+    struct setting_undo *u = &more[s->setting_undos];
+    *u = (struct setting_undo){.index = i, .before = {.covered = state->covered}};
+    if (copy_value(state->now, &u->before.now) < 0 ||
+        copy_value(state->kept, &u->before.kept) < 0) {
+        free_state(&u->before);
+        return -ENOMEM;
+    }
+    s->setting_undos++;
+    return 0;
+}
+
+/* TAKE_VALUE NULL: the initial one. */
+static int change(struct database_session *s, unsigned i, char *take_value, bool local) {
+    struct setting_state *state = &s->setting[i];
+    char *kept = NULL;
+    int r = note(s, i);
+    if (r == 0 && local && !state->covered)
+        r = copy_value(state->now, &kept);
+    if (r < 0) {
+        mem_free(take_value);
+        return r;
+    }
+    if (local && !state->covered)
+        state->kept = kept;
+    if (!local)
+        state->kept = mem_free(state->kept);
+    state->covered = local;
+    change_now(s, i, take_value);
+    return 0;
 }
 
 int settings_set(struct database_session *s, slice name, slice value, bool is_default, bool local,
@@ -238,35 +310,78 @@ int settings_set(struct database_session *s, slice name, slice value, bool is_de
         if (r < 0)
             return r;
         /* Shown in the spelling of the default where only the case differs. */
-        bool same = slice_equal_nocase(value, slice_str(settings[i].value));
+        slice initial = initial_of(s, (unsigned)i);
+        bool exact = settings[i].kind == SETTING_ANY;
+        bool same = exact ? slice_equal(value, initial) : slice_equal_nocase(value, initial);
         copy = same ? NULL : mem_copy(value.ptr, value.len);
         if (!copy && !same)
             return sql_fail_memory(error);
     }
-    if (local && s->saved[i] == NULL) {
-        slice old = slice_str(s->values[i] ? s->values[i] : settings[i].value);
-        s->saved[i] = mem_copy(old.ptr, old.len);
+    return change(s, (unsigned)i, copy, local) < 0 ? sql_fail_memory(error) : 0;
+}
+
+int settings_reset_all(struct database_session *s, struct sql_error *error) {
+    for (unsigned i = 0; i < array_count(settings); i++) {
+        bool of_transaction =
+            slice_starts_with(slice_str(settings[i].name), slice_lit("transaction_"));
+        if ((s->setting[i].now || s->setting[i].covered) && !of_transaction &&
+            change(s, i, NULL, false) < 0)
+            return sql_fail_memory(error);
     }
-    mem_free(s->values[i]);
-    s->values[i] = copy;
-    apply(s, (unsigned)i);
     return 0;
 }
 
-void settings_reset_all(struct database_session *s) {
-    for (unsigned i = 0; i < array_count(settings); i++)
-        if (s->values[i]) {
-            s->values[i] = mem_free(s->values[i]);
-            apply(s, i);
-        }
+/* Those of the notes from COUNT on are taken back. */
+static void take_back(struct database_session *s, unsigned count) {
+    while (s->setting_undos > count) {
+        struct setting_undo *u = &s->setting_undo[--s->setting_undos];
+        struct setting_state *state = &s->setting[u->index];
+        mem_free(state->kept);
+        state->kept = u->before.kept;
+        state->covered = u->before.covered;
+        change_now(s, u->index, u->before.now);
+    }
 }
 
-void settings_end_transaction(struct database_session *s) {
-    for (unsigned i = 0; i < array_count(settings); i++)
-        if (s->saved[i]) {
-            mem_free(s->values[i]);
-            s->values[i] = s->saved[i];
-            s->saved[i] = NULL;
-            apply(s, i);
-        }
+unsigned settings_savepoint(struct database_session *s) {
+    return s->setting_mark = s->setting_undos;
+}
+
+void settings_rollback_to(struct database_session *s, unsigned mark) {
+    take_back(s, mark);
+    s->setting_mark = mark;
+}
+
+/* Of each setting the first note from MARK on says what was at MARK; later ones are of savepoints
+   that nobody can go back to any more. */
+void settings_release(struct database_session *s, unsigned mark) {
+    unsigned left = mark;
+    s->setting_mark = mark;
+    for (unsigned k = mark; k < s->setting_undos; k++) {
+        bool again = false;
+        for (unsigned before = mark; !again && before < left; before++)
+            again = s->setting_undo[before].index == s->setting_undo[k].index;
+        if (again)
+            free_state(&s->setting_undo[k].before);
+        else
+            s->setting_undo[left++] = s->setting_undo[k];
+    }
+    s->setting_undos = left;
+}
+
+void settings_end_transaction(struct database_session *s, bool committed) {
+    s->setting_mark = 0;
+    if (!committed)
+        take_back(s, 0);
+    while (s->setting_undos)
+        free_state(&s->setting_undo[--s->setting_undos].before);
+    for (unsigned i = 0; i < array_count(settings); i++) {
+        struct setting_state *state = &s->setting[i];
+        if (!state->covered)
+            continue;
+        char *kept = state->kept;
+        state->kept = NULL;
+        state->covered = false;
+        change_now(s, i, kept);
+    }
 }

@@ -250,6 +250,8 @@ int transaction_savepoint(struct transaction *t, slice name, struct sql_error *e
     if (slice_to_string(name, s->name, sizeof s->name) < 0)
         return sql_fail(error, "42622", "the savepoint's name is too long");
     s->undo = t->undo_count;
+    s->settings = 0;
+    s->read_only = t->read_only;
     t->savepoint_count++;
     return 0;
 }
@@ -261,8 +263,14 @@ int transaction_rollback_to(struct transaction *t, slice name, bool release,
         i--;
     if (i == 0)
         return sql_fail(error, "3B001", "savepoint \"%.*s\" does not exist", slice_fmt(name));
-    if (!release)
+    if (!release) {
         transaction_undo(t, t->savepoints[i - 1].undo);
+        t->read_only = t->savepoints[i - 1].read_only;
+    }
     t->savepoint_count = release ? i - 1 : i;
     return 0;
+}
+
+unsigned transaction_mark(const struct transaction *t) {
+    return t->savepoint_count ? t->savepoints[t->savepoint_count - 1].settings : 0;
 }

@@ -33,6 +33,8 @@ struct undo {
 struct savepoint {
     char name[SQL_NAME_BYTES_MAX + 1];
     size_t undo;
+    unsigned settings; /* settings_savepoint's mark */
+    bool read_only;
 };
 
 struct transaction {
@@ -78,6 +80,7 @@ void transaction_undo(struct transaction *t, size_t to);
 must_use int transaction_savepoint(struct transaction *t, slice name, struct sql_error *error);
 must_use int transaction_rollback_to(struct transaction *t, slice name, bool release,
                                      struct sql_error *error);
+unsigned transaction_mark(const struct transaction *t); /* the newest savepoint's `settings`; 0 */
 
 /* Its end. DONE, once, never from inside: ERROR NULL when all of it is on disk and seen by all.
    Takes T. */

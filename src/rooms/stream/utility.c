@@ -66,8 +66,7 @@ static int set_step(struct database_run *run) {
     const struct sql_statement *b = &run->statement->bound;
     struct database_session *s = run->session;
     if (!b->name.ptr) {
-        settings_reset_all(s);
-        return done(run, "RESET");
+        return settings_reset_all(s, &run->error) < 0 ? -EINVAL : done(run, "RESET");
     }
     if (b->options && !b->local)
         return set_characteristics(run);
@@ -113,7 +112,7 @@ static void leave_block(struct database_session *s) {
 static void on_committed(void *self, const struct sql_error *error) {
     struct database_run *run = self;
     run->commit = NULL;
-    settings_end_transaction(run->session);
+    settings_end_transaction(run->session, !error);
     if (error)
         run->error = *error;
     run->committed = true;
@@ -130,7 +129,7 @@ static int rollback(struct database_run *run) {
     struct database_session *s = run->session;
     leave_block(s);
     s->transaction = transaction_free(s->transaction);
-    settings_end_transaction(s);
+    settings_end_transaction(s, false);
     return done(run, "ROLLBACK");
 }
 
@@ -145,11 +144,12 @@ static int commit_step(struct database_run *run) {
     s->transaction = NULL;
     if (!transaction_has_changes(t)) {
         transaction_free(t);
-        settings_end_transaction(s);
+        settings_end_transaction(s, true);
         return done(run, "COMMIT");
     }
     if (transaction_commit(t, on_committed, run, &run->commit) < 0) {
         transaction_free(t);
+        settings_end_transaction(s, false);
         return sql_fail_memory(&run->error);
     }
     run->step = committed_step;
@@ -171,12 +171,19 @@ static int savepoint_step(struct database_run *run) {
     if (!s->block)
         return sql_fail(&run->error, "25P01", "%s can only be used in transaction blocks",
                         words[b->kind]);
-    int r = b->kind == SQL_STATEMENT_SAVEPOINT
-                ? transaction_savepoint(s->transaction, b->name, &run->error)
-                : transaction_rollback_to(s->transaction, b->name, b->kind == SQL_STATEMENT_RELEASE,
-                                          &run->error);
+    struct transaction *t = s->transaction;
+    int r =
+        b->kind == SQL_STATEMENT_SAVEPOINT
+            ? transaction_savepoint(t, b->name, &run->error)
+            : transaction_rollback_to(t, b->name, b->kind == SQL_STATEMENT_RELEASE, &run->error);
     if (r < 0)
         return r;
+    if (b->kind == SQL_STATEMENT_SAVEPOINT)
+        t->savepoints[t->savepoint_count - 1].settings = settings_savepoint(s);
+    else if (b->kind == SQL_STATEMENT_RELEASE)
+        settings_release(s, transaction_mark(t));
+    else
+        settings_rollback_to(s, transaction_mark(t));
     if (b->kind == SQL_STATEMENT_ROLLBACK_TO)
         s->failed = false;
     return done(run, b->kind == SQL_STATEMENT_SAVEPOINT
@@ -286,7 +293,8 @@ static int discard_step(struct database_run *run) {
     if (slice_equal(run->statement->bound.name, slice_lit("ALL"))) {
         (void)cursor_close(s, (slice){NULL, 0});
         (void)prepared_drop(s, (slice){NULL, 0});
-        settings_reset_all(s);
+        if (settings_reset_all(s, &run->error) < 0)
+            return -EINVAL;
     }
     char tag[64];
     snprintf(tag, sizeof tag, "DISCARD %.*s", slice_fmt(run->statement->bound.name));

@@ -9,11 +9,10 @@
 #define NONET_STREAM_WORK_H
 
 #include "rooms/stream/inside.h"
+#include "rooms/stream/settings.h"
 #include "sql/time/zone.h"
 
 #define DATABASE_SLICE_NS 2000000u /* a run's piece of a turn */
-
-enum { SETTING_COUNT_MAX = 40 };
 
 struct database_session {
     struct list_node node;
@@ -21,8 +20,9 @@ struct database_session {
     struct database_session_options options;
     struct sql_settings settings;
     struct sql_zone zone_room;
-    char *values[SETTING_COUNT_MAX]; /* NULL: the default; settings.c */
-    char *saved[SETTING_COUNT_MAX];  /* what SET LOCAL has covered */
+    struct setting_state setting[SETTING_COUNT_MAX];
+    struct setting_undo *setting_undo;    /* what the transaction has changed */
+    unsigned setting_undos, setting_mark; /* mark: of the newest savepoint */
     char *user, *application;
     struct transaction *transaction; /* NULL: none */
     bool block, failed;              /* BEGIN was said; a statement of the block has failed */
@@ -129,22 +129,5 @@ must_use int
 database_system_rows(struct database_run *run, const struct sql_table *table, struct arena *memory,
                      int (*each)(void *self, const union sql_cell *cells, const uint8_t *nulls),
                      void *self);
-
-/* settings.c */
-must_use int settings_set(struct database_session *s, slice name, slice value, bool is_default,
-                          bool local, struct sql_error *error);
-void settings_reset_all(struct database_session *s);
-void settings_end_transaction(struct database_session *s);
-void settings_init(struct database_session *s);
-void settings_free(struct database_session *s);
-slice settings_get(const struct database_session *s, slice name); /* ptr NULL: unknown */
-uint64_t settings_milliseconds(const struct database_session *s, slice name);
-/* Each in turn, for SHOW ALL and pg_settings; NULL past the last. */
-const char *settings_name(unsigned index);
-struct setting_about {
-    slice name, initial;
-    bool fixed, number, milliseconds;
-};
-bool settings_about(unsigned index, struct setting_about *ret); /* false past the last */
 
 #endif

@@ -47,9 +47,15 @@ int define_target(struct sql_binder *b, json_value range, slice *ret_schema, sli
 
 int define_exists(struct sql_binder *b, slice schema, slice name, bool if_not_exists,
                   int location) {
-    return sql_catalog_table(b->catalog, schema, name)
-               ? define_taken(b, name, if_not_exists, location)
-               : 0;
+    unsigned index;
+    bool exists = sql_catalog_table(b->catalog, schema, name) ||
+                  (!b->options->again && sql_catalog_index(b->catalog, schema, name, &index));
+    return exists ? define_taken(b, name, if_not_exists, location) : 0;
+}
+
+void define_notice(struct sql_binder *b, const struct sql_error *notice) {
+    if (b->options->notice)
+        b->options->notice(b->options->self, notice);
 }
 
 int define_taken(struct sql_binder *b, slice name, bool if_not_exists, int location) {
@@ -58,8 +64,7 @@ int define_taken(struct sql_binder *b, slice name, bool if_not_exists, int locat
                           slice_fmt(name));
     struct sql_error notice;
     (void)sql_fail(&notice, "42P07", "relation \"%.*s\" already exists, skipping", slice_fmt(name));
-    if (b->options->notice)
-        b->options->notice(b->options->self, &notice);
+    define_notice(b, &notice);
     return 1;
 }
 
@@ -151,7 +156,9 @@ static bool name_is_taken(struct sql_binder *b, const struct sql_table *t, slice
     for (unsigned i = 0; i < t->checks; i++)
         if (slice_equal(t->check[i].name, name))
             return true;
-    return sql_catalog_table(b->catalog, t->schema, name) != NULL;
+    unsigned index;
+    return sql_catalog_table(b->catalog, t->schema, name) ||
+           sql_catalog_index(b->catalog, t->schema, name, &index);
 }
 
 int define_name(struct sql_binder *b, const struct sql_table *t, struct arena *memory,

@@ -18,7 +18,10 @@
 /* Where a RangeVar points. The schema is there and may be written to: else 3F000, 42501. */
 must_use int define_target(struct sql_binder *b, json_value range, slice *ret_schema,
                            slice *ret_name);
-/* `relation "t" already exists`: 1 where IF_NOT_EXISTS made that a notice, 0 where it does not
+/* To whoever runs the statement. */
+void define_notice(struct sql_binder *b, const struct sql_error *notice);
+/* Tables, views and indexes share the names of a schema.
+   `relation "t" already exists`: 1 where IF_NOT_EXISTS made that a notice, 0 where it does not
    exist, or < 0. */
 must_use int define_exists(struct sql_binder *b, slice schema, slice name, bool if_not_exists,
                            int location);

@@ -15,8 +15,14 @@
 
 static int find_column(struct sql_binder *b, const struct sql_table *t, slice name,
                        struct sql_alter *ret) {
-    if (ret->if_exists && bind_look_up_column(t, name) < 0)
+    if (ret->if_exists && bind_look_up_column(t, name) < 0) {
+        struct sql_error notice;
+        (void)sql_fail(&notice, "00000",
+                       "column \"%.*s\" of relation \"%.*s\" does not exist, skipping",
+                       slice_fmt(name), slice_fmt(t->name));
+        define_notice(b, &notice);
         return 1;
+    }
     int column = bind_target_column(b, t, name, -1);
     if (column < 0)
         return column;
@@ -40,8 +46,14 @@ static int alter_add(struct sql_binder *b, struct sql_table *t, json_value comma
     if (r < 0)
         return r;
     if (bind_look_up_column(t, ret->definition.name) >= 0) {
-        if (sql_field_bool(command, "missing_ok"))
+        if (sql_field_bool(command, "missing_ok")) {
+            struct sql_error notice;
+            (void)sql_fail(&notice, "42701",
+                           "column \"%.*s\" of relation \"%.*s\" already exists, skipping",
+                           slice_fmt(ret->definition.name), slice_fmt(t->name));
+            define_notice(b, &notice);
             return 1;
+        }
         return bind_error(b, sql_location(definition), "42701",
                           "column \"%.*s\" of relation \"%.*s\" already exists",
                           slice_fmt(ret->definition.name), slice_fmt(t->name));
@@ -157,6 +169,27 @@ static int alter_type(struct sql_binder *b, struct sql_table *t, json_value comm
     return r;
 }
 
+static int find_constraint(struct sql_binder *b, const struct sql_table *t,
+                           const struct sql_alter *a) {
+    struct sql_error notice;
+    for (unsigned i = 0; i < t->indexes; i++)
+        if (slice_equal(t->index[i].name, a->name))
+            return 0;
+    for (unsigned i = 0; i < t->checks; i++)
+        if (slice_equal(t->check[i].name, a->name))
+            return 0;
+    if (b->options->again)
+        return 0; /* it failed when it was made, and does again */
+    if (!a->if_exists)
+        return bind_error(b, -1, "42704", "constraint \"%.*s\" of relation \"%.*s\" does not exist",
+                          slice_fmt(a->name), slice_fmt(t->name));
+    (void)sql_fail(&notice, "00000",
+                   "constraint \"%.*s\" of relation \"%.*s\" does not exist, skipping",
+                   slice_fmt(a->name), slice_fmt(t->name));
+    define_notice(b, &notice);
+    return 1;
+}
+
 static int alter_one(struct sql_binder *b, struct sql_table *t, json_value command,
                      struct sql_alter *ret) {
     slice kind = sql_field_text(command, "subtype");
@@ -183,7 +216,7 @@ static int alter_one(struct sql_binder *b, struct sql_table *t, json_value comma
     if (slice_equal(kind, slice_lit("AT_DropConstraint"))) {
         ret->kind = SQL_ALTER_DROP_CONSTRAINT;
         ret->name = bind_copy(b, name);
-        return 0;
+        return find_constraint(b, t, ret);
     }
     return bind_error(b, -1, "0A000", "ALTER TABLE: this form is not supported (%.*s)",
                       slice_fmt(kind));
@@ -194,8 +227,13 @@ static int altered_table(struct sql_binder *b, json_value inside, struct sql_tab
     json_value range = sql_field(inside, "relation");
     if (sql_field_bool(inside, "missing_ok") &&
         !bind_look_up_table(b, sql_field_text(range, "schemaname"),
-                            sql_field_text(range, "relname")))
+                            sql_field_text(range, "relname"))) {
+        struct sql_error notice;
+        (void)sql_fail(&notice, "00000", "relation \"%.*s\" does not exist, skipping",
+                       slice_fmt(sql_field_text(range, "relname")));
+        define_notice(b, &notice);
         return 1;
+    }
     *ret = define_find(b, range);
     return *ret ? 0 : -EINVAL;
 }

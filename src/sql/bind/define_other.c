@@ -39,13 +39,10 @@ int define_index(struct sql_binder *b, json_value inside,
     if (r < 0 || !name.len)
         return r;
     ret->index.name = bind_copy(b, name);
-    for (unsigned i = 0; i < t->indexes; i++)
-        if (slice_equal(t->index[i].name, name)) {
-            ret->table = NULL;
-            r = define_taken(b, name, sql_field_bool(inside, "if_not_exists"), -1);
-            return r < 0 ? r : 0;
-        }
-    return 0;
+    r = define_exists(b, t->schema, name, sql_field_bool(inside, "if_not_exists"), -1);
+    if (r == 1)
+        ret->table = NULL;
+    return r < 0 ? r : 0;
 }
 
 int define_enum(struct sql_binder *b, json_value inside, const struct sql_statement_text *statement,
@@ -160,8 +157,14 @@ int define_schema(struct sql_binder *b, json_value inside,
     if (slice_starts_with(ret->name, slice_lit("pg_")))
         return bind_error(b, -1, "42939", "unacceptable schema name \"%.*s\"",
                           slice_fmt(ret->name));
-    if (sql_catalog_has_schema(b->catalog, ret->name) && !ret->if_exists)
+    if (!sql_catalog_has_schema(b->catalog, ret->name))
+        return 0;
+    if (!ret->if_exists)
         return bind_error(b, -1, "42P06", "schema \"%.*s\" already exists", slice_fmt(ret->name));
+    struct sql_error notice;
+    (void)sql_fail(&notice, "42P06", "schema \"%.*s\" already exists, skipping",
+                   slice_fmt(ret->name));
+    define_notice(b, &notice);
     return 0;
 }
 

@@ -104,11 +104,16 @@ static int add_index(struct sql_binder *b, struct sql_table *t, json_value const
         r = define_index_columns(b, t, sql_field(constraint, "keys"), &t->memory, &index);
     }
     slice given = sql_field_text(constraint, "conname");
-    if (r == 0 && given.len)
-        r = define_copy(b, t, given, &index.name);
-    else if (r == 0)
+    if (r == 0 && given.len) {
+        r = define_exists(b, t->schema, given, false, -1);
+        r = r < 0 ? r : define_copy(b, t, given, &index.name);
+        for (unsigned i = 0; r == 0 && !b->options->again && i < t->indexes; i++)
+            if (slice_equal(t->index[i].name, given))
+                r = define_taken(b, given, false, -1);
+    } else if (r == 0) {
         r = define_name(b, t, &t->memory, index.column, primary ? 0 : index.columns,
                         primary ? "pkey" : "key", &index.name);
+    }
     if (r < 0)
         return r;
     for (unsigned i = 0; primary && i < index.columns; i++)
@@ -146,6 +151,11 @@ static int add_check(struct sql_binder *b, struct sql_table *t, json_value const
         return -EINVAL;
     struct sql_check check = {.name = {NULL, 0}};
     slice given = sql_field_text(constraint, "conname");
+    for (unsigned i = 0; given.len && !b->options->again && i < t->checks; i++)
+        if (slice_equal(t->check[i].name, given))
+            return bind_error(b, -1, "42710",
+                              "constraint \"%.*s\" for relation \"%.*s\" already exists",
+                              slice_fmt(given), slice_fmt(t->name));
     if (column < 0)
         column = only_column(bound);
     unsigned named = (unsigned)column;
