@@ -33,7 +33,7 @@ static void group_touch(struct aggregate *a, struct group *g) {
 
 /* ---- closing ------------------------------------------------------------------------------ */
 
-static void time_key(int64_t time, char key[8]) {
+void closing_key(int64_t time, char key[8]) {
     uint64_t bits = (uint64_t)time ^ (uint64_t)1 << 63;
     for (unsigned i = 0; i < 8; i++)
         key[i] = (char)(bits >> (56 - 8 * i));
@@ -43,7 +43,7 @@ static void time_key(int64_t time, char key[8]) {
 static int group_closes_at(struct aggregate *a, struct group *g, int64_t time,
                            struct sql_error *error) {
     char key[8];
-    time_key(time, key);
+    closing_key(time, key);
     struct sql_node *n = sql_tree_find(&a->closing, &a->close_order, slice_make(key, 8));
     struct closing *c = (struct closing *)n;
     if (!c) {
@@ -409,4 +409,7 @@ const struct sql_operator_kind sql_operator_aggregate = {.bytes = sizeof(struct 
                                                          .push = aggregate_push,
                                                          .end_step = aggregate_end_step,
                                                          .watermark = aggregate_watermark,
-                                                         .release = aggregate_release};
+                                                         .release = aggregate_release,
+                                                         .can_save = aggregate_can_save,
+                                                         .save = aggregate_save,
+                                                         .load = aggregate_load};

@@ -17,41 +17,12 @@
 #ifndef NONET_SQL_EXEC_AGGREGATE_H
 #define NONET_SQL_EXEC_AGGREGATE_H
 
+#include "sql/exec/aggregate_group.h"
 #include "sql/exec/keys.h"
 
-#define STATE_ALIGN 16u
 #define DISTINCT_USERS_MAX 64u /* of one map; beyond, another is made */
 
 enum keeping { KEEP_FOLD, KEEP_DISTINCT, KEEP_BAG, KEEP_ENDS, KEEP_GROUPING };
-
-struct group {
-    uint32_t key_len, exact_len;
-    uint64_t hash, id;
-    int64_t rows;         /* the weights of its rows */
-    struct group *next;   /* of those touched in this step, or closing together */
-    char *shown;          /* the aggregates' values that were told, encoded; NULL: none */
-    struct value *values; /* in maps of distinct values; only with close_group */
-    uint64_t held;        /* bytes counted for what its states gather (array_agg) */
-    uint32_t shown_len;
-    uint16_t set;
-    bool touched;
-    _Alignas(STATE_ALIGN) char bytes[];
-};
-
-/* A distinct value of a group: id of the group and the value are the key. */
-struct value {
-    uint32_t key_len;
-    uint32_t map; /* struct distinct's number */
-    struct value *next;
-    int64_t counts[]; /* one a user; or one word of bits, where rows never go. Then the key */
-};
-
-/* A value in a bag. */
-struct bagged {
-    struct sql_node node;
-    uint32_t arguments_len;
-    char bytes[]; /* key, then the arguments' row */
-};
 
 struct distinct {
     unsigned number, users;
@@ -83,14 +54,6 @@ struct folded {
     struct sql_call call;
     union sql_cell *cells; /* of one row's arguments */
     uint8_t *nulls;
-};
-
-/* Groups that close at one time. */
-struct closing {
-    struct sql_node node;
-    int64_t time;
-    struct group *first, **last;
-    char key[8];
 };
 
 struct aggregate {
@@ -141,6 +104,17 @@ must_use int bag_result(struct aggregate *a, struct folded *f, struct group *g, 
                         bool *ret_null, struct sql_error *error);
 void bag_release(struct aggregate *a, struct sql_tree *bag);
 
+/* aggregate_snapshot.c */
+bool aggregate_can_save(const struct sql_operator *o);
+int aggregate_save(const struct sql_operator *o, struct sql_saving *s);
+int aggregate_load(struct sql_operator *o, struct sql_loading *l);
+
+/* aggregate.c: the key that buckets of closing groups stand in order of. */
+void closing_key(int64_t time, char key[8]);
+
+static inline bool keeps_bag(const struct folded *f) {
+    return f->keeping == KEEP_BAG || f->keeping == KEEP_ENDS;
+}
 static inline void *fold_state(const struct folded *f, struct group *g) {
     return (char *)g + f->state_at;
 }

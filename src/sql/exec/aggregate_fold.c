@@ -107,7 +107,7 @@ int fold_rows(struct aggregate *a, const struct sql_batch *batch, struct sql_err
         struct folded *f = &a->folded[i];
         if (f->keeping == KEEP_FOLD)
             r = fold_direct(a, f, batch, error);
-        else if (f->keeping == KEEP_BAG || f->keeping == KEEP_ENDS)
+        else if (keeps_bag(f))
             r = fold_bag(a, f, batch, error);
     }
     for (struct distinct *d = a->distincts; r == 0 && d; d = d->next)
@@ -133,7 +133,7 @@ int fold_results(struct aggregate *a, struct group *g, struct sql_error *error) 
         int r = 0;
         if (f->keeping == KEEP_GROUPING) {
             cell->i = grouping_of(f->plan, a->set[g->set]);
-        } else if (f->keeping == KEEP_BAG || f->keeping == KEEP_ENDS) {
+        } else if (keeps_bag(f)) {
             r = bag_result(a, f, g, cell, &null, error);
         } else {
             f->call.memory = &a->base.out.memory;
@@ -152,7 +152,7 @@ int fold_results(struct aggregate *a, struct group *g, struct sql_error *error) 
 void fold_release(struct aggregate *a, struct group *g) {
     for (unsigned i = 0; i < a->base.plan->aggregates; i++) {
         struct folded *f = &a->folded[i];
-        if (f->keeping == KEEP_BAG || f->keeping == KEEP_ENDS)
+        if (keeps_bag(f))
             bag_release(a, fold_state(f, g));
         else if (f->keeping != KEEP_GROUPING && f->plan->aggregate->release)
             f->plan->aggregate->release(fold_state(f, g));

@@ -139,11 +139,11 @@ static int make_folded(struct aggregate *a, struct folded *f, struct sql_error *
     int r = make_arguments(a, f, error);
     if (r == 0 && f->plan->filter)
         r = sql_evaluator_new(f->plan->filter, &a->base.exec->environment, &f->filter, error);
-    if (r == 0 && (f->keeping == KEEP_BAG || f->keeping == KEEP_ENDS))
+    if (r == 0 && keeps_bag(f))
         r = make_order(a, f, error);
     if (r == 0 && f->keeping == KEEP_DISTINCT)
         r = make_distinct(a, f, error);
-    bool bag = f->keeping == KEEP_BAG || f->keeping == KEEP_ENDS;
+    bool bag = keeps_bag(f);
     unsigned bytes = bag ? sizeof(struct sql_tree) : f->plan->aggregate->state_bytes;
     f->state_at = (unsigned)offsetof(struct group, bytes) + a->states_bytes;
     a->states_bytes += (bytes + STATE_ALIGN - 1) / STATE_ALIGN * STATE_ALIGN;

@@ -10,6 +10,7 @@
  * at its end; DISTINCT of rows that never go tells them at once.
  */
 #include "sql/exec/keys.h"
+#include "sql/exec/snapshot.h"
 
 struct entry {
     uint32_t key_len;
@@ -150,6 +151,61 @@ static int combine_end_step(struct sql_operator *o, struct sql_error *error) {
     return 0;
 }
 
+/* ---- the state as bytes ------------------------------------------------------------------- */
+
+enum { TABLE = SNAPSHOT_OWN, ENTRY };
+
+static int combine_save(const struct sql_operator *o, struct sql_saving *s) {
+    const struct combine *c = (const struct combine *)o;
+    saving_begin(s, TABLE);
+    saving_count(s, c->index.capacity);
+    int r = saving_end(s);
+    for (size_t i = 0; r == 0 && i < c->index.capacity; i++) {
+        const struct entry *e = c->index.slots[i].entry;
+        if (!e)
+            continue;
+        saving_begin(s, ENTRY);
+        saving_number(s, e->counts[0]);
+        saving_number(s, e->counts[1]);
+        saving_number(s, e->shown);
+        saving_bytes(s, slice_make(e->bytes, e->key_len));
+        saving_bytes(s, slice_make(e->bytes + e->key_len, e->exact_len));
+        r = saving_end(s);
+    }
+    return r;
+}
+
+static int load_entry(struct combine *c, struct sql_loading *l) {
+    int64_t left = loading_number(l), right = loading_number(l), shown = loading_number(l);
+    slice key = loading_bytes(l), exact = loading_bytes(l);
+    uint64_t hash = loading_hash(&c->base, key);
+    if (!loading_whole(l) || key.len > UINT32_MAX || exact.len > UINT32_MAX ||
+        (c->exact && exact.len) || sql_index_find(&c->index, hash, key))
+        return -EBADMSG;
+    size_t bytes = offsetof(struct entry, bytes) + key.len + exact.len;
+    struct entry *e = sql_slab_take(&c->slab, bytes);
+    if (!e)
+        return -ENOBUFS;
+    *e = (struct entry){.key_len = (uint32_t)key.len,
+                        .exact_len = (uint32_t)exact.len,
+                        .counts = {left, right},
+                        .shown = shown,
+                        .hash = hash};
+    memcpy(e->bytes, key.ptr ? key.ptr : "", key.len);
+    memcpy(e->bytes + key.len, exact.ptr ? exact.ptr : "", exact.len);
+    int r = sql_index_add(&c->index, hash, e);
+    if (r)
+        sql_slab_give(&c->slab, e, bytes);
+    return r;
+}
+
+static int combine_load(struct sql_operator *o, struct sql_loading *l) {
+    struct combine *c = (struct combine *)o;
+    if (l->tag == TABLE)
+        return sql_index_reserve(&c->index, loading_count(l));
+    return l->tag == ENTRY ? load_entry(c, l) : -EBADMSG;
+}
+
 static void combine_release(struct sql_operator *o) {
     struct combine *c = (struct combine *)o;
     sql_keys_free(c->keys[0]);
@@ -164,4 +220,6 @@ const struct sql_operator_kind sql_operator_combine = {.bytes = sizeof(struct co
                                                        .make = combine_make,
                                                        .push = combine_push,
                                                        .end_step = combine_end_step,
-                                                       .release = combine_release};
+                                                       .release = combine_release,
+                                                       .save = combine_save,
+                                                       .load = combine_load};

@@ -9,7 +9,7 @@
 #include "sql/exec/exec.h"
 
 #include "sql/catalog.h"
-#include "sql/exec/operator.h"
+#include "sql/exec/snapshot.h"
 
 #define EXEC_BYTES_MAX ((size_t)256 << 20) /* the operators themselves */
 #define SCRATCH_CHUNK ((size_t)64 << 10)
@@ -200,6 +200,7 @@ int sql_exec_new(const struct sql_query *query, const struct sql_exec_options *o
 struct sql_exec *sql_exec_free(struct sql_exec *x) {
     if (!x)
         return NULL;
+    snapshot_loading_free(x);
     for (unsigned i = 0; i < x->operators; i++) {
         struct sql_operator *o = x->operator[i];
         if (o->kind->release)
@@ -240,7 +241,7 @@ static int operator_end(struct sql_operator *o, struct sql_error *error) {
 static int start(struct sql_exec *x, struct sql_error *error) {
     if (x->started)
         return 0;
-    x->started = true;
+    x->started = x->within = true;
     int r = 0;
     for (unsigned i = 0; r == 0 && i < x->operators; i++) {
         struct sql_operator *o = x->operator[i];
@@ -270,6 +271,7 @@ static int resume(struct sql_exec *x, struct sql_error *error) {
         *error = x->failure;
         return x->failed;
     }
+    check(!x->loading);
     return settle(x, start(x, error), error);
 }
 
@@ -289,6 +291,7 @@ int sql_exec_push(struct sql_exec *x, unsigned input, const struct sql_batch *ba
     if (r)
         return r;
     x->rows_in += batch->rows;
+    x->within = true;
     arena_reset(&x->scan[input]->memory);
     return settle(x, x->scan[input]->kind->push(x->scan[input], 0, batch, error), error);
 }
@@ -338,6 +341,7 @@ int sql_exec_end_step(struct sql_exec *x, struct sql_error *error) {
         if (r == 0)
             r = advance_watermark(o, error);
     }
+    x->within = false;
     return settle(x, r, error);
 }
 

@@ -71,4 +71,32 @@ struct sql_exec_stats sql_exec_stats(const struct sql_exec *x);
 must_use int sql_exec_lookup(struct sql_exec *x, unsigned input, union sql_cell *ret_cells,
                              uint8_t *ret_nulls, struct sql_error *error);
 
+/* ---- the state as bytes ---------------------------------------------------------------------
+
+   Between steps all that an executor keeps comes out as pieces of bytes, and goes into a fresh one
+   of the same plan, which then goes on as the first would have: the same changes in the same order,
+   the same stats. So a view that starts again needs its streams from where it stopped only. The
+   pieces say nothing of the host's own: how far each input was read, which rows the result has.
+
+   They carry a version of their form and a fingerprint of the plan (kinds, types, expressions,
+   names of tables, not their OIDs), and are refused under another. Each has a hash that goes on
+   from the piece before: one that is damaged, missing or of another save is found before a byte of
+   it is believed. What is read is bounded by memory_max, as what is pushed is. */
+
+/* Of a piece at most; as a message with its headers it stays below 1 MiB. */
+#define SQL_STATE_PIECE_BYTES ((size_t)1020 << 10)
+/* Takes a piece, which is gone when it returns. Non-zero, with *ERROR filled, stops it. */
+typedef int sql_exec_piece(void *self, slice piece, struct sql_error *error);
+
+/* At a step's end (or before the first), never `once`. Gives the state to PIECE, from one piece
+   upwards. X goes on whatever is returned: 0; -EOPNOTSUPP (0A000): the plan has an operator whose
+   state cannot be saved, nothing was given, and a view is to be computed from its inputs again;
+   -ENOMEM (53200); what PIECE returned. */
+must_use int sql_exec_save(const struct sql_exec *x, sql_exec_piece *piece, void *self,
+                           struct sql_error *error);
+/* The next piece into X, which was made for it and given nothing else. 1: more must come before X
+   is used; 0: it was the last. Else X is spent, to be freed: -ESTALE (55000): of another plan or
+   version; -EBADMSG (XX001): damaged, or not the piece that follows; -ENOMEM (53200). */
+must_use int sql_exec_load(struct sql_exec *x, slice piece, struct sql_error *error);
+
 #endif

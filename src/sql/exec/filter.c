@@ -54,6 +54,7 @@ static void filter_release(struct sql_operator *o) {
 
 const struct sql_operator_kind sql_operator_filter = {.bytes = sizeof(struct filter),
                                                       .hands_on = true,
+                                                      .stateless = true,
                                                       .make = filter_make,
                                                       .push = filter_push,
                                                       .release = filter_release};

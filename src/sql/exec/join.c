@@ -258,4 +258,6 @@ const struct sql_operator_kind sql_operator_join = {.bytes = sizeof(struct join)
                                                     .push = join_push,
                                                     .end_step = join_end_step,
                                                     .input_ended = join_input_ended,
-                                                    .release = join_release};
+                                                    .release = join_release,
+                                                    .save = join_save,
+                                                    .load = join_load};

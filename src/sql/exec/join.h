@@ -101,10 +101,17 @@ int join_turn(const struct join *j, unsigned side, int64_t before, int64_t after
    (`once`, and the other side goes on) it does not: join_settle tells it. */
 bool join_is_lone(const struct join *j, unsigned side, int64_t matches);
 
+/* ---- join_snapshot.c ---------------------------------------------------------------------- */
+
+int join_save(const struct sql_operator *o, struct sql_saving *s);
+int join_load(struct sql_operator *o, struct sql_loading *l);
+
 /* ---- join_null.c: NOT IN ------------------------------------------------------------------ */
 
 must_use int join_null_push(struct join *j, unsigned side, const struct sql_batch *batch,
                             struct sql_error *error);
+/* Is KEY of PARTS parts, as join_null_push writes them? *RET_NULL: one is NULL. */
+bool join_null_key(slice key, unsigned parts, bool *ret_null);
 
 static inline bool join_stores(const struct join *j, unsigned side) {
     if (j->frozen)

@@ -56,6 +56,21 @@ static slice part_take(slice *key, bool *ret_null) {
     return part;
 }
 
+bool join_null_key(slice key, unsigned parts, bool *ret_null) {
+    *ret_null = false;
+    for (; parts > 0; parts--) {
+        uint32_t len = 0;
+        if (key.len >= PART_HEAD)
+            memcpy(&len, key.ptr + 1, sizeof len);
+        if (key.len < PART_HEAD || len > key.len - PART_HEAD)
+            return false;
+        bool null;
+        (void)part_take(&key, &null);
+        *ret_null |= null;
+    }
+    return key.len == 0;
+}
+
 /* Is A = B true or unknown, and not false? */
 static bool may_equal(slice a, slice b) {
     while (a.len) {

@@ -24,6 +24,8 @@
 #define SQL_NO_WATERMARK INT64_MAX /* nothing of it is ever late: it has no time column */
 
 struct sql_operator;
+struct sql_saving;
+struct sql_loading;
 
 struct sql_operator_kind {
     size_t bytes;  /* of its struct */
@@ -36,6 +38,13 @@ struct sql_operator_kind {
     int (*watermark)(struct sql_operator *o, struct sql_error *error);
     int (*input_ended)(struct sql_operator *o, unsigned input, struct sql_error *error);
     void (*release)(struct sql_operator *o);
+    /* Its state as bytes, between steps (snapshot.h): all of it as records; one of those records
+       taken back. 0 or -EBADMSG, -ENOBUFS, -ENOMEM. A kind that keeps nothing but its watermark
+       says `stateless`; with neither it cannot be saved, nor where can_save says so. */
+    bool stateless;
+    bool (*can_save)(const struct sql_operator *o);
+    int (*save)(const struct sql_operator *o, struct sql_saving *s);
+    int (*load)(struct sql_operator *o, struct sql_loading *l);
 };
 
 struct sql_parent {
@@ -74,8 +83,9 @@ struct sql_exec {
     struct sql_operator *root;
     uint64_t seed; /* of hashes */
     uint64_t rows_in, rows_out;
-    bool started;
-    int failed; /* the first failure, told by every call after it */
+    bool started, within;        /* within: a step, since its first rows */
+    struct sql_loading *loading; /* the pieces of a saved state are coming in */
+    int failed;                  /* the first failure, told by every call after it */
     struct sql_error failure;
 };
 

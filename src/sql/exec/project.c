@@ -37,6 +37,7 @@ static void project_release(struct sql_operator *o) {
 
 const struct sql_operator_kind sql_operator_project = {.bytes = sizeof(struct project),
                                                        .hands_on = true,
+                                                       .stateless = true,
                                                        .make = project_make,
                                                        .push = project_push,
                                                        .release = project_release};

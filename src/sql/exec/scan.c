@@ -18,5 +18,8 @@ static int scan_push(struct sql_operator *o, unsigned input, const struct sql_ba
     return operator_emit(o, batch, error);
 }
 
-const struct sql_operator_kind sql_operator_scan = {
-    .bytes = sizeof(struct sql_operator), .hands_on = true, .make = scan_make, .push = scan_push};
+const struct sql_operator_kind sql_operator_scan = {.bytes = sizeof(struct sql_operator),
+                                                    .hands_on = true,
+                                                    .stateless = true,
+                                                    .make = scan_make,
+                                                    .push = scan_push};

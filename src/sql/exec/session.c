@@ -15,6 +15,7 @@
  * and each step looks at a few more of them than it has touched.
  */
 #include "sql/exec/keys.h"
+#include "sql/exec/snapshot.h"
 
 #define TIME_BYTES 8u
 #define LOOKED_AT_MIN 64u /* partitions a step, where there are so many */
@@ -79,29 +80,43 @@ static void ring_remove(struct session *s, struct partition *p) {
 
 /* ---- rows come ---------------------------------------------------------------------------- */
 
+/* A partition of KEY, which is not in yet; NULL: no state can be had. */
+static struct partition *partition_new(struct session *s, uint64_t hash, slice key) {
+    size_t bytes = offsetof(struct partition, key) + key.len;
+    struct partition *p = sql_slab_take(&s->slab, bytes);
+    if (!p)
+        return NULL;
+    *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
+    memcpy(p->key, key.ptr ? key.ptr : "", key.len);
+    if (sql_index_add(&s->index, hash, p)) {
+        sql_slab_give(&s->slab, p, bytes);
+        return NULL;
+    }
+    ring_add(s, p);
+    return p;
+}
+
 static struct partition *partition_of(struct session *s, unsigned row, struct sql_error *error) {
     slice key = sql_keys_at(s->keys, row);
     uint64_t hash = s->keys->hash[row];
     struct partition *p = sql_index_find(&s->index, hash, key);
-    if (p)
-        return p;
-    size_t bytes = offsetof(struct partition, key) + key.len;
-    p = sql_slab_take(&s->slab, bytes);
-    if (p) {
-        *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
-        memcpy(p->key, key.ptr ? key.ptr : "", key.len);
-        if (sql_index_add(&s->index, hash, p) == 0) {
-            ring_add(s, p);
-            return p;
-        }
-        sql_slab_give(&s->slab, p, bytes);
-    }
-    operator_fail_state(&s->base, error);
-    return NULL;
+    if (!p)
+        p = partition_new(s, hash, key);
+    if (!p)
+        operator_fail_state(&s->base, error);
+    return p;
 }
 
 static size_t stamped_bytes(const struct stamped *n) {
     return offsetof(struct stamped, bytes) + n->node.key_len;
+}
+
+/* The time that a row's bytes begin with. */
+static int64_t time_of(slice bytes) {
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < TIME_BYTES; i++)
+        bits = bits << 8 | (uint8_t)bytes.ptr[i];
+    return (int64_t)(bits ^ (uint64_t)1 << 63);
 }
 
 static int row_encode(struct session *s, const struct sql_batch *batch, unsigned row,
@@ -313,6 +328,84 @@ static int session_watermark(struct sql_operator *o, struct sql_error *error) {
     return 0;
 }
 
+/* ---- the state as bytes ------------------------------------------------------------------- */
+
+enum { TABLE = SNAPSHOT_OWN, PARTITION, ROW };
+
+static int save_partition(const struct partition *p, struct sql_saving *s) {
+    saving_begin(s, PARTITION);
+    saving_bytes(s, slice_make(p->key, p->key_len));
+    int r = saving_end(s);
+    for (struct sql_node *at = sql_tree_first(&p->rows); r == 0 && at; at = sql_node_next(at)) {
+        const struct stamped *n = (const struct stamped *)at;
+        saving_begin(s, ROW);
+        saving_number(s, at->weight);
+        saving_number(s, n->start);
+        saving_number(s, n->end);
+        saving_bytes(s, slice_make(n->bytes, at->key_len));
+        r = saving_end(s);
+    }
+    return r;
+}
+
+/* In the order of the ring, for what is forgotten next decides what a late row meets. */
+static int session_save(const struct sql_operator *o, struct sql_saving *saving) {
+    const struct session *s = (const struct session *)o;
+    saving_begin(saving, TABLE);
+    saving_count(saving, s->index.capacity);
+    int r = saving_end(saving);
+    const struct partition *p = s->ring;
+    for (size_t i = 0; r == 0 && i < s->partitions; i++, p = p->next)
+        r = save_partition(p, saving);
+    return r;
+}
+
+static int load_partition(struct session *s, struct sql_loading *l) {
+    slice key = loading_bytes(l);
+    uint64_t hash = loading_hash(&s->base, key);
+    if (!loading_whole(l) || key.len > UINT32_MAX || sql_index_find(&s->index, hash, key))
+        return -EBADMSG;
+    l->at = partition_new(s, hash, key);
+    return l->at ? 0 : -ENOBUFS;
+}
+
+/* A row of the step's end was told as often as it is there. */
+static int load_row(struct session *s, struct sql_loading *l) {
+    struct partition *p = l->at;
+    int64_t weight = loading_number(l), start = loading_number(l), end = loading_number(l);
+    slice key = loading_bytes(l);
+    if (!p || !loading_whole(l) || key.len > UINT32_MAX || key.len < TIME_BYTES)
+        return -EBADMSG;
+    struct stamped *n = sql_slab_take(&s->slab, offsetof(struct stamped, bytes) + key.len);
+    if (!n)
+        return -ENOBUFS;
+    *n = (struct stamped){.node = {.key_len = (uint32_t)key.len, .weight = weight},
+                          .time = time_of(key),
+                          .start = start,
+                          .end = end,
+                          .told = weight > 0 ? weight : 0,
+                          .partition = p};
+    memcpy(n->bytes, key.ptr, key.len);
+    int r = sql_tree_append(&p->rows, &s->order, &n->node);
+    if (r)
+        sql_slab_give(&s->slab, n, stamped_bytes(n));
+    return r;
+}
+
+static int session_load(struct sql_operator *o, struct sql_loading *l) {
+    struct session *s = (struct session *)o;
+    switch (l->tag) {
+    case TABLE:
+        return sql_index_reserve(&s->index, loading_count(l));
+    case PARTITION:
+        return load_partition(s, l);
+    case ROW:
+        return load_row(s, l);
+    default:
+        return -EBADMSG;
+    }
+}
+
 static void session_release(struct sql_operator *o) {
     struct session *s = (struct session *)o;
     sql_keys_free(s->keys);
@@ -327,4 +420,6 @@ const struct sql_operator_kind sql_operator_session = {.bytes = sizeof(struct se
                                                        .push = session_push,
                                                        .end_step = session_end_step,
                                                        .watermark = session_watermark,
-                                                       .release = session_release};
+                                                       .release = session_release,
+                                                       .save = session_save,
+                                                       .load = session_load};

@@ -206,5 +206,8 @@ static void set_release(struct sql_operator *o) {
     }
 }
 
-const struct sql_operator_kind sql_operator_set = {
-    .bytes = sizeof(struct set), .make = set_make, .push = set_push, .release = set_release};
+const struct sql_operator_kind sql_operator_set = {.bytes = sizeof(struct set),
+                                                   .stateless = true,
+                                                   .make = set_make,
+                                                   .push = set_push,
+                                                   .release = set_release};

@@ -187,8 +187,7 @@ static void index_put(struct sql_slot *slots, size_t capacity, struct sql_slot s
     slots[at] = slot;
 }
 
-static int index_grow(struct sql_index *i) {
-    size_t capacity = i->capacity ? i->capacity * 2 : INDEX_CAPACITY_MIN;
+static int index_grow_to(struct sql_index *i, size_t capacity) {
     if (sql_budget_take(i->budget, capacity * sizeof *i->slots))
         return -ENOBUFS;
     struct sql_slot *slots = mem_zalloc(capacity, sizeof *slots);
@@ -207,9 +206,19 @@ static int index_grow(struct sql_index *i) {
     return 0;
 }
 
+int sql_index_reserve(struct sql_index *i, uint64_t capacity) {
+    if (capacity == 0)
+        return 0;
+    if (i->capacity || capacity < INDEX_CAPACITY_MIN || capacity & (capacity - 1))
+        return -EBADMSG;
+    if (capacity > i->budget->max / sizeof *i->slots)
+        return -ENOBUFS;
+    return index_grow_to(i, (size_t)capacity);
+}
+
 int sql_index_add(struct sql_index *i, uint64_t hash, void *entry) {
     if ((i->count + 1) * 4 > i->capacity * 3) {
-        int r = index_grow(i);
+        int r = index_grow_to(i, i->capacity ? i->capacity * 2 : INDEX_CAPACITY_MIN);
         if (r)
             return r;
     }
@@ -323,6 +332,14 @@ void sql_tree_add(struct sql_tree *t, struct sql_order *o, struct sql_node *n) {
     *at = n;
     while (n->parent && n->parent->priority < n->priority)
         rotate_up(t, n);
+}
+
+int sql_tree_append(struct sql_tree *t, struct sql_order *o, struct sql_node *n) {
+    const struct sql_node *last = sql_tree_last(t);
+    if (last && slice_compare(sql_node_key(o, last), sql_node_key(o, n)) >= 0)
+        return -EBADMSG;
+    sql_tree_add(t, o, n);
+    return 0;
 }
 
 void sql_tree_remove(struct sql_tree *t, struct sql_node *n) {

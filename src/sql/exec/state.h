@@ -74,6 +74,9 @@ void sql_index_free(struct sql_index *i);
 void *sql_index_find(const struct sql_index *i, uint64_t hash, slice key);
 /* Adds ENTRY, whose key is not in yet. 0, -ENOBUFS or -ENOMEM. */
 must_use int sql_index_add(struct sql_index *i, uint64_t hash, void *entry);
+/* Room as it was saved, in an index that has none yet. 0, -EBADMSG (no such CAPACITY, or it has),
+   -ENOBUFS or -ENOMEM. */
+must_use int sql_index_reserve(struct sql_index *i, uint64_t capacity);
 /* Takes ENTRY out, which is in. */
 void sql_index_remove(struct sql_index *i, uint64_t hash, const void *entry);
 static inline void sql_index_prefetch(const struct sql_index *i, uint64_t hash) {
@@ -110,6 +113,8 @@ struct sql_node *sql_tree_find(const struct sql_tree *t, const struct sql_order 
 struct sql_node *sql_tree_at_least(const struct sql_tree *t, const struct sql_order *o, slice key);
 /* Adds N, whose key_len, key and weight are set, and whose key is not in yet. */
 void sql_tree_add(struct sql_tree *t, struct sql_order *o, struct sql_node *n);
+/* The same of a node that was saved: 0, or -EBADMSG where its key is not above all others. */
+must_use int sql_tree_append(struct sql_tree *t, struct sql_order *o, struct sql_node *n);
 void sql_tree_remove(struct sql_tree *t, struct sql_node *n);
 void sql_tree_weigh(struct sql_node *n, int64_t change);
 struct sql_node *sql_tree_first(const struct sql_tree *t);

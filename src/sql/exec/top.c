@@ -12,6 +12,7 @@
  * last that counts are not kept. Without an order, `once` hands on the first rows that come.
  */
 #include "sql/exec/keys.h"
+#include "sql/exec/snapshot.h"
 
 struct ranked {
     struct sql_node node;
@@ -96,23 +97,30 @@ static int pass(struct top *t, const struct sql_batch *batch, struct sql_error *
     return operator_flush(o, error);
 }
 
+/* A partition of KEY, which is not in yet; NULL: no state can be had. */
+static struct partition *partition_new(struct top *t, uint64_t hash, slice key) {
+    size_t bytes = offsetof(struct partition, key) + key.len;
+    struct partition *p = sql_slab_take(&t->slab, bytes);
+    if (!p)
+        return NULL;
+    *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
+    memcpy(p->key, key.ptr ? key.ptr : "", key.len);
+    if (sql_index_add(&t->index, hash, p)) {
+        sql_slab_give(&t->slab, p, bytes);
+        return NULL;
+    }
+    return p;
+}
+
 static struct partition *partition_of(struct top *t, unsigned row, struct sql_error *error) {
     slice key = sql_keys_at(t->keys, row);
     uint64_t hash = t->keys->hash[row];
     struct partition *p = sql_index_find(&t->index, hash, key);
-    if (p)
-        return p;
-    size_t bytes = offsetof(struct partition, key) + key.len;
-    p = sql_slab_take(&t->slab, bytes);
-    if (p) {
-        *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
-        memcpy(p->key, key.ptr ? key.ptr : "", key.len);
-        if (sql_index_add(&t->index, hash, p) == 0)
-            return p;
-        sql_slab_give(&t->slab, p, bytes);
-    }
-    operator_fail_state(&t->base, error);
-    return NULL;
+    if (!p)
+        p = partition_new(t, hash, key);
+    if (!p)
+        operator_fail_state(&t->base, error);
+    return p;
 }
 
 static size_t ranked_bytes(const struct ranked *n) {
@@ -342,6 +350,91 @@ static int top_end_step(struct sql_operator *o, struct sql_error *error) {
     return 0;
 }
 
+/* ---- the state as bytes ------------------------------------------------------------------- */
+
+enum { TABLE = SNAPSHOT_OWN, PARTITION, ROW };
+
+static int save_partition(const struct partition *p, struct sql_saving *s) {
+    saving_begin(s, PARTITION);
+    saving_bytes(s, slice_make(p->key, p->key_len));
+    int r = saving_end(s);
+    for (struct sql_node *at = sql_tree_first(&p->rows); r == 0 && at; at = sql_node_next(at)) {
+        const struct ranked *n = (const struct ranked *)at;
+        saving_begin(s, ROW);
+        saving_number(s, at->weight);
+        saving_number(s, n->shown);
+        saving_count(s, n->row_at);
+        saving_bytes(s, slice_make(n->bytes, at->key_len));
+        r = saving_end(s);
+    }
+    return r;
+}
+
+static int top_save(const struct sql_operator *o, struct sql_saving *s) {
+    const struct top *t = (const struct top *)o;
+    saving_begin(s, TABLE);
+    saving_count(s, t->index.capacity);
+    int r = saving_end(s);
+    for (size_t i = 0; r == 0 && i < t->index.capacity; i++) {
+        if (t->index.slots[i].entry)
+            r = save_partition(t->index.slots[i].entry, s);
+    }
+    return r;
+}
+
+static int load_partition(struct top *t, struct sql_loading *l) {
+    slice key = loading_bytes(l);
+    uint64_t hash = loading_hash(&t->base, key);
+    if (!loading_whole(l) || key.len > UINT32_MAX || sql_index_find(&t->index, hash, key))
+        return -EBADMSG;
+    l->at = partition_new(t, hash, key);
+    l->last[0] = NULL;
+    return l->at ? 0 : -ENOBUFS;
+}
+
+/* Those that were told are a list in the order of the tree. */
+static int load_row(struct top *t, struct sql_loading *l) {
+    struct partition *p = l->at;
+    struct ranked *before = l->last[0];
+    int64_t weight = loading_number(l), shown = loading_number(l);
+    uint64_t row_at = loading_count(l);
+    slice key = loading_bytes(l);
+    if (!p || !loading_whole(l) || key.len > UINT32_MAX || row_at > key.len || shown < 0 ||
+        (shown > 0 && shown > weight))
+        return -EBADMSG;
+    struct ranked *n = sql_slab_take(&t->slab, offsetof(struct ranked, bytes) + key.len);
+    if (!n)
+        return -ENOBUFS;
+    *n = (struct ranked){.node = {.key_len = (uint32_t)key.len, .weight = weight},
+                         .shown = shown,
+                         .row_at = (uint32_t)row_at};
+    memcpy(n->bytes, key.ptr ? key.ptr : "", key.len);
+    int r = sql_tree_append(&p->rows, &t->order, &n->node);
+    if (r) {
+        sql_slab_give(&t->slab, n, ranked_bytes(n));
+        return r;
+    }
+    if (shown) {
+        *(before ? &before->next_shown : &p->shown) = n;
+        l->last[0] = n;
+    }
+    return 0;
+}
+
+static int top_load(struct sql_operator *o, struct sql_loading *l) {
+    struct top *t = (struct top *)o;
+    switch (l->tag) {
+    case TABLE:
+        return sql_index_reserve(&t->index, loading_count(l));
+    case PARTITION:
+        return load_partition(t, l);
+    case ROW:
+        return load_row(t, l);
+    default:
+        return -EBADMSG;
+    }
+}
+
 static void top_release(struct sql_operator *o) {
     struct top *t = (struct top *)o;
     sql_keys_free(t->keys);
@@ -355,4 +448,6 @@ const struct sql_operator_kind sql_operator_top = {.bytes = sizeof(struct top),
                                                    .make = top_make,
                                                    .push = top_push,
                                                    .end_step = top_end_step,
-                                                   .release = top_release};
+                                                   .release = top_release,
+                                                   .save = top_save,
+                                                   .load = top_load};

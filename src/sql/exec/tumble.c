@@ -42,5 +42,5 @@ static int tumble_push(struct sql_operator *o, unsigned input, const struct sql_
     return operator_flush(o, error);
 }
 
-const struct sql_operator_kind sql_operator_tumble = {.bytes = sizeof(struct sql_operator),
-                                                      .push = tumble_push};
+const struct sql_operator_kind sql_operator_tumble = {
+    .bytes = sizeof(struct sql_operator), .stateless = true, .push = tumble_push};

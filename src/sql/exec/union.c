@@ -10,4 +10,4 @@ static int union_push(struct sql_operator *o, unsigned input, const struct sql_b
 }
 
 const struct sql_operator_kind sql_operator_union = {
-    .bytes = sizeof(struct sql_operator), .hands_on = true, .push = union_push};
+    .bytes = sizeof(struct sql_operator), .hands_on = true, .stateless = true, .push = union_push};

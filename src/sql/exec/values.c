@@ -32,5 +32,5 @@ static int values_push(struct sql_operator *o, unsigned input, const struct sql_
     return operator_flush(o, error);
 }
 
-const struct sql_operator_kind sql_operator_values = {.bytes = sizeof(struct sql_operator),
-                                                      .push = values_push};
+const struct sql_operator_kind sql_operator_values = {
+    .bytes = sizeof(struct sql_operator), .stateless = true, .push = values_push};

@@ -10,6 +10,7 @@
  * or a limit.
  */
 #include "sql/exec/window.h"
+#include "sql/exec/snapshot.h"
 
 #define PARTITION_BYTES_MAX ((size_t)1 << 30)
 
@@ -57,23 +58,30 @@ static int window_make(struct sql_operator *o, struct sql_error *error) {
 
 /* ---- rows come ---------------------------------------------------------------------------- */
 
+/* A partition of KEY, which is not in yet; NULL: no state can be had. */
+static struct partition *partition_new(struct window *w, uint64_t hash, slice key) {
+    size_t bytes = offsetof(struct partition, key) + key.len;
+    struct partition *p = sql_slab_take(&w->slab, bytes);
+    if (!p)
+        return NULL;
+    *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
+    memcpy(p->key, key.ptr ? key.ptr : "", key.len);
+    if (sql_index_add(&w->index, hash, p)) {
+        sql_slab_give(&w->slab, p, bytes);
+        return NULL;
+    }
+    return p;
+}
+
 static struct partition *partition_of(struct window *w, unsigned row, struct sql_error *error) {
     slice key = sql_keys_at(w->keys, row);
     uint64_t hash = w->keys->hash[row];
     struct partition *p = sql_index_find(&w->index, hash, key);
-    if (p)
-        return p;
-    size_t bytes = offsetof(struct partition, key) + key.len;
-    p = sql_slab_take(&w->slab, bytes);
-    if (p) {
-        *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
-        memcpy(p->key, key.ptr ? key.ptr : "", key.len);
-        if (sql_index_add(&w->index, hash, p) == 0)
-            return p;
-        sql_slab_give(&w->slab, p, bytes);
-    }
-    operator_fail_state(&w->base, error);
-    return NULL;
+    if (!p)
+        p = partition_new(w, hash, key);
+    if (!p)
+        operator_fail_state(&w->base, error);
+    return p;
 }
 
 static int row_add(struct window *w, struct partition *p, size_t row_at, int64_t weight,
@@ -258,6 +266,102 @@ static int window_end_step(struct sql_operator *o, struct sql_error *error) {
     return 0;
 }
 
+/* ---- the state as bytes ------------------------------------------------------------------- */
+
+enum { TABLE = SNAPSHOT_OWN, PARTITION, ROW };
+
+static int save_partition(const struct partition *p, struct sql_saving *s) {
+    saving_begin(s, PARTITION);
+    saving_bytes(s, slice_make(p->key, p->key_len));
+    int r = saving_end(s);
+    for (struct sql_node *at = sql_tree_first(&p->rows); r == 0 && at; at = sql_node_next(at)) {
+        const struct placed *n = (const struct placed *)at;
+        saving_begin(s, ROW);
+        saving_number(s, at->weight);
+        saving_count(s, n->row_at);
+        saving_bytes(s, slice_make(n->bytes, at->key_len));
+        saving_bytes(s, slice_make(n->told, n->told ? n->told_len : 0));
+        r = saving_end(s);
+    }
+    return r;
+}
+
+static int window_save(const struct sql_operator *o, struct sql_saving *s) {
+    const struct window *w = (const struct window *)o;
+    saving_begin(s, TABLE);
+    saving_count(s, w->index.capacity);
+    int r = saving_end(s);
+    for (size_t i = 0; r == 0 && i < w->index.capacity; i++) {
+        if (w->index.slots[i].entry)
+            r = save_partition(w->index.slots[i].entry, s);
+    }
+    return r;
+}
+
+static int load_partition(struct window *w, struct sql_loading *l) {
+    slice key = loading_bytes(l);
+    uint64_t hash = loading_hash(&w->base, key);
+    if (!loading_whole(l) || key.len > UINT32_MAX || sql_index_find(&w->index, hash, key))
+        return -EBADMSG;
+    l->at = partition_new(w, hash, key);
+    return l->at ? 0 : -ENOBUFS;
+}
+
+/* Is TOLD the values of so many TIMES? */
+static bool is_told(slice told, int64_t times) {
+    for (; times > 0; times--) {
+        uint32_t len = 0;
+        if (told.len >= sizeof len)
+            memcpy(&len, told.ptr, sizeof len);
+        if (told.len < sizeof len || len > told.len - sizeof len)
+            return false;
+        (void)told_take(&told);
+    }
+    return told.len == 0;
+}
+
+/* A row of the step's end has told its values as often as it is there. */
+static int load_row(struct window *w, struct sql_loading *l) {
+    struct partition *p = l->at;
+    int64_t weight = loading_number(l), times = weight > 0 ? weight : 0;
+    uint64_t row_at = loading_count(l);
+    slice key = loading_bytes(l), told = loading_bytes(l);
+    if (!p || !loading_whole(l) || key.len > UINT32_MAX || told.len > UINT32_MAX ||
+        row_at > key.len || !is_told(told, times))
+        return -EBADMSG;
+    struct placed *n = sql_slab_take(&w->slab, offsetof(struct placed, bytes) + key.len);
+    if (!n)
+        return -ENOBUFS;
+    *n = (struct placed){.node = {.key_len = (uint32_t)key.len, .weight = weight},
+                         .told_len = (uint32_t)told.len,
+                         .told_times = times,
+                         .row_at = (uint32_t)row_at};
+    memcpy(n->bytes, key.ptr ? key.ptr : "", key.len);
+    int r = sql_tree_append(&p->rows, &w->order, &n->node);
+    if (r) {
+        sql_slab_give(&w->slab, n, offsetof(struct placed, bytes) + key.len);
+        return r;
+    }
+    n->told = times ? sql_slab_take(&w->slab, told.len) : NULL;
+    if (n->told)
+        memcpy(n->told, told.ptr, told.len);
+    return times && !n->told ? -ENOBUFS : 0;
+}
+
+static int window_load(struct sql_operator *o, struct sql_loading *l) {
+    struct window *w = (struct window *)o;
+    switch (l->tag) {
+    case TABLE:
+        return sql_index_reserve(&w->index, loading_count(l));
+    case PARTITION:
+        return load_partition(w, l);
+    case ROW:
+        return load_row(w, l);
+    default:
+        return -EBADMSG;
+    }
+}
+
 static void window_release(struct sql_operator *o) {
     struct window *w = (struct window *)o;
     sql_keys_free(w->keys);
@@ -281,4 +385,6 @@ const struct sql_operator_kind sql_operator_window = {.bytes = sizeof(struct win
                                                       .make = window_make,
                                                       .push = window_push,
                                                       .end_step = window_end_step,
-                                                      .release = window_release};
+                                                      .release = window_release,
+                                                      .save = window_save,
+                                                      .load = window_load};

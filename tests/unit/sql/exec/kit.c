@@ -8,13 +8,16 @@
 #include "base/mem.h"
 #include "base/number.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define KIT_BYTES_MAX ((size_t)64 << 20)
 
 struct kit kit_make(void) {
-    struct kit k = {.memory = arena_make(0, KIT_BYTES_MAX), .memory_max = (uint64_t)1 << 30};
+    struct kit k = {.memory = arena_make(0, KIT_BYTES_MAX),
+                    .memory_max = (uint64_t)1 << 30,
+                    .trace = buf_make(KIT_BYTES_MAX)};
     return k;
 }
 
@@ -31,9 +34,18 @@ static void forget_rows(struct kit *k) {
     k->least_weight = 0;
 }
 
+static void forget_pieces(struct kit *k) {
+    for (unsigned i = 0; i < k->piece_count; i++)
+        mem_free((void *)(uintptr_t)k->pieces[i].ptr);
+    k->piece_count = 0;
+}
+
 void kit_free(struct kit *k) {
     sql_exec_free(k->exec);
     forget_rows(k);
+    forget_pieces(k);
+    mem_free(k->pieces);
+    buf_free(&k->trace);
     mem_free(k->rows);
     arena_free(&k->memory);
 }
@@ -153,6 +165,19 @@ static int fold_result(struct sql_call *call, const void *state, union sql_cell 
 static void fold_release(void *state) {
     mem_free(*(struct number_state **)state);
 }
+static int fold_save(const void *state, struct buf *out) {
+    struct number_state *const *s = state;
+    return *s ? buf_append(out, slice_make(*s, sizeof **s)) : 0;
+}
+static int fold_load(void *state, slice bytes) {
+    struct number_state **s = state;
+    if (bytes.len != 0 && bytes.len != sizeof **s)
+        return -EBADMSG;
+    if (bytes.len == 0)
+        return 0;
+    *s = (struct number_state *)(void *)mem_copy(bytes.ptr, bytes.len);
+    return *s ? 0 : -ENOMEM;
+}
 
 #define KIT_AGGREGATE(name_, count_, invertible_, add_, result_)                                   \
     .name = name_, .result = SQL_INT8, .count = count_, .arguments = {SQL_INT8},                   \
@@ -164,7 +189,9 @@ static const struct sql_aggregate kit_aggregates[] = {
     {KIT_AGGREGATE("sum", 1, true, sum_add, some_result)},
     {KIT_AGGREGATE("min", 1, false, min_add, some_result)},
     {KIT_AGGREGATE("max", 1, false, max_add, some_result)},
-    {KIT_AGGREGATE("fold", 1, false, fold_add, fold_result), .release = fold_release},
+    {KIT_AGGREGATE("fold", 1, false, fold_add, fold_result), .release = fold_release,
+     .save = fold_save, .load = fold_load},
+    {KIT_AGGREGATE("unsaved", 1, false, fold_add, fold_result), .release = fold_release},
 };
 
 const struct sql_aggregate *kit_aggregate_named(const char *name) {
@@ -378,9 +405,16 @@ static int collect(void *self, const struct sql_batch *batch, struct sql_error *
         int64_t weight = sql_weight_at(batch, row);
         if (weight < k->least_weight)
             k->least_weight = weight;
+        if (k->traces)
+            assert_int_equal(buf_printf(&k->trace, "%s*%lld ", buf_text(&text), (long long)weight),
+                             0);
         add_row(k, batch->columns ? buf_text(&text) : "()", weight);
     }
     return 0;
+}
+
+static uint64_t seed_of(void *self) {
+    return *(const uint64_t *)self;
 }
 
 void kit_run(struct kit *k, struct sql_plan *plan, bool once) {
@@ -391,6 +425,9 @@ void kit_run(struct kit *k, struct sql_plan *plan, bool once) {
     k->once = once;
     struct sql_exec_options options = {
         .once = once, .memory_max = k->memory_max, .emit = collect, .self = k};
+    k->settings = (struct sql_settings){.random = seed_of, .self = &k->seed};
+    if (k->seed)
+        options.settings = &k->settings;
     int r = sql_exec_new(&k->query, &options, &k->exec, &k->error);
     if (r)
         fail_msg("%s: %s", k->error.state, k->error.message);
@@ -458,6 +495,39 @@ void kit_end(struct kit *k) {
     int r = sql_exec_end_step(k->exec, &k->error);
     if (r)
         fail_msg("%s: %s", k->error.state, k->error.message);
+}
+
+static int keep_piece(void *self, slice piece, struct sql_error *error) {
+    (void)error;
+    struct kit *k = self;
+    if (k->piece_count == k->piece_room) {
+        k->piece_room = k->piece_room ? k->piece_room * 2 : 4;
+        k->pieces = mem_realloc(k->pieces, k->piece_room * sizeof *k->pieces);
+        assert_non_null(k->pieces);
+    }
+    assert_true(piece.len <= SQL_STATE_PIECE_BYTES);
+    k->pieces[k->piece_count++] = slice_make(mem_copy(piece.ptr, piece.len), piece.len);
+    return 0;
+}
+
+void kit_save(struct kit *k) {
+    forget_pieces(k);
+    int r = sql_exec_save(k->exec, keep_piece, k, &k->error);
+    if (r)
+        fail_msg("%s: %s", k->error.state, k->error.message);
+}
+
+void kit_load(struct kit *k, struct kit *to) {
+    memcpy(to->scans, k->scans, sizeof to->scans);
+    to->scan_count = k->scan_count;
+    to->query = k->query;
+    kit_run(to, k->query.plan, false);
+    for (unsigned i = 0; i < k->piece_count; i++) {
+        int r = sql_exec_load(to->exec, k->pieces[i], &to->error);
+        if (r < 0)
+            fail_msg("%s: %s", to->error.state, to->error.message);
+        assert_int_equal(r, i + 1 < k->piece_count);
+    }
 }
 
 static int by_text(const void *a, const void *b) {

@@ -31,6 +31,12 @@ struct kit {
     unsigned row_count, row_room;
     struct kit_row *rows;
     struct sql_error error;
+    uint64_t seed; /* of hashes; 0: the default */
+    struct sql_settings settings;
+    bool traces;
+    struct buf trace; /* where it does: all that came out, in order, "row*weight " */
+    unsigned piece_count, piece_room;
+    slice *pieces; /* of kit_save */
 };
 
 struct kit kit_make(void);
@@ -60,8 +66,8 @@ struct sql_plan *kit_join_scans(struct kit *k, enum sql_join_kind kind, unsigned
                                 int right);
 struct sql_plan *kit_aggregate(struct kit *k, struct sql_plan *in, unsigned groups,
                                struct sql_expr **group, unsigned aggregates);
-/* "count", "count_any" (of rows), "sum", "min", "max", "fold" (order matters, takes nothing away).
- */
+/* "count", "count_any" (of rows), "sum", "min", "max", "fold" (order matters, takes nothing
+   away), "unsaved" (the same, whose state cannot be saved). */
 const struct sql_aggregate *kit_aggregate_named(const char *name);
 void kit_set_aggregate(struct kit *k, struct sql_plan *p, unsigned at, const char *name,
                        struct sql_expr *argument);
@@ -79,6 +85,9 @@ void kit_end(struct kit *k);
 void kit_expect(struct kit *k, const char *rows);
 /* The sum as text, in memory of the kit. */
 const char *kit_text(struct kit *k);
+/* Saves the state; into TO, which runs the same plan anew. */
+void kit_save(struct kit *k);
+void kit_load(struct kit *k, struct kit *to);
 /* The number of plan SCAN among the inputs. */
 unsigned kit_input(const struct kit *k, unsigned scan);
 

@@ -346,6 +346,81 @@ static void a_view_is_what_the_query_answers(void **state) {
         run_one(seed);
 }
 
+/* ---- saved states ------------------------------------------------------------------------- */
+
+#define SAVED_PLANS 1500u
+
+/* Random changes, the same to both; all that comes out must be the same, in the same order. */
+static void change_both(struct chance *c, struct kit *a, struct kit *b, struct table *tables,
+                        bool only_more) {
+    for (unsigned i = 0; i < 2 * SCANS; i++) {
+        char rows[512];
+        unsigned scan = pick(c, SCANS);
+        random_change(c, &tables[scan], only_more, rows, sizeof rows);
+        kit_push(a, scan, rows);
+        kit_push(b, scan, rows);
+    }
+    kit_end(a);
+    kit_end(b);
+}
+
+static void expect_alike(struct kit *a, struct kit *b, unsigned seed, unsigned step) {
+    const char *one = buf_text(&a->trace), *other = buf_text(&b->trace);
+    struct sql_exec_stats stats = sql_exec_stats(a->exec), other_stats = sql_exec_stats(b->exec);
+    if (strcmp(one, other) != 0 || memcmp(&stats, &other_stats, sizeof stats) != 0)
+        print_error("seed %u, step %u\n", seed, step);
+    assert_string_equal(one, other);
+    assert_memory_equal(&stats, &other_stats, sizeof stats);
+    buf_clear(&a->trace);
+    buf_clear(&b->trace);
+}
+
+/* One goes on; the other is loaded anew now and then, from either of them. */
+static void save_one(unsigned seed) {
+    static const struct sql_table stream = {.kind = SQL_TABLE_STREAM, .watermark_column = -1};
+    struct chance c = {seed * 0x9e3779b97f4a7c15u + 7};
+    struct kit kits[3] = {kit_make(), kit_make(), kit_make()};
+    struct kit *a = &kits[0], *b = &kits[1], *next = &kits[2];
+    struct table tables[SCANS] = {{.rows = 0}};
+    bool only_more = pick(&c, 3) == 0;
+    for (unsigned i = 0; i < SCANS; i++) {
+        struct sql_plan *scan = kit_scan(a, COLUMNS);
+        if (only_more)
+            scan->table = &stream;
+    }
+    a->traces = b->traces = next->traces = true;
+    kit_run(a, random_plan(a, &c, DEPTH), false);
+    kit_save(a);
+    b->seed = 1;
+    kit_load(a, b);
+    for (unsigned step = 0; step < 2 * STEPS; step++) {
+        change_both(&c, a, b, tables, only_more);
+        expect_alike(a, b, seed, step);
+        if (pick(&c, 2))
+            continue;
+        struct kit *from = pick(&c, 2) ? a : b, *old = b;
+        kit_save(from);
+        next->seed = step + 2;
+        kit_load(from, next);
+        b = next;
+        next = old;
+        expect_alike(a, b, seed, step);
+    }
+    for (unsigned i = 0; i < array_count(kits); i++)
+        kit_free(&kits[i]);
+}
+
+static void a_state_that_was_saved_goes_on_as_if_nothing_had_been(void **state) {
+    (void)state;
+    const char *only = getenv("SEED");
+    if (only) {
+        save_one((unsigned)strtoul(only, NULL, 10));
+        return;
+    }
+    for (unsigned seed = 1; seed <= SAVED_PLANS; seed++)
+        save_one(seed);
+}
+
 static int drop_rows(void *self, const struct sql_batch *batch, struct sql_error *error) {
     (void)self;
     (void)batch;
@@ -397,6 +472,7 @@ static void no_memory_is_an_error_of_the_query(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_view_is_what_the_query_answers),
+        cmocka_unit_test(a_state_that_was_saved_goes_on_as_if_nothing_had_been),
         cmocka_unit_test(no_memory_is_an_error_of_the_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
