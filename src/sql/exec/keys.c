@@ -81,6 +81,9 @@ static void keys_mark_nulls(struct sql_keys *k, unsigned rows) {
 int sql_keys_encode(struct sql_keys *k, unsigned rows, struct sql_error *error) {
     struct sql_batch keys = {.rows = rows, .columns = k->count, .column = k->column};
     buf_clear(&k->bytes);
+    int room = buf_reserve(&k->bytes, 1); /* a key of no columns has a place, too */
+    if (room < 0)
+        return operator_fail(k->o, room, error);
     k->at[0] = 0;
     for (unsigned row = 0; row < rows; row++) {
         int r = sql_row_encode(&keys, k->types, NULL, k->count, row, true, &k->bytes);
