@@ -18,9 +18,13 @@ static unsigned columns_of(const struct database_statement *statement,
                            const struct sql_plan_column **ret) {
     if (database_statement_kind(statement) != SQL_STATEMENT_COPY_TO)
         return database_statement_columns(statement, ret);
-    const struct sql_query *query = &database_statement_bound(statement)->query;
-    *ret = query->plan->column;
-    return query->visible;
+    const struct sql_statement *bound = database_statement_bound(statement);
+    if (bound->subscription) {
+        *ret = bound->subscription->column;
+        return bound->subscription->columns;
+    }
+    *ret = bound->query.plan->column;
+    return bound->query.visible;
 }
 
 static int put_row(struct answer *a, const struct sql_batch *batch, unsigned row, struct buf *b) {

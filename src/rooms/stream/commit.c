@@ -297,6 +297,13 @@ static void tell_views(struct database *db, struct commit *c) {
     }
 }
 
+static void note_position(struct database *db, struct commit *c) {
+    struct list_node *n, *next;
+    list_each(&c->transaction->changes, n, next) {
+        container_of(n, struct change, node)->stored->position = ledger_position(db->ledger);
+    }
+}
+
 static void finish(struct commit *c, const struct sql_error *error) {
     void (*done)(void *self, const struct sql_error *error) = c->done;
     void *self = c->self;
@@ -319,6 +326,7 @@ static void on_stored(void *self, const struct error *failed) {
         for (n = db->flight.head.prev; n != &db->flight.head; n = n->prev)
             take_out(container_of(n, struct commit, node));
     } else {
+        list_each(&db->flight, n, next) note_position(db, container_of(n, struct commit, node));
         list_each(&db->flight, n, next) tell_views(db, container_of(n, struct commit, node));
         database_step(db);
     }

@@ -2,9 +2,11 @@
  * cursor.c - cursors (DECLARE, FETCH, CLOSE) and prepared statements of SQL (PREPARE, EXECUTE).
  *
  * A cursor's query is run whole when it is declared, so that it stays what it was; FETCH gives its
- * rows, forward. It ends with its transaction, unless it was declared WITH HOLD.
+ * rows, forward. It ends with its transaction, unless it was declared WITH HOLD. One of SUBSCRIBE
+ * has no end: FETCH waits for a row, and gives what is there then.
  */
 #include "rooms/stream/query.h"
+#include "rooms/stream/subscribe.h"
 
 #include "base/mem.h"
 
@@ -18,7 +20,8 @@ struct cursor {
     char name[SQL_NAME_BYTES_MAX + 1];
     struct database_statement *statement; /* DECLARE, whose inner query it is */
     struct database_statement shown;      /* only its columns: what FETCH answers with */
-    struct query *query;                  /* run to its end */
+    struct query *query;                  /* run to its end; or: */
+    struct subscription *subscription;
     bool held;
 };
 
@@ -45,6 +48,7 @@ const struct database_statement *cursor_statement(struct database_session *s, sl
 static void free_cursor(struct cursor *c) {
     list_remove(&c->node);
     query_free(c->query);
+    subscription_free(c->subscription);
     database_statement_free(c->statement);
     mem_free(c);
 }
@@ -71,29 +75,53 @@ void cursor_end_transaction(struct database_session *s) {
     }
 }
 
-static int declare_step(struct database_run *run) {
-    struct database_session *s = run->session;
+/* A cursor by the statement of RUN, or NULL with its error. */
+static struct cursor *add_cursor(struct database_run *run) {
     const struct sql_statement *b = &run->statement->bound;
-    int next = query_step(run->work);
-    if (next != RUN_DONE)
-        return next;
     struct cursor *c = mem_zalloc(1, sizeof *c);
-    if (!c)
-        return sql_fail_memory(&run->error);
+    if (!c) {
+        (void)sql_fail_memory(&run->error);
+        return NULL;
+    }
     if (slice_to_string(b->name, c->name, sizeof c->name) < 0) {
-        mem_free(c);
-        return sql_fail(&run->error, "42622", "the cursor's name is too long");
+        (void)sql_fail(&run->error, "42622", "the cursor's name is too long");
+        return mem_free(c);
     }
     c->held = !b->local;
     c->statement = run->statement;
     c->statement->references++;
     c->shown.columns = b->inner->query.visible;
     c->shown.column = b->inner->query.plan->column;
+    list_push_back(&run->session->cursors, &c->node);
+    snprintf(run->tag, sizeof run->tag, "DECLARE CURSOR");
+    return c;
+}
+
+static int declare_step(struct database_run *run) {
+    int next = query_step(run->work);
+    if (next != RUN_DONE)
+        return next;
+    struct cursor *c = add_cursor(run);
+    if (!c)
+        return -EINVAL;
     c->query = run->work;
     run->work = NULL;
-    list_push_back(&s->cursors, &c->node);
-    snprintf(run->tag, sizeof run->tag, "DECLARE CURSOR");
     return RUN_DONE;
+}
+
+static int declare_changes_step(struct database_run *run) {
+    const struct sql_statement *inner = run->statement->bound.inner;
+    if (inner->query.parameters)
+        return sql_fail(&run->error, "0A000", "a cursor of SUBSCRIBE has no parameters");
+    struct cursor *c = add_cursor(run);
+    if (!c)
+        return -EINVAL;
+    c->shown.columns = inner->subscription->columns;
+    c->shown.column = inner->subscription->column;
+    int r = subscription_new(run, inner, &c->subscription, &run->error);
+    if (r < 0)
+        free_cursor(c);
+    return r < 0 ? r : RUN_DONE;
 }
 
 int cursor_declare(struct database_run *run) {
@@ -109,6 +137,10 @@ int cursor_declare(struct database_run *run) {
     if (!s->block && !s->implicit && b->local)
         return sql_fail(&run->error, "25P01",
                         "DECLARE CURSOR can only be used in transaction blocks");
+    if (b->inner->subscription) {
+        run->step = declare_changes_step;
+        return 0;
+    }
     const struct query_options options = {.run = run, .query = &b->inner->query};
     struct query *q;
     int r = query_new(&options, &q, &run->error);
@@ -125,6 +157,35 @@ static bool give_nowhere(struct database_run *run, const struct sql_batch *batch
     return true;
 }
 
+static void leave_subscription(struct database_run *run) {
+    subscription_leave(run->work);
+    run->work = NULL;
+}
+
+static int fetched(struct database_run *run) {
+    run->paused = false;
+    snprintf(run->tag, sizeof run->tag, "%s %llu", run->statement->bound.move ? "MOVE" : "FETCH",
+             (unsigned long long)run->given);
+    return RUN_DONE;
+}
+
+/* Waits for the first row, and gives no more than there are then. */
+static int fetch_changes(struct database_run *run, struct cursor *c) {
+    const struct sql_statement *b = &run->statement->bound;
+    uint64_t left = (uint64_t)b->count - run->given, count = 0;
+    run->work = c->subscription;
+    run->close = leave_subscription;
+    int next = RUN_DONE;
+    if (left)
+        next = subscription_give(c->subscription, run, left, b->move ? give_nowhere : run_rows,
+                                 &count);
+    run->given += count;
+    if (next < 0)
+        return next;
+    bool more = run->given < (uint64_t)b->count && subscription_has_rows(c->subscription);
+    return left && (more || !run->given) ? next : fetched(run);
+}
+
 static int fetch_step(struct database_run *run) {
     const struct sql_statement *b = &run->statement->bound;
     struct cursor *c = find_cursor(run->session, b->name);
@@ -133,6 +194,8 @@ static int fetch_step(struct database_run *run) {
     if (!b->move && statement_keeps_columns(&c->shown, run->statement->column,
                                             run->statement->columns, &run->error) < 0)
         return -EINVAL;
+    if (c->subscription)
+        return fetch_changes(run, c);
     uint64_t left = (uint64_t)b->count - run->given;
     int64_t n = query_give(c->query, left, b->move ? give_nowhere : run_rows, run, &run->error);
     if (n < 0)
@@ -140,10 +203,7 @@ static int fetch_step(struct database_run *run) {
     run->given += (uint64_t)n;
     if (run->paused && (uint64_t)n < left)
         return RUN_WAIT;
-    run->paused = false;
-    snprintf(run->tag, sizeof run->tag, "%s %llu", b->move ? "MOVE" : "FETCH",
-             (unsigned long long)run->given);
-    return RUN_DONE;
+    return fetched(run);
 }
 
 int cursor_fetch(struct database_run *run) {

@@ -4,6 +4,7 @@
  * What was defined and written is read back from stream SQL first (recover.c). Views are in the
  * order of their creation, so that one walk hands a change on from each to those above it.
  */
+#include "rooms/stream/subscribe.h"
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
@@ -60,10 +61,10 @@ int database_open(struct room_shard *shard, const struct database_options *optio
     db->loop = shard->loop;
     db->logger = shard->node->logger;
     db->limits = (struct database_limits){options->work_mem_bytes, options->memory_bytes,
-                                          options->memory_bytes};
+                                          options->memory_bytes, options->subscription_bytes};
     db->commit = db->visible = 1;
-    struct list *lists[] = {&db->sessions, &db->runs,  &db->watching, &db->queue,
-                            &db->flight,   &db->views, &db->waiting};
+    struct list *lists[] = {&db->sessions, &db->runs,  &db->watching,      &db->queue,
+                            &db->flight,   &db->views, &db->subscriptions, &db->waiting};
     for (unsigned i = 0; i < array_count(lists); i++)
         list_init(lists[i]);
     int r = sql_catalog_new(&db->catalog);
@@ -218,6 +219,7 @@ void database_show(struct database *db) {
         return;
     db->visible = db->commit;
     runs_shown(db);
+    subscriptions_show(db);
 }
 
 void database_changed(struct database *db, const struct sql_table *table,
@@ -226,6 +228,7 @@ void database_changed(struct database *db, const struct sql_table *table,
         struct kept *k = container_of(n, struct kept, node);
         k->touched |= view_input(k->view, table, batch);
     }
+    subscriptions_changed(db, table, batch);
 }
 
 void database_step(struct database *db) {
@@ -236,6 +239,7 @@ void database_step(struct database *db) {
         k->touched = false;
         view_step(k->view, database_moment(db));
     }
+    subscriptions_step(db);
 }
 
 /* --- sessions -----------------------------------------------------------------------------------

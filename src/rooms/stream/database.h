@@ -39,8 +39,9 @@ struct database_run;
 
 /* Section `sql` of nonet.yaml, as far as it is the database's. */
 struct database_options {
-    size_t work_mem_bytes; /* of one run */
-    size_t memory_bytes;   /* of all of it */
+    size_t work_mem_bytes;     /* of one run */
+    size_t memory_bytes;       /* of all of it */
+    size_t subscription_bytes; /* of changes that wait for one subscriber */
 };
 /* On the loop of SHARD, which its sessions share. What stream SQL holds is read from then on; until
    all of it is there, nobody can be served (57P03). */
@@ -54,6 +55,9 @@ struct database *database_close(struct database *db);
 void database_when_ready(struct database *db, void (*done)(void *self, const struct error *failed),
                          void *self);
 void database_when_ready_cancel(struct database *db, void *self);
+
+/* Each SUBSCRIBE ends with 57P01, and none begins any more: the node stops. */
+void database_subscriptions_end(struct database *db);
 
 /* --- sessions ------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
  * afterwards stops the database.
  */
 #include "rooms/stream/inside.h"
+#include "rooms/stream/subscribe.h"
 
 #include "base/mem.h"
 
@@ -376,6 +377,7 @@ static int alter_table(struct database *db, const struct sql_statement *s,
         r = alter_one(db, s->table, &s->alter[i], s->memory, error);
     if (s->table->kind == SQL_TABLE_STORED)
         stored_of(s->table)->generation++;
+    subscriptions_lose(db, s->table);
     sql_catalog_touch(db->catalog);
     return r;
 }
@@ -410,6 +412,7 @@ static void drop_table(struct database *db, struct sql_table *t) {
     struct sql_table *above;
     while ((above = dependant(db, t)))
         drop_table(db, above);
+    subscriptions_lose(db, t);
     if (t->kind == SQL_TABLE_MATERIALIZED)
         stop_view(db, t);
     if (t->kind == SQL_TABLE_STORED) {

@@ -29,6 +29,7 @@ struct stored {
     struct sql_table *table; /* in whose memory this lies */
     struct relation *rows;   /* NULL: the table was dropped */
     int64_t next_identity;
+    uint64_t position;   /* of the log: the commit that changed it last */
     uint64_t generation; /* another after each ALTER: who has begun on the old form gives up */
 };
 
@@ -36,6 +37,7 @@ struct database_limits {
     uint64_t run_bytes;   /* memory of one statement's operators, and again of its rows */
     uint64_t view_bytes;  /* of one view's operators, and again of its rows */
     uint64_t table_bytes; /* of one stored table's rows */
+    uint64_t told_bytes;  /* of changes that wait for one subscriber */
 };
 
 struct database {
@@ -54,12 +56,14 @@ struct database {
     struct list queue;  /* struct commit, waiting for the group before */
     struct list flight; /* those of the group on its way */
     struct ledger_commit *sending;
-    struct list views; /* struct kept, in the order of their creation */
+    struct list views;         /* struct kept, in the order of their creation */
+    struct list subscriptions; /* subscribe.c */
     struct io_task pump;
     struct io_timer vacuum_timer;
-    bool ready, closed;
+    bool ready, closed, draining;
     struct error failed; /* recovery's: every statement is told */
     struct ledger_read *recovery;
+    uint64_t recovered;         /* position of the last record that was read back */
     struct list waiting;        /* struct waiter of database.c */
     struct defining *defining;  /* one definition at a time; define_run.c */
     struct sql_table **dropped; /* kept while statements may name them */

@@ -26,6 +26,7 @@
 struct ledger {
     struct room_shard *shard;
     struct list commits, reads, finds;
+    uint64_t position;
 };
 
 struct ledger_commit {
@@ -150,6 +151,8 @@ static void on_committed(void *owner, const struct bus_message *reply, int ended
         struct ledger_answer head = take_answer(reply->payload, &text, &rest);
         if (head.failed)
             (void)error_set(&failed, head.failed, "%.*s", slice_fmt(text));
+        else if (head.position > c->ledger->position)
+            c->ledger->position = head.position;
         commit_done(c, head.failed ? &failed : NULL);
     } else if (ended == -EHOSTUNREACH && ++c->retries < COMMIT_RETRIES_MAX) {
         io_timer_start(c->ledger->shard->loop, &c->again, RETRY_NS, on_commit_again);
@@ -220,6 +223,10 @@ int ledger_commit(struct ledger *l, const struct ledger_entry *entries, size_t c
     else
         *ret = c;
     return failed;
+}
+
+uint64_t ledger_position(const struct ledger *l) {
+    return l->position;
 }
 
 void ledger_commit_forget(struct ledger_commit *c) {

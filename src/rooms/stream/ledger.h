@@ -53,6 +53,8 @@ struct ledger_commit;
 must_use int ledger_commit(struct ledger *l, const struct ledger_entry *entries, size_t count,
                            void (*done)(void *self, const struct error *failed), void *self,
                            struct ledger_commit **ret);
+/* Where in the log the newest commit is that was told as done; 0: none was. */
+uint64_t ledger_position(const struct ledger *l);
 /* DONE is not called any more; what was sent may still be stored. */
 void ledger_commit_forget(struct ledger_commit *c);
 

@@ -36,6 +36,7 @@ struct ledger_answer {
     uint64_t last;      /* there is nothing else up to here */
     uint64_t end;       /* the stream's last sequence */
     int64_t created_ns; /* of the stream: another one of its name has another */
+    uint64_t position;  /* of a commit; 0: not known */
     bool at_end;
 };
 

@@ -62,7 +62,7 @@ struct reading {
 struct committing {
     struct list_node node;
     struct ledger_server *server;
-    uint64_t until_ns;
+    uint64_t until_ns, sequence; /* of its first message, once it is in the log */
     slice reply, body;
     char text[];
 };
@@ -370,6 +370,16 @@ static void refuse_for(struct committing *c, const struct streams_error *e) {
     refuse(c->server, c->reply, full ? -ENOSPC : -EIO, e->description);
 }
 
+/* Messages of one commit have one position, so any of them tells it. */
+static uint64_t position_of(const struct committing *c) {
+    struct streams *streams = c->server->shard->streams;
+    struct stream *s = stream_find(streams, slice_lit(LEDGER_STREAM));
+    struct log_record record;
+    bool there = s && streams_log(streams) &&
+                 log_read(streams_log(streams), stream_log(s), c->sequence, &record) == 0;
+    return there ? record.position : 0;
+}
+
 static void on_appended(void *self, const struct streams_error *error) {
     struct committing *c = self;
     struct ledger_server *server = c->server;
@@ -377,7 +387,8 @@ static void on_appended(void *self, const struct streams_error *error) {
     if (!server->closed && error)
         refuse_for(c, error);
     else if (!server->closed)
-        answer(server, c->reply, (struct ledger_answer){0}, (slice){0}, NULL);
+        answer(server, c->reply, (struct ledger_answer){.position = position_of(c)}, (slice){0},
+               NULL);
     commit_free(c);
     (void)let_go(server);
 }
@@ -454,10 +465,9 @@ static bool append(struct committing *c) {
     struct bus_message *messages = s ? unpack(c, &count) : NULL;
     bool stored = false;
     if (messages) {
-        uint64_t first;
         list_remove(&c->node); /* the log's, until it is on disk */
         server->holds++;
-        stored = stream_append_all(s, messages, count, on_appended, c, &first, &e);
+        stored = stream_append_all(s, messages, count, on_appended, c, &c->sequence, &e);
         mem_free(messages);
         if (!stored) {
             server->holds--;

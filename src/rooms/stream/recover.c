@@ -51,6 +51,8 @@ static void finish(struct database *db) {
     struct sql_table *table;
     for (unsigned at = 0; (table = sql_catalog_each_table(db->catalog, &at));) {
         struct sql_error why = {.state = ""};
+        if (table->kind == SQL_TABLE_STORED && table->host)
+            stored_of(table)->position = db->recovered;
         if (table->kind != SQL_TABLE_MATERIALIZED || database_keep(db, table, &why) == 0)
             continue;
         (void)error_set(&failed, -EINVAL, "materialized view %.*s cannot be started: %s",
@@ -73,6 +75,7 @@ static void on_piece(void *owner, const struct ledger_record *records, size_t co
     struct database *db = owner;
     struct error why;
     (void)last;
+    db->recovered = count ? records[count - 1].position : db->recovered;
     for (size_t i = 0; i < count; i++) {
         bool definition = slice_equal(records[i].subject, slice_lit(LEDGER_PREFIX "ddl"));
         int r = definition ? replay_definition(db, &records[i], &why)

@@ -9,6 +9,7 @@
  * that a long one holds nobody up. Nothing is ever called back from inside database_run.
  */
 #include "rooms/stream/reach.h"
+#include "rooms/stream/subscribe.h"
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
@@ -218,8 +219,11 @@ int run_begin(struct database_run *run) {
     case SQL_STATEMENT_EMPTY:
         run->step = empty_step;
         return 0;
-    case SQL_STATEMENT_QUERY:
+    case SQL_STATEMENT_SUBSCRIBE:
+        return subscribe_start(run);
     case SQL_STATEMENT_COPY_TO:
+        return run->statement->bound.subscription ? subscribe_start(run) : select_start(run);
+    case SQL_STATEMENT_QUERY:
     case SQL_STATEMENT_EXPLAIN:
     case SQL_STATEMENT_SHOW:
         return select_start(run);

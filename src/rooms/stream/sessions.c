@@ -182,6 +182,7 @@ void sessions_drain(struct sessions *all, void (*done)(void *argument), void *ar
     all->drained = done;
     all->drained_argument = argument;
     struct list_node *at, *following;
+    database_subscriptions_end(all->db);
     list_each(&all->all, at, following) {
         struct session *s = container_of(at, struct session, in_sessions);
         if (s->state != SESSION_CLOSING && !s->answer && s->ending != SESSION_ENDING)

@@ -51,6 +51,10 @@ static int find_columns(struct database_statement *s, struct sql_error *error) {
         s->columns = b->query.visible;
         s->column = b->query.plan->column;
         return 0;
+    case SQL_STATEMENT_SUBSCRIBE:
+        s->columns = b->subscription->columns;
+        s->column = b->subscription->column;
+        return 0;
     case SQL_STATEMENT_INSERT:
     case SQL_STATEMENT_UPDATE:
     case SQL_STATEMENT_DELETE:

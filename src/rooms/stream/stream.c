@@ -110,7 +110,8 @@ static int open_sessions(struct stream_shard *s, struct error *ret_error) {
     static const struct bus_receiver receiver = {on_reload};
     const struct stream_section *section = &s->room->section;
     const struct database_options options = {.work_mem_bytes = section->work_mem,
-                                             .memory_bytes = section->memory};
+                                             .memory_bytes = section->memory,
+                                             .subscription_bytes = section->subscription_buffer};
     struct sessions_options sessions = {.shard = s->shard,
                                         .sessions_max = (unsigned)section->max_sessions};
     int failed = room_make_tls(s->room->node, LISTENER, NULL, &sessions.tls, ret_error);

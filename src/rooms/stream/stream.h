@@ -15,7 +15,7 @@
 /* Section `sql`. */
 struct stream_section {
     struct conf_item item;
-    uint64_t work_mem, memory;
+    uint64_t work_mem, memory, subscription_buffer;
     int64_t max_sessions;
 };
 extern const struct conf_key stream_key;

@@ -25,6 +25,14 @@ static const struct conf_key stream_keys[] = {
      .max = INT64_MAX,
      .doc = "memory of one table's rows, or of one materialized view; at it writing fails with "
             "53200, and a view stops where it is"},
+    {.name = "subscription_buffer",
+     .type = CONF_SIZE,
+     AT(struct stream_section, subscription_buffer),
+     .fallback = "64MB",
+     .min = 64 << 10,
+     .max = INT64_MAX,
+     .doc = "changes that wait for one SUBSCRIBE whose client is slow; beyond it the "
+            "subscription ends with 53400"},
     {.name = "max_sessions",
      .type = CONF_INT,
      AT(struct stream_section, max_sessions),

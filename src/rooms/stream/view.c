@@ -31,6 +31,7 @@ struct view {
     struct sql_query query;
     struct arena memory; /* of the plan */
     struct sql_settings settings;
+    struct view_listener listener; /* `changes` NULL: none; else there are no table and no rows */
     struct relation *rows;
     struct sql_exec *exec;
     struct feeds *feeds; /* NULL: it reads no streams, or has failed */
@@ -59,21 +60,22 @@ struct view_waiting {
 
 static void end_waits(struct view *v, const struct sql_error *why);
 
-static bool reads_view(const struct view *v, const struct view *below) {
+bool view_reads(const struct view *v, const struct sql_table *table) {
     for (unsigned i = 0; i < sql_exec_inputs(v->exec); i++)
-        if (sql_exec_input(v->exec, i)->table == below->table)
+        if (sql_exec_input(v->exec, i)->table == table)
             return true;
     return false;
 }
 
 static void set_moment(struct view *v, uint64_t moment) {
     v->moment = moment;
-    v->first = relation_next_id(v->rows);
+    v->first = v->rows ? relation_next_id(v->rows) : 0;
 }
 
 /* The rows are again as they were before the step under way. */
 static void take_back(struct view *v) {
-    for (uint64_t id = relation_next_id(v->rows); v->moment && id > 1; id--) {
+    uint64_t next = v->rows && v->moment ? relation_next_id(v->rows) : 0;
+    for (uint64_t id = next; id > 1; id--) {
         if (id > v->first && relation_judge(v->rows, id - 1, v->moment) == 0)
             relation_erase(v->rows, id - 1);
         else if (id <= v->first && relation_judge(v->rows, id - 1, v->moment - 1) == -EAGAIN)
@@ -91,6 +93,10 @@ static void fail(struct view *v, const struct sql_error *why) {
     if (v->feeds)
         v->fed = feeds_status(v->feeds);
     v->feeds = feeds_close(v->feeds);
+    if (v->listener.changes) {
+        v->listener.failed(v->listener.self, why);
+        return;
+    }
     if (v->db->logger)
         logger_write(v->db->logger, LOG_LEVEL_ERROR, "sql", "a materialized view has stopped",
                      "view=%.*s why=%s", slice_fmt(v->table->name), why->message);
@@ -101,7 +107,7 @@ static void fail(struct view *v, const struct sql_error *why) {
     struct list_node *n;
     for (n = list_first(&v->db->views); n; n = list_next(&v->db->views, n)) {
         struct view *other = container_of(n, struct kept, node)->view;
-        if (other != v && !other->failed && reads_view(other, v))
+        if (other != v && !other->failed && view_reads(other, v->table))
             fail(other, &above);
     }
 }
@@ -123,6 +129,8 @@ static int on_changes(void *self, const struct sql_batch *batch, struct sql_erro
     struct view *v = self;
     struct sql_batch shown = *batch;
     struct relation_conflict conflict;
+    if (v->listener.changes)
+        return v->listener.changes(v->listener.self, batch, error);
     shown.columns = v->query.visible;
     if (!v->moment)
         set_moment(v, database_moment(v->db));
@@ -329,12 +337,22 @@ static int make_rows(struct view *v, struct sql_error *error) {
     return r < 0 ? sql_fail_memory(error) : 0;
 }
 
+static int on_go_on(void *self, struct sql_error *error) {
+    struct view *v = self;
+    return v->listener.go_on(v->listener.self, error);
+}
+
 static int begin(struct view *v, struct sql_error *error) {
-    const struct sql_exec_options options = {.memory_max = v->db->limits.view_bytes,
+    const struct view_listener *l = &v->listener;
+    const struct sql_exec_options options = {.memory_max = l->changes ? l->memory_max
+                                                                      : v->db->limits.view_bytes,
                                              .settings = &v->settings,
+                                             .parameters = l->parameters,
+                                             .parameter_nulls = l->parameter_nulls,
                                              .emit = on_changes,
+                                             .go_on = l->go_on ? on_go_on : NULL,
                                              .self = v};
-    int r = make_rows(v, error);
+    int r = l->changes ? 0 : make_rows(v, error);
     if (r == 0)
         r = sql_exec_new(&v->query, &options, &v->exec, error);
     if (r == 0)
@@ -386,15 +404,36 @@ int view_start(struct database *db, struct sql_table *table, const struct sql_qu
     return 0;
 }
 
+int view_listen(struct database *db, const struct sql_query *query,
+                const struct view_listener *listener, struct view **ret, struct sql_error *error) {
+    struct view *v = mem_zalloc(1, sizeof *v);
+    if (!v)
+        return sql_fail_memory(error);
+    check(list_empty(&db->flight));
+    v->db = db;
+    v->query = *query;
+    v->settings = *listener->settings;
+    v->listener = *listener;
+    list_init(&v->waits);
+    int r = begin(v, error);
+    if (r < 0)
+        view_stop(v);
+    else
+        *ret = v;
+    return r;
+}
+
 struct view *view_stop(struct view *v) {
     if (!v)
         return NULL;
     struct sql_error error;
-    (void)sql_fail(&error, "42P01", "materialized view \"%.*s\" was dropped",
-                   slice_fmt(v->table->name));
     v->feeds = feeds_close(v->feeds);
-    end_waits(v, &error);
-    v->table->key = NULL;
+    if (v->table) {
+        (void)sql_fail(&error, "42P01", "materialized view \"%.*s\" was dropped",
+                       slice_fmt(v->table->name));
+        end_waits(v, &error);
+        v->table->key = NULL;
+    }
     free_lookups(v);
     sql_exec_free(v->exec);
     relation_free(v->rows);
@@ -412,7 +451,9 @@ struct relation *view_relation(const struct view *v) {
 
 struct view_status view_status(const struct view *v) {
     struct feeds_status fed = v->feeds ? feeds_status(v->feeds) : v->fed;
-    struct relation_stats rows = relation_stats(v->rows);
+    struct relation_stats rows = {0};
+    if (v->rows)
+        rows = relation_stats(v->rows);
     struct sql_exec_stats state = sql_exec_stats(v->exec);
     return (struct view_status){.state = v->failed               ? VIEW_FAILED
                                          : v->feeds && !fed.live ? VIEW_BACKFILL
@@ -426,6 +467,30 @@ struct view_status view_status(const struct view *v) {
                                 .position = fed.position,
                                 .lag = fed.lag,
                                 .error = v->error};
+}
+
+const struct sql_error *view_failure(const struct view *v) {
+    const struct sql_error *why = v->failed ? &v->error : NULL;
+    for (unsigned i = 0; !why && i < sql_exec_inputs(v->exec); i++) {
+        const struct sql_table *table = sql_exec_input(v->exec, i)->table;
+        if (table->kind == SQL_TABLE_MATERIALIZED && table->host)
+            why = view_failure(table->host);
+    }
+    return why;
+}
+
+uint64_t view_position(const struct view *v) {
+    uint64_t position = v->feeds ? feeds_status(v->feeds).position : v->fed.position;
+    for (unsigned i = 0; i < sql_exec_inputs(v->exec); i++) {
+        const struct sql_table *table = sql_exec_input(v->exec, i)->table;
+        uint64_t of = 0;
+        if (table->kind == SQL_TABLE_STORED && table->host)
+            of = ((const struct stored *)table->host)->position;
+        else if (table->kind == SQL_TABLE_MATERIALIZED && table->host)
+            of = view_position(table->host);
+        position = of > position ? of : position;
+    }
+    return position;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */

@@ -41,6 +41,32 @@ struct view_status {
 must_use int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
                         struct arena *take_memory, struct view **ret, struct sql_error *error);
 struct view *view_stop(struct view *v);
+/* A view without name and rows, for one who listens to its changes: a SUBSCRIBE. It is no view of
+   the database's list: the listener hands it what its inputs become, by view_input and view_step.
+ */
+struct view_listener {
+    uint64_t memory_max; /* bytes of its operators */
+    const struct sql_settings *settings;
+    const union sql_cell *parameters; /* as of sql_exec_options, and lives as long */
+    const uint8_t *parameter_nulls;
+    /* Rows that change, all columns of the plan; first, within view_listen, those that are there.
+       Non-zero: the view fails with *ERROR. */
+    int (*changes)(void *self, const struct sql_batch *batch, struct sql_error *error);
+    int (*go_on)(void *self, struct sql_error *error); /* of sql_exec_options */
+    /* Nothing more comes. The view is not stopped from inside. */
+    void (*failed)(void *self, const struct sql_error *why);
+    void *self;
+};
+/* QUERY and what LISTENER points to outlive the view. No transaction may be on its way to the disk
+   (db->flight), so that what is there belongs together. */
+must_use int view_listen(struct database *db, const struct sql_query *query,
+                         const struct view_listener *listener, struct view **ret,
+                         struct sql_error *error);
+bool view_reads(const struct view *v, const struct sql_table *table);
+/* Why V, or a view that it reads, has failed; NULL: none has. */
+const struct sql_error *view_failure(const struct view *v);
+/* The log's position that is in, of its streams and of its inputs' own. */
+uint64_t view_position(const struct view *v);
 struct sql_table *view_table(const struct view *v);
 struct relation *view_relation(const struct view *v);
 struct view_status view_status(const struct view *v);

@@ -95,25 +95,14 @@ static int query_statement(struct sql_binder *b, json_value select, struct sql_s
     return result < 0 ? result : bind_finish_query(b, &ret->query);
 }
 
-/* SUBSCRIBE (query), SUBSCRIBE name: its query is text of its own. */
-static int subscribe_statement(struct sql_binder *b, const struct sql_statement_text *statement,
-                               struct sql_statement *ret) {
-    json_value node;
-    struct bind_text kept = bind_other(b);
-    int result = bind_parse_kept(b, statement->spelling.rest, &node);
-    if (result == 0)
-        result = query_statement(b, node, ret);
-    bind_back(b, &kept);
-    ret->kind = SQL_STATEMENT_SUBSCRIBE;
-    return result;
-}
-
 int sql_bind_statement(struct sql_binder *b, const struct sql_statement_text *statement,
                        struct sql_statement *ret) {
     json_value inside;
     b->spelling = &statement->spelling;
-    if (statement->spelling.verb == SQL_SPELLED_SUBSCRIBE)
-        return subscribe_statement(b, statement, ret);
+    if (statement->spelling.verb == SQL_SPELLED_SUBSCRIBE &&
+        (json_type_of(statement->node) == JSON_ABSENT ||
+         sql_node_is(statement->node, "SelectStmt", NULL)))
+        return bind_subscribe(b, &statement->spelling, ret);
     if (sql_node_is(statement->node, "SelectStmt", &inside))
         return query_statement(b, inside, ret);
     if (sql_node_is(statement->node, "InsertStmt", &inside))

@@ -23,7 +23,7 @@ enum sql_statement_kind {
     SQL_STATEMENT_UPDATE,
     SQL_STATEMENT_DELETE,
     SQL_STATEMENT_COPY_FROM, /* table, copy_columns, options: rows come from the client */
-    SQL_STATEMENT_COPY_TO,   /* query, options */
+    SQL_STATEMENT_COPY_TO,   /* query, options; subscription where it is of that */
     /* CREATE …: `table` is filled but for its OIDs and belongs to the statement (who adds it to the
        catalog takes a reference); NULL: IF NOT EXISTS, and it does. */
     SQL_STATEMENT_CREATE_TABLE,
@@ -55,7 +55,7 @@ enum sql_statement_kind {
     SQL_STATEMENT_DEALLOCATE,
     SQL_STATEMENT_DISCARD,
     SQL_STATEMENT_FLUSH,
-    SQL_STATEMENT_SUBSCRIBE, /* query */
+    SQL_STATEMENT_SUBSCRIBE, /* query, subscription */
     SQL_STATEMENT_NOTHING,   /* ANALYZE, VACUUM, CHECKPOINT …: accepted, nothing to do */
 };
 
@@ -78,6 +78,13 @@ struct sql_alter {
     struct sql_table_index index;
     struct sql_check check;
     bool value, if_exists;
+};
+
+/* How the changes of a query are told. COLUMN: those of the answer. */
+struct sql_subscription {
+    bool snapshot, progress;
+    unsigned columns, own; /* the first `own` tell of the change, then come the query's */
+    struct sql_plan_column *column;
 };
 
 struct sql_statement {
@@ -110,6 +117,7 @@ struct sql_statement {
     struct sql_expr **values;
     unsigned value_count;
     struct sql_statement *inner;
+    struct sql_subscription *subscription; /* NULL: none */
 };
 
 struct sql_bind_options {

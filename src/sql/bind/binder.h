@@ -24,7 +24,7 @@ struct sql_binder {
     struct arena *memory;
     struct sql_error *error;
     const char *text; /* what locations count in; NULL: text that is not the user's (a view's) */
-    const struct sql_spelling *spelling; /* NULL within views and functions */
+    const struct sql_spelling *spelling; /* of the text that is bound, a view's too; or NULL */
     unsigned plans;                      /* numbers given to plan nodes */
     unsigned depth;                      /* of recursion */
     unsigned parameters;                 /* $1 .. $n seen or declared */

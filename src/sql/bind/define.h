@@ -66,6 +66,13 @@ must_use int sql_bind_statement(struct sql_binder *b, const struct sql_statement
                                 struct sql_statement *ret);
 must_use int sql_bind_as(struct sql_binder *b, const struct sql_bind_options *options,
                          const struct sql_statement_text *statement, struct sql_statement *ret);
+/* subscribe.c: what SPELLING subscribes to, as a SUBSCRIBE. */
+must_use int bind_subscribe(struct sql_binder *b, const struct sql_spelling *spelling,
+                            struct sql_statement *ret);
+/* define_view.c: may QUERY be kept up to date? Its rows may not depend on when they are computed.
+   WHO is told so: "a materialized view". */
+must_use int define_judge_kept(struct sql_binder *b, const struct sql_query *query,
+                               const char *who);
 /* Columns COLUMNS of all rows of T, for COPY TO. */
 must_use int bind_copy_query(struct sql_binder *b, const struct sql_table *t,
                              const unsigned *columns, unsigned count, struct sql_query *ret);

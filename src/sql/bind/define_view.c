@@ -114,22 +114,27 @@ static int take_dependences(struct sql_binder *b, struct sql_table *t, json_valu
     return r;
 }
 
-/* What a view may keep up to date. Its rows may not depend on when they are computed. */
-static int judge_kept(struct sql_binder *b, const struct sql_query *query) {
+int define_judge_kept(struct sql_binder *b, const struct sql_query *query, const char *who) {
     unsigned flags = sql_plan_facts(query->plan).flags;
     if (flags & SQL_VOLATILE)
-        return bind_error(b, -1, "0A000",
-                          "a materialized view cannot hold a volatile function such as random()");
+        return bind_error(b, -1, "0A000", "%s cannot hold a volatile function such as random()",
+                          who);
     if (flags & SQL_STABLE)
-        return bind_error(
-            b, -1, "0A000",
-            "a materialized view cannot hold now() and its kin: its rows would change "
-            "without any input");
-    if (query->parameters)
         return bind_error(b, -1, "0A000",
-                          "materialized views may not be defined using bound "
-                          "parameters");
+                          "%s cannot hold now() and its kin: its rows would change "
+                          "without any input",
+                          who);
     return 0;
+}
+
+/* What a view may keep up to date. */
+static int judge_view(struct sql_binder *b, const struct sql_query *query) {
+    int r = define_judge_kept(b, query, "a materialized view");
+    if (r == 0 && query->parameters)
+        r = bind_error(b, -1, "0A000",
+                       "materialized views may not be defined using bound "
+                       "parameters");
+    return r;
 }
 
 static int fill_view(struct sql_binder *b, struct sql_table *t, json_value select, json_value names,
@@ -228,7 +233,7 @@ int define_create_as(struct sql_binder *b, json_value inside,
     if (r == 0 && on_close)
         r = keep_emit(b, t);
     if (r == 0 && kept)
-        r = judge_kept(b, &ret->query);
+        r = judge_view(b, &ret->query);
     if (r == 0 && !kept) { /* a table stands alone: what its rows came from does not matter */
         t->definition = (slice){NULL, 0};
         t->depends_count = 0;

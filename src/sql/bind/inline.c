@@ -37,6 +37,7 @@ int bind_parse_kept(struct sql_binder *b, slice text, json_value *ret) {
     }
     if (sql_parse_count(parse) != 1)
         return bind_error(b, -1, "42601", "one statement is expected here");
+    b->spelling = &sql_parse_at(parse, 0)->spelling;
     *ret = sql_parse_at(parse, 0)->node;
     return 0;
 }

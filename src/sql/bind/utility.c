@@ -272,6 +272,11 @@ static int utility_copy(struct sql_binder *b, json_value inside,
     json_value query = sql_field(inside, "query"), relation = sql_field(inside, "relation");
     if (r < 0)
         return r;
+    if (statement->spelling.verb == SQL_SPELLED_SUBSCRIBE) {
+        r = bind_subscribe(b, &statement->spelling, ret);
+        ret->kind = SQL_STATEMENT_COPY_TO;
+        return r < 0 || !from ? r : bind_error(b, -1, "42601", "SUBSCRIBE cannot be copied to");
+    }
     if (json_type_of(query) != JSON_ABSENT) {
         r = bind_top_query(b, query, &ret->query);
         return r < 0 ? r : bind_finish_query(b, &ret->query);

@@ -21,15 +21,19 @@ struct sql_spelling {
     enum sql_spelling_verb {
         SQL_SPELLED_PLAIN, /* the tree says it all */
         SQL_SPELLED_FLUSH,
-        SQL_SPELLED_SUBSCRIBE, /* rest: what is subscribed to, SQL of a query */
-        SQL_SPELLED_SOURCE,    /* CREATE SOURCE, tree: CREATE TABLE */
-        SQL_SPELLED_SINK,      /* CREATE SINK … FROM …, DROP SINK; rest: its text */
+        /* SUBSCRIBE, or COPY or DECLARE of it, whose tree then has an empty SELECT in its place.
+           rest: what is subscribed to, SQL of a query in parentheses or a name. */
+        SQL_SPELLED_SUBSCRIBE,
+        SQL_SPELLED_SOURCE, /* CREATE SOURCE, tree: CREATE TABLE */
+        SQL_SPELLED_SINK,   /* CREATE SINK … FROM …, DROP SINK; rest: its text */
     } verb;
     bool append_only, emit_on_window_close;
+    bool progress, no_snapshot; /* SUBSCRIBE … WITH (PROGRESS, SNAPSHOT = false) */
     slice watermark_column, watermark_expression; /* ptr NULL: none; SQL text */
     unsigned as_of_count;     /* tables followed by FOR SYSTEM_TIME AS OF PROCTIME(): */
     int as_of[SQL_AS_OF_MAX]; /* the bytes their names start at */
     slice rest;
+    uint32_t rest_start; /* of SUBSCRIBE: where it stands in the whole */
 };
 
 struct sql_statement_text {

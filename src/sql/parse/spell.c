@@ -160,6 +160,33 @@ static int spell_whole(struct speller *s, enum sql_spelling_verb verb, uint32_t 
     return 0;
 }
 
+/* SUBSCRIBE, which is TOKEN, has been read: the grammar sees LEFT in its place. */
+static int spell_subscribe(struct speller *s, const struct sql_token *token, slice left) {
+    int r = sql_spell_subscribe(s->original, &s->tokens, s->spelling, s->error);
+    if (r < 0)
+        return r;
+    s->spelling->verb = SQL_SPELLED_SUBSCRIBE;
+    blank(s, token->start, s->tokens.at);
+    memcpy(s->text + token->start, left.ptr, left.len);
+    return 0;
+}
+
+/* COPY ( SUBSCRIBE … ) TO, DECLARE c CURSOR FOR SUBSCRIBE …: BEFORE is what it stands behind. */
+static int spell_within(struct speller *s, const char *before) {
+    struct sql_token last = {SQL_TOKEN_END, {NULL, 0}, 0}, token = sql_token_next(&s->tokens);
+    bool copies = *before == '(';
+    while (token.kind != SQL_TOKEN_END) {
+        bool behind = copies ? sql_token_is_sign(&last, '(') : sql_token_is(&last, before);
+        if (behind && sql_token_is(&token, "subscribe"))
+            return spell_subscribe(s, &token, slice_lit("SELECT"));
+        if (behind || (copies && !sql_token_is_sign(&token, '(')))
+            break;
+        last = token;
+        token = sql_token_next(&s->tokens);
+    }
+    return 1;
+}
+
 static int spell_create(struct speller *s, struct sql_token *what) {
     if (sql_token_is(what, "source")) {
         memcpy(s->text + what->start, "TABLE ", 6);
@@ -184,9 +211,16 @@ int sql_spell(slice original, char *text, uint32_t start, uint32_t end, struct s
         return what.kind == SQL_TOKEN_END
                    ? spell_whole(&s, SQL_SPELLED_FLUSH, start, end)
                    : refuse(&s, &what, "42601", "FLUSH stands alone", "Write: FLUSH;");
-    if (sql_token_is(&verb, "subscribe"))
-        return spell_whole(&s, SQL_SPELLED_SUBSCRIBE, start,
-                           sql_token_is(&what, "to") ? s.tokens.at : behind_verb.at);
+    if (sql_token_is(&verb, "subscribe")) {
+        s.tokens = behind_verb;
+        return spell_subscribe(&s, &verb, slice_lit(""));
+    }
+    if (sql_token_is(&verb, "copy") || sql_token_is(&verb, "declare")) {
+        s.tokens = behind_verb;
+        int within = spell_within(&s, sql_token_is(&verb, "copy") ? "(" : "for");
+        if (within <= 0)
+            return within;
+    }
     if ((create || drop) && sql_token_is(&what, "sink"))
         return spell_whole(&s, SQL_SPELLED_SINK, start, start);
     if (drop && sql_token_is(&what, "source")) {

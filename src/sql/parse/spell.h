@@ -8,6 +8,7 @@
  *   CREATE MATERIALIZED VIEW v AS … EMIT ON WINDOW CLOSE  CREATE MATERIALIZED VIEW v AS …
  *   JOIN t FOR SYSTEM_TIME AS OF PROCTIME() ON …          JOIN t ON …
  *   FLUSH · SUBSCRIBE … · CREATE SINK …, DROP SINK …      nothing
+ *   COPY (SUBSCRIBE …) TO …, DECLARE c CURSOR FOR SUBSC…  COPY (SELECT) TO …
  *
  * What is taken out is overwritten with blanks, so that every position stays where it was, and told
  * in a sql_spelling (parse.h). ASOF JOIN is refused here: PostgreSQL's grammar would take ASOF for
@@ -22,5 +23,11 @@
    TEXT is written to. 0, or an error (0A000, 42601) with its position. */
 must_use int sql_spell(slice original, char *text, uint32_t start, uint32_t end,
                        struct sql_spelling *ret, struct sql_error *error);
+
+/* spell_subscribe.c: what stands behind SUBSCRIBE, up to the end of TOKENS or a parenthesis that is
+   not its own, which is where TOKENS is then. ORIGINAL as above, TOKENS reads from it. */
+struct sql_tokens;
+must_use int sql_spell_subscribe(slice original, struct sql_tokens *tokens,
+                                 struct sql_spelling *ret, struct sql_error *error);
 
 #endif

@@ -53,6 +53,50 @@ static void each_statement_has_its_node_and_its_text(void **state) {
     sql_parse_free(p);
 }
 
+static void what_is_subscribed_to_is_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *rest, *node;
+        bool progress, no_snapshot;
+    } cases[] = {
+        {"SUBSCRIBE v", "v", "", false, false},
+        {"subscribe to public . \"V\"", "public . \"V\"", "", false, false},
+        {"SUBSCRIBE(SELECT ')' FROM v)", "(SELECT ')' FROM v)", "", false, false},
+        {"SUBSCRIBE v WITH (PROGRESS)", "v", "", true, false},
+        {"SUBSCRIBE v WITH (SNAPSHOT = false, PROGRESS = on)", "v", "", true, true},
+        {"SUBSCRIBE v WITH (SNAPSHOT, PROGRESS = off)", "v", "", false, false},
+        {"COPY (SUBSCRIBE TO v) TO STDOUT", "v", "CopyStmt", false, false},
+        {"COPY (SUBSCRIBE (SELECT 1) WITH (PROGRESS)) TO STDOUT WITH (FORMAT csv)", "(SELECT 1)",
+         "CopyStmt", true, false},
+        {"DECLARE c CURSOR WITH HOLD FOR SUBSCRIBE v", "v", "DeclareCursorStmt", false, false},
+    };
+    for (unsigned i = 0; i < array_count(cases); i++) {
+        struct sql_parse *p = parse(cases[i].text);
+        const struct sql_spelling *s = only(p);
+        assert_int_equal(s->verb, SQL_SPELLED_SUBSCRIBE);
+        assert_slice(s->rest, cases[i].rest);
+        assert_memory_equal(cases[i].text + s->rest_start, s->rest.ptr, s->rest.len);
+        assert_slice(sql_node_name(sql_parse_at(p, 0)->node), cases[i].node);
+        assert_int_equal(s->progress, cases[i].progress);
+        assert_int_equal(s->no_snapshot, cases[i].no_snapshot);
+        sql_parse_free(p);
+    }
+    refused("SUBSCRIBE TO", "42601", 13);
+    refused("SUBSCRIBE SELECT 1", "42601", 11);
+    refused("SUBSCRIBE (SELECT (1)", "42601", 22);
+    refused("SUBSCRIBE v AS OF 3", "0A000", 13);
+    refused("SUBSCRIBE v WITH PROGRESS", "42601", 18);
+    refused("SUBSCRIBE v WITH (SPEED)", "22023", 19);
+    refused("SUBSCRIBE v WITH (SNAPSHOT = 1)", "22023", 30);
+    refused("SUBSCRIBE v w", "42601", 13);
+    struct sql_parse *p = parse("COPY subscribe TO STDOUT");
+    assert_int_equal(only(p)->verb, SQL_SPELLED_PLAIN);
+    sql_parse_free(p);
+    p = parse("COPY (SELECT subscribe FROM t) TO STDOUT");
+    assert_int_equal(only(p)->verb, SQL_SPELLED_PLAIN);
+    sql_parse_free(p);
+}
+
 static void a_text_without_statements_is_none(void **state) {
     (void)state;
     struct sql_parse *p = parse(" ;; -- nothing\n /* at /* all */ */ ;");
@@ -177,6 +221,7 @@ static void integers_below_zero_keep_their_value(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_statement_has_its_node_and_its_text),
+        cmocka_unit_test(what_is_subscribed_to_is_told),
         cmocka_unit_test(a_text_without_statements_is_none),
         cmocka_unit_test(a_watermark_is_taken_out_of_the_table),
         cmocka_unit_test(a_column_may_be_called_watermark),
