@@ -235,7 +235,7 @@ static int begin(struct subscription *s, struct database_run *run) {
     if (s->db->draining)
         return sql_fail(&run->error, "57P01",
                         "terminating connection due to administrator command");
-    if (t && t->repeatable && t->snapshot < s->db->visible)
+    if (t && t->repeatable && t->used && t->snapshot < s->db->visible)
         return sql_fail(&run->error, "25001",
                         "SUBSCRIBE tells what is there now, not what this transaction sees: begin "
                         "another");
