@@ -16,13 +16,14 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "io/fiber.h"
 #include "sim.h"
 
 #define SIM_PATH_MAX 512
 #define SIM_NAME_MAX 64
 #define SIM_LOG_MAX (1u << 20)
 
-struct sim_fiber;
+struct io_worker;
 struct sim_disk;
 
 /* What an event or trace line is about; goes into the hash, so order matters only within a run. */
@@ -55,14 +56,14 @@ struct sim {
     uint64_t seed, now_ns, order, hash, events;
     struct heap queue;
     struct random random, keys; /* the schedule's, and what hosts hand out as randomness */
-    struct sim_fiber *fiber;    /* the worker running now, NULL: loops or the test */
+    struct io_worker *working;  /* NULL: loops or the test */
+    struct io_fiber_stacks stacks;
     struct list machines, links, datagrams, names;
     uint64_t io_attempts, io_fail_at;
     bool io_fail_persistent, stepping;
     uint32_t ids, machine_count, partition_count;
     struct sim_machine *partitions[16][2];
-    unsigned handles, spare_stack_count;
-    void *spare_stacks[8];
+    unsigned handles;
 };
 
 struct sim_machine {
@@ -117,14 +118,6 @@ struct sim_machine *sim_machine_find(struct sim *sim, slice name);
 void sim_host_log(struct io_host *host, const char *line, size_t len);
 /* Counts a step; true where the power is or goes off. */
 bool sim_disk_step(struct io_host *host);
-
-/* --- fiber.c: a worker's own stack */
-struct sim_fiber *sim_fiber_create(struct sim *sim, void (*run)(void *self), void *self);
-void sim_fiber_resume(struct sim_fiber *fiber); /* from the main stack, until it yields or ends */
-void sim_fiber_yield(struct sim *sim);          /* back to the main stack */
-void *sim_fiber_self(const struct sim_fiber *fiber);
-struct sim_fiber *sim_fiber_free(struct sim_fiber *fiber); /* one that has ended */
-void sim_fiber_free_spares(struct sim *sim);
 
 /* --- worker.c */
 void sim_worker_pause(struct sim *sim, uint64_t span_ns); /* no-op outside a worker */

@@ -34,7 +34,7 @@ static int enter(struct io_host *host, enum sim_call call, int error) {
 }
 
 static int pass_time(struct io_host *host, uint64_t mean_ns) {
-    if (host->sim->fiber)
+    if (host->sim->working)
         sim_worker_pause(host->sim, sim_spread(host->sim, mean_ns) * host->machine->slow);
     return host->down ? -EIO : 0;
 }

@@ -14,6 +14,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define WORKER_STACK_BYTES (512u << 10)
+
 static const char *const kind_names[SIM_KINDS] = {"turn",     "job",     "packet", "connect",
                                                   "datagram", "timeout", "file",   "name",
                                                   "power",    "message", "timer"};
@@ -59,6 +61,7 @@ struct sim *sim_create(uint64_t seed, const struct sim_options *options) {
     sim->now_ns = SIM_SECOND + random_below(&sim->random, SIM_SECOND);
     sim->hash = UINT64_C(0xcbf29ce484222325);
     sim->queue = heap_make(event_before);
+    sim->stacks.bytes = WORKER_STACK_BYTES;
     list_init(&sim->machines);
     list_init(&sim->links);
     list_init(&sim->datagrams);
@@ -72,7 +75,7 @@ struct sim *sim_free(struct sim *sim) {
     sim_net_free(sim);
     sim_udp_free(sim);
     sim_names_free(sim);
-    sim_fiber_free_spares(sim);
+    io_fiber_stacks_free(&sim->stacks);
     for (struct list_node *n; (n = list_pop_front(&sim->machines)) != NULL;)
         sim_machine_free(container_of(n, struct sim_machine, node));
     free(sim);
@@ -148,7 +151,7 @@ void sim_schedule(struct sim *sim, struct sim_event *event, uint64_t at_ns) {
 }
 
 bool sim_step(struct sim *sim) {
-    check(!sim->stepping && !sim->fiber);
+    check(!sim->stepping && !sim->working);
     struct heap_node *first = heap_pop(&sim->queue);
     if (!first)
         return false;
