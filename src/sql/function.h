@@ -102,7 +102,8 @@ struct sql_aggregate {
     /* May be called again and again, between adds. */
     int (*result_of)(struct sql_call *call, const void *state, union sql_cell *ret);
     void (*release)(void *state); /* NULL: owns nothing */
-    /* Bytes for a snapshot, and back. NULL: the state's own bytes are (no pointers). */
+    /* Bytes for a snapshot, and back (where that fails, nothing is owned). NULL: the state's own
+       bytes are (no pointers). */
     int (*save)(const void *state, struct buf *out);
     int (*load)(void *state, slice bytes);
 };

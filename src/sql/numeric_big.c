@@ -52,6 +52,11 @@ struct sql_numeric_big big_small(uint32_t limb, struct big_room *room) {
     return big_normal(room->limbs, 1, 0, false);
 }
 
+struct sql_numeric_big big_one(void) {
+    static const uint32_t limb = 1;
+    return big_normal(&limb, 1, 0, false);
+}
+
 static unsigned digits_of(uint32_t limb) {
     unsigned digits = 1;
     while (digits < BIG_DIGITS && limb >= powers[digits])

@@ -34,6 +34,7 @@ struct sql_numeric_big big_of(const struct sql_numeric *n, struct big_room *room
 must_use int big_to(struct sql_numeric_big b, unsigned scale, struct arena *memory,
                     struct sql_numeric *ret);
 struct sql_numeric_big big_small(uint32_t limb, struct big_room *room); /* limb < BIG_BASE */
+struct sql_numeric_big big_one(void); /* its limb is there for ever: it may be a result */
 
 /* COUNT limbs that nobody else has, zeroed; NULL where memory runs out. */
 uint32_t *big_limbs(struct arena *memory, size_t count);

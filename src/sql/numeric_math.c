@@ -162,16 +162,15 @@ static int exp_positive(struct sql_numeric_big x, int digits, struct arena *memo
         halvings++;
     int scale = digits + GUARD + (int)halvings / 3;
     struct big_room room;
-    struct big_room count_room;
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < halvings; i++)
         rc = big_divide(x, big_small(2, &room), scale + (int)halvings, true, memory, &x);
-    struct sql_numeric_big sum = big_small(1, &room);
+    struct sql_numeric_big sum = big_one();
     struct sql_numeric_big term = sum;
     for (uint32_t k = 1; rc == 0 && term.count > 0; k++) {
         rc = multiply_round(term, x, scale + GUARD, memory, &term);
         if (rc == 0)
-            rc = big_divide(term, big_small(k, &count_room), scale, true, memory, &term);
+            rc = big_divide(term, big_small(k, &room), scale, true, memory, &term);
         if (rc == 0)
             rc = big_add(sum, term, memory, &sum);
     }
@@ -196,9 +195,8 @@ static int exponential(struct sql_numeric_big x, int scale, struct arena *memory
     x.negative = false;
     struct sql_numeric_big result;
     int rc = exp_positive(x, digits, memory, &result);
-    struct big_room room;
     if (rc == 0 && negative)
-        rc = big_divide(big_small(1, &room), result, scale + 2, true, memory, &result);
+        rc = big_divide(big_one(), result, scale + 2, true, memory, &result);
     return rc < 0 ? rc : big_round(result, scale, true, memory, ret);
 }
 
@@ -229,9 +227,8 @@ int sql_numeric_exp(struct sql_numeric n, struct arena *memory, struct sql_numer
 static int ln_weight(struct sql_numeric_big x, struct arena *memory, int *ret) {
     double value = to_double(x);
     if (value >= 0.9 && value <= 1.1) {
-        struct big_room room;
         struct sql_numeric_big rest;
-        int rc = big_subtract(x, big_small(1, &room), memory, &rest);
+        int rc = big_subtract(x, big_one(), memory, &rest);
         if (rc < 0)
             return rc;
         int first;
@@ -249,8 +246,7 @@ static int ln_weight(struct sql_numeric_big x, struct arena *memory, int *ret) {
 /* ln(X), X > 0, to SCALE digits behind the point. */
 static int logarithm(struct sql_numeric_big x, int scale, struct arena *memory,
                      struct sql_numeric_big *ret) {
-    struct big_room one_room;
-    struct sql_numeric_big one = big_small(1, &one_room);
+    struct sql_numeric_big one = big_one();
     int work = scale + GUARD + 6; /* up to 25 doublings lose 8 digits */
     bool inverted = big_compare(x, one) < 0;
     int rc = 0;
@@ -414,9 +410,7 @@ static int power_int(struct sql_numeric_big base, int64_t exponent, int scale, s
     if (decimals < -(double)(scale + 2))
         return 0;
     int digits = scale + (int)fabs(decimals) + 2 * GUARD; /* significant ones, kept all along */
-    struct big_room room;
-    struct sql_numeric_big one = big_small(1, &room);
-    struct sql_numeric_big result = one;
+    struct sql_numeric_big result = big_one();
     int rc = 0;
     for (uint64_t rest = (uint64_t)(exponent < 0 ? -exponent : exponent); rc == 0 && rest > 0;) {
         if (rest & 1)
@@ -427,7 +421,7 @@ static int power_int(struct sql_numeric_big base, int64_t exponent, int scale, s
             rc = multiply_round(base, base, digits - 2 * big_magnitude(base), memory, &base);
     }
     if (rc == 0 && exponent < 0)
-        return big_divide(one, result, scale, true, memory, ret);
+        return big_divide(big_one(), result, scale, true, memory, ret);
     return rc < 0 ? rc : big_round(result, scale, true, memory, ret);
 }
 

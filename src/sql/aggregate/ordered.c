@@ -72,7 +72,11 @@ static int load(void *state, slice bytes) {
         return rc;
     o->values = buf_make(4 * SQL_TEXT_BYTES_MAX);
     rc = buf_append(&o->values, values);
-    return rc < 0 ? rc : held_load(&o->direct, bytes);
+    if (rc == 0)
+        rc = held_load(&o->direct, bytes);
+    if (rc < 0)
+        buf_free(&o->values);
+    return rc;
 }
 
 /* ---- reading the values ---------------------------------------------------------------------- */
