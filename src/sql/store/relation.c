@@ -47,6 +47,7 @@ struct ids {
 };
 
 struct relation {
+    unsigned references;
     struct sql_type *types;
     unsigned columns;
     uint64_t bytes_max, bytes, live, versions;
@@ -84,6 +85,7 @@ int relation_new(const struct sql_type *types, unsigned count, uint64_t bytes_ma
     struct relation *r = mem_zalloc(1, sizeof *r);
     if (!r)
         return -ENOMEM;
+    r->references = 1;
     r->columns = count;
     r->bytes_max = bytes_max;
     r->next_id = 1;
@@ -107,8 +109,13 @@ int relation_new(const struct sql_type *types, unsigned count, uint64_t bytes_ma
     return 0;
 }
 
+struct relation *relation_ref(struct relation *r) {
+    r->references++;
+    return r;
+}
+
 struct relation *relation_free(struct relation *r) {
-    if (!r)
+    if (!r || --r->references > 0)
         return NULL;
     for (uint64_t p = 0; p < r->page_room; p++)
         for (unsigned i = 0; r->pages[p] && i < PAGE_ROWS; i++)
@@ -145,6 +152,8 @@ static int place_row(struct relation *r, uint64_t id, struct row *row) {
     uint64_t page = id / PAGE_ROWS;
     if (page >= r->page_room) {
         uint64_t room = r->page_room ? r->page_room * 2 : 4;
+        if (room <= page)
+            room = page + 1; /* rows read back have ids far apart */
         struct page **more = mem_realloc(r->pages, room * sizeof *more);
         if (!more)
             return -ENOMEM;

@@ -27,6 +27,8 @@ struct relation;
 /* Rows of COUNT columns of TYPES, in at most BYTES_MAX bytes of memory. */
 must_use int relation_new(const struct sql_type *types, unsigned count, uint64_t bytes_max,
                           struct relation **ret);
+/* Held once more: by who reads it while others may free it. Each relation_free gives one back. */
+struct relation *relation_ref(struct relation *r);
 struct relation *relation_free(struct relation *r);
 
 /* Adds an index over COLUMNS and fills it. 0, -EEXIST (UNIQUE and two live rows are equal in it,

@@ -1,11 +1,12 @@
 /*
  * Relations: what readers of each moment see, keys, what is taken back, and scans that go on while
- * rows and indexes go.
+ * rows, indexes and the relation itself go.
  */
 #include "sql/store/relation.h"
 #include "value_kit.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define BY_NUMBER 11u
 #define BY_TEXT 12u
@@ -162,12 +163,48 @@ static void a_look_up_outlives_its_index(void **state) {
     arena_free(&k.memory);
 }
 
+/* Rows read back have the ids they had: far apart, where most have gone. */
+static void ids_may_be_far_apart(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    struct relation *r = make();
+    const uint64_t ids[] = {1, 100000, 100001, 9000000};
+    for (unsigned i = 0; i < array_count(ids); i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", i);
+        relation_set_next_id(r, ids[i]);
+        assert_int_equal(apply(r, &k, number, "a", 1, 1), 0);
+        assert_int_equal(relation_next_id(r), ids[i] + 1);
+        assert_int_equal(with_number(r, &k, number, 1), 1);
+    }
+    assert_int_equal(seen(r, 1), array_count(ids));
+    relation_free(r);
+    arena_free(&k.memory);
+}
+
+/* Who reads holds it: freed by its owner, it is there to the end of the scan. */
+static void one_that_is_held_outlives_its_owner(void **state) {
+    (void)state;
+    struct value_kit k = kit_make();
+    struct relation *r = make();
+    struct relation_scan scan;
+    assert_int_equal(apply(r, &k, "1", "a", 1, 1), 0);
+    assert_ptr_equal(relation_ref(r), r);
+    relation_scan_all(r, 1, &scan);
+    assert_null(relation_free(r));
+    assert_int_equal(count(&scan), 1);
+    assert_null(relation_free(r));
+    arena_free(&k.memory);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_their_moment),
         cmocka_unit_test(keys_are_unique_but_for_nulls),
         cmocka_unit_test(what_comes_back_is_there),
         cmocka_unit_test(a_look_up_outlives_its_index),
+        cmocka_unit_test(ids_may_be_far_apart),
+        cmocka_unit_test(one_that_is_held_outlives_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
