@@ -99,12 +99,3 @@ test('notices come as client_min_messages says', async (t) => {
   assert.equal(await each('debug1'), 'NOTICE,WARNING');
   assert.equal(await code(a.query('SET client_min_messages = loud')), '22023');
 });
-
-test('one endless step ends, and the others are served', { timeout: 60_000 }, async (t) => {
-  const node = await startNonet(t, { listen: { sql: 0 } });
-  const [a, b] = [await connectSql(t, node), await connectSql(t, node)];
-  const endless = code(a.query('SELECT count(*) FROM generate_series(1, 100000000000)'));
-  assert.equal((await one(b, 'SELECT 1 AS x')).x, '1');
-  assert.equal(await endless, '57014');
-  assert.equal((await one(a, 'SELECT 2 AS x')).x, '2', 'its session goes on');
-});

@@ -35,14 +35,27 @@ static int64_t clock_now(void *self) {
     return io_host_wall_ns(io_loop_host(db->loop)) / 1000 - INT64_C(946684800000000);
 }
 
-static void on_vacuum(struct io_timer *timer) {
-    struct database *db = container_of(timer, struct database, vacuum_timer);
+/* The oldest moment that anybody reads at: of transactions, and of queries that have begun before
+   their transaction's last statement (portals). */
+static uint64_t oldest_moment(const struct database *db) {
+    const struct list_node *n;
     uint64_t oldest = db->visible;
-    for (struct list_node *n = db->sessions.head.next; n != &db->sessions.head; n = n->next) {
+    for (n = list_first(&db->sessions); n; n = list_next(&db->sessions, n)) {
         const struct database_session *s = container_of(n, struct database_session, node);
         if (s->transaction && s->transaction->snapshot < oldest)
             oldest = s->transaction->snapshot;
     }
+    for (n = list_first(&db->runs); n; n = list_next(&db->runs, n)) {
+        const struct database_run *run = container_of(n, struct database_run, node);
+        if (run->moment < oldest)
+            oldest = run->moment;
+    }
+    return oldest;
+}
+
+static void on_vacuum(struct io_timer *timer) {
+    struct database *db = container_of(timer, struct database, vacuum_timer);
+    uint64_t oldest = oldest_moment(db);
     struct sql_table *table;
     for (unsigned at = 0; (table = sql_catalog_each_table(db->catalog, &at));) {
         struct relation *rows = relation_of(table);
@@ -63,6 +76,7 @@ int database_open(struct room_shard *shard, const struct database_options *optio
     db->limits = (struct database_limits){options->work_mem_bytes, options->memory_bytes,
                                           options->memory_bytes, options->subscription_bytes};
     db->commit = db->visible = 1;
+    db->stacks.bytes = DATABASE_STACK_BYTES;
     struct list *lists[] = {&db->sessions, &db->runs,  &db->watching,      &db->queue,
                             &db->flight,   &db->views, &db->subscriptions, &db->waiting};
     for (unsigned i = 0; i < array_count(lists); i++)
@@ -105,6 +119,7 @@ struct database *database_close(struct database *db) {
     db->closed = true;
     check(list_empty(&db->sessions));
     runs_close(db);
+    io_fiber_stacks_free(&db->stacks);
     struct list_node *n, *next;
     while ((n = list_last(&db->views))) {
         struct kept *k = container_of(n, struct kept, node);

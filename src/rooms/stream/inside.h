@@ -15,11 +15,13 @@
 
 #include "base/list.h"
 #include "base/map64.h"
+#include "io/fiber.h"
 #include "rooms/stream/database.h"
 #include "rooms/stream/view.h"
 #include "sql/store/relation.h"
 #include "sql/time/zone.h"
 
+#define DATABASE_STACK_BYTES ((size_t)8 << 20) /* of a query; a thread's usual one */
 #define DATABASE_STATEMENT_BYTES_MAX ((size_t)256 << 20) /* memory of one prepared statement */
 
 struct transaction;
@@ -70,6 +72,7 @@ struct database {
     unsigned dropped_count, statement_count;
     struct sql_settings settings; /* of recovery and of views */
     struct io_timer runs_timer;
+    struct io_fiber_stacks stacks; /* of queries */
     uint64_t round;
     struct io_task runs_task;
 };

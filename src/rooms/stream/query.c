@@ -2,6 +2,14 @@
  * query.c - see query.h. Gathered rows lie in a relation without keys, which takes back what the
  * executor takes back; sorting is of their keys' bytes (row.h), equal ones in the order in which
  * they came.
+ *
+ *   query_step ──resume──> FIBER: feed each input ── end the step ── sort ── give
+ *        <── RUN_AGAIN: its slice is over (on_go_on, wherever that is)
+ *        <── RUN_WAIT:  the sink is full, or the log has not answered yet
+ *
+ * While it rests others change tables. What its batches point into stays: a table's versions by the
+ * run's moment (vacuum), its relation by a reference, a piece of the log until the next is asked
+ * for; the transaction's own rows and those of system tables are copied.
  */
 #include "rooms/stream/query.h"
 
@@ -14,12 +22,25 @@
 #include <stdlib.h>
 
 #define GATHERED_MOMENT 1u
-#define STEP_NS_MAX UINT64_C(5000000000)
+#define FEED_NS_MAX UINT64_C(5000000000)
 #define QUERY_COLUMNS_MAX (2 * SQL_COLUMNS_MAX + 2) /* UPDATE: the row id, old and new columns */
+#define SORT_PIECE 8192u /* rows sorted, or merged, before the clock is looked at */
 
 struct sorted {
     slice key;
     uint64_t id;
+};
+
+/* What the log has answered to the stream under way. */
+struct stream_input {
+    struct ledger_read *read;
+    bool finding, answered, failed;
+    uint64_t until; /* the last sequence that is of this query */
+    const struct ledger_record *records;
+    size_t count;
+    uint64_t last;
+    bool at_end;
+    struct error why; /* of `failed` */
 };
 
 struct query {
@@ -27,22 +48,22 @@ struct query {
     const struct sql_query *query;
     bool (*rows)(struct database_run *run, const struct sql_batch *batch);
     struct sql_exec *exec;
-    bool direct, fed, ended, full;
+    bool direct, fed;
+    /* Its fiber: NULL before the first step, and after the last. */
+    struct io_fiber *fiber;
+    bool inside, stopping, ended;
+    enum run_next next; /* why it stepped aside */
+    int result;         /* of all of it */
+    uint64_t until;     /* of its slice; outside of the fiber: of query_feed */
+    /* The input under way. */
     unsigned input;
-    bool begun; /* input `input` */
-    /* The scan under way: of the table, then of the transaction's own rows. */
+    uint64_t snapshot;
+    struct relation *scanned; /* held */
     struct relation_scan scan;
-    bool scanning, own;
-    uint64_t generation;
     struct sql_builder builder;
-    bool built;
-    /* A stream's. */
+    bool scanning, built;
     struct decoder *decoder;
-    struct ledger_read *read;
-    uint64_t until;
-    bool finding, read_more;
-    int failed; /* in a callback */
-    uint64_t step_until;
+    struct stream_input stream;
     /* What was gathered. */
     struct relation *gathered;
     struct arena keys;
@@ -61,6 +82,40 @@ static bool plain(const struct sql_plan *p) {
     for (unsigned i = 0; kind && i < p->inputs; i++)
         kind = plain(p->input[i]);
     return kind;
+}
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
+/* Lets others have their turn. 0: go on; -ECANCELED: unwind, nobody waits for the answer. */
+static int step_aside(struct query *q, enum run_next next) {
+    if (!q->stopping) {
+        q->next = next;
+        io_fiber_yield(q->fiber);
+    }
+    return q->stopping ? sql_fail(&q->run->error, "57014", "canceling statement") : 0;
+}
+
+static uint64_t clock_ns(const struct query *q) {
+    return io_host_clock_ns(io_loop_host(q->run->db->loop));
+}
+
+/* Asked by the executor now and then, deep within it. */
+static int on_go_on(void *self, struct sql_error *error) {
+    struct query *q = self;
+    if (clock_ns(q) < q->until && !q->stopping)
+        return 0;
+    if (q->inside)
+        return step_aside(q, RUN_AGAIN);
+    (void)sql_fail(error, "57014", "canceling statement: RETURNING took more than %u seconds",
+                   (unsigned)(FEED_NS_MAX / 1000000000u));
+    sql_error_hint(error, "Sessions share one loop. Ask for it by a SELECT of its own.");
+    return -EINVAL;
+}
+
+/* Rows to the sink; where it is full they wait for it here. */
+static int hand_on(struct query *q, const struct sql_batch *batch) {
+    bool room = q->rows(q->run, batch);
+    return room || !q->inside ? 0 : step_aside(q, RUN_WAIT);
 }
 
 /* --- rows that come out ---------------------------------------------------------------------- */
@@ -82,25 +137,26 @@ static int gather(struct query *q, const struct sql_batch *batch, struct sql_err
 /* Rows of weight n are n rows. */
 static int spread(struct query *q, const struct sql_batch *batch, struct sql_error *error) {
     struct sql_builder b;
+    int r = 0;
     if (sql_builder_make(batch->columns, &b) < 0)
         return sql_fail_memory(error);
     for (unsigned row = 0; row < batch->rows; row++)
-        for (int64_t w = batch->weights[row]; w > 0; w--) {
+        for (int64_t w = batch->weights[row]; r == 0 && w > 0; w--) {
             for (unsigned c = 0; c < batch->columns; c++)
                 sql_builder_set(&b, c, sql_cell_at(&batch->column[c], row),
                                 sql_null_at(&batch->column[c], row));
             sql_builder_end(&b, 1);
             if (sql_builder_full(&b)) {
                 struct sql_batch out = sql_builder_batch(&b);
-                q->full |= !q->rows(q->run, &out);
+                r = hand_on(q, &out);
                 sql_builder_reset(&b);
             }
         }
     struct sql_batch out = sql_builder_batch(&b);
-    if (out.rows)
-        q->full |= !q->rows(q->run, &out);
+    if (r == 0 && out.rows)
+        r = hand_on(q, &out);
     sql_builder_free(&b);
-    return 0;
+    return r;
 }
 
 static int on_emit(void *self, const struct sql_batch *batch, struct sql_error *error) {
@@ -117,24 +173,11 @@ static int on_emit(void *self, const struct sql_batch *batch, struct sql_error *
         return spread(q, batch, error);
     }
     q->given += batch->rows;
-    q->full |= !q->rows(q->run, batch);
-    return 0;
+    return hand_on(q, batch);
 }
 
 /* --- making and freeing ------------------------------------------------------------------------
  */
-
-/* One step cannot be left and come back to: past this it ends, so that others are served. */
-static int on_go_on(void *self, struct sql_error *error) {
-    const struct query *q = self;
-    if (io_host_clock_ns(io_loop_host(q->run->db->loop)) < q->step_until)
-        return 0;
-    (void)sql_fail(error, "57014", "canceling statement: one step of it took more than %u seconds",
-                   (unsigned)(STEP_NS_MAX / 1000000000u));
-    sql_error_hint(error, "Sessions share one loop. Filter before joining, or LIMIT what a "
-                          "function in FROM gives.");
-    return -EINVAL;
-}
 
 int query_new(const struct query_options *options, struct query **ret, struct sql_error *error) {
     struct database_run *run = options->run;
@@ -149,7 +192,8 @@ int query_new(const struct query_options *options, struct query **ret, struct sq
     q->query = query;
     q->rows = options->rows;
     q->fed = options->fed;
-    q->step_until = UINT64_MAX; /* each step sets it */
+    q->until = UINT64_MAX; /* each step sets it */
+    q->snapshot = run->moment = run->session->transaction->snapshot;
     q->direct = options->rows && query->orders == 0 && plain(query->plan);
     q->keys = arena_make(0, run->db->limits.run_bytes);
     const struct sql_exec_options exec = {
@@ -179,23 +223,36 @@ int query_new(const struct query_options *options, struct query **ret, struct sq
     return 0;
 }
 
-static void end_scan(struct query *q) {
+static void end_input(struct query *q) {
     if (q->scanning)
         relation_scan_end(&q->scan);
     q->scanning = false;
+    q->scanned = relation_free(q->scanned);
     if (q->built)
         sql_builder_free(&q->builder);
     q->built = false;
     q->decoder = decoder_free(q->decoder);
-    q->read = ledger_read_close(q->read);
+    q->stream.read = ledger_read_close(q->stream.read);
+    if (q->stream.finding)
+        ledger_find_cancel(q->run->db->ledger, q);
+    q->stream = (struct stream_input){0};
+}
+
+/* What has stepped aside unwinds; the run keeps the error it may have by now. */
+static void stop(struct query *q) {
+    struct sql_error error = q->run->error;
+    q->stopping = true;
+    check(io_fiber_resume(q->fiber));
+    q->fiber = io_fiber_free(q->fiber);
+    q->run->error = error;
 }
 
 struct query *query_free(struct query *q) {
     if (!q)
         return NULL;
-    end_scan(q);
-    if (q->finding)
-        ledger_find_cancel(q->run->db->ledger, q);
+    if (q->fiber)
+        stop(q);
+    end_input(q);
     sql_exec_free(q->exec);
     relation_free(q->gathered);
     arena_free(&q->keys);
@@ -215,12 +272,7 @@ uint64_t query_rows(const struct query *q) {
     return q->given;
 }
 
-/* --- tables in memory --------------------------------------------------------------------------
- */
-
-static uint64_t generation_of(const struct sql_table *table) {
-    return table->kind == SQL_TABLE_STORED ? stored_of(table)->generation : 0;
-}
+/* --- tables in memory ------------------------------------------------------------------------- */
 
 /* Are all columns of INDEX looked up? VALUES in its order. */
 static bool looks_up(const struct sql_plan *scan, const struct sql_table_index *index,
@@ -274,52 +326,71 @@ static int open_relation(struct query *q, const struct sql_plan *scan, struct re
     return r < 0 ? sql_fail_memory(&q->run->error) : 0;
 }
 
-static int open_table(struct query *q, const struct sql_plan *scan) {
-    struct relation *rows = relation_of(scan->table);
-    if (!rows)
-        return fail_changed_table(scan->table, &q->run->error);
-    struct change *change = transaction_find(q->run->session->transaction, scan->table);
-    if (change && !change_fits(change))
-        return fail_changed_table(scan->table, &q->run->error);
-    q->generation = generation_of(scan->table);
-    q->own = false;
-    int r = open_relation(q, scan, rows, q->run->session->transaction->snapshot);
-    if (r == 0 && change)
-        q->scan.hidden = &change->deleted;
+static int push_built(struct query *q) {
+    struct sql_batch batch = sql_builder_batch(&q->builder);
+    int r = batch.rows ? sql_exec_push(q->exec, q->input, &batch, &q->run->error) : 0;
+    sql_builder_reset(&q->builder);
     return r;
 }
 
-/* Rows of the transaction's own are named by negative ids. */
-static void negate_ids(struct query *q, const struct sql_plan *scan) {
-    for (unsigned c = 0; c < scan->columns; c++)
-        if (scan->scan_columns[c] == SQL_SCAN_ROW_ID)
-            for (unsigned row = 0; row < q->builder.rows; row++)
-                q->builder.cells[c][row].i = -q->builder.cells[c][row].i;
+static int make_own(struct query *q, const struct sql_plan *scan) {
+    struct sql_builder *b = &q->builder;
+    for (unsigned c = 0; c < scan->columns; c++) {
+        bool id = scan->scan_columns[c] == SQL_SCAN_ROW_ID;
+        for (unsigned row = 0; row < b->rows; row++) {
+            union sql_cell *cell = &b->cells[c][row];
+            if (id)
+                cell->i = -cell->i;
+            else if (!b->nulls[c][row] &&
+                     sql_value_copy(scan->column[c].type.oid, cell, &b->memory, cell) < 0)
+                return -ENOMEM;
+        }
+    }
+    return 1;
 }
 
-/* A batch of the table: 1, 0 at its end, or < 0. */
-static int scan_table(struct query *q, const struct sql_plan *scan) {
-    if (generation_of(scan->table) != q->generation || !relation_of(scan->table))
-        return fail_changed_table(scan->table, &q->run->error);
-    sql_builder_reset(&q->builder);
-    int n = relation_scan_next(&q->scan, scan->scan_columns, scan->columns, &q->builder);
-    if (n < 0)
-        return sql_fail_memory(&q->run->error);
-    if (n == 0) {
-        struct change *change = transaction_find(q->run->session->transaction, scan->table);
-        if (q->own || !change)
-            return 0;
-        relation_scan_end(&q->scan);
-        q->scanning = false;
-        q->own = true;
-        int r = open_relation(q, scan, change->added, 1);
-        return r < 0 ? r : scan_table(q, scan);
+/* Everything of ROWS at MOMENT that the scan wants, pushed. OWN: rows of the transaction, which are
+   named by negative ids, and copied, for it may change them while this query rests. */
+static int feed_relation(struct query *q, const struct sql_plan *scan, struct relation *rows,
+                         uint64_t moment, const struct map64 *hidden, bool own) {
+    q->scanned = relation_ref(rows);
+    int n = 0, r = open_relation(q, scan, rows, moment);
+    q->scan.hidden = hidden;
+    while (r == 0 && !sql_exec_full(q->exec)) {
+        sql_builder_reset(&q->builder);
+        n = relation_scan_next(&q->scan, scan->scan_columns, scan->columns, &q->builder);
+        if (n == 0)
+            break;
+        if (n > 0 && own)
+            n = make_own(q, scan);
+        if (n < 0)
+            return sql_fail_memory(&q->run->error);
+        r = push_built(q);
+        if (r == 0)
+            r = on_go_on(q, &q->run->error);
     }
-    if (q->own)
-        negate_ids(q, scan);
-    struct sql_batch batch = sql_builder_batch(&q->builder);
-    int r = sql_exec_push(q->exec, q->input, &batch, &q->run->error);
-    return r < 0 ? r : 1;
+    if (q->scanning)
+        relation_scan_end(&q->scan);
+    q->scanning = false;
+    q->scanned = relation_free(q->scanned);
+    return r;
+}
+
+/* A table that was altered or dropped while the query rested ends it. */
+static int feed_table(struct query *q, const struct sql_plan *scan) {
+    struct relation *rows = relation_of(scan->table);
+    const struct transaction *t = q->run->session->transaction;
+    if (!rows)
+        return fail_changed_table(scan->table, &q->run->error);
+    struct change *change = transaction_find(t, scan->table);
+    if (change && !change_fits(change))
+        return fail_changed_table(scan->table, &q->run->error);
+    int r = feed_relation(q, scan, rows, q->snapshot, change ? &change->deleted : NULL, false);
+    if (r == 0 && relation_of(scan->table) != rows)
+        return fail_changed_table(scan->table, &q->run->error);
+    if (r == 0 && change)
+        r = feed_relation(q, scan, change->added, 1, NULL, true);
+    return r;
 }
 
 /* --- system tables: rows made when they are read ------------------------------------------------
@@ -328,89 +399,93 @@ static int scan_table(struct query *q, const struct sql_plan *scan) {
 struct system_feed {
     struct query *q;
     const struct sql_plan *scan;
+    struct relation *rows; /* the scan's columns of all of them */
 };
 
-static int on_system_row(void *self, const union sql_cell *cells, const uint8_t *nulls) {
-    struct system_feed *f = self;
-    struct query *q = f->q;
-    for (unsigned c = 0; c < f->scan->columns; c++)
-        sql_builder_set(&q->builder, c, &cells[f->scan->scan_columns[c]],
-                        nulls[f->scan->scan_columns[c]]);
-    sql_builder_end(&q->builder, 1);
-    if (!sql_builder_full(&q->builder))
-        return 0;
-    struct sql_batch batch = sql_builder_batch(&q->builder);
-    int r = sql_exec_push(q->exec, q->input, &batch, &q->run->error);
-    sql_builder_reset(&q->builder);
+static int keep_built(struct system_feed *f) {
+    struct relation_conflict conflict;
+    struct sql_batch batch = sql_builder_batch(&f->q->builder);
+    int r = batch.rows ? relation_apply(f->rows, &batch, GATHERED_MOMENT, &conflict) : 0;
+    sql_builder_reset(&f->q->builder);
     return r;
 }
 
-static int feed_system(struct query *q, const struct sql_plan *scan) {
-    struct system_feed feed = {q, scan};
+static int on_system_row(void *self, const union sql_cell *cells, const uint8_t *nulls) {
+    struct system_feed *f = self;
+    for (unsigned c = 0; c < f->scan->columns; c++)
+        sql_builder_set(&f->q->builder, c, &cells[f->scan->scan_columns[c]],
+                        nulls[f->scan->scan_columns[c]]);
+    sql_builder_end(&f->q->builder, 1);
+    return sql_builder_full(&f->q->builder) ? keep_built(f) : 0;
+}
+
+static int make_system_rows(struct system_feed *f) {
+    struct query *q = f->q;
     _cleanup_arena_ struct arena memory = arena_make(0, q->run->db->limits.run_bytes);
-    int r = database_system_rows(q->run, scan->table, &memory, on_system_row, &feed);
-    if (r == 0 && q->builder.rows) {
-        struct sql_batch batch = sql_builder_batch(&q->builder);
-        r = sql_exec_push(q->exec, q->input, &batch, &q->run->error);
-    }
+    struct sql_type types[QUERY_COLUMNS_MAX];
+    for (unsigned c = 0; c < f->scan->columns; c++)
+        types[c] = f->scan->column[c].type;
+    int r = relation_new(types, f->scan->columns, q->run->db->limits.run_bytes, &f->rows);
+    if (r == 0)
+        r = database_system_rows(q->run, f->scan->table, &memory, on_system_row, f);
+    if (r == 0)
+        r = keep_built(f);
     if (r < 0 && !q->run->error.state[0])
         return sql_fail_memory(&q->run->error);
     return r;
 }
 
-/* --- streams
- * -------------------------------------------------------------------------------------- */
+static int feed_system(struct query *q, const struct sql_plan *scan) {
+    struct system_feed f = {.q = q, .scan = scan};
+    int r = make_system_rows(&f);
+    q->scanned = f.rows;
+    if (f.rows)
+        relation_scan_all(f.rows, GATHERED_MOMENT, &q->scan);
+    q->scanning = f.rows != NULL;
+    while (r == 0) {
+        sql_builder_reset(&q->builder);
+        int n = relation_scan_next(&q->scan, NULL, scan->columns, &q->builder);
+        if (n <= 0) {
+            r = n < 0 ? sql_fail_memory(&q->run->error) : 0;
+            break;
+        }
+        r = push_built(q);
+    }
+    return r;
+}
 
-static void fail_from(struct query *q, const struct error *why) {
-    q->failed = sql_fail(&q->run->error, "58030", "%s", why->message);
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static void on_failed(struct query *q, const struct error *why) {
+    q->stream.failed = true;
+    q->stream.why = *why;
     run_wake(q->run);
 }
 
-static int push_built(struct query *q) {
-    struct sql_batch batch = sql_builder_batch(&q->builder);
-    int r = batch.rows ? sql_exec_push(q->exec, q->input, &batch, &q->run->error) : 0;
-    sql_builder_reset(&q->builder);
-    return r;
+static void on_read_failed(void *owner, const struct error *why) {
+    on_failed(owner, why);
 }
 
 static void on_piece(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
                      bool at_end) {
     struct query *q = owner;
-    struct sql_error why;
-    int r = 0;
-    q->step_until = io_host_clock_ns(io_loop_host(q->run->db->loop)) + STEP_NS_MAX;
-    for (size_t i = 0; r == 0 && i < count && records[i].sequence <= q->until; i++) {
-        r = decoder_add(q->decoder, &records[i], &q->builder, &why);
-        r = r == -EBADMSG ? 0 : r; /* not a row of this table */
-        if (r == 0 && sql_builder_full(&q->builder))
-            r = push_built(q);
-    }
-    if (r == 0)
-        r = push_built(q); /* its texts point into the records */
-    if (r < 0 && !q->run->error.state[0])
-        r = sql_fail_memory(&q->run->error);
-    q->failed = r;
-    if (r == 0 && last < q->until && !at_end)
-        q->read_more = true;
-    else
-        q->read = ledger_read_close(q->read);
+    q->stream.records = records;
+    q->stream.count = count;
+    q->stream.last = last;
+    q->stream.at_end = at_end;
+    q->stream.answered = true;
     run_wake(q->run);
-}
-
-static void on_read_failed(void *owner, const struct error *why) {
-    struct query *q = owner;
-    q->read = ledger_read_close(q->read);
-    fail_from(q, why);
 }
 
 static void on_found(void *self, slice name, uint64_t last, const struct error *failed) {
     struct query *q = self;
-    q->finding = false;
+    q->stream.finding = false;
+    q->stream.answered = true;
+    q->stream.until = last;
     if (failed) {
-        fail_from(q, failed);
+        on_failed(q, failed);
         return;
     }
-    q->until = last;
     const struct sql_plan *scan = sql_exec_input(q->exec, q->input);
     const struct ledger_read_options options = {
         .stream = name,
@@ -420,13 +495,41 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
         .failed = on_read_failed,
         .owner = q,
     };
-    if (last > 0 && ledger_read(q->run->db->ledger, &options, &q->read) < 0)
-        q->failed = sql_fail_memory(&q->run->error);
-    q->read_more = last > 0;
+    struct error why;
+    q->stream.answered = last == 0; /* else the first piece is waited for */
+    if (last > 0 && ledger_read(q->run->db->ledger, &options, &q->stream.read) < 0) {
+        (void)error_set(&why, -ENOMEM, "no memory to read a stream");
+        on_failed(q, &why);
+    }
     run_wake(q->run);
 }
 
-static int open_stream(struct query *q, const struct sql_plan *scan) {
+static int await(struct query *q) {
+    int r = 0;
+    while (r == 0 && !q->stream.answered && !q->stream.failed)
+        r = step_aside(q, RUN_WAIT);
+    if (r == 0 && q->stream.failed)
+        r = sql_fail(&q->run->error, "58030", "%s", q->stream.why.message);
+    q->stream.answered = false;
+    return r;
+}
+
+/* The rows of a piece; what does not fit the table is none. */
+static int push_piece(struct query *q) {
+    const struct stream_input *in = &q->stream;
+    struct sql_error why;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < in->count && in->records[i].sequence <= in->until; i++) {
+        r = decoder_add(q->decoder, &in->records[i], &q->builder, &why);
+        if (r < 0 && r != -EBADMSG)
+            return sql_fail_memory(&q->run->error);
+        r = sql_builder_full(&q->builder) ? push_built(q) : 0;
+    }
+    return r == 0 ? push_built(q) : r; /* its texts point into the records */
+}
+
+static int feed_stream(struct query *q, const struct sql_plan *scan) {
+    struct stream_input *in = &q->stream;
     int r = decoder_new(scan->table, scan->scan_columns, scan->columns, &q->run->session->settings,
                         &q->decoder);
     if (r == -E2BIG)
@@ -434,56 +537,81 @@ static int open_stream(struct query *q, const struct sql_plan *scan) {
                         slice_fmt(scan->table->name));
     if (r < 0)
         return sql_fail_memory(&q->run->error);
-    q->finding = true;
-    q->read_more = false;
+    in->finding = true;
     ledger_find(q->run->db->ledger, table_option(scan->table, "stream"),
                 table_option(scan->table, "subject"), on_found, q);
-    return 0;
+    r = await(q);
+    while (r == 0 && in->read) {
+        r = push_piece(q);
+        if (r < 0 || in->last >= in->until || in->at_end || sql_exec_full(q->exec))
+            break;
+        ledger_read_next(in->read);
+        r = await(q);
+    }
+    return r;
 }
 
-/* --- steps
- * ---------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
-static int open_input(struct query *q, const struct sql_plan *scan) {
+static int feed_input(struct query *q, const struct sql_plan *scan) {
     if (sql_builder_make(scan->columns, &q->builder) < 0)
         return sql_fail_memory(&q->run->error);
     q->built = true;
-    q->begun = true;
-    if (scan->table->kind == SQL_TABLE_STREAM)
-        return open_stream(q, scan);
-    return scan->table->kind == SQL_TABLE_SYSTEM ? 0 : open_table(q, scan);
-}
-
-/* One piece of the input under way: RUN_AGAIN, RUN_WAIT, RUN_DONE (its end), or < 0. */
-static int feed(struct query *q, const struct sql_plan *scan) {
-    if (!q->begun) {
-        int r = open_input(q, scan);
-        if (r < 0)
-            return r;
+    switch (scan->table->kind) {
+    case SQL_TABLE_STREAM:
+        return feed_stream(q, scan);
+    case SQL_TABLE_SYSTEM:
+        return feed_system(q, scan);
+    default:
+        return feed_table(q, scan);
     }
-    if (q->failed < 0)
-        return q->failed;
-    if (scan->table->kind == SQL_TABLE_SYSTEM) {
-        int r = feed_system(q, scan);
-        return r < 0 ? r : RUN_DONE;
-    }
-    if (scan->table->kind == SQL_TABLE_STREAM) {
-        if (q->finding || (q->read && !q->read_more))
-            return RUN_WAIT;
-        if (!q->read)
-            return RUN_DONE;
-        q->read_more = false;
-        ledger_read_next(q->read);
-        return RUN_WAIT;
-    }
-    int n = scan_table(q, scan);
-    return n < 0 ? n : (n > 0 ? RUN_AGAIN : RUN_DONE);
 }
 
 static int compare_sorted(const void *a, const void *b) {
     const struct sorted *x = a, *y = b;
     int order = slice_compare(x->key, y->key);
     return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+/* Two sorted parts of FROM, to MIDDLE and to HIGH, into TO. */
+static int merge(struct query *q, const struct sorted *from, struct sorted *to, size_t low,
+                 size_t middle, size_t high) {
+    size_t a = low, b = middle;
+    int r = 0;
+    for (size_t i = low; r == 0 && i < high; i++) {
+        bool first = b == high || (a < middle && compare_sorted(&from[a], &from[b]) < 0);
+        to[i] = first ? from[a++] : from[b++];
+        if (i % SORT_PIECE == 0)
+            r = on_go_on(q, &q->run->error);
+    }
+    return r;
+}
+
+/* Pieces by qsort, then merged two by two, so that others have their turn in between. */
+static int sort_order(struct query *q) {
+    size_t count = q->order_count;
+    int r = 0;
+    for (size_t at = 0; r == 0 && at < count; at += SORT_PIECE) {
+        size_t left = count - at;
+        qsort(q->order + at, left < SORT_PIECE ? left : SORT_PIECE, sizeof *q->order,
+              compare_sorted);
+        r = on_go_on(q, &q->run->error);
+    }
+    struct sorted *to = count > SORT_PIECE ? mem_alloc(count * sizeof *to) : NULL;
+    if (count > SORT_PIECE && !to)
+        return sql_fail_memory(&q->run->error);
+    for (size_t width = SORT_PIECE; r == 0 && width < count; width *= 2) {
+        for (size_t low = 0; r == 0 && low < count; low += 2 * width) {
+            size_t middle = low + width < count ? low + width : count;
+            size_t high = middle + width < count ? middle + width : count;
+            r = merge(q, q->order, to, low, middle, high);
+        }
+        struct sorted *sorted = to;
+        to = q->order;
+        q->order = sorted;
+    }
+    mem_free(to);
+    return r;
 }
 
 /* All gathered rows by their ids, in the query's order. */
@@ -513,17 +641,18 @@ static int sort_rows(struct query *q) {
             s->id = (uint64_t)sql_cell_at(&batch.column[plan->columns], row)->i;
             q->order_count += r > 0;
         }
+        if (r < 0) {
+            (void)sql_fail_memory(&q->run->error);
+            break;
+        }
+        sql_builder_reset(&b);
+        r = on_go_on(q, &q->run->error);
         if (r < 0)
             break;
-        sql_builder_reset(&b);
     }
     relation_scan_end(&scan);
     sql_builder_free(&b);
-    if (r < 0)
-        return sql_fail_memory(&q->run->error);
-    if (q->query->orders && q->order_count)
-        qsort(q->order, q->order_count, sizeof *q->order, compare_sorted);
-    return 0;
+    return r == 0 && q->query->orders ? sort_order(q) : r;
 }
 
 int64_t query_give(struct query *q, uint64_t max,
@@ -550,23 +679,45 @@ int64_t query_give(struct query *q, uint64_t max,
     }
     sql_builder_free(&b);
     q->given += given;
-    q->full = !room;
     return (int64_t)given;
 }
 
-static int end_query(struct query *q) {
-    int r = sql_exec_end_step(q->exec, &q->run->error);
+static bool has_more(const struct query *q) {
+    return q->order_next < q->order_count;
+}
+
+/* The whole query, from inside the fiber. */
+static int answer(struct query *q) {
+    int r = 0;
+    unsigned inputs = q->fed ? 0 : sql_exec_inputs(q->exec);
+    for (; r == 0 && q->input < inputs && !sql_exec_full(q->exec); q->input++) {
+        r = feed_input(q, sql_exec_input(q->exec, q->input));
+        end_input(q);
+        if (r == 0)
+            sql_exec_end_input(q->exec, q->input);
+    }
+    if (r == 0)
+        r = sql_exec_end_step(q->exec, &q->run->error);
     if (r == 0 && !q->direct)
         r = sort_rows(q);
-    q->ended = true;
+    while (r == 0 && !q->direct && q->rows && has_more(q)) {
+        int64_t n = query_give(q, UINT64_MAX, q->rows, q->run, &q->run->error);
+        r = n < 0 ? (int)n : has_more(q) ? step_aside(q, RUN_WAIT) : 0;
+    }
     return r;
+}
+
+static void on_fiber(void *self) {
+    struct query *q = self;
+    q->result = answer(q);
+    q->ended = true;
 }
 
 int query_feed(struct query *q, const struct sql_batch *batch, struct sql_error *error) {
     if (sql_exec_inputs(q->exec) == 0)
         return 0;
     const struct sql_plan *scan = sql_exec_input(q->exec, 0);
-    q->step_until = io_host_clock_ns(io_loop_host(q->run->db->loop)) + STEP_NS_MAX;
+    q->until = clock_ns(q) + FEED_NS_MAX;
     struct sql_column columns[QUERY_COLUMNS_MAX];
     for (unsigned i = 0; i < scan->columns; i++)
         columns[i] = batch->column[scan->scan_columns[i]];
@@ -575,36 +726,14 @@ int query_feed(struct query *q, const struct sql_batch *batch, struct sql_error 
 }
 
 int query_step(struct query *q) {
-    uint64_t now = io_host_clock_ns(io_loop_host(q->run->db->loop));
-    uint64_t until = now + DATABASE_SLICE_NS;
-    q->step_until = now + STEP_NS_MAX;
-    q->full = false;
-    while (!q->ended) {
-        if (q->fed || q->input >= sql_exec_inputs(q->exec) || sql_exec_full(q->exec)) {
-            end_scan(q);
-            int r = end_query(q);
-            if (r < 0)
-                return r;
-            break;
-        }
-        int next = feed(q, sql_exec_input(q->exec, q->input));
-        if (next == RUN_DONE) {
-            end_scan(q);
-            sql_exec_end_input(q->exec, q->input++);
-            q->begun = false;
-        } else if (next != RUN_AGAIN) {
-            return next;
-        }
-        if (q->full)
-            return RUN_WAIT;
-        if (io_host_clock_ns(io_loop_host(q->run->db->loop)) > until)
-            return RUN_AGAIN;
-    }
-    if (!q->direct && q->rows && q->order_next < q->order_count) {
-        int64_t n = query_give(q, UINT64_MAX, q->rows, q->run, &q->run->error);
-        if (n < 0)
-            return (int)n;
-    }
-    bool more = !q->direct && q->rows && q->order_next < q->order_count;
-    return more ? RUN_WAIT : RUN_DONE;
+    if (!q->fiber && !q->ended && io_fiber_create(&q->run->db->stacks, on_fiber, q, &q->fiber) < 0)
+        return sql_fail_memory(&q->run->error);
+    q->until = clock_ns(q) + DATABASE_SLICE_NS;
+    q->inside = true;
+    if (q->fiber && io_fiber_resume(q->fiber))
+        q->fiber = io_fiber_free(q->fiber);
+    q->inside = false;
+    if (!q->ended)
+        return (int)q->next;
+    return q->result < 0 ? q->result : RUN_DONE;
 }

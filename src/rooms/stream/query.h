@@ -6,8 +6,10 @@
  *                                └─ direct: handed on as they come, where nothing can take one back
  *
  * A query sees the moment of its transaction, with that transaction's own changes. Streams are read
- * up to what the log had when the query began. A step works for a bounded time, then others have
- * their turn; a table that is altered or dropped meanwhile ends the query (40001).
+ * up to what the log had when the query began. It works on a fiber: after DATABASE_SLICE_NS it
+ * steps aside, wherever it is (in the midst of a join, too), and others have their turn; it waits
+ * the same way for the log and for a sink that is full. A table that is altered or dropped
+ * meanwhile ends the query (40001).
  */
 #ifndef NONET_STREAM_QUERY_H
 #define NONET_STREAM_QUERY_H

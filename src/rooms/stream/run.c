@@ -332,6 +332,7 @@ int database_run(struct database_session *s, struct database_statement *statemen
     run->statement = statement;
     statement->references++;
     run->sink = *sink;
+    run->moment = UINT64_MAX;
     run->memory = arena_make(0, db->limits.run_bytes);
     list_push_back(&db->runs, &run->node);
     db->run_count++;

@@ -67,6 +67,7 @@ struct database_run {
     void *work;
     bool runnable, paused, ending, defines, watches, reached; /* reached: reach.h; need not wait */
     uint64_t round;                                           /* the last one it was stepped in */
+    uint64_t moment; /* at which its query reads; UINT64_MAX: none does */
     struct commit *commit;
     struct io_timer deadline;
     uint64_t given; /* FETCH */
