@@ -127,3 +127,14 @@ test('a portal reads what was there when it was opened', async (t) => {
   await a.connection.stream.destroy();
   assert.equal((await one(b, 'SELECT count(*) AS n FROM t')).n, '5000');
 });
+
+test('a view that would never end its step stops, and says so', { timeout: 60_000 }, async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const a = await connectSql(t, node);
+  await a.query(`CREATE MATERIALIZED VIEW endless AS ${ENDLESS}`);
+  const { state, error } = await one(a, "SELECT * FROM nonet_views WHERE name = 'endless'");
+  assert.equal(state, 'failed');
+  assert.match(error, /one step of it took more than/);
+  assert.equal((await one(a, 'SELECT 1 AS x')).x, '1');
+  assert.equal(await code(a.query('FLUSH')), '57014');
+});

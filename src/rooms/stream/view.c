@@ -19,6 +19,8 @@
 
 #include <errno.h>
 
+#define VIEW_STEP_NS_MAX UINT64_C(10000000000)
+
 /* What the columns of an input must equal: scan->lookups of them. */
 struct lookup {
     union sql_cell *cells;
@@ -39,6 +41,7 @@ struct view {
     uint64_t moment; /* of the step under way; 0: it has changed nothing yet */
     uint64_t first;  /* the first row that this step has added */
     uint64_t steps;
+    uint64_t busy_since_ns; /* the step under way; 0: none, or it has just begun */
     bool failed, beginning;
     struct lookup *lookup; /* by input */
     struct sql_error error;
@@ -148,6 +151,7 @@ static int end_step(struct view *v) {
     if (r < 0)
         fail(v, &error);
     v->moment = 0;
+    v->busy_since_ns = 0;
     v->steps++;
     return r;
 }
@@ -337,9 +341,21 @@ static int make_rows(struct view *v, struct sql_error *error) {
     return r < 0 ? sql_fail_memory(error) : 0;
 }
 
+/* A step cannot be left and come back to: readers and other views wait for it. */
 static int on_go_on(void *self, struct sql_error *error) {
     struct view *v = self;
-    return v->listener.go_on(v->listener.self, error);
+    if (v->listener.go_on)
+        return v->listener.go_on(v->listener.self, error);
+    uint64_t now = io_host_clock_ns(io_loop_host(v->db->loop));
+    if (!v->busy_since_ns)
+        v->busy_since_ns = now;
+    if (now - v->busy_since_ns < VIEW_STEP_NS_MAX)
+        return 0;
+    (void)sql_fail(error, "57014", "one step of it took more than %u seconds",
+                   (unsigned)(VIEW_STEP_NS_MAX / 1000000000u));
+    sql_error_hint(error, "A view that is kept up to date is for rows that come: filter before "
+                          "joining, and bound what a function in FROM gives.");
+    return -EINVAL;
 }
 
 static int begin(struct view *v, struct sql_error *error) {
@@ -350,7 +366,7 @@ static int begin(struct view *v, struct sql_error *error) {
                                              .parameters = l->parameters,
                                              .parameter_nulls = l->parameter_nulls,
                                              .emit = on_changes,
-                                             .go_on = l->go_on ? on_go_on : NULL,
+                                             .go_on = on_go_on,
                                              .self = v};
     int r = l->changes ? 0 : make_rows(v, error);
     if (r == 0)
@@ -363,6 +379,7 @@ static int begin(struct view *v, struct sql_error *error) {
     if (r == 0)
         r = sql_exec_end_step(v->exec, error);
     v->beginning = false;
+    v->busy_since_ns = 0;
     if (r < 0)
         return r;
     v->moment = 0;
