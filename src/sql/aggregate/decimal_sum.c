@@ -267,7 +267,10 @@ int decimal_sum_load(struct decimal_sum *sum, slice *bytes) {
         struct arena memory = arena_make(0, (size_t)4 << 20);
         struct sql_numeric n;
         rc = sql_numeric_parse(text, &memory, &n);
-        rc = rc == 0 ? keep_wide(sum, n) : -EBADMSG;
+        if (rc == 0)
+            rc = keep_wide(sum, n);
+        else if (rc != -ENOMEM)
+            rc = -EBADMSG;
         arena_free(&memory);
     }
     if (rc < 0)

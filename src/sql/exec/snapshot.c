@@ -4,7 +4,6 @@
 #include "sql/exec/snapshot.h"
 
 #define MAGIC 0x716c5371u
-#define HASH_START 0x736e617073686f74u
 #define VARINT_BYTES_MAX 10u
 #define RECORD_BYTES_MAX ((size_t)2 << 30)
 #define RECORD_BYTES_BESIDE ((uint64_t)1 << 20) /* of states that are not counted */
@@ -13,10 +12,18 @@ struct piece_head {
     uint32_t magic, version, number, nothing;
     uint64_t hash;
 };
-_Static_assert(sizeof(struct piece_head) == 24, "as it is written");
+_Static_assert(sizeof(struct piece_head) == SNAPSHOT_PIECE_HEAD, "as it is written");
 
 static uint64_t piece_hash(uint64_t before, uint32_t number, slice bytes) {
     return sql_hash_bytes(before + number, bytes);
+}
+
+void snapshot_seal(char *piece, size_t len, uint32_t number, uint64_t *hash) {
+    slice bytes = slice_skip(slice_make(piece, len), SNAPSHOT_PIECE_HEAD);
+    *hash = piece_hash(*hash, number, bytes);
+    const struct piece_head head = {
+        .magic = MAGIC, .version = SNAPSHOT_VERSION, .number = number, .hash = *hash};
+    memcpy(piece, &head, sizeof head);
 }
 
 /* ---- pieces out --------------------------------------------------------------------------- */
@@ -28,11 +35,7 @@ static void piece_begin(struct sql_saving *s) {
 }
 
 static void piece_end(struct sql_saving *s) {
-    slice bytes = slice_skip(buf_slice(&s->piece), sizeof(struct piece_head));
-    s->hash = piece_hash(s->hash, s->number, bytes);
-    const struct piece_head head = {
-        .magic = MAGIC, .version = SNAPSHOT_VERSION, .number = s->number++, .hash = s->hash};
-    memcpy(s->piece.ptr, &head, sizeof head);
+    snapshot_seal(s->piece.ptr, s->piece.len, s->number++, &s->hash);
     s->failed = s->give(s->self, buf_slice(&s->piece), s->error);
 }
 
@@ -146,7 +149,7 @@ int sql_exec_save(const struct sql_exec *x, sql_exec_piece *piece, void *self,
     struct sql_saving s = {.record = buf_make(RECORD_BYTES_MAX),
                            .piece = buf_make_room(SQL_STATE_PIECE_BYTES, SQL_STATE_PIECE_BYTES),
                            .scratch = buf_make(RECORD_BYTES_MAX),
-                           .hash = HASH_START,
+                           .hash = SNAPSHOT_HASH_START,
                            .give = piece,
                            .self = self,
                            .error = error};
@@ -339,7 +342,7 @@ int sql_exec_load(struct sql_exec *x, slice piece, struct sql_error *error) {
         x->loading = mem_zalloc(1, sizeof *x->loading);
         if (!x->loading)
             return load_fails(x, -ENOMEM, error);
-        x->loading->hash = HASH_START;
+        x->loading->hash = SNAPSHOT_HASH_START;
         x->loading->record = buf_make(RECORD_BYTES_MAX);
     }
     int r = load_piece(x, piece);

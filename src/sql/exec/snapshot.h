@@ -34,6 +34,12 @@ enum snapshot_tag {
     SNAPSHOT_OWN = 16, /* the first of a kind's own */
 };
 
+/* Fills in the head of PIECE, its first SNAPSHOT_PIECE_HEAD bytes, number NUMBER. *HASH: of the
+   piece before, then of this one; SNAPSHOT_HASH_START before the first. */
+#define SNAPSHOT_PIECE_HEAD 24u
+#define SNAPSHOT_HASH_START 0x736e617073686f74u
+void snapshot_seal(char *piece, size_t len, uint32_t number, uint64_t *hash);
+
 /* ---- writing ------------------------------------------------------------------------------ */
 
 struct sql_saving {
