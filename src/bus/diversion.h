@@ -29,6 +29,11 @@ struct stream_diversion {
     /* Once a batch of stream NAME, behind its messages: adds to it. 0, or as log_batch_append:
        then nothing of the batch is stored. */
     int (*on_batch)(void *self, struct log_batch *batch);
+    /* RECORD of stream NAME as a row of a table: one JSON document, appended to OUT. 0; 1: it is
+       gone, readers do not see it; -EAGAIN: that has to be looked up, and is *HELD (NULL before the
+       first call): ask again a little later; -EBADMSG, -ENOMEM, -ENOBUFS. */
+    int (*show)(void *self, const struct log_record *record, void **held, struct buf *out);
+    void (*show_end)(void *self, void *held); /* lets go of it */
     void *self;
 };
 void streams_divert(struct streams *streams, const struct stream_diversion *diversion);
@@ -47,6 +52,10 @@ void stream_refuse(struct stream *stream, slice reply, const struct streams_erro
 bool stream_append_all(struct stream *stream, const struct bus_message *messages, size_t count,
                        void (*done)(void *self, const struct streams_error *error), void *self,
                        uint64_t *ret_first_sequence, struct streams_error *e);
+/* The judge's `show`; -ENOTSUP: STREAM has none. */
+must_use int stream_show_row(struct stream *stream, const struct log_record *record, void **held,
+                             struct buf *out);
+void streams_show_row_end(struct streams *streams, void *held); /* NULL allowed */
 /* The log that all streams are in; NULL before it is open and once they stop. */
 struct log *streams_log(struct streams *streams);
 /* Answers as the acknowledgement of a message that is on disk as SEQUENCE already; what CARRIED

@@ -227,6 +227,18 @@ void streams_divert(struct streams *streams, const struct stream_diversion *dive
         stream_note_diversion(entry->value);
 }
 
+int stream_show_row(struct stream *stream, const struct log_record *record, void **held,
+                    struct buf *out) {
+    const struct stream_diversion *d = &stream->streams->diversion;
+    return stream->diverted && d->show ? d->show(d->self, record, held, out) : -ENOTSUP;
+}
+
+void streams_show_row_end(struct streams *streams, void *held) {
+    const struct stream_diversion *d = &streams->diversion;
+    if (held && d->show_end)
+        d->show_end(d->self, held);
+}
+
 struct log *streams_log(struct streams *streams) {
     return streams->ended ? NULL : streams->log;
 }

@@ -58,6 +58,11 @@ enum sql_oid {
     SQL_FIRST_USER_OID = 16384,
 };
 
+/* Of an object of any kind: is it there without having been made? */
+static inline bool sql_oid_is_system(uint32_t oid) {
+    return oid < SQL_FIRST_USER_OID;
+}
+
 struct sql_type {
     uint32_t oid;
     int32_t typmod; /* -1: none. varchar(n), char(n): n + 4. numeric(p, s): ((p << 16) | s) + 4 */

@@ -12,6 +12,7 @@
 #include "rooms/events/fetch.h"
 #include "rooms/events/jobs.h"
 #include "rooms/events/life_change.h"
+#include "rooms/events/show.h"
 #include "rooms/events/state_hold.h"
 #include "rooms/events/sweep.h"
 #include "rooms/events/tags.h"
@@ -280,6 +281,8 @@ int engine_create(struct io_loop *loop, struct bus *bus, struct streams *streams
                                                        .on_publish = on_publish,
                                                        .on_visible = on_visible,
                                                        .on_batch = on_batch,
+                                                       .show = event_show,
+                                                       .show_end = event_show_end,
                                                        .self = engine});
     *ret_engine = engine;
     return 0;

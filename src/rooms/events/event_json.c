@@ -28,6 +28,15 @@ static void write_name(struct json_writer *w, slice subject) {
         json_write_string(w, buf_slice(&name));
 }
 
+static void write_category(struct json_writer *w, slice subject) {
+    _cleanup_buf_ struct buf name = buf_make(EVENT_NAME_MAX * 2);
+    json_write_key(w, "category");
+    if (event_name(subject, &name))
+        json_write_string(w, subject);
+    else
+        json_write_string(w, slice_cut(buf_slice(&name), '-', &(slice){0}));
+}
+
 static void write_tags(struct json_writer *w, slice tags) {
     char room[EVENT_TAG_ROOM];
     slice tag;
@@ -125,32 +134,44 @@ static int end_line(struct json_writer *w, struct buf *out) {
     return failed ? failed : buf_append_byte(out, '\n');
 }
 
+static int write_members(struct json_writer *w, const struct event *e,
+                         const struct log_record *record, struct buf *out) {
+    write_name(w, record->subject);
+    json_write_key(w, "revision");
+    json_write_u64(w, e->number - 1);
+    json_write_key(w, "position");
+    json_write_u64(w, record->sequence);
+    json_put_nonempty(w, "id", e->id);
+    json_put_nonempty(w, "type", e->type);
+    json_put_nonempty(w, "source", e->source);
+    json_put_nonempty(w, "time", e->time);
+    write_tags(w, e->tags);
+    if (e->metadata.len)
+        write_json(w, "metadata", e->metadata);
+    write_attributes(w, e);
+    if (is_json(e)) {
+        if (!slice_equal(e->content_type, slice_lit("application/json")))
+            json_put_nonempty(w, "datacontenttype", e->content_type);
+        write_json(w, "data", e->data);
+    } else if (e->data.len) {
+        json_put_nonempty(w, "datacontenttype", e->content_type);
+        write_bytes(w, "data_base64", e->data);
+    }
+    write_chain(w, e);
+    return end_line(w, out);
+}
+
 int event_write_json(const struct event *e, const struct log_record *record, struct buf *out) {
     struct json_writer w = json_writer_make(out, false);
     json_write_object(&w);
-    write_name(&w, record->subject);
-    json_write_key(&w, "revision");
-    json_write_u64(&w, e->number - 1);
-    json_write_key(&w, "position");
-    json_write_u64(&w, record->sequence);
-    json_put_nonempty(&w, "id", e->id);
-    json_put_nonempty(&w, "type", e->type);
-    json_put_nonempty(&w, "source", e->source);
-    json_put_nonempty(&w, "time", e->time);
-    write_tags(&w, e->tags);
-    if (e->metadata.len)
-        write_json(&w, "metadata", e->metadata);
-    write_attributes(&w, e);
-    if (is_json(e)) {
-        if (!slice_equal(e->content_type, slice_lit("application/json")))
-            json_put_nonempty(&w, "datacontenttype", e->content_type);
-        write_json(&w, "data", e->data);
-    } else if (e->data.len) {
-        json_put_nonempty(&w, "datacontenttype", e->content_type);
-        write_bytes(&w, "data_base64", e->data);
-    }
-    write_chain(&w, e);
-    return end_line(&w, out);
+    return write_members(&w, e, record, out);
+}
+
+int event_write_row(const struct event *e, const struct log_record *record, struct buf *out) {
+    struct json_writer w = json_writer_make(out, false);
+    json_write_object(&w);
+    write_category(&w, record->subject);
+    return write_members(&w, e, record, out);
 }
 
 int event_write_audit(const struct event *e, const struct provenance *provenance,

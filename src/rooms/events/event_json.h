@@ -16,6 +16,9 @@ bool event_data_is_json(slice content_type);
 /* Appends the line with its '\n'. 0, -ENOMEM, -ENOBUFS. */
 must_use int event_write_json(const struct event *event, const struct log_record *record,
                               struct buf *out);
+/* The same as a row of SQL's table `events`: its category before all else. */
+must_use int event_write_row(const struct event *event, const struct log_record *record,
+                             struct buf *out);
 /* The same as a CloudEvent. Tags are one attribute (as in the record), metadata is the JSON in a
    text; stream, revision, position and chain are attributes that tell the event's place here. */
 must_use int event_write_cloudevent(const struct event *event, const struct log_record *record,

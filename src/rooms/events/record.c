@@ -2,8 +2,7 @@
  * record.c - see record.h.
  *
  * Pure: bytes in, bytes out. What is written here is read here, and what is read is not trusted: a
- * record that does not fit is no event. Names have one subject each, so that two spellings never
- * are two streams.
+ * record that does not fit is no event.
  */
 #include "rooms/events/record.h"
 
@@ -19,117 +18,6 @@
 #include <errno.h>
 
 #define CHAIN_FIELD "Nonet-Chain: "
-
-/* --- names and subjects ------------------------------------------------------------------- */
-
-enum { IN_NAME = 1, IN_TAG = 2, IN_BOTH = IN_NAME | IN_TAG };
-
-/* Where a byte stands as it is. */
-static const unsigned char plain[256] = {
-    ['a' ... 'z'] = IN_BOTH, ['A' ... 'Z'] = IN_BOTH, ['0' ... '9'] = IN_BOTH, ['-'] = IN_BOTH,
-    ['_'] = IN_BOTH,         ['~'] = IN_BOTH,         [':'] = IN_TAG,          ['.'] = IN_TAG,
-};
-
-static bool is_plain(char c, bool in_tag) {
-    return plain[(unsigned char)c] & (in_tag ? IN_TAG : IN_NAME);
-}
-
-/* Letters, digits and a few more stay; the rest is percent-encoded, in the one way (upper case). */
-static int encode(slice text, bool in_tag, struct buf *out) {
-    static const char digits[] = "0123456789ABCDEF";
-    if (buf_reserve(out, text.len * 3))
-        return -ENOMEM;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (is_plain(text.ptr[i], in_tag)) {
-            out->ptr[out->len++] = text.ptr[i];
-            continue;
-        }
-        out->ptr[out->len++] = '%';
-        out->ptr[out->len++] = digits[c >> 4];
-        out->ptr[out->len++] = digits[c & 15];
-    }
-    return 0;
-}
-
-/* The byte that begins TOKEN, escaped perhaps, with its length; 0: encode does not write that. */
-static size_t decode_byte(slice token, char *ret_byte) {
-    *ret_byte = token.ptr[0];
-    if (is_plain(token.ptr[0], false))
-        return 1;
-    if (token.ptr[0] != '%' || token.len < 3 || token.ptr[1] >= 'a' || token.ptr[2] >= 'a')
-        return 0;
-    int high = hex_digit(token.ptr[1]), low = hex_digit(token.ptr[2]);
-    *ret_byte = (char)(unsigned char)(high << 4 | low);
-    return high < 0 || low < 0 || is_plain(*ret_byte, false) ? 0 : 3;
-}
-
-/* Takes the one spelling that encode makes of a name, and no other: "%61" is no 'a'. */
-static int decode(slice token, struct buf *out) {
-    size_t escapes = 0;
-    for (size_t i = 0; i < token.len; i++)
-        escapes += token.ptr[i] == '%';
-    if (!token.len || escapes * 3 > token.len)
-        return -EINVAL;
-    int failed = buf_reserve(out, token.len - escapes * 2);
-    if (failed)
-        return failed == -ENOBUFS ? -EINVAL : failed; /* longer than any name */
-    while (token.len) {
-        size_t len = decode_byte(token, &out->ptr[out->len]);
-        if (!len)
-            return -EINVAL;
-        out->len++;
-        token = slice_skip(token, len);
-    }
-    return 0;
-}
-
-int event_category_subject(slice category, struct buf *out) {
-    if (!category.len || category.len > EVENT_NAME_MAX || !utf8_valid(category))
-        return -EINVAL;
-    int failed = buf_append(out, slice_lit(EVENT_PREFIX));
-    return failed ? -ENOMEM : encode(category, false, out);
-}
-
-int event_subject(slice name, struct buf *out) {
-    slice id;
-    slice category = slice_cut(name, '-', &id);
-    bool whole = category.len == name.len;
-    if (name.len > EVENT_NAME_MAX || (!whole && !id.len) || !utf8_valid(name))
-        return -EINVAL;
-    size_t before = out->len;
-    int failed = event_category_subject(category, out);
-    if (!failed && !whole)
-        failed = buf_append_byte(out, '.') ? -ENOMEM : encode(id, false, out);
-    if (failed)
-        out->len = before;
-    return failed;
-}
-
-bool event_is_of(slice subject, slice category) {
-    return slice_starts_with(subject, category) &&
-           (subject.len == category.len || subject.ptr[category.len] == '.');
-}
-
-int event_name(slice subject, struct buf *out) {
-    if (!slice_starts_with(subject, slice_lit(EVENT_PREFIX)))
-        return -EINVAL;
-    size_t before = out->len;
-    slice id;
-    slice rest = slice_skip(subject, sizeof EVENT_PREFIX - 1);
-    slice category = slice_cut(rest, '.', &id);
-    bool whole = category.len == rest.len;
-    /* A name is cut at its first '-', so a category has none. */
-    int failed = slice_find(category, '-') >= 0 ? -EINVAL : decode(category, out);
-    if (!failed && !whole)
-        failed = buf_append_byte(out, '-') ? -ENOMEM : decode(id, out);
-    slice name = slice_skip(buf_slice(out), before);
-    if (!failed && (name.len > EVENT_NAME_MAX || !utf8_valid(name)))
-        failed = -EINVAL;
-    if (failed)
-        out->len = before;
-    return failed;
-}
 
 /* --- the chain ---------------------------------------------------------------------------- */
 
@@ -353,10 +241,6 @@ int event_read_ids(slice ids, uint64_t *digests) {
 
 /* --- tags --------------------------------------------------------------------------------- */
 
-int event_token(slice text, struct buf *out) {
-    return encode(text, false, out);
-}
-
 unsigned event_tag_count(slice tags) {
     unsigned count = tags.len > 0;
     for (size_t i = 0; i < tags.len; i++)
@@ -410,7 +294,7 @@ int event_tag_add(struct buf *tags, slice tag) {
         return -EINVAL;
     if (tags->len && buf_append_byte(tags, ','))
         return -ENOMEM;
-    return encode(tag, true, tags);
+    return event_tag_token(tag, tags);
 }
 
 int event_tagged_add(struct buf *tagged, uint64_t sequence) {

@@ -1,9 +1,7 @@
 /*
  * record.h - an event as one message of the stream ES: its headers, and the chain over them.
  *
- * AN EVENT STREAM is one aggregate's history. Its name is CATEGORY-ID ("order-42", cut at the first
- * '-'), its subject es.CATEGORY.ID, where what a subject token cannot hold is percent-encoded; a
- * name without '-' is its own category, es.CATEGORY.
+ * AN EVENT STREAM is one aggregate's history; its name and subject: event_name.h.
  *
  *     ce-specversion: 1.0            the event as CloudEvents over NATS has it (binary mode), so
  *     ce-id, ce-type, ce-source      that every consumer of ES reads CloudEvents 1.0
@@ -40,6 +38,7 @@
 
 #include "base/buf.h"
 #include "log/stream.h"
+#include "wire/event_name.h"
 
 #define EVENT_SPAN 1024u       /* ids that one record covers; a power of two */
 #define EVENT_ID_MAX 256u      /* bytes */
@@ -48,11 +47,7 @@
 #define EVENT_TAGS_MAX 64u     /* of one event */
 #define EVENT_TAG_MAX 256u     /* bytes */
 #define EVENT_METADATA_MAX (64u << 10)
-#define EVENT_NAME_MAX 1024u                        /* bytes of an event stream's name */
-#define EVENT_SUBJECT_MAX (EVENT_NAME_MAX * 3 + 16) /* bytes: its subject, all of it encoded */
 #define EVENT_CHAIN_BYTES 32u
-#define EVENT_PREFIX "es."
-#define EVENT_SUBJECTS EVENT_PREFIX ">"
 
 struct event {
     slice id, type, source, time, content_type; /* texts without line ends */
@@ -66,17 +61,6 @@ struct event {
     uint64_t number, before, skip, leaf;
     unsigned char chain[EVENT_CHAIN_BYTES];
 };
-
-/* Appends the subject of event stream NAME. 0; -EINVAL (empty, longer than EVENT_NAME_MAX, an empty
-   category or id, not UTF-8), -ENOMEM. */
-must_use int event_subject(slice name, struct buf *out);
-/* The same of a category: "es.CATEGORY". */
-must_use int event_category_subject(slice category, struct buf *out);
-/* Whether SUBJECT is that of an event stream of the category with the subject CATEGORY. */
-bool event_is_of(slice subject, slice category);
-/* Appends the name of the event stream with SUBJECT. 0, -EINVAL (not the subject of one), -ENOMEM.
- */
-must_use int event_name(slice subject, struct buf *out);
 
 /* Appends the whole header block of EVENT and sets its chain; BEFORE is the chain of the event
    before. 0, -EINVAL (a text that cannot stand in a header), -ENOMEM. */
@@ -99,9 +83,6 @@ must_use int event_write_ids(const uint64_t *digests, size_t count, struct buf *
 /* How many there are in a Nonet-Ids, and they (room for that many). 0 or -EBADMSG. */
 size_t event_ids_count(slice ids);
 must_use int event_read_ids(slice ids, uint64_t *digests);
-
-/* Appends TEXT as one token of a subject, percent-encoded. 0 or -ENOMEM. */
-must_use int event_token(slice text, struct buf *out);
 
 #define EVENT_TAG_ROOM (EVENT_TAG_MAX * 3) /* bytes: a tag as it may be written */
 unsigned event_tag_count(slice tags);

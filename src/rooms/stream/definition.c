@@ -460,6 +460,9 @@ static int judge_drop_table(struct database *db, const struct sql_statement *s, 
     if (s->drop_kind == 'r' ? !table : t->kind != kind_of(s->drop_kind))
         return sql_fail(error, t->kind == SQL_TABLE_SYSTEM ? "42501" : "42809",
                         "\"%.*s\" is not a %s", slice_fmt(name), word);
+    if (sql_oid_is_system(t->oid))
+        return sql_fail(error, "42501", "permission denied: \"%.*s\" is a system catalog",
+                        slice_fmt(name));
     const struct sql_table *above = dependant(db, t);
     if (!above || s->cascade)
         return 0;
@@ -499,7 +502,7 @@ static int judge_drop_one(struct database *db, const struct sql_statement *s, sl
     switch (s->drop_kind) {
     case 'i':
         t = index_owner(db, name, &index);
-        if (t && (t->index[index].primary || t->kind == SQL_TABLE_SYSTEM))
+        if (t && (t->index[index].primary || sql_oid_is_system(t->oid)))
             return sql_fail(error, "2BP01",
                             "cannot drop index %.*s because constraint %.*s on "
                             "table %.*s requires it",
@@ -642,8 +645,33 @@ static int judge_alter(struct database *db, const struct sql_statement *s,
     return 0;
 }
 
+/* A view's names are looked up again at each start: none may mean another table then. */
+static int judge_name(struct database *db, const struct sql_statement *s, struct sql_error *error) {
+    bool creates =
+        s->table &&
+        (s->kind == SQL_STATEMENT_CREATE_TABLE || s->kind == SQL_STATEMENT_CREATE_TABLE_AS ||
+         s->kind == SQL_STATEMENT_CREATE_VIEW || s->kind == SQL_STATEMENT_CREATE_MATERIALIZED);
+    slice name = creates ? s->table->name : slice_lit("");
+    for (unsigned i = 0; s->kind == SQL_STATEMENT_ALTER_TABLE && i < s->alters; i++)
+        if (s->alter[i].kind == SQL_ALTER_RENAME)
+            name = s->alter[i].name;
+    const struct sql_table *system = sql_catalog_table(db->catalog, slice_lit("pg_catalog"), name);
+    const struct sql_table *above = system ? dependant(db, system) : NULL;
+    if (!above)
+        return 0;
+    (void)sql_fail(error, "2BP01",
+                   "\"%.*s\" would cover the table of that name that view %.*s reads",
+                   slice_fmt(name), slice_fmt(above->name));
+    sql_error_hint(error,
+                   "Choose another name, or drop the view, and make it again of pg_catalog.%.*s.",
+                   slice_fmt(name));
+    return -EINVAL;
+}
+
 int database_judge(struct database *db, const struct sql_statement *s, struct sql_error *error) {
-    int r = 0;
+    int r = judge_name(db, s, error);
+    if (r < 0)
+        return r;
     if (s->kind == SQL_STATEMENT_DROP)
         for (unsigned i = 0; r == 0 && i < s->names; i++)
             r = judge_drop_one(db, s, s->name_list[i][0], s->name_list[i][1], error);

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "rooms/stream/decode.h"
+#include "rooms/stream/events_table.h"
 #include "rooms/stream/inside.h"
 
 #include <errno.h>
@@ -29,7 +30,8 @@ struct feed;
 struct source {
     struct feeds *feeds;
     const struct sql_table *table;
-    slice stream, subject;
+    slice stream, subject; /* subject: several, perhaps, with blanks between */
+    struct buf subjects;   /* where it lies */
     struct decoder *decoder;
     struct sql_builder builder;
     unsigned columns; /* that are pushed; the builder may have the time behind them */
@@ -49,7 +51,7 @@ struct feed {
     size_t count, at;
     uint64_t last, piece_last; /* sequences: all up to here are in; and with this piece */
     uint64_t sequence;         /* of the last record that is in */
-    bool piece, at_end;
+    bool piece, at_end, shown;
     unsigned sources;
     struct source *source[SOURCES_MAX];
     char name[256];
@@ -158,7 +160,11 @@ static int take(struct source *s, const struct ledger_record *record, struct sql
 }
 
 static bool is_wanted(const struct source *s, slice subject) {
-    return !s->subject.len || nats_subject_match(subject, s->subject);
+    slice rest = s->subject;
+    bool wanted = !rest.len;
+    while (rest.len && !wanted)
+        wanted = nats_subject_match(subject, slice_cut(rest, ' ', &rest));
+    return wanted;
 }
 
 /* The next record of FEED, to each of its tables that it is of. */
@@ -315,6 +321,7 @@ static int open_feed(struct feeds *f, struct feed *feed) {
     const struct ledger_read_options options = {.stream = slice_str(feed->name),
                                                 .subject = buf_slice(&subjects),
                                                 .from = 1,
+                                                .shown = feed->shown,
                                                 .piece = on_piece,
                                                 .failed = on_failed,
                                                 .owner = feed};
@@ -331,7 +338,8 @@ static void open_found(struct feeds *f) {
             continue;
         struct feed *feed = NULL;
         for (unsigned k = before; k < f->feeds && !feed; k++)
-            if (strcmp(f->feed[k]->name, s->name) == 0)
+            if (strcmp(f->feed[k]->name, s->name) == 0 &&
+                f->feed[k]->shown == events_table_is(s->table))
                 feed = f->feed[k];
         if (!feed) {
             feed = mem_zalloc(1, sizeof *feed);
@@ -340,6 +348,7 @@ static void open_found(struct feeds *f) {
                 break;
             }
             feed->feeds = f;
+            feed->shown = events_table_is(s->table);
             memcpy(feed->name, s->name, sizeof feed->name);
             f->feed[f->feeds++] = feed;
         }
@@ -495,7 +504,8 @@ static bool looks_as_of_now(const struct sql_plan *p) {
 
 static bool is_same(const struct source *s, const struct sql_plan *scan,
                     const struct sql_plan *other) {
-    return s->table == scan->table && other->columns == scan->columns &&
+    return s->table == scan->table && other->columns == scan->columns && !scan->lookups &&
+           !other->lookups &&
            (!scan->columns || memcmp(other->scan_columns, scan->scan_columns,
                                      scan->columns * sizeof *scan->scan_columns) == 0);
 }
@@ -526,9 +536,13 @@ static int add_source(struct feeds *f, const struct sql_plan *scan, unsigned inp
     *s = (struct source){.feeds = f,
                          .table = scan->table,
                          .stream = table_option(scan->table, "stream"),
-                         .subject = table_option(scan->table, "subject"),
+                         .subjects = buf_make(SUBJECTS_BYTES_MAX),
                          .columns = scan->columns,
                          .newest = INT64_MIN};
+    int r = stream_subjects(f->o.exec, input, &s->subjects, error);
+    if (r < 0)
+        return r;
+    s->subject = buf_slice(&s->subjects);
     unsigned *which = mem_alloc((scan->columns + 1u) * sizeof *which);
     s->input = mem_alloc(sql_exec_inputs(f->o.exec) * sizeof *s->input);
     if (!which || !s->input) {
@@ -536,7 +550,7 @@ static int add_source(struct feeds *f, const struct sql_plan *scan, unsigned inp
         return sql_fail_memory(error);
     }
     unsigned count = choose_columns(s, scan, f->closes, which);
-    int r = decoder_new(scan->table, which, count, f->o.settings, &s->decoder);
+    r = decoder_new(scan->table, which, count, f->o.settings, &s->decoder);
     mem_free(which);
     if (r == -E2BIG)
         return sql_fail(error, "54011", "too many columns are read from table \"%.*s\"",
@@ -587,6 +601,7 @@ static void free_feeds(struct feeds *f) {
     for (unsigned i = 0; i < f->sources; i++) {
         decoder_free(f->source[i].decoder);
         sql_builder_free(&f->source[i].builder);
+        buf_free(&f->source[i].subjects);
         mem_free(f->source[i].input);
     }
     mem_free(f);

@@ -343,7 +343,7 @@ static void on_piece(void *owner, const struct bus_message *reply, int ended) {
 }
 
 static void read_ask(struct ledger_read *r) {
-    struct ledger_ask head = {.from = r->next, .wait = r->told_end};
+    struct ledger_ask head = {.from = r->next, .wait = r->told_end, .shown = r->options.shown};
     slice stream = r->name.len ? r->name : r->options.stream;
     if (ask_for(r->ledger, LEDGER_CALL_READ, head, stream, r->options.subject, on_piece, r,
                 &r->request))

@@ -68,6 +68,7 @@ struct ledger_read_options {
     slice stream;  /* its name; empty: the one that captures `subject` */
     slice subject; /* filter, may have wildcards, or several with blanks between; empty: all */
     uint64_t from; /* nothing below this sequence */
+    bool shown;    /* as the judge of the stream shows them (bus/diversion.h), or as they are */
     /* A piece: COUNT records, then: LAST, the sequence up to which there is nothing else, and
        whether that was the end for now. Called until `closed`; after each the reader calls
        ledger_read_next when it wants more (perhaps from inside); till then the records are there.

@@ -26,7 +26,8 @@
 struct ledger_ask {
     uint64_t from;
     uint32_t stream_len, subject_len;
-    bool wait; /* where there is nothing yet */
+    bool wait;  /* where there is nothing yet */
+    bool shown; /* ledger_read_options */
 };
 
 struct ledger_answer {

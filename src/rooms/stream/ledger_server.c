@@ -23,7 +23,9 @@
 #define TURNS_MAX 256u      /* then what there is is told, so that a reader comes forward */
 #define READINGS_MAX 16384u /* under way; more are asked to come again */
 #define FILTERS_MAX 256u    /* subjects of one reader */
-#define RETRY_NS 20000000u  /* no memory for a load, no room in the log, the log is not open */
+#define SHOWN_COST 8u       /* looks that one record costs which a judge shows */
+#define SHOW_AGAIN_NS 1000000u
+#define RETRY_NS 20000000u /* no memory for a load, no room in the log, the log is not open */
 #define COMMIT_PATIENCE_NS (30 * UINT64_C(1000000000))
 #define COMMITS_MAX 1024u /* waiting; a ledger sends one at a time */
 /* With one message of the log. */
@@ -49,8 +51,10 @@ struct reading {
     struct log_filter filter;
     slice *subjects; /* of the filter */
     uint64_t from, at;
-    bool wait, loading, waiting;
+    bool wait, shown, loading, waiting;
     unsigned count, turns;
+    void *held;         /* by the judge who shows records */
+    struct buf line;    /* one as he shows it */
     int64_t created_ns; /* of the stream it began with; 0: not yet */
     size_t front;       /* bytes before the records */
     struct log_load load;
@@ -132,7 +136,9 @@ static void reading_free(struct reading *r) {
     io_timer_stop(r->server->shard->loop, &r->again);
     list_remove(&r->node);
     r->server->reading_count--;
+    streams_show_row_end(r->server->shard->streams, r->held);
     buf_free(&r->out);
+    buf_free(&r->line);
     r->subjects = mem_free(r->subjects);
     r->server = NULL;
     r->loading = false;
@@ -221,7 +227,21 @@ static int pack(struct reading *r, const struct log_record *record) {
     return 0;
 }
 
-/* 0: go on next turn; 1: a piece is full; else as log_seek_any, with *RET_RECORD's sequence. */
+/* RECORD as the judge of S shows it, unless it is gone: then nothing. As stream_show_row, but
+ * for 1. */
+static int pack_shown(struct reading *r, struct stream *s, const struct log_record *record) {
+    buf_clear(&r->line);
+    int result = stream_show_row(s, record, &r->held, &r->line);
+    if (result)
+        return result == 1 ? 0 : result;
+    struct log_record shown = *record;
+    shown.headers = (slice){0};
+    shown.payload = buf_slice(&r->line);
+    return pack(r, &shown);
+}
+
+/* 0: go on next turn; 1: a piece is full; -EBUSY: a little later; else as log_seek_any, with
+ *RET_RECORD's sequence. */
 static int look(struct reading *r, struct stream *s, struct log *log,
                 struct log_record *ret_record) {
     for (unsigned i = 0; i < LOOKS_MAX; i++) {
@@ -233,8 +253,10 @@ static int look(struct reading *r, struct stream *s, struct log *log,
         }
         if (result)
             return result;
-        if (pack(r, ret_record))
-            return -ENOMEM;
+        result = r->shown ? pack_shown(r, s, ret_record) : pack(r, ret_record);
+        if (result)
+            return result == -EAGAIN ? -EBUSY : result == -EBADMSG ? result : -ENOMEM;
+        i += r->shown ? SHOWN_COST : 0;
         r->at = ret_record->sequence + 1;
         if (r->out.len >= LEDGER_PIECE_BYTES)
             return 1;
@@ -275,8 +297,8 @@ static void step(struct reading *r) {
     int result = look(r, s, log, &record);
     if (result == 1 || (result == 0 && ++r->turns == TURNS_MAX))
         read_done(r, s, false);
-    else if (result == 0)
-        step_later(r, 0);
+    else if (result == 0 || result == -EBUSY)
+        step_later(r, result ? SHOW_AGAIN_NS : 0);
     else if (result == -ENOENT)
         at_end(r, s);
     else if (result == -EINPROGRESS)
@@ -334,8 +356,10 @@ static void on_read(void *owner, struct bus_subscription *subscription,
     r->subject = slice_store(&at, subject);
     r->from = r->at = ask.from ? ask.from : 1;
     r->wait = ask.wait;
+    r->shown = ask.shown;
     r->load.done = on_loaded;
     r->out = buf_make(PIECE_BYTES_MAX);
+    r->line = buf_make(PIECE_BYTES_MAX);
     list_push_back(&server->readings, &r->node);
     server->reading_count++;
     if (make_filter(r))

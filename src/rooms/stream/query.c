@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "rooms/stream/decode.h"
+#include "rooms/stream/events_table.h"
 #include "rooms/stream/transaction.h"
 #include "sql/exec/exec.h"
 
@@ -23,6 +24,7 @@
 
 #define GATHERED_MOMENT 1u
 #define FEED_NS_MAX UINT64_C(5000000000)
+#define SUBJECTS_BYTES_MAX ((size_t)64 << 10)
 #define QUERY_COLUMNS_MAX (2 * SQL_COLUMNS_MAX + 2) /* UPDATE: the row id, old and new columns */
 #define SORT_PIECE 8192u /* rows sorted, or merged, before the clock is looked at */
 
@@ -34,6 +36,7 @@ struct sorted {
 /* What the log has answered to the stream under way. */
 struct stream_input {
     struct ledger_read *read;
+    struct buf subjects;
     bool finding, answered, failed;
     uint64_t until; /* the last sequence that is of this query */
     const struct ledger_record *records;
@@ -235,6 +238,7 @@ static void end_input(struct query *q) {
     q->stream.read = ledger_read_close(q->stream.read);
     if (q->stream.finding)
         ledger_find_cancel(q->run->db->ledger, q);
+    buf_free(&q->stream.subjects);
     q->stream = (struct stream_input){0};
 }
 
@@ -482,15 +486,20 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
     q->stream.finding = false;
     q->stream.answered = true;
     q->stream.until = last;
+    bool events = events_table_is(sql_exec_input(q->exec, q->input)->table);
+    if (failed && failed->code == -ENOENT && events) { /* nothing was ever appended */
+        run_wake(q->run);
+        return;
+    }
     if (failed) {
         on_failed(q, failed);
         return;
     }
-    const struct sql_plan *scan = sql_exec_input(q->exec, q->input);
     const struct ledger_read_options options = {
         .stream = name,
-        .subject = table_option(scan->table, "subject"),
+        .subject = buf_slice(&q->stream.subjects),
         .from = 1,
+        .shown = events,
         .piece = on_piece,
         .failed = on_read_failed,
         .owner = q,
@@ -537,6 +546,10 @@ static int feed_stream(struct query *q, const struct sql_plan *scan) {
                         slice_fmt(scan->table->name));
     if (r < 0)
         return sql_fail_memory(&q->run->error);
+    in->subjects = buf_make(SUBJECTS_BYTES_MAX);
+    r = stream_subjects(q->exec, q->input, &in->subjects, &q->run->error);
+    if (r < 0)
+        return r;
     in->finding = true;
     ledger_find(q->run->db->ledger, table_option(scan->table, "stream"),
                 table_option(scan->table, "subject"), on_found, q);

@@ -47,6 +47,7 @@ static const struct sql_query *query_of(const struct sql_statement *b) {
     case SQL_STATEMENT_UPDATE:
     case SQL_STATEMENT_DELETE:
     case SQL_STATEMENT_CREATE_TABLE_AS:
+    case SQL_STATEMENT_SUBSCRIBE:
         return &b->query;
     case SQL_STATEMENT_DECLARE:
         return &b->inner->query;

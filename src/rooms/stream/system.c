@@ -7,6 +7,8 @@
  */
 #include "rooms/stream/system.h"
 
+#include "rooms/stream/events_table.h"
+
 #include <errno.h>
 
 static const struct system_table *const lists[] = {system_tables_nonet, system_tables_pg,
@@ -160,7 +162,7 @@ int database_system_define(struct database *db) {
             if (r < 0)
                 return r;
         }
-    return 0;
+    return events_table_define(db);
 }
 
 int database_system_rows(struct database_run *run, const struct sql_table *table,

@@ -260,6 +260,9 @@ int define_comment(struct sql_binder *b, json_value inside,
     ret->table = bind_find_table(b, schema, name, -1);
     if (!ret->table)
         return -EINVAL;
+    if (sql_oid_is_system(ret->table->oid))
+        return bind_error(b, -1, "42501", "permission denied: \"%.*s\" is a system catalog",
+                          slice_fmt(name));
     slice text = sql_field_text(inside, "comment");
     ret->name = text.len ? bind_copy(b, text) : (slice){NULL, 0};
     return 0;

@@ -25,7 +25,11 @@ struct sql_table *bind_written_table(struct sql_binder *b, json_value relation, 
         (void)bind_error(b, location, "0A000",
                          "cannot %s \"%.*s\": its rows are the messages of a stream", verb,
                          slice_fmt(t->name));
-        sql_error_hint(b->error, "Publish to its subject; what is published is never changed.");
+        sql_error_hint(b->error, "%s",
+                       sql_oid_is_system(t->oid)
+                           ? "Append events by their API, or publish to es.CATEGORY.ID "
+                             "(docs/events.md)."
+                           : "Publish to its subject; what is published is never changed.");
         return NULL;
     }
     if (t->kind == SQL_TABLE_VIEW)
