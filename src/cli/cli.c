@@ -199,6 +199,41 @@ static int read_option(struct cli_call *call, int argc, char **argv, int *at) {
     return add_option(call, option, argv[++*at]);
 }
 
+static const struct cli_option *find_letter(const struct cli_verb *verb, char letter) {
+    for (unsigned i = 0; i < CLI_OPTIONS_MAX && verb->options[i].name; i++)
+        if (verb->options[i].letter == letter)
+            return &verb->options[i];
+    return NULL;
+}
+
+static bool has_letters(const struct cli_verb *verb) {
+    for (unsigned i = 0; i < CLI_OPTIONS_MAX && verb->options[i].name; i++)
+        if (verb->options[i].letter)
+            return true;
+    return false;
+}
+
+/* "-xt", "-c VALUE", "-cVALUE". */
+static int read_letters(struct cli_call *call, int argc, char **argv, int *at) {
+    for (const char *letter = argv[*at] + 1; *letter; letter++) {
+        const struct cli_option *option = find_letter(call->verb, *letter);
+        if (!option)
+            return cli_misused(call, "unknown option -%c", *letter);
+        int failed = CLI_OK;
+        if (!option->value)
+            failed = add_option(call, option, "");
+        else if (letter[1])
+            return add_option(call, option, letter + 1);
+        else if (*at + 1 < argc)
+            return add_option(call, option, argv[++*at]);
+        else
+            return cli_misused(call, "-%c needs a value: %s", *letter, option->value);
+        if (failed)
+            return failed;
+    }
+    return CLI_OK;
+}
+
 static int read_words(struct cli_call *call, int first, int argc, char **argv) {
     bool only_words = false;
     for (int at = first; at < argc; at++) {
@@ -210,6 +245,10 @@ static int read_words(struct cli_call *call, int first, int argc, char **argv) {
             return CLI_OK;
         } else if (!only_words && strncmp(word, "--", 2) == 0) {
             int failed = read_option(call, argc, argv, &at);
+            if (failed)
+                return failed;
+        } else if (!only_words && word[0] == '-' && word[1] && has_letters(call->verb)) {
+            int failed = read_letters(call, argc, argv, &at);
             if (failed)
                 return failed;
         } else if (call->word_count == CLI_WORDS_MAX) {

@@ -6,7 +6,8 @@
  * A verb is one file and one row of the table in verbs.c: name ("pub", or two words: "stream
  * info"), what it takes, one line of help, its options, its function. Options are parsed by the
  * row, so `nonet help VERB` and the parser cannot disagree; `--name value`, `--name=value`; `--`
- * ends options. Of an option given twice the last counts, unless the row says that it repeats.
+ * ends options. Where a row gives letters, `-x`, `-xt`, `-c value` and `-cvalue` mean the same. Of
+ * an option given twice the last counts, unless the row says that it repeats.
  *
  * Exit: 0 done, 1 failed, 2 used wrongly. Errors go to stderr as "nonet: MESSAGE" with a hint line.
  * Data goes to stdout, for people or (--json) for programs. Verbs that act on a node find it as
@@ -30,6 +31,7 @@ struct cli_option {
     const char *value; /* what it takes, for help ("URL"); NULL: a flag */
     const char *help;
     bool repeats;
+    char letter; /* "-x" means it, too; '\0': there is none */
 };
 
 /* The command line, parsed. Texts are argv's own. */
@@ -133,6 +135,7 @@ int cli_events_state(const struct cli_call *call);
 int cli_events_tail(const struct cli_call *call);
 int cli_events_why(const struct cli_call *call);
 int cli_events_verify(const struct cli_call *call);
+int cli_sql(const struct cli_call *call);
 int cli_backup(const struct cli_call *call);
 int cli_restore(const struct cli_call *call);
 int cli_log_verify(const struct cli_call *call);

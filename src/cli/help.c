@@ -6,8 +6,9 @@
 
 static void print_option(const struct cli_option *option) {
     char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "",
-             option->value ? option->value : "");
+    const char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    snprintf(left, sizeof left, "%s--%s%s%s", option->letter ? letter : "", option->name,
+             option->value ? " " : "", option->value ? option->value : "");
     printf("  %-22s %s%s\n", left, option->help, option->repeats ? " (repeatable)" : "");
 }
 

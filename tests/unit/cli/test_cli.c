@@ -26,6 +26,14 @@ static const struct cli_verb verbs[] = {
      .words_min = 1,
      .words_max = 1,
      .run = run_nothing},
+    {.name = "sql",
+     .words = "",
+     .help = "sql",
+     .words_max = 1,
+     .run = run_nothing,
+     .options = {{.name = "command", .value = "Q", .help = "q", .repeats = true, .letter = 'c'},
+                 {.name = "tuples", .help = "t", .letter = 't'},
+                 {.name = "expanded", .help = "x", .letter = 'x'}}},
     {.name = "version", .words = "", .help = "version", .run = run_nothing},
     {.name = "help", .words = "[VERB]", .help = "help", .words_max = 2, .run = run_nothing},
 };
@@ -52,6 +60,26 @@ static void a_value_may_stand_behind_an_equals_sign(void **state) {
     assert_int_equal(parse(&table, &call, "pub", "a", "--header=K: a=b", "--count="), CLI_OK);
     assert_string_equal(cli_value(&call, "header"), "K: a=b");
     assert_string_equal(cli_value(&call, "count"), "");
+}
+
+static void letters_stand_for_options(void **state) {
+    (void)state;
+    struct cli_call call;
+    const char *values[CLI_REPEATS_MAX];
+    assert_int_equal(parse(&table, &call, "sql", "-xt", "-c", "-1", "-cSELECT 1", "-xc", "a", "-"),
+                     CLI_OK);
+    assert_true(cli_flag(&call, "tuples"));
+    assert_true(cli_flag(&call, "expanded"));
+    assert_int_equal(cli_values(&call, "command", values), 3);
+    assert_string_equal(values[0], "-1");
+    assert_string_equal(values[1], "SELECT 1");
+    assert_string_equal(values[2], "a");
+    assert_string_equal(call.words[0], "-");
+    assert_int_equal(parse(&table, &call, "sql", "-z"), CLI_USAGE);
+    assert_int_equal(parse(&table, &call, "sql", "-c"), CLI_USAGE);
+    /* A verb without letters takes such words as they are. */
+    assert_int_equal(parse(&table, &call, "pub", "a", "-5"), CLI_OK);
+    assert_string_equal(call.words[1], "-5");
 }
 
 static void two_dashes_end_the_options(void **state) {
@@ -180,6 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_and_options_in_any_order),
         cmocka_unit_test(a_value_may_stand_behind_an_equals_sign),
+        cmocka_unit_test(letters_stand_for_options),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(a_verb_may_have_two_words),
         cmocka_unit_test(help_is_help_however_it_is_asked_for),
