@@ -29,7 +29,52 @@ static int take_digits(slice *text, uint64_t *ret_number) {
     return 0;
 }
 
+#define SWAR_DIGITS_MAX 16u
+
+/* The LEN bytes at P, LEN <= 8, as a little-endian number: the first is the lowest. */
+static uint64_t load(const char *p, size_t len) {
+    uint32_t low, high;
+    if (len >= 4) { /* two that overlap */
+        memcpy(&low, p, sizeof low);
+        memcpy(&high, p + len - 4, sizeof high);
+        return low | (uint64_t)high << 8 * (len - 4);
+    }
+    uint64_t middle = (unsigned char)p[len / 2], last = (unsigned char)p[len - 1];
+    return (unsigned char)p[0] | middle << 8 * (len / 2) | last << 8 * (len - 1);
+}
+
+/* 1 to 8 digits at once, in one word: neighbours become one number, three times. Adds to *BAD where
+   some byte is no digit. (D. Lemire, "Quickly parsing eight digits", 2018.) */
+static uint64_t eight_digits(const char *p, size_t len, uint64_t *bad) {
+    uint64_t word = load(p, len) ^ UINT64_C(0x3030303030303030) >> (64 - 8 * len);
+    *bad |= (word + UINT64_C(0x7676767676767676)) | word;
+    word <<= 64 - 8 * len; /* zeros in front */
+    word = (word * 10) + (word >> 8);
+    word = ((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
+            ((word >> 16) & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
+           32;
+    return word;
+}
+
+/* TEXT of 1 to SWAR_DIGITS_MAX bytes; false: not digits alone. */
+static bool parse_short(slice text, uint64_t *ret_number) {
+    size_t first = text.len > 8 ? text.len - 8 : text.len;
+    uint64_t bad = 0;
+    uint64_t number = eight_digits(text.ptr, first, &bad);
+    if (text.len > 8)
+        number = number * 100000000 + eight_digits(text.ptr + first, 8, &bad);
+    *ret_number = number;
+    return (bad & UINT64_C(0x8080808080808080)) == 0;
+}
+
 int number_parse_u64(slice text, uint64_t *ret_number) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t short_number;
+    if (text.len - 1 < SWAR_DIGITS_MAX && parse_short(text, &short_number)) {
+        *ret_number = short_number;
+        return 0;
+    }
+#endif
     uint64_t number = 0;
     int rc = take_digits(&text, &number);
     if (text.len)

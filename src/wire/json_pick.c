@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "wire/json_scan.h"
+#include "wire/json_shape.h"
 
 #define NO_STEP UINT16_MAX
 #define ROOT 0u
@@ -42,8 +43,9 @@ struct json_picker {
     size_t keys_len;
     size_t path_count;
     uint16_t step_count;
-    uint64_t document; /* documents picked from so far */
-    slice text;        /* of the last refusal */
+    uint64_t document; /* documents walked over so far */
+    struct json_shapes shapes;
+    slice text; /* of the last refusal */
     const char *reason;
     size_t offset;
 };
@@ -163,7 +165,7 @@ int json_picker_new(const slice *paths, size_t count, struct json_picker **ret_p
     }
     picker->steps = mem_zalloc(steps, sizeof(*picker->steps));
     picker->keys = mem_alloc(bytes);
-    int r = picker->steps && picker->keys ? 0 : -ENOMEM;
+    int r = picker->steps && picker->keys ? json_shapes_make(count, &picker->shapes) : -ENOMEM;
     if (r == 0) {
         picker->steps[ROOT] = (struct step){.index = NO_INDEX,
                                             .child = NO_STEP,
@@ -187,6 +189,7 @@ int json_picker_new(const slice *paths, size_t count, struct json_picker **ret_p
 
 struct json_picker *json_picker_free(struct json_picker *picker) {
     if (picker) {
+        json_shapes_free(&picker->shapes);
         mem_free(picker->steps);
         mem_free(picker->keys);
         mem_free(picker);
@@ -315,7 +318,7 @@ static int take_next(struct walk *w) {
     return take_value(w, step);
 }
 
-int json_pick(struct json_picker *picker, slice text, struct json_field *fields) {
+static int walk_over(struct json_picker *picker, slice text, struct json_field *fields) {
     struct walk w = {.picker = picker, .fields = fields, .scan = json_scan_make(text)};
     picker->document++;
     for (size_t i = 0; i < picker->path_count; i++) {
@@ -335,6 +338,17 @@ int json_pick(struct json_picker *picker, slice text, struct json_field *fields)
         picker->text = text;
         picker->reason = w.scan.reason;
         picker->offset = (size_t)(w.scan.at - w.scan.start);
+    }
+    return r;
+}
+
+int json_pick(struct json_picker *picker, slice text, struct json_field *fields) {
+    if (json_shapes_take(&picker->shapes, text, fields)) {
+        return 0;
+    }
+    int r = walk_over(picker, text, fields);
+    if (r == 0) {
+        json_shapes_learn(&picker->shapes, text, fields);
     }
     return r;
 }

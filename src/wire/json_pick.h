@@ -8,13 +8,15 @@
  * This is how columns are filled: one pass over the bytes, no memory touched but the answer.
  * Paths are JSON Pointers (RFC 6901: "~1" is a slash, "~0" a tilde, "" the whole document), so
  * that a key may hold dots. They share a trie; where a document's keys come in the order of the
- * one before, each is found with a single comparison.
+ * one before, each is found with a single comparison, and where all but its scalars is as in one of
+ * the last, only these are looked at (json_shape.h).
  *
  * The whole document is validated just as json_parse() does, with the same answers, but for one
  * thing: a repeated key is noticed only on the way to a picked field, where it is refused too.
  *
  * Bounds: JSON_PICK_PATHS_MAX paths, JSON_PICK_STEPS_MAX keys over all of them, JSON_DEPTH_DEFAULT
- * nested containers. One picker, one thread (it remembers its last guesses).
+ * nested containers. One picker, one thread (it remembers its last guesses
+ * and shapes: some 15 KiB).
  */
 #ifndef NONET_WIRE_JSON_PICK_H
 #define NONET_WIRE_JSON_PICK_H

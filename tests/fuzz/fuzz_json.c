@@ -4,7 +4,8 @@
  * Properties: the picker takes and refuses what the reader does, and its fields are the reader's
  * values (but for repeated keys, which the reader looks for everywhere); a document written back
  * from its tape, plain or pretty, reads as the same document; strings come back as they were; a
- * place lies inside the text. All strings, numbers and members are visited, so that the sanitizers
+ * place lies inside the text; a picker who has seen a document of about the same shape says what a
+ * new one says. All strings, numbers and members are visited, so that the sanitizers
  * see every access.
  */
 #include "base/buf.h"
@@ -13,6 +14,7 @@
 #include "wire/json_write.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -144,6 +146,30 @@ static void check_picker(struct json_doc *doc, int read, slice text) {
     json_picker_free(picker);
 }
 
+/* A picker who knows TEXT's shape says to a text that differs in a byte what a new one says. */
+static void check_shapes(slice text) {
+    struct json_picker *picker = NULL, *fresh = NULL;
+    struct json_field a[array_count(paths)], b[array_count(paths)];
+    static const char bytes[] = "\"0 ";
+    char *changed = malloc(text.len + 1);
+    check(changed && json_picker_new(paths, array_count(paths), &picker) == 0);
+    for (size_t i = 0; i < text.len; i += 1 + text.len / 16) {
+        memcpy(changed, text.ptr, text.len);
+        changed[i] = bytes[i % 3];
+        (void)!json_pick(picker, text, a);
+        check(json_picker_new(paths, array_count(paths), &fresh) == 0);
+        int r = json_pick(fresh, slice_make(changed, text.len), b);
+        check(json_pick(picker, slice_make(changed, text.len), a) == r);
+        for (size_t k = 0; r == 0 && k < array_count(paths); k++) {
+            check(a[k].type == b[k].type && a[k].escaped == b[k].escaped);
+            check(a[k].raw.ptr == b[k].raw.ptr && a[k].raw.len == b[k].raw.len);
+        }
+        fresh = json_picker_free(fresh);
+    }
+    json_picker_free(picker);
+    free(changed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     slice text = slice_make(data, size);
     struct json_doc doc;
@@ -159,6 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check(json_type_of(json_root(&doc)) == JSON_ABSENT);
     }
     check_picker(&doc, r, text);
+    check_shapes(text);
     /* The tape is used again. */
     check(json_parse(&doc, text) == r);
     json_free(&doc);

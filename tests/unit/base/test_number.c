@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define NS_PER_SECOND 1000000000ull
 
@@ -31,6 +32,31 @@ static void u64_tells_garbage_from_overflow(void **state) {
     assert_int_equal(number_parse_u64(slice_lit("99999999999999999999999"), &n), -ERANGE);
     assert_int_equal(number_parse_u64(slice_lit("1\0"), &n), -EINVAL);
     assert_int_equal(n, 5);
+}
+
+/* 1 to 16 digits are read all at once. */
+static void u64_reads_every_length(void **state) {
+    (void)state;
+    static const char digits[] = "98765432109876543210";
+    for (size_t len = 1; len <= 19; len++) {
+        char *text = malloc(len); /* exactly as long as it is, for ASan */
+        uint64_t expected = 0, number = 0;
+        assert_non_null(text);
+        memcpy(text, digits + 1, len);
+        for (size_t i = 0; i < len; i++)
+            expected = expected * 10 + (uint64_t)(text[i] - '0');
+        assert_int_equal(number_parse_u64(slice_make(text, len), &number), 0);
+        assert_true(number == expected);
+        for (size_t i = 0; i < len; i++) {
+            static const char others[] = "/:\x80\xb0\xff +";
+            for (const char *other = others; *other; other++) {
+                text[i] = *other;
+                assert_int_equal(number_parse_u64(slice_make(text, len), &number), -EINVAL);
+            }
+            text[i] = digits[1 + i];
+        }
+        free(text);
+    }
 }
 
 static void i64_reads_within_its_range(void **state) {
@@ -309,6 +335,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(u64_reads_the_whole_range),
         cmocka_unit_test(u64_tells_garbage_from_overflow),
+        cmocka_unit_test(u64_reads_every_length),
         cmocka_unit_test(i64_reads_within_its_range),
         cmocka_unit_test(double_reads_the_form_of_json),
         cmocka_unit_test(bool_reads_the_words_of_yaml),

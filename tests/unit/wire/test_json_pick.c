@@ -2,6 +2,9 @@
 
 #include "../base/base_test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static struct json_picker *picker_of(const slice *paths, size_t count) {
     struct json_picker *picker = NULL;
     assert_int_equal(json_picker_new(paths, count, &picker), 0);
@@ -185,7 +188,94 @@ static bool make_picker(void) {
 
 static void without_memory_there_is_no_picker(void **state) {
     (void)state;
-    assert_int_equal(fail_each_allocation(make_picker), 3);
+    assert_int_equal(fail_each_allocation(make_picker), 4);
+}
+
+static const slice kinds[] = {
+    slice_lit(
+        "{\"a\":1,\"b\":{\"id\":\"x\",\"more\":[1,2]},\"name\":\"a long one, of some words\"}"),
+    slice_lit("{\"a\":12345678,\"name\":\"short\"}"),
+    slice_lit(" { \"a\" : -1.5e3 , \"b\" : { \"id\" : null , \"more\" : [ ] } } "),
+    slice_lit("{\"b\":{\"more\":{},\"id\":false},\"a\":\"\\u00e9 and \xc3\xa9\",\"more\":true}"),
+    slice_lit("[[1,2],[3,4]]"),
+    slice_lit("{\"name\":\"no more than this\",\"b\":7,\"a key that is longer than others\":0}"),
+    slice_lit("\"alone\""),
+    slice_lit("7"),
+};
+static const slice wanted[] = {slice_lit("/a"),      slice_lit("/b"),    slice_lit("/b/id"),
+                               slice_lit("/b/more"), slice_lit("/name"), slice_lit("/1"),
+                               slice_lit("/0/1"),    slice_lit("")};
+
+/* What PICKER, who knows documents of the kinds, says to TEXT, against one who knows nothing. */
+static void assert_as_new(struct json_picker *picker, slice text) {
+    struct json_picker *fresh = picker_of(wanted, array_count(wanted));
+    struct json_field f[array_count(wanted)], g[array_count(wanted)];
+    int r = json_pick(fresh, text, f);
+    assert_int_equal(json_pick(picker, text, g), r);
+    for (size_t i = 0; r == 0 && i < array_count(wanted); i++) {
+        assert_int_equal(f[i].type, g[i].type);
+        assert_ptr_equal(f[i].raw.ptr, g[i].raw.ptr);
+        assert_int_equal(f[i].raw.len, g[i].raw.len);
+        assert_int_equal(f[i].escaped, g[i].escaped);
+    }
+    json_picker_free(fresh);
+}
+
+static void documents_of_known_shapes_are_judged_like_new_ones(void **state) {
+    (void)state;
+    static const char bytes[] = "\"\\{}[],: 0e.-tfn\x01\xc3\xa9";
+    struct json_picker *picker = picker_of(wanted, array_count(wanted));
+    struct json_field f[array_count(wanted)];
+    for (size_t k = 0; k < array_count(kinds); k++) {
+        for (size_t at = 0; at <= kinds[k].len; at++) {
+            assert_int_equal(json_pick(picker, kinds[k], f), 0);
+            char *text = malloc(kinds[k].len + 1); /* exactly as long as it is, for ASan */
+            assert_non_null(text);
+            memcpy(text, kinds[k].ptr, kinds[k].len);
+            assert_as_new(picker, slice_make(text, at)); /* cut */
+            for (const char *byte = bytes; at < kinds[k].len && *byte; byte++) {
+                text[at] = *byte;
+                assert_as_new(picker, slice_make(text, kinds[k].len));
+            }
+            memcpy(text, kinds[k].ptr, at);
+            text[at] = ','; /* one more byte */
+            memcpy(text + at + 1, kinds[k].ptr + at, kinds[k].len - at);
+            assert_as_new(picker, slice_make(text, kinds[k].len + 1));
+            free(text);
+        }
+    }
+    json_picker_free(picker);
+}
+
+static void kinds_of_documents_may_alternate(void **state) {
+    (void)state;
+    struct json_picker *picker = picker_of(wanted, array_count(wanted));
+    for (unsigned i = 0; i < 20000; i++) {
+        unsigned kind = i < 8000 ? i % 3 : i % array_count(kinds); /* more than are remembered */
+        assert_as_new(picker, kinds[kind]);
+    }
+    json_picker_free(picker);
+}
+
+/* More scalars, containers or bytes of keys than a shape has room for. */
+static void documents_may_be_of_any_size(void **state) {
+    (void)state;
+    struct json_picker *picker = picker_of(wanted, array_count(wanted));
+    static char text[8192];
+    for (unsigned members = 60; members < 70; members++) {
+        for (unsigned key = 1; key < 40; key += 19) {
+            int len = 0;
+            for (unsigned i = 0; i < members; i++) {
+                len += snprintf(text + len, sizeof text - (size_t)len, "%c\"%0*u\":%u",
+                                i ? ',' : '{', (int)key, i, i);
+            }
+            text[len++] = '}';
+            for (unsigned again = 0; again < 30; again++) {
+                assert_as_new(picker, slice_make(text, (size_t)len));
+            }
+        }
+    }
+    json_picker_free(picker);
 }
 
 int main(void) {
@@ -199,6 +289,9 @@ int main(void) {
         cmocka_unit_test(the_rest_of_the_document_is_checked_too),
         cmocka_unit_test(typed_reads_answer_like_the_document),
         cmocka_unit_test(bad_paths_are_refused),
+        cmocka_unit_test(documents_of_known_shapes_are_judged_like_new_ones),
+        cmocka_unit_test(kinds_of_documents_may_alternate),
+        cmocka_unit_test(documents_may_be_of_any_size),
         cmocka_unit_test(without_memory_there_is_no_picker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
