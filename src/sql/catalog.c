@@ -99,10 +99,18 @@ uint32_t sql_catalog_next_oid(struct sql_catalog *c) {
     return c->next_oid++;
 }
 
+uint32_t sql_catalog_free_oid(const struct sql_catalog *c) {
+    return c->next_oid;
+}
+
+void sql_catalog_set_free_oid(struct sql_catalog *c, uint32_t oid) {
+    if (oid > c->next_oid)
+        c->next_oid = oid;
+}
+
 /* An OID that was read back must not be given again. */
 static void keep_oid(struct sql_catalog *c, uint32_t oid) {
-    if (oid >= c->next_oid)
-        c->next_oid = oid + 1;
+    sql_catalog_set_free_oid(c, oid + 1);
 }
 
 struct sql_table *sql_table_new(void) {

@@ -90,7 +90,7 @@ struct sql_enum {
     slice *label;
 };
 
-/* A composite type is a table-less row; a function of LANGUAGE sql is inlined by the binder. */
+/* A function of LANGUAGE sql is inlined by the binder. */
 struct sql_user_function {
     uint32_t oid;
     slice schema, name;
@@ -108,9 +108,10 @@ struct sql_catalog *sql_catalog_free(struct sql_catalog *c);
 
 /* Each change makes it larger: plans made under another are made anew. */
 uint64_t sql_catalog_version(const struct sql_catalog *c);
-/* Something of an object has changed in place. */
-void sql_catalog_touch(struct sql_catalog *c);
+void sql_catalog_touch(struct sql_catalog *c); /* something of an object has changed in place */
 uint32_t sql_catalog_next_oid(struct sql_catalog *c);
+uint32_t sql_catalog_free_oid(const struct sql_catalog *c);         /* that it would give next */
+void sql_catalog_set_free_oid(struct sql_catalog *c, uint32_t oid); /* or a higher one is it */
 
 /* SCHEMA ptr NULL: by the search path. NULL where there is none. */
 struct sql_table *sql_catalog_table(const struct sql_catalog *c, slice schema, slice name);

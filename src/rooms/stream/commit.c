@@ -11,8 +11,9 @@
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
+#include "rooms/stream/database_checkpoint.h"
+#include "rooms/stream/entry.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #define ENTRY_BYTES ((size_t)1 << 20) /* an entry is closed when it is larger */
@@ -78,32 +79,15 @@ static int add_entry(struct entries *e, uint32_t oid, const struct buf *payload)
     return 0;
 }
 
-static int put_u32(struct buf *out, uint32_t v) {
-    const char bytes[4] = {(char)v, (char)(v >> 8), (char)(v >> 16), (char)(v >> 24)};
-    return buf_append(out, slice_make(bytes, 4));
-}
-
-static int put_u64(struct buf *out, uint64_t v) {
-    int r = put_u32(out, (uint32_t)v);
-    return r < 0 ? r : put_u32(out, (uint32_t)(v >> 32));
-}
-
-static uint64_t get(const char *at, unsigned bytes) {
-    uint64_t v = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        v |= (uint64_t)(unsigned char)at[i] << (8 * i);
-    return v;
-}
-
 static int begin_entry(struct buf *out, uint64_t first, const struct map64 *deleted) {
+    struct entry_writer w = {.out = out};
     buf_clear(out);
-    int r = put_u64(out, first);
-    if (r == 0)
-        r = put_u32(out, deleted ? (uint32_t)map64_count(deleted) : 0);
+    entry_u64(&w, first);
+    entry_u32(&w, deleted ? (uint32_t)map64_count(deleted) : 0);
     const struct map64_entry *entry;
-    for (size_t at = 0; deleted && r == 0 && (entry = map64_next(deleted, &at));)
-        r = put_u64(out, entry->id);
-    return r;
+    for (size_t at = 0; deleted && (entry = map64_next(deleted, &at));)
+        entry_u64(&w, entry->id);
+    return w.failed;
 }
 
 /* --- putting a transaction into the tables --------------------------------------------------- */
@@ -137,10 +121,10 @@ static int put_added(struct change *c, uint64_t moment, struct entries *entries,
             buf_clear(&row);
             r = sql_row_encode(&batch, types, NULL, columns, i, false, &row);
             r = r == 0 && row.len > LEDGER_ENTRY_BYTES_MAX ? -EMSGSIZE : r;
-            if (r == 0)
-                r = put_u32(&payload, (uint32_t)row.len);
-            if (r == 0)
-                r = buf_append(&payload, buf_slice(&row));
+            struct entry_writer w = {.out = &payload, .failed = r};
+            entry_u32(&w, (uint32_t)row.len);
+            entry_bytes(&w, buf_slice(&row));
+            r = w.failed;
             if (r == 0 && payload.len > ENTRY_BYTES) {
                 r = add_entry(entries, c->stored->table->oid, &payload);
                 if (r == 0)
@@ -347,6 +331,8 @@ static void pump(struct database *db) {
     struct list refused;
     list_init(&refused);
     unsigned count = 0;
+    if (!db->sending && !db->closed && !db->defining)
+        database_checkpoint_look(db->checkpoint);
     while (!db->sending && !db->closed && !db->defining && !list_empty(&db->queue) &&
            count < GROUP_MAX && entries.bytes < LEDGER_COMMIT_BYTES_MAX / 2) {
         struct commit *c = container_of(db->queue.head.next, struct commit, node);
@@ -377,6 +363,7 @@ static void pump(struct database *db) {
         (void)error_set(&why, -ENOMEM, "no memory for the commit");
         on_stored(db, &why);
     }
+    database_checkpoint_grow(db->checkpoint, entries.bytes);
     entries_free(&entries);
     struct list_node *n, *next;
     list_each(&refused, n, next) {
@@ -430,47 +417,87 @@ void commits_close(struct database *db) {
 
 /* --- reading back ----------------------------------------------------------------------------- */
 
-static int replay_rows(struct stored *stored, slice rows, uint64_t moment, struct error *error) {
+/* An identity counts on behind what a transaction has put. */
+static void count_identity(struct stored *stored, const union sql_cell *cells,
+                           const uint8_t *nulls) {
     const struct sql_table *table = stored->table;
-    struct sql_type types[SQL_COLUMNS_MAX];
-    struct sql_builder b;
+    for (unsigned i = 0; i < table->columns; i++) {
+        bool counts = table->column[i].generated == SQL_IDENTITY ||
+                      table->column[i].generated == SQL_IDENTITY_BY_DEFAULT;
+        if (counts && !nulls[i] && cells[i].i >= stored->next_identity)
+            stored->next_identity = cells[i].i + 1;
+    }
+}
+
+static int replay_row(struct stored *stored, struct entry_reader *rows,
+                      const struct sql_type *types, bool counts, struct sql_builder *b) {
+    unsigned columns = stored->table->columns;
     union sql_cell cells[SQL_COLUMNS_MAX];
     uint8_t nulls[SQL_COLUMNS_MAX];
+    slice row = entry_take(rows, entry_take_u32(rows));
+    if (rows->failed || sql_row_decode(row, types, columns, &b->memory, cells, nulls) < 0)
+        return -EBADMSG;
+    for (unsigned i = 0; i < columns; i++)
+        sql_builder_set(b, i, &cells[i], nulls[i]);
+    if (counts)
+        count_identity(stored, cells, nulls);
+    sql_builder_end(b, 1);
+    return 0;
+}
+
+static int replay_batch(struct stored *stored, struct sql_builder *b, uint64_t moment) {
+    struct relation_conflict conflict;
+    struct sql_batch batch = sql_builder_batch(b);
+    int r = batch.rows ? relation_apply(stored->rows, &batch, moment, &conflict) : 0;
+    sql_builder_reset(b);
+    return r;
+}
+
+/* NAMED: each row has its id before it, and the counter of identities stays as it is. */
+static int replay_rows(struct stored *stored, slice payload, bool named, uint64_t moment,
+                       struct error *error) {
+    const struct sql_table *table = stored->table;
+    struct entry_reader rows = {.rest = payload};
+    struct sql_type types[SQL_COLUMNS_MAX];
+    struct sql_builder b;
     int r = 0;
     for (unsigned i = 0; i < table->columns; i++)
         types[i] = table->column[i].type;
     if (sql_builder_make(table->columns, &b) < 0)
         return error_set(error, -ENOMEM, "no memory to read rows back");
-    while (r == 0 && (rows.len || b.rows)) {
-        if (rows.len == 0 || sql_builder_full(&b)) {
-            struct relation_conflict conflict;
-            struct sql_batch batch = sql_builder_batch(&b);
-            r = relation_apply(stored->rows, &batch, moment, &conflict);
-            sql_builder_reset(&b);
-            continue;
-        }
-        size_t length = rows.len >= 4 ? (size_t)get(rows.ptr, 4) : SIZE_MAX;
-        if (length > rows.len - 4)
+    while (r == 0 && rows.rest.len) {
+        uint64_t next = relation_next_id(stored->rows) + b.rows;
+        uint64_t id = named ? entry_take_u64(&rows) : next;
+        if (sql_builder_full(&b) || id != next)
+            r = replay_batch(stored, &b, moment);
+        if (r == 0 && id < next)
             r = -EBADMSG;
-        else if (sql_row_decode(slice_make(rows.ptr + 4, length), types, table->columns, &b.memory,
-                                cells, nulls) < 0)
-            r = -EBADMSG;
-        for (unsigned i = 0; r == 0 && i < table->columns; i++) {
-            sql_builder_set(&b, i, &cells[i], nulls[i]);
-            bool counts = table->column[i].generated == SQL_IDENTITY ||
-                          table->column[i].generated == SQL_IDENTITY_BY_DEFAULT;
-            if (counts && !nulls[i] && cells[i].i >= stored->next_identity)
-                stored->next_identity = cells[i].i + 1;
-        }
-        if (r == 0) {
-            sql_builder_end(&b, 1);
-            rows = slice_skip(rows, 4 + length);
-        }
+        if (r == 0 && id > next)
+            relation_set_next_id(stored->rows, id);
+        if (r == 0)
+            r = replay_row(stored, &rows, types, !named, &b);
     }
+    if (r == 0)
+        r = replay_batch(stored, &b, moment);
     sql_builder_free(&b);
     return r == 0 ? 0
                   : error_set(error, r, "rows of table \"%.*s\" in stream SQL do not fit it (%s)",
                               slice_fmt(table->name), error_name(r));
+}
+
+int commit_replay_named(struct database *db, struct stored *stored, slice rows,
+                        struct error *error) {
+    return replay_rows(stored, rows, true, database_moment(db), error);
+}
+
+/* The rows that ROWS, the ids of COUNT of them, tells to have gone. */
+static int replay_deleted(struct stored *stored, struct entry_reader *r, uint32_t count,
+                          uint64_t moment, struct error *error) {
+    for (uint32_t i = 0; i < count; i++)
+        if (relation_delete(stored->rows, entry_take_u64(r), moment) < 0)
+            return error_set(error, -EBADMSG, "table %u in stream SQL loses a row it has not",
+                             stored->table->oid);
+    return 0;
 }
 
 int commit_replay(struct database *db, slice subject, slice payload, struct error *error) {
@@ -482,17 +509,18 @@ int commit_replay(struct database *db, slice subject, slice payload, struct erro
     if (!table || table->kind != SQL_TABLE_STORED)
         return 0; /* dropped since */
     struct stored *stored = stored_of(table);
-    uint64_t deleted = payload.len >= 12 ? get(payload.ptr + 8, 4) : 0;
-    if (payload.len < 12 || payload.len - 12 < deleted * 8)
+    struct entry_reader r = {.rest = payload};
+    uint64_t first = entry_take_u64(&r), moment = database_moment(db);
+    uint32_t deleted = entry_take_u32(&r);
+    if (r.failed || r.rest.len / 8 < deleted)
         return error_set(error, -EBADMSG, "an entry of table %u in stream SQL is cut short",
                          table->oid);
-    uint64_t moment = database_moment(db), first = get(payload.ptr, 8);
-    for (uint64_t i = 0; i < deleted; i++)
-        if (relation_delete(stored->rows, get(payload.ptr + 12 + 8 * i, 8), moment) < 0)
-            return error_set(error, -EBADMSG, "table %u in stream SQL loses a row it has not",
-                             table->oid);
-    if (first < relation_next_id(stored->rows))
-        return error_set(error, -EBADMSG, "rows of table %u in stream SQL come twice", table->oid);
+    int failed = replay_deleted(stored, &r, deleted, moment, error);
+    if (!failed && first < relation_next_id(stored->rows))
+        failed =
+            error_set(error, -EBADMSG, "rows of table %u in stream SQL come twice", table->oid);
+    if (failed)
+        return failed;
     relation_set_next_id(stored->rows, first);
-    return replay_rows(stored, slice_skip(payload, 12 + deleted * 8), moment, error);
+    return replay_rows(stored, r.rest, false, moment, error);
 }

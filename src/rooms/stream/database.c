@@ -8,6 +8,7 @@
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
+#include "rooms/stream/database_checkpoint.h"
 #include "rooms/stream/zones.h"
 
 #include <errno.h>
@@ -50,6 +51,8 @@ static uint64_t oldest_moment(const struct database *db) {
         if (run->moment < oldest)
             oldest = run->moment;
     }
+    if (database_checkpoint_moment(db->checkpoint) < oldest)
+        oldest = database_checkpoint_moment(db->checkpoint);
     return oldest;
 }
 
@@ -87,6 +90,7 @@ int database_open(struct room_shard *shard, const struct database_options *optio
     if (r == 0)
         r = ledger_create(shard, &db->ledger);
     db->zones = r == 0 ? sql_zones_create() : NULL;
+    db->checkpoint = db->zones ? database_checkpoint_new(db) : NULL;
     db->settings = (struct sql_settings){.extra_float_digits = 1,
                                          .user = slice_lit("nonet"),
                                          .database = slice_lit("nonet"),
@@ -95,9 +99,9 @@ int database_open(struct room_shard *shard, const struct database_options *optio
                                          .self = db,
                                          .catalog = db->catalog,
                                          .zones = db->zones};
-    if (r == 0 && db->zones)
+    if (r == 0 && db->checkpoint)
         r = database_recover(db);
-    if (r < 0 || !db->zones) {
+    if (r < 0 || !db->checkpoint) {
         database_close(db);
         return error_set(ret_error, r < 0 ? r : -ENOMEM, "the database cannot be opened (%s)",
                          error_name(r < 0 ? r : -ENOMEM));
@@ -130,6 +134,7 @@ struct database *database_close(struct database *db) {
     }
     commits_close(db);
     definition_close(db);
+    db->checkpoint = database_checkpoint_free(db->checkpoint);
     ledger_commit_forget(db->sending);
     ledger_read_close(db->recovery);
     list_each(&db->waiting, n, next) mem_free(container_of(n, struct waiter, node));

@@ -8,6 +8,7 @@
 #include "rooms/stream/query.h"
 
 #include "base/mem.h"
+#include "rooms/stream/database_checkpoint.h"
 #include "rooms/stream/transaction.h"
 
 #include <errno.h>
@@ -112,6 +113,7 @@ static int store(struct database_run *run, struct defining *d) {
     if (!d->text || ledger_commit(run->db->ledger, &entry, 1, on_stored, d, &d->sending) < 0)
         return sql_fail_memory(&run->error);
     d->sent = true;
+    database_checkpoint_grow(run->db->checkpoint, entry.payload.len);
     return RUN_WAIT;
 }
 

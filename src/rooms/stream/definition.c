@@ -31,7 +31,7 @@ int relation_for(struct database *db, const struct sql_table *t, struct relation
     return r;
 }
 
-static int host_rows(struct database *db, struct sql_table *t) {
+int database_host_rows(struct database *db, struct sql_table *t) {
     struct stored *s = arena_zalloc(&t->memory, 1, sizeof *s);
     if (!s)
         return -ENOMEM;
@@ -56,7 +56,7 @@ static int create_table(struct database *db, struct sql_table *t, slice text) {
     give_oids(db, t);
     int r = arena_copy(&t->memory, text, &t->source);
     if (r == 0 && t->kind == SQL_TABLE_STORED)
-        r = host_rows(db, t);
+        r = database_host_rows(db, t);
     t->references++;
     if (r == 0)
         r = sql_catalog_add_table(db->catalog, t);

@@ -25,6 +25,7 @@
 #define DATABASE_STATEMENT_BYTES_MAX ((size_t)256 << 20) /* memory of one prepared statement */
 
 struct transaction;
+struct database_checkpoint;
 
 /* Rows of one stored table; sql_table.host. */
 struct stored {
@@ -65,7 +66,9 @@ struct database {
     bool ready, closed, draining;
     struct error failed; /* recovery's: every statement is told */
     struct ledger_read *recovery;
-    uint64_t recovered;         /* position of the last record that was read back */
+    uint64_t recovered;      /* position of the last record that was read back */
+    uint64_t recovered_from; /* recover.c: the sequence of the checkpoint; 0: the first message */
+    struct database_checkpoint *checkpoint;
     struct list waiting;        /* struct waiter of database.c */
     struct defining *defining;  /* one definition at a time; define_run.c */
     struct sql_table **dropped; /* kept while statements may name them */
@@ -105,6 +108,8 @@ void run_watch(struct database_run *run, bool watches);
 /* definition.c: what a definition makes of the catalog and of its rows; also at recovery. */
 must_use int database_define(struct database *db, const struct sql_statement *s, slice text,
                              struct sql_error *error); /* text: s as it was written */
+/* T, a stored one, gets its rows: none yet. */
+must_use int database_host_rows(struct database *db, struct sql_table *t);
 /* Room for rows of T, with its indexes. *RET is NULL before, and where this fails. */
 must_use int relation_for(struct database *db, const struct sql_table *t, struct relation **ret);
 must_use int database_judge(struct database *db, const struct sql_statement *s,

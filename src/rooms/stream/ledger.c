@@ -27,6 +27,7 @@ struct ledger {
     struct room_shard *shard;
     struct list commits, reads, finds;
     uint64_t position;
+    uint64_t committed; /* ledger_committed() */
 };
 
 struct ledger_commit {
@@ -153,6 +154,8 @@ static void on_committed(void *owner, const struct bus_message *reply, int ended
             (void)error_set(&failed, head.failed, "%.*s", slice_fmt(text));
         else if (head.position > c->ledger->position)
             c->ledger->position = head.position;
+        if (!head.failed)
+            c->ledger->committed = head.last;
         commit_done(c, head.failed ? &failed : NULL);
     } else if (ended == -EHOSTUNREACH && ++c->retries < COMMIT_RETRIES_MAX) {
         io_timer_start(c->ledger->shard->loop, &c->again, RETRY_NS, on_commit_again);
@@ -232,6 +235,16 @@ uint64_t ledger_position(const struct ledger *l) {
 void ledger_commit_forget(struct ledger_commit *c) {
     if (c)
         c->done = NULL;
+}
+
+uint64_t ledger_committed(const struct ledger *l) {
+    return l->committed;
+}
+
+void ledger_trim(struct ledger *l, uint64_t sequence) {
+    const struct bus_message message = {.subject = slice_str(LEDGER_CALL_TRIM),
+                                        .payload = slice_make(&sequence, sizeof sequence)};
+    bus_publish(l->shard->bus, &message, NULL, NULL);
 }
 
 /* --- reads ---------------------------------------------------------------------------------- */
@@ -343,7 +356,10 @@ static void on_piece(void *owner, const struct bus_message *reply, int ended) {
 }
 
 static void read_ask(struct ledger_read *r) {
-    struct ledger_ask head = {.from = r->next, .wait = r->told_end, .shown = r->options.shown};
+    struct ledger_ask head = {.from = r->next,
+                              .wait = r->told_end,
+                              .shown = r->options.shown,
+                              .newest = r->options.newest && !r->name.ptr};
     slice stream = r->name.len ? r->name : r->options.stream;
     if (ask_for(r->ledger, LEDGER_CALL_READ, head, stream, r->options.subject, on_piece, r,
                 &r->request))

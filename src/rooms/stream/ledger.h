@@ -6,15 +6,20 @@
  *   ledger_commit ── _NONET.SQL.commit ──> stream_append_all -> on disk ──> done
  *   ledger_read   ── _NONET.SQL.read ────> a piece of records (up to LEDGER_PIECE_BYTES),
  *                                          or, at the end, what comes next
+ *   ledger_trim   ── _NONET.SQL.trim ────> what stream SQL does not need any more is let go
  *
  * Stream SQL is the node's own (nobody else writes to it or changes it). It holds what was defined
  * and what was written, one message an entry:
  *
- *     _NONET.sql.ddl          the text of a definition, and the OID it begins with
- *     _NONET.sql.table.OID    changes of one table's rows, in one transaction
+ *     _NONET.sql.ddl              the text of a definition
+ *     _NONET.sql.table.OID        changes of one table's rows, in one transaction
+ *     _NONET.sql.checkpoint.PART  the database as it was at one moment (database_checkpoint.h)
  *
- * so that the database is what its replay from the first message gives (recover.c). A
- * piece of reading is asked for ahead while the one before is worked on, no more: that bounds
+ * so that the database is what its replay from the last checkpoint gives, or from the first message
+ * (recover.c). What lies before a checkpoint is let go once that is on disk: so nothing else may
+ * be kept in stream SQL that is to stay there.
+ *
+ * A piece of reading is asked for ahead while the one before is worked on, no more: that bounds
  * memory.
  */
 #ifndef NONET_STREAM_LEDGER_H
@@ -57,6 +62,11 @@ must_use int ledger_commit(struct ledger *l, const struct ledger_entry *entries,
 uint64_t ledger_position(const struct ledger *l);
 /* DONE is not called any more; what was sent may still be stored. */
 void ledger_commit_forget(struct ledger_commit *c);
+/* Within DONE, of what is on disk: the sequence of its first entry. The others follow it. */
+uint64_t ledger_committed(const struct ledger *l);
+/* Everything below SEQUENCE leaves stream SQL, a while later; what a crash or a full log prevents
+   is left to the next call. */
+void ledger_trim(struct ledger *l, uint64_t sequence);
 
 struct ledger_record {
     uint64_t sequence, position; /* of its stream; of the whole log */
@@ -69,6 +79,7 @@ struct ledger_read_options {
     slice subject; /* filter, may have wildcards, or several with blanks between; empty: all */
     uint64_t from; /* nothing below this sequence */
     bool shown;    /* as the judge of the stream shows them (bus/diversion.h), or as they are */
+    bool newest;   /* begins with the last record of `subject`, which has no wildcards */
     /* A piece: COUNT records, then: LAST, the sequence up to which there is nothing else, and
        whether that was the end for now. Called until `closed`; after each the reader calls
        ledger_read_next when it wants more (perhaps from inside); till then the records are there.

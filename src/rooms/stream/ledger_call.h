@@ -5,6 +5,7 @@
  *     _NONET.SQL.commit   u32 count | count times: u32 subject, u32 payload | their bytes …
  *     _NONET.SQL.read     struct ledger_ask | stream | subject
  *     _NONET.SQL.find     the same
+ *     _NONET.SQL.trim     u64 sequence; is not answered
  *     every answer        struct ledger_answer | text | count times: struct ledger_item | its bytes
  *
  * Both ends are one process, so numbers stand as they lie in memory, at any address: they are moved
@@ -19,6 +20,7 @@
 #define LEDGER_CALL_COMMIT BUS_PRIVATE_PREFIX "SQL.commit"
 #define LEDGER_CALL_READ BUS_PRIVATE_PREFIX "SQL.read"
 #define LEDGER_CALL_FIND BUS_PRIVATE_PREFIX "SQL.find"
+#define LEDGER_CALL_TRIM BUS_PRIVATE_PREFIX "SQL.trim"
 
 /* How long the server keeps a reader that is at the end before it answers with nothing. */
 #define LEDGER_WAIT_NS (10 * UINT64_C(1000000000))
@@ -26,15 +28,16 @@
 struct ledger_ask {
     uint64_t from;
     uint32_t stream_len, subject_len;
-    bool wait;  /* where there is nothing yet */
-    bool shown; /* ledger_read_options */
+    bool wait;   /* where there is nothing yet */
+    bool shown;  /* ledger_read_options */
+    bool newest; /* from the last record of the subject on */
 };
 
 struct ledger_answer {
     int failed;         /* 0, or why: then `text` says it in words. -EAGAIN: ask again, later */
     uint32_t text_len;  /* `text`: the stream's name, or the words */
     uint32_t count;     /* records */
-    uint64_t last;      /* there is nothing else up to here */
+    uint64_t last;      /* there is nothing else up to here; of a commit: its first sequence */
     uint64_t end;       /* the stream's last sequence */
     int64_t created_ns; /* of the stream: another one of its name has another */
     uint64_t position;  /* of a commit; 0: not known */

@@ -8,6 +8,8 @@
  *               |  '-- at the end: waits until there is more, or LEDGER_WAIT_NS are over
  *               '-- a block has to come from disk, or LOOKS_MAX were looked at: goes on later
  *
+ *   trim     the highest sequence so far -> end of the turn -> out of stream SQL
+ *
  * A commit is never appended from inside a receiver, who may have been handed a record of the log.
  * What has been handed to the log or to a wait outlives the server: it is let go when it ends.
  */
@@ -33,11 +35,12 @@
 
 struct ledger_server {
     struct room_shard *shard;
-    struct bus_subscription *subscriptions[3];
+    struct bus_subscription *subscriptions[4];
     struct list readings, commits; /* commits: not yet in the log */
     unsigned reading_count, commit_count;
-    struct io_task append;
-    struct io_timer again;
+    struct io_task append, trim;
+    struct io_timer again, trim_again;
+    uint64_t trim_below;          /* 0: nothing is to be let go */
     bool creating;                /* stream SQL */
     struct streams_error refusal; /* why it was not made; told to the next commit */
     bool closed;                  /* the owner has let go */
@@ -51,7 +54,7 @@ struct reading {
     struct log_filter filter;
     slice *subjects; /* of the filter */
     uint64_t from, at;
-    bool wait, shown, loading, waiting;
+    bool wait, shown, newest, loading, waiting;
     unsigned count, turns;
     void *held;         /* by the judge who shows records */
     struct buf line;    /* one as he shows it */
@@ -281,6 +284,16 @@ static bool is_same(struct reading *r, struct stream *s) {
     return r->created_ns == stream_created_ns(s) && r->front == front;
 }
 
+static void begin_newest(struct reading *r, struct stream *s) {
+    struct log_subject_state state;
+    uint64_t at = log_subject(stream_log(s), r->subject, &state)
+                      ? state.last_sequence
+                      : log_stream_state(stream_log(s)).last_sequence + 1;
+    if (at > r->from)
+        r->from = r->at = at;
+    r->newest = false;
+}
+
 static void step(struct reading *r) {
     struct streams *streams = r->server->shard->streams;
     struct log *log = streams_log(streams);
@@ -293,6 +306,8 @@ static void step(struct reading *r) {
         read_failed(r, -EAGAIN, "");
         return;
     }
+    if (r->newest)
+        begin_newest(r, s);
     struct log_record record = {0};
     int result = look(r, s, log, &record);
     if (result == 1 || (result == 0 && ++r->turns == TURNS_MAX))
@@ -357,6 +372,7 @@ static void on_read(void *owner, struct bus_subscription *subscription,
     r->from = r->at = ask.from ? ask.from : 1;
     r->wait = ask.wait;
     r->shown = ask.shown;
+    r->newest = ask.newest;
     r->load.done = on_loaded;
     r->out = buf_make(PIECE_BYTES_MAX);
     r->line = buf_make(PIECE_BYTES_MAX);
@@ -411,7 +427,8 @@ static void on_appended(void *self, const struct streams_error *error) {
     if (!server->closed && error)
         refuse_for(c, error);
     else if (!server->closed)
-        answer(server, c->reply, (struct ledger_answer){.position = position_of(c)}, (slice){0},
+        answer(server, c->reply,
+               (struct ledger_answer){.last = c->sequence, .position = position_of(c)}, (slice){0},
                NULL);
     commit_free(c);
     (void)let_go(server);
@@ -548,16 +565,61 @@ static void on_commit(void *owner, struct bus_subscription *subscription,
     io_defer(server->shard->loop, &server->append);
 }
 
+/* --- letting go ----------------------------------------------------------------------------- */
+
+/* 0, or why not now. */
+static int trim_to(struct streams *streams, uint64_t sequence) {
+    struct stream *s = streams_log(streams) ? stream_find(streams, slice_lit(LEDGER_STREAM)) : NULL;
+    struct log_batch *batch;
+    if (!s || log_stream_staged(stream_log(s)).first_sequence >= sequence)
+        return 0;
+    int failed = log_batch_begin(streams_log(streams), &batch);
+    if (failed)
+        return failed;
+    failed = log_batch_trim(batch, stream_log(s), sequence);
+    if (failed)
+        log_batch_abandon(batch);
+    else
+        log_batch_commit(batch, NULL);
+    return failed;
+}
+
+static void on_trim_again(struct io_timer *timer) {
+    struct ledger_server *server = container_of(timer, struct ledger_server, trim_again);
+    io_defer(server->shard->loop, &server->trim);
+}
+
+static void on_trim(struct io_task *task) {
+    struct ledger_server *server = container_of(task, struct ledger_server, trim);
+    if (trim_to(server->shard->streams, server->trim_below) == -EAGAIN)
+        io_timer_start(server->shard->loop, &server->trim_again, RETRY_NS, on_trim_again);
+}
+
+static void on_trim_asked(void *owner, struct bus_subscription *subscription,
+                          const struct bus_message *message) {
+    (void)subscription;
+    struct ledger_server *server = owner;
+    slice rest = message->payload;
+    uint64_t sequence;
+    memcpy(&sequence, ledger_take(&rest, sizeof sequence).ptr, sizeof sequence);
+    if (sequence > server->trim_below)
+        server->trim_below = sequence;
+    io_defer(server->shard->loop, &server->trim);
+}
+
 /* --- the whole ------------------------------------------------------------------------------ */
 
 int ledger_server_create(struct room_shard *shard, struct ledger_server **ret) {
-    static const struct bus_receiver receivers[] = {{on_commit}, {on_read}, {on_find}};
-    static const char *const subjects[] = {LEDGER_CALL_COMMIT, LEDGER_CALL_READ, LEDGER_CALL_FIND};
+    static const struct bus_receiver receivers[] = {
+        {on_commit}, {on_read}, {on_find}, {on_trim_asked}};
+    static const char *const subjects[] = {LEDGER_CALL_COMMIT, LEDGER_CALL_READ, LEDGER_CALL_FIND,
+                                           LEDGER_CALL_TRIM};
     struct ledger_server *server = mem_zalloc(1, sizeof *server);
     if (!server)
         return -ENOMEM;
     server->shard = shard;
     server->append.run = on_append;
+    server->trim.run = on_trim;
     list_init(&server->readings);
     list_init(&server->commits);
     for (unsigned i = 0; i < array_count(subjects); i++) {
@@ -583,7 +645,9 @@ struct ledger_server *ledger_server_free(struct ledger_server *server) {
     while ((node = list_first(&server->commits)))
         commit_free(container_of(node, struct committing, node));
     io_timer_stop(server->shard->loop, &server->again);
+    io_timer_stop(server->shard->loop, &server->trim_again);
     io_defer_cancel(server->shard->loop, &server->append);
+    io_defer_cancel(server->shard->loop, &server->trim);
     server->closed = true;
     (void)let_go(server);
     return NULL;

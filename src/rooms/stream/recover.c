@@ -1,6 +1,10 @@
 /*
- * recover.c - the database read back from stream SQL: definitions are bound and made again, rows
- * put where they were, in the order in which they were committed. Then its views begin.
+ * recover.c - the database read back from stream SQL: the last checkpoint as it is, then what came
+ * behind it: definitions are bound and made again, rows put where they were, in the order in which
+ * they were committed. Then its views begin.
+ *
+ *     FIND the newest `end` of a checkpoint --there is one--> LOAD its parts --whole--> REPLAY
+ *                                           '--none: from the first message----------------^
  *
  * An entry that cannot be made again (by an older program, or damaged) stops it there: the database
  * then answers every statement with the reason, and nothing is written that would rest on less than
@@ -9,6 +13,7 @@
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
+#include "rooms/stream/database_checkpoint.h"
 
 #include <errno.h>
 
@@ -62,6 +67,8 @@ static void finish(struct database *db) {
     }
     database_show(db);
     database_opened(db, NULL);
+    database_checkpoint_ready(db->checkpoint);
+    commits_go_on(db); /* it may be time for a checkpoint */
 }
 
 static void fail(struct database *db, const struct error *why) {
@@ -70,16 +77,61 @@ static void fail(struct database *db, const struct error *why) {
     database_opened(db, why);
 }
 
-static void on_piece(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
-                     bool at_end) {
+static void on_failed(void *owner, const struct error *why) {
+    struct database *db = owner;
+    db->recovery = ledger_read_close(db->recovery);
+    if (why->code == -ENOENT && !db->recovered_from)
+        finish(db); /* nothing was ever written */
+    else
+        fail(db, why);
+}
+
+static int read_from(struct database *db, slice subject, bool newest,
+                     void (*piece)(void *owner, const struct ledger_record *records, size_t count,
+                                   uint64_t last, bool at_end)) {
+    const struct ledger_read_options options = {
+        .stream = slice_lit(LEDGER_STREAM),
+        .subject = subject,
+        .from = db->recovered_from,
+        .newest = newest,
+        .piece = piece,
+        .failed = on_failed,
+        .owner = db,
+    };
+    db->recovery = ledger_read_close(db->recovery);
+    return ledger_read(db->ledger, &options, &db->recovery);
+}
+
+/* The next phase reads from here. */
+static void go_on(struct database *db, slice subject,
+                  void (*piece)(void *owner, const struct ledger_record *records, size_t count,
+                                uint64_t last, bool at_end)) {
+    struct error why;
+    if (read_from(db, subject, false, piece) == 0)
+        return;
+    (void)error_set(&why, -ENOMEM, "no memory to read stream SQL");
+    fail(db, &why);
+}
+
+/* How far the log has been read. The changes among a checkpoint's parts are read after its end. */
+static void note_position(struct database *db, const struct ledger_record *records, size_t count) {
+    if (count && records[count - 1].position > db->recovered)
+        db->recovered = records[count - 1].position;
+}
+
+/* --- REPLAY ----------------------------------------------------------------------------------- */
+
+static void on_changes(void *owner, const struct ledger_record *records, size_t count,
+                       uint64_t last, bool at_end) {
     struct database *db = owner;
     struct error why;
     (void)last;
-    db->recovered = count ? records[count - 1].position : db->recovered;
+    note_position(db, records, count);
     for (size_t i = 0; i < count; i++) {
         bool definition = slice_equal(records[i].subject, slice_lit(LEDGER_PREFIX "ddl"));
         int r = definition ? replay_definition(db, &records[i], &why)
                            : commit_replay(db, records[i].subject, records[i].payload, &why);
+        database_checkpoint_grow(db->checkpoint, records[i].payload.len);
         if (r < 0) {
             db->recovery = ledger_read_close(db->recovery);
             fail(db, &why);
@@ -94,25 +146,53 @@ static void on_piece(void *owner, const struct ledger_record *records, size_t co
     finish(db);
 }
 
-static void on_failed(void *owner, const struct error *why) {
+static void replay(struct database *db) {
+    go_on(db, slice_lit(LEDGER_PREFIX "ddl " LEDGER_PREFIX "table.>"), on_changes);
+}
+
+/* --- LOAD ------------------------------------------------------------------------------------- */
+
+static void on_parts(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
+                     bool at_end) {
     struct database *db = owner;
-    db->recovery = ledger_read_close(db->recovery);
-    if (why->code == -ENOENT)
-        finish(db); /* nothing was ever written */
-    else
-        fail(db, why);
+    struct error why;
+    int r = 0;
+    (void)last;
+    note_position(db, records, count);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = database_checkpoint_part(db->checkpoint, &records[i], &why);
+    if (r == 0 && at_end)
+        r = error_set(&why, -EBADMSG, "the checkpoint of stream SQL has no end");
+    if (r == 1) {
+        replay(db);
+    } else if (r < 0) {
+        db->recovery = ledger_read_close(db->recovery);
+        fail(db, &why);
+    } else {
+        ledger_read_next(db->recovery);
+    }
+}
+
+/* --- FIND ------------------------------------------------------------------------------------- */
+
+static void on_end_found(void *owner, const struct ledger_record *records, size_t count,
+                         uint64_t last, bool at_end) {
+    struct database *db = owner;
+    struct error why;
+    (void)last;
+    if (count == 0 && at_end) {
+        replay(db);
+    } else if (count == 0) {
+        ledger_read_next(db->recovery);
+    } else if (database_checkpoint_found(db->checkpoint, records[count - 1].payload,
+                                         &db->recovered_from, &why) < 0) {
+        db->recovery = ledger_read_close(db->recovery);
+        fail(db, &why);
+    } else {
+        go_on(db, slice_lit(CHECKPOINT_PREFIX ">"), on_parts);
+    }
 }
 
 int database_recover(struct database *db) {
-    const struct ledger_read_options options = {
-        .stream = slice_lit(LEDGER_STREAM),
-        .from = 1,
-        .piece = on_piece,
-        .failed = on_failed,
-        .owner = db,
-    };
-    int r = ledger_read(db->ledger, &options, &db->recovery);
-    if (r == 0)
-        ledger_read_next(db->recovery);
-    return r;
+    return read_from(db, slice_lit(CHECKPOINT_END), true, on_end_found);
 }

@@ -93,5 +93,8 @@ void commit_forget(struct commit *c);
 void commits_close(struct database *db);
 /* recover.c: one entry of the ledger, changes of a table's rows. */
 must_use int commit_replay(struct database *db, slice subject, slice payload, struct error *error);
+/* database_checkpoint.c: ROWS of STORED, each with its id before it. */
+must_use int commit_replay_named(struct database *db, struct stored *stored, slice rows,
+                                 struct error *error);
 
 #endif

@@ -679,6 +679,27 @@ int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsign
     return given;
 }
 
+int relation_scan_bytes(struct relation_scan *scan, unsigned *looks, slice *ret) {
+    const struct relation *r = scan->relation;
+    for (; scan->next < r->next_id; ++scan->next) {
+        uint64_t page = scan->next / PAGE_ROWS;
+        if (*looks == 0)
+            return -EAGAIN;
+        --*looks;
+        if (page >= r->page_room || !r->pages[page]) {
+            scan->next = (page + 1) * PAGE_ROWS - 1;
+            continue;
+        }
+        const struct row *row = row_at(r, scan->next);
+        if (!row || !seen_at(row, scan->snapshot))
+            continue;
+        scan->id = scan->next++;
+        *ret = slice_make(row->bytes, row->len);
+        return 1;
+    }
+    return 0;
+}
+
 void relation_scan_end(struct relation_scan *scan) {
     buf_free(&scan->memory);
     mem_free(scan->found);

@@ -80,6 +80,10 @@ must_use int relation_scan_key(struct relation *r, uint64_t snapshot, const unsi
    vacuumed. */
 must_use int relation_scan_next(struct relation_scan *scan, const unsigned *which, unsigned count,
                                 struct sql_builder *b);
+/* The next row as the bytes it lies in (sql_row_encode of all columns, not canonical), which are
+   valid until the relation is changed or vacuumed; its id is SCAN's. Looks at no more than LOOKS
+   places, which it counts down: 1; 0: at the end; -EAGAIN: none among those, call again. */
+must_use int relation_scan_bytes(struct relation_scan *scan, unsigned *looks, slice *ret);
 void relation_scan_end(struct relation_scan *scan);
 /* Row ID as it is, whoever may see it, into B with WEIGHT. 0, -ENOENT, -ENOMEM. */
 must_use int relation_read(struct relation *r, uint64_t id, const unsigned *which, unsigned count,

@@ -258,6 +258,48 @@ static void test_a_stream_that_goes_or_is_another_one_is_told(void **state) {
     office_close(&o);
 }
 
+/* The newest record of SUBJECT is what FROM NEWEST gives, with what follows it. */
+static void test_the_newest_of_a_subject_is_found_and_what_is_older_let_go(void **state) {
+    (void)state;
+    for (unsigned shards = 1; shards <= 2; shards++) {
+        struct office o;
+        struct committed c;
+        struct reader newest = {0}, none = {0}, all = {0};
+        office_open(&o, shards);
+        for (unsigned i = 0; i < 3; i++) {
+            commit(&o, "_NONET.sql.a", two, 2, &c);
+            until(&o, &c.called, 1);
+            assert_int_equal(ledger_committed(o.ledger), 1 + 3 * i);
+            commit(&o, "_NONET.sql.b", two, 1, &c);
+            until(&o, &c.called, 1);
+            assert_int_equal(ledger_committed(o.ledger), 3 + 3 * i);
+        }
+        struct ledger_read_options options = {.stream = slice_lit(LEDGER_STREAM),
+                                              .subject = slice_lit("_NONET.sql.a"),
+                                              .newest = true,
+                                              .piece = on_piece,
+                                              .failed = on_failed,
+                                              .owner = &newest};
+        assert_int_equal(ledger_read(o.ledger, &options, &newest.read), 0);
+        until(&o, &newest.ends, 1);
+        assert_string_equal(newest.text, "_NONET.sql.a=two ");
+        options.subject = slice_lit("_NONET.sql.c");
+        options.owner = &none;
+        assert_int_equal(ledger_read(o.ledger, &options, &none.read), 0);
+        until(&o, &none.ends, 1);
+        assert_int_equal(none.records, 0);
+        assert_int_equal(none.last, 9);
+        ledger_trim(o.ledger, 8);
+        ledger_trim(o.ledger, 5); /* was let go with what is older than 8 */
+        house_run(o.house, SIM_SECOND);
+        read_from(&o, &all, LEDGER_STREAM, "", 0);
+        until(&o, &all.ends, 1);
+        assert_string_equal(all.text, "_NONET.sql.a=two _NONET.sql.b=one ");
+        assert_int_equal(all.last, 9);
+        office_close(&o);
+    }
+}
+
 struct found {
     unsigned called;
     uint64_t last;
@@ -360,6 +402,7 @@ int main(void) {
         cmocka_unit_test(test_a_reader_gets_what_its_filter_takes_from_memory_and_disk),
         cmocka_unit_test(test_pieces_come_when_they_are_wanted_and_are_bounded),
         cmocka_unit_test(test_a_stream_that_goes_or_is_another_one_is_told),
+        cmocka_unit_test(test_the_newest_of_a_subject_is_found_and_what_is_older_let_go),
         cmocka_unit_test(test_a_stream_is_found_by_what_it_captures),
         cmocka_unit_test(test_a_foreign_stream_of_its_name_refuses_commits),
         cmocka_unit_test(test_the_ledger_waits_for_its_server),
