@@ -113,7 +113,7 @@ bool image_write(const struct database *db, struct image_cursor *cursor, struct 
             return true;
         }
         while (cursor->kind == 3 && (t = sql_catalog_each_table(c, &cursor->at)))
-            if (t->kind != SQL_TABLE_SYSTEM) {
+            if (t->oid >= SQL_FIRST_USER_OID) {
                 write_table(w, t);
                 return true;
             }
@@ -265,7 +265,7 @@ static int read_table(struct database *db, struct entry_reader *r) {
     int64_t next_identity = (int64_t)entry_take_u64(r);
     read_lists(r, t);
     int failed = r->failed;
-    if (!failed && t->kind == SQL_TABLE_SYSTEM)
+    if (!failed && (t->oid < SQL_FIRST_USER_OID || t->kind == SQL_TABLE_SYSTEM))
         failed = -EBADMSG;
     if (!failed && t->kind == SQL_TABLE_STORED)
         failed = database_host_rows(db, t);
