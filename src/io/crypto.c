@@ -98,6 +98,15 @@ void io_sha256_end(struct io_sha256 *sum, unsigned char *ret_digest) {
     mem_free(sum);
 }
 
+size_t io_digest(const char *name, slice bytes, unsigned char ret_digest[64]) {
+    unsigned length = 0;
+    const EVP_MD *kind = EVP_get_digestbyname(name);
+    if (!kind || EVP_MD_get_size(kind) > 64 ||
+        EVP_Digest(bytes_of(bytes), bytes.len, ret_digest, &length, kind, NULL) != 1)
+        return 0;
+    return length;
+}
+
 void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]) {
     unsigned size = 0;
     check(key.len <= INT32_MAX);

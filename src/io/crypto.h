@@ -1,5 +1,6 @@
 /*
- * crypto.h - the few primitives of OpenSSL that are needed above: Ed25519, SHA-256, HMAC, SHA-1.
+ * crypto.h - the few primitives of OpenSSL that are needed above: Ed25519, SHA-256, HMAC, and
+ * digests by their names.
  *
  * Pure functions of their arguments, usable on any thread. They stand in io/ because it is the one
  * folder that includes OpenSSL, and the simulation links the same code. Nothing here compares
@@ -27,6 +28,9 @@ struct io_sha256;
 must_use int io_sha256_begin(struct io_sha256 **ret_sum);
 void io_sha256_add(struct io_sha256 *sum, slice bytes);
 void io_sha256_end(struct io_sha256 *sum, unsigned char *ret_digest); /* NULL allowed */
+/* By OpenSSL's name (md5, sha224 … sha512), for those who must have what others have computed: its
+   bytes, and how many; 0: the library has none of that name. */
+size_t io_digest(const char *name, slice bytes, unsigned char ret_digest[64]);
 void io_hmac_sha256(slice key, slice bytes, unsigned char ret_digest[32]);
 
 #endif

@@ -94,6 +94,9 @@ struct sql_settings {
     uint64_t (*random)(void *self); /* 64 random bits; gives random(), gen_random_uuid() */
     int64_t (*clock)(void *self);   /* clock_timestamp() */
     void *self;
+    /* md5, sha224, sha256, sha384, sha512 (RFC 1321, FIPS 180-4): the digest's bytes into RET, of
+       64, and how many; 0: there is no such one. NULL: there are none. */
+    size_t (*digest)(const char *name, slice bytes, unsigned char *ret);
     /* Labels of enums, names of regclass; may be NULL in tests. */
     const struct sql_catalog *catalog;
     /* current_setting(): its value, ptr NULL: there is none. May be NULL. */

@@ -8,6 +8,7 @@
 #include "rooms/stream/transaction.h"
 
 #include "base/mem.h"
+#include "io/crypto.h"
 #include "rooms/stream/database_checkpoint.h"
 #include "rooms/stream/zones.h"
 
@@ -96,6 +97,7 @@ int database_open(struct room_shard *shard, const struct database_options *optio
                                          .database = slice_lit("nonet"),
                                          .random = random_bits,
                                          .clock = clock_now,
+                                         .digest = io_digest,
                                          .self = db,
                                          .catalog = db->catalog,
                                          .zones = db->zones};

@@ -86,11 +86,33 @@ static void hmac_is_rfc_4231(void **state) {
     assert_memory_equal(digest, expected, 32);
 }
 
+/* RFC 1321, A.5; FIPS 180-4's example of one block. */
+static void digests_go_by_their_names(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *digest;
+    } cases[] = {
+        {"md5", "900150983cd24fb0d6963f7d28e17f72"},
+        {"sha224", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"},
+        {"sha512", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+                   "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+    };
+    for (size_t i = 0; i < array_count(cases); i++) {
+        unsigned char digest[64], expected[64];
+        size_t length = io_digest(cases[i].name, slice_lit("abc"), digest);
+        assert_int_equal(2 * length, strlen(cases[i].digest));
+        from_hex(cases[i].digest, expected);
+        assert_memory_equal(digest, expected, length);
+    }
+    unsigned char none[64];
+    assert_int_equal(io_digest("no such digest", slice_lit("abc"), none), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ed25519_is_rfc_8032), cmocka_unit_test(ed25519_signs_nothing_too),
-        cmocka_unit_test(sha256_is_fips_180),  cmocka_unit_test(sha1_is_fips_180),
-        cmocka_unit_test(hmac_is_rfc_4231),
+        cmocka_unit_test(digests_go_by_their_names), cmocka_unit_test(ed25519_is_rfc_8032),
+        cmocka_unit_test(ed25519_signs_nothing_too), cmocka_unit_test(sha256_is_fips_180),
+        cmocka_unit_test(sha1_is_fips_180),          cmocka_unit_test(hmac_is_rfc_4231),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
