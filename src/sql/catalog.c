@@ -227,7 +227,7 @@ const struct sql_enum *sql_catalog_enum(const struct sql_catalog *c, slice schem
 const struct sql_enum *sql_catalog_enum_by_oid(const struct sql_catalog *c, uint32_t oid) {
     for (unsigned i = 0; i < c->enums.count; i++) {
         const struct sql_enum *e = c->enums.item[i];
-        if (e->oid == oid || e->array == oid)
+        if (e->oid == oid || e->oid == sql_element_of(oid))
             return e;
     }
     return NULL;
@@ -256,7 +256,6 @@ int sql_catalog_add_enum(struct sql_catalog *c, const struct sql_enum *e) {
         return r;
     }
     keep_oid(c, e->oid);
-    keep_oid(c, e->array);
     c->version++;
     return 0;
 }

@@ -84,7 +84,7 @@ struct sql_table {
 };
 
 struct sql_enum {
-    uint32_t oid, array;
+    uint32_t oid;
     slice schema, name;
     unsigned labels;
     slice *label;

@@ -32,6 +32,8 @@
     X(sql_functions_jsonpath)                                                                      \
     X(sql_functions_array)                                                                         \
     X(sql_functions_array_make)                                                                    \
+    X(sql_functions_any)                                                                           \
+    X(sql_functions_digest)                                                                        \
     X(sql_functions_series)                                                                        \
     X(sql_functions_time_operators)                                                                \
     X(sql_functions_time_fields)                                                                   \

@@ -138,11 +138,15 @@ const struct sql_type_info *sql_type_at(unsigned index) {
 }
 
 uint32_t sql_array_of(uint32_t element) {
+    if (element >= SQL_FIRST_USER_OID && element < SQL_USER_ARRAY)
+        return element | SQL_USER_ARRAY;
     const struct sql_type_info *info = sql_type_info(element);
     return info ? info->array : 0;
 }
 
 uint32_t sql_element_of(uint32_t array) {
+    if (array >= SQL_USER_ARRAY && array < 2 * SQL_USER_ARRAY)
+        return array - SQL_USER_ARRAY;
     const struct sql_type_info *info = sql_type_info(array);
     return info ? info->element : 0;
 }
@@ -173,6 +177,8 @@ enum sql_layout sql_layout_of(uint32_t oid) {
     default:
         break;
     }
+    if (oid >= SQL_FIRST_USER_OID)
+        return sql_element_of(oid) ? SQL_LAYOUT_ARRAY : SQL_LAYOUT_WORD;
     const struct sql_type_info *info = sql_type_info(oid);
     return info ? info->layout : SQL_LAYOUT_WORD;
 }

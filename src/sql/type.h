@@ -56,6 +56,9 @@ enum sql_oid {
     SQL_TEXT_ARRAY = 1009,
     SQL_INT8_ARRAY = 1016,
     SQL_FIRST_USER_OID = 16384,
+    /* The arrays of a user's type have its OID and this bit (below catalog_oid.h's own), so that
+       what lies in a cell is known without a catalog. */
+    SQL_USER_ARRAY = 0x10000000,
 };
 
 /* Of an object of any kind: is it there without having been made? */
@@ -101,7 +104,7 @@ const struct sql_type_info *sql_type_at(unsigned index);
 
 uint32_t sql_array_of(uint32_t element);     /* 0: there is none */
 uint32_t sql_element_of(uint32_t array);     /* 0: not an array */
-enum sql_layout sql_layout_of(uint32_t oid); /* user types (>= SQL_FIRST_USER_OID): WORD */
+enum sql_layout sql_layout_of(uint32_t oid); /* user types: WORD; their arrays: ARRAY */
 
 /* As format_type(): "character varying(10)", "numeric(10,2)", "integer[]". Into OUT, cut to SIZE.
  */

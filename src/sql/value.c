@@ -43,10 +43,10 @@ static int other_in(const struct sql_reading *r, slice text, union sql_cell *ret
     const struct sql_type_io *io = sql_type_io_find(r->type.oid);
     if (io && io->in)
         return io->in(r->type, text, r->settings, r->memory, ret, r->error);
-    if (r->type.oid >= SQL_FIRST_USER_OID)
-        return value_enum_in(r, text, ret);
     if (sql_layout_of(r->type.oid) == SQL_LAYOUT_ARRAY && sql_element_of(r->type.oid))
         return value_array_in(r, text, ret);
+    if (r->type.oid >= SQL_FIRST_USER_OID)
+        return value_enum_in(r, text, ret);
     char name[96];
     sql_type_text(r->type, name, sizeof name);
     if (r->type.oid == SQL_RECORD)
@@ -100,7 +100,7 @@ static int other_out(struct sql_type type, const union sql_cell *cell,
     const struct sql_type_io *io = sql_type_io_find(type.oid);
     if (io && io->out)
         return io->out(type, cell, settings, out);
-    if (type.oid >= SQL_FIRST_USER_OID)
+    if (type.oid >= SQL_FIRST_USER_OID && !sql_element_of(type.oid))
         return value_enum_out(type.oid, cell, settings, out);
     switch (sql_layout_of(type.oid)) {
     case SQL_LAYOUT_ARRAY:

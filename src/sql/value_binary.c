@@ -125,7 +125,7 @@ int sql_value_send(struct sql_type type, const union sql_cell *cell,
     const struct sql_type_io *io = sql_type_io_find(type.oid);
     if (io && io->send)
         return io->send(type, cell, settings, out);
-    if (type.oid >= SQL_FIRST_USER_OID)
+    if (type.oid >= SQL_FIRST_USER_OID && !sql_element_of(type.oid))
         return value_enum_out(type.oid, cell, settings, out);
     if (type.oid == SQL_VOID)
         return 0;
@@ -291,7 +291,7 @@ int sql_value_receive(struct sql_type type, slice bytes, const struct sql_settin
     const struct sql_type_io *io = sql_type_io_find(type.oid);
     if (io && io->receive)
         return io->receive(type, bytes, settings, memory, ret, error);
-    if (type.oid >= SQL_FIRST_USER_OID)
+    if (type.oid >= SQL_FIRST_USER_OID && !sql_element_of(type.oid))
         return value_enum_in(&r, bytes, ret);
     switch (sql_layout_of(type.oid)) {
     case SQL_LAYOUT_WORD:

@@ -236,7 +236,7 @@ static int type_in(const struct sql_reading *r, slice text, union sql_cell *ret)
         !info && catalog ? sql_catalog_enum(catalog, (slice){NULL, 0}, name) : NULL;
     if (!info && !e)
         return sql_fail(r->error, "42704", "type \"%.*s\" does not exist", slice_fmt(text));
-    *ret = (union sql_cell){.i = info ? info->oid : array ? e->array : e->oid};
+    *ret = (union sql_cell){.i = info ? info->oid : array ? sql_array_of(e->oid) : e->oid};
     return 0;
 }
 

@@ -116,7 +116,6 @@ static int create_index(struct database *db, struct sql_table *t, const struct s
 static int create_enum(struct database *db, const struct sql_statement *s) {
     struct sql_enum e = s->enumeration;
     e.oid = sql_catalog_next_oid(db->catalog);
-    e.array = sql_catalog_next_oid(db->catalog);
     return sql_catalog_add_enum(db->catalog, &e);
 }
 
@@ -479,8 +478,8 @@ static bool type_is_used(struct database *db, const struct sql_enum *e) {
     const struct sql_table *t;
     for (unsigned at = 0; (t = sql_catalog_each_table(db->catalog, &at));)
         for (unsigned i = 0; i < t->columns; i++)
-            if (!t->column[i].dropped &&
-                (t->column[i].type.oid == e->oid || t->column[i].type.oid == e->array))
+            if (!t->column[i].dropped && (t->column[i].type.oid == e->oid ||
+                                          sql_element_of(t->column[i].type.oid) == e->oid))
                 return true;
     return false;
 }

@@ -49,10 +49,11 @@ static int enum_types(struct system_rows *r, const struct sql_enum *e) {
     if (arena_printf(r->memory, &array_name, "_%.*s", slice_fmt(e->name)) < 0)
         return -ENOMEM;
     uint32_t schema = sql_schema_oid(e->schema);
-    struct type_row own = {e->oid, schema, 0, e->array, e->name, "e", 'E', false, 4};
-    struct type_row array = {e->array, schema, e->oid, 0, array_name, "b", 'A', false, -1};
+    uint32_t array_oid = sql_array_of(e->oid);
+    struct type_row own = {e->oid, schema, 0, array_oid, e->name, "e", 'E', false, 4};
+    struct type_row array = {array_oid, schema, e->oid, 0, array_name, "b", 'A', false, -1};
     int failed = put_type(r, &own);
-    return failed || !e->array ? failed : put_type(r, &array);
+    return failed ? failed : put_type(r, &array);
 }
 
 int system_pg_type(struct system_rows *r) {

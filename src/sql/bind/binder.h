@@ -107,9 +107,6 @@ struct sql_expr *bind_fold(struct sql_binder *b, struct sql_expr *e);
 typedef struct sql_expr *bind_visit(struct sql_binder *b, struct sql_expr *e, void *self);
 struct sql_expr *bind_map(struct sql_binder *b, struct sql_expr *e, bind_visit *visit, void *self);
 
-/* sql_array_of and sql_element_of, of enums too. */
-uint32_t bind_array_of(const struct sql_binder *b, uint32_t element);
-uint32_t bind_element_of(const struct sql_binder *b, uint32_t array);
 bool bind_can_coerce(const struct sql_binder *b, uint32_t from, uint32_t to,
                      enum sql_cast_context context);
 /* E as TYPE; 42846 or 42804 where there is no such cast in CONTEXT. */

@@ -96,7 +96,7 @@ static bool is_aggregate_name(slice name) {
 static int spread(struct sql_binder *b, struct sql_expr ***arguments, unsigned *count,
                   int location) {
     struct sql_expr *last = (*arguments)[*count - 1];
-    uint32_t element = bind_element_of(b, last->type.oid);
+    uint32_t element = sql_element_of(last->type.oid);
     bool constant = element && last->kind == SQL_EXPR_CONST && !last->null;
     unsigned elements = constant                       ? last->cell.array->count
                         : last->kind == SQL_EXPR_ARRAY ? last->count

@@ -12,31 +12,27 @@ static bool is_string(uint32_t oid) {
     return oid == SQL_TEXT || oid == SQL_VARCHAR || oid == SQL_BPCHAR || oid == SQL_NAME;
 }
 
-uint32_t bind_array_of(const struct sql_binder *b, uint32_t element) {
+static bool is_enum(const struct sql_binder *b, uint32_t oid) {
     const struct sql_enum *e =
-        element >= SQL_FIRST_USER_OID ? sql_catalog_enum_by_oid(b->catalog, element) : NULL;
-    return e ? e->array : sql_array_of(element);
-}
-
-uint32_t bind_element_of(const struct sql_binder *b, uint32_t array) {
-    const struct sql_enum *e =
-        array >= SQL_FIRST_USER_OID ? sql_catalog_enum_by_oid(b->catalog, array) : NULL;
-    return e ? (e->array == array ? e->oid : 0) : sql_element_of(array);
+        oid >= SQL_FIRST_USER_OID ? sql_catalog_enum_by_oid(b->catalog, oid) : NULL;
+    return e && e->oid == oid;
 }
 
 bool bind_can_coerce(const struct sql_binder *b, uint32_t from, uint32_t to,
                      enum sql_cast_context context) {
     if (from == to || from == SQL_UNKNOWN || to == SQL_ANY || to == SQL_ANYELEMENT)
         return true;
-    uint32_t from_element = bind_element_of(b, from);
+    uint32_t from_element = sql_element_of(from);
     if (to == SQL_ANYARRAY)
         return from_element != 0;
     if (to == SQL_ANYNONARRAY)
         return from_element == 0;
+    if (to == SQL_ANYENUM)
+        return is_enum(b, from);
     const struct sql_cast *cast = sql_cast_find(from, to);
     if (cast)
         return cast->context <= context;
-    uint32_t to_element = bind_element_of(b, to);
+    uint32_t to_element = sql_element_of(to);
     if (from_element && to_element)
         return bind_can_coerce(b, from_element, to_element, context);
     if (is_string(to) && to != SQL_NAME)

@@ -76,7 +76,7 @@ static struct sql_expr *type_cast(struct sql_binder *b, struct bind_scope *s, js
     struct sql_type type;
     if (bind_type_name(b, type_name, &type) < 0)
         return NULL;
-    uint32_t wanted = bind_element_of(b, type.oid) ? type.oid : 0;
+    uint32_t wanted = sql_element_of(type.oid) ? type.oid : 0;
     struct sql_expr *e = sql_node_is(arg, "A_ArrayExpr", &array) ? bind_array(b, s, array, wanted)
                                                                  : bind_expression(b, s, arg);
     int location = sql_location(inside);

@@ -96,11 +96,11 @@ struct sql_expr *bind_operator(struct sql_binder *b, slice name, struct sql_expr
 struct sql_expr *bind_any_all(struct sql_binder *b, slice name, bool all, struct sql_expr *left,
                               struct sql_expr *array, int location) {
     if (array->type.oid == SQL_UNKNOWN && left->type.oid != SQL_UNKNOWN) {
-        struct sql_type type = sql_type_of(bind_array_of(b, left->type.oid));
+        struct sql_type type = sql_type_of(sql_array_of(left->type.oid));
         if (!(array = bind_coerce(b, array, type, SQL_CAST_IMPLICIT, array->location)))
             return NULL;
     }
-    uint32_t element = bind_element_of(b, array->type.oid);
+    uint32_t element = sql_element_of(array->type.oid);
     if (element == 0)
         return bind_null(b, location, "42809", "op ANY/ALL (array) requires array on right side");
     struct sql_expr *stand_in = bind_column(b, 0, sql_type_of(element), array->location);
@@ -111,7 +111,7 @@ struct sql_expr *bind_any_all(struct sql_binder *b, slice name, bool all, struct
         return bind_null(b, location, "42809",
                          "op ANY/ALL (array) requires operator to yield "
                          "boolean");
-    struct sql_type wanted = sql_type_of(bind_array_of(b, call->arguments[1]->type.oid));
+    struct sql_type wanted = sql_type_of(sql_array_of(call->arguments[1]->type.oid));
     struct sql_expr *e =
         bind_expr(b, all ? SQL_EXPR_ALL : SQL_EXPR_ANY, sql_type_of(SQL_BOOL), location, 2);
     if (!e)

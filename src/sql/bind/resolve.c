@@ -86,22 +86,29 @@ static void gather(const struct sql_binder *b, slice schema, slice name, bool is
             add(all, (struct bind_candidate){.user = u});
 }
 
-/* Do the polymorphic arguments agree on one element type? */
+/* Does it stand for the call's one element type? (anynonarray does, but need not agree.) */
+static bool is_element(uint32_t declared) {
+    return declared == SQL_ANYELEMENT || declared == SQL_ANYENUM;
+}
+
+/* Do the polymorphic arguments agree on one element type? That of anyenum must be told. */
 static bool consistent(const struct sql_binder *b, const struct bind_candidate *c,
                        const uint32_t *types, unsigned count) {
     uint32_t element = 0;
+    bool wants_enum = false;
     for (unsigned i = 0; i < count; i++) {
         uint32_t declared = candidate_type(c, i);
-        if ((declared != SQL_ANYELEMENT && declared != SQL_ANYARRAY) || types[i] == SQL_UNKNOWN)
+        wants_enum |= declared == SQL_ANYENUM;
+        if ((!is_element(declared) && declared != SQL_ANYARRAY) || types[i] == SQL_UNKNOWN)
             continue;
-        uint32_t mine = declared == SQL_ANYARRAY ? bind_element_of(b, types[i]) : types[i];
+        uint32_t mine = declared == SQL_ANYARRAY ? sql_element_of(types[i]) : types[i];
         if (element == 0)
             element = mine;
         if (!bind_can_coerce(b, element, mine, SQL_CAST_IMPLICIT) &&
             !bind_can_coerce(b, mine, element, SQL_CAST_IMPLICIT))
             return false;
     }
-    return true;
+    return element || !wants_enum;
 }
 
 static void keep_convertible(const struct sql_binder *b, const uint32_t *types, unsigned count,
@@ -271,11 +278,11 @@ static int element_type(struct sql_binder *b, const struct bind_candidate *c,
     unsigned found = 0;
     for (unsigned i = 0; i < count; i++) {
         uint32_t declared = candidate_type(c, i);
-        if (declared != SQL_ANYELEMENT && declared != SQL_ANYNONARRAY && declared != SQL_ANYARRAY)
+        if (!is_element(declared) && declared != SQL_ANYNONARRAY && declared != SQL_ANYARRAY)
             continue;
         stand_in[found] = *arguments[i];
         if (declared == SQL_ANYARRAY)
-            stand_in[found].type = sql_type_of(bind_element_of(b, arguments[i]->type.oid));
+            stand_in[found].type = sql_type_of(sql_element_of(arguments[i]->type.oid));
         if (stand_in[found].type.oid == 0)
             continue; /* '{1,2}' of unknown type follows the others */
         elements[found] = &stand_in[found];
@@ -287,9 +294,9 @@ static int element_type(struct sql_binder *b, const struct bind_candidate *c,
     return result;
 }
 
-static uint32_t stands_for(const struct sql_binder *b, uint32_t declared, uint32_t element) {
-    return declared == SQL_ANYELEMENT && element ? element
-           : declared == SQL_ANYARRAY && element ? bind_array_of(b, element)
+static uint32_t stands_for(uint32_t declared, uint32_t element) {
+    return is_element(declared) && element       ? element
+           : declared == SQL_ANYARRAY && element ? sql_array_of(element)
                                                  : declared;
 }
 
@@ -301,7 +308,7 @@ int bind_arguments(struct sql_binder *b, const struct bind_candidate *c,
     if (result < 0)
         return result;
     for (unsigned i = 0; i < count; i++) {
-        uint32_t type = stands_for(b, candidate_type(c, i), element);
+        uint32_t type = stands_for(candidate_type(c, i), element);
         bool any = type == SQL_ANY || type == SQL_ANYNONARRAY;
         arguments[i] = any ? bind_known(b, arguments[i])
                            : bind_coerce(b, arguments[i], sql_type_of(type), SQL_CAST_IMPLICIT,
@@ -313,8 +320,8 @@ int bind_arguments(struct sql_binder *b, const struct bind_candidate *c,
                         : c->aggregate ? c->aggregate->result
                         : c->window    ? c->window->result
                                        : c->user->result.oid;
-    declared = stands_for(b, declared, element);
-    if (declared == SQL_ANYELEMENT || declared == SQL_ANYARRAY)
+    declared = stands_for(declared, element);
+    if (is_element(declared) || declared == SQL_ANYARRAY)
         return bind_error(b, location, "42P18",
                           "could not determine polymorphic type because input has type unknown");
     *ret_result = sql_type_of(declared);

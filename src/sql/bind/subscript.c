@@ -38,16 +38,16 @@ struct sql_expr *bind_array(struct sql_binder *b, struct bind_scope *s, json_val
     }
     if (!e)
         return NULL;
-    struct sql_type type = sql_type_of(nested ? wanted : bind_element_of(b, wanted));
+    struct sql_type type = sql_type_of(nested ? wanted : sql_element_of(wanted));
     if (!wanted && bind_common_type(b, e->arguments, e->count, "ARRAY", &type) < 0)
         return NULL;
-    nested |= bind_element_of(b, type.oid) != 0;
+    nested |= sql_element_of(type.oid) != 0;
     for (unsigned at = 0; at < e->count; at++)
         if (!(e->arguments[at] =
                   bind_coerce(b, e->arguments[at], type,
                               wanted ? SQL_CAST_EXPLICIT : SQL_CAST_IMPLICIT, location)))
             return NULL;
-    e->type = sql_type_of(nested ? type.oid : bind_array_of(b, type.oid));
+    e->type = sql_type_of(nested ? type.oid : sql_array_of(type.oid));
     if (e->type.oid == 0) {
         char text[BIND_TYPE_TEXT];
         return bind_null(b, location, "42704", "could not find array type for data type %s",
@@ -159,7 +159,7 @@ struct sql_expr *bind_indirection(struct sql_binder *b, struct bind_scope *s, js
             struct sql_expr *key = bind_expression(b, s, sql_field(indices, "uidx"));
             e = key ? bind_operator(b, slice_lit("->"), e, key, e->location) : NULL;
             more = json_next(&i);
-        } else if (bind_element_of(b, e->type.oid) == 0) {
+        } else if (sql_element_of(e->type.oid) == 0) {
             char text[BIND_TYPE_TEXT];
             return bind_null(b, e->location, "42804",
                              "cannot subscript type %s because it does not support subscripting",

@@ -134,8 +134,7 @@ int bind_type_name(struct sql_binder *b, json_value type_name, struct sql_type *
     if (result < 0)
         return result;
     if (json_count(sql_field(type_name, "arrayBounds")) > 0) {
-        const struct sql_enum *e = sql_catalog_enum_by_oid(b->catalog, type.oid);
-        type.oid = e ? e->array : sql_array_of(type.oid);
+        type.oid = sql_array_of(type.oid);
         if (type.oid == 0)
             return bind_error(b, location, "42704", "could not find array type for data type %.*s",
                               slice_fmt(name));
