@@ -13,6 +13,13 @@
  * It is still heard by the node alone. To answer there a user needs the right to publish to the
  * same inbox without the `_NONET.`, so that who may answer clients may answer the node, and nobody
  * else.
+ *
+ * Another is half open the other way: where the node keeps views of SQL (room_node.views), it alone
+ * publishes to
+ *
+ *     view.>
+ *
+ * which everybody may hear, and streams may capture (rooms/stream/changelog.h).
  */
 #ifndef NONET_BUS_PRIVATE_H
 #define NONET_BUS_PRIVATE_H
@@ -21,6 +28,14 @@
 
 #define BUS_PRIVATE_PREFIX "_NONET."
 #define BUS_INBOX_PREFIX BUS_PRIVATE_PREFIX "_INBOX."
+
+#define BUS_VIEW_PREFIX "view."
+
+/* Where the node tells of its views. */
+static inline bool bus_subject_of_view(slice subject) {
+    return subject.len && subject.ptr[0] == 'v' &&
+           slice_starts_with(subject, slice_lit(BUS_VIEW_PREFIX));
+}
 
 /* Never to be named or heard by others. */
 static inline bool bus_subject_private(slice subject) {

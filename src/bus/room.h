@@ -77,9 +77,9 @@ struct room_node {
     unsigned listen_count;
     struct room_limits limits;
     bool jetstream;          /* durable streams are kept and answered for */
+    bool views;              /* of SQL are kept: nobody else publishes to view.> (private.h) */
     bool monitoring_is_open; /* whoever reaches the admin listener may read /varz and its kin */
-    /* Set on loop 0 before it asks for a drain: clients are sent away slowly (lame_duck_ns). */
-    bool lame_duck;
+    bool lame_duck; /* set on loop 0 before a drain: clients are sent away in lame_duck_ns */
     /* Where each listener really listens, for ports.json: set by rooms in `started`. */
     void (*listening)(struct room_node *node, const char *listener, const char *address);
     /* On loop 0: what the node and each room say of themselves, an object (`nonet status`). */

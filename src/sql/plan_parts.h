@@ -103,4 +103,11 @@ enum sql_top_kind {
     SQL_TOP_DENSE_RANK,
 };
 
+/* How the changes of a query are told. COLUMN: those of the answer. */
+struct sql_subscription {
+    bool snapshot, progress;
+    unsigned columns, own; /* the first `own` tell of the change, then come the query's */
+    struct sql_plan_column *column;
+};
+
 #endif

@@ -32,9 +32,13 @@ static void confirm(struct client *c) {
 
 /* --- PUB ---------------------------------------------------------------------------------- */
 
+static bool is_of_view(const struct client *c, slice subject) {
+    return bus_subject_of_view(subject) && c->room->pubsub->node->views;
+}
+
 /* The node's own subjects never, but for those it waits for answers at (bus/private.h). */
 static bool may_publish_to(const struct client *c, slice subject) {
-    if (bus_subject_private(subject) && !bus_subject_inbox(subject))
+    if ((bus_subject_private(subject) && !bus_subject_inbox(subject)) || is_of_view(c, subject))
         return false;
     return c->unlimited || principal_may_publish(c->principal, bus_subject_public(subject));
 }
@@ -43,7 +47,7 @@ static bool may_publish_to(const struct client *c, slice subject) {
    what a user may neither publish nor hear must not be named there, and where the node takes orders
    it does not suffice to hear. */
 static bool may_be_answered(const struct client *c, slice reply) {
-    if (slice_starts_with(reply, slice_lit(ACK_PREFIX)))
+    if (slice_starts_with(reply, slice_lit(ACK_PREFIX)) || is_of_view(c, reply))
         return false;
     return may_publish_to(c, reply) || (!stream_subject_takes_orders(reply) &&
                                         principal_may_subscribe(c->principal, reply, (slice){0}));
@@ -92,6 +96,11 @@ static void tell_no_responders(struct client *c, const struct nats_event *event)
     bus_publish(c->bus, &status, NULL, NULL);
 }
 
+/* Some subject of the node's own begins with it. */
+static bool may_be_reserved(char first) {
+    return first == '_' || first == 'v';
+}
+
 void client_publish(struct client *c, const struct nats_event *event) {
     c->messages_in++;
     c->published = true;
@@ -99,8 +108,9 @@ void client_publish(struct client *c, const struct nats_event *event) {
         client_close(c, CLIENT_PROTOCOL_ERROR, "message headers not supported");
         return;
     }
-    bool plain = c->unlimited && !c->pedantic && event->subject.ptr[0] != '_' &&
-                 !(event->reply.len && (event->reply.ptr[0] == '_' || event->reply.ptr[0] == '$'));
+    bool plain =
+        c->unlimited && !c->pedantic && !may_be_reserved(event->subject.ptr[0]) &&
+        !(event->reply.len && (may_be_reserved(event->reply.ptr[0]) || event->reply.ptr[0] == '$'));
     if (unlikely(!plain) && !may_publish(c, event))
         return;
     confirm(c);

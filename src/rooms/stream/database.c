@@ -4,6 +4,7 @@
  * What was defined and written is read back from stream SQL first (recover.c). Views are in the
  * order of their creation, so that one walk hands a change on from each to those above it.
  */
+#include "rooms/stream/changelog.h"
 #include "rooms/stream/subscribe.h"
 #include "rooms/stream/transaction.h"
 
@@ -17,6 +18,7 @@
 #define ZONES_PATH "/usr/share/zoneinfo"
 #define VACUUM_EVERY_NS UINT64_C(100000000)
 #define VACUUM_ROWS 20000u
+#define LOOK_EVERY_NS UINT64_C(250000000)
 
 struct waiter {
     struct list_node node;
@@ -69,6 +71,12 @@ static void on_vacuum(struct io_timer *timer) {
     io_timer_start(db->loop, &db->vacuum_timer, VACUUM_EVERY_NS, on_vacuum);
 }
 
+static void on_look(struct io_timer *timer) {
+    struct database *db = container_of(timer, struct database, look_timer);
+    changelogs_look(db);
+    io_timer_start(db->loop, &db->look_timer, LOOK_EVERY_NS, on_look);
+}
+
 int database_open(struct room_shard *shard, const struct database_options *options,
                   struct database **ret, struct error *ret_error) {
     struct database *db = mem_zalloc(1, sizeof *db);
@@ -76,6 +84,7 @@ int database_open(struct room_shard *shard, const struct database_options *optio
         return error_set(ret_error, -ENOMEM, "no memory for the database");
     db->node = shard->node;
     db->loop = shard->loop;
+    db->bus = shard->bus;
     db->logger = shard->node->logger;
     db->limits = (struct database_limits){options->work_mem_bytes, options->memory_bytes,
                                           options->memory_bytes, options->subscription_bytes};
@@ -109,6 +118,7 @@ int database_open(struct room_shard *shard, const struct database_options *optio
                          error_name(r < 0 ? r : -ENOMEM));
     }
     io_timer_start(db->loop, &db->vacuum_timer, VACUUM_EVERY_NS, on_vacuum);
+    io_timer_start(db->loop, &db->look_timer, LOOK_EVERY_NS, on_look);
     *ret = db;
     return 0;
 }
@@ -131,6 +141,7 @@ struct database *database_close(struct database *db) {
         struct kept *k = container_of(n, struct kept, node);
         list_remove(&k->node);
         k->table->host = NULL;
+        changelog_free(k->changelog);
         view_stop(k->view);
         mem_free(k);
     }
@@ -141,6 +152,7 @@ struct database *database_close(struct database *db) {
     ledger_read_close(db->recovery);
     list_each(&db->waiting, n, next) mem_free(container_of(n, struct waiter, node));
     io_timer_stop(db->loop, &db->vacuum_timer);
+    io_timer_stop(db->loop, &db->look_timer);
     struct sql_table *table;
     for (unsigned at = 0; db->catalog && (table = sql_catalog_each_table(db->catalog, &at));)
         free_stored(table);
@@ -242,6 +254,7 @@ void database_show(struct database *db) {
     db->visible = db->commit;
     runs_shown(db);
     subscriptions_show(db);
+    changelogs_show(db);
 }
 
 void database_changed(struct database *db, const struct sql_table *table,
@@ -249,6 +262,8 @@ void database_changed(struct database *db, const struct sql_table *table,
     for (struct list_node *n = db->views.head.next; n != &db->views.head; n = n->next) {
         struct kept *k = container_of(n, struct kept, node);
         k->touched |= view_input(k->view, table, batch);
+        if (k->table == table && k->changelog)
+            changelog_changed(k->changelog, batch);
     }
     subscriptions_changed(db, table, batch);
 }

@@ -6,6 +6,7 @@
  * are counted, come out the same, and what can fail must fail before the text is stored: what fails
  * afterwards stops the database.
  */
+#include "rooms/stream/changelog.h"
 #include "rooms/stream/inside.h"
 #include "rooms/stream/subscribe.h"
 
@@ -399,6 +400,7 @@ static void stop_view(struct database *db, struct sql_table *t) {
         if (k->table == t) {
             list_remove(&k->node);
             t->host = NULL;
+            changelog_free(k->changelog);
             view_stop(k->view);
             mem_free(k);
             return;
@@ -767,6 +769,9 @@ int database_keep(struct database *db, struct sql_table *table, struct sql_error
         return r;
     }
     k->table = table;
+    if (changelog_new(db, k->view, table, &k->changelog) < 0)
+        logger_write(db->logger, LOG_LEVEL_WARN, "sql", "no memory for a changelog", "view=%.*s",
+                     slice_fmt(table->name));
     table->host = k->view;
     list_push_back(&db->views, &k->node);
     return 0;

@@ -26,6 +26,7 @@
 
 struct transaction;
 struct database_checkpoint;
+struct changelog;
 
 /* Rows of one stored table; sql_table.host. */
 struct stored {
@@ -47,6 +48,7 @@ struct database {
     struct room_node *node;
     struct io_loop *loop;
     struct logger *logger;
+    struct bus *bus;
     struct ledger *ledger;
     struct sql_catalog *catalog;
     struct sql_zones *zones;
@@ -62,7 +64,7 @@ struct database {
     struct list views;         /* struct kept, in the order of their creation */
     struct list subscriptions; /* subscribe.c */
     struct io_task pump;
-    struct io_timer vacuum_timer;
+    struct io_timer vacuum_timer, look_timer; /* look: for who listens to changelogs */
     bool ready, closed, draining;
     struct error failed; /* recovery's: every statement is told */
     struct ledger_read *recovery;
@@ -85,7 +87,8 @@ struct kept {
     struct list_node node;
     struct view *view;
     struct sql_table *table;
-    bool touched; /* has input of the commit under way */
+    struct changelog *changelog; /* NULL: no memory */
+    bool touched;                /* has input of the commit under way */
 };
 
 /* database.c */

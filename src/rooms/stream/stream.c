@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "bus/private.h"
 #include "rooms/stream/app.h"
+#include "rooms/stream/changelog_server.h"
 #include "rooms/stream/ledger.h"
 #include "rooms/stream/sessions.h"
 
@@ -31,6 +32,7 @@ struct stream_shard {
     struct stream *room;
     struct room_shard *shard;
     struct ledger_server *server;
+    struct changelog_server *teller;
     struct database *db;
     struct app *app;
     struct sessions *sessions;
@@ -47,6 +49,7 @@ static int open_room(struct room_node *node, const void *section, void **ret_sel
     room->section = *(const struct stream_section *)section;
     room->shard = node->serving - 1;
     room->open = listen && !listen->off && node->jetstream;
+    node->views = room->open;
     *ret_self = room;
     return 0;
 }
@@ -100,6 +103,7 @@ static void shard_close(void *shard_self) {
     s->sessions = sessions_free(s->sessions);
     s->app = app_free(s->app);
     s->db = database_close(s->db);
+    s->teller = changelog_server_free(s->teller);
     s->server = ledger_server_free(s->server);
     if (s->reload)
         s->reload = bus_unsubscribe(s->shard->bus, s->reload);
@@ -150,7 +154,8 @@ static int shard_open(void *self, struct room_shard *shard, void **ret_shard_sel
     if (shard->index == 0)
         room->bus = shard->bus;
     int failed = 0;
-    if (room->open && shard->streams && ledger_server_create(shard, &s->server))
+    if (room->open && shard->streams &&
+        (ledger_server_create(shard, &s->server) || changelog_server_create(shard, &s->teller)))
         failed = error_set(ret_error, -ENOMEM, "no memory for the listener sql");
     if (!failed && room->open && shard->index == room->shard)
         failed = open_sessions(s, ret_error);

@@ -80,13 +80,6 @@ struct sql_alter {
     bool value, if_exists;
 };
 
-/* How the changes of a query are told. COLUMN: those of the answer. */
-struct sql_subscription {
-    bool snapshot, progress;
-    unsigned columns, own; /* the first `own` tell of the change, then come the query's */
-    struct sql_plan_column *column;
-};
-
 struct sql_statement {
     enum sql_statement_kind kind;
     struct arena *memory; /* all of this lies in */

@@ -1,0 +1,592 @@
+/*
+ * changelog.c - see changelog.h: what is told, and to whom.
+ *
+ * Messages wait in a queue as  u32 headers | u32 payload | their bytes, whole steps one behind the
+ * other; as many as fit into TELL_BYTES are asked to be told at once, one ask at a time. Rows are
+ * compared by their JSON: what a stream has needs not be read as values.
+ */
+#include "rooms/stream/changelog.h"
+
+#include "base/mem.h"
+#include "bus/request.h"
+#include "rooms/stream/changelog_server.h"
+#include "rooms/stream/changes.h"
+#include "sql/text/json.h"
+#include "sql/text/json_write.h"
+#include "wire/nats_headers.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define ASK_NS (120 * UINT64_C(1000000000)) /* the server is patient for 30 s, then the disk */
+#define WAIT_NS_MIN (1 * UINT64_C(1000000000))
+#define WAIT_NS_MAX (30 * UINT64_C(1000000000))
+#define RETRY_NS (20 * UINT64_C(1000000)) /* the server is not there yet */
+#define SUBJECT_BYTES_MAX (16u + 2u * 3u * (SQL_NAME_BYTES_MAX + 1u))
+#define ROW_BYTES_MAX ((size_t)64 << 20)
+
+enum state { OFF, LOOKING, LIVE, FOLDING, FOLDED, KEPT };
+
+struct changelog {
+    struct database *db;
+    struct view *view;
+    const struct sql_table *table;
+    enum state state;
+    char subject[SUBJECT_BYTES_MAX];
+    struct bus_route route;
+    struct changes step; /* since the last time readers were shown something */
+    struct changes fold; /* JSON of a row -> how often the view has it more than the stream */
+    struct ledger_read *read;
+    int64_t created_ns; /* of the stream that captures; 0: none */
+    slice name;         /* its */
+    char name_text[256];
+    uint64_t number; /* of the last change told, or folded */
+    bool whole;      /* the fold has its beginning, and no gap */
+    bool lost;       /* `step` is not all of it */
+    struct buf queue;
+    size_t from, asked; /* bytes told; bytes that are being told, behind them */
+    size_t allowed;     /* beside told_bytes: what is left of the first step */
+    struct bus_request *request;
+    struct io_timer again;
+    uint64_t wait_ns;
+    struct buf row;          /* one row's JSON */
+    struct buf keys;         /* `"name":` of each column, one behind the other */
+    size_t *key_end;         /* of each in `keys` */
+    struct sql_type types[]; /* of the columns */
+};
+
+static void look(struct changelog *c);
+static void tell_next(struct changelog *c);
+
+/* --- states ----------------------------------------------------------------------------------- */
+
+static void stop_asking(struct changelog *c) {
+    if (c->request)
+        bus_request_cancel(c->db->bus, c->request);
+    c->request = NULL;
+    c->asked = 0;
+    c->read = ledger_read_close(c->read);
+    io_timer_stop(c->db->loop, &c->again);
+}
+
+static void turn_off(struct changelog *c) {
+    stop_asking(c);
+    changes_clear(&c->step);
+    changes_clear(&c->fold);
+    buf_free(&c->queue);
+    c->from = c->allowed = 0;
+    c->lost = false;
+    c->state = OFF;
+}
+
+static void on_again(struct io_timer *timer) {
+    struct changelog *c = container_of(timer, struct changelog, again);
+    if (c->request)
+        return;
+    if (c->state == LOOKING)
+        look(c);
+    else
+        tell_next(c);
+}
+
+/* Begins anew after a while: WHY, to the log. */
+static void look_later(struct changelog *c, const char *why) {
+    logger_write(c->db->logger, LOG_LEVEL_WARN, "sql", "a changelog begins anew",
+                 "subject=%s why=%s", c->subject, why);
+    turn_off(c);
+    c->state = LOOKING;
+    c->lost = true;
+    c->wait_ns = c->wait_ns ? c->wait_ns * 2 : WAIT_NS_MIN;
+    c->wait_ns = c->wait_ns < WAIT_NS_MAX ? c->wait_ns : WAIT_NS_MAX;
+    io_timer_start(c->db->loop, &c->again, c->wait_ns, on_again);
+}
+
+static bool is_wanted(struct changelog *c) {
+    return bus_route_has_interest(c->db->bus, slice_str(c->subject), &c->route);
+}
+
+static void start(struct changelog *c) {
+    if (c->state == OFF && !view_failure(c->view) && is_wanted(c) &&
+        view_status(c->view).state == VIEW_LIVE) {
+        c->state = LOOKING;
+        look(c);
+    }
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static int write_row(struct changelog *c, const union sql_cell *cells, const uint8_t *nulls) {
+    size_t from = 0;
+    buf_clear(&c->row);
+    int r = buf_append_byte(&c->row, '{');
+    for (unsigned i = 0; r == 0 && i < c->table->columns; i++) {
+        r = buf_append(&c->row, slice_make(c->keys.ptr + from, c->key_end[i] - from));
+        if (r == 0)
+            r = sql_json_write(c->types[i], &cells[i], nulls[i], &c->db->settings, &c->row);
+        from = c->key_end[i];
+    }
+    return r < 0 ? r : buf_append_byte(&c->row, '}');
+}
+
+struct telling {
+    struct changelog *c;
+    uint64_t position, at, count; /* message `at` of `count` of the step */
+};
+
+static int put_headers(struct telling *t, const char *op, struct buf *out) {
+    char step[64];
+    int r = nats_headers_begin(out, 0, (slice){0});
+    if (r == 0)
+        r = nats_headers_add(out, slice_lit("Nonet-Op"), slice_str(op));
+    if (r == 0)
+        r = nats_headers_add_u64(out, slice_lit("Nonet-Position"), t->position);
+    if (r == 0)
+        r = nats_headers_add_u64(out, slice_lit("Nonet-Change"), ++t->c->number);
+    (void)snprintf(step, sizeof step, "%llu/%llu", (unsigned long long)++t->at,
+                   (unsigned long long)t->count);
+    if (r == 0)
+        r = nats_headers_add(out, slice_lit("Nonet-Step"), slice_str(step));
+    return r < 0 ? r : nats_headers_end(out);
+}
+
+static int put_message(struct telling *t, const char *op, slice payload) {
+    struct buf *out = &t->c->queue;
+    uint32_t lengths[2] = {0, (uint32_t)payload.len};
+    size_t at = out->len;
+    int r = buf_append(out, slice_make(lengths, sizeof lengths));
+    if (r == 0)
+        r = put_headers(t, op, out);
+    if (r < 0)
+        return r;
+    lengths[0] = (uint32_t)(out->len - at - sizeof lengths);
+    memcpy(out->ptr + at, lengths, sizeof lengths);
+    return buf_append(out, payload);
+}
+
+static int count_messages(void *self, slice row, int64_t weight) {
+    struct telling *t = self;
+    (void)row;
+    t->count += (uint64_t)(weight < 0 ? -weight : weight);
+    return 0;
+}
+
+static int put_json(void *self, slice json, int64_t weight) {
+    struct telling *t = self;
+    int r = 0;
+    for (int64_t n = weight < 0 ? -weight : weight; r == 0 && n > 0; n--)
+        r = put_message(t, weight < 0 ? "delete" : "insert", json);
+    return r;
+}
+
+/* A row of `step`. */
+static int put_row(void *self, slice row, int64_t weight) {
+    struct telling *t = self;
+    struct changelog *c = t->c;
+    union sql_cell cells[SQL_COLUMNS_MAX];
+    uint8_t nulls[SQL_COLUMNS_MAX];
+    struct arena memory = arena_make(0, ROW_BYTES_MAX);
+    int r = 0;
+    if (sql_row_decode(row, c->types, c->table->columns, &memory, cells, nulls) < 0)
+        r = -ENOMEM;
+    if (r == 0)
+        r = write_row(c, cells, nulls);
+    arena_free(&memory);
+    return r < 0 ? r : put_json(t, buf_slice(&c->row), weight);
+}
+
+/* --- asking to tell --------------------------------------------------------------------------- */
+
+static int ask(struct changelog *c, struct tell_ask head, slice messages,
+               void (*on_reply)(void *owner, const struct bus_message *reply, int ended)) {
+    slice subject = slice_str(c->subject);
+    size_t size = sizeof head + subject.len + c->name.len + messages.len;
+    _cleanup_buf_ struct buf body = buf_make_room(size, size);
+    head.subject_len = (uint32_t)subject.len;
+    head.name_len = (uint32_t)c->name.len;
+    int r = buf_append(&body, slice_make(&head, sizeof head));
+    if (r == 0)
+        r = buf_append(&body, subject);
+    if (r == 0)
+        r = buf_append(&body, c->name);
+    if (r == 0)
+        r = buf_append(&body, messages);
+    const struct bus_request_options options = {
+        .message = {.subject = slice_lit(TELL_CALL), .payload = buf_slice(&body)},
+        .timeout_ns = ASK_NS,
+        .on_reply = on_reply,
+        .owner = c,
+    };
+    return r < 0 ? r : bus_request(c->db->bus, &options, &c->request);
+}
+
+/* The answer, its text in *RET_TEXT. False: there is none, and what follows from that is done. */
+static bool take_answer(struct changelog *c, const struct bus_message *reply, int ended,
+                        struct tell_answer *ret, slice *ret_text) {
+    if (reply)
+        bus_request_cancel(c->db->bus, c->request);
+    c->request = NULL;
+    if (!reply && ended == -EHOSTUNREACH)
+        io_timer_start(c->db->loop, &c->again, RETRY_NS, on_again);
+    else if (!reply && ended != -ECANCELED)
+        look_later(c, "the log does not answer");
+    if (!reply)
+        return false;
+    check(reply->payload.len >= sizeof *ret);
+    memcpy(ret, reply->payload.ptr, sizeof *ret);
+    *ret_text = slice_skip(reply->payload, sizeof *ret);
+    check(ret_text->len == ret->text_len);
+    return true;
+}
+
+static void on_told(void *owner, const struct bus_message *reply, int ended) {
+    struct changelog *c = owner;
+    struct tell_answer answer;
+    slice text;
+    char why[160];
+    if (!take_answer(c, reply, ended, &answer, &text))
+        return;
+    if (answer.failed == -ESTALE) {
+        turn_off(c);
+        c->state = LOOKING;
+        look(c);
+    } else if (answer.failed) {
+        (void)snprintf(why, sizeof why, "%.*s", slice_fmt(slice_take(text, sizeof why - 1)));
+        look_later(c, why);
+    } else {
+        c->allowed -= c->asked < c->allowed ? c->asked : c->allowed;
+        c->from += c->asked;
+        c->asked = 0;
+        c->wait_ns = 0;
+        tell_next(c);
+    }
+}
+
+/* How many messages of the queue are told next, and their bytes. */
+static uint32_t measure(const struct changelog *c, size_t *ret_bytes) {
+    uint32_t count = 0;
+    size_t bytes = 0;
+    while (c->from + bytes < c->queue.len && bytes < TELL_BYTES) {
+        uint32_t lengths[2];
+        memcpy(lengths, c->queue.ptr + c->from + bytes, sizeof lengths);
+        bytes += sizeof lengths + lengths[0] + lengths[1];
+        count++;
+    }
+    *ret_bytes = bytes;
+    return count;
+}
+
+static void tell_next(struct changelog *c) {
+    if (c->request || io_timer_running(&c->again) || (c->state != LIVE && c->state != KEPT))
+        return;
+    if (c->from == c->queue.len) {
+        c->from = 0;
+        buf_free(&c->queue);
+        return;
+    }
+    if (c->from > TELL_BYTES) {
+        buf_consume(&c->queue, c->from);
+        c->from = 0;
+    }
+    struct tell_ask head = {.expected_ns = c->created_ns};
+    head.count = measure(c, &c->asked);
+    if (ask(c, head, slice_make(c->queue.ptr + c->from, c->asked), on_told) < 0)
+        look_later(c, "no memory");
+}
+
+static void bound(struct changelog *c) {
+    if (c->queue.len - c->from <= c->db->limits.told_bytes + c->allowed)
+        return;
+    if (c->state == KEPT) {
+        look_later(c, "too many changes wait for its stream");
+        return;
+    }
+    buf_consume(&c->queue, c->from);
+    c->from = 0;
+    c->queue.len = c->asked; /* what is being told stays */
+    c->lost = true;
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static void tell(struct changelog *c) {
+    struct telling t = {.c = c, .position = view_position(c->view)};
+    (void)changes_each(&c->step, count_messages, &t);
+    int r = changes_each(&c->step, put_row, &t);
+    changes_clear(&c->step);
+    if (r < 0) {
+        look_later(c, "no memory");
+        return;
+    }
+    bound(c);
+    tell_next(c);
+}
+
+/* A new beginning, or the difference between the view and what its stream has. */
+static int count_rows(struct changelog *c) {
+    struct relation_scan at;
+    struct sql_builder b;
+    union sql_cell cells[SQL_COLUMNS_MAX];
+    uint8_t nulls[SQL_COLUMNS_MAX];
+    unsigned columns = c->table->columns;
+    if (sql_builder_make(columns, &b) < 0)
+        return -ENOMEM;
+    relation_scan_all(view_relation(c->view), c->db->visible, &at);
+    int r = 0, n = 1;
+    while (r == 0 && n > 0) {
+        sql_builder_reset(&b);
+        n = relation_scan_next(&at, NULL, columns, &b);
+        r = n < 0 ? n : 0;
+        for (unsigned row = 0; r == 0 && row < b.rows; row++) {
+            for (unsigned i = 0; i < columns; i++) {
+                cells[i] = b.cells[i][row];
+                nulls[i] = b.nulls[i][row];
+            }
+            r = write_row(c, cells, nulls);
+            if (r == 0)
+                r = changes_count(&c->fold, buf_slice(&c->row), 1);
+        }
+    }
+    relation_scan_end(&at);
+    sql_builder_free(&b);
+    return r;
+}
+
+static void tell_difference(struct changelog *c) {
+    struct telling t = {.c = c, .position = view_position(c->view)};
+    if (!c->whole)
+        changes_clear(&c->fold);
+    int r = count_rows(c);
+    (void)changes_each(&c->fold, count_messages, &t);
+    t.count += !c->whole;
+    if (r == 0 && !c->whole)
+        r = put_message(&t, "reset", (slice){0});
+    if (r == 0)
+        r = changes_each(&c->fold, put_json, &t);
+    changes_clear(&c->fold);
+    changes_clear(&c->step);
+    if (r < 0) {
+        look_later(c, r == -ENOBUFS ? "its stream and the view take more than memory of section sql"
+                                    : "no memory");
+        return;
+    }
+    c->allowed = c->queue.len;
+    c->state = KEPT;
+    tell_next(c);
+}
+
+void changelog_changed(struct changelog *c, const struct sql_batch *batch) {
+    if (c->state == OFF)
+        start(c);
+    if (c->state == OFF || c->state == FOLDING || c->state == FOLDED || c->lost)
+        return;
+    if (changes_add(&c->step, batch) == 0)
+        return;
+    changes_clear(&c->step);
+    c->lost = true;
+}
+
+static void show(struct changelog *c) {
+    if (c->state == OFF)
+        return;
+    if (view_failure(c->view))
+        turn_off(c);
+    else if (c->state == KEPT && c->lost)
+        look_later(c, "one step takes more than work_mem");
+    else if (c->state == FOLDED)
+        tell_difference(c);
+    else if ((c->state == LIVE || c->state == KEPT) && !changes_empty(&c->step))
+        tell(c);
+    if (c->state == LIVE && c->lost) {
+        c->number++; /* a gap */
+        c->lost = false;
+    }
+    if (c->state == LIVE && !is_wanted(c))
+        turn_off(c);
+}
+
+void changelogs_show(struct database *db) {
+    for (struct list_node *n = list_first(&db->views); n; n = list_next(&db->views, n)) {
+        struct kept *k = container_of(n, struct kept, node);
+        if (k->changelog)
+            show(k->changelog);
+    }
+}
+
+void changelogs_look(struct database *db) {
+    for (struct list_node *n = list_first(&db->views); n; n = list_next(&db->views, n)) {
+        struct kept *k = container_of(n, struct kept, node);
+        if (k->changelog)
+            start(k->changelog);
+    }
+}
+
+/* --- folding what a stream has -----------------------------------------------------------------
+ */
+
+static bool header_number(slice headers, const char *key, uint64_t *ret) {
+    slice value;
+    *ret = 0;
+    if (!nats_headers_get(headers, slice_str(key), &value) || !value.len || value.len > 19)
+        return false;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return false;
+        *ret = *ret * 10 + (uint64_t)(value.ptr[i] - '0');
+    }
+    return true;
+}
+
+static int fold_record(struct changelog *c, const struct ledger_record *record) {
+    slice op;
+    uint64_t number;
+    if (!nats_headers_get(record->headers, slice_lit("Nonet-Op"), &op) ||
+        !header_number(record->headers, "Nonet-Change", &number))
+        return 0; /* none of ours */
+    bool follows = number == c->number + 1;
+    c->number = number;
+    if (slice_equal(op, slice_lit("reset"))) {
+        changes_clear(&c->fold);
+        c->whole = true;
+        return 0;
+    }
+    c->whole &= follows;
+    if (!c->whole)
+        return 0;
+    return changes_count(&c->fold, record->payload, slice_equal(op, slice_lit("insert")) ? -1 : 1);
+}
+
+static void on_piece(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
+                     bool at_end) {
+    struct changelog *c = owner;
+    int r = 0;
+    (void)last;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = fold_record(c, &records[i]);
+    if (r < 0) {
+        look_later(c, "the fold of its stream takes more than memory of section sql");
+    } else if (!at_end) {
+        ledger_read_next(c->read);
+    } else {
+        c->read = ledger_read_close(c->read);
+        c->state = FOLDED;
+        if (list_empty(&c->db->flight))
+            show(c);
+    }
+}
+
+static void on_failed(void *owner, const struct error *why) {
+    look_later(owner, why->message);
+}
+
+static void fold(struct changelog *c) {
+    const struct ledger_read_options options = {.stream = c->name,
+                                                .subject = slice_str(c->subject),
+                                                .from = 1,
+                                                .piece = on_piece,
+                                                .failed = on_failed,
+                                                .owner = c};
+    changes_clear(&c->step);
+    changes_clear(&c->fold);
+    c->number = 0;
+    c->whole = c->lost = false;
+    c->state = FOLDING;
+    if (ledger_read(c->db->ledger, &options, &c->read) < 0)
+        look_later(c, "no memory");
+}
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
+static void on_looked(void *owner, const struct bus_message *reply, int ended) {
+    struct changelog *c = owner;
+    struct tell_answer answer;
+    slice name;
+    if (!take_answer(c, reply, ended, &answer, &name))
+        return;
+    c->created_ns = answer.created_ns;
+    if (answer.created_ns && name.len <= sizeof c->name_text) {
+        memcpy(c->name_text, name.ptr, name.len);
+        c->name = slice_make(c->name_text, name.len);
+        fold(c);
+    } else {
+        c->name = (slice){0};
+        c->state = LIVE;
+        if (list_empty(&c->db->flight))
+            show(c);
+    }
+}
+
+static void look(struct changelog *c) {
+    const struct tell_ask head = {.expected_ns = 0};
+    c->name = (slice){0};
+    if (ask(c, head, (slice){0}, on_looked) < 0)
+        look_later(c, "no memory");
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* NAME as one token of a subject: what may not stand there is %XX. */
+static void append_token(char *out, slice name) {
+    size_t len = strlen(out);
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char b = (unsigned char)name.ptr[i];
+        bool fits = b > ' ' && b != 0x7f && !strchr(".*>%", b);
+        len += (size_t)snprintf(out + len, SUBJECT_BYTES_MAX - len, fits ? "%c" : "%%%02X", b);
+    }
+}
+
+static int write_keys(struct changelog *c) {
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < c->table->columns; i++) {
+        r = i ? buf_append_byte(&c->keys, ',') : 0;
+        if (r == 0)
+            r = sql_json_quote(c->table->column[i].name, &c->keys);
+        if (r == 0)
+            r = buf_append_byte(&c->keys, ':');
+        c->key_end[i] = c->keys.len;
+        c->types[i] = c->table->column[i].type;
+    }
+    return r;
+}
+
+int changelog_new(struct database *db, struct view *view, const struct sql_table *table,
+                  struct changelog **ret) {
+    struct changelog *c = mem_zalloc(1, sizeof *c + table->columns * sizeof c->types[0]);
+    if (!c)
+        return -ENOMEM;
+    c->db = db;
+    c->view = view;
+    c->table = table;
+    c->row = buf_make(ROW_BYTES_MAX);
+    c->keys = buf_make(1u << 20);
+    c->queue = buf_make(SIZE_MAX / 2); /* `bound` bounds it, and memory of section sql */
+    c->key_end = mem_zalloc(table->columns + 1u, sizeof *c->key_end);
+    c->fold = changes_make(NULL, 0, db->limits.view_bytes);
+    (void)snprintf(c->subject, sizeof c->subject, BUS_VIEW_PREFIX);
+    if (!slice_equal(table->schema, slice_lit("public"))) {
+        append_token(c->subject, table->schema);
+        size_t len = strlen(c->subject);
+        (void)snprintf(c->subject + len, sizeof c->subject - len, ".");
+    }
+    append_token(c->subject, table->name);
+    if (!c->key_end || write_keys(c) < 0) {
+        changelog_free(c);
+        return -ENOMEM;
+    }
+    c->step = changes_make(c->types, table->columns, db->limits.run_bytes);
+    *ret = c;
+    return 0;
+}
+
+struct changelog *changelog_free(struct changelog *c) {
+    if (!c)
+        return NULL;
+    turn_off(c);
+    bus_route_clear(&c->route);
+    changes_free(&c->step);
+    changes_free(&c->fold);
+    buf_free(&c->queue);
+    buf_free(&c->row);
+    buf_free(&c->keys);
+    mem_free(c->key_end);
+    return mem_free(c);
+}
