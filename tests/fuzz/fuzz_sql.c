@@ -141,7 +141,6 @@ static void define(const char *text) {
     check(sql_bind(parse, 0, &options, &s, &why) == 0);
     if (s.kind == SQL_STATEMENT_CREATE_ENUM) {
         s.enumeration.oid = sql_catalog_next_oid(database.catalog);
-        s.enumeration.array = sql_catalog_next_oid(database.catalog);
         check(sql_catalog_add_enum(database.catalog, &s.enumeration) == 0);
     } else if (s.kind == SQL_STATEMENT_CREATE_FUNCTION) {
         s.function.oid = sql_catalog_next_oid(database.catalog);

@@ -18,7 +18,6 @@ static void write_type(struct entry_writer *w, struct sql_type type) {
 static void write_enum(struct entry_writer *w, const struct sql_enum *e) {
     entry_u8(w, 'e');
     entry_u32(w, e->oid);
-    entry_u32(w, e->array);
     entry_text(w, e->schema);
     entry_text(w, e->name);
     entry_u32(w, e->labels);
@@ -148,7 +147,6 @@ static int read_schema(struct database *db, struct entry_reader *r) {
 
 static int read_enum(struct database *db, struct entry_reader *r) {
     struct sql_enum e = {.oid = entry_take_u32(r)};
-    e.array = entry_take_u32(r);
     e.schema = entry_take_text(r);
     e.name = entry_take_text(r);
     e.labels = read_count(r);
