@@ -17,6 +17,7 @@
     X(el_init)                                                                                     \
     X(el_end)                                                                                      \
     X(el_set)                                                                                      \
+    X(el_wset)                                                                                     \
     X(el_get)                                                                                      \
     X(el_gets)                                                                                     \
     X(el_line)                                                                                     \
@@ -212,7 +213,8 @@ static bool set_up(struct io_editor *editor) {
     edit.el_set(editor->line, EL_EDITOR, "emacs");
     edit.el_set(editor->line, EL_SIGNAL, 0);
     edit.el_set(editor->line, EL_GETCFN, read_character);
-    edit.el_set(editor->line, EL_ADDFN, "nonet-complete", "complete the word", complete);
+    /* In wide letters: of others libedit keeps copies that nobody frees. */
+    edit.el_wset(editor->line, EL_ADDFN, L"nonet-complete", L"complete the word", complete);
     for (size_t i = 0; i < array_count(bindings); i++)
         edit.el_set(editor->line, EL_BIND, bindings[i][0], bindings[i][1], NULL);
     edit.el_source(editor->line, NULL); /* -1: there is no ~/.editrc */

@@ -96,48 +96,33 @@ onNonet('nonet sql', { listen: { sql: 0 } }, (it) => {
   });
 
   it('tables look as in psql, whatever is in them', async (t, node) => {
-    const texts = [
+    const statements = [
       `SELECT 1 AS a, NULL AS b, 'x\ny' AS c, 1.50 AS d`,
       `SELECT 'ä日本語' AS w, E'a\\tb' AS t, 2 UNION ALL SELECT 'x', E'\\r\\x1b', 33`,
       'SELECT 1 WHERE false',
       'SELECT',
       `SELECT 1 AS "a\nb", 'x'`,
       'SELECT * FROM item ORDER BY id',
-      'SELECT 1; SELECT 2 AS two',
       `SELECT ARRAY[1,2] AS a, '{"x":1}'::jsonb AS j, true AS b`,
       'UPDATE item SET price = price RETURNING id',
       'VALUES (1), (22), (-333)',
-      String.raw`\d`,
-      String.raw`\d item`,
-      String.raw`\d cheap`,
-      String.raw`\d named`,
-      String.raw`\d item_pkey`,
-      String.raw`\d+ cheap`,
-      String.raw`\d it*`,
-      String.raw`\dt`,
-      String.raw`\dt public.it?m`,
-      String.raw`\dv`,
-      String.raw`\dm`,
-      String.raw`\di`,
-      String.raw`\df`,
-      String.raw`\dT`,
-      String.raw`\dn`,
-    ];
-    const differs = (text, option) =>
-      text.startsWith(String.raw`\d+`) || (text[0] === '\\' && option);
-    for (const text of texts) {
-      for (const options of [[], ['-x'], ['-t'], ['-tx']]) {
-        if (differs(text, options.length)) continue;
-        const expected = await runClient(node, 'psql', ['-X', ...options, '-c', text]);
-        const got = await sql(node, ['--user', 'ann', ...options, '-c', text]);
-        assert.equal(got.stdout, expected.stdout, `${text} ${options}`);
-        assert.equal(got.status, expected.status, text);
-      }
+    ].map((text) => `${text};\n`);
+    const names = ['d', 'd item', 'd cheap', 'd named', 'd item_pkey', 'd it*', 'dt', 'dv', 'dm'];
+    names.push('di', 'df', 'dT', 'dn', 'dt public.it?m');
+    const commands = names.map((text) => `\\${text}\n`);
+    for (const options of [[], ['-x'], ['-t'], ['-tx']]) {
+      const script = [...statements, ...(options.length ? [] : commands)].join('');
+      const expected = await runClient(node, 'psql', ['-X', ...options], { input: script });
+      const got = await sql(node, ['--user', 'ann', ...options], script);
+      assert.equal(got.stdout, expected.stdout, `options ${options}`);
+      assert.equal(got.stderr, '');
     }
-    assert.match(
-      await succeeds(node, ['-c', String.raw`\d bid`]),
-      /^Stream:\n {4}subject=bid\.>$/m,
-    );
+    for (const text of ['SELECT 1; SELECT 2 AS two', 'SELECT 1; SELECT 1/0; SELECT 2']) {
+      const expected = await runClient(node, 'psql', ['-X', '-c', text]);
+      assert.deepEqual(await sql(node, ['-c', text]), expected);
+    }
+    const stream = await succeeds(node, ['-c', String.raw`\d bid`]);
+    assert.match(stream, /^Stream:\n {4}subject=bid\.>$/m);
     assert.match(await succeeds(node, ['-c', String.raw`\d+ cheap`]), /View definition:\n SELECT/);
   });
 
@@ -262,6 +247,27 @@ SELECT count(*) FROM copied;
     assert.equal(status, 1);
   });
 
+  it('changes are told as they come', async (t, node) => {
+    const insert = (id) => succeeds(node, ['-q', '-c', `INSERT INTO followed VALUES (${id})`]);
+    await succeeds(node, ['-q', '-c', 'CREATE TABLE followed (id int PRIMARY KEY)']);
+    await insert(1);
+    for (const args of [
+      ['--format', 'ndjson', '-c', 'SUBSCRIBE followed'],
+      ['-c', 'SUBSCRIBE followed'],
+      ['-c', 'COPY (SUBSCRIBE followed) TO STDOUT (FORMAT csv)'],
+    ]) {
+      const verb = start(node, args);
+      await until(() => /\b1\D*\n/.test(verb.stdout), 'the row there is');
+      await insert(2);
+      await until(() => /\b2\D*\n/.test(verb.stdout), 'the row that came');
+      verb.child.kill('SIGINT');
+      const { status, stderr } = await verb.ended;
+      assert.match(stderr, /canceling statement due to user request/);
+      assert.equal(status, 1);
+      await succeeds(node, ['-q', '-c', 'DELETE FROM followed WHERE id = 2']);
+    }
+  });
+
   it('a reader that goes ends it without a word', async (t, node) => {
     const verb = start(node, [
       '--format',
@@ -365,6 +371,12 @@ SELECT 9;
     await terminal.type('\x03', /\^C[^]*nonet=> $/);
     await terminal.type(`${endless};\n`, / 77\s/);
     await terminal.type('\x03', /canceling statement due to user request[^]*nonet=> $/);
+    await terminal.type('CREATE TABLE typed (a int, b text);\n', /CREATE TABLE\s+nonet=> $/);
+    await terminal.type('COPY typed FROM STDIN;\n', />> $/);
+    await terminal.type('1\tx\n', /x\s+>> $/);
+    await terminal.type('\\.\n', /COPY 1\s+nonet=> $/);
+    await terminal.type('COPY typed FROM STDIN;\n', />> $/);
+    await terminal.type('\x03', /canceled by user\s+nonet=> $/);
     await terminal.type('\\x\n', /Expanded display is on\.\s+nonet=> $/);
     await terminal.type('\x04', /\n$/);
     assert.equal(await terminal.ended, 0);
@@ -392,4 +404,18 @@ check('a user of nonet.yaml logs in with a password', async (t) => {
   const wrong = await sql(node, ['--user', 'ann', '--password', 'wrong', ...text]);
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /password authentication failed for user "ann"/);
+});
+
+check('a person goes on after the node was started again', async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const terminal = new Terminal(t, node, { XDG_STATE_HOME: temporaryFolder() });
+  await terminal.prompt();
+  await node.stop('SIGKILL');
+  await terminal.type('SELECT 1;\n', /connection to the node is lost: [^]*connecting again/);
+  await node.start();
+  await terminal.type('SELECT 2;\n', /connecting again \.\.\. done\s+nonet=> $/);
+  await terminal.type('SELECT 3 + 5;\n', / 8\s/);
+  await terminal.type('\\c\n', /connecting again \.\.\. done\s+nonet=> $/);
+  terminal.child.stdin.write('\\q\n');
+  assert.equal(await terminal.ended, 0);
 });

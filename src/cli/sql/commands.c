@@ -289,6 +289,15 @@ static void tell_connection(struct script *script, slice *rest) {
                 protocol ? protocol : "?", cipher ? cipher : "?");
 }
 
+static void connect_again(struct script *script, slice *rest) {
+    char word[COMMAND_WORD_MAX];
+    if (command_take_word(rest, word))
+        command_fail(script,
+                     "\\c takes no name: a node has one database, and --user says who we are");
+    else
+        console_reconnect(script->console);
+}
+
 static void run_shell(struct script *script, slice *rest) {
     char command[COMMAND_WORD_MAX];
     int status = slice_to_string(slice_trim(*rest), command, sizeof command);
@@ -323,6 +332,7 @@ static const struct command commands[] = {
     {"dt", "[NAME]", "tables; also \\dv views, \\dm materialized views, \\di indexes", NULL},
     {"df", "[NAME]", "functions; also \\dT types, \\dn schemas, \\l databases", NULL},
     {"conninfo", "", "where and as whom we are connected", tell_connection},
+    {"c", "", "connect again", connect_again},
     {.help = "How it is shown"},
     {"x", "[on|off]", "a line for each column", set_expanded},
     {"t", "[on|off]", "rows only", set_tuples_only},

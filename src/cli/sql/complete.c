@@ -98,9 +98,9 @@ static const char *const keywords[] = {
 };
 
 static const char *const commands[] = {
-    "\\conninfo", "\\copy", "\\d",    "\\df", "\\di", "\\dm",     "\\dn",    "\\dt", "\\dT",
-    "\\dv",       "\\e",    "\\echo", "\\g",  "\\gx", "\\h",      "\\i",     "\\l",  "\\o",
-    "\\p",        "\\pset", "\\q",    "\\r",  "\\t",  "\\timing", "\\watch", "\\x",
+    "\\c",  "\\conninfo", "\\copy", "\\d",    "\\df", "\\di", "\\dm",     "\\dn",    "\\dt",
+    "\\dT", "\\dv",       "\\e",    "\\echo", "\\g",  "\\gx", "\\h",      "\\i",     "\\l",
+    "\\o",  "\\p",        "\\pset", "\\q",    "\\r",  "\\t",  "\\timing", "\\watch", "\\x",
 };
 
 /* Behind these a table is named. */
@@ -147,7 +147,8 @@ static void add_rows(const struct complete *self, struct io_completion *completi
                      const char *text, slice value, slice other, int count) {
     struct console *console = self->console;
     char first[STATEMENT_TAIL_MAX + 1], second[NAME_MAX_BYTES];
-    if (console->pq.PQtransactionStatus(console->connection) == PQTRANS_INERROR ||
+    PGTransactionStatusType state = console->pq.PQtransactionStatus(console->connection);
+    if ((state != PQTRANS_IDLE && state != PQTRANS_INTRANS) ||
         slice_to_string(value, first, sizeof first) ||
         slice_to_string(other, second, sizeof second))
         return;

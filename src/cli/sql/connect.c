@@ -196,3 +196,17 @@ int console_connect(struct console *console) {
         console->pq.PQsetNoticeProcessor(console->connection, on_notice, console);
     return code;
 }
+
+void console_reconnect(struct console *console) {
+    PGconn *before = console->connection;
+    console->connection = NULL;
+    fputs("nonet: connecting again ... ", stderr);
+    if (console_connect(console) == CLI_OK) {
+        fputs("done\n", stderr);
+        console->pq.PQfinish(before);
+        return;
+    }
+    if (console->connection)
+        console->pq.PQfinish(console->connection);
+    console->connection = before;
+}

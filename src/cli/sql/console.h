@@ -56,6 +56,9 @@ struct console_place {
 
 /* Connects as the options say. An exit code: CLI_OK, CONSOLE_NO_SERVER or CLI_USAGE, told. */
 int console_connect(struct console *console);
+/* Again, from the start: the node may have another port now. In vain: told, and the connection is
+   the broken one that it was, so that the next statement tries once more. */
+void console_reconnect(struct console *console);
 
 /* Runs TEXT, which may be several statements, and prints what is answered. */
 enum console_end console_run(struct console *console, const char *text, struct console_place place);
@@ -68,7 +71,7 @@ PGresult *console_ask(struct console *console, const char *text, const char *con
 enum console_end console_flush(struct console *console);
 /* Waits until the server has said something, and takes it in: CONSOLE_DONE. Shows PRINTER's (NULL:
    none) rows when nothing comes for a while; Ctrl-C cancels the statement. CONSOLE_LOST: read the
-   result, it says why. */
+   result, it says why. CONSOLE_REFUSED: no memory for the rows. */
 enum console_end console_wait(struct console *console, struct printer *printer);
 /* Asks the server to end the statement that is running. */
 void console_cancel(struct console *console);

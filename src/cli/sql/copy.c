@@ -78,8 +78,9 @@ static int send_blocks(struct console *console, FILE *file) {
 }
 
 enum console_end console_copy_in(struct console *console, const PGresult *result) {
-    struct input standard = {.file = stdin};
-    struct input *input = console->input ? console->input : &standard;
+    /* Rows are typed without the editor, whose Tab completes. */
+    struct input standard = {.file = stdin, .prompts = console->input && console->input->prompts};
+    struct input *input = console->input && !standard.prompts ? console->input : &standard;
     const char *reason = NULL;
     int failed;
     if (input->prompts && !console->copy_file)

@@ -70,6 +70,7 @@ void command_edit(struct script *script, slice *rest) {
     else if (buf_append(&script->text, slice_make(text, size)))
         command_fail(script, "\\e: no memory");
     else
-        printf("%.*s", slice_fmt(buf_slice(&script->text)));
+        printf("%.*s%s", slice_fmt(buf_slice(&script->text)),
+               size && text[size - 1] == '\n' ? "" : "\n");
     mem_free(text);
 }

@@ -2,6 +2,7 @@
 #include "cli/sql/history.h"
 
 #include "base/mem.h"
+#include "cli/sql/split.h"
 #include "io/file.h"
 #include "io/process.h"
 
@@ -31,6 +32,30 @@ int history_read(slice line, struct buf *entry) {
     return failed;
 }
 
+/* Whether a blank may stand for the line end at the end of TEXT; SPLIT has seen what is before. */
+static bool means_nothing(struct split *split, slice text) {
+    enum split_found found;
+    while ((found = split_next(split, text)) != SPLIT_MORE) {
+        if (found == SPLIT_COMMAND)
+            return false; /* its line is its own */
+        split_begin(split, split->at);
+    }
+    return split->inside == SPLIT_PLAIN || split->inside == SPLIT_COMMENT;
+}
+
+int history_flatten(slice entry, struct buf *line) {
+    struct split split;
+    int failed = 0;
+    split_begin(&split, 0);
+    for (size_t i = 0; i < entry.len && !failed; i++) {
+        char c = entry.ptr[i];
+        if (c == '\n' && means_nothing(&split, slice_take(entry, i)))
+            c = ' ';
+        failed = buf_append_byte(line, c);
+    }
+    return failed;
+}
+
 static bool find_folder(char *out, size_t size) {
     const char *state = io_environment("XDG_STATE_HOME"), *home = io_environment("HOME");
     int len = -1;
@@ -41,13 +66,19 @@ static bool find_folder(char *out, size_t size) {
     return len > 0 && (size_t)len < size;
 }
 
+static void give_entry(struct io_editor *editor, slice entry) {
+    _cleanup_buf_ struct buf line = buf_make(HISTORY_ENTRY_BYTES_MAX + 1);
+    if (!history_flatten(entry, &line) && buf_text(&line))
+        io_editor_remember(editor, line.ptr);
+}
+
 static void give_lines(struct io_editor *editor, slice text) {
     _cleanup_buf_ struct buf entry = buf_make(HISTORY_ENTRY_BYTES_MAX);
     while (text.len) {
         slice line = slice_cut(text, '\n', &text);
         buf_clear(&entry);
-        if (line.len && !history_read(line, &entry) && buf_text(&entry))
-            io_editor_remember(editor, entry.ptr);
+        if (line.len && !history_read(line, &entry))
+            give_entry(editor, buf_slice(&entry));
     }
 }
 
@@ -87,12 +118,11 @@ void history_open(struct history_file *history, struct io_host *host, struct io_
 }
 
 void history_add(struct history_file *history, struct io_editor *editor, slice entry) {
-    _cleanup_buf_ struct buf text = buf_make(HISTORY_ENTRY_BYTES_MAX);
     _cleanup_buf_ struct buf line = buf_make(2 * HISTORY_ENTRY_BYTES_MAX + 1);
     struct io_file *file;
-    if (buf_append(&text, entry) || !buf_text(&text) || history_write(entry, &line))
+    if (entry.len > HISTORY_ENTRY_BYTES_MAX || history_write(entry, &line))
         return;
-    io_editor_remember(editor, text.ptr);
+    give_entry(editor, entry);
     if (!history->path[0] || io_file_open(history->host, history->path,
                                           IO_FILE_WRITE | IO_FILE_CREATE | IO_FILE_APPEND, &file))
         return;

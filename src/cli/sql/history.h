@@ -27,5 +27,8 @@ void history_add(struct history_file *history, struct io_editor *editor, slice e
 /* ENTRY as a line of the file, and back. 0 or -ENOMEM. */
 must_use int history_write(slice entry, struct buf *line);
 must_use int history_read(slice line, struct buf *entry);
+/* ENTRY as it comes back to be edited: on one line, where no line end in it means something (in a
+   string, behind a comment of "--"). 0 or -ENOMEM. */
+must_use int history_flatten(slice entry, struct buf *line);
 
 #endif

@@ -1,7 +1,11 @@
 /* input.c - see input.h. */
 #include "cli/sql/input.h"
 
+#include "io/terminal.h"
+
 #include <errno.h>
+
+#define STDIN 0
 
 static int read_stream(FILE *file, struct buf *line) {
     int c;
@@ -17,6 +21,18 @@ static int read_stream(FILE *file, struct buf *line) {
     return line->len ? 0 : -ENODATA;
 }
 
+/* A terminal can be read when a line is whole: until then Ctrl-C is heard. */
+static int read_terminal(const char *prompt, struct buf *line) {
+    fputs(prompt, stdout);
+    fflush(stdout);
+    int ready;
+    while ((ready = io_wait_readable(STDIN, -1, -1)) == 0)
+        continue;
+    if (ready == -EINTR)
+        putchar('\n');
+    return ready < 0 ? ready : read_stream(stdin, line);
+}
+
 int input_take_line(struct input *input, const char *prompt, struct buf *line) {
     int failed;
     buf_clear(line);
@@ -25,11 +41,7 @@ int input_take_line(struct input *input, const char *prompt, struct buf *line) {
         if (!failed)
             failed = buf_append_byte(line, '\n');
     } else {
-        if (input->prompts) {
-            fputs(prompt, stdout);
-            fflush(stdout);
-        }
-        failed = read_stream(input->file, line);
+        failed = input->prompts ? read_terminal(prompt, line) : read_stream(input->file, line);
     }
     input->line += !failed;
     return failed;

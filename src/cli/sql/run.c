@@ -328,8 +328,13 @@ PGresult *console_ask(struct console *console, const char *text, const char *con
     if (timeout_ms >= 0)
         deadline_ns = io_host_clock_ns(console->host) + (uint64_t)timeout_ms * NS_PER_MS;
     io_interrupt_catch(true);
-    if (!pq->PQsendQueryParams(console->connection, text, value_count, NULL, values, NULL, NULL, 0))
-        tell_lost(&run);
+    if (!pq->PQsendQueryParams(console->connection, text, value_count, NULL, values, NULL, NULL,
+                               0)) {
+        if (quietly)
+            worsen(&run, CONSOLE_LOST);
+        else
+            tell_lost(&run);
+    }
     while (run.end != CONSOLE_LOST) {
         wait_for_answer(console, deadline_ns);
         if (!(result = pq->PQgetResult(console->connection)))

@@ -48,20 +48,12 @@ static void take_off(struct script *script, size_t count) {
     split_begin(&script->split, 0);
 }
 
-static void reconnect(struct script *script) {
-    struct console *console = script->console;
-    fputs("nonet: connecting again ... ", stderr);
-    console->pq.PQreset(console->connection);
-    bool back = console->pq.PQstatus(console->connection) == CONNECTION_OK;
-    fputs(back ? "done\n" : "in vain; \\q ends, a statement tries once more\n", stderr);
-}
-
 void script_heed(struct script *script, enum console_end end) {
     struct console *console = script->console;
     if (end > script->end)
         script->end = end;
     if (end == CONSOLE_LOST && console->interactive)
-        reconnect(script);
+        console_reconnect(console);
     else if (end == CONSOLE_LOST || end == CONSOLE_UNREAD)
         script->quits = true;
     else if (end == CONSOLE_REFUSED && !console->interactive && !console->keep_going)

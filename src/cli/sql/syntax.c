@@ -50,6 +50,8 @@ static const struct syntax syntaxes[] = {
      "    [WINDOW name AS (...)] [UNION | INTERSECT | EXCEPT [ALL] query]\n"
      "    [ORDER BY value [DESC] [NULLS LAST], ...] [LIMIT count] [OFFSET count]"},
     {"SET", "SET name = value      SHOW name      SHOW ALL"},
+    {"SUBSCRIBE", "SUBSCRIBE [TO] view | table | (query) [WITH (SNAPSHOT = false, PROGRESS)]\n"
+                  "    the rows there are, and then each change, until Ctrl-C"},
     {"TRUNCATE", "TRUNCATE table, ..."},
     {"UPDATE", "UPDATE table SET column = value, ... [FROM ...] [WHERE condition] [RETURNING ...]"},
 };

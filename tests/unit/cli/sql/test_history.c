@@ -20,9 +20,28 @@ static void an_entry_is_a_line(void **state) {
     }
 }
 
+static void line_ends_go_where_they_mean_nothing(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"SELECT 1,\n2;", "SELECT 1, 2;"},
+        {"SELECT 'a\nb',\n2;", "SELECT 'a\nb', 2;"},
+        {"SELECT 1 -- one\n;", "SELECT 1 -- one\n;"},
+        {"SELECT /* a\nb */ 1\n;", "SELECT /* a b */ 1 ;"},
+        {"SELECT $$\n$$\n;", "SELECT $$\n$$ ;"},
+        {"SELECT 1; SELECT\n2;", "SELECT 1; SELECT 2;"},
+        {"SELECT 1\n\\x\n;", "SELECT 1 \\x\n;"},
+    };
+    for (size_t i = 0; i < array_count(cases); i++) {
+        _cleanup_buf_ struct buf line = buf_make(100);
+        assert_int_equal(history_flatten(slice_str(cases[i][0]), &line), 0);
+        assert_slice(buf_slice(&line), cases[i][1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_is_a_line),
+        cmocka_unit_test(line_ends_go_where_they_mean_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
