@@ -109,7 +109,7 @@ static int keep(void *self, slice piece, struct sql_error *error) {
 }
 
 /* The first record of a state of X, behind its length, which is one byte. */
-static void append_head(const struct sql_exec *x, struct buf *out) {
+static void append_head(struct sql_exec *x, struct buf *out) {
     _cleanup_buf_ struct buf piece = buf_make(SQL_STATE_PIECE_BYTES);
     struct sql_error error;
     check(sql_exec_save(x, keep, &piece, &error) == 0);

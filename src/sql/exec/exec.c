@@ -271,7 +271,7 @@ static int resume(struct sql_exec *x, struct sql_error *error) {
         *error = x->failure;
         return x->failed;
     }
-    check(!x->loading);
+    check(!x->loading && !x->saving);
     return settle(x, start(x, error), error);
 }
 

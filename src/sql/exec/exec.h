@@ -89,10 +89,11 @@ must_use int sql_exec_lookup(struct sql_exec *x, unsigned input, union sql_cell 
 typedef int sql_exec_piece(void *self, slice piece, struct sql_error *error);
 
 /* At a step's end (or before the first), never `once`. Gives the state to PIECE, from one piece
-   upwards. X goes on whatever is returned: 0; -EOPNOTSUPP (0A000): the plan has an operator whose
+   upwards; it may take its time (step aside on its fiber), but X is given nothing until this
+   returns. X goes on whatever is returned: 0; -EOPNOTSUPP (0A000): the plan has an operator whose
    state cannot be saved, nothing was given, and a view is to be computed from its inputs again;
    -ENOMEM (53200); what PIECE returned. */
-must_use int sql_exec_save(const struct sql_exec *x, sql_exec_piece *piece, void *self,
+must_use int sql_exec_save(struct sql_exec *x, sql_exec_piece *piece, void *self,
                            struct sql_error *error);
 /* The next piece into X, which was made for it and given nothing else. 1: more must come before X
    is used; 0: it was the last. Else X is spent, to be freed: -ESTALE (55000): of another plan or

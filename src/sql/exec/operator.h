@@ -83,9 +83,9 @@ struct sql_exec {
     struct sql_operator *root;
     uint64_t seed; /* of hashes */
     uint64_t rows_in, rows_out;
-    bool started, within;        /* within: a step, since its first rows */
-    struct sql_loading *loading; /* the pieces of a saved state are coming in */
-    int failed;                  /* the first failure, told by every call after it */
+    bool started, within, saving; /* within: a step, since its first rows */
+    struct sql_loading *loading;  /* the pieces of a saved state are coming in */
+    int failed;                   /* the first failure, told by every call after it */
     struct sql_error failure;
 };
 

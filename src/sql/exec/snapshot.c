@@ -133,9 +133,8 @@ static int save_all(const struct sql_exec *x, struct sql_saving *s) {
     return s->failed;
 }
 
-int sql_exec_save(const struct sql_exec *x, sql_exec_piece *piece, void *self,
-                  struct sql_error *error) {
-    check(!x->options.once && !x->within && !x->loading);
+int sql_exec_save(struct sql_exec *x, sql_exec_piece *piece, void *self, struct sql_error *error) {
+    check(!x->options.once && !x->within && !x->loading && !x->saving);
     if (x->failed) {
         *error = x->failure;
         return x->failed;
@@ -154,7 +153,9 @@ int sql_exec_save(const struct sql_exec *x, sql_exec_piece *piece, void *self,
                            .self = self,
                            .error = error};
     *error = (struct sql_error){.state = ""};
+    x->saving = true;
     int r = save_all(x, &s);
+    x->saving = false;
     buf_free(&s.record);
     buf_free(&s.piece);
     buf_free(&s.scratch);

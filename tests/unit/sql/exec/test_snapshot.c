@@ -57,6 +57,9 @@ static const char *const queries[] = {
     "SELECT c, window_start, window_end, count(*) FROM session(r, e, c, interval '1 s') GROUP BY "
     "1, 2, 3",
     "SELECT a, e FROM s UNION ALL SELECT a, e FROM r UNION ALL VALUES (1, timestamp '2020-01-01')",
+    "WITH both_of AS (SELECT a, e FROM s UNION ALL SELECT a, e FROM r) SELECT window_end, a, "
+    "count(*) "
+    "FROM tumble(both_of, e, interval '10 s') GROUP BY 1, 2 EMIT ON WINDOW CLOSE",
     "SELECT s.a, r.a x FROM s, r WHERE s.b = r.b AND s.e = r.e",
     "SELECT a, generate_series(1, a) FROM p",
 };
