@@ -14,8 +14,7 @@
  * Where rows never go, those of complete sessions are forgotten: the partitions stand in a ring,
  * and each step looks at a few more of them than it has touched.
  */
-#include "sql/exec/keys.h"
-#include "sql/exec/snapshot.h"
+#include "sql/exec/partition.h"
 
 #define TIME_BYTES 8u
 #define LOOKED_AT_MIN 64u /* partitions a step, where there are so many */
@@ -25,87 +24,46 @@ struct stamped {
     int64_t time, start, end; /* start, end: of the session that was told */
     int64_t told;             /* how often; 0: not yet */
     uint64_t step;            /* in which it was looked at last */
-    struct partition *partition;
+    struct sql_partition *partition;
     struct stamped *next; /* of those touched in this step, or gone */
     bool touched;
     char bytes[]; /* time, row */
 };
 
-struct partition {
-    uint32_t key_len;
-    uint64_t hash;
-    struct sql_tree rows;
-    struct partition *next, *prev; /* ring of all */
-    char key[];
-};
-
 struct session {
     struct sql_operator base;
-    struct sql_keys *keys;
-    struct sql_slab slab;
-    struct sql_index index;
-    struct sql_order order;
+    struct sql_partitions partitions; /* next, prev: a ring of all */
     uint64_t step;
     struct stamped *first, **last;
-    struct partition *ring; /* which is looked at next */
-    size_t partitions, touched;
+    struct sql_partition *ring; /* which is looked at next */
+    size_t count, touched;      /* partitions; rows */
 };
 
 static int session_make(struct sql_operator *o, struct sql_error *error) {
     struct session *s = (struct session *)o;
-    sql_slab_make(&s->slab, &o->exec->budget);
-    sql_index_make(&s->index, &o->exec->budget, offsetof(struct partition, key));
-    s->order.key_at = offsetof(struct stamped, bytes);
     s->last = &s->first;
-    return sql_keys_of_columns(o, 0, o->plan->partition, o->plan->partitions, &s->keys, error);
+    return sql_partitions_make(&s->partitions, o, offsetof(struct stamped, bytes), error);
 }
 
-static void ring_add(struct session *s, struct partition *p) {
+static void ring_add(struct session *s, struct sql_partition *p) {
     p->next = s->ring ? s->ring : p;
     p->prev = s->ring ? s->ring->prev : p;
     p->next->prev = p;
     p->prev->next = p;
     if (!s->ring)
         s->ring = p;
-    s->partitions++;
+    s->count++;
 }
 
-static void ring_remove(struct session *s, struct partition *p) {
+static void ring_remove(struct session *s, struct sql_partition *p) {
     if (s->ring == p)
         s->ring = p->next == p ? NULL : p->next;
     p->next->prev = p->prev;
     p->prev->next = p->next;
-    s->partitions--;
+    s->count--;
 }
 
 /* ---- rows come ---------------------------------------------------------------------------- */
-
-/* A partition of KEY, which is not in yet; NULL: no state can be had. */
-static struct partition *partition_new(struct session *s, uint64_t hash, slice key) {
-    size_t bytes = offsetof(struct partition, key) + key.len;
-    struct partition *p = sql_slab_take(&s->slab, bytes);
-    if (!p)
-        return NULL;
-    *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
-    memcpy(p->key, key.ptr ? key.ptr : "", key.len);
-    if (sql_index_add(&s->index, hash, p)) {
-        sql_slab_give(&s->slab, p, bytes);
-        return NULL;
-    }
-    ring_add(s, p);
-    return p;
-}
-
-static struct partition *partition_of(struct session *s, unsigned row, struct sql_error *error) {
-    slice key = sql_keys_at(s->keys, row);
-    uint64_t hash = s->keys->hash[row];
-    struct partition *p = sql_index_find(&s->index, hash, key);
-    if (!p)
-        p = partition_new(s, hash, key);
-    if (!p)
-        operator_fail_state(&s->base, error);
-    return p;
-}
 
 static size_t stamped_bytes(const struct stamped *n) {
     return offsetof(struct stamped, bytes) + n->node.key_len;
@@ -133,20 +91,20 @@ static int row_encode(struct session *s, const struct sql_batch *batch, unsigned
                               bytes);
 }
 
-static int row_add(struct session *s, struct partition *p, int64_t time, int64_t weight,
+static int row_add(struct session *s, struct sql_partition *p, int64_t time, int64_t weight,
                    struct sql_error *error) {
     slice key = buf_slice(&s->base.bytes);
-    struct stamped *n = (struct stamped *)sql_tree_find(&p->rows, &s->order, key);
+    struct stamped *n = (struct stamped *)sql_tree_find(&p->rows, &s->partitions.order, key);
     if (n) {
         sql_tree_weigh(&n->node, weight);
     } else {
-        n = sql_slab_take(&s->slab, offsetof(struct stamped, bytes) + key.len);
+        n = sql_slab_take(&s->partitions.slab, offsetof(struct stamped, bytes) + key.len);
         if (!n)
             return operator_fail_state(&s->base, error);
         *n = (struct stamped){
             .node = {.key_len = (uint32_t)key.len, .weight = weight}, .time = time, .partition = p};
         memcpy(n->bytes, key.ptr, key.len);
-        sql_tree_add(&p->rows, &s->order, &n->node);
+        sql_tree_add(&p->rows, &s->partitions.order, &n->node);
     }
     if (!n->touched) {
         s->touched++;
@@ -163,17 +121,17 @@ static int session_push(struct sql_operator *o, unsigned input, const struct sql
     (void)input;
     struct session *s = (struct session *)o;
     const struct sql_column *time = &batch->column[o->plan->time_column];
-    int r = sql_keys_columns(s->keys, batch, error);
-    if (r == 0)
-        r = sql_keys_encode(s->keys, batch->rows, error);
+    int r = sql_partitions_push(&s->partitions, batch, error);
     for (unsigned row = 0; r == 0 && row < batch->rows; row++) {
         int64_t at = sql_cell_at(time, row)->i, end;
         if (sql_null_at(time, row) || at == SQL_INFINITY || at == SQL_MINUS_INFINITY ||
             __builtin_add_overflow(at, o->plan->gap, &end))
             continue;
-        struct partition *p = partition_of(s, row, error);
+        struct sql_partition *p = sql_partition_of(&s->partitions, row, error);
         if (!p)
             return -ENOMEM;
+        if (!p->next) /* it is new */
+            ring_add(s, p);
         r = row_encode(s, batch, row, at);
         if (r)
             return operator_fail(o, r, error);
@@ -262,18 +220,17 @@ static int run_tell(struct session *s, struct stamped *n, struct sql_error *erro
 }
 
 static void forget(struct session *s, struct stamped *n) {
-    struct partition *p = n->partition;
+    struct sql_partition *p = n->partition;
     sql_tree_remove(&p->rows, &n->node);
-    sql_slab_give(&s->slab, n, stamped_bytes(n));
+    sql_slab_give(&s->partitions.slab, n, stamped_bytes(n));
     if (p->rows.root)
         return;
     ring_remove(s, p);
-    sql_index_remove(&s->index, p->hash, p);
-    sql_slab_give(&s->slab, p, offsetof(struct partition, key) + p->key_len);
+    sql_partition_free(&s->partitions, p);
 }
 
 /* Forgets the rows of P whose sessions are complete; they come first. */
-static void forget_complete(struct session *s, struct partition *p) {
+static void forget_complete(struct session *s, struct sql_partition *p) {
     struct stamped *n = (struct stamped *)sql_tree_first(&p->rows);
     while (n && n->told && n->end <= s->base.watermark) {
         struct stamped *next = (struct stamped *)sql_node_next(&n->node);
@@ -286,10 +243,10 @@ static void look_at_some(struct session *s) {
     size_t count = s->touched + LOOKED_AT_MIN;
     if (!s->base.input[0]->append_only || s->base.watermark == SQL_NO_WATERMARK)
         return;
-    if (count > s->partitions)
-        count = s->partitions;
+    if (count > s->count)
+        count = s->count;
     for (; count > 0 && s->ring; count--) {
-        struct partition *p = s->ring;
+        struct sql_partition *p = s->ring;
         s->ring = p->next;
         forget_complete(s, p);
     }
@@ -330,53 +287,34 @@ static int session_watermark(struct sql_operator *o, struct sql_error *error) {
 
 /* ---- the state as bytes ------------------------------------------------------------------- */
 
-enum { TABLE = SNAPSHOT_OWN, PARTITION, ROW };
-
-static int save_partition(const struct partition *p, struct sql_saving *s) {
-    saving_begin(s, PARTITION);
-    saving_bytes(s, slice_make(p->key, p->key_len));
-    int r = saving_end(s);
-    for (struct sql_node *at = sql_tree_first(&p->rows); r == 0 && at; at = sql_node_next(at)) {
-        const struct stamped *n = (const struct stamped *)at;
-        saving_begin(s, ROW);
-        saving_number(s, at->weight);
-        saving_number(s, n->start);
-        saving_number(s, n->end);
-        saving_bytes(s, slice_make(n->bytes, at->key_len));
-        r = saving_end(s);
-    }
-    return r;
+static int save_row(const struct sql_node *node, struct sql_saving *s) {
+    const struct stamped *n = (const struct stamped *)node;
+    saving_number(s, node->weight);
+    saving_number(s, n->start);
+    saving_number(s, n->end);
+    saving_bytes(s, slice_make(n->bytes, node->key_len));
+    return 0;
 }
 
 /* In the order of the ring, for what is forgotten next decides what a late row meets. */
 static int session_save(const struct sql_operator *o, struct sql_saving *saving) {
     const struct session *s = (const struct session *)o;
-    saving_begin(saving, TABLE);
-    saving_count(saving, s->index.capacity);
-    int r = saving_end(saving);
-    const struct partition *p = s->ring;
-    for (size_t i = 0; r == 0 && i < s->partitions; i++, p = p->next)
-        r = save_partition(p, saving);
+    int r = sql_partitions_save_head(&s->partitions, saving);
+    const struct sql_partition *p = s->ring;
+    for (size_t i = 0; r == 0 && i < s->count; i++, p = p->next)
+        r = sql_partition_save(p, save_row, saving);
     return r;
 }
 
-static int load_partition(struct session *s, struct sql_loading *l) {
-    slice key = loading_bytes(l);
-    uint64_t hash = loading_hash(&s->base, key);
-    if (!loading_whole(l) || key.len > UINT32_MAX || sql_index_find(&s->index, hash, key))
-        return -EBADMSG;
-    l->at = partition_new(s, hash, key);
-    return l->at ? 0 : -ENOBUFS;
-}
-
 /* A row of the step's end was told as often as it is there. */
-static int load_row(struct session *s, struct sql_loading *l) {
-    struct partition *p = l->at;
+static int load_row(struct sql_operator *o, struct sql_partition *p, struct sql_loading *l) {
+    struct session *s = (struct session *)o;
     int64_t weight = loading_number(l), start = loading_number(l), end = loading_number(l);
     slice key = loading_bytes(l);
-    if (!p || !loading_whole(l) || key.len > UINT32_MAX || key.len < TIME_BYTES)
+    if (!loading_whole(l) || key.len > UINT32_MAX || key.len < TIME_BYTES)
         return -EBADMSG;
-    struct stamped *n = sql_slab_take(&s->slab, offsetof(struct stamped, bytes) + key.len);
+    struct stamped *n =
+        sql_slab_take(&s->partitions.slab, offsetof(struct stamped, bytes) + key.len);
     if (!n)
         return -ENOBUFS;
     *n = (struct stamped){.node = {.key_len = (uint32_t)key.len, .weight = weight},
@@ -386,33 +324,23 @@ static int load_row(struct session *s, struct sql_loading *l) {
                           .told = weight > 0 ? weight : 0,
                           .partition = p};
     memcpy(n->bytes, key.ptr, key.len);
-    int r = sql_tree_append(&p->rows, &s->order, &n->node);
+    int r = sql_tree_append(&p->rows, &s->partitions.order, &n->node);
     if (r)
-        sql_slab_give(&s->slab, n, stamped_bytes(n));
+        sql_slab_give(&s->partitions.slab, n, stamped_bytes(n));
     return r;
 }
 
 static int session_load(struct sql_operator *o, struct sql_loading *l) {
     struct session *s = (struct session *)o;
-    switch (l->tag) {
-    case TABLE:
-        return sql_index_reserve(&s->index, loading_count(l));
-    case PARTITION:
-        return load_partition(s, l);
-    case ROW:
-        return load_row(s, l);
-    default:
-        return -EBADMSG;
-    }
+    void *before = l->at;
+    int r = sql_partitions_load(&s->partitions, load_row, l);
+    if (r == 0 && l->at != before)
+        ring_add(s, l->at);
+    return r;
 }
 
 static void session_release(struct sql_operator *o) {
-    struct session *s = (struct session *)o;
-    sql_keys_free(s->keys);
-    if (!s->slab.budget)
-        return;
-    sql_index_free(&s->index);
-    sql_slab_free(&s->slab);
+    sql_partitions_release(&((struct session *)o)->partitions);
 }
 
 const struct sql_operator_kind sql_operator_session = {.bytes = sizeof(struct session),

@@ -10,7 +10,6 @@
  * or a limit.
  */
 #include "sql/exec/window.h"
-#include "sql/exec/snapshot.h"
 
 #define PARTITION_BYTES_MAX ((size_t)1 << 30)
 
@@ -39,10 +38,6 @@ static int windowed_make(struct window *w, struct windowed *f, struct sql_error 
 static int window_make(struct sql_operator *o, struct sql_error *error) {
     struct window *w = (struct window *)o;
     const struct sql_plan *plan = o->plan;
-    sql_slab_make(&w->slab, &o->exec->budget);
-    sql_index_make(&w->index, &o->exec->budget, offsetof(struct partition, key));
-    w->order.key_at = offsetof(struct placed, bytes);
-    w->last = &w->first;
     w->arena = arena_make((size_t)64 << 10, PARTITION_BYTES_MAX);
     w->windowed = operator_zalloc(o, plan->windows + 1, sizeof *w->windowed);
     w->results = operator_zalloc(o, plan->windows + 1, sizeof *w->results);
@@ -53,58 +48,27 @@ static int window_make(struct sql_operator *o, struct sql_error *error) {
         w->windowed[i].plan = &plan->window[i];
         r = windowed_make(w, &w->windowed[i], error);
     }
-    return r ? r : sql_keys_of_columns(o, 0, plan->partition, plan->partitions, &w->keys, error);
+    return r ? r : sql_partitions_make(&w->partitions, o, offsetof(struct placed, bytes), error);
 }
 
 /* ---- rows come ---------------------------------------------------------------------------- */
 
-/* A partition of KEY, which is not in yet; NULL: no state can be had. */
-static struct partition *partition_new(struct window *w, uint64_t hash, slice key) {
-    size_t bytes = offsetof(struct partition, key) + key.len;
-    struct partition *p = sql_slab_take(&w->slab, bytes);
-    if (!p)
-        return NULL;
-    *p = (struct partition){.key_len = (uint32_t)key.len, .hash = hash};
-    memcpy(p->key, key.ptr ? key.ptr : "", key.len);
-    if (sql_index_add(&w->index, hash, p)) {
-        sql_slab_give(&w->slab, p, bytes);
-        return NULL;
-    }
-    return p;
-}
-
-static struct partition *partition_of(struct window *w, unsigned row, struct sql_error *error) {
-    slice key = sql_keys_at(w->keys, row);
-    uint64_t hash = w->keys->hash[row];
-    struct partition *p = sql_index_find(&w->index, hash, key);
-    if (!p)
-        p = partition_new(w, hash, key);
-    if (!p)
-        operator_fail_state(&w->base, error);
-    return p;
-}
-
-static int row_add(struct window *w, struct partition *p, size_t row_at, int64_t weight,
+static int row_add(struct window *w, struct sql_partition *p, size_t row_at, int64_t weight,
                    struct sql_error *error) {
     slice key = buf_slice(&w->base.bytes);
-    struct sql_node *found = sql_tree_find(&p->rows, &w->order, key);
-    if (!p->touched) {
-        p->touched = true;
-        p->next = NULL;
-        *w->last = p;
-        w->last = &p->next;
-    }
+    struct sql_node *found = sql_tree_find(&p->rows, &w->partitions.order, key);
+    sql_partition_touch(&w->partitions, p);
     if (found) {
         sql_tree_weigh(found, weight);
         return 0;
     }
-    struct placed *n = sql_slab_take(&w->slab, offsetof(struct placed, bytes) + key.len);
+    struct placed *n = sql_slab_take(&w->partitions.slab, offsetof(struct placed, bytes) + key.len);
     if (!n)
         return operator_fail_state(&w->base, error);
     *n = (struct placed){.node = {.key_len = (uint32_t)key.len, .weight = weight},
                          .row_at = (uint32_t)row_at};
     memcpy(n->bytes, key.ptr ? key.ptr : "", key.len);
-    sql_tree_add(&p->rows, &w->order, &n->node);
+    sql_tree_add(&p->rows, &w->partitions.order, &n->node);
     return 0;
 }
 
@@ -113,11 +77,9 @@ static int window_push(struct sql_operator *o, unsigned input, const struct sql_
     (void)input;
     struct window *w = (struct window *)o;
     const struct sql_type *types = o->input[0]->types;
-    int r = sql_keys_columns(w->keys, batch, error);
-    if (r == 0)
-        r = sql_keys_encode(w->keys, batch->rows, error);
+    int r = sql_partitions_push(&w->partitions, batch, error);
     for (unsigned row = 0; r == 0 && row < batch->rows; row++) {
-        struct partition *p = partition_of(w, row, error);
+        struct sql_partition *p = sql_partition_of(&w->partitions, row, error);
         if (!p)
             return -ENOMEM;
         buf_clear(&o->bytes);
@@ -200,22 +162,21 @@ static int placed_tell(struct window *w, struct placed *n, int64_t times, struct
             r = tell(w, n, is, 1, error);
     }
     if (n->told)
-        sql_slab_give(&w->slab, n->told, n->told_len);
+        sql_slab_give(&w->partitions.slab, n->told, n->told_len);
     n->told = NULL;
     n->told_times = times;
     n->told_len = (uint32_t)o->bytes.len;
     if (r || times == 0)
         return r;
-    n->told = sql_slab_take(&w->slab, o->bytes.len);
+    n->told = sql_slab_take(&w->partitions.slab, o->bytes.len);
     if (!n->told)
         return operator_fail_state(o, error);
     memcpy(n->told, o->bytes.ptr, o->bytes.len);
     return 0;
 }
 
-static int partition_tell(struct window *w, struct partition *p, struct sql_error *error) {
+static int partition_tell(struct window *w, struct sql_partition *p, struct sql_error *error) {
     struct sql_operator *o = &w->base;
-    p->touched = false;
     arena_reset(&w->arena);
     int r = window_layout(w, p, error);
     for (unsigned i = 0; r == 0 && i < o->plan->windows; i++)
@@ -234,77 +195,45 @@ static int partition_tell(struct window *w, struct partition *p, struct sql_erro
 }
 
 /* Frees the rows of P that are gone, and P where none is left. */
-static void partition_settle(struct window *w, struct partition *p) {
+static void partition_settle(struct sql_operator *o, struct sql_partition *p) {
+    struct window *w = (struct window *)o;
     for (struct sql_node *n = sql_tree_first(&p->rows), *next; n; n = next) {
         next = sql_node_next(n);
         if (n->weight)
             continue;
         sql_tree_remove(&p->rows, n);
-        sql_slab_give(&w->slab, n, offsetof(struct placed, bytes) + n->key_len);
+        sql_slab_give(&w->partitions.slab, n, offsetof(struct placed, bytes) + n->key_len);
     }
-    if (p->rows.root)
-        return;
-    sql_index_remove(&w->index, p->hash, p);
-    sql_slab_give(&w->slab, p, offsetof(struct partition, key) + p->key_len);
+    if (!p->rows.root)
+        sql_partition_free(&w->partitions, p);
 }
 
 static int window_end_step(struct sql_operator *o, struct sql_error *error) {
     struct window *w = (struct window *)o;
     int r = 0;
-    for (struct partition *p = w->first; r == 0 && p; p = p->next)
+    for (struct sql_partition *p = w->partitions.first; r == 0 && p; p = p->next)
         r = partition_tell(w, p, error);
     if (r == 0)
         r = operator_flush(o, error);
     if (r)
         return r;
-    for (struct partition *p = w->first, *next; p; p = next) {
-        next = p->next;
-        partition_settle(w, p);
-    }
-    w->first = NULL;
-    w->last = &w->first;
+    sql_partitions_settle(&w->partitions, partition_settle);
     return 0;
 }
 
 /* ---- the state as bytes ------------------------------------------------------------------- */
 
-enum { TABLE = SNAPSHOT_OWN, PARTITION, ROW };
-
-static int save_partition(const struct partition *p, struct sql_saving *s) {
-    saving_begin(s, PARTITION);
-    saving_bytes(s, slice_make(p->key, p->key_len));
-    int r = saving_end(s);
-    for (struct sql_node *at = sql_tree_first(&p->rows); r == 0 && at; at = sql_node_next(at)) {
-        const struct placed *n = (const struct placed *)at;
-        saving_begin(s, ROW);
-        saving_number(s, at->weight);
-        saving_count(s, n->row_at);
-        saving_bytes(s, slice_make(n->bytes, at->key_len));
-        saving_bytes(s, slice_make(n->told, n->told ? n->told_len : 0));
-        r = saving_end(s);
-    }
-    return r;
+static int save_row(const struct sql_node *node, struct sql_saving *s) {
+    const struct placed *n = (const struct placed *)node;
+    saving_number(s, node->weight);
+    saving_count(s, n->row_at);
+    saving_bytes(s, slice_make(n->bytes, node->key_len));
+    saving_bytes(s, slice_make(n->told, n->told ? n->told_len : 0));
+    return 0;
 }
 
 static int window_save(const struct sql_operator *o, struct sql_saving *s) {
-    const struct window *w = (const struct window *)o;
-    saving_begin(s, TABLE);
-    saving_count(s, w->index.capacity);
-    int r = saving_end(s);
-    for (size_t i = 0; r == 0 && i < w->index.capacity; i++) {
-        if (w->index.slots[i].entry)
-            r = save_partition(w->index.slots[i].entry, s);
-    }
-    return r;
-}
-
-static int load_partition(struct window *w, struct sql_loading *l) {
-    slice key = loading_bytes(l);
-    uint64_t hash = loading_hash(&w->base, key);
-    if (!loading_whole(l) || key.len > UINT32_MAX || sql_index_find(&w->index, hash, key))
-        return -EBADMSG;
-    l->at = partition_new(w, hash, key);
-    return l->at ? 0 : -ENOBUFS;
+    return sql_partitions_save(&((const struct window *)o)->partitions, save_row, s);
 }
 
 /* Is TOLD the values of so many TIMES? */
@@ -321,15 +250,15 @@ static bool is_told(slice told, int64_t times) {
 }
 
 /* A row of the step's end has told its values as often as it is there. */
-static int load_row(struct window *w, struct sql_loading *l) {
-    struct partition *p = l->at;
+static int load_row(struct sql_operator *o, struct sql_partition *p, struct sql_loading *l) {
+    struct window *w = (struct window *)o;
     int64_t weight = loading_number(l), times = weight > 0 ? weight : 0;
     uint64_t row_at = loading_count(l);
     slice key = loading_bytes(l), told = loading_bytes(l);
-    if (!p || !loading_whole(l) || key.len > UINT32_MAX || told.len > UINT32_MAX ||
-        row_at > key.len || !is_told(told, times))
+    if (!loading_whole(l) || key.len > UINT32_MAX || told.len > UINT32_MAX || row_at > key.len ||
+        !is_told(told, times))
         return -EBADMSG;
-    struct placed *n = sql_slab_take(&w->slab, offsetof(struct placed, bytes) + key.len);
+    struct placed *n = sql_slab_take(&w->partitions.slab, offsetof(struct placed, bytes) + key.len);
     if (!n)
         return -ENOBUFS;
     *n = (struct placed){.node = {.key_len = (uint32_t)key.len, .weight = weight},
@@ -337,34 +266,23 @@ static int load_row(struct window *w, struct sql_loading *l) {
                          .told_times = times,
                          .row_at = (uint32_t)row_at};
     memcpy(n->bytes, key.ptr ? key.ptr : "", key.len);
-    int r = sql_tree_append(&p->rows, &w->order, &n->node);
+    int r = sql_tree_append(&p->rows, &w->partitions.order, &n->node);
     if (r) {
-        sql_slab_give(&w->slab, n, offsetof(struct placed, bytes) + key.len);
+        sql_slab_give(&w->partitions.slab, n, offsetof(struct placed, bytes) + key.len);
         return r;
     }
-    n->told = times ? sql_slab_take(&w->slab, told.len) : NULL;
+    n->told = times ? sql_slab_take(&w->partitions.slab, told.len) : NULL;
     if (n->told)
         memcpy(n->told, told.ptr, told.len);
     return times && !n->told ? -ENOBUFS : 0;
 }
 
 static int window_load(struct sql_operator *o, struct sql_loading *l) {
-    struct window *w = (struct window *)o;
-    switch (l->tag) {
-    case TABLE:
-        return sql_index_reserve(&w->index, loading_count(l));
-    case PARTITION:
-        return load_partition(w, l);
-    case ROW:
-        return load_row(w, l);
-    default:
-        return -EBADMSG;
-    }
+    return sql_partitions_load(&((struct window *)o)->partitions, load_row, l);
 }
 
 static void window_release(struct sql_operator *o) {
     struct window *w = (struct window *)o;
-    sql_keys_free(w->keys);
     sql_builder_free(&w->rows);
     arena_free(&w->arena);
     for (unsigned i = 0; w->windowed && i < o->plan->windows; i++) {
@@ -375,10 +293,7 @@ static void window_release(struct sql_operator *o) {
         sql_call_release(&f->plus);
         sql_call_release(&f->minus);
     }
-    if (!w->slab.budget)
-        return;
-    sql_index_free(&w->index);
-    sql_slab_free(&w->slab);
+    sql_partitions_release(&w->partitions);
 }
 
 const struct sql_operator_kind sql_operator_window = {.bytes = sizeof(struct window),

@@ -8,7 +8,7 @@
 #ifndef NONET_SQL_EXEC_WINDOW_H
 #define NONET_SQL_EXEC_WINDOW_H
 
-#include "sql/exec/keys.h"
+#include "sql/exec/partition.h"
 
 struct placed {
     struct sql_node node;
@@ -47,26 +47,13 @@ struct layout {
     size_t known, known_end; /* rows whose order is not NULL */
 };
 
-struct partition {
-    uint32_t key_len;
-    bool touched;
-    uint64_t hash;
-    struct sql_tree rows;
-    struct partition *next;
-    char key[];
-};
-
 struct window {
     struct sql_operator base;
-    struct sql_keys *keys;
-    struct sql_slab slab;
-    struct sql_index index;
-    struct sql_order order;
+    struct sql_partitions partitions;
     struct windowed *windowed;
     bool needs_order;
     struct arena arena; /* of the partition at hand */
     struct sql_builder rows;
-    struct partition *first, **last;
     struct layout layout;
     struct sql_column *results; /* one row of values */
 };
@@ -76,7 +63,8 @@ struct frame {
 };
 
 /* window_layout.c */
-must_use int window_layout(struct window *w, const struct partition *p, struct sql_error *error);
+must_use int window_layout(struct window *w, const struct sql_partition *p,
+                           struct sql_error *error);
 
 /* window_frame.c: the frame of place AT, without what EXCLUDE leaves out. */
 must_use int window_frame(struct window *w, struct windowed *f, size_t at, struct frame *ret,

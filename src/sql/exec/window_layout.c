@@ -36,7 +36,7 @@ static bool are_peers(const struct placed *a, const struct placed *b) {
 }
 
 /* A row that is there twice has two places. */
-static void place_rows(struct layout *l, const struct partition *p) {
+static void place_rows(struct layout *l, const struct sql_partition *p) {
     size_t at = 0;
     for (struct sql_node *n = sql_tree_first(&p->rows); n; n = sql_node_next(n)) {
         for (int64_t i = 0; i < n->weight; i++)
@@ -128,7 +128,7 @@ static void find_known(struct layout *l) {
         l->known_end++;
 }
 
-int window_layout(struct window *w, const struct partition *p, struct sql_error *error) {
+int window_layout(struct window *w, const struct sql_partition *p, struct sql_error *error) {
     size_t count = 0;
     for (struct sql_node *n = sql_tree_first(&p->rows); n; n = sql_node_next(n))
         count += n->weight > 0 ? (size_t)n->weight : 0;
