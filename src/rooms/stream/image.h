@@ -18,7 +18,7 @@ struct image_cursor {
     unsigned kind, at;
 };
 
-/* Appends the next object of the database: of what somebody has defined. False: there is none more. */
+/* Appends the next object of what somebody has defined. False: there is none more. */
 bool image_write(const struct database *db, struct image_cursor *cursor, struct entry_writer *w);
 /* Makes the objects of R, up to its end, where there are none of their names: 0, or -ENOMEM,
    -EBADMSG (what was written is not this), -EEXIST. */
