@@ -1,7 +1,7 @@
 /*
  * ledger.c - the ledger's end on the database's loop (ledger.h, ledger_call.h).
  *
- * A read has at most two pieces: the one its reader works on, and the next, which is asked for when
+ * A read has two pieces: the one its reader works on, and the next, which is asked for when
  * the first is handed out.
  *
  *     ASKED ----piece comes----> READY ----reader wants it: a turn later----> handed out, ASKED
@@ -42,7 +42,7 @@ struct ledger_commit {
 };
 
 struct piece {
-    struct buf bytes; /* an answer, whole */
+    struct ledger_piece *memory;
     struct ledger_answer head;
     struct ledger_record *records;
     size_t room;
@@ -247,6 +247,35 @@ void ledger_trim(struct ledger *l, uint64_t sequence) {
     bus_publish(l->shard->bus, &message, NULL, NULL);
 }
 
+/* --- pieces --------------------------------------------------------------------------------- */
+
+struct ledger_piece *ledger_piece_new(void) {
+    struct ledger_piece *p = mem_zalloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    atomic_init(&p->holds, 1);
+    p->bytes = buf_make(LEDGER_PIECE_BYTES_MAX);
+    return p;
+}
+
+struct ledger_piece *ledger_piece_let_go(struct ledger_piece *p) {
+    if (!p || atomic_fetch_sub_explicit(&p->holds, 1, memory_order_acq_rel) > 1)
+        return NULL;
+    buf_free(&p->bytes);
+    return mem_free(p);
+}
+
+/* Memory that only we hold, for the next ask: one that was never answered keeps its own. NULL: none
+   is there. */
+static struct ledger_piece *piece_memory(struct piece *p) {
+    if (p->memory && (atomic_load_explicit(&p->memory->holds, memory_order_acquire) > 1 ||
+                      p->memory->bytes.cap > 4 * LEDGER_PIECE_BYTES))
+        p->memory = ledger_piece_let_go(p->memory);
+    if (!p->memory)
+        p->memory = ledger_piece_new();
+    return p->memory;
+}
+
 /* --- reads ---------------------------------------------------------------------------------- */
 
 static void hand_later(struct ledger_read *r);
@@ -259,7 +288,7 @@ static void read_free(struct ledger_read *r) {
     io_timer_stop(shard->loop, &r->again);
     io_timer_stop(shard->loop, &r->hand);
     for (unsigned i = 0; i < array_count(r->pieces); i++) {
-        buf_free(&r->pieces[i].bytes);
+        ledger_piece_let_go(r->pieces[i].memory);
         mem_free(r->pieces[i].records);
     }
     list_remove(&r->node);
@@ -276,8 +305,9 @@ static void fail(struct ledger_read *r, int failed, slice words) {
     hand_later(r);
 }
 
-/* The records of the answer in P, pointing into it. */
-static int unpack(struct piece *p, slice rest) {
+/* The records in P, pointing into its memory. */
+static int unpack(struct piece *p) {
+    slice rest = buf_slice(&p->memory->bytes);
     if (p->room < p->head.count) {
         size_t room = p->head.count + p->head.count / 4;
         struct ledger_record *records = mem_realloc(p->records, room * sizeof *records);
@@ -299,26 +329,19 @@ static int unpack(struct piece *p, slice rest) {
     return 0;
 }
 
-/* Copies the answer: the message goes. */
-static int keep(struct ledger_read *r, slice payload) {
+/* HEAD and TEXT of the answer are kept: the message goes. */
+static int keep(struct ledger_read *r, struct ledger_answer head, slice text) {
     struct piece *p = &r->pieces[!r->working];
-    slice text, rest;
-    buf_clear(&p->bytes);
-    if (p->bytes.cap > 4 * LEDGER_PIECE_BYTES)
-        buf_free(&p->bytes);
-    int failed = buf_append(&p->bytes, payload);
-    if (failed)
-        return failed;
-    p->head = take_answer(buf_slice(&p->bytes), &text, &rest);
-    failed = unpack(p, rest);
+    p->head = head;
+    int failed = unpack(p);
     if (failed)
         return failed;
     if (!r->name.ptr && text.len <= sizeof r->name_text) {
         memcpy(r->name_text, text.ptr, text.len);
         r->name = slice_make(r->name_text, text.len);
-        r->created_ns = p->head.created_ns;
+        r->created_ns = head.created_ns;
     }
-    r->next = p->head.last + 1;
+    r->next = head.last + 1;
     return 0;
 }
 
@@ -331,6 +354,9 @@ static void on_piece(void *owner, const struct bus_message *reply, int ended) {
     struct ledger_read *r = owner;
     answered(r->ledger, &r->request, reply);
     if (!reply) {
+        if (ended == -EHOSTUNREACH)
+            ledger_piece_let_go(
+                r->pieces[!r->working].memory); /* for the server that is not there */
         if (ended == -ECANCELED)
             return; /* the bus closes: so does the ledger */
         ask_later(r);
@@ -347,7 +373,7 @@ static void on_piece(void *owner, const struct bus_message *reply, int ended) {
     } else if (is_nothing(r, &head)) {
         r->end = head.end;
         on_read_again(&r->again);
-    } else if (keep(r, reply->payload)) {
+    } else if (keep(r, head, text)) {
         ask_later(r);
     } else {
         r->ready = true;
@@ -356,14 +382,22 @@ static void on_piece(void *owner, const struct bus_message *reply, int ended) {
 }
 
 static void read_ask(struct ledger_read *r) {
-    struct ledger_ask head = {.from = r->next,
+    struct ledger_ask head = {.piece = piece_memory(&r->pieces[!r->working]),
+                              .from = r->next,
                               .wait = r->told_end,
                               .shown = r->options.shown,
                               .newest = r->options.newest && !r->name.ptr};
     slice stream = r->name.len ? r->name : r->options.stream;
-    if (ask_for(r->ledger, LEDGER_CALL_READ, head, stream, r->options.subject, on_piece, r,
-                &r->request))
+    if (!head.piece) {
         ask_later(r);
+        return;
+    }
+    atomic_fetch_add_explicit(&head.piece->holds, 1, memory_order_relaxed); /* the server's */
+    if (ask_for(r->ledger, LEDGER_CALL_READ, head, stream, r->options.subject, on_piece, r,
+                &r->request)) {
+        ledger_piece_let_go(head.piece);
+        ask_later(r);
+    }
 }
 
 static void on_read_again(struct io_timer *timer) {
@@ -408,8 +442,6 @@ int ledger_read(struct ledger *l, const struct ledger_read_options *options,
     r->options.subject = slice_store(&at, options->subject);
     r->next = options->from ? options->from : 1;
     r->wanted = true;
-    for (unsigned i = 0; i < array_count(r->pieces); i++)
-        r->pieces[i].bytes = buf_make(LEDGER_PIECE_BYTES + ((size_t)67 << 20));
     list_push_back(&l->reads, &r->node);
     read_ask(r);
     *ret = r;

@@ -6,16 +6,26 @@
  *     _NONET.SQL.read     struct ledger_ask | stream | subject
  *     _NONET.SQL.find     the same
  *     _NONET.SQL.trim     u64 sequence; is not answered
- *     every answer        struct ledger_answer | text | count times: struct ledger_item | its bytes
+ *     every answer        struct ledger_answer | text
  *
  * Both ends are one process, so numbers stand as they lie in memory, at any address: they are moved
  * by memcpy. An answer that is short, or says other lengths than it has, is a bug.
+ *
+ * Records do not go with the answer: the asker names a PIECE of memory, which the server fills, so
+ * that what was read is copied once, out of the log's blocks.
+ *
+ *     bytes   count times: struct ledger_item | its subject | headers | payload
+ *
+ * The asker holds a piece as long as it reads, the server from the ask to its answer; who lets go
+ * last frees it. An ask that nobody has heard (-EHOSTUNREACH) is let go of by the asker.
  */
 #ifndef NONET_STREAM_LEDGER_CALL_H
 #define NONET_STREAM_LEDGER_CALL_H
 
 #include "bus/private.h"
 #include "rooms/stream/ledger.h"
+
+#include <stdatomic.h>
 
 #define LEDGER_CALL_COMMIT BUS_PRIVATE_PREFIX "SQL.commit"
 #define LEDGER_CALL_READ BUS_PRIVATE_PREFIX "SQL.read"
@@ -25,7 +35,20 @@
 /* How long the server keeps a reader that is at the end before it answers with nothing. */
 #define LEDGER_WAIT_NS (10 * UINT64_C(1000000000))
 
+/* One message of the log may make a piece that much larger. */
+#define LEDGER_PIECE_BYTES_MAX (LEDGER_PIECE_BYTES + ((size_t)66 << 20))
+
+struct ledger_piece {
+    atomic_uint holds;
+    struct buf bytes; /* of the one whose turn it is */
+};
+
+/* Held once; NULL without memory. */
+struct ledger_piece *ledger_piece_new(void);
+struct ledger_piece *ledger_piece_let_go(struct ledger_piece *p); /* NULL allowed; returns NULL */
+
 struct ledger_ask {
+    struct ledger_piece *piece; /* of a read, held for the server */
     uint64_t from;
     uint32_t stream_len, subject_len;
     bool wait;   /* where there is nothing yet */
@@ -36,7 +59,7 @@ struct ledger_ask {
 struct ledger_answer {
     int failed;         /* 0, or why: then `text` says it in words. -EAGAIN: ask again, later */
     uint32_t text_len;  /* `text`: the stream's name, or the words */
-    uint32_t count;     /* records */
+    uint32_t count;     /* records in the piece */
     uint64_t last;      /* there is nothing else up to here; of a commit: its first sequence */
     uint64_t end;       /* the stream's last sequence */
     int64_t created_ns; /* of the stream: another one of its name has another */

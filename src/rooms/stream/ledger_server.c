@@ -30,8 +30,6 @@
 #define RETRY_NS 20000000u /* no memory for a load, no room in the log, the log is not open */
 #define COMMIT_PATIENCE_NS (30 * UINT64_C(1000000000))
 #define COMMITS_MAX 1024u /* waiting; a ledger sends one at a time */
-/* With one message of the log. */
-#define PIECE_BYTES_MAX (LEDGER_PIECE_BYTES + ((size_t)66 << 20))
 
 struct ledger_server {
     struct room_shard *shard;
@@ -59,10 +57,9 @@ struct reading {
     void *held;         /* by the judge who shows records */
     struct buf line;    /* one as he shows it */
     int64_t created_ns; /* of the stream it began with; 0: not yet */
-    size_t front;       /* bytes before the records */
     struct log_load load;
     struct io_timer again;
-    struct buf out;
+    struct ledger_piece *piece;
     char text[];
 };
 
@@ -78,25 +75,19 @@ static void step(struct reading *r);
 
 /* --- answers -------------------------------------------------------------------------------- */
 
-static void answer(struct ledger_server *server, slice reply, struct ledger_answer head, slice text,
-                   struct buf *records) {
+static void answer(struct ledger_server *server, slice reply, struct ledger_answer head,
+                   slice text) {
     char room[sizeof head + 512]; /* a name, or words */
-    struct buf own = {.ptr = room, .cap = sizeof room, .max = sizeof room};
-    struct buf *out = records ? records : &own;
+    struct buf out = {.ptr = room, .cap = sizeof room, .max = sizeof room};
     head.text_len = (uint32_t)text.len;
-    if (!records && (buf_append(&own, slice_make(&head, sizeof head)) || buf_append(&own, text)))
-        return;    /* as if lost: the asker's deadline tells */
-    if (records) { /* room for the head and the text was left in front of the records */
-        memcpy(records->ptr, &head, sizeof head);
-        if (text.len)
-            memcpy(records->ptr + sizeof head, text.ptr, text.len);
-    }
-    struct bus_message message = {.subject = reply, .payload = buf_slice(out)};
+    if (buf_append(&out, slice_make(&head, sizeof head)) || buf_append(&out, text))
+        return; /* as if lost: the asker's deadline tells */
+    struct bus_message message = {.subject = reply, .payload = buf_slice(&out)};
     bus_publish(server->shard->bus, &message, NULL, NULL);
 }
 
 static void refuse(struct ledger_server *server, slice reply, int failed, const char *words) {
-    answer(server, reply, (struct ledger_answer){.failed = failed}, slice_str(words), NULL);
+    answer(server, reply, (struct ledger_answer){.failed = failed}, slice_str(words));
 }
 
 static struct ledger_server *let_go(struct ledger_server *server) {
@@ -140,8 +131,8 @@ static void reading_free(struct reading *r) {
     list_remove(&r->node);
     r->server->reading_count--;
     streams_show_row_end(r->server->shard->streams, r->held);
-    buf_free(&r->out);
     buf_free(&r->line);
+    r->piece = ledger_piece_let_go(r->piece);
     r->subjects = mem_free(r->subjects);
     r->server = NULL;
     r->loading = false;
@@ -161,7 +152,8 @@ static void read_done(struct reading *r, struct stream *s, bool at_end) {
     head.at_end = at_end;
     if (at_end && head.end > head.last)
         head.last = head.end;
-    answer(r->server, r->reply, head, stream_config(s)->name, r->count ? &r->out : NULL);
+    r->piece = ledger_piece_let_go(r->piece); /* before the asker hears, who may ask at once */
+    answer(r->server, r->reply, head, stream_config(s)->name);
     reading_free(r);
 }
 
@@ -207,7 +199,7 @@ static void at_end(struct reading *r, struct stream *s) {
         step_later(r, RETRY_NS);
 }
 
-/* RECORD behind what there is. Room for the answer's head is left in front. */
+/* RECORD behind what there is. */
 static int pack(struct reading *r, const struct log_record *record) {
     struct ledger_item item = {record->sequence,
                                record->position,
@@ -215,17 +207,16 @@ static int pack(struct reading *r, const struct log_record *record) {
                                (uint32_t)record->subject.len,
                                (uint32_t)record->headers.len,
                                (uint32_t)record->payload.len};
+    struct buf *out = &r->piece->bytes;
     size_t size = sizeof item + record->subject.len + record->headers.len + record->payload.len;
-    if (buf_reserve(&r->out, r->front + size))
+    if (buf_reserve(out, size))
         return -ENOMEM;
-    if (!r->count)
-        r->out.len = r->front;
-    char *at = r->out.ptr + r->out.len;
+    char *at = out->ptr + out->len;
     (void)slice_store(&at, slice_make(&item, sizeof item));
     (void)slice_store(&at, record->subject);
     (void)slice_store(&at, record->headers);
     (void)slice_store(&at, record->payload);
-    r->out.len += size;
+    out->len += size;
     r->count++;
     return 0;
 }
@@ -261,7 +252,7 @@ static int look(struct reading *r, struct stream *s, struct log *log,
             return result == -EAGAIN ? -EBUSY : result == -EBADMSG ? result : -ENOMEM;
         i += r->shown ? SHOWN_COST : 0;
         r->at = ret_record->sequence + 1;
-        if (r->out.len >= LEDGER_PIECE_BYTES)
+        if (r->piece->bytes.len >= LEDGER_PIECE_BYTES)
             return 1;
     }
     return 0;
@@ -276,12 +267,9 @@ static void load(struct reading *r, struct stream *s, struct log *log, uint64_t 
 
 /* Is S the stream that it began with? */
 static bool is_same(struct reading *r, struct stream *s) {
-    size_t front = sizeof(struct ledger_answer) + stream_config(s)->name.len;
-    if (!r->created_ns) {
+    if (!r->created_ns)
         r->created_ns = stream_created_ns(s);
-        r->front = front;
-    }
-    return r->created_ns == stream_created_ns(s) && r->front == front;
+    return r->created_ns == stream_created_ns(s);
 }
 
 static void begin_newest(struct reading *r, struct stream *s) {
@@ -361,10 +349,13 @@ static void on_read(void *owner, struct bus_subscription *subscription,
     if (server->reading_count < READINGS_MAX)
         r = mem_zalloc(1, sizeof *r + message->reply.len + stream.len + subject.len);
     if (!r) {
+        ledger_piece_let_go(ask.piece);
         refuse(server, message->reply, -EAGAIN, "");
         return;
     }
+    buf_clear(&ask.piece->bytes);
     char *at = r->text;
+    r->piece = ask.piece;
     r->server = server;
     r->reply = slice_store(&at, message->reply);
     r->stream = slice_store(&at, stream);
@@ -374,8 +365,7 @@ static void on_read(void *owner, struct bus_subscription *subscription,
     r->shown = ask.shown;
     r->newest = ask.newest;
     r->load.done = on_loaded;
-    r->out = buf_make(PIECE_BYTES_MAX);
-    r->line = buf_make(PIECE_BYTES_MAX);
+    r->line = buf_make(LEDGER_PIECE_BYTES_MAX);
     list_push_back(&server->readings, &r->node);
     server->reading_count++;
     if (make_filter(r))
@@ -393,7 +383,7 @@ static void on_find(void *owner, struct bus_subscription *subscription,
     bool open = streams_log(server->shard->streams) != NULL;
     struct stream *s = open ? find_stream(server->shard->streams, name, subject) : NULL;
     if (s)
-        answer(server, message->reply, about(s), stream_config(s)->name, NULL);
+        answer(server, message->reply, about(s), stream_config(s)->name);
     else
         refuse(server, message->reply, open ? -ENOENT : -EAGAIN, "there is no such stream");
 }
@@ -428,8 +418,7 @@ static void on_appended(void *self, const struct streams_error *error) {
         refuse_for(c, error);
     else if (!server->closed)
         answer(server, c->reply,
-               (struct ledger_answer){.last = c->sequence, .position = position_of(c)}, (slice){0},
-               NULL);
+               (struct ledger_answer){.last = c->sequence, .position = position_of(c)}, (slice){0});
     commit_free(c);
     (void)let_go(server);
 }
