@@ -42,6 +42,19 @@ test('a transaction sees one moment, by its level', async (t) => {
   assert.equal(await code(a.query('BEGIN ISOLATION LEVEL SERIALIZABLE')), '0A000');
 });
 
+test('a row that another has changed since is a conflict, not a second row', async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const [a, b] = [await connectSql(t, node), await connectSql(t, node)];
+  await a.query('CREATE TABLE t (id int PRIMARY KEY, v int)');
+  await a.query('INSERT INTO t VALUES (1, 0)');
+  await a.query('BEGIN');
+  await a.query('UPDATE t SET v = 1 WHERE id = 1');
+  await b.query('UPDATE t SET v = 2 WHERE id = 1');
+  assert.equal(await code(a.query('UPDATE t SET v = v + 1 WHERE id = 1')), '40001');
+  await a.query('ROLLBACK');
+  assert.equal((await one(a, 'SELECT v FROM t')).v, '2');
+});
+
 test('what a session says of its transactions to come holds', async (t) => {
   const node = await startNonet(t, { listen: { sql: 0 } });
   const [a, b] = [await connectSql(t, node), await connectSql(t, node)];

@@ -167,14 +167,17 @@ int64_t transaction_conflict(struct transaction *t, struct stored *stored,
     return 0;
 }
 
-/* A row that C takes away is gone meanwhile: whoever was first may have put another in its place,
-   with the same key, so that this is a conflict of two updates and no duplicate. */
-static bool was_overtaken(const struct change *c) {
+/* Row ROW of BATCH has a key, of index OID, that is there. Where a row that C takes away is gone
+   meanwhile, whoever was first may have put another in its place, which may be the one in the way,
+   or have been found and changed beside C's own: that is a conflict of two updates, no duplicate. */
+static int in_the_way(const struct change *c, uint32_t oid, const struct sql_batch *batch,
+                      unsigned row, struct sql_error *error) {
     const struct map64_entry *entry;
     for (size_t at = 0; (entry = map64_next(&c->deleted, &at));)
         if (relation_judge(c->stored->rows, entry->id, RELATION_LIVE - 1) < 0)
-            return true;
-    return false;
+            return sql_fail(error, "40001",
+                            "could not serialize access due to concurrent update");
+    return duplicate(c->stored->table, oid, batch, row, error);
 }
 
 int transaction_insert(struct transaction *t, struct stored *stored, const struct sql_batch *batch,
@@ -185,18 +188,14 @@ int transaction_insert(struct transaction *t, struct stored *stored, const struc
     for (unsigned row = 0; row < batch->rows; row++)
         for (unsigned i = 0; i < stored->table->indexes; i++) {
             const struct sql_table_index *x = &stored->table->index[i];
-            if (!x->unique || relation_find_key(stored->rows, x->oid, batch, row, &c->deleted) <= 0)
-                continue;
-            if (was_overtaken(c))
-                return sql_fail(error, "40001",
-                                "could not serialize access due to concurrent update");
-            return duplicate(stored->table, x->oid, batch, row, error);
+            if (x->unique && relation_find_key(stored->rows, x->oid, batch, row, &c->deleted) > 0)
+                return in_the_way(c, x->oid, batch, row, error);
         }
     uint64_t first = relation_next_id(c->added);
     struct relation_conflict conflict;
     int r = relation_apply(c->added, batch, 1, &conflict);
     if (r == -EEXIST)
-        return duplicate(stored->table, conflict.index, batch, conflict.row, error);
+        return in_the_way(c, conflict.index, batch, conflict.row, error);
     if (r == -ENOBUFS)
         return sql_fail(error, "53200", "table \"%.*s\" would take more than its memory",
                         slice_fmt(stored->table->name));
