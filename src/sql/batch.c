@@ -39,7 +39,7 @@ static int take(struct sql_builder *b, unsigned columns) {
 }
 
 int sql_builder_make(unsigned columns, struct sql_builder *ret) {
-    check(columns <= SQL_COLUMNS_MAX);
+    check(columns <= SQL_ROW_COLUMNS_MAX + 1);
     struct sql_builder b = {.columns = columns};
     b.memory = arena_make(MEMORY_CHUNK_BYTES, MEMORY_BYTES_MAX);
     int rc = take(&b, columns);

@@ -20,6 +20,8 @@
 
 #define SQL_BATCH_ROWS 1024u
 #define SQL_COLUMNS_MAX 1600u /* PostgreSQL's bound of a table */
+/* Of rows within a plan: UPDATE has the row's id, its old columns and its new ones. */
+#define SQL_ROW_COLUMNS_MAX (2 * SQL_COLUMNS_MAX + 2)
 
 struct sql_column {
     const union sql_cell *cells;
@@ -54,7 +56,7 @@ struct sql_builder {
     bool weighted; /* some weight is not 1 */
 };
 
-/* Room for COLUMNS columns. 0 or -ENOMEM. */
+/* Room for COLUMNS columns, at most SQL_ROW_COLUMNS_MAX and one for the row's id. 0 or -ENOMEM. */
 must_use int sql_builder_make(unsigned columns, struct sql_builder *ret);
 void sql_builder_free(struct sql_builder *b);
 /* Empty again, its memory kept. */

@@ -25,7 +25,6 @@
 #define GATHERED_MOMENT 1u
 #define FEED_NS_MAX UINT64_C(5000000000)
 #define SUBJECTS_BYTES_MAX ((size_t)64 << 10)
-#define QUERY_COLUMNS_MAX (2 * SQL_COLUMNS_MAX + 2) /* UPDATE: the row id, old and new columns */
 #define SORT_PIECE 8192u /* rows sorted, or merged, before the clock is looked at */
 
 struct sorted {
@@ -185,9 +184,9 @@ static int on_emit(void *self, const struct sql_batch *batch, struct sql_error *
 int query_new(const struct query_options *options, struct query **ret, struct sql_error *error) {
     struct database_run *run = options->run;
     const struct sql_query *query = options->query;
-    if (query->plan->columns > QUERY_COLUMNS_MAX)
+    if (query->plan->columns > SQL_ROW_COLUMNS_MAX)
         return sql_fail(error, "54011", "a query's rows have at most %u columns",
-                        QUERY_COLUMNS_MAX);
+                        SQL_ROW_COLUMNS_MAX);
     struct query *q = mem_zalloc(1, sizeof *q);
     if (!q)
         return sql_fail_memory(error);
@@ -211,7 +210,7 @@ int query_new(const struct query_options *options, struct query **ret, struct sq
     };
     int r = sql_exec_new(query, &exec, &q->exec, error);
     if (r == 0 && !q->direct) {
-        struct sql_type types[QUERY_COLUMNS_MAX];
+        struct sql_type types[SQL_ROW_COLUMNS_MAX];
         for (unsigned i = 0; i < query->plan->columns; i++)
             types[i] = query->plan->column[i].type;
         r = relation_new(types, query->plan->columns, run->db->limits.run_bytes, &q->gathered);
@@ -304,8 +303,8 @@ lookup_index(const struct sql_plan *scan, const union sql_cell *cells, union sql
 
 static int open_relation(struct query *q, const struct sql_plan *scan, struct relation *rows,
                          uint64_t moment) {
-    union sql_cell cells[QUERY_COLUMNS_MAX], values[QUERY_COLUMNS_MAX];
-    uint8_t nulls[QUERY_COLUMNS_MAX];
+    union sql_cell cells[SQL_ROW_COLUMNS_MAX], values[SQL_ROW_COLUMNS_MAX];
+    uint8_t nulls[SQL_ROW_COLUMNS_MAX];
     const struct sql_table_index *index = NULL;
     if (scan->lookups) {
         int r = sql_exec_lookup(q->exec, q->input, cells, nulls, &q->run->error);
@@ -426,7 +425,7 @@ static int on_system_row(void *self, const union sql_cell *cells, const uint8_t 
 static int make_system_rows(struct system_feed *f) {
     struct query *q = f->q;
     _cleanup_arena_ struct arena memory = arena_make(0, q->run->db->limits.run_bytes);
-    struct sql_type types[QUERY_COLUMNS_MAX];
+    struct sql_type types[SQL_ROW_COLUMNS_MAX];
     for (unsigned c = 0; c < f->scan->columns; c++)
         types[c] = f->scan->column[c].type;
     int r = relation_new(types, f->scan->columns, q->run->db->limits.run_bytes, &f->rows);
@@ -631,7 +630,7 @@ static int sort_order(struct query *q) {
 static int sort_rows(struct query *q) {
     const struct sql_plan *plan = q->query->plan;
     struct relation_stats stats = relation_stats(q->gathered);
-    struct sql_type types[QUERY_COLUMNS_MAX];
+    struct sql_type types[SQL_ROW_COLUMNS_MAX];
     struct sql_builder b;
     struct relation_scan scan;
     _cleanup_buf_ struct buf key = buf_make(q->run->db->limits.run_bytes);
@@ -731,7 +730,7 @@ int query_feed(struct query *q, const struct sql_batch *batch, struct sql_error 
         return 0;
     const struct sql_plan *scan = sql_exec_input(q->exec, 0);
     q->until = clock_ns(q) + FEED_NS_MAX;
-    struct sql_column columns[QUERY_COLUMNS_MAX];
+    struct sql_column columns[SQL_ROW_COLUMNS_MAX];
     for (unsigned i = 0; i < scan->columns; i++)
         columns[i] = batch->column[scan->scan_columns[i]];
     const struct sql_batch narrow = {batch->rows, scan->columns, columns, batch->weights};

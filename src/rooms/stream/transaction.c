@@ -168,8 +168,8 @@ int64_t transaction_conflict(struct transaction *t, struct stored *stored,
 }
 
 /* Row ROW of BATCH has a key, of index OID, that is there. Where a row that C takes away is gone
-   meanwhile, whoever was first may have put another in its place, which may be the one in the way,
-   or have been found and changed beside C's own: that is a conflict of two updates, no duplicate. */
+   meanwhile, whoever was first may have put another in its place, which is the one in the way, or
+   was found and changed beside C's own: that is a conflict of two updates, no duplicate. */
 static int in_the_way(const struct change *c, uint32_t oid, const struct sql_batch *batch,
                       unsigned row, struct sql_error *error) {
     const struct map64_entry *entry;

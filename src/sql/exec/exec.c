@@ -61,6 +61,9 @@ static int operator_make(struct sql_exec *x, const struct sql_plan *plan, struct
     const struct sql_operator_kind *kind = kind_of(plan->kind);
     if (!kind)
         return sql_fail(error, "XX000", "a correlated subquery was left in a plan");
+    if (plan->columns > SQL_ROW_COLUMNS_MAX)
+        return sql_fail(error, "54011", "rows within a query have at most %u columns",
+                        SQL_ROW_COLUMNS_MAX);
     struct sql_operator *o = mem_zalloc(1, kind->bytes);
     if (!o)
         return sql_fail_memory(error);
@@ -76,8 +79,9 @@ static int operator_make(struct sql_exec *x, const struct sql_plan *plan, struct
     *ret = o;
     if (!o->input || !o->input_ended || !o->types)
         return sql_fail_memory(error);
-    if (!kind->hands_on && sql_builder_make(plan->columns, &o->out))
-        return sql_fail_memory(error);
+    int r = kind->hands_on ? 0 : operator_builder(o, plan->columns, &o->out, error);
+    if (r < 0)
+        return r;
     for (unsigned i = 0; i < plan->columns; i++)
         o->types[i] = plan->column[i].type;
     return 0;

@@ -30,8 +30,11 @@ static int filter_push(struct sql_operator *o, unsigned input, const struct sql_
         return kept;
     if ((unsigned)kept == batch->rows || kept == 0)
         return kept ? operator_emit(o, batch, error) : 0;
-    if (!o->out.weights && sql_builder_make(o->plan->columns, &o->out))
-        return sql_fail_memory(error);
+    if (!o->out.weights) {
+        int r = operator_builder(o, o->plan->columns, &o->out, error);
+        if (r < 0)
+            return r;
+    }
     unsigned count = (unsigned)kept;
     for (unsigned i = 0; i < batch->columns; i++) {
         const struct sql_column *c = &batch->column[i];

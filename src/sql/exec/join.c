@@ -85,9 +85,9 @@ static int join_make(struct sql_operator *o, struct sql_error *error) {
             return r;
     }
     j->column_at[1] = j->columns[0];
-    if (sql_builder_make(j->columns[0] + j->columns[1], &j->pairs))
-        return sql_fail_memory(error);
-    int r = check_as_of_now(j, error);
+    int r = operator_builder(o, j->columns[0] + j->columns[1], &j->pairs, error);
+    if (r == 0)
+        r = check_as_of_now(j, error);
     return r ? r : make_predicate(j, error);
 }
 

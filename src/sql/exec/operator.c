@@ -3,6 +3,25 @@
  */
 #include "sql/exec/operator.h"
 
+#define BUILDERS_BYTES_FREE ((uint64_t)64 << 20) /* beyond the executor's own memory_max */
+#define BUILDER_COLUMN_BYTES ((uint64_t)SQL_BATCH_ROWS * (sizeof(union sql_cell) + 1))
+
+int operator_builder(struct sql_operator *o, unsigned columns, struct sql_builder *ret,
+                     struct sql_error *error) {
+    struct sql_exec *x = o->exec;
+    if (columns > SQL_ROW_COLUMNS_MAX)
+        return sql_fail(error, "54011", "rows within a query have at most %u columns",
+                        SQL_ROW_COLUMNS_MAX);
+    x->builder_bytes += columns * BUILDER_COLUMN_BYTES;
+    if (x->builder_bytes > x->options.memory_max &&
+        x->builder_bytes - x->options.memory_max > BUILDERS_BYTES_FREE) {
+        (void)sql_fail(error, "53200", "rows on their way through this query take too much memory");
+        sql_error_hint(error, "Join fewer tables at once, or name fewer of their columns.");
+        return -EINVAL;
+    }
+    return sql_builder_make(columns, ret) < 0 ? sql_fail_memory(error) : 0;
+}
+
 int operator_emit(struct sql_operator *o, const struct sql_batch *batch, struct sql_error *error) {
     if (batch->rows == 0)
         return 0;

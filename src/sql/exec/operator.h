@@ -83,6 +83,7 @@ struct sql_exec {
     struct sql_operator *root;
     uint64_t seed; /* of hashes */
     uint64_t rows_in, rows_out;
+    uint64_t builder_bytes;       /* of all builders of its operators */
     bool started, within, saving; /* within: a step, since its first rows */
     struct sql_loading *loading;  /* the pieces of a saved state are coming in */
     int failed;                   /* the first failure, told by every call after it */
@@ -99,6 +100,10 @@ must_use static inline int operator_go_on(struct sql_operator *o, struct sql_err
 /* Hands BATCH to all parents, or to the host. */
 must_use int operator_emit(struct sql_operator *o, const struct sql_batch *batch,
                            struct sql_error *error);
+/* A builder of COLUMNS columns. 54011: too many; 53200: those of all operators together take more
+   than the executor's memory_max, and what is free to each. */
+must_use int operator_builder(struct sql_operator *o, unsigned columns, struct sql_builder *ret,
+                              struct sql_error *error);
 /* Hands on what o->out has gathered. */
 must_use int operator_flush(struct sql_operator *o, struct sql_error *error);
 /* Room for one more row in o->out. */

@@ -41,9 +41,9 @@ static int window_make(struct sql_operator *o, struct sql_error *error) {
     w->arena = arena_make((size_t)64 << 10, PARTITION_BYTES_MAX);
     w->windowed = operator_zalloc(o, plan->windows + 1, sizeof *w->windowed);
     w->results = operator_zalloc(o, plan->windows + 1, sizeof *w->results);
-    if (!w->windowed || !w->results || sql_builder_make(plan->input[0]->columns, &w->rows))
+    if (!w->windowed || !w->results)
         return sql_fail_memory(error);
-    int r = 0;
+    int r = operator_builder(o, plan->input[0]->columns, &w->rows, error);
     for (unsigned i = 0; r == 0 && i < plan->windows; i++) {
         w->windowed[i].plan = &plan->window[i];
         r = windowed_make(w, &w->windowed[i], error);
