@@ -117,8 +117,11 @@ void io_completion_add(struct io_completion *completion, slice word) {
     for (unsigned i = 0; i < completion->count; i++, known = next_word(known))
         if (slice_equal(slice_str(known), word))
             return;
+    for (size_t i = 0; i < word.len; i++)
+        if ((unsigned char)word.ptr[i] < ' ')
+            return;
     size_t len = completion->words.len;
-    if (completion->count == IO_EDITOR_WORDS_MAX || memchr(word.ptr, 0, word.len))
+    if (completion->count == IO_EDITOR_WORDS_MAX)
         return;
     if (buf_append(&completion->words, word) || buf_append_byte(&completion->words, '\0'))
         completion->words.len = len;

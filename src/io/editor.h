@@ -43,7 +43,8 @@ struct io_editor *io_editor_free(struct io_editor *editor); /* NULL allowed, ret
 must_use int io_editor_read(struct io_editor *editor, const char *prompt, struct buf *line);
 /* TEXT is what "up" gives next. */
 void io_editor_remember(struct io_editor *editor, const char *text);
-/* One more candidate; a word that was added before, or one too many, is passed over. */
+/* One more candidate; a word that was added before, one too many, and one with control bytes are
+   passed over. */
 void io_completion_add(struct io_completion *completion, slice word);
 
 #endif

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { Certificates } from './lib/certificates.mjs';
 import { BINARY, check, onNonet, run, startNonet, temporaryFolder, until } from './lib/node.mjs';
 import { runClient } from './lib/postgres_client.mjs';
 
@@ -377,10 +378,15 @@ SELECT 9;
     await terminal.type('\\.\n', /COPY 1\s+nonet=> $/);
     await terminal.type('COPY typed FROM STDIN;\n', />> $/);
     await terminal.type('\x03', /canceled by user\s+nonet=> $/);
+    const file = path.join(state, 'nonet', 'sql_history');
+    fs.writeFileSync(path.join(state, 'inner.sql'), 'SELECT 6 * 7;\nSELECT nope;\nSELECT 43;\n');
+    const inner = await terminal.type(`\\i ${state}/inner.sql\n`, /inner\.sql:2: [^]*nonet=> $/);
+    assert.match(inner, / 42\s/);
+    assert.doesNotMatch(inner, / 43\s/);
+    await terminal.type('SELECT\x03', /\^C\s+nonet=> $/);
     await terminal.type('\\x\n', /Expanded display is on\.\s+nonet=> $/);
     await terminal.type('\x04', /\n$/);
     assert.equal(await terminal.ended, 0);
-    const file = path.join(state, 'nonet', 'sql_history');
     const lines = fs.readFileSync(file, 'utf8').split('\n');
     assert.equal(lines[0], String.raw`SELECT 1\n+ length('\n')\n;`);
     assert.equal(lines.at(-2), String.raw`\\x`);
@@ -393,17 +399,41 @@ SELECT 9;
   });
 });
 
-check('a user of nonet.yaml logs in with a password', async (t) => {
+check('a user of nonet.yaml logs in with a password, over TLS where it is asked for', async (t) => {
+  const made = new Certificates();
+  made.authority('authority');
+  made.signed('server', 'authority', 'subjectAltName=IP:127.0.0.1\n');
+  made.authority('other');
+  const file = (name) => {
+    const there = path.join(temporaryFolder(), name);
+    fs.writeFileSync(there, made.read(name));
+    return there;
+  };
   const node = await startNonet(t, {
-    config: 'auth: {users: [{user: ann, password: secret}]}\n',
+    config: `
+listen: {sql: {tls: {cert: server.pem, key: server.key}}}
+auth: {users: [{user: ann, password: secret}]}
+`,
+    files: made.files('server'),
     listen: { sql: 0 },
   });
+  const ann = ['--user', 'ann', '--password', 'secret'];
   const text = ['-t', '-c', 'SELECT current_user'];
-  const right = await sql(node, ['--user', 'ann', '--password', 'secret', ...text]);
+  const right = await sql(node, [...ann, ...text]);
   assert.deepEqual(right, { status: 0, stdout: ' ann\n\n', stderr: '' });
   const wrong = await sql(node, ['--user', 'ann', '--password', 'wrong', ...text]);
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /password authentication failed for user "ann"/);
+  const conninfo = ['-c', String.raw`\conninfo`];
+  for (const how of [['--tls-ca', file('authority.pem')], ['--tls-insecure']]) {
+    assert.match(
+      await succeeds(node, [...ann, ...how, ...conninfo]),
+      /^SSL connection .*TLSv1\.3/m,
+    );
+  }
+  const stranger = await sql(node, [...ann, '--tls-ca', file('other.pem'), ...conninfo]);
+  assert.equal(stranger.status, 2);
+  assert.match(stranger.stderr, /certificate verify failed/);
 });
 
 check('a person goes on after the node was started again', async (t) => {

@@ -144,8 +144,8 @@ static void set_output(struct script *script, slice *rest) {
         return;
     }
     script_heed(script, console_flush(console));
-    if (console->out != stdout)
-        fclose(console->out);
+    if (console->out != stdout && fclose(console->out))
+        command_fail(script, "\\o: the file is not whole: %s", error_name(-errno));
     console->out = out;
 }
 
@@ -264,12 +264,9 @@ static void include_file(struct script *script, slice *rest) {
         command_fail(script, "\\i %s: more than %u files within each other", path,
                      SCRIPT_DEPTH_MAX);
     } else {
-        bool interactive = console->interactive;
-        console->interactive = false; /* the file stops at its first error */
         console->depth++;
         enum console_end end = console_read_file(console, path);
         console->depth--;
-        console->interactive = interactive;
         script_heed(script, end);
     }
 }

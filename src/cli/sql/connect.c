@@ -8,6 +8,7 @@
  * still open (user, password, sslmode ...) libpq takes from its own environment and files.
  */
 #include "cli/sql/console.h"
+#include "cli/sql/width.h"
 
 #include "cli/login.h"
 #include "io/process.h"
@@ -172,7 +173,7 @@ static int log_in(struct console *console, struct parameters *p) {
 static void on_notice(void *owner, const char *message) {
     const struct console *console = owner;
     fflush(console->out);
-    fputs(message, stderr);
+    width_write(stderr, slice_str(message));
 }
 
 int console_connect(struct console *console) {

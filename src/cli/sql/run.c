@@ -8,6 +8,7 @@
  *                +-- nobody reads our output: the same, and no more is printed
  */
 #include "cli/sql/console.h"
+#include "cli/sql/width.h"
 
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -104,7 +105,7 @@ static void tell_error(const struct run *run, const PGresult *result) {
     fflush(run->console->out);
     if (run->place.file)
         fprintf(stderr, "%s:%u: ", run->place.file, line_of(run, result));
-    fputs(words && *words ? words : "ERROR:  the server gave no reason\n", stderr);
+    width_write(stderr, slice_str(words && *words ? words : "ERROR:  no reason is given\n"));
 }
 
 static void worsen(struct run *run, enum console_end end) {
@@ -289,9 +290,10 @@ enum console_end console_run(struct console *console, const char *text,
     printer_drop(run.printer);
     mem_free(run.cells);
     uint64_t took_ns = io_host_clock_ns(console->host) - begin_ns;
-    if (console->timing && console->print.format == PRINTER_TABLE)
-        fprintf(console->out, "Time: %.3f ms\n", (double)took_ns / NS_PER_MS);
     worsen(&run, console_flush(console));
+    if (console->timing) /* not among the rows that a program reads */
+        fprintf(console->print.format == PRINTER_TABLE ? console->out : stderr, "Time: %.3f ms\n",
+                (double)took_ns / NS_PER_MS);
     (void)io_interrupt_take();
     if (!console->interactive)
         io_interrupt_catch(false);

@@ -48,15 +48,17 @@ static void take_off(struct script *script, size_t count) {
     split_begin(&script->split, 0);
 }
 
+/* A person goes on after an error, a file (also one that a person includes) does not. */
 void script_heed(struct script *script, enum console_end end) {
     struct console *console = script->console;
+    bool typed = script->input && script->input->prompts;
     if (end > script->end)
         script->end = end;
-    if (end == CONSOLE_LOST && console->interactive)
+    if (end == CONSOLE_LOST && typed)
         console_reconnect(console);
     else if (end == CONSOLE_LOST || end == CONSOLE_UNREAD)
         script->quits = true;
-    else if (end == CONSOLE_REFUSED && !console->interactive && !console->keep_going)
+    else if (end == CONSOLE_REFUSED && !typed && !console->keep_going)
         script->quits = true;
 }
 

@@ -122,7 +122,9 @@ static void write_title(struct printer *printer, unsigned width) {
         return;
     unsigned columns = width_of(slice_str(title));
     unsigned before = width > columns ? (width - columns) / 2 : 0;
-    fprintf(printer->out, "%*s%s\n", (int)before, "", title);
+    fprintf(printer->out, "%*s", (int)before, "");
+    width_write(printer->out, slice_str(title));
+    fputc('\n', printer->out);
 }
 
 static int write_head(struct printer *printer) {
@@ -184,7 +186,7 @@ static int add_table_row(struct printer *printer, const struct printer_cell *cel
 static void write_footer(struct printer *printer, bool counts) {
     slice footer = printer->frame->footer;
     if (!printer->settings->tuples_only && footer.ptr)
-        fwrite(footer.ptr, 1, footer.len, printer->out);
+        width_write(printer->out, footer);
     else if (!printer->settings->tuples_only && counts)
         fprintf(printer->out, "(%" PRIu64 " row%s)\n", printer->rows,
                 printer->rows == 1 ? "" : "s");

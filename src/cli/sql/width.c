@@ -3,11 +3,11 @@
 
 #include "base/utf8.h"
 
-#include <stdio.h>
 #include <wchar.h>
 
 #define TAB_COLUMNS 8u
 #define SPELLED_MAX 12u
+#define LINE_BYTES_MAX (1u << 30)
 
 /* Bytes at the beginning of TEXT that are shown as they are, one column each. */
 static size_t plain_run(slice text) {
@@ -82,4 +82,18 @@ unsigned width_of(slice text) {
             widest = columns;
     }
     return widest;
+}
+
+void width_write(FILE *out, slice text) {
+    _cleanup_buf_ struct buf line = buf_make(LINE_BYTES_MAX);
+    bool more = text.len > 0, failed = false;
+    while (more) {
+        buf_clear(&line);
+        width_take_line(&text, &line, &more, &failed);
+        fwrite(line.len ? line.ptr : "", 1, line.len, out);
+        if (more)
+            fputc('\n', out);
+    }
+    if (failed)
+        fputs("...", out); /* no memory to show it whole */
 }

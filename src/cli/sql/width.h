@@ -10,10 +10,15 @@
 
 #include "base/buf.h"
 
+#include <stdio.h>
+
 /* Takes the next line off *REST and appends it to OUT (NULL: only measured) as it is shown. Returns
    its columns; *RET_MORE: another line follows. Memory that ran out is seen at OUT, whose content
    is then shorter, with *RET_FAILED. */
 unsigned width_take_line(slice *rest, struct buf *out, bool *ret_more, bool *ret_failed);
+
+/* TEXT as it is shown, with its line ends. */
+void width_write(FILE *out, slice text);
 
 /* Columns of the widest line of TEXT. */
 unsigned width_of(slice text);

@@ -4,6 +4,8 @@
 #include "cli/sql/width.h"
 #include "io/terminal.h"
 
+#include <stdlib.h>
+
 struct shown {
     const char *text, *as;
     unsigned columns;
@@ -52,6 +54,18 @@ static void the_widest_line_counts(void **state) {
     assert_false(more);
 }
 
+static void text_is_written_as_it_is_shown(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    width_write(out, slice_lit("ERROR:  \x1b]0;x\x07\n\nLINE 1\n"));
+    width_write(out, slice_lit(""));
+    fclose(out);
+    assert_string_equal(text, "ERROR:  \\x1B]0;x\\x07\n\nLINE 1\n");
+    free(text);
+}
+
 static void memory_that_runs_out_is_told(void **state) {
     (void)state;
     _cleanup_buf_ struct buf out = buf_make(2);
@@ -65,6 +79,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(characters_have_their_columns),
         cmocka_unit_test(the_widest_line_counts),
+        cmocka_unit_test(text_is_written_as_it_is_shown),
         cmocka_unit_test(memory_that_runs_out_is_told),
     };
     io_locale_utf8();
