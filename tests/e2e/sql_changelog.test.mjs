@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { sleep, startNonet, until } from './lib/node.mjs';
 import { connectSql } from './lib/postgres.mjs';
@@ -190,6 +190,34 @@ describe('changelogs', () => {
     await client.query('FLUSH');
     await sleep(600);
     assert.equal((await stored(nats, 'CHANGES', 'view.best')).length, before);
+  });
+
+  test('of a view of many rows take what changes while they are compared', async (t) => {
+    const server = await open(t, CAPTURED);
+    const client = await connectSql(t, server);
+    const nats = await server.connect(t);
+    await client.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
+    await client.query(`INSERT INTO item SELECT i, 'n' || i FROM generate_series(1, 20000) i`);
+    await client.query('CREATE MATERIALIZED VIEW shown AS SELECT * FROM item WHERE id > 10');
+    for (let i = 0; i < 100; i++) {
+      await client.query(`UPDATE item SET name = name || 'x' WHERE id = ${20 + (i % 9)}`);
+    }
+    const jsm = await jetstreamManager(nats);
+    await until(async () => (await jsm.streams.info('CHANGES')).state.messages > 0, 'the beginning');
+    await client.query('DELETE FROM item WHERE id > 15000');
+    const consumer = await jetstream(nats).consumers.get('CHANGES');
+    const messages = [];
+    let deleted = false;
+    for await (const message of await consumer.consume()) {
+      messages.push(message);
+      deleted ||=
+        field(message, 'Nonet-Op') === 'delete' && message.string().startsWith('{"id":20000,');
+      const [place, count] = field(message, 'Nonet-Step').split('/');
+      if (deleted && place === count) break;
+    }
+    assert.equal(field(messages[0], 'Nonet-Op'), 'reset');
+    checkNumbers(messages);
+    assert.deepEqual(fold(messages), await content(client, 'shown'));
   });
 
   test('begin anew in a stream that has nothing, or not all', async (t) => {

@@ -178,6 +178,8 @@ describe('SUBSCRIBE', () => {
       ['SUBSCRIBE inverse WITH (SPEED = 3)', '22023'],
       ['SUBSCRIBE inverse WITH (SNAPSHOT = perhaps)', '22023'],
       ['SUBSCRIBE (SELECT now(), x FROM inverse)', '0A000'],
+      ['SUBSCRIBE pg_class', '0A000'],
+      ['CREATE MATERIALIZED VIEW x AS SELECT count(*) FROM nonet_views', '0A000'],
       ['SUBSCRIBE (SELECT random(), x FROM inverse)', '0A000'],
       ['SUBSCRIBE (INSERT INTO bid VALUES (1))', '42601'],
     ];

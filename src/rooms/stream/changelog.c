@@ -24,8 +24,9 @@
 #define RETRY_NS (20 * UINT64_C(1000000)) /* the server is not there yet */
 #define SUBJECT_BYTES_MAX (16u + 2u * 3u * (SQL_NAME_BYTES_MAX + 1u))
 #define ROW_BYTES_MAX ((size_t)64 << 20)
+#define COMPARE_ROWS 4096u /* in one turn of the loop */
 
-enum state { OFF, LOOKING, LIVE, FOLDING, FOLDED, KEPT };
+enum state { OFF, LOOKING, LIVE, FOLDING, FOLDED, COMPARING, KEPT };
 
 struct changelog {
     struct database *db;
@@ -37,6 +38,8 @@ struct changelog {
     struct changes step; /* since the last time readers were shown something */
     struct changes fold; /* JSON of a row -> how often the view has it more than the stream */
     struct ledger_read *read;
+    struct relation_scan scan; /* COMPARING: the view's rows of `moment`, which is `position` */
+    uint64_t moment, position;
     int64_t created_ns; /* of the stream that captures; 0: none */
     slice name;         /* its */
     char name_text[256];
@@ -56,6 +59,8 @@ struct changelog {
 };
 
 static void look(struct changelog *c);
+static void compare(struct changelog *c);
+static void show(struct changelog *c);
 static void tell_next(struct changelog *c);
 
 /* --- states ----------------------------------------------------------------------------------- */
@@ -66,6 +71,8 @@ static void stop_asking(struct changelog *c) {
     c->request = NULL;
     c->asked = 0;
     c->read = ledger_read_close(c->read);
+    if (c->state == COMPARING)
+        relation_scan_end(&c->scan);
     io_timer_stop(c->db->loop, &c->again);
 }
 
@@ -85,6 +92,8 @@ static void on_again(struct io_timer *timer) {
         return;
     if (c->state == LOOKING)
         look(c);
+    else if (c->state == COMPARING)
+        compare(c);
     else
         tell_next(c);
 }
@@ -321,57 +330,92 @@ static void tell(struct changelog *c) {
     tell_next(c);
 }
 
-/* A new beginning, or the difference between the view and what its stream has. */
-static int count_rows(struct changelog *c) {
-    struct relation_scan at;
-    struct sql_builder b;
-    union sql_cell cells[SQL_COLUMNS_MAX];
-    uint8_t nulls[SQL_COLUMNS_MAX];
-    unsigned columns = c->table->columns;
-    if (sql_builder_make(columns, &b) < 0)
-        return -ENOMEM;
-    relation_scan_all(view_relation(c->view), c->db->visible, &at);
-    int r = 0, n = 1;
-    while (r == 0 && n > 0) {
-        sql_builder_reset(&b);
-        n = relation_scan_next(&at, NULL, columns, &b);
-        r = n < 0 ? n : 0;
-        for (unsigned row = 0; r == 0 && row < b.rows; row++) {
-            for (unsigned i = 0; i < columns; i++) {
-                cells[i] = b.cells[i][row];
-                nulls[i] = b.nulls[i][row];
-            }
-            r = write_row(c, cells, nulls);
-            if (r == 0)
-                r = changes_count(&c->fold, buf_slice(&c->row), 1);
-        }
-    }
-    relation_scan_end(&at);
-    sql_builder_free(&b);
-    return r;
-}
-
+/* The view's rows have been counted: what the stream lacks, or all of them behind a `reset`. */
 static void tell_difference(struct changelog *c) {
-    struct telling t = {.c = c, .position = view_position(c->view)};
-    if (!c->whole)
-        changes_clear(&c->fold);
-    int r = count_rows(c);
+    struct telling t = {.c = c, .position = c->position, .count = !c->whole};
     (void)changes_each(&c->fold, count_messages, &t);
-    t.count += !c->whole;
-    if (r == 0 && !c->whole)
-        r = put_message(&t, "reset", (slice){0});
+    int r = c->whole ? 0 : put_message(&t, "reset", (slice){0});
     if (r == 0)
         r = changes_each(&c->fold, put_json, &t);
     changes_clear(&c->fold);
-    changes_clear(&c->step);
     if (r < 0) {
-        look_later(c, r == -ENOBUFS ? "its stream and the view take more than memory of section sql"
-                                    : "no memory");
+        look_later(c, "no memory");
         return;
     }
     c->allowed = c->queue.len;
     c->state = KEPT;
     tell_next(c);
+}
+
+static int count_rows(struct changelog *c, const struct sql_builder *b) {
+    union sql_cell cells[SQL_COLUMNS_MAX];
+    uint8_t nulls[SQL_COLUMNS_MAX];
+    int r = 0;
+    for (unsigned row = 0; r == 0 && row < b->rows; row++) {
+        for (unsigned i = 0; i < c->table->columns; i++) {
+            cells[i] = b->cells[i][row];
+            nulls[i] = b->nulls[i][row];
+        }
+        r = write_row(c, cells, nulls);
+        if (r == 0)
+            r = changes_count(&c->fold, buf_slice(&c->row), 1);
+    }
+    return r;
+}
+
+/* Some rows more. 1: there are others; 0: those were all. */
+static int count_some(struct changelog *c) {
+    struct sql_builder b;
+    unsigned columns = c->table->columns;
+    if (sql_builder_make(columns, &b) < 0)
+        return -ENOMEM;
+    int r = 1;
+    for (unsigned rows = 0; r == 1 && rows < COMPARE_ROWS; rows += b.rows) {
+        sql_builder_reset(&b);
+        int n = relation_scan_next(&c->scan, NULL, columns, &b);
+        int counted = n > 0 ? count_rows(c, &b) : 0;
+        r = counted < 0 ? counted : (n > 0 ? 1 : n);
+    }
+    sql_builder_free(&b);
+    return r;
+}
+
+/* What the stream has is known: it is compared with the view as it is now, some rows a turn. What
+   changes meanwhile gathers, and is the step after that. */
+static void begin_comparing(struct changelog *c) {
+    if (!c->whole)
+        changes_clear(&c->fold);
+    changes_clear(&c->step);
+    c->moment = c->db->visible;
+    c->position = view_position(c->view);
+    c->state = COMPARING;
+    relation_scan_all(view_relation(c->view), c->moment, &c->scan);
+    io_timer_start(c->db->loop, &c->again, 0, on_again);
+}
+
+static void compare(struct changelog *c) {
+    int r = count_some(c);
+    if (r == 1) {
+        io_timer_start(c->db->loop, &c->again, 0, on_again);
+    } else if (r < 0) {
+        look_later(c, r == -ENOBUFS ? "its stream and the view take more than memory of section sql"
+                                    : "no memory");
+    } else {
+        relation_scan_end(&c->scan);
+        c->state = FOLDED;
+        tell_difference(c);
+        if (c->state == KEPT && list_empty(&c->db->flight))
+            show(c);
+    }
+}
+
+uint64_t changelogs_oldest(const struct database *db, uint64_t oldest) {
+    for (struct list_node *n = list_first(&db->views); n; n = list_next(&db->views, n)) {
+        const struct changelog *c = container_of(n, struct kept, node)->changelog;
+        if (c && c->state == COMPARING && c->moment < oldest)
+            oldest = c->moment;
+    }
+    return oldest;
 }
 
 void changelog_changed(struct changelog *c, const struct sql_batch *batch) {
@@ -393,7 +437,7 @@ static void show(struct changelog *c) {
     else if (c->state == KEPT && c->lost)
         look_later(c, "one step takes more than work_mem");
     else if (c->state == FOLDED)
-        tell_difference(c);
+        begin_comparing(c);
     else if ((c->state == LIVE || c->state == KEPT) && !changes_empty(&c->step))
         tell(c);
     if (c->state == LIVE && c->lost) {

@@ -6,8 +6,8 @@
  *     Nonet-Change: 18                       Nonet-Step: 2/3
  *
  *     OFF --somebody is interested--> LOOKING --nobody captures it--> LIVE
- *                                        |  '--a stream does--> FOLDING --read--> KEPT
- *                                        '<------ another stream, an error, too much waits ---'
+ *                                        |  '--a stream does--> FOLDING --read, compared--> KEPT
+ *                                        '<------- another stream, an error, too much waits ---'
  *
  * Nothing is published where nobody listens. Where a stream captures the subject, this holds, also
  * after kill -9: the fold of its messages is the view. For before anything is told, what the stream
@@ -35,6 +35,8 @@ struct changelog *changelog_free(struct changelog *c); /* NULL allowed; returns 
 void changelog_changed(struct changelog *c, const struct sql_batch *batch);
 /* Readers see what has changed. */
 void changelogs_show(struct database *db);
+/* OLDEST, or the moment that is still read of some view, where it is older. */
+uint64_t changelogs_oldest(const struct database *db, uint64_t oldest);
 /* Those who began to listen are looked for, now and then. */
 void changelogs_look(struct database *db);
 

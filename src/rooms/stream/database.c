@@ -62,6 +62,7 @@ static uint64_t oldest_moment(const struct database *db) {
 static void on_vacuum(struct io_timer *timer) {
     struct database *db = container_of(timer, struct database, vacuum_timer);
     uint64_t oldest = oldest_moment(db);
+    oldest = changelogs_oldest(db, oldest);
     struct sql_table *table;
     for (unsigned at = 0; (table = sql_catalog_each_table(db->catalog, &at));) {
         struct relation *rows = relation_of(table);

@@ -114,8 +114,23 @@ static int take_dependences(struct sql_binder *b, struct sql_table *t, json_valu
     return r;
 }
 
+struct judging {
+    const char *who;
+};
+
+static int no_system_table(struct sql_binder *b, struct sql_plan *p, void *self) {
+    const struct judging *judging = self;
+    if (p->kind != SQL_PLAN_SCAN || p->table->kind != SQL_TABLE_SYSTEM)
+        return 0;
+    return bind_error(b, -1, "0A000",
+                      "%s cannot read \"%.*s\": the rows of a system table are made when they "
+                      "are read",
+                      judging->who, slice_fmt(p->table->name));
+}
+
 int define_judge_kept(struct sql_binder *b, const struct sql_query *query, const char *who) {
     unsigned flags = sql_plan_facts(query->plan).flags;
+    struct judging judging = {who};
     if (flags & SQL_VOLATILE)
         return bind_error(b, -1, "0A000", "%s cannot hold a volatile function such as random()",
                           who);
@@ -124,7 +139,7 @@ int define_judge_kept(struct sql_binder *b, const struct sql_query *query, const
                           "%s cannot hold now() and its kin: its rows would change "
                           "without any input",
                           who);
-    return 0;
+    return bind_each_node(b, query->plan, no_system_table, &judging);
 }
 
 /* What a view may keep up to date. */
