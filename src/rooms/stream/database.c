@@ -4,6 +4,7 @@
  * What was defined and written is read back from stream SQL first (recover.c). Views are in the
  * order of their creation, so that one walk hands a change on from each to those above it.
  */
+#include "rooms/stream/aside.h"
 #include "rooms/stream/changelog.h"
 #include "rooms/stream/subscribe.h"
 #include "rooms/stream/transaction.h"
@@ -100,6 +101,8 @@ int database_open(struct room_shard *shard, const struct database_options *optio
         r = database_system_define(db);
     if (r == 0)
         r = ledger_create(shard, &db->ledger);
+    if (r == 0)
+        r = asides_open(db, shard->bus, &db->asides);
     db->zones = r == 0 ? sql_zones_create() : NULL;
     db->checkpoint = db->zones ? database_checkpoint_new(db) : NULL;
     db->settings = (struct sql_settings){.extra_float_digits = 1,
@@ -148,6 +151,7 @@ struct database *database_close(struct database *db) {
     }
     commits_close(db);
     definition_close(db);
+    db->asides = asides_close(db->asides);
     db->checkpoint = database_checkpoint_free(db->checkpoint);
     ledger_commit_forget(db->sending);
     ledger_read_close(db->recovery);

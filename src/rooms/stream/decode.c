@@ -15,12 +15,14 @@
 #include "rooms/stream/decode.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "sql/batch.h"
 #include "sql/numeric.h"
 #include "sql/text/json.h"
 #include "sql/time/calendar.h"
 #include "sql/time/datetime.h"
 #include "wire/json_pick.h"
+#include "wire/nats_headers.h"
 
 #include <errno.h>
 
@@ -40,7 +42,15 @@ enum how {
 };
 
 /* What the message tells. */
-enum told { TOLD_NOTHING, TOLD_SEQUENCE, TOLD_POSITION, TOLD_SUBJECT, TOLD_TIME };
+enum told {
+    TOLD_NOTHING,
+    TOLD_SEQUENCE,
+    TOLD_POSITION,
+    TOLD_SUBJECT,
+    TOLD_TIME,
+    TOLD_PAYLOAD,
+    TOLD_HEADER, /* whatever the document has */
+};
 
 struct slot {
     enum how how;
@@ -48,6 +58,7 @@ struct slot {
     struct sql_type type;
     bool not_null, read;
     unsigned field;
+    slice header; /* TOLD_HEADER */
     const struct sql_table_column *column;
 };
 
@@ -58,6 +69,8 @@ struct decoder {
     struct json_field *fields;
     unsigned slots; /* columns of the batch, then those that are only looked at */
     struct slot *slot;
+    bool raw; /* payloads are no documents: fields stay absent */
+    const struct sql_table_column *refused;
 };
 
 /* --- making ----------------------------------------------------------------------------------- */
@@ -96,7 +109,9 @@ static enum told told_of(const struct sql_table_column *c) {
     } all[] = {{slice_lit("nonet_sequence"), SQL_INT8, TOLD_SEQUENCE},
                {slice_lit("nonet_position"), SQL_INT8, TOLD_POSITION},
                {slice_lit("nonet_subject"), SQL_TEXT, TOLD_SUBJECT},
-               {slice_lit("nonet_time"), SQL_TIMESTAMPTZ, TOLD_TIME}};
+               {slice_lit("nonet_time"), SQL_TIMESTAMPTZ, TOLD_TIME},
+               {slice_lit("nonet_payload"), SQL_TEXT, TOLD_PAYLOAD},
+               {slice_lit("nonet_payload"), SQL_BYTEA, TOLD_PAYLOAD}};
     for (unsigned i = 0; i < array_count(all); i++)
         if (c->type.oid == all[i].oid && slice_equal(c->name, all[i].name))
             return all[i].told;
@@ -143,11 +158,22 @@ static bool is_read(const unsigned *columns, unsigned count, unsigned column) {
     return false;
 }
 
+/* Option PREFIX and NAME of T; empty: there is none. */
+static slice option_of(const struct sql_table *t, slice prefix, slice name) {
+    for (unsigned i = 0; i < t->options; i++)
+        if (slice_starts_with(t->option[i].name, prefix) &&
+            slice_equal(slice_skip(t->option[i].name, prefix.len), name))
+            return t->option[i].value;
+    return (slice){NULL, 0};
+}
+
 static int add_slot(struct decoder *d, struct paths *p, unsigned column, bool read) {
     const struct sql_table_column *c = &d->table->column[column];
     struct slot *slot = &d->slot[d->slots++];
+    slice header = option_of(d->table, slice_lit("header."), c->name);
     *slot = (struct slot){.how = how_of(c->type),
-                          .told = told_of(c),
+                          .told = header.len ? TOLD_HEADER : told_of(c),
+                          .header = header,
                           .type = c->type,
                           .not_null = c->not_null,
                           .read = read,
@@ -164,6 +190,8 @@ int decoder_new(const struct sql_table *table, const unsigned *columns, unsigned
     if (r == 0) {
         d->table = table;
         d->settings = settings;
+        d->raw =
+            slice_equal(option_of(table, slice_lit("format"), slice_lit("")), slice_lit("raw"));
         d->slot = mem_zalloc((size_t)count + table->columns + 1, sizeof *d->slot);
         d->fields = mem_zalloc(JSON_PICK_PATHS_MAX, sizeof *d->fields);
         r = d->slot && d->fields ? 0 : -ENOMEM;
@@ -367,8 +395,25 @@ static int read_cell(const struct decoder *d, const struct slot *slot,
     return read_value(d, slot, field, memory, ret, why);
 }
 
+/* What a header says, as text of the column's type. */
+static int read_header(const struct decoder *d, const struct slot *slot,
+                       const struct ledger_record *record, struct arena *memory,
+                       union sql_cell *ret, bool *ret_null, struct sql_error *why) {
+    slice text;
+    *ret_null = !nats_headers_get(record->headers, slot->header, &text);
+    return *ret_null ? 0 : sql_value_in(slot->type, text, d->settings, memory, ret, why);
+}
+
+/* Text has no NUL and is UTF-8. */
+static bool fits_payload(const struct slot *slot, slice payload) {
+    return slot->type.oid == SQL_BYTEA || (utf8_valid(payload) && slice_find(payload, '\0') < 0 &&
+                                           payload.len <= SQL_TEXT_BYTES_MAX);
+}
+
 static void read_told(enum told told, const struct ledger_record *record, union sql_cell *ret) {
-    if (told == TOLD_SUBJECT)
+    if (told == TOLD_PAYLOAD)
+        ret->text = record->payload;
+    else if (told == TOLD_SUBJECT)
         ret->text = record->subject;
     else if (told == TOLD_TIME)
         ret->i = sql_floor_div(record->time_ns, 1000) + SQL_UNIX_EPOCH_US;
@@ -378,19 +423,25 @@ static void read_told(enum told told, const struct ledger_record *record, union 
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-static int refuse(const struct decoder *d, const struct slot *slot,
-                  const struct ledger_record *record, struct sql_error *why) {
+slice decoder_refused(const struct decoder *d) {
+    return d->refused ? d->refused->name : (slice){NULL, 0};
+}
+
+static int refuse(struct decoder *d, const struct slot *slot, const struct ledger_record *record,
+                  struct sql_error *why) {
     if (strcmp(why->state, "53200") == 0)
         return -ENOMEM;
+    d->refused = slot->column;
     sql_error_detail(why, "Column \"%.*s\" of table \"%.*s\", record %llu.",
                      slice_fmt(slot->column->name), slice_fmt(d->table->name),
                      (unsigned long long)record->sequence);
     return -EBADMSG;
 }
 
-static int refuse_document(const struct decoder *d, int picked, const struct ledger_record *record,
+static int refuse_document(struct decoder *d, int picked, const struct ledger_record *record,
                            struct sql_error *why) {
     struct error e;
+    d->refused = NULL;
     json_pick_explain(d->picker, picked, (slice){0}, &e);
     (void)sql_fail(why, "22P02", "the document is no JSON: %s at %s", e.message, e.place);
     sql_error_detail(why, "Table \"%.*s\", record %llu.", slice_fmt(d->table->name),
@@ -400,7 +451,7 @@ static int refuse_document(const struct decoder *d, int picked, const struct led
 
 int decoder_add(struct decoder *d, const struct ledger_record *record, struct sql_builder *b,
                 struct sql_error *ret_why) {
-    int picked = json_pick(d->picker, record->payload, d->fields);
+    int picked = d->raw ? 0 : json_pick(d->picker, record->payload, d->fields);
     if (unlikely(picked < 0))
         return refuse_document(d, picked, record, ret_why);
     for (unsigned i = 0; i < d->slots; i++) {
@@ -408,9 +459,13 @@ int decoder_add(struct decoder *d, const struct ledger_record *record, struct sq
         const struct json_field *field = &d->fields[slot->field];
         union sql_cell cell = {.i = 0};
         bool absent = field->type == JSON_ABSENT, null = absent || field->type == JSON_NULL;
-        if (null && absent && slot->told != TOLD_NOTHING) {
+        if (unlikely(slot->told == TOLD_HEADER)) {
+            ret_why->state[0] = '\0';
+            if (read_header(d, slot, record, &b->memory, &cell, &null, ret_why) < 0)
+                return refuse(d, slot, record, ret_why);
+        } else if (null && absent && slot->told != TOLD_NOTHING) {
             read_told(slot->told, record, &cell);
-            null = false;
+            null = slot->told == TOLD_PAYLOAD && !fits_payload(slot, record->payload);
         } else if (!null && slot->read) {
             ret_why->state[0] = '\0';
             if (unlikely(read_cell(d, slot, field, &b->memory, &cell, ret_why) < 0))

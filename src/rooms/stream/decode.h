@@ -9,6 +9,10 @@
  *
  *     nonet_sequence, nonet_position  bigint       nonet_subject  text
  *     nonet_time                      timestamptz  (when the log took it)
+ *     nonet_payload                   text (NULL where it is none), bytea
+ *
+ * and those with an option header.COLUMN, whose text is the header's of that name. With the option
+ * format = 'raw' the payload is no document: all columns are told.
  *
  * A document that does not fit (no JSON, a value its type does not take, NULL where NOT NULL) gives
  * no row: the caller is told the record and why.
@@ -26,6 +30,8 @@ struct decoder;
 must_use int decoder_new(const struct sql_table *table, const unsigned *columns, unsigned count,
                          const struct sql_settings *settings, struct decoder **ret);
 struct decoder *decoder_free(struct decoder *d);
+/* The column that the last -EBADMSG was about; empty: the document as a whole. */
+slice decoder_refused(const struct decoder *d);
 /* RECORD as a row of B, weight 1. Texts point into the record where they can. 0; -EBADMSG: it does
    not fit, *RET_WHY says why; -ENOMEM. */
 must_use int decoder_add(struct decoder *d, const struct ledger_record *record,

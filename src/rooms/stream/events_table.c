@@ -45,21 +45,21 @@ static int add_index(struct sql_table *t, unsigned column, const char *name) {
 }
 
 static int fill(struct sql_table *t) {
-    static struct sql_option option[] = {{slice_lit("stream"), slice_lit(EVENTS_STREAM)}};
     t->oid = EVENTS_OID;
     t->schema = slice_lit("pg_catalog");
     t->name = slice_lit("events");
     t->kind = SQL_TABLE_STREAM;
     t->append_only = true;
     t->watermark_column = -1;
-    t->option = option;
-    t->options = array_count(option);
+    t->option = arena_zalloc(&t->memory, 1, sizeof *t->option);
+    t->options = 1;
     t->comment = slice_lit("all events of the event store (docs/events.md)");
     t->columns = array_count(columns);
     t->column = arena_zalloc(&t->memory, t->columns, sizeof *t->column);
     t->index = arena_zalloc(&t->memory, COLUMNS_LOOKED_UP, sizeof *t->index);
-    if (!t->column || !t->index)
+    if (!t->option || !t->column || !t->index)
         return -ENOMEM;
+    t->option[0] = (struct sql_option){slice_lit("stream"), slice_lit(EVENTS_STREAM)};
     for (unsigned i = 0; i < t->columns; i++) {
         t->column[i].name = slice_str(columns[i].name);
         t->column[i].type = sql_type_of(columns[i].oid);

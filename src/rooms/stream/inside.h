@@ -21,10 +21,11 @@
 #include "sql/store/relation.h"
 #include "sql/time/zone.h"
 
-#define DATABASE_STACK_BYTES ((size_t)8 << 20) /* of a query; a thread's usual one */
+#define DATABASE_STACK_BYTES ((size_t)8 << 20)           /* of a query; a thread's usual one */
 #define DATABASE_STATEMENT_BYTES_MAX ((size_t)256 << 20) /* memory of one prepared statement */
 
 struct transaction;
+struct asides;
 struct database_checkpoint;
 struct changelog;
 
@@ -50,6 +51,7 @@ struct database {
     struct logger *logger;
     struct bus *bus;
     struct ledger *ledger;
+    struct asides *asides;
     struct sql_catalog *catalog;
     struct sql_zones *zones;
     bool zones_loaded;

@@ -469,6 +469,10 @@ uint64_t ledger_read_end(const struct ledger_read *r) {
     return r->end;
 }
 
+int64_t ledger_read_created(const struct ledger_read *r) {
+    return r->created_ns;
+}
+
 /* --- looking up ----------------------------------------------------------------------------- */
 
 static void find_free(struct find *f) {

@@ -101,6 +101,7 @@ struct ledger_read *ledger_read_close(struct ledger_read *r); /* also from insid
 /* The stream's name and last sequence, as the last piece that came has told; until then {0}, 0. */
 slice ledger_read_stream(const struct ledger_read *r);
 uint64_t ledger_read_end(const struct ledger_read *r);
+int64_t ledger_read_created(const struct ledger_read *r); /* another of its name has another */
 /* The stream that captures SUBJECT (or is named STREAM), and its last sequence now: DONE once, from
    inside only to say -ENOMEM. FAILED: -ENOENT: there is none. */
 void ledger_find(struct ledger *l, slice stream, slice subject,

@@ -485,8 +485,8 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
     q->stream.finding = false;
     q->stream.answered = true;
     q->stream.until = last;
-    bool events = events_table_is(sql_exec_input(q->exec, q->input)->table);
-    if (failed && failed->code == -ENOENT && events) { /* nothing was ever appended */
+    const struct sql_table *table = sql_exec_input(q->exec, q->input)->table;
+    if (failed && failed->code == -ENOENT && sql_oid_is_system(table->oid)) { /* it is empty */
         run_wake(q->run);
         return;
     }
@@ -498,7 +498,7 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
         .stream = name,
         .subject = buf_slice(&q->stream.subjects),
         .from = 1,
-        .shown = events,
+        .shown = events_table_is(table),
         .piece = on_piece,
         .failed = on_read_failed,
         .owner = q,

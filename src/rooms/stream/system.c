@@ -7,6 +7,7 @@
  */
 #include "rooms/stream/system.h"
 
+#include "rooms/stream/aside.h"
 #include "rooms/stream/events_table.h"
 
 #include <errno.h>
@@ -162,7 +163,8 @@ int database_system_define(struct database *db) {
             if (r < 0)
                 return r;
         }
-    return events_table_define(db);
+    int r = aside_tables_define(db);
+    return r ? r : events_table_define(db);
 }
 
 int database_system_rows(struct database_run *run, const struct sql_table *table,

@@ -7,7 +7,11 @@
  *   subject      whose messages are the rows; some stream captures it
  *   stream       the stream's name, where the subject alone does not decide it, or all of a stream
  *   format       json (the default): one document a message; a column is the member of its name, or
- *                what path.COLUMN (a JSON Pointer) says
+ *                what path.COLUMN (a JSON Pointer) says. raw: no document, columns are told by the
+ *                message alone
+ *   header.COLUMN  the message's header that the column is
+ *   dead_letter  where messages go that do not fit the table: true, or a subject
+ *   late_rows    the same of rows that are late by the watermark
  *   watermark    COLUMN, or COLUMN - interval: rows older than the newest by more are late
  *   append_only  true: no UPDATE or DELETE (always so of a stream's table)
  *   fillfactor   PostgreSQL's hint for its pages; taken, and without meaning here
@@ -15,6 +19,8 @@
  * Any other option is refused by name.
  */
 #include "sql/bind/define.h"
+
+#include "wire/nats_subject.h"
 
 #include <errno.h>
 
@@ -86,26 +92,57 @@ static int read_path(struct sql_binder *b, struct sql_table *t, const struct sql
     return 0;
 }
 
+static int read_header(struct sql_binder *b, const struct sql_table *t,
+                       const struct sql_option *o) {
+    slice name = slice_skip(o->name, 7);
+    if (bind_look_up_column(t, name) < 0)
+        return bind_error(b, -1, "42703", "option \"%.*s\": there is no column \"%.*s\"",
+                          slice_fmt(o->name), slice_fmt(name));
+    return o->value.len
+               ? 0
+               : bind_error(b, -1, "22023", "option \"%.*s\" names no header", slice_fmt(o->name));
+}
+
+/* Where messages are laid aside. */
+static int judge_target(struct sql_binder *b, const char *name, const slice *value) {
+    if (!value || slice_equal_nocase(*value, slice_lit("true")) ||
+        slice_equal_nocase(*value, slice_lit("false")) || nats_subject_literal(*value))
+        return 0;
+    int r = bind_error(b, -1, "22023", "option \"%s\": \"%.*s\" is no subject to publish to", name,
+                       slice_fmt(*value));
+    sql_error_hint(b->error, "Write true, or a subject without wildcards that a durable stream "
+                             "captures.");
+    return r;
+}
+
 static int judge_option(struct sql_binder *b, struct sql_table *t, const struct sql_option *o) {
-    static const char *const known[] = {"subject",   "stream",      "format",
-                                        "watermark", "append_only", "fillfactor"};
+    static const char *const known[] = {"subject",     "stream",     "format",      "watermark",
+                                        "append_only", "fillfactor", "dead_letter", "late_rows"};
     if (slice_starts_with(o->name, slice_lit("path.")))
         return read_path(b, t, o);
+    if (slice_starts_with(o->name, slice_lit("header.")))
+        return read_header(b, t, o);
     for (unsigned i = 0; i < array_count(known); i++)
         if (slice_equal(o->name, slice_str(known[i])))
             return 0;
     int r = bind_error(b, -1, "22023", "unrecognized parameter \"%.*s\"", slice_fmt(o->name));
-    sql_error_hint(b->error, "A table has: subject, stream, format, watermark, append_only and "
-                             "path.COLUMN.");
+    sql_error_hint(b->error, "A table has: subject, stream, format, watermark, append_only, "
+                             "dead_letter, late_rows, path.COLUMN and header.COLUMN.");
     return r;
 }
 
 /* Rows that others publish are what they are: nothing here could refuse one. */
 static int judge_stream(struct sql_binder *b, struct sql_table *t) {
     const slice *format = option(t, "format");
-    if (format && !slice_equal(*format, slice_lit("json")))
-        return bind_error(b, -1, "22023", "format \"%.*s\" is not known: it is json",
+    if (format && !slice_equal(*format, slice_lit("json")) &&
+        !slice_equal(*format, slice_lit("raw")))
+        return bind_error(b, -1, "22023", "format \"%.*s\" is not known: it is json, or raw",
                           slice_fmt(*format));
+    int r = judge_target(b, "dead_letter", option(t, "dead_letter"));
+    if (r == 0)
+        r = judge_target(b, "late_rows", option(t, "late_rows"));
+    if (r < 0)
+        return r;
     if (t->indexes || t->checks)
         return bind_error(b, -1, "42P16",
                           "table \"%.*s\" is over a stream: it has no keys and no checks",
@@ -142,6 +179,10 @@ int define_source(struct sql_binder *b, struct sql_table *t, const struct sql_sp
     if (r == 0 && spelling->watermark_expression.ptr)
         r = watermark ? bind_error(b, -1, "42P16", "a table has one watermark")
                       : read_watermark(b, t, spelling->watermark_expression);
+    if (r == 0 && !streams && (option(t, "dead_letter") || option(t, "late_rows")))
+        r = bind_error(b, -1, "42P16", "only a table over a stream lays messages aside");
+    if (r == 0 && option(t, "late_rows") && t->watermark_column < 0)
+        r = bind_error(b, -1, "42P16", "late_rows needs a watermark, by which rows are late");
     if (r == 0 && t->watermark_column >= 0 && !t->append_only)
         r = bind_error(b, -1, "42P16", "a table with a watermark is append only");
     return r;

@@ -24,13 +24,18 @@ static struct ledger_record record_of(const char *document) {
                                   .position = 9,
                                   .time_ns = INT64_C(1700000000123456789),
                                   .subject = slice_lit("a.b"),
+                                  .headers = slice_lit("NATS/1.0\r\nNumber: 5\r\nWord: x\r\n\r\n"),
                                   .payload = slice_str(document)};
 }
+
+static struct sql_option *with; /* the table's options, `withs` of them */
+static unsigned withs;
 
 /* Row 0 of the table's column 0 as text: "NULL", the value, or "!" and the SQLSTATE. */
 static const char *decoded(const struct sql_table_column *c, const char *document, char out[256]) {
     struct sql_table_column own = *c;
-    const struct sql_table table = {.name = slice_lit("t"), .columns = 1, .column = &own};
+    const struct sql_table table = {
+        .name = slice_lit("t"), .columns = 1, .column = &own, .options = withs, .option = with};
     const struct sql_settings settings = {.extra_float_digits = 1};
     const unsigned which = 0;
     struct decoder *d;
@@ -53,8 +58,10 @@ static const char *decoded(const struct sql_table_column *c, const char *documen
         snprintf(out, 256, "%.*s", slice_fmt(buf_slice(&text)));
         buf_free(&text);
     } else {
+        bool of_column = strcmp(why.state, "22P02") != 0 || why.message[0] != 't';
         assert_int_equal(r, -EBADMSG);
         assert_true(why.message[0]);
+        assert_int_equal(decoder_refused(d).len, of_column ? c->name.len : 0);
         snprintf(out, 256, "!%s", why.state);
     }
     sql_builder_free(&b);
@@ -162,6 +169,33 @@ static void test_the_message_tells_what_the_document_does_not(void **state) {
     assert_string_equal(decoded(&c, "{}", out), "2023-11-14 22:13:20.123456+00");
 }
 
+static void test_headers_are_columns_and_payloads_may_be_raw(void **state) {
+    (void)state;
+    char out[256];
+    struct sql_option options[] = {{slice_lit("header.c"), slice_lit("Number")},
+                                   {slice_lit("format"), slice_lit("raw")}};
+    struct sql_table_column c = column("c", sql_type_of(SQL_INT8));
+    with = options;
+    withs = 1;
+    assert_string_equal(decoded(&c, "{\"c\":1}", out), "5");
+    assert_string_equal(decoded(&c, "no JSON", out), "!22P02");
+    options[0].value = slice_lit("Word");
+    assert_string_equal(decoded(&c, "{\"c\":1}", out), "!22P02");
+    options[0].value = slice_lit("None");
+    assert_string_equal(decoded(&c, "{\"c\":1}", out), "NULL");
+    withs = 2;
+    options[0].value = slice_lit("Number");
+    assert_string_equal(decoded(&c, "no JSON", out), "5");
+    c = column("nonet_payload", sql_type_of(SQL_TEXT));
+    assert_string_equal(decoded(&c, "no JSON", out), "no JSON");
+    assert_string_equal(decoded(&c, "\xff", out), "NULL");
+    c = column("nonet_payload", sql_type_of(SQL_BYTEA));
+    assert_string_equal(decoded(&c, "\xff", out), "\\xff");
+    c = column("other", sql_type_of(SQL_TEXT));
+    assert_string_equal(decoded(&c, "{\"other\":1}", out), "NULL");
+    withs = 0;
+}
+
 static void test_not_null_holds_whichever_columns_are_read(void **state) {
     (void)state;
     struct sql_table_column columns[] = {column("a", sql_type_of(SQL_INT8)),
@@ -216,6 +250,7 @@ int main(void) {
         cmocka_unit_test(test_values_by_their_types),
         cmocka_unit_test(test_columns_find_their_members),
         cmocka_unit_test(test_the_message_tells_what_the_document_does_not),
+        cmocka_unit_test(test_headers_are_columns_and_payloads_may_be_raw),
         cmocka_unit_test(test_not_null_holds_whichever_columns_are_read),
         cmocka_unit_test(test_too_many_columns_are_refused),
     };
