@@ -203,7 +203,10 @@ describe('changelogs', () => {
       await client.query(`UPDATE item SET name = name || 'x' WHERE id = ${20 + (i % 9)}`);
     }
     const jsm = await jetstreamManager(nats);
-    await until(async () => (await jsm.streams.info('CHANGES')).state.messages > 0, 'the beginning');
+    await until(
+      async () => (await jsm.streams.info('CHANGES')).state.messages > 0,
+      'the beginning',
+    );
     await client.query('DELETE FROM item WHERE id > 15000');
     const consumer = await jetstream(nats).consumers.get('CHANGES');
     const messages = [];
