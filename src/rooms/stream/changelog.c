@@ -1,9 +1,9 @@
 /*
  * changelog.c - see changelog.h: what is told, and to whom.
  *
- * Messages wait in a queue as  u32 headers | u32 payload | their bytes, whole steps one behind the
- * other; as many as fit into TELL_BYTES are asked to be told at once, one ask at a time. Rows are
- * compared by their JSON: what a stream has needs not be read as values.
+ * Messages wait in a queue as  struct tell_item | headers | payload, whole steps one behind the
+ * other; as many steps as fit into TELL_BYTES are asked to be told at once, one ask at a time. Rows
+ * are compared by their JSON: what a stream has needs not be read as values.
  */
 #include "rooms/stream/changelog.h"
 
@@ -160,15 +160,16 @@ static int put_headers(struct telling *t, const char *op, struct buf *out) {
 
 static int put_message(struct telling *t, const char *op, slice payload) {
     struct buf *out = &t->c->queue;
-    uint32_t lengths[2] = {0, (uint32_t)payload.len};
+    struct tell_item item = {.payload_len = (uint32_t)payload.len};
     size_t at = out->len;
-    int r = buf_append(out, slice_make(lengths, sizeof lengths));
+    int r = buf_append(out, slice_make(&item, sizeof item));
     if (r == 0)
         r = put_headers(t, op, out);
     if (r < 0)
         return r;
-    lengths[0] = (uint32_t)(out->len - at - sizeof lengths);
-    memcpy(out->ptr + at, lengths, sizeof lengths);
+    item.headers_len = (uint32_t)(out->len - at - sizeof item);
+    item.ends_step = t->at == t->count;
+    memcpy(out->ptr + at, &item, sizeof item);
     return buf_append(out, payload);
 }
 
@@ -270,18 +271,23 @@ static void on_told(void *owner, const struct bus_message *reply, int ended) {
     }
 }
 
-/* How many messages of the queue are told next, and their bytes. */
+/* How many messages of the queue are told next, and their bytes: whole steps, so that a crash cuts
+   none; of a step that is larger than TELL_BYTES, a piece. */
 static uint32_t measure(const struct changelog *c, size_t *ret_bytes) {
-    uint32_t count = 0;
-    size_t bytes = 0;
+    uint32_t count = 0, whole_count = 0;
+    size_t bytes = 0, whole = 0;
     while (c->from + bytes < c->queue.len && bytes < TELL_BYTES) {
-        uint32_t lengths[2];
-        memcpy(lengths, c->queue.ptr + c->from + bytes, sizeof lengths);
-        bytes += sizeof lengths + lengths[0] + lengths[1];
+        struct tell_item item;
+        memcpy(&item, c->queue.ptr + c->from + bytes, sizeof item);
+        bytes += sizeof item + item.headers_len + item.payload_len;
         count++;
+        if (item.ends_step) {
+            whole = bytes;
+            whole_count = count;
+        }
     }
-    *ret_bytes = bytes;
-    return count;
+    *ret_bytes = whole ? whole : bytes;
+    return whole ? whole_count : count;
 }
 
 static void tell_next(struct changelog *c) {

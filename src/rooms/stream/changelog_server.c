@@ -168,11 +168,11 @@ static void unpack(struct telling *t) {
     t->subject = cut(&rest, t->ask.subject_len);
     t->name = cut(&rest, t->ask.name_len);
     for (uint32_t i = 0; t->messages && i < t->ask.count; i++) {
-        uint32_t lengths[2];
-        memcpy(lengths, cut(&rest, sizeof lengths).ptr, sizeof lengths);
+        struct tell_item item;
+        memcpy(&item, cut(&rest, sizeof item).ptr, sizeof item);
         t->messages[i].subject = t->subject;
-        t->messages[i].headers = cut(&rest, lengths[0]);
-        t->messages[i].payload = cut(&rest, lengths[1]);
+        t->messages[i].headers = cut(&rest, item.headers_len);
+        t->messages[i].payload = cut(&rest, item.payload_len);
     }
 }
 
