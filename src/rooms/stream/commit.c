@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "rooms/stream/database_checkpoint.h"
-#include "rooms/stream/entry.h"
+#include "rooms/stream/rows.h"
 
 #include <stdio.h>
 
@@ -418,8 +418,8 @@ void commits_close(struct database *db) {
 /* --- reading back ----------------------------------------------------------------------------- */
 
 /* An identity counts on behind what a transaction has put. */
-static void count_identity(struct stored *stored, const union sql_cell *cells,
-                           const uint8_t *nulls) {
+static void count_identity(void *self, const union sql_cell *cells, const uint8_t *nulls) {
+    struct stored *stored = self;
     const struct sql_table *table = stored->table;
     for (unsigned i = 0; i < table->columns; i++) {
         bool counts = table->column[i].generated == SQL_IDENTITY ||
@@ -429,57 +429,21 @@ static void count_identity(struct stored *stored, const union sql_cell *cells,
     }
 }
 
-static int replay_row(struct stored *stored, struct entry_reader *rows,
-                      const struct sql_type *types, bool counts, struct sql_builder *b) {
-    unsigned columns = stored->table->columns;
-    union sql_cell cells[SQL_COLUMNS_MAX];
-    uint8_t nulls[SQL_COLUMNS_MAX];
-    slice row = entry_take(rows, entry_take_u32(rows));
-    if (rows->failed || sql_row_decode(row, types, columns, &b->memory, cells, nulls) < 0)
-        return -EBADMSG;
-    for (unsigned i = 0; i < columns; i++)
-        sql_builder_set(b, i, &cells[i], nulls[i]);
-    if (counts)
-        count_identity(stored, cells, nulls);
-    sql_builder_end(b, 1);
-    return 0;
-}
-
-static int replay_batch(struct stored *stored, struct sql_builder *b, uint64_t moment) {
-    struct relation_conflict conflict;
-    struct sql_batch batch = sql_builder_batch(b);
-    int r = batch.rows ? relation_apply(stored->rows, &batch, moment, &conflict) : 0;
-    sql_builder_reset(b);
-    return r;
-}
-
 /* NAMED: each row has its id before it, and the counter of identities stays as it is. */
 static int replay_rows(struct stored *stored, slice payload, bool named, uint64_t moment,
                        struct error *error) {
     const struct sql_table *table = stored->table;
-    struct entry_reader rows = {.rest = payload};
     struct sql_type types[SQL_COLUMNS_MAX];
-    struct sql_builder b;
-    int r = 0;
     for (unsigned i = 0; i < table->columns; i++)
         types[i] = table->column[i].type;
-    if (sql_builder_make(table->columns, &b) < 0)
-        return error_set(error, -ENOMEM, "no memory to read rows back");
-    while (r == 0 && rows.rest.len) {
-        uint64_t next = relation_next_id(stored->rows) + b.rows;
-        uint64_t id = named ? entry_take_u64(&rows) : next;
-        if (sql_builder_full(&b) || id != next)
-            r = replay_batch(stored, &b, moment);
-        if (r == 0 && id < next)
-            r = -EBADMSG;
-        if (r == 0 && id > next)
-            relation_set_next_id(stored->rows, id);
-        if (r == 0)
-            r = replay_row(stored, &rows, types, !named, &b);
-    }
-    if (r == 0)
-        r = replay_batch(stored, &b, moment);
-    sql_builder_free(&b);
+    const struct rows_reader reader = {.rows = stored->rows,
+                                       .types = types,
+                                       .columns = table->columns,
+                                       .named = named,
+                                       .moment = moment,
+                                       .each = named ? NULL : count_identity,
+                                       .self = stored};
+    int r = rows_read(&reader, payload);
     return r == 0 ? 0
                   : error_set(error, r, "rows of table \"%.*s\" in stream SQL do not fit it (%s)",
                               slice_fmt(table->name), error_name(r));

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "io/crypto.h"
 #include "rooms/stream/database_checkpoint.h"
+#include "rooms/stream/view_snapshot.h"
 #include "rooms/stream/zones.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 #define VACUUM_EVERY_NS UINT64_C(100000000)
 #define VACUUM_ROWS 20000u
 #define LOOK_EVERY_NS UINT64_C(250000000)
+#define SAVE_EVERY_NS UINT64_C(500000000)
 
 struct waiter {
     struct list_node node;
@@ -57,7 +59,16 @@ static uint64_t oldest_moment(const struct database *db) {
     }
     if (database_checkpoint_moment(db->checkpoint) < oldest)
         oldest = database_checkpoint_moment(db->checkpoint);
+    if (views_save_moment(db) < oldest)
+        oldest = views_save_moment(db);
     return oldest;
+}
+
+static void on_save(struct io_timer *timer) {
+    struct database *db = container_of(timer, struct database, save_timer);
+    if (db->ready)
+        views_save(db);
+    io_timer_start(db->loop, &db->save_timer, SAVE_EVERY_NS, on_save);
 }
 
 static void on_vacuum(struct io_timer *timer) {
@@ -123,6 +134,7 @@ int database_open(struct room_shard *shard, const struct database_options *optio
     }
     io_timer_start(db->loop, &db->vacuum_timer, VACUUM_EVERY_NS, on_vacuum);
     io_timer_start(db->loop, &db->look_timer, LOOK_EVERY_NS, on_look);
+    io_timer_start(db->loop, &db->save_timer, SAVE_EVERY_NS, on_save);
     *ret = db;
     return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "rooms/stream/image.h"
+#include "rooms/stream/rows.h"
 #include "rooms/stream/transaction.h"
 
 #include <inttypes.h>
@@ -122,36 +123,19 @@ static void send_parts(struct database_checkpoint *c, const struct ledger_entry 
         give_up(c, r == -E2BIG ? "the definitions are too large for one commit" : "no memory");
 }
 
-/* The next row of the table at hand behind what W has: 1, 0: it has no more, -EAGAIN, < 0. */
-static int copy_row(struct database_checkpoint *c, struct entry_writer *w, unsigned *looks) {
-    slice row;
-    int r = relation_scan_bytes(&c->scan, looks, &row);
-    if (r <= 0)
-        return r;
-    entry_u64(w, c->scan.id);
-    entry_u32(w, (uint32_t)row.len);
-    entry_bytes(w, row);
-    return w->failed ? w->failed : 1;
-}
-
 /* A piece of the table at hand into OUT; the table is over when there was no more. */
 static int copy_rows(struct database_checkpoint *c, struct buf *out) {
     const struct part *p = &c->part[c->at];
     struct entry_writer w = {.out = out};
-    unsigned looks = PIECE_LOOKS;
-    int r = 1;
     if (!c->scanning)
         relation_scan_all(p->rows, c->moment, &c->scan);
     c->scanning = true;
     entry_u32(&w, p->oid);
     entry_u64(&w, 0); /* the next id: known at the end */
-    while (r == 1 && out->len < PIECE_BYTES)
-        r = copy_row(c, &w, &looks);
-    if (w.failed || (r < 0 && r != -EAGAIN))
-        return w.failed ? w.failed : r;
-    uint64_t next = r == 0 ? p->next_id : c->scan.next;
-    for (unsigned i = 0; i < 8; i++)
-        out->ptr[4 + i] = (char)(next >> (8 * i));
+    int r = rows_copy(&c->scan, PIECE_LOOKS, PIECE_BYTES, &w);
+    if (r < 0)
+        return r;
+    entry_set_u64(out, 4, r == 0 ? p->next_id : c->scan.next);
     if (r == 0) {
         relation_scan_end(&c->scan);
         c->scanning = false;

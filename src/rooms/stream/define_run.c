@@ -200,7 +200,7 @@ static int make(struct database_run *run, struct defining *d) {
         database_fatal(run->db, &why);
     }
     if (r == 0 && s->kind == SQL_STATEMENT_CREATE_MATERIALIZED && s->table)
-        r = database_keep(run->db, s->table, &run->error);
+        r = database_keep(run->db, s->table, NULL, &run->error);
     if (r < 0)
         return r;
     snprintf(run->tag, sizeof run->tag, "%s", tag_of(s));

@@ -7,8 +7,8 @@
  * afterwards stops the database.
  */
 #include "rooms/stream/changelog.h"
-#include "rooms/stream/inside.h"
 #include "rooms/stream/subscribe.h"
+#include "rooms/stream/view_snapshot.h"
 
 #include "base/mem.h"
 
@@ -414,8 +414,10 @@ static void drop_table(struct database *db, struct sql_table *t) {
     while ((above = dependant(db, t)))
         drop_table(db, above);
     subscriptions_lose(db, t);
-    if (t->kind == SQL_TABLE_MATERIALIZED)
+    if (t->kind == SQL_TABLE_MATERIALIZED) {
         stop_view(db, t);
+        view_snapshot_drop(db, t->oid);
+    }
     if (t->kind == SQL_TABLE_STORED) {
         struct stored *s = stored_of(t);
         s->rows = relation_free(s->rows);
@@ -746,7 +748,8 @@ static bool emits_on_close(const struct sql_table *t) {
 }
 
 /* The plan of a view is bound for itself: it lives as long as the view. */
-int database_keep(struct database *db, struct sql_table *table, struct sql_error *error) {
+int database_keep(struct database *db, struct sql_table *table, const struct view_saved *saved,
+                  struct sql_error *error) {
     struct arena memory = arena_make(0, DATABASE_STATEMENT_BYTES_MAX);
     struct sql_parse *parse = NULL;
     struct sql_statement s = {.memory = &memory};
@@ -760,7 +763,7 @@ int database_keep(struct database *db, struct sql_table *table, struct sql_error
         r = sql_bind(parse, 0, &options, &s, error);
     if (r == 0) {
         struct sql_query query = s.query;
-        r = view_start(db, table, &query, &memory, &k->view, error);
+        r = view_start(db, table, &query, saved, &memory, &k->view, error);
     }
     sql_parse_free(parse);
     if (r < 0) {

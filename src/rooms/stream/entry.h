@@ -48,6 +48,12 @@ static inline void entry_text(struct entry_writer *w, slice text) {
         entry_bytes(w, text);
 }
 
+/* A number that was not known when AT was written. */
+static inline void entry_set_u64(struct buf *out, size_t at, uint64_t v) {
+    for (unsigned i = 0; i < 8; i++)
+        out->ptr[at + i] = (char)(v >> (8 * i));
+}
+
 struct entry_reader {
     slice rest;
     int failed; /* -EBADMSG: it was short */

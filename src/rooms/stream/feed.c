@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "rooms/stream/decode.h"
+#include "rooms/stream/entry.h"
 #include "rooms/stream/events_table.h"
 #include "rooms/stream/inside.h"
 
@@ -51,6 +52,8 @@ struct feed {
     size_t count, at;
     uint64_t last, piece_last; /* sequences: all up to here are in; and with this piece */
     uint64_t sequence;         /* of the last record that is in */
+    uint64_t saved, kept;      /* `last`, as feeds_save gave it; as it is on disk */
+    int64_t created_ns;        /* of the stream, where it was saved; else 0 */
     bool piece, at_end, shown;
     unsigned sources;
     struct source *source[SOURCES_MAX];
@@ -83,7 +86,7 @@ struct feeds {
     bool closes, as_of_now, pumping, closed;
     uint64_t looking_ns, looked_ns; /* when the search under way, and the last one, began */
     struct source *last;            /* whose row came last */
-    uint64_t position, late_rows, bad_records;
+    uint64_t position, late_rows, bad_records, read;
 };
 
 static void find_all(struct feeds *f);
@@ -175,6 +178,7 @@ static int take_record(struct feed *feed, struct sql_error *error) {
         if (feed->sources == 1 || is_wanted(feed->source[i], record->subject))
             r = take(feed->source[i], record, error);
     feed->sequence = record->sequence;
+    feed->feeds->read += record->payload.len;
     if (record->position > feed->feeds->position)
         feed->feeds->position = record->position;
     return r;
@@ -320,7 +324,8 @@ static int open_feed(struct feeds *f, struct feed *feed) {
     int r = subjects_of(feed, &subjects);
     const struct ledger_read_options options = {.stream = slice_str(feed->name),
                                                 .subject = buf_slice(&subjects),
-                                                .from = 1,
+                                                .from = feed->last + 1,
+                                                .created_ns = feed->created_ns,
                                                 .shown = feed->shown,
                                                 .piece = on_piece,
                                                 .failed = on_failed,
@@ -328,9 +333,19 @@ static int open_feed(struct feeds *f, struct feed *feed) {
     return r ? r : ledger_read(f->o.ledger, &options, &feed->read);
 }
 
-/* All streams that were found are read, each once. */
-static void open_found(struct feeds *f) {
-    unsigned before = f->feeds;
+static struct feed *add_feed(struct feeds *f, slice name, bool shown) {
+    struct feed *feed = mem_zalloc(1, sizeof *feed);
+    if (!feed)
+        return NULL;
+    feed->feeds = f;
+    feed->shown = shown;
+    memcpy(feed->name, name.ptr, name.len);
+    f->feed[f->feeds++] = feed;
+    return feed;
+}
+
+/* All streams that were found are read, each once. BEFORE: so many feeds are read already. */
+static int open_found(struct feeds *f, unsigned before) {
     int r = 0;
     for (unsigned i = 0; r == 0 && i < f->sources; i++) {
         struct source *s = &f->source[i];
@@ -341,27 +356,16 @@ static void open_found(struct feeds *f) {
             if (strcmp(f->feed[k]->name, s->name) == 0 &&
                 f->feed[k]->shown == events_table_is(s->table))
                 feed = f->feed[k];
-        if (!feed) {
-            feed = mem_zalloc(1, sizeof *feed);
-            if (!feed) {
-                r = -ENOMEM;
-                break;
-            }
-            feed->feeds = f;
-            feed->shown = events_table_is(s->table);
-            memcpy(feed->name, s->name, sizeof feed->name);
-            f->feed[f->feeds++] = feed;
-        }
+        if (!feed)
+            feed = add_feed(f, slice_str(s->name), events_table_is(s->table));
+        if (!feed)
+            return -ENOMEM;
         feed->source[feed->sources++] = s;
         s->feed = feed;
     }
     for (unsigned k = before; r == 0 && k < f->feeds; k++)
         r = open_feed(f, f->feed[k]);
-    if (r < 0) {
-        struct sql_error error;
-        (void)sql_fail_memory(&error);
-        fail(f, &error);
-    }
+    return r;
 }
 
 static void on_find_again(struct io_timer *timer) {
@@ -385,7 +389,11 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
         io_timer_start(f->o.loop, &f->again, FIND_NS, on_find_again);
     f->looked_ns = f->looking_ns;
     const struct feeds_options o = f->o;
-    open_found(f); /* F may be gone */
+    if (open_found(f, f->feeds) < 0) {
+        struct sql_error error;
+        (void)sql_fail_memory(&error);
+        fail(f, &error); /* F may be gone */
+    }
     o.looked(o.self);
 }
 
@@ -575,6 +583,94 @@ static int add_input(struct feeds *f, unsigned input, struct sql_error *error) {
     return add_source(f, scan, input, error);
 }
 
+/* --- saved ------------------------------------------------------------------------------------ */
+
+/* What of each stream is in, then the time and the stream of each source:
+     u32 feeds, each: name, u8 shown, u64 created, u64 last | u64 position, late rows, bad records |
+     u32 sources, each: name, u64 newest */
+int feeds_save(struct feeds *f, struct buf *out) {
+    struct entry_writer w = {.out = out};
+    entry_u32(&w, f->feeds);
+    for (unsigned i = 0; i < f->feeds; i++) {
+        struct feed *feed = f->feed[i];
+        int64_t created_ns = ledger_read_created(feed->read);
+        entry_text(&w, slice_str(feed->name));
+        entry_u8(&w, feed->shown);
+        entry_u64(&w, (uint64_t)(created_ns ? created_ns : feed->created_ns));
+        entry_u64(&w, feed->last);
+        feed->saved = feed->last;
+    }
+    entry_u64(&w, f->position);
+    entry_u64(&w, f->late_rows);
+    entry_u64(&w, f->bad_records);
+    entry_u32(&w, f->sources);
+    for (unsigned i = 0; i < f->sources; i++) {
+        entry_text(&w, slice_str(f->source[i].feed ? f->source[i].name : ""));
+        entry_u64(&w, (uint64_t)f->source[i].newest);
+    }
+    return w.failed;
+}
+
+void feeds_kept(struct feeds *f) {
+    for (unsigned i = 0; i < f->feeds; i++)
+        f->feed[i]->kept = f->feed[i]->saved;
+}
+
+static bool take_feed(struct entry_reader *r, struct feeds_saved *ret, bool *ret_shown) {
+    ret->stream = entry_take_text(r);
+    *ret_shown = entry_take_u8(r);
+    ret->created_ns = (int64_t)entry_take_u64(r);
+    ret->last = entry_take_u64(r);
+    return !r->failed && ret->stream.len && ret->stream.len < sizeof(((struct feed *)0)->name);
+}
+
+bool feeds_saved_next(slice saved, unsigned *cursor, struct feeds_saved *ret) {
+    struct entry_reader r = {.rest = saved};
+    bool shown, there = *cursor < entry_take_u32(&r);
+    for (unsigned i = 0; there && i <= *cursor; i++)
+        there = take_feed(&r, ret, &shown);
+    ++*cursor;
+    return there;
+}
+
+/* Sources of a feed are those whose stream it is, as when it was saved. */
+static int take_saved(struct feeds *f) {
+    struct entry_reader r = {.rest = f->o.saved};
+    uint32_t feeds = entry_take_u32(&r);
+    if (feeds > SOURCES_MAX)
+        return -EBADMSG;
+    for (uint32_t i = 0; i < feeds; i++) {
+        struct feeds_saved saved;
+        bool shown;
+        struct feed *feed = take_feed(&r, &saved, &shown) ? add_feed(f, saved.stream, shown) : NULL;
+        if (!feed)
+            return r.failed ? r.failed : -ENOMEM;
+        feed->created_ns = saved.created_ns;
+        feed->last = feed->sequence = feed->saved = feed->kept = saved.last;
+    }
+    f->position = entry_take_u64(&r);
+    f->late_rows = entry_take_u64(&r);
+    f->bad_records = entry_take_u64(&r);
+    if (entry_take_u32(&r) != f->sources)
+        return -EBADMSG;
+    for (unsigned i = 0; i < f->sources; i++) {
+        slice name = entry_take_text(&r);
+        f->source[i].newest = (int64_t)entry_take_u64(&r);
+        if (r.failed || name.len >= sizeof f->source[i].name)
+            return -EBADMSG;
+        if (name.len)
+            memcpy(f->source[i].name, name.ptr, name.len);
+    }
+    return open_found(f, 0);
+}
+
+static bool misses_streams(const struct feeds *f) {
+    for (unsigned i = 0; i < f->sources; i++)
+        if (!f->source[i].feed)
+            return true;
+    return false;
+}
+
 int feeds_open(const struct feeds_options *options, struct feeds **ret, struct sql_error *error) {
     struct feeds *f = mem_zalloc(1, sizeof *f);
     int r = 0;
@@ -586,9 +682,16 @@ int feeds_open(const struct feeds_options *options, struct feeds **ret, struct s
     list_init(&f->waits);
     for (unsigned i = 0; r == 0 && i < sql_exec_inputs(options->exec); i++)
         r = add_input(f, i, error);
+    if (r == 0 && f->sources && options->saved.len) {
+        int taken = take_saved(f);
+        f->o.saved = (slice){0};
+        r = taken == -ENOMEM ? sql_fail_memory(error) : taken;
+        if (taken < 0 && taken != -ENOMEM)
+            r = sql_fail(error, "XX001", "what was saved is not of these streams");
+    }
     if (r < 0 || f->sources == 0)
         f = feeds_close(f);
-    else
+    else if (misses_streams(f))
         find_all(f);
     if (r == 0)
         *ret = f;
@@ -624,10 +727,19 @@ struct feeds *feeds_close(struct feeds *f) {
     return NULL;
 }
 
+/* Is much of what its stream still has, and this has taken, not on disk elsewhere? */
+static bool is_pressing(const struct feed *feed) {
+    uint64_t first = ledger_read_first(feed->read);
+    if (first <= 1 || feed->last == feed->kept)
+        return false;
+    return feed->last < first || (feed->last - feed->kept) * 2 > feed->last - first;
+}
+
 struct feeds_status feeds_status(const struct feeds *f) {
     struct feeds_status s = {.position = f->position,
                              .late_rows = f->late_rows,
                              .bad_records = f->bad_records,
+                             .read = f->read,
                              .live = true};
     for (unsigned i = 0; i < f->sources; i++)
         s.live &= f->source[i].feed != NULL;
@@ -635,6 +747,7 @@ struct feeds_status feeds_status(const struct feeds *f) {
         uint64_t end = ledger_read_end(f->feed[i]->read);
         s.lag += end > f->feed[i]->last ? end - f->feed[i]->last : 0;
         s.live &= f->feed[i]->at_end;
+        s.hurry |= is_pressing(f->feed[i]);
     }
     return s;
 }

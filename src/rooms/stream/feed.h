@@ -12,6 +12,9 @@
  *
  * A record that does not fit its table is counted and passed over.
  *
+ * Between slices, how far all of it is can be saved as bytes, and feeds of the same plan go on from
+ * there: nothing is read twice, nothing left out.
+ *
  * LATE ROWS. Only a plan that closes windows lets go of rows: those older than the newest of their
  * table before them by more than its watermark's delay. That depends on nothing but the order of
  * the records.
@@ -30,6 +33,7 @@ struct feeds_options {
     struct sql_exec *exec;
     const struct sql_plan *plan;
     const struct sql_settings *settings;
+    slice saved; /* by feeds_save, to go on from; empty: from the beginning */
     /* A slice has been pushed. 0; or < 0: it has failed, and feeds_close was called. */
     int (*step)(void *self);
     /* Streams that were not there have been looked for; perhaps they are not there still. */
@@ -38,7 +42,8 @@ struct feeds_options {
     void (*failed)(void *self, const struct sql_error *why);
     void *self;
 };
-/* Of the executor's inputs, those over streams. NULL in *RET: there are none. */
+/* Of the executor's inputs, those over streams. NULL in *RET: there are none. XX001: `saved` is not
+   of these. */
 must_use int feeds_open(const struct feeds_options *options, struct feeds **ret,
                         struct sql_error *error);
 struct feeds *feeds_close(struct feeds *f); /* also from inside its calls; NULL allowed */
@@ -47,9 +52,25 @@ struct feeds_status {
     uint64_t position; /* of the log up to which records are in */
     uint64_t lag;      /* records that are not */
     uint64_t late_rows, bad_records;
-    bool live; /* all of them are at their ends */
+    uint64_t read; /* bytes of records since they were opened */
+    bool live;     /* all of them are at their ends */
+    /* Half of what some stream still has is newer than what feeds_kept was told of: soon it will
+       have let go of records that are nowhere else. */
+    bool hurry;
 };
 struct feeds_status feeds_status(const struct feeds *f);
+
+/* Appends where they are, from inside `step` or between slices. 0 or -ENOMEM. */
+must_use int feeds_save(struct feeds *f, struct buf *out);
+void feeds_kept(struct feeds *f); /* what feeds_save gave last is on disk */
+/* The streams that SAVED tells of, each in turn, from *CURSOR 0 on: is it there, as it was then, it
+   can be gone on with. False at the end, or where SAVED is damaged. */
+struct feeds_saved {
+    slice stream;
+    int64_t created_ns;
+    uint64_t last; /* sequence that is in */
+};
+bool feeds_saved_next(slice saved, unsigned *cursor, struct feeds_saved *ret);
 
 /* Calls DONE, once, never from inside, when all that the log has now of the streams is in. Not
    called after feeds_close. 0 or -ENOMEM. */

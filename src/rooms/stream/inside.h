@@ -28,6 +28,7 @@ struct transaction;
 struct asides;
 struct database_checkpoint;
 struct changelog;
+struct saving;
 
 /* Rows of one stored table; sql_table.host. */
 struct stored {
@@ -73,6 +74,10 @@ struct database {
     uint64_t recovered;      /* position of the last record that was read back */
     uint64_t recovered_from; /* recover.c: the sequence of the checkpoint; 0: the first message */
     struct database_checkpoint *checkpoint;
+    struct saving *saving;     /* view_snapshot.c: the view that is being saved; NULL: none */
+    unsigned kept;             /* recover.c: so many tables have been looked at for views */
+    struct view_load *loading; /* recover.c: what the next view goes on from */
+    struct io_timer save_timer;
     struct list waiting;        /* struct waiter of database.c */
     struct defining *defining;  /* one definition at a time; define_run.c */
     struct sql_table **dropped; /* kept while statements may name them */
@@ -119,8 +124,9 @@ must_use int database_host_rows(struct database *db, struct sql_table *t);
 must_use int relation_for(struct database *db, const struct sql_table *t, struct relation **ret);
 must_use int database_judge(struct database *db, const struct sql_statement *s,
                             struct sql_error *error);
-/* Starts a view of the catalog. */
-must_use int database_keep(struct database *db, struct sql_table *table, struct sql_error *error);
+/* Starts a view of the catalog, from what was SAVED of it (NULL: nothing). */
+must_use int database_keep(struct database *db, struct sql_table *table,
+                           const struct view_saved *saved, struct sql_error *error);
 /* define_run.c: the transactions on their way have come to an end; the definition may go on. */
 void definition_go_on(struct database *db);
 void definition_close(struct database *db);

@@ -27,7 +27,8 @@ struct ledger {
     struct room_shard *shard;
     struct list commits, reads, finds;
     uint64_t position;
-    uint64_t committed; /* ledger_committed() */
+    uint64_t committed;       /* ledger_committed() */
+    int64_t found_created_ns; /* ledger_found_created_ns() */
 };
 
 struct ledger_commit {
@@ -55,7 +56,7 @@ struct ledger_read {
     slice name;                         /* of the stream, once it has answered */
     char name_text[256];
     int64_t created_ns;
-    uint64_t next, end;
+    uint64_t next, first, end;
     struct piece pieces[2];
     unsigned working; /* index of the piece that was handed out; the other is the next */
     bool ready, wanted, told_end, calling, closed;
@@ -188,7 +189,8 @@ static int commit_pack(const struct ledger_entry *entries, size_t count, struct 
     uint32_t number = (uint32_t)count;
     int failed = buf_append(out, slice_make(&number, sizeof number));
     for (size_t i = 0; i < count && !failed; i++) {
-        check(slice_starts_with(entries[i].subject, slice_lit(LEDGER_PREFIX)));
+        check(slice_starts_with(entries[i].subject, slice_lit(LEDGER_PREFIX)) ||
+              slice_starts_with(entries[i].subject, slice_lit(LEDGER_VIEWS_PREFIX)));
         uint32_t lengths[2] = {(uint32_t)entries[i].subject.len, (uint32_t)entries[i].payload.len};
         failed = buf_append(out, slice_make(lengths, sizeof lengths));
         if (!failed)
@@ -244,6 +246,15 @@ uint64_t ledger_committed(const struct ledger *l) {
 void ledger_trim(struct ledger *l, uint64_t sequence) {
     const struct bus_message message = {.subject = slice_str(LEDGER_CALL_TRIM),
                                         .payload = slice_make(&sequence, sizeof sequence)};
+    bus_publish(l->shard->bus, &message, NULL, NULL);
+}
+
+void ledger_drop(struct ledger *l, slice subject, uint64_t sequence) {
+    _cleanup_buf_ struct buf body = buf_make(sizeof sequence + ASK_BYTES_MAX);
+    if (buf_append(&body, slice_make(&sequence, sizeof sequence)) || buf_append(&body, subject))
+        return; /* as if it had been lost: the next call does it */
+    const struct bus_message message = {.subject = slice_str(LEDGER_CALL_DROP),
+                                        .payload = buf_slice(&body)};
     bus_publish(l->shard->bus, &message, NULL, NULL);
 }
 
@@ -336,6 +347,7 @@ static int keep(struct ledger_read *r, struct ledger_answer head, slice text) {
     int failed = unpack(p);
     if (failed)
         return failed;
+    r->first = p->head.first;
     if (!r->name.ptr && text.len <= sizeof r->name_text) {
         memcpy(r->name_text, text.ptr, text.len);
         r->name = slice_make(r->name_text, text.len);
@@ -372,6 +384,7 @@ static void on_piece(void *owner, const struct bus_message *reply, int ended) {
         fail(r, -ESTALE, slice_lit("the stream was deleted and made again"));
     } else if (is_nothing(r, &head)) {
         r->end = head.end;
+        r->first = head.first;
         on_read_again(&r->again);
     } else if (keep(r, head, text)) {
         ask_later(r);
@@ -441,6 +454,7 @@ int ledger_read(struct ledger *l, const struct ledger_read_options *options,
     r->options.stream = slice_store(&at, options->stream);
     r->options.subject = slice_store(&at, options->subject);
     r->next = options->from ? options->from : 1;
+    r->created_ns = options->created_ns;
     r->wanted = true;
     list_push_back(&l->reads, &r->node);
     read_ask(r);
@@ -467,6 +481,10 @@ slice ledger_read_stream(const struct ledger_read *r) {
 
 uint64_t ledger_read_end(const struct ledger_read *r) {
     return r->end;
+}
+
+uint64_t ledger_read_first(const struct ledger_read *r) {
+    return r->first;
 }
 
 int64_t ledger_read_created(const struct ledger_read *r) {
@@ -505,6 +523,7 @@ static void on_found(void *owner, const struct bus_message *reply, int ended) {
         (void)error_set(&failed, head.failed, "%.*s", slice_fmt(text));
     void (*done)(void *self, slice name, uint64_t last, const struct error *failed) = f->done;
     void *self = f->self;
+    f->ledger->found_created_ns = head.created_ns;
     find_free(f);
     done(self, head.failed ? (slice){0} : text, head.end, head.failed ? &failed : NULL);
 }
@@ -537,6 +556,10 @@ void ledger_find(struct ledger *l, slice stream, slice subject,
     f->subject = slice_store(&at, subject);
     list_push_back(&l->finds, &f->node);
     find_ask(f);
+}
+
+int64_t ledger_found_created_ns(const struct ledger *l) {
+    return l->found_created_ns;
 }
 
 void ledger_find_cancel(struct ledger *l, const void *self) {

@@ -29,6 +29,8 @@
 
 #define LEDGER_STREAM "SQL"
 #define LEDGER_PREFIX "_NONET.sql."
+#define LEDGER_VIEWS "SQL_VIEWS" /* what views keep: view_snapshot.h */
+#define LEDGER_VIEWS_PREFIX "_NONET.sqlview."
 #define LEDGER_PIECE_BYTES ((size_t)512 << 10) /* a single record may be larger */
 #define LEDGER_ENTRY_BYTES_MAX ((size_t)4 << 20)
 /* Less than one message between loops and one batch of the log take (128 MiB each). */
@@ -47,11 +49,11 @@ must_use int ledger_server_create(struct room_shard *shard, struct ledger_server
 struct ledger_server *ledger_server_free(struct ledger_server *s);
 
 struct ledger_entry {
-    slice subject; /* below LEDGER_PREFIX */
+    slice subject; /* below LEDGER_PREFIX, or all of a commit below LEDGER_VIEWS_PREFIX */
     slice payload;
 };
 
-/* All entries in one commit of the log, which makes stream SQL where it is not there. DONE, once,
+/* All entries in one commit of the log, which makes their stream where it is not there. DONE, once,
    never from inside: FAILED NULL: on disk; code -ETIMEDOUT: it may be, or not. 0, -E2BIG (a bound
    above), -ENOMEM, -ENOBUFS: then DONE does not come. */
 struct ledger_commit;
@@ -67,6 +69,9 @@ uint64_t ledger_committed(const struct ledger *l);
 /* Everything below SEQUENCE leaves stream SQL, a while later; what a crash or a full log prevents
    is left to the next call. */
 void ledger_trim(struct ledger *l, uint64_t sequence);
+/* The same for what SUBJECT (wildcards allowed) takes of stream SQL_VIEWS; UINT64_MAX: all of it.
+ */
+void ledger_drop(struct ledger *l, slice subject, uint64_t sequence);
 
 struct ledger_record {
     uint64_t sequence, position; /* of its stream; of the whole log */
@@ -80,6 +85,7 @@ struct ledger_read_options {
     uint64_t from; /* nothing below this sequence */
     bool shown;    /* as the judge of the stream shows them (bus/diversion.h), or as they are */
     bool newest;   /* begins with the last record of `subject`, which has no wildcards */
+    int64_t created_ns; /* of the stream; 0: whichever has the name */
     /* A piece: COUNT records, then: LAST, the sequence up to which there is nothing else, and
        whether that was the end for now. Called until `closed`; after each the reader calls
        ledger_read_next when it wants more (perhaps from inside); till then the records are there.
@@ -101,12 +107,17 @@ struct ledger_read *ledger_read_close(struct ledger_read *r); /* also from insid
 /* The stream's name and last sequence, as the last piece that came has told; until then {0}, 0. */
 slice ledger_read_stream(const struct ledger_read *r);
 uint64_t ledger_read_end(const struct ledger_read *r);
-int64_t ledger_read_created(const struct ledger_read *r); /* another of its name has another */
+/* The same: its first sequence, and when it was made, by which it differs from others of its name.
+ */
+uint64_t ledger_read_first(const struct ledger_read *r);
+int64_t ledger_read_created(const struct ledger_read *r);
 /* The stream that captures SUBJECT (or is named STREAM), and its last sequence now: DONE once, from
    inside only to say -ENOMEM. FAILED: -ENOENT: there is none. */
 void ledger_find(struct ledger *l, slice stream, slice subject,
                  void (*done)(void *self, slice name, uint64_t last, const struct error *failed),
                  void *self);
+/* Within DONE: when that stream was made. */
+int64_t ledger_found_created_ns(const struct ledger *l);
 void ledger_find_cancel(struct ledger *l, const void *self); /* none of SELF's is called any more */
 
 #endif

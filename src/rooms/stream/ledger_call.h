@@ -6,6 +6,7 @@
  *     _NONET.SQL.read     struct ledger_ask | stream | subject
  *     _NONET.SQL.find     the same
  *     _NONET.SQL.trim     u64 sequence; is not answered
+ *     _NONET.SQL.drop     u64 sequence | subject; the same
  *     every answer        struct ledger_answer | text
  *
  * Both ends are one process, so numbers stand as they lie in memory, at any address: they are moved
@@ -31,6 +32,7 @@
 #define LEDGER_CALL_READ BUS_PRIVATE_PREFIX "SQL.read"
 #define LEDGER_CALL_FIND BUS_PRIVATE_PREFIX "SQL.find"
 #define LEDGER_CALL_TRIM BUS_PRIVATE_PREFIX "SQL.trim"
+#define LEDGER_CALL_DROP BUS_PRIVATE_PREFIX "SQL.drop"
 
 /* How long the server keeps a reader that is at the end before it answers with nothing. */
 #define LEDGER_WAIT_NS (10 * UINT64_C(1000000000))
@@ -57,13 +59,13 @@ struct ledger_ask {
 };
 
 struct ledger_answer {
-    int failed;         /* 0, or why: then `text` says it in words. -EAGAIN: ask again, later */
-    uint32_t text_len;  /* `text`: the stream's name, or the words */
-    uint32_t count;     /* records in the piece */
-    uint64_t last;      /* there is nothing else up to here; of a commit: its first sequence */
-    uint64_t end;       /* the stream's last sequence */
-    int64_t created_ns; /* of the stream: another one of its name has another */
-    uint64_t position;  /* of a commit; 0: not known */
+    int failed;          /* 0, or why: then `text` says it in words. -EAGAIN: ask again, later */
+    uint32_t text_len;   /* `text`: the stream's name, or the words */
+    uint32_t count;      /* records in the piece */
+    uint64_t last;       /* there is nothing else up to here; of a commit: its first sequence */
+    uint64_t first, end; /* the stream's first and last sequence */
+    int64_t created_ns;  /* of the stream: another one of its name has another */
+    uint64_t position;   /* of a commit; 0: not known */
     bool at_end;
 };
 

@@ -33,16 +33,19 @@
 
 struct ledger_server {
     struct room_shard *shard;
-    struct bus_subscription *subscriptions[4];
+    struct bus_subscription *subscriptions[5];
     struct list readings, commits; /* commits: not yet in the log */
     unsigned reading_count, commit_count;
     struct io_task append, trim;
     struct io_timer again, trim_again;
-    uint64_t trim_below;          /* 0: nothing is to be let go */
-    bool creating;                /* stream SQL */
-    struct streams_error refusal; /* why it was not made; told to the next commit */
-    bool closed;                  /* the owner has let go */
-    unsigned holds;               /* by the log and by waits */
+    uint64_t trim_below; /* 0: nothing is to be let go */
+    struct own {
+        struct ledger_server *server;
+        bool creating;
+        struct streams_error refusal; /* why it was not made; told to the next commit */
+    } own[2];                         /* streams: own_streams */
+    bool closed;                      /* the owner has let go */
+    unsigned holds;                   /* by the log and by waits */
 };
 
 struct reading {
@@ -117,7 +120,9 @@ static struct stream *find_stream(struct streams *streams, slice name, slice sub
 }
 
 static struct ledger_answer about(struct stream *s) {
-    return (struct ledger_answer){.end = log_stream_state(stream_log(s)).last_sequence,
+    struct log_stream_state state = log_stream_state(stream_log(s));
+    return (struct ledger_answer){.first = state.first_sequence,
+                                  .end = state.last_sequence,
                                   .created_ns = stream_created_ns(s)};
 }
 
@@ -423,53 +428,77 @@ static void on_appended(void *self, const struct streams_error *error) {
     (void)let_go(server);
 }
 
+/* Streams of the node's own; operators may purge the second: views are then computed again. */
+static const struct {
+    slice name, description, subject;
+    bool deny_purge;
+} own_streams[] = {
+    {slice_lit(LEDGER_STREAM), slice_lit("tables and views of SQL (docs/sql-state.md)"),
+     slice_lit(LEDGER_PREFIX ">"), true},
+    {slice_lit(LEDGER_VIEWS), slice_lit("what views of SQL keep (docs/sql-state.md)"),
+     slice_lit(LEDGER_VIEWS_PREFIX ">"), false},
+};
+
 static void on_created(void *self, struct stream *stream, const struct streams_error *error) {
-    struct ledger_server *server = self;
+    struct own *own = self;
+    struct ledger_server *server = own->server;
     (void)stream;
-    server->creating = false;
+    own->creating = false;
     server->holds--;
     if (error)
-        server->refusal = *error;
+        own->refusal = *error;
     if (let_go(server) && !server->closed)
         io_defer(server->shard->loop, &server->append);
 }
 
-/* Stream SQL, made where it is not there. NULL: not now; ERROR says why where it will not be. */
-static struct stream *sql_stream(struct ledger_server *server, struct streams_error *e) {
-    struct streams *streams = server->shard->streams;
-    struct stream *s = stream_find(streams, slice_lit(LEDGER_STREAM));
+/* At once; on disk before what follows. */
+static struct stream *own_create(struct ledger_server *server, unsigned which) {
+    const struct stream_config config = {
+        .name = own_streams[which].name,
+        .description = own_streams[which].description,
+        .subjects = {own_streams[which].subject},
+        .subject_count = 1,
+        .node_own = true,
+        .deny_delete = true,
+        .deny_purge = own_streams[which].deny_purge,
+        .consumers_max = -1,
+        .messages_max = -1,
+        .bytes_max = -1,
+        .messages_per_subject_max = -1,
+        .message_bytes_max = -1,
+    };
+    server->own[which].creating = true;
+    server->own[which].server = server;
+    server->holds++;
+    stream_create(server->shard->streams, &config, on_created, &server->own[which]);
+    return stream_find(server->shard->streams, config.name);
+}
+
+/* The stream WHICH of own_streams, made where it is not there. NULL: not now; ERROR says why where
+   it will not be. */
+static struct stream *own_stream(struct ledger_server *server, unsigned which,
+                                 struct streams_error *e) {
+    struct own *own = &server->own[which];
+    slice name = own_streams[which].name;
+    struct stream *s = stream_find(server->shard->streams, name);
     *e = (struct streams_error){0};
-    if (!s && !server->creating && !server->refusal.code) {
-        struct stream_config config = {
-            .name = slice_lit(LEDGER_STREAM),
-            .description = slice_lit("tables and views of SQL (docs/sql.md)"),
-            .subjects = {slice_lit(LEDGER_PREFIX ">")},
-            .subject_count = 1,
-            .node_own = true,
-            .deny_delete = true,
-            .deny_purge = true,
-            .consumers_max = -1,
-            .messages_max = -1,
-            .bytes_max = -1,
-            .messages_per_subject_max = -1,
-            .message_bytes_max = -1,
-        };
-        server->creating = true;
-        server->holds++;
-        stream_create(streams, &config, on_created, server);
-        s = stream_find(streams,
-                        slice_lit(LEDGER_STREAM)); /* at once, on disk before what follows */
-    }
+    if (!s && !own->creating && !own->refusal.code)
+        s = own_create(server, which);
     if (!s) {
-        *e = server->refusal;
-        server->refusal = (struct streams_error){0};
+        *e = own->refusal;
+        own->refusal = (struct streams_error){0};
     }
     /* Nobody else's stream captures what is the node's own (bus/private.h). */
-    if (s && !slice_equal(stream_config(s)->subjects[0], slice_lit(LEDGER_PREFIX ">"))) {
-        streams_fail(e, 503, 10058, "stream " LEDGER_STREAM " is not SQL's own: delete it");
+    if (s && !slice_equal(stream_config(s)->subjects[0], own_streams[which].subject)) {
+        streams_fail(e, 503, 10058, "stream %.*s is not SQL's own: delete it", slice_fmt(name));
         return NULL;
     }
     return s;
+}
+
+/* Which of own_streams the entries of C are for: its first one's subject tells. */
+static unsigned own_of(const struct committing *c) {
+    return !slice_starts_with(slice_skip(c->body, 3 * sizeof(uint32_t)), slice_lit(LEDGER_PREFIX));
 }
 
 /* The entries of C as messages; *RET_COUNT of them. NULL: no memory. */
@@ -490,7 +519,8 @@ static struct bus_message *unpack(const struct committing *c, uint32_t *ret_coun
 static bool append(struct committing *c) {
     struct ledger_server *server = c->server;
     struct streams_error e = {.err_code = 10167};
-    struct stream *s = streams_log(server->shard->streams) ? sql_stream(server, &e) : NULL;
+    struct stream *s =
+        streams_log(server->shard->streams) ? own_stream(server, own_of(c), &e) : NULL;
     uint32_t count = 0;
     struct bus_message *messages = s ? unpack(c, &count) : NULL;
     bool stored = false;
@@ -596,13 +626,36 @@ static void on_trim_asked(void *owner, struct bus_subscription *subscription,
     io_defer(server->shard->loop, &server->trim);
 }
 
+static void on_dropped(void *self, uint64_t purged, const struct streams_error *error) {
+    struct ledger_server *server = self;
+    (void)purged;
+    (void)error;
+    server->holds--;
+    (void)let_go(server);
+}
+
+static void on_drop_asked(void *owner, struct bus_subscription *subscription,
+                          const struct bus_message *message) {
+    (void)subscription;
+    struct ledger_server *server = owner;
+    struct streams *streams = server->shard->streams;
+    struct stream *s = streams_log(streams) ? stream_find(streams, slice_lit(LEDGER_VIEWS)) : NULL;
+    slice subject = message->payload;
+    uint64_t sequence;
+    memcpy(&sequence, ledger_take(&subject, sizeof sequence).ptr, sizeof sequence);
+    if (!s)
+        return;
+    server->holds++;
+    stream_purge(s, subject, sequence, 0, on_dropped, server);
+}
+
 /* --- the whole ------------------------------------------------------------------------------ */
 
 int ledger_server_create(struct room_shard *shard, struct ledger_server **ret) {
     static const struct bus_receiver receivers[] = {
-        {on_commit}, {on_read}, {on_find}, {on_trim_asked}};
+        {on_commit}, {on_read}, {on_find}, {on_trim_asked}, {on_drop_asked}};
     static const char *const subjects[] = {LEDGER_CALL_COMMIT, LEDGER_CALL_READ, LEDGER_CALL_FIND,
-                                           LEDGER_CALL_TRIM};
+                                           LEDGER_CALL_TRIM, LEDGER_CALL_DROP};
     struct ledger_server *server = mem_zalloc(1, sizeof *server);
     if (!server)
         return -ENOMEM;

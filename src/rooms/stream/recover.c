@@ -5,6 +5,7 @@
  *
  *     FIND the newest `end` of a checkpoint --there is one--> LOAD its parts --whole--> REPLAY
  *                                           '--none: from the first message----------------^
+ *     REPLAY --at its end--> VIEWS, one after another, each from its snapshot (view_snapshot.h)
  *
  * An entry that cannot be made again (by an older program, or damaged) stops it there: the database
  * then answers every statement with the reason, and nothing is written that would rest on less than
@@ -14,6 +15,7 @@
 
 #include "base/mem.h"
 #include "rooms/stream/database_checkpoint.h"
+#include "rooms/stream/view_snapshot.h"
 
 #include <errno.h>
 
@@ -36,7 +38,7 @@ int database_define_text(struct database *db, slice text, bool begin, struct sql
         r = made;
     }
     if (r == 0 && made == 0 && begin && s.kind == SQL_STATEMENT_CREATE_MATERIALIZED && s.table)
-        r = database_keep(db, s.table, error);
+        r = database_keep(db, s.table, NULL, error);
     sql_parse_free(parse);
     arena_free(&memory);
     return r;
@@ -51,24 +53,52 @@ static int replay_definition(struct database *db, const struct ledger_record *re
                               (unsigned long long)record->sequence, why.message);
 }
 
-static void finish(struct database *db) {
+/* --- VIEWS ------------------------------------------------------------------------------------ */
+
+static void keep(struct database *db, struct sql_table *table, const struct view_saved *saved) {
+    struct sql_error why = {.state = ""};
     struct error failed;
+    if (database_keep(db, table, saved, &why) == 0)
+        return;
+    (void)error_set(&failed, -EINVAL, "materialized view %.*s cannot be started: %s",
+                    slice_fmt(table->name), why.message);
+    logger_write(db->logger, LOG_LEVEL_ERROR, "sql", "a view cannot be started", "why=%s",
+                 failed.message);
+}
+
+static void keep_next(struct database *db);
+
+static void on_loaded(void *self, const struct view_saved *saved) {
+    struct database *db = self;
+    unsigned at = db->kept++;
+    keep(db, sql_catalog_each_table(db->catalog, &at), saved);
+    db->loading = view_load_free(db->loading);
+    keep_next(db);
+}
+
+/* Views begin one after another, each from what was saved of it. */
+static void keep_next(struct database *db) {
     struct sql_table *table;
-    for (unsigned at = 0; (table = sql_catalog_each_table(db->catalog, &at));) {
-        struct sql_error why = {.state = ""};
-        if (table->kind == SQL_TABLE_STORED && table->host)
-            stored_of(table)->position = db->recovered;
-        if (table->kind != SQL_TABLE_MATERIALIZED || database_keep(db, table, &why) == 0)
+    unsigned at = db->kept;
+    for (; (table = sql_catalog_each_table(db->catalog, &at)); db->kept = at) {
+        if (table->kind != SQL_TABLE_MATERIALIZED)
             continue;
-        (void)error_set(&failed, -EINVAL, "materialized view %.*s cannot be started: %s",
-                        slice_fmt(table->name), why.message);
-        logger_write(db->logger, LOG_LEVEL_ERROR, "sql", "a view cannot be started", "why=%s",
-                     failed.message);
+        if (view_load(db, table, on_loaded, db, &db->loading) == 0)
+            return;
+        keep(db, table, NULL);
     }
     database_show(db);
     database_opened(db, NULL);
     database_checkpoint_ready(db->checkpoint);
     commits_go_on(db); /* it may be time for a checkpoint */
+}
+
+static void finish(struct database *db) {
+    struct sql_table *table;
+    for (unsigned at = 0; (table = sql_catalog_each_table(db->catalog, &at));)
+        if (table->kind == SQL_TABLE_STORED && table->host)
+            stored_of(table)->position = db->recovered;
+    keep_next(db);
 }
 
 static void fail(struct database *db, const struct error *why) {

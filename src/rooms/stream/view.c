@@ -15,7 +15,9 @@
 #include "rooms/stream/view.h"
 
 #include "base/mem.h"
-#include "rooms/stream/inside.h"
+#include "rooms/stream/events_table.h"
+#include "rooms/stream/rows.h"
+#include "rooms/stream/view_snapshot.h"
 
 #include <errno.h>
 
@@ -46,6 +48,7 @@ struct view {
     struct lookup *lookup; /* by input */
     struct sql_error error;
     struct list waits;
+    struct view_pace pace;
 };
 
 /* One view_wait: for the views below, one after another, then for its own streams. */
@@ -358,7 +361,7 @@ static int on_go_on(void *self, struct sql_error *error) {
     return -EINVAL;
 }
 
-static int begin(struct view *v, struct sql_error *error) {
+static int make(struct view *v, struct sql_error *error) {
     const struct view_listener *l = &v->listener;
     const struct sql_exec_options options = {.memory_max = l->changes ? l->memory_max
                                                                       : v->db->limits.view_bytes,
@@ -373,6 +376,25 @@ static int begin(struct view *v, struct sql_error *error) {
         r = sql_exec_new(&v->query, &options, &v->exec, error);
     if (r == 0)
         r = find_lookups(v, error);
+    return r;
+}
+
+static int open_feeds(struct view *v, slice saved, struct sql_error *error) {
+    const struct feeds_options feeds = {.ledger = v->db->ledger,
+                                        .loop = v->db->loop,
+                                        .exec = v->exec,
+                                        .plan = v->query.plan,
+                                        .settings = &v->settings,
+                                        .saved = saved,
+                                        .step = on_slice,
+                                        .looked = on_looked,
+                                        .failed = on_feeds_failed,
+                                        .self = v};
+    return feeds_open(&feeds, &v->feeds, error);
+}
+
+static int begin(struct view *v, struct sql_error *error) {
+    int r = make(v, error);
     v->beginning = true;
     for (unsigned i = 0; r == 0 && i < sql_exec_inputs(v->exec); i++)
         r = read_input(v, i, error);
@@ -383,29 +405,115 @@ static int begin(struct view *v, struct sql_error *error) {
     if (r < 0)
         return r;
     v->moment = 0;
-    const struct feeds_options feeds = {.ledger = v->db->ledger,
-                                        .loop = v->db->loop,
-                                        .exec = v->exec,
-                                        .plan = v->query.plan,
-                                        .settings = &v->settings,
-                                        .step = on_slice,
-                                        .looked = on_looked,
-                                        .failed = on_feeds_failed,
-                                        .self = v};
-    return feeds_open(&feeds, &v->feeds, error);
+    return open_feeds(v, (slice){NULL, 0}, error);
+}
+
+/* --- saved ------------------------------------------------------------------------------------ */
+
+static bool reads_streams_only(const struct view *v) {
+    unsigned inputs = sql_exec_inputs(v->exec);
+    for (unsigned i = 0; i < inputs; i++) {
+        const struct sql_table *table = sql_exec_input(v->exec, i)->table;
+        if (table->kind != SQL_TABLE_STREAM || events_table_is(table))
+            return false;
+    }
+    return inputs > 0;
+}
+
+int view_save(struct view *v, struct buf *head, sql_exec_piece *piece, void *self,
+              struct sql_error *error) {
+    struct entry_writer w = {.out = head};
+    if (v->failed || !v->feeds || !reads_streams_only(v))
+        return -EOPNOTSUPP;
+    check(v->moment == 0);
+    entry_u64(&w, v->steps);
+    int r = w.failed ? w.failed : feeds_save(v->feeds, head);
+    return r < 0 ? sql_fail_memory(error) : sql_exec_save(v->exec, piece, self, error);
+}
+
+void view_kept(struct view *v) {
+    if (v->feeds)
+        feeds_kept(v->feeds);
+}
+
+struct view_pace *view_pace(struct view *v) {
+    return &v->pace;
+}
+
+static int load_rows(struct view *v, slice part, struct sql_error *error) {
+    struct entry_reader r = {.rest = part};
+    struct sql_type types[SQL_COLUMNS_MAX];
+    uint64_t next = entry_take_u64(&r);
+    for (unsigned i = 0; i < v->query.visible; i++)
+        types[i] = v->query.plan->column[i].type;
+    const struct rows_reader reader = {.rows = v->rows,
+                                       .types = types,
+                                       .columns = v->query.visible,
+                                       .named = true,
+                                       .moment = v->db->commit};
+    int failed = r.failed ? r.failed : rows_read(&reader, r.rest);
+    if (!failed && next < relation_next_id(v->rows))
+        failed = -EBADMSG;
+    if (failed)
+        return sql_fail(error, "XX001", "its rows cannot be read (%s)", error_name(failed));
+    relation_set_next_id(v->rows, next);
+    return 0;
+}
+
+static int load_parts(struct view *v, const struct view_saved *saved, struct sql_error *error) {
+    int more = 1, r = 0;
+    (void)database_moment(v->db);
+    for (size_t i = 1; r == 0 && i < saved->parts; i++) {
+        slice part = slice_skip(saved->part[i], 1);
+        bool state = saved->part[i].len && saved->part[i].ptr[0] == 's';
+        if (state && more)
+            more = r = sql_exec_load(v->exec, part, error);
+        else
+            r = state ? sql_fail(error, "XX001", "it has too many parts")
+                      : load_rows(v, part, error);
+        r = r > 0 ? 0 : r;
+    }
+    return r == 0 && more ? sql_fail(error, "XX001", "parts of it are missing") : r;
+}
+
+/* V goes on from SAVED; where it cannot, it is as before. */
+static bool load(struct view *v, const struct view_saved *saved) {
+    struct sql_error error;
+    int r = make(v, &error);
+    if (r == 0 && !reads_streams_only(v))
+        r = sql_fail(&error, "0A000", "it reads more than streams");
+    if (r == 0)
+        r = load_parts(v, saved, &error);
+    if (r == 0)
+        r = open_feeds(v, saved->feeds, &error);
+    v->steps = saved->steps;
+    if (r == 0)
+        return true;
+    logger_write(v->db->logger, LOG_LEVEL_INFO, "sql",
+                 "a view is computed from the log, its snapshot does not count", "view=%.*s why=%s",
+                 slice_fmt(v->table->name), error.message);
+    free_lookups(v);
+    v->lookup = NULL;
+    v->exec = sql_exec_free(v->exec);
+    v->rows = relation_free(v->rows);
+    v->table->key = NULL;
+    v->steps = 0;
+    return false;
 }
 
 int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
-               struct arena *take_memory, struct view **ret, struct sql_error *error) {
+               const struct view_saved *saved, struct arena *take_memory, struct view **ret,
+               struct sql_error *error) {
     struct view *v = mem_zalloc(1, sizeof *v);
     if (!v)
         return sql_fail_memory(error);
     v->db = db;
     v->table = table;
+    v->pace.saved_ns = io_loop_now_ns(db->loop);
     v->query = *query;
     v->settings = db->settings;
     list_init(&v->waits);
-    int r = begin(v, error);
+    int r = saved && load(v, saved) ? 0 : begin(v, error);
     if (r < 0 && v->lookup) { /* its definition is on disk: it is there, and says why not */
         fail(v, error);
         r = 0;
@@ -444,6 +552,7 @@ struct view *view_stop(struct view *v) {
     if (!v)
         return NULL;
     struct sql_error error;
+    views_save_forget(v->db, v);
     v->feeds = feeds_close(v->feeds);
     if (v->table) {
         (void)sql_fail(&error, "42P01", "materialized view \"%.*s\" was dropped",
@@ -483,6 +592,8 @@ struct view_status view_status(const struct view *v) {
                                 .bad_records = fed.bad_records,
                                 .position = fed.position,
                                 .lag = fed.lag,
+                                .read = fed.read,
+                                .hurry = fed.hurry,
                                 .error = v->error};
 }
 

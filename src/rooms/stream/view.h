@@ -8,7 +8,8 @@
  * A step takes what has come of all inputs, ends (sql_exec_end_step), and its changes become one
  * commit of the view's relation: readers see whole steps. A new view first reads its inputs from
  * their beginning (backfill), and is readable all the while, with its lag told. After a restart it
- * is computed again from the log, from the beginning, by the same inputs in the same order.
+ * goes on from what was saved of it (view_snapshot.h), or is computed again from the log, from the
+ * beginning, by the same inputs in the same order.
  *
  * A record that does not fit its table is counted and passed over; an error while computing
  * (division by zero in one row, 53200 at the memory bound) stops the view where it is: it keeps its
@@ -30,16 +31,33 @@ enum view_state { VIEW_BACKFILL, VIEW_LIVE, VIEW_FAILED };
 struct view_status {
     enum view_state state;
     uint64_t rows, state_bytes, bytes, steps, late_rows, bad_records;
-    uint64_t position;      /* of the log up to which its streams are in */
-    uint64_t lag;           /* records of its streams that are not */
+    uint64_t position; /* of the log up to which its streams are in */
+    uint64_t lag;      /* records of its streams that are not */
+    uint64_t read;     /* bytes of records, and: is it time to save it? feeds_status */
+    bool hurry;
     struct sql_error error; /* of VIEW_FAILED */
 };
 
 /* Starts TABLE's view: TABLE is in the catalog, QUERY is its plan and lives in MEMORY, which
-   becomes the view's. 0, or an error. One of computing, in what is there already, is none here:
-   the view is there, and has failed. */
+   becomes the view's. It goes on from what was SAVED of it, where that is of this plan and whole
+   (else that is told in the log); NULL: it begins with what is there. 0, or an error. One of
+   computing, in what is there already, is none here: the view is there, and has failed. */
+struct view_saved;
 must_use int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
-                        struct arena *take_memory, struct view **ret, struct sql_error *error);
+                        const struct view_saved *saved, struct arena *take_memory,
+                        struct view **ret, struct sql_error *error);
+/* Appends how far V is to HEAD and gives its executor's state to PIECE: between steps. As
+   sql_exec_save; -EOPNOTSUPP also of views whose inputs are others than streams. */
+must_use int view_save(struct view *v, struct buf *head, sql_exec_piece *piece, void *self,
+                       struct sql_error *error);
+void view_kept(struct view *v); /* what view_save gave last is on disk */
+/* view_snapshot.c's, of V. */
+struct view_pace {
+    bool never;
+    uint64_t saved_ns, rest_ns; /* when it was saved, or began; how long it is not again */
+    uint64_t read;              /* view_status.read then */
+};
+struct view_pace *view_pace(struct view *v);
 struct view *view_stop(struct view *v);
 /* A view without name and rows, for one who listens to its changes: a SUBSCRIBE. It is no view of
    the database's list: the listener hands it what its inputs become, by view_input and view_step.

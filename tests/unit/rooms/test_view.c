@@ -174,7 +174,7 @@ static struct view *make_view(struct town *t, struct sql_table *table, struct sq
                                 .kind = SQL_TABLE_MATERIALIZED,
                                 .columns = plan->columns,
                                 .memory = arena_make(0, 1u << 20)};
-    if (view_start(&t->db, table, &query, &memory, &k->view, &error))
+    if (view_start(&t->db, table, &query, NULL, &memory, &k->view, &error))
         fail_msg("%s: %s", error.state, error.message);
     table->host = k->view;
     k->table = table;
