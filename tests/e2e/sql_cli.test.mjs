@@ -125,6 +125,9 @@ onNonet('nonet sql', { listen: { sql: 0 } }, (it) => {
     const stream = await succeeds(node, ['-c', String.raw`\d bid`]);
     assert.match(stream, /^Stream:\n {4}subject=bid\.>$/m);
     assert.match(await succeeds(node, ['-c', String.raw`\d+ cheap`]), /View definition:\n SELECT/);
+    await succeeds(node, ['-q', '-c', 'FLUSH']);
+    const view = await succeeds(node, ['-c', String.raw`\d+ named`]);
+    assert.match(view, /^State:\n {4}live, 2 rows, 0 behind$/m);
   });
 
   it('CSV and JSON keep what a value is', async (t, node) => {

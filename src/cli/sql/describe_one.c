@@ -5,7 +5,7 @@
  *      Column | Type | ...                    columns
  *      Indexes: / Check constraints:          footer, a part for each row of the query `parts`
  *      Stream:                                the options of a table over a stream
- *      View definition:                       with \d+
+ *      View definition: / State:              with \d+; the state is that of a materialized view
  */
 #include "cli/sql/describe.h"
 
@@ -65,6 +65,10 @@ static const char parts[] =
     " UNION ALL SELECT 'View definition:', pg_catalog.pg_get_viewdef(c.oid, true), 4, false, ''"
     " FROM pg_catalog.pg_class c WHERE c.oid = $1::oid AND c.relkind IN ('v', 'm')"
     " AND $2::text = '+'"
+    " UNION ALL SELECT 'State:', format('    %s, %s rows, %s behind%s', s.state, s.rows, s.lag,"
+    " ': ' || s.error), 5, false, ''"
+    " FROM pg_catalog.pg_class c JOIN nonet_views s ON s.name = c.relname"
+    " WHERE c.oid = $1::oid AND c.relkind = 'm' AND $2::text = '+'"
     " ORDER BY 3, 4, 5";
 
 static const char index_parts[] =

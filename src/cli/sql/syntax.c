@@ -11,9 +11,13 @@ struct syntax {
 };
 
 static const struct syntax syntaxes[] = {
-    {"ALTER TABLE", "ALTER TABLE name ADD [COLUMN] column type [DEFAULT value] [NOT NULL]\n"
-                    "ALTER TABLE name DROP [COLUMN] column | RENAME [COLUMN] column TO new_name\n"
-                    "ALTER TABLE name RENAME TO new_name"},
+    {"ALTER TABLE",
+     "ALTER TABLE name ADD [COLUMN] column type [DEFAULT value] [NOT NULL]\n"
+     "ALTER TABLE name DROP [COLUMN] column | RENAME [COLUMN] column TO new_name\n"
+     "ALTER TABLE name ALTER [COLUMN] column TYPE type | SET DEFAULT value |\n"
+     "    DROP DEFAULT | SET NOT NULL | DROP NOT NULL\n"
+     "ALTER TABLE name ADD CONSTRAINT name CHECK (condition) | UNIQUE (column, ...)\n"
+     "ALTER TABLE name DROP CONSTRAINT name | RENAME TO new_name"},
     {"BEGIN", "BEGIN [ISOLATION LEVEL READ COMMITTED | REPEATABLE READ] [READ ONLY]"},
     {"COMMIT", "COMMIT"},
     {"COPY", "COPY table [(column, ...)] FROM STDIN [WITH] (FORMAT text | csv | binary, HEADER,\n"
