@@ -172,7 +172,8 @@ static int read_tree(struct sql_parse *p, struct sql_error *error) {
     p->parsed = true;
     if (p->result.error) {
         const char *words = p->result.error->message;
-        bool deep = words && strstr(words, "stack depth");
+        /* Of its stack, and of the one of the grammar's own. */
+        bool deep = words && (strstr(words, "stack depth") || strstr(words, "memory exhausted"));
         (void)sql_fail(error, deep ? "54001" : "42601", "%s", words ? words : "syntax error");
         error->position = p->result.error->cursorpos > 0 ? (uint32_t)p->result.error->cursorpos : 0;
         return -EINVAL;
