@@ -519,7 +519,7 @@ void relation_vacuum(struct relation *r, uint64_t oldest, unsigned rows_max) {
         unindex_row(r, id, index_end(r));
         forget_row(r, id);
     }
-    if (r->gone_done > GONE_SLACK || r->gone_done == r->gone.count) {
+    if (r->gone_done > 0 && (r->gone_done > GONE_SLACK || r->gone_done == r->gone.count)) {
         r->gone.count -= r->gone_done;
         memmove(r->gone.id, r->gone.id + r->gone_done, r->gone.count * sizeof *r->gone.id);
         r->gone_done = 0;
