@@ -103,11 +103,41 @@ static void on_appended(void *self, const struct streams_error *error) {
     (void)let_go(s);
 }
 
+/* Why STREAM's limits do not let it take T's messages, which nobody judges after us; NULL: they do.
+   Where old messages make room there is nothing to refuse. */
+static const char *refusal(const struct telling *t, const struct stream *stream) {
+    const struct stream_config *c = stream_config(stream);
+    const struct log_stream_state now = log_stream_staged(stream_log(stream));
+    uint64_t bytes = 0, size, largest = 0;
+    for (uint32_t i = 0; i < t->ask.count; i++) {
+        size = t->messages[i].headers.len + t->messages[i].payload.len;
+        bytes += t->subject.len + size;
+        largest = size > largest ? size : largest;
+    }
+    if (c->sealed)
+        return "the stream is sealed";
+    if (c->message_bytes_max >= 0 && largest > (uint64_t)c->message_bytes_max)
+        return "a row is larger than the stream's max_msg_size";
+    if (c->discard == STREAM_DISCARD_NEW && c->messages_max >= 0 &&
+        now.messages + t->ask.count > (uint64_t)c->messages_max)
+        return "the stream has its maximum of messages";
+    if (c->discard == STREAM_DISCARD_NEW && c->bytes_max >= 0 &&
+        now.bytes + bytes > (uint64_t)c->bytes_max)
+        return "the stream has its maximum of bytes";
+    return NULL;
+}
+
 /* 0: T is done with; -EAGAIN: later. */
 static int append(struct telling *t, struct stream *stream) {
     struct changelog_server *s = t->server;
     struct streams_error e = {0};
     uint64_t first;
+    const char *why = refusal(t, stream);
+    if (why) {
+        answer(t, -EIO, 0, slice_str(why));
+        telling_free(t);
+        return 0;
+    }
     list_remove(&t->node); /* the log's, until it is on disk */
     s->pending++;
     if (stream_append_all(stream, t->messages, t->ask.count, on_appended, t, &first, &e))

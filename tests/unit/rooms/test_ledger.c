@@ -141,6 +141,8 @@ static void test_commits_make_the_stream_and_are_read_back(void **state) {
         until(&o, &second.called, 1);
         assert_int_equal(first.called, 1);
         assert_int_equal(first.failed.code + second.failed.code, 0);
+        const uint64_t position = ledger_position(o.ledger);
+        assert_true(position > 0);
         office_leave(&o);
         house_kill(o.house);
         office_rise(&o);
@@ -149,6 +151,7 @@ static void test_commits_make_the_stream_and_are_read_back(void **state) {
         assert_string_equal(r.text,
                             "_NONET.sql.ddl=one _NONET.sql.ddl=two _NONET.sql.table.5=one ");
         assert_false(r.wrong);
+        assert_int_equal(r.position, position); /* of the last record */
         assert_slice(ledger_read_stream(r.read), "SQL");
         assert_int_equal(ledger_read_end(r.read), 3);
         commit(&o, "_NONET.sql.table.6", two, 2, &first);
