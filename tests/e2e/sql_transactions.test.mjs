@@ -112,3 +112,12 @@ test('notices come as client_min_messages says', async (t) => {
   assert.equal(await each('debug1'), 'NOTICE,WARNING');
   assert.equal(await code(a.query('SET client_min_messages = loud')), '22023');
 });
+
+test('numbers of an identity end where their type does', async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const a = await connectSql(t, node);
+  await a.query('CREATE TABLE t (id smallint GENERATED ALWAYS AS IDENTITY, v int)');
+  await a.query('INSERT INTO t (v) SELECT g FROM generate_series(1, 32767) g');
+  assert.equal(await code(a.query('INSERT INTO t (v) VALUES (0)')), '2200H');
+  assert.equal((await one(a, 'SELECT max(id) AS n FROM t')).n, '32767');
+});

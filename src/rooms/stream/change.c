@@ -127,19 +127,31 @@ static int make_checks(struct database_run *run, struct work *w) {
     return 0;
 }
 
+static int64_t identity_max(struct sql_type type) {
+    return type.oid == SQL_INT2 ? INT16_MAX : (type.oid == SQL_INT4 ? INT32_MAX : INT64_MAX);
+}
+
 /* An identity that was not given is the next number. */
-static void fill_identity(struct work *w, struct sql_builder *b) {
+static int fill_identity(struct database_run *run, struct work *w, struct sql_builder *b) {
     const struct sql_table *t = w->stored->table;
     for (unsigned c = 0; c < t->columns; c++) {
+        const int64_t max = identity_max(t->column[c].type);
         if (t->column[c].generated != SQL_IDENTITY &&
             t->column[c].generated != SQL_IDENTITY_BY_DEFAULT)
             continue;
-        for (unsigned row = 0; row < b->rows; row++)
-            if (b->nulls[c][row]) {
-                b->cells[c][row].i = w->stored->next_identity++;
-                b->nulls[c][row] = 0;
-            }
+        for (unsigned row = 0; row < b->rows; row++) {
+            if (!b->nulls[c][row])
+                continue;
+            if (w->stored->next_identity > max)
+                return sql_fail(&run->error, "2200H",
+                                "nextval: reached maximum value of sequence \"%.*s_%.*s_seq\" "
+                                "(%lld)",
+                                slice_fmt(t->name), slice_fmt(t->column[c].name), (long long)max);
+            b->cells[c][row].i = w->stored->next_identity++;
+            b->nulls[c][row] = 0;
+        }
     }
+    return 0;
 }
 
 /* --- putting rows --------------------------------------------------------------------------------
@@ -272,7 +284,9 @@ static int put_step(struct database_run *run, struct work *w, struct sql_builder
         const struct sql_batch new = {batch.rows, columns, batch.column + 1 + columns, NULL};
         return put_rows(run, w, &new);
     }
-    fill_identity(w, b);
+    int r = fill_identity(run, w, b);
+    if (r < 0)
+        return r;
     return run->statement->bound.conflict == SQL_CONFLICT_ERROR ? put_rows(run, w, &batch)
                                                                 : put_unless(run, w, &batch);
 }
@@ -390,8 +404,8 @@ static int fill_columns(struct database_run *run, struct work *w, const struct s
                             sql_null_at(&copied->column[i], row));
         sql_builder_end(b, 1);
     }
-    fill_identity(w, b);
-    for (unsigned pass = 0; pass < 2; pass++)
+    int filled = fill_identity(run, w, b);
+    for (unsigned pass = 0; filled == 0 && pass < 2; pass++)
         for (unsigned c = 0; c < t->columns; c++) {
             bool generated = t->column[c].generated == SQL_STORED_EXPRESSION;
             if (!w->filled[c] || generated != (pass == 1))
@@ -406,7 +420,7 @@ static int fill_columns(struct database_run *run, struct work *w, const struct s
                 b->cells[c][row] = *sql_cell_at(&value, row);
             }
         }
-    return 0;
+    return filled;
 }
 
 int database_run_copy(struct database_run *run, const struct sql_batch *batch) {
