@@ -150,6 +150,8 @@ struct database *database_close(struct database *db) {
         return NULL;
     db->closed = true;
     check(list_empty(&db->sessions));
+    views_save_close(db);
+    db->loading = view_load_free(db->loading);
     runs_close(db);
     io_fiber_stacks_free(&db->stacks);
     struct list_node *n, *next;
@@ -170,6 +172,7 @@ struct database *database_close(struct database *db) {
     list_each(&db->waiting, n, next) mem_free(container_of(n, struct waiter, node));
     io_timer_stop(db->loop, &db->vacuum_timer);
     io_timer_stop(db->loop, &db->look_timer);
+    io_timer_stop(db->loop, &db->save_timer);
     struct sql_table *table;
     for (unsigned at = 0; db->catalog && (table = sql_catalog_each_table(db->catalog, &at));)
         free_stored(table);
