@@ -138,3 +138,19 @@ test('a view that would never end its step stops, and says so', { timeout: 60_00
   assert.equal((await one(a, 'SELECT 1 AS x')).x, '1');
   assert.equal(await code(a.query('FLUSH')), '57014');
 });
+
+test('a client that does not hang up does not hold up a stop', async (t) => {
+  const config = 'limits: {drain_timeout: 2s}\n';
+  const node = await startNonet(t, { listen: { sql: 0 }, config });
+  const a = await connectSql(t, node);
+  const idle = net.connect({ host: a.host, port: a.port, allowHalfOpen: true });
+  t.after(() => idle.destroy());
+  idle.write(Buffer.from('\0\0\0\x14\0\x03\0\0user\0nonet\0\0', 'latin1'));
+  let told = '';
+  idle.on('data', (bytes) => (told += bytes.toString('latin1')));
+  while (!told.includes('Z\0\0\0\x05I')) await once(idle, 'data');
+  await a.end();
+  await node.stop();
+  assert.match(told, /57P01/);
+  assert.doesNotMatch(node.log, /drain ended before all clients had gone/);
+});

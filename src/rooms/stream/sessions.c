@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+#define LOOK_NS 20000000u  /* between two looks at sessions that say goodbye */
 #define ACCEPTS_BESIDE 16u /* sessions beyond the bound that are there to be told so, or cancel */
 
 struct kept_keys {
@@ -131,6 +132,7 @@ struct sessions *sessions_free(struct sessions *all) {
         return NULL;
     struct list_node *at, *following;
     all->drained = NULL;
+    io_timer_stop(all->shard->loop, &all->look);
     list_each(&all->all, at, following) session_drop(container_of(at, struct session, in_sessions));
     all->logins = auth_worker_free(all->logins);
     forget_keys(all);
@@ -152,13 +154,37 @@ void sessions_accept(struct sessions *all, struct io_stream *stream) {
     all->count++;
 }
 
-void sessions_left(struct sessions *all) {
-    all->count--;
-    if (!all->drained || !list_empty(&all->all))
+/* Has each told its client goodbye? One whose client does not hang up is not waited for. */
+static bool all_told(const struct sessions *all) {
+    for (struct list_node *n = list_first(&all->all); n; n = list_next(&all->all, n)) {
+        const struct session *s = container_of(n, struct session, in_sessions);
+        if (s->state != SESSION_CLOSING || io_stream_pending(s->stream) > 0)
+            return false;
+    }
+    return true;
+}
+
+static void look_drained(struct sessions *all);
+
+static void on_look(struct io_timer *timer) {
+    look_drained(container_of(timer, struct sessions, look));
+}
+
+static void look_drained(struct sessions *all) {
+    if (!all->drained)
         return;
+    if (!all_told(all)) {
+        io_timer_start(all->shard->loop, &all->look, LOOK_NS, on_look);
+        return;
+    }
     void (*done)(void *) = all->drained;
     all->drained = NULL;
     done(all->drained_argument);
+}
+
+void sessions_left(struct sessions *all) {
+    all->count--;
+    look_drained(all);
 }
 
 void sessions_renew(struct sessions *all, struct auth *auth, struct io_tls *tls) {
@@ -188,10 +214,7 @@ void sessions_drain(struct sessions *all, void (*done)(void *argument), void *ar
         if (s->state != SESSION_CLOSING && !s->answer && s->ending != SESSION_ENDING)
             session_leave(s);
     }
-    if (list_empty(&all->all)) {
-        all->drained = NULL;
-        done(argument);
-    }
+    look_drained(all);
 }
 
 void sessions_cancel(struct sessions *all, uint32_t process, uint32_t secret) {

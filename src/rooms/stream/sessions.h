@@ -31,6 +31,7 @@ struct sessions {
     bool draining;
     void (*drained)(void *argument);
     void *drained_argument;
+    struct io_timer look; /* while draining */
     struct list all;
     uint32_t processes; /* numbers given */
     unsigned char secret[32];
@@ -51,7 +52,8 @@ must_use int sessions_create(const struct sessions_options *options, struct sess
 struct sessions *sessions_free(struct sessions *all);
 /* New users and certificate, taken. Sessions whose user is gone, or has other rights, end. */
 void sessions_renew(struct sessions *all, struct auth *auth, struct io_tls *tls);
-/* Sessions end as soon as nothing of theirs is under way (57P01); DONE when the last has. */
+/* Sessions end as soon as nothing of theirs is under way (57P01); DONE when the last has been told:
+   a client that does not hang up is not waited for. */
 void sessions_drain(struct sessions *all, void (*done)(void *argument), void *argument);
 void sessions_accept(struct sessions *all, struct io_stream *stream);
 

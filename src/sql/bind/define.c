@@ -184,6 +184,7 @@ int define_name(struct sql_binder *b, const struct sql_table *t, struct arena *m
 
 slice define_expression_text(struct sql_binder *b, int location, const char *keyword, int end) {
     slice text = slice_str(b->text);
+    bool in_parentheses = strcmp(keyword, "default") != 0; /* CHECK (…), AS (…) STORED */
     struct sql_tokens tokens = {text, location > 0 ? (size_t)location : 0};
     struct sql_token token = sql_token_next(&tokens);
     while (token.kind != SQL_TOKEN_END && !sql_token_is(&token, keyword))
@@ -200,6 +201,8 @@ slice define_expression_text(struct sql_binder *b, int location, const char *key
             break;
         depth += sql_token_is_sign(&token, '(') - closes;
         to = tokens.at;
+        if (closes && depth == 0 && in_parentheses)
+            break; /* what follows (STORED, NO INHERIT) is not of it */
     }
     return slice_trim(slice_make(text.ptr + from, to - from));
 }
