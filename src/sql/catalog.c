@@ -5,7 +5,7 @@
  * database has hundreds, not millions, and prepared statements look nothing up. Tables, which may
  * be many, are found through a map of their qualified names.
  */
-#include "sql/catalog.h"
+#include "sql/catalog_copy.h"
 
 #include "base/map.h"
 #include "base/mem.h"
@@ -17,7 +17,15 @@ struct list_of {
     unsigned count, room;
 };
 
+/* Of a catalog and all its copies. */
+struct versions {
+    unsigned holders;
+    uint64_t last;
+};
+
 struct sql_catalog {
+    unsigned holders;
+    struct versions *versions;
     struct list_of tables, enums, functions, schemas; /* schemas: of slice */
     struct map by_name; /* tables by their found_by; while one is renamed it has two */
     uint64_t version;
@@ -50,13 +58,30 @@ static void take_out(struct list_of *l, const void *item) {
         }
 }
 
-int sql_catalog_new(struct sql_catalog **ret) {
+static void next_version(struct sql_catalog *c) {
+    c->version = ++c->versions->last;
+}
+
+static struct sql_catalog *make(void) {
     struct sql_catalog *c = mem_zalloc(1, sizeof *c);
     if (!c)
-        return -ENOMEM;
-    c->next_oid = SQL_FIRST_USER_OID;
-    c->version = 1;
+        return NULL;
+    c->holders = 1;
     c->by_name = map_make((struct hash_key){0x6e6f6e65, 0x7473716c}, SQL_OBJECTS_MAX + 1);
+    return c;
+}
+
+int sql_catalog_new(struct sql_catalog **ret) {
+    struct sql_catalog *c = make();
+    if (c)
+        c->versions = mem_zalloc(1, sizeof *c->versions);
+    if (!c || !c->versions) {
+        sql_catalog_free(c);
+        return -ENOMEM;
+    }
+    c->versions->holders = 1;
+    c->next_oid = SQL_FIRST_USER_OID;
+    next_version(c);
     int r = sql_catalog_add_schema(c, slice_lit("public"));
     if (r == 0)
         r = sql_catalog_add_schema(c, slice_lit("pg_catalog"));
@@ -70,21 +95,110 @@ int sql_catalog_new(struct sql_catalog **ret) {
     return 0;
 }
 
+static void free_enum(struct sql_enum *e) {
+    if (--e->references == 0)
+        mem_free(e);
+}
+
+static void free_function(struct sql_user_function *f) {
+    if (--f->references == 0)
+        mem_free(f);
+}
+
+struct sql_catalog *sql_catalog_hold(struct sql_catalog *c) {
+    c->holders++;
+    return c;
+}
+
 struct sql_catalog *sql_catalog_free(struct sql_catalog *c) {
-    if (!c)
+    if (!c || --c->holders > 0)
         return NULL;
     for (unsigned i = 0; i < c->tables.count; i++)
         sql_table_unref(c->tables.item[i]);
-    const struct list_of *plain[] = {&c->enums, &c->functions, &c->schemas};
-    for (unsigned k = 0; k < 3; k++)
-        for (unsigned i = 0; i < plain[k]->count; i++)
-            mem_free(plain[k]->item[i]);
+    for (unsigned i = 0; i < c->enums.count; i++)
+        free_enum(c->enums.item[i]);
+    for (unsigned i = 0; i < c->functions.count; i++)
+        free_function(c->functions.item[i]);
+    for (unsigned i = 0; i < c->schemas.count; i++)
+        mem_free(c->schemas.item[i]);
     mem_free(c->tables.item);
     mem_free(c->enums.item);
     mem_free(c->functions.item);
     mem_free(c->schemas.item);
     map_free(&c->by_name);
+    if (c->versions && --c->versions->holders == 0)
+        mem_free(c->versions);
     return mem_free(c);
+}
+
+static slice *copy_schema(slice name) {
+    slice *copy = mem_alloc(sizeof *copy + name.len);
+    char *at = (char *)(copy + 1);
+    if (copy)
+        *copy = slice_store(&at, name);
+    return copy;
+}
+
+static int copy_tables(const struct sql_catalog *from, struct sql_catalog *to) {
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < from->tables.count; i++) {
+        struct sql_table *t = from->tables.item[i];
+        r = map_add(&to->by_name, t->found_by, t);
+        if (r == 0)
+            r = push(&to->tables, t);
+        if (r == 0)
+            t->references++;
+    }
+    return r;
+}
+
+static int copy_others(const struct sql_catalog *from, struct sql_catalog *to) {
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < from->enums.count; i++) {
+        struct sql_enum *e = from->enums.item[i];
+        r = push(&to->enums, e);
+        e->references += r == 0;
+    }
+    for (unsigned i = 0; r == 0 && i < from->functions.count; i++) {
+        struct sql_user_function *f = from->functions.item[i];
+        r = push(&to->functions, f);
+        f->references += r == 0;
+    }
+    for (unsigned i = 0; r == 0 && i < from->schemas.count; i++) {
+        slice *schema = copy_schema(*(slice *)from->schemas.item[i]);
+        r = schema ? push(&to->schemas, schema) : -ENOMEM;
+        if (r < 0)
+            mem_free(schema);
+    }
+    return r;
+}
+
+int sql_catalog_copy(const struct sql_catalog *c, struct sql_catalog **ret) {
+    struct sql_catalog *copy = make();
+    if (!copy)
+        return -ENOMEM;
+    copy->versions = c->versions;
+    copy->versions->holders++;
+    copy->version = c->version;
+    copy->next_oid = c->next_oid;
+    int r = copy_tables(c, copy);
+    if (r == 0)
+        r = copy_others(c, copy);
+    if (r < 0) {
+        sql_catalog_free(copy);
+        return r;
+    }
+    *ret = copy;
+    return 0;
+}
+
+void sql_catalog_swap(struct sql_catalog *a, struct sql_catalog *b) {
+    struct sql_catalog was = *a;
+    check(a->versions == b->versions);
+    *a = *b;
+    *b = was;
+    b->holders = a->holders;
+    a->holders = was.holders;
 }
 
 uint64_t sql_catalog_version(const struct sql_catalog *c) {
@@ -92,7 +206,7 @@ uint64_t sql_catalog_version(const struct sql_catalog *c) {
 }
 
 void sql_catalog_touch(struct sql_catalog *c) {
-    c->version++;
+    next_version(c);
 }
 
 uint32_t sql_catalog_next_oid(struct sql_catalog *c) {
@@ -171,14 +285,14 @@ int sql_catalog_add_table(struct sql_catalog *c, struct sql_table *t) {
     keep_oid(c, t->oid);
     for (unsigned i = 0; i < t->indexes; i++)
         keep_oid(c, t->index[i].oid);
-    c->version++;
+    next_version(c);
     return 0;
 }
 
 void sql_catalog_remove_table(struct sql_catalog *c, struct sql_table *t) {
     map_remove(&c->by_name, t->found_by);
     take_out(&c->tables, t);
-    c->version++;
+    next_version(c);
     sql_table_unref(t);
 }
 
@@ -194,25 +308,31 @@ int sql_catalog_rename_table(struct sql_catalog *c, struct sql_table *t, slice n
     map_remove(&c->by_name, t->found_by);
     t->name = copy;
     t->found_by = key;
-    c->version++;
+    next_version(c);
+    return 0;
+}
+
+int sql_catalog_replace_table(struct sql_catalog *c, struct sql_table *old,
+                              struct sql_table *take_t) {
+    int r = name_key(&take_t->memory, take_t->schema, take_t->name, &take_t->found_by);
+    if (r < 0)
+        return r;
+    map_remove(&c->by_name, old->found_by);
+    r = map_add(&c->by_name, take_t->found_by, take_t);
+    if (r < 0) {
+        (void)!map_add(&c->by_name, old->found_by, old); /* there was room for it */
+        return r;
+    }
+    for (unsigned i = 0; i < c->tables.count; i++)
+        if (c->tables.item[i] == old)
+            c->tables.item[i] = take_t;
+    next_version(c);
+    sql_table_unref(old);
     return 0;
 }
 
 static bool schema_is(slice wanted, slice schema) {
     return wanted.ptr ? slice_equal(wanted, schema) : slice_equal(schema, slice_lit("public"));
-}
-
-struct sql_table *sql_catalog_index(const struct sql_catalog *c, slice schema, slice name,
-                                    unsigned *ret_index) {
-    for (unsigned at = 0; at < c->tables.count; at++) {
-        struct sql_table *t = c->tables.item[at];
-        for (unsigned i = 0; i < t->indexes; i++)
-            if (slice_equal(t->index[i].name, name) && schema_is(schema, t->schema)) {
-                *ret_index = i;
-                return t;
-            }
-    }
-    return NULL;
 }
 
 const struct sql_enum *sql_catalog_enum(const struct sql_catalog *c, slice schema, slice name) {
@@ -244,6 +364,7 @@ int sql_catalog_add_enum(struct sql_catalog *c, const struct sql_enum *e) {
     if (!copy)
         return -ENOMEM;
     *copy = *e;
+    copy->references = 1;
     copy->label = (slice *)(copy + 1);
     char *at = (char *)(copy->label + e->labels);
     copy->schema = slice_store(&at, e->schema);
@@ -256,14 +377,14 @@ int sql_catalog_add_enum(struct sql_catalog *c, const struct sql_enum *e) {
         return r;
     }
     keep_oid(c, e->oid);
-    c->version++;
+    next_version(c);
     return 0;
 }
 
 void sql_catalog_remove_enum(struct sql_catalog *c, const struct sql_enum *e) {
     take_out(&c->enums, e);
-    mem_free((void *)e);
-    c->version++;
+    free_enum((struct sql_enum *)e);
+    next_version(c);
 }
 
 const struct sql_user_function *sql_catalog_function_next(const struct sql_catalog *c, slice schema,
@@ -298,6 +419,7 @@ int sql_catalog_add_function(struct sql_catalog *c, const struct sql_user_functi
     if (!copy)
         return -ENOMEM;
     *copy = *f;
+    copy->references = 1;
     copy->argument_names = (slice *)(copy + 1);
     copy->arguments = (struct sql_type *)(copy->argument_names + f->count);
     char *at = (char *)(copy->arguments + f->count);
@@ -315,14 +437,14 @@ int sql_catalog_add_function(struct sql_catalog *c, const struct sql_user_functi
         return r;
     }
     keep_oid(c, f->oid);
-    c->version++;
+    next_version(c);
     return 0;
 }
 
 void sql_catalog_remove_function(struct sql_catalog *c, const struct sql_user_function *f) {
     take_out(&c->functions, f);
-    mem_free((void *)f);
-    c->version++;
+    free_function((struct sql_user_function *)f);
+    next_version(c);
 }
 
 static slice *find_schema(const struct sql_catalog *c, slice name) {
@@ -339,17 +461,15 @@ bool sql_catalog_has_schema(const struct sql_catalog *c, slice schema) {
 int sql_catalog_add_schema(struct sql_catalog *c, slice name) {
     if (find_schema(c, name))
         return -EEXIST;
-    slice *copy = mem_alloc(sizeof *copy + name.len);
+    slice *copy = copy_schema(name);
     if (!copy)
         return -ENOMEM;
-    char *at = (char *)(copy + 1);
-    *copy = slice_store(&at, name);
     int r = push(&c->schemas, copy);
     if (r < 0) {
         mem_free(copy);
         return r;
     }
-    c->version++;
+    next_version(c);
     return 0;
 }
 
@@ -358,7 +478,7 @@ void sql_catalog_remove_schema(struct sql_catalog *c, slice name) {
     if (schema) {
         take_out(&c->schemas, schema);
         mem_free(schema);
-        c->version++;
+        next_version(c);
     }
 }
 

@@ -88,6 +88,7 @@ struct sql_enum {
     slice schema, name;
     unsigned labels;
     slice *label;
+    unsigned references; /* catalogs that hold it */
 };
 
 /* A function of LANGUAGE sql is inlined by the binder. */
@@ -98,7 +99,8 @@ struct sql_user_function {
     struct sql_type *arguments;
     slice *argument_names; /* ptr NULL: unnamed */
     struct sql_type result;
-    slice body; /* a SELECT, or an expression after RETURN */
+    slice body;          /* a SELECT, or an expression after RETURN */
+    unsigned references; /* catalogs that hold it */
 };
 
 struct sql_catalog;
@@ -106,7 +108,7 @@ struct sql_catalog;
 must_use int sql_catalog_new(struct sql_catalog **ret);
 struct sql_catalog *sql_catalog_free(struct sql_catalog *c);
 
-/* Each change makes it larger: plans made under another are made anew. */
+/* Each change gives another, which no copy has had: plans made under another are made anew. */
 uint64_t sql_catalog_version(const struct sql_catalog *c);
 void sql_catalog_touch(struct sql_catalog *c); /* something of an object has changed in place */
 uint32_t sql_catalog_next_oid(struct sql_catalog *c);
@@ -115,9 +117,6 @@ void sql_catalog_set_free_oid(struct sql_catalog *c, uint32_t oid); /* or a high
 
 /* SCHEMA ptr NULL: by the search path. NULL where there is none. */
 struct sql_table *sql_catalog_table(const struct sql_catalog *c, slice schema, slice name);
-/* The table that has an index called NAME, and which of its indexes; NULL where there is none. */
-struct sql_table *sql_catalog_index(const struct sql_catalog *c, slice schema, slice name,
-                                    unsigned *ret_index);
 struct sql_table *sql_catalog_table_by_oid(const struct sql_catalog *c, uint32_t oid);
 const struct sql_enum *sql_catalog_enum(const struct sql_catalog *c, slice schema, slice name);
 /* The enum that OID is, or is the array of. */

@@ -79,4 +79,19 @@ static inline const struct sql_table_index *sql_index_by_oid(const struct sql_ca
     return NULL;
 }
 
+/* The table that has an index called NAME, and which of its indexes; NULL: there is none. SCHEMA
+   ptr NULL: `public`. */
+static inline struct sql_table *sql_index_named(const struct sql_catalog *catalog, slice schema,
+                                                slice name, unsigned *ret_index) {
+    unsigned cursor = 0;
+    for (struct sql_table *t; (t = sql_catalog_each_table(catalog, &cursor));)
+        for (unsigned i = 0; i < t->indexes; i++)
+            if (slice_equal(t->index[i].name, name) &&
+                (schema.ptr ? slice_equal(t->schema, schema) : sql_schema_is_visible(t->schema))) {
+                *ret_index = i;
+                return t;
+            }
+    return NULL;
+}
+
 #endif

@@ -24,7 +24,7 @@ struct work {
     enum phase phase;
     struct query *find, *returning;
     struct stored *stored;
-    uint64_t generation, count;
+    uint64_t count;
     struct sql_environment environment;
     struct sql_evaluator **checks; /* one a check of the table */
     unsigned check_count;
@@ -110,8 +110,9 @@ static int judge_checks(struct database_run *run, struct work *w, const struct s
 
 static int make_checks(struct database_run *run, struct work *w) {
     const struct sql_table *t = w->stored->table;
-    const struct sql_bind_options options = {
-        .catalog = run->db->catalog, .settings = &run->session->settings, .memory = &run->memory};
+    const struct sql_bind_options options = {.catalog = session_catalog(run->session),
+                                             .settings = &run->session->settings,
+                                             .memory = &run->memory};
     w->checks = arena_zalloc(&run->memory, t->checks + 1u, sizeof *w->checks);
     if (!w->checks)
         return sql_fail_memory(&run->error);
@@ -328,7 +329,7 @@ static int change_step(struct database_run *run) {
     struct work *w = run->work;
     enum sql_statement_kind kind = run->statement->bound.kind;
     int next = RUN_AGAIN;
-    if (w->stored->generation != w->generation || !w->stored->rows)
+    if (!w->stored->rows)
         return fail_changed_table(w->stored->table, &run->error);
     switch (w->phase) {
     case PHASE_FIND:
@@ -367,8 +368,9 @@ static int change_step(struct database_run *run) {
 static int make_filled(struct database_run *run, struct work *w) {
     const struct sql_statement *s = &run->statement->bound;
     const struct sql_table *t = w->stored->table;
-    const struct sql_bind_options options = {
-        .catalog = run->db->catalog, .settings = &run->session->settings, .memory = &run->memory};
+    const struct sql_bind_options options = {.catalog = session_catalog(run->session),
+                                             .settings = &run->session->settings,
+                                             .memory = &run->memory};
     w->filled = arena_zalloc(&run->memory, t->columns + 1u, sizeof *w->filled);
     if (!w->filled)
         return sql_fail_memory(&run->error);
@@ -428,7 +430,7 @@ int database_run_copy(struct database_run *run, const struct sql_batch *batch) {
     struct sql_builder b;
     if (run->ending || w->failed < 0)
         return -EINVAL;
-    if (w->stored->generation != w->generation || !w->stored->rows) {
+    if (!w->stored->rows) {
         w->failed = fail_changed_table(w->stored->table, &run->error);
     } else if (sql_builder_make(w->stored->table->columns, &b) < 0) {
         w->failed = sql_fail_memory(&run->error);
@@ -503,7 +505,6 @@ int change_start(struct database_run *run) {
     if (!w)
         return sql_fail_memory(&run->error);
     w->stored = stored_of(s->table);
-    w->generation = w->stored->generation;
     const struct change *change = transaction_find(run->session->transaction, s->table);
     w->own = change ? relation_next_id(change->added) : 1;
     w->environment = (struct sql_environment){&run->session->settings, run->parameters, run->nulls};
@@ -557,8 +558,8 @@ static int truncate_one(struct database_run *run, struct stored *stored, bool *r
 static int truncate_step(struct database_run *run) {
     const struct sql_statement *s = &run->statement->bound;
     for (unsigned i = 0; i < s->names; i++) {
-        struct sql_table *t =
-            sql_catalog_table(run->db->catalog, s->name_list[i][0], s->name_list[i][1]);
+        struct sql_table *t = sql_catalog_table(session_catalog(run->session), s->name_list[i][0],
+                                                s->name_list[i][1]);
         bool end = false;
         int r = t ? judge_table(run, t)
                   : sql_fail(&run->error, "42P01", "relation \"%.*s\" does not exist",

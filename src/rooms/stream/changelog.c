@@ -627,6 +627,10 @@ int changelog_new(struct database *db, struct view *view, const struct sql_table
     return 0;
 }
 
+void changelog_move(struct changelog *c, const struct sql_table *table) {
+    c->table = table;
+}
+
 struct changelog *changelog_free(struct changelog *c) {
     if (!c)
         return NULL;

@@ -30,6 +30,8 @@ struct changelog;
 /* Of VIEW, which is in the catalog by TABLE. 0 or -ENOMEM. */
 must_use int changelog_new(struct database *db, struct view *view, const struct sql_table *table,
                            struct changelog **ret);
+/* TABLE stands in the place of the view's table from now on, with the same columns. */
+void changelog_move(struct changelog *c, const struct sql_table *table);
 struct changelog *changelog_free(struct changelog *c); /* NULL allowed; returns NULL */
 /* TABLE's, which is a view: rows of it change. */
 void changelog_changed(struct changelog *c, const struct sql_batch *batch);

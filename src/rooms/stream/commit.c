@@ -20,7 +20,8 @@
 #define GROUP_MAX 1000u               /* transactions in one group */
 
 struct commit {
-    struct list_node node;
+    struct list_node node; /* of db->queue, then, where it is `put`, of db->flight */
+    struct io_timer patience;
     struct transaction *transaction;
     void (*done)(void *self, const struct sql_error *error); /* NULL: nobody waits */
     void *self;
@@ -32,51 +33,10 @@ static void pump(struct database *db);
 
 /* --- entries -------------------------------------------------------------------------------- */
 
-struct entries {
-    struct ledger_entry *list;
-    size_t count, room, bytes;
-};
-
-static void entries_free(struct entries *e) {
-    for (size_t i = 0; i < e->count; i++) {
-        mem_free((void *)e->list[i].subject.ptr);
-        mem_free((void *)e->list[i].payload.ptr);
-    }
-    mem_free(e->list);
-    *e = (struct entries){0};
-}
-
-/* Only the first COUNT stay. */
-static void entries_cut(struct entries *e, size_t count) {
-    while (e->count > count) {
-        struct ledger_entry *last = &e->list[--e->count];
-        e->bytes -= last->payload.len;
-        mem_free((void *)last->subject.ptr);
-        mem_free((void *)last->payload.ptr);
-    }
-}
-
 static int add_entry(struct entries *e, uint32_t oid, const struct buf *payload) {
-    if (e->count == e->room) {
-        size_t room = e->room ? e->room * 2 : 16;
-        struct ledger_entry *more = mem_realloc(e->list, room * sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        e->list = more;
-        e->room = room;
-    }
     char subject[64];
     int n = snprintf(subject, sizeof subject, LEDGER_PREFIX "table.%u", oid);
-    char *name = mem_copy(subject, (size_t)n), *bytes = mem_copy(payload->ptr, payload->len);
-    if (!name || !bytes || e->bytes + payload->len > LEDGER_COMMIT_BYTES_MAX) {
-        mem_free(name);
-        mem_free(bytes);
-        return name && bytes ? -EFBIG : -ENOMEM;
-    }
-    e->list[e->count++] =
-        (struct ledger_entry){slice_make(name, (size_t)n), slice_make(bytes, payload->len)};
-    e->bytes += payload->len;
-    return 0;
+    return entries_add(e, slice_make(subject, (size_t)n), buf_slice(payload));
 }
 
 static int begin_entry(struct buf *out, uint64_t first, const struct map64 *deleted) {
@@ -92,9 +52,8 @@ static int begin_entry(struct buf *out, uint64_t first, const struct map64 *dele
 
 /* --- putting a transaction into the tables --------------------------------------------------- */
 
-/* The rows C added go into its table, in their order. */
-static int put_added(struct change *c, uint64_t moment, struct entries *entries,
-                     struct relation_conflict *conflict) {
+int commit_put_rows(const struct change *c, struct relation *rows, uint64_t moment,
+                    struct entries *entries, struct relation_conflict *conflict) {
     unsigned columns = c->stored->table->columns;
     struct sql_type types[SQL_COLUMNS_MAX];
     for (unsigned i = 0; i < columns; i++)
@@ -103,7 +62,7 @@ static int put_added(struct change *c, uint64_t moment, struct entries *entries,
     struct relation_scan scan;
     _cleanup_buf_ struct buf payload = buf_make(LEDGER_ENTRY_BYTES_MAX * 2);
     _cleanup_buf_ struct buf row = buf_make(SIZE_MAX / 2);
-    uint64_t next = relation_next_id(c->stored->rows);
+    uint64_t next = relation_next_id(rows);
     int r = begin_entry(&payload, next, &c->deleted);
     if (r < 0 || sql_builder_make(columns, &b) < 0)
         return -ENOMEM;
@@ -116,7 +75,7 @@ static int put_added(struct change *c, uint64_t moment, struct entries *entries,
             break;
         }
         struct sql_batch batch = sql_builder_batch(&b);
-        r = relation_apply(c->stored->rows, &batch, moment, conflict);
+        r = relation_apply(rows, &batch, moment, conflict);
         for (unsigned i = 0; r == 0 && i < batch.rows; i++) {
             buf_clear(&row);
             r = sql_row_encode(&batch, types, NULL, columns, i, false, &row);
@@ -151,6 +110,27 @@ static void take_back(struct change *c, uint64_t first, uint64_t moment) {
             relation_restore(rows, entry->id);
 }
 
+int commit_refuse(int r, const struct change *c, const struct relation_conflict *conflict,
+                  struct sql_error *error) {
+    const struct sql_table *t = c ? c->stored->table : NULL;
+    for (unsigned i = 0; r == -EEXIST && i < t->indexes; i++)
+        if (t->index[i].oid == conflict->index)
+            return sql_fail(error, "23505",
+                            "duplicate key value violates unique constraint \"%.*s\"",
+                            slice_fmt(t->index[i].name));
+    if (r == -ENOBUFS)
+        return sql_fail(error, "53200", "table \"%.*s\" would take more than its memory",
+                        slice_fmt(t->name));
+    if (r == -EMSGSIZE)
+        return sql_fail(error, "54000", "a row has at most %zu bytes", LEDGER_ENTRY_BYTES_MAX);
+    if (r == -EFBIG) {
+        (void)sql_fail(error, "54000", "one commit writes at most %zu bytes",
+                       LEDGER_COMMIT_BYTES_MAX);
+        return -EFBIG;
+    }
+    return sql_fail_memory(error);
+}
+
 static int put_change(struct change *c, uint64_t moment, struct entries *entries,
                       struct sql_error *error) {
     struct relation *rows = c->stored->rows;
@@ -165,30 +145,12 @@ static int put_change(struct change *c, uint64_t moment, struct entries *entries
     for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
         r = relation_delete(rows, entry->id, moment);
     if (r == 0)
-        r = put_added(c, moment, entries, &conflict);
+        r = commit_put_rows(c, rows, moment, entries, &conflict);
     if (r == 0)
         return 0;
     take_back(c, first, moment);
-    if (r == -EEXIST) {
-        for (unsigned i = 0; i < c->stored->table->indexes; i++)
-            if (c->stored->table->index[i].oid == conflict.index)
-                return sql_fail(error, "23505",
-                                "duplicate key value violates unique constraint \"%.*s\"",
-                                slice_fmt(c->stored->table->index[i].name));
-    }
-    if (r == -ENOBUFS)
-        return sql_fail(error, "53200", "table \"%.*s\" would take more than its memory",
-                        slice_fmt(c->stored->table->name));
-    if (r == -EMSGSIZE)
-        return sql_fail(error, "54000", "a row has at most %zu bytes", LEDGER_ENTRY_BYTES_MAX);
-    if (r == -EFBIG) {
-        (void)sql_fail(error, "54000", "one commit writes at most %zu bytes",
-                       LEDGER_COMMIT_BYTES_MAX);
-        return -EFBIG;
-    }
-    return sql_fail_memory(error);
+    return commit_refuse(r, c, &conflict, error);
 }
-
 /* Out of the tables again: the log did not take it. */
 static void take_out(struct commit *c) {
     if (!c->put)
@@ -196,8 +158,10 @@ static void take_out(struct commit *c) {
     struct transaction *t = c->transaction;
     for (struct list_node *n = t->changes.head.prev; n != &t->changes.head; n = n->prev) {
         struct change *change = container_of(n, struct change, node);
-        take_back(change, change->placed, t->snapshot);
+        if (!change->folded)
+            take_back(change, change->placed, t->snapshot);
     }
+    definitions_relax(t, true);
 }
 
 static int put_transaction(struct database *db, struct commit *c, struct entries *entries) {
@@ -205,10 +169,15 @@ static int put_transaction(struct database *db, struct commit *c, struct entries
     uint64_t moment = database_moment(db);
     t->snapshot = moment; /* from now on: when it was put */
     struct list_node *n;
-    int r = 0;
+    int r = t->definitions ? entries_add_all(entries, &t->definitions->log) : 0;
+    if (r < 0)
+        return commit_refuse(r, NULL, NULL, &c->error);
+    definitions_relax(t, false);
     for (n = t->changes.head.next; r == 0 && n != &t->changes.head; n = n->next) {
         struct change *change = container_of(n, struct change, node);
-        if (!change_fits(change)) {
+        if (change->folded)
+            continue;
+        if (!change_fits(change, change->stored->table)) {
             r = fail_changed_table(change->stored->table, &c->error);
             break;
         }
@@ -223,8 +192,10 @@ static int put_transaction(struct database *db, struct commit *c, struct entries
     }
     for (n = n->prev; n != &t->changes.head; n = n->prev) {
         struct change *change = container_of(n, struct change, node);
-        take_back(change, change->placed, moment);
+        if (!change->folded)
+            take_back(change, change->placed, moment);
     }
+    definitions_relax(t, true);
     return r;
 }
 
@@ -260,11 +231,12 @@ static int tell_rows(struct database *db, struct change *c, struct sql_builder *
 }
 
 /* A view that is not told of a row would be wrong from then on. */
-static void tell_change(struct database *db, struct change *c) {
+static void tell(struct database *db, struct change *c,
+                 int (*rows)(struct database *db, struct change *c, struct sql_builder *b)) {
     struct sql_builder b;
     int r = sql_builder_make(c->stored->table->columns, &b);
     if (r == 0) {
-        r = tell_rows(db, c, &b);
+        r = rows(db, c, &b);
         sql_builder_free(&b);
     }
     if (r < 0) {
@@ -274,10 +246,42 @@ static void tell_change(struct database *db, struct change *c) {
     }
 }
 
+/* Its rows have other places in the version that stands for their table. */
+static int tell_folded_rows(struct database *db, struct change *c, struct sql_builder *b) {
+    const struct sql_table *table = c->stored->table;
+    const struct map64_entry *entry;
+    struct relation_scan scan;
+    int r = 0, n = 1;
+    for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));) {
+        r = relation_read(c->stored->rows, entry->id, NULL, table->columns, -1, b);
+        if (sql_builder_full(b))
+            tell_batch(db, table, b);
+    }
+    tell_batch(db, table, b);
+    relation_scan_all(c->added, 1, &scan);
+    while (r == 0 && n > 0) {
+        n = relation_scan_next(&scan, NULL, table->columns, b);
+        r = n < 0 ? n : 0;
+        tell_batch(db, table, b);
+    }
+    relation_scan_end(&scan);
+    return r;
+}
+
+void commit_tell_folded(struct database *db, struct change *c) {
+    if (c->folded && !c->gone && c->stored->rows)
+        tell(db, c, tell_folded_rows);
+}
+
 static void tell_views(struct database *db, struct commit *c) {
+    struct transaction *t = c->transaction;
     struct list_node *n;
-    for (n = c->transaction->changes.head.next; n != &c->transaction->changes.head; n = n->next) {
-        tell_change(db, container_of(n, struct change, node));
+    if (t->definitions && t->definitions->catalog)
+        definitions_publish(t);
+    for (n = t->changes.head.next; n != &t->changes.head; n = n->next) {
+        struct change *change = container_of(n, struct change, node);
+        if (!change->folded)
+            tell(db, change, tell_rows);
     }
 }
 
@@ -293,6 +297,7 @@ static void finish(struct commit *c, const struct sql_error *error) {
     void *self = c->self;
     struct sql_error copy = error ? *error : (struct sql_error){.state = ""};
     list_remove(&c->node);
+    io_timer_stop(c->transaction->db->loop, &c->patience);
     transaction_free(c->transaction);
     mem_free(c);
     if (done)
@@ -323,40 +328,98 @@ static void on_stored(void *self, const struct error *failed) {
     pump(db);
 }
 
-/* The next group: what has gathered while the last one was on its way. None sets off while a
-   definition is on its way: rows lie in stream SQL in the form that the definitions before them
-   give, so they are either before it or made after it. */
+/* --- groups ------------------------------------------------------------------------------------
+ */
+
+static void on_patience(struct io_timer *timer) {
+    struct sql_error why;
+    (void)sql_fail(&why, "55P03", "canceling statement due to lock timeout");
+    sql_error_hint(&why, "Another transaction alters or drops a table that this one has written "
+                         "to, and has not ended.");
+    commit_cancel(container_of(timer, struct commit, patience), &why);
+}
+
+/* Has it changed a table that another transaction defines anew? Then it waits for that one. */
+static bool must_wait(struct database *db, struct commit *c) {
+    struct transaction *t = c->transaction;
+    bool held = false;
+    struct list_node *n;
+    for (n = t->changes.head.next; !held && n != &t->changes.head; n = n->next) {
+        const struct stored *s = container_of(n, struct change, node)->stored;
+        held = s->holder && s->holder != t;
+    }
+    if (held && t->patience_ns && !io_timer_running(&c->patience))
+        io_timer_start(db->loop, &c->patience, t->patience_ns, on_patience);
+    return held;
+}
+
+static bool defines(const struct commit *c) {
+    return c->transaction->definitions && c->transaction->definitions->catalog;
+}
+
+static void note_places(struct commit *c) {
+    struct list_node *n;
+    for (n = c->transaction->changes.head.next; n != &c->transaction->changes.head; n = n->next) {
+        struct change *change = container_of(n, struct change, node);
+        if (!change->folded)
+            change->placed_end = relation_next_id(change->stored->rows);
+    }
+}
+
+/* C is the next of the group, of which COUNT are there. 1: it is in; 0: it was refused; -EAGAIN:
+   the group has to go without it. */
+static int set_off(struct database *db, struct commit *c, struct entries *entries, unsigned count,
+                   struct list *refused) {
+    size_t before = entries->count;
+    if (defines(c) && count > 0) /* what comes behind it has to see what it defines */
+        return -EAGAIN;
+    list_remove(&c->node);
+    int r = put_transaction(db, c, entries);
+    if (r == 0) {
+        io_timer_stop(db->loop, &c->patience);
+        note_places(c);
+        list_push_back(&db->flight, &c->node);
+        return 1;
+    }
+    entries_cut(entries, before);
+    if (r == -EFBIG && count > 0) { /* it may fit into a group of its own */
+        list_push_front(&db->queue, &c->node);
+        return -EAGAIN;
+    }
+    list_push_back(refused, &c->node);
+    return 0;
+}
+
+/* What has gathered while the last group was on its way, in its order. */
+static unsigned gather(struct database *db, struct entries *entries, struct list *refused) {
+    unsigned count = 0;
+    struct list_node *n, *next;
+    list_each(&db->queue, n, next) {
+        struct commit *c = container_of(n, struct commit, node);
+        if (count == GROUP_MAX || entries->bytes > LEDGER_COMMIT_BYTES_MAX / 2)
+            break;
+        if (must_wait(db, c))
+            continue;
+        bool alone = defines(c);
+        int r = set_off(db, c, entries, count, refused);
+        if (r < 0)
+            break;
+        count += (unsigned)r;
+        if (r == 1 && alone)
+            break;
+    }
+    return count;
+}
+
+/* None sets off while a definition waits for those on their way: it copies rows as they are. */
 static void pump(struct database *db) {
     struct entries entries = {0};
     struct list refused;
     list_init(&refused);
-    unsigned count = 0;
-    if (!db->sending && !db->closed && !db->defining)
-        database_checkpoint_look(db->checkpoint);
-    while (!db->sending && !db->closed && !db->defining && !list_empty(&db->queue) &&
-           count < GROUP_MAX && entries.bytes < LEDGER_COMMIT_BYTES_MAX / 2) {
-        struct commit *c = container_of(db->queue.head.next, struct commit, node);
-        size_t before = entries.count;
-        list_remove(&c->node);
-        int r = put_transaction(db, c, &entries);
-        if (r < 0)
-            entries_cut(&entries, before);
-        if (r == -EFBIG && count > 0) { /* it may fit into a group of its own */
-            list_push_front(&db->queue, &c->node);
-            break;
-        }
-        if (r < 0) {
-            list_push_back(&refused, &c->node);
-            continue;
-        }
-        for (struct list_node *n = c->transaction->changes.head.next;
-             n != &c->transaction->changes.head; n = n->next) {
-            struct change *change = container_of(n, struct change, node);
-            change->placed_end = relation_next_id(change->stored->rows);
-        }
-        list_push_back(&db->flight, &c->node);
-        count++;
-    }
+    if (db->sending || db->closed || db->defining)
+        return;
+    database_checkpoint_look(db->checkpoint);
+    unsigned count = gather(db, &entries, &refused);
     if (count &&
         ledger_commit(db->ledger, entries.list, entries.count, on_stored, db, &db->sending) < 0) {
         struct error why;
@@ -402,6 +465,11 @@ void commit_forget(struct commit *c) {
         c->done = NULL;
 }
 
+void commit_cancel(struct commit *c, const struct sql_error *why) {
+    if (!c->put)
+        finish(c, why);
+}
+
 void commits_close(struct database *db) {
     struct list_node *n, *next;
     io_defer_cancel(db->loop, &db->pump);
@@ -410,6 +478,7 @@ void commits_close(struct database *db) {
         list_each(lists[i], n, next) {
             struct commit *c = container_of(n, struct commit, node);
             list_remove(&c->node);
+            io_timer_stop(db->loop, &c->patience);
             transaction_free(c->transaction);
             mem_free(c);
         }

@@ -164,7 +164,6 @@ struct database *database_close(struct database *db) {
         mem_free(k);
     }
     commits_close(db);
-    definition_close(db);
     db->asides = asides_close(db->asides);
     db->checkpoint = database_checkpoint_free(db->checkpoint);
     ledger_commit_forget(db->sending);
@@ -390,6 +389,26 @@ void database_implicit_begin(struct database_session *s) {
     s->implicit = true;
 }
 
+int session_end_transaction(struct database_session *s, bool commit,
+                            void (*done)(void *self, const struct sql_error *error), void *self,
+                            struct commit **ret, struct sql_error *error) {
+    struct transaction *t = s->transaction;
+    int r = 0;
+    s->transaction = NULL;
+    cursor_end_transaction(s);
+    runs_end_transaction(s);
+    s->settings.catalog = s->db->catalog;
+    if (commit && transaction_has_changes(t)) {
+        t->patience_ns = settings_milliseconds(s, slice_lit("lock_timeout")) * 1000000;
+        if (transaction_commit(t, done, self, ret) == 0)
+            return 1;
+        r = sql_fail_memory(error);
+    }
+    transaction_free(t);
+    settings_end_transaction(s, commit && r == 0);
+    return r;
+}
+
 static void on_implicit(void *self, const struct sql_error *error) {
     struct database_session *s = self;
     s->implicit_commit = NULL;
@@ -399,28 +418,15 @@ static void on_implicit(void *self, const struct sql_error *error) {
 
 void database_implicit_end(struct database_session *s, bool failed,
                            void (*done)(void *owner, const struct sql_error *error), void *owner) {
-    struct transaction *t = s->block ? NULL : s->transaction;
+    struct sql_error error;
     s->implicit = false;
-    if (!t) {
-        done(owner, NULL);
-        return;
-    }
-    s->transaction = NULL;
-    cursor_end_transaction(s);
-    runs_end_transaction(s);
-    if (failed || !transaction_has_changes(t)) {
-        transaction_free(t);
-        settings_end_transaction(s, !failed);
+    if (s->block || !s->transaction) {
         done(owner, NULL);
         return;
     }
     s->implicit_done = done;
     s->implicit_owner = owner;
-    if (transaction_commit(t, on_implicit, s, &s->implicit_commit) < 0) {
-        struct sql_error error;
-        (void)sql_fail_memory(&error);
-        transaction_free(t);
-        settings_end_transaction(s, false);
-        done(owner, &error);
-    }
+    int r = session_end_transaction(s, !failed, on_implicit, s, &s->implicit_commit, &error);
+    if (r <= 0)
+        done(owner, r < 0 ? &error : NULL);
 }

@@ -1,9 +1,11 @@
 /*
- * define_run.c - a definition as a statement: judged, put on disk, made (definition.c).
+ * define_run.c - a definition as a statement: it waits for the right to define and for those on
+ * their way to the disk, then it is judged and made in its transaction (definer.h), at once.
  *
- * One at a time, the others wait: each is judged against the catalog that the one before has left.
- * It commits by itself, so it is refused within BEGIN … COMMIT (25001) rather than outliving a
- * ROLLBACK. A new view, or CREATE TABLE AS, then has its work begun.
+ *   WAITS for another's transaction --lock_timeout--> 55P03
+ *     '--> WAITS for the group on its way, none sets off --> made --> CREATE TABLE AS: rows
+ *
+ * COMMIT puts it on disk, as all that its transaction has changed.
  */
 #include "rooms/stream/query.h"
 
@@ -15,34 +17,34 @@
 #include <stdio.h>
 
 struct defining {
-    struct database *db;
-    struct database_run *run; /* NULL: it has gone; what is sent is made all the same */
-    struct ledger_commit *sending;
-    char *text; /* what was sent */
-    size_t length;
-    bool sent, made;
-    struct error failed;
+    struct database_run *run;
+    struct io_timer patience;
+    bool late;
     struct query *fill; /* CREATE TABLE AS */
     struct relation_scan scan;
     bool scanning;
     uint64_t count;
 };
 
-static void definition_over(struct database *db) {
-    db->defining = NULL;
+void definitions_go_on(struct database *db) {
     for (struct list_node *n = list_first(&db->runs); n; n = list_next(&db->runs, n)) {
-        struct database_run *other = container_of(n, struct database_run, node);
-        if (other->defines && !other->ending)
-            run_wake(other);
+        struct database_run *run = container_of(n, struct database_run, node);
+        if (run->defines && !run->ending)
+            run_wake(run);
     }
-    commits_go_on(db);
 }
 
-static void free_defining(struct defining *d) {
-    if (d->db->defining == d)
-        definition_over(d->db);
-    mem_free(d->text);
-    mem_free(d);
+void definition_go_on(struct database *db) {
+    if (db->defining)
+        run_wake(db->defining->run);
+}
+
+/* Transactions may set off again, where D held them up. */
+static void let_go(struct database *db, const struct defining *d) {
+    if (db->defining != d)
+        return;
+    db->defining = NULL;
+    commits_go_on(db);
 }
 
 static void close_defining(struct database_run *run) {
@@ -52,69 +54,14 @@ static void close_defining(struct database_run *run) {
     if (d->scanning)
         relation_scan_end(&d->scan);
     query_free(d->fill);
-    run->work = NULL;
-    d->run = NULL;
-    if (!d->sending)
-        free_defining(d);
-}
-
-/* Its run was ended (a timeout, a client that left) after it had been sent: it is on disk, so it is
-   there after the next start, and must be there now. */
-static void make_alone(struct defining *d) {
-    struct sql_error why = {.state = ""};
-    struct error fatal;
-    if (database_define_text(d->db, slice_make(d->text, d->length), true, &why) == 0)
-        return;
-    (void)error_set(&fatal, -ENOMEM, "what was defined cannot be made: %s", why.message);
-    database_fatal(d->db, &fatal);
-}
-
-static void on_stored(void *self, const struct error *failed) {
-    struct defining *d = self;
-    d->sending = NULL;
-    if (failed)
-        d->failed = *failed;
-    d->made = true;
-    if (d->run) {
-        run_wake(d->run);
-        return;
-    }
-    if (!failed)
-        make_alone(d);
-    free_defining(d);
-}
-
-void definition_go_on(struct database *db) {
-    if (db->defining && db->defining->run)
-        run_wake(db->defining->run);
-}
-
-void definition_close(struct database *db) {
-    struct defining *d = db->defining;
-    if (!d)
-        return;
-    ledger_commit_forget(d->sending);
-    db->defining = NULL;
-    free_defining(d);
+    io_timer_stop(run->db->loop, &d->patience);
+    let_go(run->db, d);
+    run->work = mem_free(d);
 }
 
 /* The statement's own text: what comes before it in a text of several is not of it. */
 static slice own_text(const struct database_statement *s) {
     return sql_parse_at(s->parse, s->index)->text;
-}
-
-static int store(struct database_run *run, struct defining *d) {
-    const struct ledger_entry entry = {slice_lit(LEDGER_PREFIX "ddl"), own_text(run->statement)};
-    if (entry.payload.len > LEDGER_ENTRY_BYTES_MAX)
-        return sql_fail(&run->error, "54000", "a definition has at most %zu bytes",
-                        LEDGER_ENTRY_BYTES_MAX);
-    d->text = mem_copy(entry.payload.ptr, entry.payload.len);
-    d->length = entry.payload.len;
-    if (!d->text || ledger_commit(run->db->ledger, &entry, 1, on_stored, d, &d->sending) < 0)
-        return sql_fail_memory(&run->error);
-    d->sent = true;
-    database_checkpoint_grow(run->db->checkpoint, entry.payload.len);
-    return RUN_WAIT;
 }
 
 static const char *tag_of(const struct sql_statement *s) {
@@ -187,60 +134,75 @@ static int begin_fill(struct database_run *run) {
     return r < 0 ? r : RUN_AGAIN;
 }
 
-/* It is on disk. What cannot be made now would come back at the next start and fail again. */
-static int make(struct database_run *run, struct defining *d) {
-    const struct sql_statement *s = &run->statement->bound;
-    struct error why;
-    if (d->failed.code)
-        return sql_fail(&run->error, d->failed.code == -ENOSPC ? "53100" : "58030", "%s",
-                        d->failed.message);
-    int r = database_define(run->db, s, own_text(run->statement), &run->error);
-    if (r < 0 && slice_equal(slice_str(run->error.state), slice_lit("53200"))) {
-        (void)error_set(&why, -ENOMEM, "no memory to make what was defined");
-        database_fatal(run->db, &why);
+static int make(struct database_run *run) {
+    struct database_session *s = run->session;
+    struct definer where;
+    transaction_see(s->transaction);
+    int r = definer_begin(&where, s, &run->error);
+    if (r == 0) /* others may have changed what it was bound to */
+        r = statement_bind(run->statement, &run->error);
+    if (r == 0)
+        r = database_judge(&where, &run->statement->bound, &run->error);
+    if (r == 0)
+        r = database_define(&where, &run->statement->bound, own_text(run->statement), &run->error);
+    if (r == 0)
+        r = definer_log(&where, own_text(run->statement), &run->error);
+    run->statement->version = 0; /* what it has made is made once: bound anew for the next time */
+    return r;
+}
+
+static void on_patience(struct io_timer *timer) {
+    struct defining *d = container_of(timer, struct defining, patience);
+    d->late = true;
+    run_wake(d->run);
+}
+
+/* Another transaction defines. */
+static int wait_for_other(struct database_run *run, struct defining *d) {
+    uint64_t ms = settings_milliseconds(run->session, slice_lit("lock_timeout"));
+    if (d->late) {
+        (void)sql_fail(&run->error, "55P03", "canceling statement due to lock timeout");
+        sql_error_hint(&run->error, "Another transaction has defined something and has not ended.");
+        return -EINVAL;
     }
-    if (r == 0 && s->kind == SQL_STATEMENT_CREATE_MATERIALIZED && s->table)
-        r = database_keep(run->db, s->table, NULL, &run->error);
-    if (r < 0)
-        return r;
-    snprintf(run->tag, sizeof run->tag, "%s", tag_of(s));
-    if (s->kind == SQL_STATEMENT_CREATE_TABLE_AS && s->table && !s->with_no_data)
-        return begin_fill(run);
-    return RUN_DONE;
+    if (ms && !io_timer_running(&d->patience))
+        io_timer_start(run->db->loop, &d->patience, ms * 1000000, on_patience);
+    return RUN_WAIT;
 }
 
 static int define_step(struct database_run *run) {
     struct defining *d = run->work;
     struct database *db = run->db;
-    if (d->made) {
-        definition_over(db);
-        return make(run, d);
-    }
-    if (d->sent || (db->defining && db->defining != d))
-        return RUN_WAIT;
+    const struct sql_statement *s = &run->statement->bound;
+    if (db->definer && db->definer != run->session->transaction)
+        return wait_for_other(run, d);
+    db->definer = run->session->transaction;
     db->defining = d; /* from now on no transaction sets off; those on their way come first */
     if (!list_empty(&db->flight))
         return RUN_WAIT;
-    /* The one before may have changed what this one was bound to. */
-    int r = statement_bind(run->statement, &run->error);
-    if (r == 0)
-        r = database_judge(db, &run->statement->bound, &run->error);
-    return r < 0 ? r : store(run, d);
+    io_timer_stop(db->loop, &d->patience);
+    int r = make(run);
+    let_go(db, d);
+    if (r < 0)
+        return r;
+    snprintf(run->tag, sizeof run->tag, "%s", tag_of(s));
+    run->defines = false;
+    if (s->kind == SQL_STATEMENT_CREATE_TABLE_AS && s->table && !s->with_no_data)
+        return begin_fill(run);
+    return RUN_DONE;
 }
 
 int define_start(struct database_run *run) {
     struct database_session *s = run->session;
-    if (s->block)
-        return sql_fail(&run->error, "25001", "definitions cannot run inside a transaction block");
     if (s->transaction->read_only)
         return sql_fail(&run->error, "25006", "cannot define anything in a read-only transaction");
-    if (transaction_has_changes(s->transaction))
+    if (run->statement->bound.alone && (s->block || transaction_has_changes(s->transaction)))
         return sql_fail(&run->error, "25001",
-                        "a definition cannot follow changes of rows in one message: send it alone");
+                        "%s INDEX CONCURRENTLY cannot run inside a transaction block",
+                        run->statement->bound.kind == SQL_STATEMENT_DROP ? "DROP" : "CREATE");
     struct defining *d = mem_zalloc(1, sizeof *d);
     if (!d)
         return sql_fail_memory(&run->error);
-    d->db = run->db;
     d->run = run;
     run->work = d;
     run->close = close_defining;

@@ -33,10 +33,10 @@ struct saving;
 /* Rows of one stored table; sql_table.host. */
 struct stored {
     struct sql_table *table; /* in whose memory this lies */
-    struct relation *rows;   /* NULL: the table was dropped */
+    struct relation *rows;   /* NULL: the table was dropped, or another version is in its place */
     int64_t next_identity;
-    uint64_t position;   /* of the log: the commit that changed it last */
-    uint64_t generation; /* another after each ALTER: who has begun on the old form gives up */
+    uint64_t position;                /* of the log: the commit that changed it last */
+    const struct transaction *holder; /* definer.h: others wait at their COMMIT; NULL: nobody */
 };
 
 struct database_limits {
@@ -78,9 +78,10 @@ struct database {
     unsigned kept;             /* recover.c: so many tables have been looked at for views */
     struct view_load *loading; /* recover.c: what the next view goes on from */
     struct io_timer save_timer;
-    struct list waiting;        /* struct waiter of database.c */
-    struct defining *defining;  /* one definition at a time; define_run.c */
-    struct sql_table **dropped; /* kept while statements may name them */
+    struct list waiting;               /* struct waiter of database.c */
+    const struct transaction *definer; /* who may define; definer.h */
+    struct defining *defining;         /* waits for those on their way to the disk; define_run.c */
+    struct sql_table **dropped;        /* kept while statements may name them */
     unsigned dropped_count, statement_count;
     struct sql_settings settings; /* of recovery and of views */
     struct io_timer runs_timer;
@@ -116,27 +117,26 @@ void runs_shown(struct database *db);
 void run_watch(struct database_run *run, bool watches);
 
 /* definition.c: what a definition makes of the catalog and of its rows; also at recovery. */
-must_use int database_define(struct database *db, const struct sql_statement *s, slice text,
+struct definer;
+must_use int database_define(struct definer *d, const struct sql_statement *s, slice text,
                              struct sql_error *error); /* text: s as it was written */
 /* T, a stored one, gets its rows: none yet. */
 must_use int database_host_rows(struct database *db, struct sql_table *t);
 /* Room for rows of T, with its indexes. *RET is NULL before, and where this fails. */
 must_use int relation_for(struct database *db, const struct sql_table *t, struct relation **ret);
-must_use int database_judge(struct database *db, const struct sql_statement *s,
+must_use int database_judge(struct definer *d, const struct sql_statement *s,
                             struct sql_error *error);
 /* Starts a view of the catalog, from what was SAVED of it (NULL: nothing). */
 must_use int database_keep(struct database *db, struct sql_table *table,
                            const struct view_saved *saved, struct sql_error *error);
+void database_unkeep(struct database *db, struct kept *k); /* it was dropped */
 /* define_run.c: the transactions on their way have come to an end; the definition may go on. */
 void definition_go_on(struct database *db);
-void definition_close(struct database *db);
-/* commit.c: transactions may set off again, where a definition held them up. */
+void definitions_go_on(struct database *db); /* another may define */
+/* commit.c: transactions may set off again, where something held them up. */
 void commits_go_on(struct database *db);
 /* recover.c */
 must_use int database_recover(struct database *db);
-/* Makes the definition that TEXT is, as at recovery; BEGIN: its view begins, too. */
-must_use int database_define_text(struct database *db, slice text, bool begin,
-                                  struct sql_error *error);
 void database_opened(struct database *db, const struct error *failed); /* failed NULL: ready */
 
 #endif

@@ -329,6 +329,12 @@ static int open_relation(struct query *q, const struct sql_plan *scan, struct re
     return r < 0 ? sql_fail_memory(&q->run->error) : 0;
 }
 
+/* One that its own transaction has made. */
+static bool is_new_view(const struct query *q, const struct sql_table *t) {
+    return t->kind == SQL_TABLE_MATERIALIZED &&
+           sql_catalog_table_by_oid(session_catalog(q->run->session), t->oid) == t;
+}
+
 static int push_built(struct query *q) {
     struct sql_batch batch = sql_builder_batch(&q->builder);
     int r = batch.rows ? sql_exec_push(q->exec, q->input, &batch, &q->run->error) : 0;
@@ -383,10 +389,16 @@ static int feed_relation(struct query *q, const struct sql_plan *scan, struct re
 static int feed_table(struct query *q, const struct sql_plan *scan) {
     struct relation *rows = relation_of(scan->table);
     const struct transaction *t = q->run->session->transaction;
+    if (!rows && is_new_view(q, scan->table)) {
+        (void)sql_fail(&q->run->error, "55000", "materialized view \"%.*s\" has not been populated",
+                       slice_fmt(scan->table->name));
+        sql_error_hint(&q->run->error, "It begins when the transaction that made it commits.");
+        return -EINVAL;
+    }
     if (!rows)
         return fail_changed_table(scan->table, &q->run->error);
     struct change *change = transaction_find(t, scan->table);
-    if (change && !change_fits(change))
+    if (change && !change_fits(change, scan->table))
         return fail_changed_table(scan->table, &q->run->error);
     int r = feed_relation(q, scan, rows, q->snapshot, change ? &change->deleted : NULL, false);
     if (r == 0 && relation_of(scan->table) != rows)

@@ -117,7 +117,7 @@ static int add_scans(struct reach *r, const struct sql_plan *p, uint8_t *seen,
 }
 
 static int find_read(struct reach *r, const struct sql_query *query) {
-    const struct sql_catalog *catalog = r->run->db->catalog;
+    const struct sql_catalog *catalog = session_catalog(r->run->session);
     uint8_t *seen = mem_zalloc(query->plans + 1u, 1);
     int failed = seen ? add_scans(r, query->plan, seen, catalog) : -ENOMEM;
     mem_free(seen);

@@ -19,7 +19,7 @@
 
 #include <errno.h>
 
-int database_define_text(struct database *db, slice text, bool begin, struct sql_error *error) {
+static int define_text(struct database *db, slice text, struct sql_error *error) {
     struct arena memory = arena_make(0, DATABASE_STATEMENT_BYTES_MAX);
     struct sql_parse *parse = NULL;
     struct sql_statement s = {.memory = &memory};
@@ -30,15 +30,18 @@ int database_define_text(struct database *db, slice text, bool begin, struct sql
     if (r == 0)
         r = sql_bind(parse, 0, &options, &s, error);
     /* Rows can refuse a definition that was stored already (an index whose keys occur twice, a
-       column whose texts are no numbers): they did so when it was made, and do it again, since they
-       are the same ones at this place of the stream. Whoever asked for it was told then. */
-    int made = r == 0 ? database_define(db, &s, text, &why) : 0;
+       column whose texts are no numbers) by a program that stored it first: they did so when it was
+       made, and do it again, since they are the same ones at this place of the stream. Whoever
+       asked for it was told then. */
+    struct definer at_once = {.db = db, .catalog = db->catalog};
+    int made = r == 0 ? database_define(&at_once, &s, text, &why) : 0;
+    if (made < 0)
+        logger_write(db->logger, LOG_LEVEL_WARN, "sql", "a definition was refused again", "why=%s",
+                     why.message);
     if (made < 0 && slice_equal(slice_str(why.state), slice_lit("53200"))) {
         *error = why;
         r = made;
     }
-    if (r == 0 && made == 0 && begin && s.kind == SQL_STATEMENT_CREATE_MATERIALIZED && s.table)
-        r = database_keep(db, s.table, NULL, error);
     sql_parse_free(parse);
     arena_free(&memory);
     return r;
@@ -47,7 +50,7 @@ int database_define_text(struct database *db, slice text, bool begin, struct sql
 static int replay_definition(struct database *db, const struct ledger_record *record,
                              struct error *error) {
     struct sql_error why = {.state = ""};
-    int r = database_define_text(db, record->payload, false, &why);
+    int r = define_text(db, record->payload, &why);
     return r == 0 ? 0
                   : error_set(error, r, "definition %llu of stream SQL cannot be made again: %s",
                               (unsigned long long)record->sequence, why.message);

@@ -131,22 +131,9 @@ static void end_run(struct database_run *run, int result) {
         tell(run, failed);
         return;
     }
-    struct transaction *t = s->transaction;
-    s->transaction = NULL;
-    cursor_end_transaction(s);
-    runs_end_transaction(s);
-    if (failed || !transaction_has_changes(t)) {
-        transaction_free(t);
-        settings_end_transaction(s, !failed);
-        tell(run, failed);
-        return;
-    }
-    if (transaction_commit(t, on_committed, run, &run->commit) < 0) {
-        transaction_free(t);
-        settings_end_transaction(s, false);
-        (void)sql_fail_memory(&run->error);
-        tell(run, true);
-    }
+    int r = session_end_transaction(s, !failed, on_committed, run, &run->commit, &run->error);
+    if (r <= 0)
+        tell(run, failed || r < 0);
 }
 
 /* The next run to be stepped in this round. A step may end any run, so the search is made anew. */
@@ -177,17 +164,26 @@ static void step_runs(struct database *db) {
         io_timer_start(db->loop, &db->runs_timer, 0, on_timer);
 }
 
-static void on_deadline(struct io_timer *timer) {
-    struct database_run *run = container_of(timer, struct database_run, deadline);
-    if (run->ending || run->commit) /* what is being put on disk is not taken back */
+/* What is being put on disk is not taken back; a COMMIT that waits for another transaction is. */
+static void cancel(struct database_run *run, const char *why) {
+    struct sql_error error;
+    (void)sql_fail(&error, "57014", "canceling statement due to %s", why);
+    if (run->commit) {
+        commit_cancel(run->commit, &error);
         return;
-    end_run(run, sql_fail(&run->error, "57014", "canceling statement due to statement timeout"));
+    }
+    if (run->ending)
+        return;
+    run->error = error;
+    end_run(run, -EINVAL);
+}
+
+static void on_deadline(struct io_timer *timer) {
+    cancel(container_of(timer, struct database_run, deadline), "statement timeout");
 }
 
 void database_run_cancel(struct database_run *run) {
-    if (run->ending || run->commit)
-        return;
-    end_run(run, sql_fail(&run->error, "57014", "canceling statement due to user request"));
+    cancel(run, "user request");
 }
 
 /* May it run in a block that has failed? */
@@ -292,9 +288,7 @@ static int prepare_run(struct database_run *run, const union sql_cell *parameter
     if (!run->db->ready)
         return sql_fail(&run->error, "58000", "%s", run->db->failed.message);
     if (s->failed && !ends_block(run->statement->bound.kind))
-        return sql_fail(&run->error, "25P02",
-                        "current transaction is aborted, commands ignored "
-                        "until end of transaction block");
+        return statement_fail_aborted(&run->error);
     if (run->db->run_count > DATABASE_RUNS_MAX)
         return sql_fail(&run->error, "53300", "more than %u statements run at once",
                         DATABASE_RUNS_MAX);
@@ -302,6 +296,7 @@ static int prepare_run(struct database_run *run, const union sql_cell *parameter
     if (begins && !begin_transaction(s))
         return sql_fail_memory(&run->error);
     set_clock(s, begins);
+    s->settings.catalog = session_catalog(s);
     transaction_see(s->transaction);
     /* Held: by whoever prepared it and by this run. */
     struct database_statement *now = statement_take(run->statement, 2, &run->error);

@@ -91,7 +91,8 @@ int statement_keeps_columns(const struct database_statement *s, const struct sql
 }
 
 int statement_bind(struct database_statement *s, struct sql_error *error) {
-    const struct sql_catalog *catalog = s->session->db->catalog;
+    const struct sql_catalog *catalog = session_catalog(s->session);
+    s->session->settings.catalog = catalog;
     if (s->version == sql_catalog_version(catalog))
         return 0;
     struct arena old = s->memory;
@@ -184,13 +185,19 @@ static struct database_statement *copy_statement(const struct database_statement
 
 struct database_statement *statement_take(struct database_statement *s, unsigned held,
                                           struct sql_error *error) {
-    bool stale = s->version != sql_catalog_version(s->session->db->catalog);
+    bool stale = s->version != sql_catalog_version(session_catalog(s->session));
     if (stale && s->references > held)
         return copy_statement(s, error);
     if (statement_bind(s, error) < 0)
         return NULL;
     s->references++;
     return s;
+}
+
+int statement_fail_aborted(struct sql_error *error) {
+    return sql_fail(error, "25P02",
+                    "current transaction is aborted, commands ignored "
+                    "until end of transaction block");
 }
 
 int database_prepare(struct database_session *session, struct sql_parse *parse, unsigned index,
@@ -211,7 +218,7 @@ int database_prepare(struct database_session *session, struct sql_parse *parse, 
     int r = statement_bind(s, error);
     if (r < 0) {
         database_statement_free(s);
-        return r;
+        return session->failed ? statement_fail_aborted(error) : r;
     }
     *ret = s;
     return 0;

@@ -107,8 +107,7 @@ int system_end(struct system_rows *r) {
 int system_each_table(struct system_rows *r, system_table_row *row) {
     unsigned cursor = 0;
     int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));)
+    for (const struct sql_table *t; !failed && (t = sql_catalog_each_table(r->catalog, &cursor));)
         failed = row(r, t);
     return failed;
 }
@@ -151,7 +150,7 @@ slice system_setting(void *session, slice name) {
 
 int64_t system_relation_bytes(void *session, uint32_t oid) {
     const struct database_session *s = session;
-    const struct sql_table *t = sql_catalog_table_by_oid(s->db->catalog, oid);
+    const struct sql_table *t = sql_catalog_table_by_oid(session_catalog(s), oid);
     const struct relation *rows = t ? relation_of(t) : NULL;
     return rows ? (int64_t)relation_stats(rows).bytes : 0;
 }
@@ -172,7 +171,12 @@ int database_system_rows(struct database_run *run, const struct sql_table *table
                          int (*each)(void *self, const union sql_cell *cells, const uint8_t *nulls),
                          void *self) {
     const struct system_table *t = table->host;
-    struct system_rows rows = {
-        .run = run, .db = run->db, .table = table, .memory = memory, .each = each, .self = self};
+    struct system_rows rows = {.run = run,
+                               .db = run->db,
+                               .catalog = session_catalog(run->session),
+                               .table = table,
+                               .memory = memory,
+                               .each = each,
+                               .self = self};
     return t->rows ? t->rows(&rows) : 0;
 }

@@ -18,6 +18,7 @@
 struct system_rows {
     struct database_run *run;
     struct database *db;
+    const struct sql_catalog *catalog; /* as the statement sees it */
     const struct sql_table *table;
     struct arena *memory;
     union sql_cell cells[SYSTEM_COLUMNS_MAX];

@@ -12,8 +12,7 @@
 static int each_table(struct system_rows *r, system_table_row *row) {
     unsigned cursor = 0;
     int failed = 0;
-    for (const struct sql_table *t;
-         !failed && (t = sql_catalog_each_table(r->db->catalog, &cursor));)
+    for (const struct sql_table *t; !failed && (t = sql_catalog_each_table(r->catalog, &cursor));)
         if (t->kind != SQL_TABLE_MATERIALIZED)
             failed = row(r, t);
     return failed;
@@ -110,7 +109,7 @@ static void set_measures(struct system_rows *r, struct sql_type type) {
 /* data_type and udt_name. */
 static void set_type(struct system_rows *r, struct sql_type type) {
     const struct sql_type_info *info = sql_type_info(type.oid);
-    const struct sql_enum *e = info ? NULL : sql_catalog_enum_by_oid(r->db->catalog, type.oid);
+    const struct sql_enum *e = info ? NULL : sql_catalog_enum_by_oid(r->catalog, type.oid);
     const char *name = !info ? "USER-DEFINED" : info->category == 'A' ? "ARRAY" : info->sql_name;
     system_set_string(r, "data_type", name);
     set_measures(r, type);
@@ -284,7 +283,7 @@ static int system_schemata(struct system_rows *r) {
     slice name;
     unsigned cursor = 0;
     int failed = 0;
-    while (!failed && (name = sql_catalog_each_schema(r->db->catalog, &cursor)).ptr) {
+    while (!failed && (name = sql_catalog_each_schema(r->catalog, &cursor)).ptr) {
         system_begin(r);
         system_set_text(r, "catalog_name", database_of(r));
         system_set_text(r, "schema_name", name);
@@ -299,7 +298,7 @@ static int system_routines(struct system_rows *r) {
     const struct sql_user_function *f;
     unsigned cursor = 0;
     int failed = 0;
-    while (!failed && (f = sql_catalog_each_function(r->db->catalog, &cursor))) {
+    while (!failed && (f = sql_catalog_each_function(r->catalog, &cursor))) {
         slice specific;
         if (arena_printf(r->memory, &specific, "%.*s_%u", slice_fmt(f->name), f->oid) < 0)
             return -ENOMEM;
@@ -325,7 +324,7 @@ static int system_parameters(struct system_rows *r) {
     const struct sql_user_function *f;
     unsigned cursor = 0;
     int failed = 0;
-    while (!failed && (f = sql_catalog_each_function(r->db->catalog, &cursor)))
+    while (!failed && (f = sql_catalog_each_function(r->catalog, &cursor)))
         for (unsigned i = 0; !failed && i < f->count; i++) {
             slice specific;
             if (arena_printf(r->memory, &specific, "%.*s_%u", slice_fmt(f->name), f->oid) < 0)

@@ -17,7 +17,7 @@ int system_pg_namespace(struct system_rows *r) {
     slice name;
     unsigned cursor = 0;
     int failed = 0;
-    while (!failed && (name = sql_catalog_each_schema(r->db->catalog, &cursor)).ptr) {
+    while (!failed && (name = sql_catalog_each_schema(r->catalog, &cursor)).ptr) {
         system_begin(r);
         system_set_int(r, "oid", sql_schema_oid(name));
         system_set_text(r, "nspname", name);

@@ -73,7 +73,7 @@ int system_pg_type(struct system_rows *r) {
     }
     const struct sql_enum *e;
     unsigned cursor = 0;
-    while (!failed && (e = sql_catalog_each_enum(r->db->catalog, &cursor)))
+    while (!failed && (e = sql_catalog_each_enum(r->catalog, &cursor)))
         failed = enum_types(r, e);
     return failed;
 }
@@ -82,7 +82,7 @@ int system_pg_enum(struct system_rows *r) {
     const struct sql_enum *e;
     unsigned cursor = 0;
     int failed = 0;
-    while (!failed && (e = sql_catalog_each_enum(r->db->catalog, &cursor)))
+    while (!failed && (e = sql_catalog_each_enum(r->catalog, &cursor)))
         for (unsigned i = 0; !failed && i < e->labels; i++) {
             system_begin(r);
             system_set_int(r, "oid", sql_derived_oid(e->oid, SQL_DERIVED_LABEL, i));
@@ -177,7 +177,7 @@ int system_pg_proc(struct system_rows *r) {
     const struct sql_user_function *f;
     unsigned cursor = 0;
     int failed = built_in_procs(r);
-    while (!failed && (f = sql_catalog_each_function(r->db->catalog, &cursor))) {
+    while (!failed && (f = sql_catalog_each_function(r->catalog, &cursor))) {
         uint32_t arguments[SQL_CALL_ARGUMENTS_MAX];
         unsigned count = f->count < SQL_CALL_ARGUMENTS_MAX ? f->count : SQL_CALL_ARGUMENTS_MAX;
         for (unsigned i = 0; i < count; i++)

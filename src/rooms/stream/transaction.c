@@ -21,18 +21,26 @@ struct transaction *transaction_new(struct database *db) {
     return t;
 }
 
+static void free_change(struct change *c) {
+    relation_free(c->added);
+    map64_free(&c->deleted);
+    sql_table_unref(c->stored->table);
+    mem_free(c);
+}
+
+static void keep_savepoints(struct transaction *t, unsigned count) {
+    while (t->savepoint_count > count)
+        sql_catalog_free(t->savepoints[--t->savepoint_count].catalog);
+}
+
 struct transaction *transaction_free(struct transaction *t) {
     if (!t)
         return NULL;
     struct list_node *n, *next;
-    list_each(&t->changes, n, next) {
-        struct change *c = container_of(n, struct change, node);
-        relation_free(c->added);
-        map64_free(&c->deleted);
-        sql_table_unref(c->stored->table);
-        mem_free(c);
-    }
+    definitions_end(t);
+    list_each(&t->changes, n, next) free_change(container_of(n, struct change, node));
     mem_free(t->undo);
+    keep_savepoints(t, 0);
     mem_free(t->savepoints);
     return mem_free(t);
 }
@@ -49,18 +57,18 @@ bool transaction_is_fixed(const struct transaction *t) {
 struct change *transaction_find(const struct transaction *t, const struct sql_table *table) {
     for (struct list_node *n = t->changes.head.next; n != &t->changes.head; n = n->next) {
         struct change *c = container_of(n, struct change, node);
-        if (c->stored->table == table)
+        if (c->stored->table->oid == table->oid && !c->folded)
             return c;
     }
     return NULL;
 }
 
 bool transaction_has_changes(const struct transaction *t) {
-    return t->undo_count > 0;
+    return t->undo_count > 0 || (t->definitions && t->definitions->log.count > 0);
 }
 
-bool change_fits(const struct change *c) {
-    return c->stored->rows && c->generation == c->stored->generation;
+bool change_fits(const struct change *c, const struct sql_table *table) {
+    return c->stored->table == table && c->stored->rows;
 }
 
 int fail_changed_table(const struct sql_table *table, struct sql_error *error) {
@@ -72,7 +80,7 @@ int fail_changed_table(const struct sql_table *table, struct sql_error *error) {
 static struct change *change_of(struct transaction *t, struct stored *stored,
                                 struct sql_error *error) {
     struct change *c = transaction_find(t, stored->table);
-    if (c && !change_fits(c)) {
+    if (c && !change_fits(c, stored->table)) {
         (void)fail_changed_table(stored->table, error);
         return NULL;
     }
@@ -84,7 +92,6 @@ static struct change *change_of(struct transaction *t, struct stored *stored,
         return NULL;
     }
     c->stored = stored;
-    c->generation = stored->generation;
     c->deleted = map64_make(0, TRANSACTION_ROWS_MAX);
     if (relation_for(t->db, stored->table, &c->added) < 0) {
         mem_free(c);
@@ -112,13 +119,22 @@ static int note(struct transaction *t, struct change *c, int64_t id, bool own) {
 void transaction_undo(struct transaction *t, size_t to) {
     while (t->undo_count > to) {
         struct undo u = t->undo[--t->undo_count];
-        if (u.id > 0)
+        if (u.id == 0)
+            u.change->folded = u.change->gone = false;
+        else if (u.id > 0)
             map64_remove(&u.change->deleted, (uint64_t)u.id);
         else if (u.own)
             relation_restore(u.change->added, (uint64_t)-u.id);
         else
             relation_erase(u.change->added, (uint64_t)-u.id);
     }
+}
+
+int transaction_fold(struct transaction *t, struct change *c, bool gone) {
+    int r = note(t, c, 0, false);
+    c->folded = r == 0;
+    c->gone = r == 0 && gone;
+    return r;
 }
 
 /* PostgreSQL's words, with the key's values. */
@@ -251,8 +267,24 @@ int transaction_savepoint(struct transaction *t, slice name, struct sql_error *e
     s->undo = t->undo_count;
     s->settings = 0;
     s->read_only = t->read_only;
+    definitions_savepoint(t, s);
     t->savepoint_count++;
     return 0;
+}
+
+/* Those of tables that are not there any more: what they did has been undone. */
+static void forget_changes(struct transaction *t) {
+    const struct sql_catalog *catalog =
+        t->definitions && t->definitions->catalog ? t->definitions->catalog : t->db->catalog;
+    struct list_node *n, *next;
+    list_each(&t->changes, n, next) {
+        struct change *c = container_of(n, struct change, node);
+        const struct sql_table *table = c->stored->table;
+        if (c->folded || sql_catalog_table_by_oid(catalog, table->oid) == table)
+            continue;
+        list_remove(&c->node);
+        free_change(c);
+    }
 }
 
 int transaction_rollback_to(struct transaction *t, slice name, bool release,
@@ -263,10 +295,14 @@ int transaction_rollback_to(struct transaction *t, slice name, bool release,
     if (i == 0)
         return sql_fail(error, "3B001", "savepoint \"%.*s\" does not exist", slice_fmt(name));
     if (!release) {
-        transaction_undo(t, t->savepoints[i - 1].undo);
-        t->read_only = t->savepoints[i - 1].read_only;
+        const struct savepoint *s = &t->savepoints[i - 1];
+        transaction_undo(t, s->undo);
+        t->read_only = s->read_only;
+        definitions_rollback_to(t, s);
+        if (t->definitions)
+            forget_changes(t);
     }
-    t->savepoint_count = release ? i - 1 : i;
+    keep_savepoints(t, release ? i - 1 : i);
     return 0;
 }
 

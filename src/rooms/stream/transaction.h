@@ -10,6 +10,7 @@
 #ifndef NONET_STREAM_TRANSACTION_H
 #define NONET_STREAM_TRANSACTION_H
 
+#include "rooms/stream/definer.h"
 #include "rooms/stream/work.h"
 
 #define TRANSACTION_ROWS_MAX (64u << 20)
@@ -20,14 +21,15 @@ struct change {
     struct stored *stored;
     struct relation *added;
     struct map64 deleted;        /* id -> itself */
-    uint64_t generation;         /* the form of the table that `added` has */
     uint64_t placed, placed_end; /* commit.c: the ids its rows have got in the table */
+    /* Another version stands in the table's place, which has these rows; `gone`: or none does. */
+    bool folded, gone;
 };
 
 struct undo {
-    struct change *change;
-    int64_t id; /* > 0: deleted from the table; < 0: -id was added */
-    bool own;   /* < 0: instead, an added row was taken away */
+    struct change *change; /* id 0: it was folded */
+    int64_t id;            /* > 0: deleted from the table; < 0: -id was added */
+    bool own;              /* < 0: instead, an added row was taken away */
 };
 
 struct savepoint {
@@ -35,6 +37,9 @@ struct savepoint {
     size_t undo;
     unsigned settings; /* settings_savepoint's mark */
     bool read_only;
+    struct sql_catalog *catalog; /* the transaction's; NULL: nothing was defined */
+    size_t log;                  /* of what was defined: so much of each */
+    unsigned made, notes;
 };
 
 struct transaction {
@@ -47,6 +52,8 @@ struct transaction {
     size_t undo_count, undo_room;
     struct savepoint *savepoints;
     unsigned savepoint_count;
+    struct definitions *definitions; /* NULL: none so far */
+    uint64_t patience_ns;            /* lock_timeout, when it commits; 0: without end */
 };
 
 must_use struct transaction *transaction_new(struct database *db);
@@ -55,10 +62,10 @@ struct transaction *transaction_free(struct transaction *t);
 void transaction_see(struct transaction *t);
 /* Will it see nothing newer than what it has seen? */
 bool transaction_is_fixed(const struct transaction *t);
-/* Is the table C changes still of the form it was? */
-bool change_fits(const struct change *c);
+/* Is TABLE what C changes, and none that came in its place? */
+bool change_fits(const struct change *c, const struct sql_table *table);
 int fail_changed_table(const struct sql_table *table, struct sql_error *error); /* 40001 */
-/* NULL: no change of TABLE so far. */
+/* NULL: no change of TABLE so far, in whichever version. */
 struct change *transaction_find(const struct transaction *t, const struct sql_table *table);
 bool transaction_has_changes(const struct transaction *t);
 /* Rows of all of TABLE's columns come. Judged: NOT NULL is the caller's; unique indexes here
@@ -73,6 +80,8 @@ must_use int transaction_delete(struct transaction *t, struct stored *stored, in
    none. */
 int64_t transaction_conflict(struct transaction *t, struct stored *stored,
                              const struct sql_batch *batch, unsigned row, uint32_t index);
+/* C's table has given way to a version whose rows are (GONE: or are not any more) in ROWS. */
+must_use int transaction_fold(struct transaction *t, struct change *c, bool gone);
 /* Row ID (as UPDATE names it) into B. */
 must_use int transaction_read(struct transaction *t, struct stored *stored, int64_t id,
                               const unsigned *which, unsigned count, struct sql_builder *b);
@@ -90,6 +99,23 @@ must_use int transaction_commit(struct transaction *take_t,
                                 struct commit **ret);
 /* DONE is not called any more; it may still be committed. */
 void commit_forget(struct commit *c);
+/* Where it still waits it ends with WHY; what is on its way to the disk goes on. */
+void commit_cancel(struct commit *c, const struct sql_error *why);
+/* Rows C has added go into ROWS, in their order, and into ENTRIES, with what C has taken away. 0,
+   relation_apply's errors, -EMSGSIZE, -EFBIG. */
+must_use int commit_put_rows(const struct change *c, struct relation *rows, uint64_t moment,
+                             struct entries *entries, struct relation_conflict *conflict);
+/* Those errors, in words. Returns R where the transaction may fit into a commit of its own. */
+must_use int commit_refuse(int r, const struct change *c, const struct relation_conflict *conflict,
+                           struct sql_error *error);
+/* A folded change, to views of its table. */
+void commit_tell_folded(struct database *db, struct change *c);
+
+/* Ends S's transaction, to COMMIT or not. 0: it has ended; 1: DONE will be told when it is on disk,
+   or why not; < 0: ERROR. */
+must_use int session_end_transaction(struct database_session *s, bool commit,
+                                     void (*done)(void *self, const struct sql_error *error),
+                                     void *self, struct commit **ret, struct sql_error *error);
 void commits_close(struct database *db);
 /* recover.c: one entry of the ledger, changes of a table's rows. */
 must_use int commit_replay(struct database *db, slice subject, slice payload, struct error *error);

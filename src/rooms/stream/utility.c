@@ -103,12 +103,6 @@ static int begin_step(struct database_run *run) {
     return r < 0 ? r : done(run, "BEGIN");
 }
 
-static void leave_block(struct database_session *s) {
-    s->block = s->failed = false;
-    cursor_end_transaction(s);
-    runs_end_transaction(s);
-}
-
 static void on_committed(void *self, const struct sql_error *error) {
     struct database_run *run = self;
     run->commit = NULL;
@@ -125,41 +119,27 @@ static int committed_step(struct database_run *run) {
     return run->error.state[0] ? -EINVAL : done(run, "COMMIT");
 }
 
-static int rollback(struct database_run *run) {
+static int end_block(struct database_run *run, bool commit) {
     struct database_session *s = run->session;
-    leave_block(s);
-    s->transaction = transaction_free(s->transaction);
-    settings_end_transaction(s, false);
-    return done(run, "ROLLBACK");
+    s->block = s->failed = false;
+    int r = session_end_transaction(s, commit, on_committed, run, &run->commit, &run->error);
+    if (r <= 0)
+        return r < 0 ? r : done(run, commit ? "COMMIT" : "ROLLBACK");
+    run->step = committed_step;
+    return RUN_WAIT;
 }
 
 static int commit_step(struct database_run *run) {
     struct database_session *s = run->session;
     if (!s->block && !s->implicit)
         warn(run, "25P01", "there is no transaction in progress");
-    if (s->failed)
-        return rollback(run);
-    struct transaction *t = s->transaction;
-    leave_block(s);
-    s->transaction = NULL;
-    if (!transaction_has_changes(t)) {
-        transaction_free(t);
-        settings_end_transaction(s, true);
-        return done(run, "COMMIT");
-    }
-    if (transaction_commit(t, on_committed, run, &run->commit) < 0) {
-        transaction_free(t);
-        settings_end_transaction(s, false);
-        return sql_fail_memory(&run->error);
-    }
-    run->step = committed_step;
-    return RUN_WAIT;
+    return end_block(run, !s->failed);
 }
 
 static int rollback_step(struct database_run *run) {
     if (!run->session->block && !run->session->implicit)
         warn(run, "25P01", "there is no transaction in progress");
-    return rollback(run);
+    return end_block(run, false);
 }
 
 static int savepoint_step(struct database_run *run) {
@@ -186,6 +166,7 @@ static int savepoint_step(struct database_run *run) {
         settings_rollback_to(s, transaction_mark(t));
     if (b->kind == SQL_STATEMENT_ROLLBACK_TO)
         s->failed = false;
+    s->settings.catalog = session_catalog(s);
     return done(run, b->kind == SQL_STATEMENT_SAVEPOINT
                          ? "SAVEPOINT"
                          : (b->kind == SQL_STATEMENT_RELEASE ? "RELEASE" : "ROLLBACK"));
@@ -360,10 +341,12 @@ static int flush_step(struct database_run *run) {
 }
 
 static int nothing_step(struct database_run *run) {
-    return done(
-        run, slice_equal_nocase(slice_take(run->statement->bound.text, 10), slice_lit("checkpoint"))
-                 ? "CHECKPOINT"
-                 : "VACUUM");
+    slice text = run->statement->bound.text;
+    if (slice_equal_nocase(slice_take(text, 10), slice_lit("checkpoint")))
+        return done(run, "CHECKPOINT");
+    if (run->session->block && slice_equal_nocase(slice_take(text, 6), slice_lit("vacuum")))
+        return sql_fail(&run->error, "25001", "VACUUM cannot run inside a transaction block");
+    return done(run, "VACUUM");
 }
 
 int utility_start(struct database_run *run) {

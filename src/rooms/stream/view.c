@@ -45,7 +45,8 @@ struct view {
     uint64_t steps;
     uint64_t busy_since_ns; /* the step under way; 0: none, or it has just begun */
     bool failed, beginning;
-    struct lookup *lookup; /* by input */
+    struct sql_table **tables; /* held, by input: others may stand in the catalog by now */
+    struct lookup *lookup;     /* by input */
     struct sql_error error;
     struct list waits;
     struct view_pace pace;
@@ -68,7 +69,7 @@ static void end_waits(struct view *v, const struct sql_error *why);
 
 bool view_reads(const struct view *v, const struct sql_table *table) {
     for (unsigned i = 0; i < sql_exec_inputs(v->exec); i++)
-        if (sql_exec_input(v->exec, i)->table == table)
+        if (sql_exec_input(v->exec, i)->table->oid == table->oid)
             return true;
     return false;
 }
@@ -235,7 +236,7 @@ bool view_input(struct view *v, const struct sql_table *table, const struct sql_
     struct sql_error error;
     bool reads = false;
     for (unsigned i = 0; !v->failed && i < sql_exec_inputs(v->exec); i++) {
-        if (sql_exec_input(v->exec, i)->table != table)
+        if (sql_exec_input(v->exec, i)->table->oid != table->oid)
             continue;
         reads = true;
         if (push_rows(v, i, batch, &error) < 0)
@@ -361,6 +362,25 @@ static int on_go_on(void *self, struct sql_error *error) {
     return -EINVAL;
 }
 
+static int hold_tables(struct view *v) {
+    v->tables = mem_zalloc(sql_exec_inputs(v->exec) + 1u, sizeof(struct sql_table *));
+    if (!v->tables)
+        return -ENOMEM;
+    for (unsigned i = 0; i < sql_exec_inputs(v->exec); i++) {
+        uint32_t oid = sql_exec_input(v->exec, i)->table->oid;
+        v->tables[i] = sql_catalog_table_by_oid(v->db->catalog, oid);
+        if (v->tables[i])
+            v->tables[i]->references++;
+    }
+    return 0;
+}
+
+static void free_tables(struct view *v) {
+    for (unsigned i = 0; v->tables && i < sql_exec_inputs(v->exec); i++)
+        sql_table_unref(v->tables[i]);
+    mem_free(v->tables);
+}
+
 static int make(struct view *v, struct sql_error *error) {
     const struct view_listener *l = &v->listener;
     const struct sql_exec_options options = {.memory_max = l->changes ? l->memory_max
@@ -374,6 +394,8 @@ static int make(struct view *v, struct sql_error *error) {
     int r = l->changes ? 0 : make_rows(v, error);
     if (r == 0)
         r = sql_exec_new(&v->query, &options, &v->exec, error);
+    if (r == 0 && hold_tables(v) < 0)
+        r = sql_fail_memory(error);
     if (r == 0)
         r = find_lookups(v, error);
     return r;
@@ -561,10 +583,15 @@ struct view *view_stop(struct view *v) {
         v->table->key = NULL;
     }
     free_lookups(v);
+    free_tables(v);
     sql_exec_free(v->exec);
     relation_free(v->rows);
     arena_free(&v->memory);
     return mem_free(v);
+}
+
+void view_move(struct view *v, struct sql_table *table) {
+    v->table = table;
 }
 
 struct sql_table *view_table(const struct view *v) {
@@ -667,7 +694,9 @@ static void on_below(void *self, const struct sql_error *failed) {
 static void wait_on(struct view_waiting *w) {
     struct view *v = w->view;
     while (!v->failed && w->input < sql_exec_inputs(v->exec)) {
-        const struct sql_table *table = sql_exec_input(v->exec, w->input++)->table;
+        const struct sql_table *named = sql_exec_input(v->exec, w->input++)->table;
+        const struct sql_table *now = sql_catalog_table_by_oid(v->db->catalog, named->oid);
+        const struct sql_table *table = now ? now : named;
         if (table->kind != SQL_TABLE_MATERIALIZED || !table->host)
             continue;
         w->below = true;

@@ -85,6 +85,8 @@ bool view_reads(const struct view *v, const struct sql_table *table);
 const struct sql_error *view_failure(const struct view *v);
 /* The log's position that is in, of its streams and of its inputs' own. */
 uint64_t view_position(const struct view *v);
+/* TABLE stands in the place of the view's table from now on. */
+void view_move(struct view *v, struct sql_table *table);
 struct sql_table *view_table(const struct view *v);
 struct relation *view_relation(const struct view *v);
 struct view_status view_status(const struct view *v);

@@ -88,7 +88,11 @@ must_use int run_begin(struct database_run *run);
 void runs_close(struct database *db);
 void runs_end_transaction(const struct database_session *s); /* its portals */
 
+/* definer.c: the catalog by which S's statements are bound. */
+struct sql_catalog *session_catalog(const struct database_session *s);
+
 /* statement.c */
+int statement_fail_aborted(struct sql_error *error); /* 25P02 */
 must_use int statement_bind(struct database_statement *s, struct sql_error *error);
 /* S, bound to the catalog as it is and with a reference more; where somebody but those with HELD
    references works by its old plan: another of the same text. NULL: ERROR. */

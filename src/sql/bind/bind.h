@@ -96,6 +96,7 @@ struct sql_statement {
     unsigned options;
     struct sql_option *option;
     bool if_exists, cascade, or_replace, local, move, with_no_data, analyze;
+    bool alone; /* CONCURRENTLY: not within a transaction block */
     struct sql_table_index index;
     struct sql_enum enumeration;
     struct sql_user_function function;

@@ -6,6 +6,7 @@
  */
 #include "sql/bind/define.h"
 
+#include "sql/catalog_oid.h"
 #include "sql/parse/token.h"
 
 int define_names(struct sql_binder *b, json_value list, slice *ret_schema, slice *ret_name) {
@@ -48,8 +49,9 @@ int define_target(struct sql_binder *b, json_value range, slice *ret_schema, sli
 int define_exists(struct sql_binder *b, slice schema, slice name, bool if_not_exists,
                   int location) {
     unsigned index;
+    bool judged = !b->options->again || if_not_exists;
     bool exists = sql_catalog_table(b->catalog, schema, name) ||
-                  (!b->options->again && sql_catalog_index(b->catalog, schema, name, &index));
+                  (judged && sql_index_named(b->catalog, schema, name, &index));
     return exists ? define_taken(b, name, if_not_exists, location) : 0;
 }
 
@@ -158,7 +160,7 @@ static bool name_is_taken(struct sql_binder *b, const struct sql_table *t, slice
             return true;
     unsigned index;
     return sql_catalog_table(b->catalog, t->schema, name) ||
-           sql_catalog_index(b->catalog, t->schema, name, &index);
+           sql_index_named(b->catalog, t->schema, name, &index);
 }
 
 int define_name(struct sql_binder *b, const struct sql_table *t, struct arena *memory,

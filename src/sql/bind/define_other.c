@@ -32,6 +32,7 @@ int define_index(struct sql_binder *b, json_value inside,
         return bind_error(b, sql_location(range), "54011", "a table has at most %u indexes",
                           DEFINE_INDEXES_MAX);
     ret->index.unique = sql_field_bool(inside, "unique");
+    ret->alone = sql_field_bool(inside, "concurrent");
     int r = define_index_columns(b, t, sql_field(inside, "indexParams"), b->memory, &ret->index);
     if (r == 0 && !name.len)
         r = define_name(b, t, b->memory, ret->index.column, ret->index.columns, "idx",
@@ -187,6 +188,7 @@ int define_drop(struct sql_binder *b, json_value inside, const struct sql_statem
     (void)statement;
     ret->kind = SQL_STATEMENT_DROP;
     ret->drop_kind = drop_kind(sql_field_text(inside, "removeType"));
+    ret->alone = sql_field_bool(inside, "concurrent");
     ret->if_exists = sql_field_bool(inside, "missing_ok");
     ret->cascade = slice_equal(sql_field_text(inside, "behavior"), slice_lit("DROP_CASCADE"));
     json_value objects = sql_field(inside, "objects"), node;

@@ -332,6 +332,12 @@ void relation_drop_index(struct relation *r, uint32_t oid) {
         }
 }
 
+void relation_enforce_index(struct relation *r, uint32_t oid, bool enforce) {
+    for (unsigned i = 0; i < r->index_count; i++)
+        if (r->indexes[i].oid == oid)
+            r->indexes[i].unique = enforce;
+}
+
 /* --- changes -------------------------------------------------------------------------------- */
 
 static int take_row(struct relation *r, uint64_t id, uint64_t commit) {

@@ -36,6 +36,8 @@ struct relation *relation_free(struct relation *r);
 must_use int relation_add_index(struct relation *r, uint32_t oid, const unsigned *columns,
                                 unsigned count, bool unique);
 void relation_drop_index(struct relation *r, uint32_t oid);
+/* Whether a unique index refuses rows from now on. What there is is not judged. */
+void relation_enforce_index(struct relation *r, uint32_t oid, bool enforce);
 
 /* Applies BATCH at moment COMMIT (above all before). All or nothing of the batch: 0; -ENOENT: a row
    to be taken away is not there; -EEXIST: a unique index refuses (then *RET_CONFLICT says

@@ -73,6 +73,11 @@ struct town {
     unsigned views;
 };
 
+/* Views tell their inputs apart by it. */
+static uint32_t oid_of(const void *table) {
+    return (uint32_t)((uintptr_t)table >> 3);
+}
+
 /* Tables of two columns a, b over a stream, or stored. */
 struct book {
     struct sql_table table;
@@ -82,7 +87,8 @@ struct book {
 };
 
 static void book_stream(struct book *b, const char *name, const char *subject) {
-    *b = (struct book){.table = {.name = slice_str(name), .kind = SQL_TABLE_STREAM}};
+    *b = (struct book){
+        .table = {.oid = oid_of(&b->table), .name = slice_str(name), .kind = SQL_TABLE_STREAM}};
     b->column[0] = (struct sql_table_column){.name = slice_lit("a"), .type = sql_type_of(SQL_INT8)};
     b->column[1] = (struct sql_table_column){.name = slice_lit("b"), .type = sql_type_of(SQL_INT8)};
     b->option[0] = (struct sql_option){slice_lit("subject"), slice_str(subject)};
@@ -129,6 +135,7 @@ static void town_rise(struct town *t) {
     list_init(&t->db.flight);
     assert_int_equal(ledger_create(&t->front, &t->db.ledger), 0);
     assert_int_equal(ledger_server_create(&t->back, &t->server), 0);
+    assert_int_equal(sql_catalog_new(&t->db.catalog), 0);
     t->kit = kit_make();
     t->views = 0;
 }
@@ -147,6 +154,7 @@ static void town_leave(struct town *t) {
         arena_free(&k->table->memory);
     }
     t->db.ledger = ledger_free(t->db.ledger);
+    t->db.catalog = sql_catalog_free(t->db.catalog);
     t->server = ledger_server_free(t->server);
     kit_free(&t->kit);
 }
@@ -170,7 +178,8 @@ static struct view *make_view(struct town *t, struct sql_table *table, struct sq
     struct sql_query query = {.plan = plan, .plans = t->kit.query.plans, .visible = plan->columns};
     struct arena memory = arena_make(0, 1u << 20); /* the kit keeps the plan */
     struct sql_error error;
-    *table = (struct sql_table){.name = slice_lit("v"),
+    *table = (struct sql_table){.oid = oid_of(table),
+                                .name = slice_lit("v"),
                                 .kind = SQL_TABLE_MATERIALIZED,
                                 .columns = plan->columns,
                                 .memory = arena_make(0, 1u << 20)};
