@@ -38,7 +38,7 @@ struct setting {
     bool told; /* the client hears of a change (ParameterStatus) */
 };
 
-/* The search path is fixed: public, then pg_catalog. There are no locks to wait for. */
+/* The search path is fixed: public, then pg_catalog. lock_timeout: see definer.h. */
 static const struct setting settings[] = {
     {"application_name", "", SETTING_ANY, NULL, true},
     {"bytea_output", "hex", SETTING_ONE_OF, "hex", false},
