@@ -265,7 +265,9 @@ static int judge(struct definer *d, const struct sql_table *t, const struct sql_
 }
 
 int definition_alter(struct definer *d, const struct sql_statement *s, struct sql_error *error) {
-    struct sql_table *t = definer_change(d, s->table, error);
+    struct sql_table *before = s->table; /* what S says of new columns may lie in it */
+    before->references++;
+    struct sql_table *t = definer_change(d, before, error);
     int r = t ? 0 : -EINVAL;
     for (unsigned i = 0; r == 0 && i < s->alters; i++) {
         if (d->transaction) /* what is read back was judged */
@@ -273,6 +275,7 @@ int definition_alter(struct definer *d, const struct sql_statement *s, struct sq
         if (r == 0)
             r = alter_one(d, t, &s->alter[i], s->memory, error);
     }
+    sql_table_unref(before);
     sql_catalog_touch(d->catalog);
     return r;
 }
