@@ -90,6 +90,7 @@ describe('a definition', () => {
     for (const [text, code] of [
       ['ALTER TABLE t ALTER COLUMN id TYPE smallint', '22003'],
       ['ALTER TABLE t ADD COLUMN b int DEFAULT 1 / 0', '22012'],
+      ['ALTER TABLE t ADD COLUMN b timestamptz DEFAULT now()', '0A000'],
       ['CREATE UNIQUE INDEX one ON t (id)', '23505'],
       ['ALTER TABLE t DROP CONSTRAINT none', '42704'],
     ])

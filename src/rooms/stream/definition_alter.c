@@ -49,6 +49,20 @@ static int copy_column(struct sql_table *t, const struct sql_table_column *from,
     return r;
 }
 
+/* Rows get the default's value when the definition is made, and again when it is read back: it must
+   be the same one. */
+static int judge_repeatable(const struct sql_expr *value, slice name, struct sql_error *error) {
+    if (!(sql_expr_flags(value) & (SQL_STABLE | SQL_VOLATILE)))
+        return 0;
+    (void)sql_fail(error, "0A000",
+                   "ADD COLUMN \"%.*s\" with a default that is not constant is not supported on a "
+                   "table that has rows",
+                   slice_fmt(name));
+    sql_error_hint(error, "Add the column without it, UPDATE the rows, then ALTER COLUMN … SET "
+                          "DEFAULT.");
+    return -EINVAL;
+}
+
 static int add_column(struct definer *d, struct sql_table *t, const struct sql_alter *a,
                       struct arena *memory, struct sql_error *error) {
     struct sql_expr *values[SQL_COLUMNS_MAX] = {NULL};
@@ -59,6 +73,8 @@ static int add_column(struct definer *d, struct sql_table *t, const struct sql_a
         return sql_fail(error, "54011", "tables can have at most %u columns", SQL_COLUMNS_MAX);
     slice text = a->definition.default_text.ptr ? a->definition.default_text : slice_lit("NULL");
     int r = sql_bind_expression_as(text, NULL, a->definition.type, &options, &values[old], error);
+    if (r == 0 && d->transaction && relation_stats(stored_of(t)->rows).rows)
+        r = judge_repeatable(values[old], a->definition.name, error);
     if (r == 0 && (grow_columns(t) < 0 || copy_column(t, &a->definition, &t->column[old]) < 0))
         r = sql_fail_memory(error);
     if (r < 0)
