@@ -154,3 +154,14 @@ test('a client that does not hang up does not hold up a stop', async (t) => {
   assert.match(told, /57P01/);
   assert.doesNotMatch(node.log, /drain ended before all clients had gone/);
 });
+
+test('who comes while the database is read back waits for it', { timeout: 60_000 }, async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const a = await connectSql(t, node);
+  await a.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
+  await a.query("INSERT INTO t SELECT g, repeat('v', 50) FROM generate_series(1, 400000) g");
+  await node.stop('SIGKILL');
+  await node.start({ ...node.options, config: 'limits: {auth_timeout: 100ms}\n' });
+  const b = await connectSql(t, node);
+  assert.equal((await one(b, 'SELECT count(*) AS n FROM t')).n, '400000');
+});

@@ -277,6 +277,11 @@ static void on_deadline(struct io_timer *timer) {
     session_close(s); /* without a word, as PostgreSQL */
 }
 
+void session_expect(struct session *s) {
+    const struct room_shard *shard = s->sessions->shard;
+    io_timer_start(shard->loop, &s->deadline, shard->node->limits.auth_timeout_ns, on_deadline);
+}
+
 int session_accept(struct sessions *all, struct io_stream *stream) {
     static const struct io_stream_events events = {
         .on_bytes = on_bytes, .on_drain = on_drain, .on_close = on_close};
@@ -299,7 +304,6 @@ int session_accept(struct sessions *all, struct io_stream *stream) {
     list_push_back(&all->all, &s->in_sessions);
     io_stream_set_out_max(stream, 2 * SESSION_OUT_BYTES_MAX);
     io_stream_set_events(stream, &events, s);
-    io_timer_start(all->shard->loop, &s->deadline, all->shard->node->limits.auth_timeout_ns,
-                   on_deadline);
+    session_expect(s);
     return 0;
 }

@@ -9,6 +9,7 @@
 
 #define OPTIONS_MAX 16u /* of the protocol, that are not known here */
 #define SETTINGS_BYTES_MAX ((size_t)64 << 10)
+#define RECOVERING_NS_MAX UINT64_C(60000000000)
 
 /* --- before the startup message ------------------------------------------------------------- */
 
@@ -97,7 +98,13 @@ static int judge(struct session *s, struct sql_error *error) {
     return 0;
 }
 
-/* The database is there: perhaps at once. The deadline of the login runs meanwhile. */
+static void on_recovering(struct io_timer *timer) {
+    struct sql_error error;
+    (void)sql_fail(&error, "57P03", "the database system is starting up");
+    session_fatal(container_of(timer, struct session, deadline), &error);
+}
+
+/* The database is there: perhaps at once. The deadline of the login begins anew. */
 static void on_database(void *owner, const struct error *failed) {
     struct session *s = owner;
     struct sql_error error;
@@ -107,6 +114,7 @@ static void on_database(void *owner, const struct error *failed) {
         (void)sql_fail(&error, "57P03", "the database cannot be read: %s", failed->message);
         session_fatal(s, &error);
     } else {
+        session_expect(s);
         session_log_in(s);
     }
     session_wake(s);
@@ -121,6 +129,7 @@ static void start(struct session *s, const struct pgwire_event *e) {
     }
     negotiate(s, e);
     s->state = SESSION_WAITING;
+    io_timer_start(s->sessions->shard->loop, &s->deadline, RECOVERING_NS_MAX, on_recovering);
     database_when_ready(s->sessions->db, on_database, s);
 }
 
