@@ -91,10 +91,14 @@ describe('a definition', () => {
       ['ALTER TABLE t ALTER COLUMN id TYPE smallint', '22003'],
       ['ALTER TABLE t ADD COLUMN b int DEFAULT 1 / 0', '22012'],
       ['ALTER TABLE t ADD COLUMN b timestamptz DEFAULT now()', '0A000'],
+      ["SET TimeZone = 'Europe/Zurich'", undefined],
+      ["ALTER TABLE t ADD COLUMN b timestamptz DEFAULT '2026-01-01'", '0A000'],
+      ['RESET TimeZone', undefined],
       ['CREATE UNIQUE INDEX one ON t (id)', '23505'],
       ['ALTER TABLE t DROP CONSTRAINT none', '42704'],
     ])
-      await assert.rejects(client.query(text), { code }, text);
+      if (code) await assert.rejects(client.query(text), { code }, text);
+      else await client.query(text);
     for (let i = 0; i < 32; i++) await client.query(`CREATE INDEX i${i} ON t (id)`);
     await assert.rejects(client.query('CREATE INDEX i32 ON t (id)'), { code: '54011' });
     const after = await again(t, server);

@@ -63,6 +63,20 @@ static int judge_repeatable(const struct sql_expr *value, slice name, struct sql
     return -EINVAL;
 }
 
+/* A timestamptz is made by the zone of who defines, and by UTC when the definition is read back. */
+static int judge_zone(const struct definer *d, const struct sql_table *t, uint32_t from,
+                      uint32_t to, struct sql_error *error) {
+    bool depends = (from == SQL_TIMESTAMPTZ) != (to == SQL_TIMESTAMPTZ);
+    if (!depends || !d->transaction || !settings_of(d)->zone ||
+        !relation_stats(relation_of(t)).rows)
+        return 0;
+    (void)sql_fail(error, "0A000",
+                   "values of timestamp with time zone are not made for rows that are there in a "
+                   "session's own time zone");
+    sql_error_hint(error, "SET TimeZone = 'UTC' first.");
+    return -EINVAL;
+}
+
 static int add_column(struct definer *d, struct sql_table *t, const struct sql_alter *a,
                       struct arena *memory, struct sql_error *error) {
     struct sql_expr *values[SQL_COLUMNS_MAX] = {NULL};
@@ -75,6 +89,8 @@ static int add_column(struct definer *d, struct sql_table *t, const struct sql_a
     int r = sql_bind_expression_as(text, NULL, a->definition.type, &options, &values[old], error);
     if (r == 0 && d->transaction && relation_stats(stored_of(t)->rows).rows)
         r = judge_repeatable(values[old], a->definition.name, error);
+    if (r == 0 && a->definition.default_text.ptr)
+        r = judge_zone(d, t, 0, a->definition.type.oid, error);
     if (r == 0 && (grow_columns(t) < 0 || copy_column(t, &a->definition, &t->column[old]) < 0))
         r = sql_fail_memory(error);
     if (r < 0)
@@ -104,6 +120,9 @@ static int alter_type(struct definer *d, struct sql_table *t, const struct sql_a
     if (r < 0)
         return r;
     struct sql_type old = t->column[a->column].type;
+    r = judge_zone(d, t, old.oid, a->definition.type.oid, error);
+    if (r < 0)
+        return r;
     t->column[a->column].type = a->definition.type;
     r = rewrite(d, t, t->columns, values, error);
     if (r < 0)
