@@ -15,8 +15,8 @@
 
 #include "sql/batch.h"
 
-#define SQL_SCAN_ROW_ID UINT32_MAX /* in place of a column: what names the row (store/relation.h)  \
-                                    */
+/* In place of a column: what names the row (store/relation.h). */
+#define SQL_SCAN_ROW_ID UINT32_MAX
 
 /* Appends columns WHICH (NULL: the first COUNT) of row ROW. TYPES: of all columns of the batch.
    0 or -ENOMEM. CANONICAL: equal values give equal bytes (group and join keys, DISTINCT); else the

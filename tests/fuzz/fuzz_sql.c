@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define EXEC_BYTES_MAX ((uint64_t)4 << 20)
 #define OUT_BYTES_MAX ((size_t)256 << 20)
 #define GO_ON_MAX 100u /* batches, of one executor */
-#define ROWS_MAX 2000u  /* that come out of one */
+#define ROWS_MAX 2000u /* that come out of one */
 #define STATEMENTS_MAX 4u
 #define TABLES_MAX 16u
 #define ROWS 5u

@@ -107,9 +107,9 @@ struct session {
 };
 
 must_use int session_accept(struct sessions *all, struct io_stream *stream); /* 0 or -ENOMEM */
-void session_drop(struct session *s); /* at once, without a word */
+void session_drop(struct session *s);   /* at once, without a word */
 void session_expect(struct session *s); /* the login has limits.auth_timeout from now on */
-void session_leave(struct session *s); /* 57P01 */
+void session_leave(struct session *s);  /* 57P01 */
 /* Goes on at the end of this turn, or at once where it is under way. */
 void session_wake(struct session *s);
 void session_close(struct session *s);

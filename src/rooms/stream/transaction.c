@@ -191,8 +191,7 @@ static int in_the_way(const struct change *c, uint32_t oid, const struct sql_bat
     const struct map64_entry *entry;
     for (size_t at = 0; (entry = map64_next(&c->deleted, &at));)
         if (relation_judge(c->stored->rows, entry->id, RELATION_LIVE - 1) < 0)
-            return sql_fail(error, "40001",
-                            "could not serialize access due to concurrent update");
+            return sql_fail(error, "40001", "could not serialize access due to concurrent update");
     return duplicate(c->stored->table, oid, batch, row, error);
 }
 
