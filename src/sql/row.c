@@ -24,21 +24,12 @@
 #include <errno.h>
 #include <math.h>
 
-#define VARINT_BYTES_MAX 10
 #define NESTING_MAX 16 /* arrays of records of arrays */
 
-static size_t write_varint(char *at, uint64_t value) {
-    size_t len = 0;
-    for (; value >= 0x80; value >>= 7)
-        at[len++] = (char)(value | 0x80);
-    at[len++] = (char)value;
-    return len;
-}
-
 static int put_varint(struct buf *out, uint64_t value) {
-    int rc = buf_reserve(out, VARINT_BYTES_MAX);
+    int rc = buf_reserve(out, SQL_VARINT_BYTES_MAX);
     if (rc == 0)
-        out->len += write_varint(out->ptr + out->len, value);
+        out->len += sql_varint_write(out->ptr + out->len, value);
     return rc;
 }
 
@@ -82,14 +73,14 @@ static int put_small(struct sql_numeric n, bool canonical, struct buf *out) {
         coefficient /= 10;
         scale--;
     }
-    int rc = buf_reserve(out, 1 + 3 * VARINT_BYTES_MAX);
+    int rc = buf_reserve(out, 1 + 3 * SQL_VARINT_BYTES_MAX);
     if (rc < 0)
         return rc;
     char *at = out->ptr + out->len;
     *at++ = SQL_NUMERIC_SMALL;
-    at += write_varint(at, scale);
-    at += write_varint(at, zigzag(coefficient));
-    at += write_varint(at, canonical ? 0 : n.scale + 1u);
+    at += sql_varint_write(at, scale);
+    at += sql_varint_write(at, zigzag(coefficient));
+    at += sql_varint_write(at, canonical ? 0 : n.scale + 1u);
     out->len = (size_t)(at - out->ptr);
     return 0;
 }
@@ -168,10 +159,10 @@ static int put_record(const struct sql_record *r, bool canonical, struct buf *ou
 static int put_text(uint32_t oid, slice text, bool canonical, struct buf *out) {
     if (canonical && oid == SQL_BPCHAR)
         text = value_without_blanks(text);
-    int rc = buf_reserve(out, VARINT_BYTES_MAX + text.len);
+    int rc = buf_reserve(out, SQL_VARINT_BYTES_MAX + text.len);
     if (rc < 0)
         return rc;
-    out->len += write_varint(out->ptr + out->len, text.len);
+    out->len += sql_varint_write(out->ptr + out->len, text.len);
     if (text.len)
         memcpy(out->ptr + out->len, text.ptr, text.len);
     out->len += text.len;

@@ -15,6 +15,17 @@
 
 #include "sql/batch.h"
 
+#define SQL_VARINT_BYTES_MAX 10
+
+/* VALUE at AT, 7 bits a byte, the last without the top bit. Returns its bytes. */
+static inline size_t sql_varint_write(char *at, uint64_t value) {
+    size_t len = 0;
+    for (; value >= 0x80; value >>= 7)
+        at[len++] = (char)(value | 0x80);
+    at[len++] = (char)value;
+    return len;
+}
+
 /* In place of a column: what names the row (store/relation.h). */
 #define SQL_SCAN_ROW_ID UINT32_MAX
 

@@ -257,32 +257,9 @@ static int take_value(struct walk *w, uint16_t step) {
     struct json_token token = {.escaped = false};
     const char *start = s->at;
     enum json_type type;
-    int r;
-    switch (*start) {
-    case '{':
-    case '[':
+    if (*start == '{' || *start == '[')
         return open_level(w, step, *start == '{');
-    case '"':
-        type = JSON_STRING;
-        r = json_scan_string(s, &token);
-        break;
-    case 't':
-        type = JSON_BOOL;
-        r = json_scan_word(s, slice_lit("true"));
-        break;
-    case 'f':
-        type = JSON_BOOL;
-        r = json_scan_word(s, slice_lit("false"));
-        break;
-    case 'n':
-        type = JSON_NULL;
-        r = json_scan_word(s, slice_lit("null"));
-        break;
-    default:
-        type = JSON_NUMBER;
-        r = json_scan_number(s, &token);
-        break;
-    }
+    int r = json_scan_scalar(s, &token, &type);
     if (r == 0) {
         store(w, step, type, start, token.escaped);
     }

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "wire/json.h"
 
 #include <errno.h>
 
@@ -63,6 +64,29 @@ must_use int json_scan_number(struct json_scan *s, struct json_token *ret_token)
 
 /* Takes the rest of `true`, `false` or `null`. 0 or -EINVAL. */
 must_use int json_scan_word(struct json_scan *s, slice word);
+
+/* The scalar at `at`, which stands before the end; inline, for it is asked for each value. 0, or
+   -EINVAL also where none stands there. */
+must_use static inline int json_scan_scalar(struct json_scan *s, struct json_token *ret_token,
+                                            enum json_type *ret_type) {
+    switch (*s->at) {
+    case '"':
+        *ret_type = JSON_STRING;
+        return json_scan_string(s, ret_token);
+    case 't':
+        *ret_type = JSON_BOOL;
+        return json_scan_word(s, slice_lit("true"));
+    case 'f':
+        *ret_type = JSON_BOOL;
+        return json_scan_word(s, slice_lit("false"));
+    case 'n':
+        *ret_type = JSON_NULL;
+        return json_scan_word(s, slice_lit("null"));
+    default:
+        *ret_type = JSON_NUMBER;
+        return json_scan_number(s, ret_token);
+    }
+}
 
 /* Bytes at P that are printable ASCII and neither quote nor backslash, at most END - P: the two
    ways to count them, named so that a test can compare them. */

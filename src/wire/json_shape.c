@@ -75,35 +75,10 @@ static inline bool frame_is(const struct json_frame *frame, const char *bytes, c
 static inline bool take_scalar(struct json_scan *s, struct json_field *ret) {
     struct json_token token = {.escaped = false};
     const char *start = s->at;
-    enum json_type type = JSON_NUMBER;
-    int r;
-    if (unlikely(start == s->end)) {
+    enum json_type type;
+    if (unlikely(start == s->end))
         return false;
-    }
-    switch (*start) {
-    case '"':
-        type = JSON_STRING;
-        r = json_scan_string(s, &token);
-        break;
-    case '-':
-    case '0' ... '9':
-        r = json_scan_number(s, &token);
-        break;
-    case 't':
-        type = JSON_BOOL;
-        r = json_scan_word(s, slice_lit("true"));
-        break;
-    case 'f':
-        type = JSON_BOOL;
-        r = json_scan_word(s, slice_lit("false"));
-        break;
-    case 'n':
-        type = JSON_NULL;
-        r = json_scan_word(s, slice_lit("null"));
-        break;
-    default:
-        return false;
-    }
+    int r = json_scan_scalar(s, &token, &type);
     *ret = (struct json_field){slice_make(start, (size_t)(s->at - start)), type, token.escaped};
     return r == 0;
 }

@@ -137,11 +137,9 @@ static int put_change(struct change *c, uint64_t moment, struct entries *entries
     uint64_t first = relation_next_id(rows);
     struct relation_conflict conflict = {0, 0};
     const struct map64_entry *entry;
-    int r = 0;
-    for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
-        r = relation_judge(rows, entry->id, RELATION_LIVE - 1);
+    int r = change_judge(c, error);
     if (r < 0)
-        return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+        return r;
     for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
         r = relation_delete(rows, entry->id, moment);
     if (r == 0)

@@ -117,12 +117,9 @@ static int fold(struct definer *d, const struct sql_table *t, const struct chang
     struct sql_expr *as_it_was[SQL_COLUMNS_MAX] = {NULL};
     struct relation *rows = stored_of(t)->rows;
     struct relation_conflict conflict = {0, 0};
-    const struct map64_entry *entry;
-    int r = 0;
-    for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
-        r = relation_judge(rows, entry->id, RELATION_LIVE - 1);
+    int r = change_judge(c, error);
     if (r < 0)
-        return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+        return r;
     const struct rewrite_options options = {
         .from = rows, .hidden = &c->deleted, .columns = t->columns, .values = as_it_was};
     r = rewrite_rows(d, t, &options, ret, error);

@@ -71,6 +71,16 @@ bool change_fits(const struct change *c, const struct sql_table *table) {
     return c->stored->table == table && c->stored->rows;
 }
 
+int change_judge(const struct change *c, struct sql_error *error) {
+    const struct map64_entry *entry;
+    int r = 0;
+    for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
+        r = relation_judge(c->stored->rows, entry->id, RELATION_LIVE - 1);
+    if (r < 0)
+        return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+    return 0;
+}
+
 int fail_changed_table(const struct sql_table *table, struct sql_error *error) {
     return sql_fail(error, "40001", "table \"%.*s\" was altered or dropped meanwhile",
                     slice_fmt(table->name));

@@ -64,6 +64,8 @@ void transaction_see(struct transaction *t);
 bool transaction_is_fixed(const struct transaction *t);
 /* Is TABLE what C changes, and none that came in its place? */
 bool change_fits(const struct change *c, const struct sql_table *table);
+/* Are the rows that C takes away still there? 0, or 40001. */
+must_use int change_judge(const struct change *c, struct sql_error *error);
 int fail_changed_table(const struct sql_table *table, struct sql_error *error); /* 40001 */
 /* NULL: no change of TABLE so far, in whichever version. */
 struct change *transaction_find(const struct transaction *t, const struct sql_table *table);

@@ -4,7 +4,6 @@
 #include "sql/exec/snapshot.h"
 
 #define MAGIC 0x716c5371u
-#define VARINT_BYTES_MAX 10u
 #define RECORD_BYTES_MAX ((size_t)2 << 30)
 #define RECORD_BYTES_BESIDE ((uint64_t)1 << 20) /* of states that are not counted */
 
@@ -52,14 +51,6 @@ static void piece_put(struct sql_saving *s, slice bytes) {
     }
 }
 
-static size_t write_varint(char *at, uint64_t value) {
-    size_t len = 0;
-    for (; value >= 0x80; value >>= 7)
-        at[len++] = (char)(value | 0x80);
-    at[len++] = (char)value;
-    return len;
-}
-
 void saving_begin(struct sql_saving *s, unsigned tag) {
     buf_clear(&s->record);
     saving_count(s, tag);
@@ -67,9 +58,9 @@ void saving_begin(struct sql_saving *s, unsigned tag) {
 
 void saving_count(struct sql_saving *s, uint64_t count) {
     if (s->failed == 0)
-        s->failed = buf_reserve(&s->record, VARINT_BYTES_MAX);
+        s->failed = buf_reserve(&s->record, SQL_VARINT_BYTES_MAX);
     if (s->failed == 0)
-        s->record.len += write_varint(s->record.ptr + s->record.len, count);
+        s->record.len += sql_varint_write(s->record.ptr + s->record.len, count);
 }
 
 void saving_number(struct sql_saving *s, int64_t number) {
@@ -83,8 +74,8 @@ void saving_bytes(struct sql_saving *s, slice bytes) {
 }
 
 int saving_end(struct sql_saving *s) {
-    char length[VARINT_BYTES_MAX];
-    piece_put(s, slice_make(length, write_varint(length, s->record.len)));
+    char length[SQL_VARINT_BYTES_MAX];
+    piece_put(s, slice_make(length, sql_varint_write(length, s->record.len)));
     piece_put(s, buf_slice(&s->record));
     return s->failed;
 }

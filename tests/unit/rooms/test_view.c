@@ -130,7 +130,10 @@ static void town_rise(struct town *t) {
     t->back = (struct room_shard){
         .loop = bus_loop(house_last(house)), .bus = house_last(house), .streams = house->streams};
     t->db = (struct database){
-        .loop = t->front.loop, .commit = 1, .visible = 1, .limits = {1u << 30, 1u << 30, 1u << 30}};
+        .loop = t->front.loop,
+        .commit = 1,
+        .visible = 1,
+        .limits = {.run_bytes = 1u << 30, .view_bytes = 1u << 30, .table_bytes = 1u << 30}};
     list_init(&t->db.views);
     list_init(&t->db.flight);
     assert_int_equal(ledger_create(&t->front, &t->db.ledger), 0);
