@@ -48,7 +48,8 @@ async function succeeds(node, args, input) {
 // `nonet sql` on a terminal of `script`, which types what it is given.
 class Terminal {
   constructor(t, node, env = {}) {
-    const command = `'${BINARY}' sql --data '${node.data}'`;
+    // In the shell's place: one that waits would hear each Ctrl-C as well, and end with it.
+    const command = `exec '${BINARY}' sql --data '${node.data}'`;
     this.child = spawn('script', ['-qec', command, '/dev/null'], {
       env: environment({ TERM: 'xterm', ...env }),
     });
