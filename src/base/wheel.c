@@ -2,7 +2,7 @@
 
 #define DIGIT_BITS 6u
 #define DIGIT_MASK (WHEEL_SLOTS - 1u)
-#define SLOT_FIRING UINT16_MAX
+#define SLOT_FIRING UINT16_MAX /* or soon: in no slot */
 
 static unsigned digit(uint64_t ms, unsigned level) {
     return (unsigned)(ms >> (level * DIGIT_BITS)) & DIGIT_MASK;
@@ -15,6 +15,8 @@ void wheel_init(struct wheel *w, uint64_t now_ms) {
             list_init(&w->slots[level][slot]);
     }
     list_init(&w->firing);
+    list_init(&w->soon);
+    list_init(&w->turned);
 }
 
 void wheel_timer_init(struct wheel_timer *t, void (*fire)(struct wheel_timer *timer)) {
@@ -65,6 +67,19 @@ void wheel_add(struct wheel *w, struct wheel_timer *t, uint64_t deadline_ms) {
     place(w, t);
 }
 
+void wheel_add_soon(struct wheel *w, struct wheel_timer *t) {
+    wheel_cancel(w, t);
+    t->deadline_ms = w->now_ms;
+    t->armed = true;
+    t->slot = SLOT_FIRING;
+    w->count++;
+    list_push_back(&w->soon, &t->node);
+}
+
+void wheel_turn(struct wheel *w) {
+    list_splice(&w->turned, &w->soon);
+}
+
 void wheel_cancel(struct wheel *w, struct wheel_timer *t) {
     if (!t->armed)
         return;
@@ -74,7 +89,7 @@ void wheel_cancel(struct wheel *w, struct wheel_timer *t) {
 }
 
 /* The lowest occupied level comes before all others, because it shares their digits with now. */
-uint64_t wheel_next_ms(const struct wheel *w) {
+static uint64_t next_tick(const struct wheel *w) {
     if (w->levels == 0)
         return WHEEL_NEVER;
     unsigned level = (unsigned)__builtin_ctz(w->levels);
@@ -82,6 +97,10 @@ uint64_t wheel_next_ms(const struct wheel *w) {
     unsigned shift = level * DIGIT_BITS;
     uint64_t below = ((uint64_t)WHEEL_SLOTS << shift) - 1; /* the top level wraps to all ones */
     return (w->now_ms & ~below) | slot << shift;
+}
+
+uint64_t wheel_next_ms(const struct wheel *w) {
+    return wheel_has_soon(w) ? w->now_ms : next_tick(w);
 }
 
 /* Time has reached a slot above level 0: its timers move down, in order, some of them to be fired
@@ -115,7 +134,7 @@ size_t wheel_advance(struct wheel *w, uint64_t now_ms) {
     check(!w->advancing);
     w->advancing = true;
     size_t fired = 0;
-    for (uint64_t next; w->levels && (next = wheel_next_ms(w)) <= now_ms;) {
+    for (uint64_t next; w->levels && (next = next_tick(w)) <= now_ms;) {
         check(next > w->now_ms);
         w->now_ms = next; /* first: open_slot places timers as seen from there */
         open_slot(w);
@@ -123,6 +142,8 @@ size_t wheel_advance(struct wheel *w, uint64_t now_ms) {
     }
     if (now_ms > w->now_ms)
         w->now_ms = now_ms;
+    list_splice(&w->firing, &w->turned);
+    fired += fire_all(w);
     w->advancing = false;
     return fired;
 }

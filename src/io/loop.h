@@ -81,7 +81,8 @@ struct io_timer {
     struct wheel_timer wheel;
     void (*on_fire)(struct io_timer *timer); /* may start, stop or free any timer, itself too */
 };
-/* Fires once, DELAY_NS from now, never early; starting a running timer moves it. */
+/* Fires once, DELAY_NS from now, never early; 0: in the next turn, without waiting for a
+   millisecond to pass. Starting a running timer moves it. */
 void io_timer_start(struct io_loop *loop, struct io_timer *timer, uint64_t delay_ns,
                     void (*on_fire)(struct io_timer *timer));
 /* No-op where it does not run. A zeroed io_timer is a stopped one. */

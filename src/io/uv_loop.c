@@ -106,6 +106,10 @@ void io_timer_start(struct io_loop *loop, struct io_timer *timer, uint64_t delay
     if (!wheel_armed(&timer->wheel))
         wheel_timer_init(&timer->wheel, fire);
     timer->on_fire = on_fire;
+    if (delay_ns == 0) {
+        wheel_add_soon(&loop->wheel, &timer->wheel);
+        return;
+    }
     /* From the clock itself, not the turn's: a long turn must not make a timer early. */
     uint64_t now_ns = io_host_clock_ns(loop->group->host);
     uint64_t deadline_ns = delay_ns < UINT64_MAX - now_ns ? now_ns + delay_ns : UINT64_MAX;
@@ -125,7 +129,7 @@ bool io_timer_running(const struct io_timer *timer) {
 /* libuv counts the same milliseconds of the same clock, rounded down. */
 static void set_alarm(struct io_loop *loop) {
     uint64_t next_ms = wheel_next_ms(&loop->wheel);
-    if (next_ms == loop->alarm_ms)
+    if (next_ms == loop->alarm_ms || wheel_has_soon(&loop->wheel)) /* then nothing is waited for */
         return;
     loop->alarm_ms = next_ms;
     if (next_ms == WHEEL_NEVER) {
@@ -186,7 +190,9 @@ static void run_tasks(struct io_loop *loop) {
 /* Steps 1 and 2. */
 static void wait_and_read(struct io_loop *loop) {
     loop->clock_fresh = false;
-    bool idle = loop->task_first == NULL && loop->dirty_first == NULL;
+    bool idle = loop->task_first == NULL && loop->dirty_first == NULL &&
+                !wheel_has_soon(&loop->wheel);
+    wheel_turn(&loop->wheel);
     if (idle) {
         atomic_store(&loop->asleep, true);
         for (unsigned word = 0; word < IO_ATTENTION_WORDS; word++)

@@ -252,6 +252,10 @@ static void poke_for_timers(struct io_loop *loop) {
     struct io_host *host = loop->group->host;
     if (next_ms >= WHEEL_NEVER / NS_PER_MS)
         return;
+    if (wheel_has_soon(&loop->wheel)) {
+        sim_loop_poke(loop, 0);
+        return;
+    }
     uint64_t at = sim_true_time(host->machine, next_ms * NS_PER_MS);
     sim_loop_poke(loop, at + sim_below(host->sim, TIMER_LATE_NS));
 }
@@ -263,7 +267,10 @@ void io_timer_start(struct io_loop *loop, struct io_timer *timer, uint64_t delay
     if (!timer->wheel.fire)
         wheel_timer_init(&timer->wheel, on_wheel);
     timer->on_fire = on_fire;
-    wheel_add(&loop->wheel, &timer->wheel, (due + NS_PER_MS - 1) / NS_PER_MS);
+    if (delay_ns)
+        wheel_add(&loop->wheel, &timer->wheel, (due + NS_PER_MS - 1) / NS_PER_MS);
+    else
+        wheel_add_soon(&loop->wheel, &timer->wheel);
     poke_for_timers(loop);
 }
 
@@ -462,6 +469,7 @@ static void take_turn(struct sim_event *event) {
         loop->started = true;
         group->start(group->start_owner, loop);
     } else {
+        wheel_turn(&loop->wheel);
         sim_net_events(loop);
         take_messages(loop);
         take_signals(loop);

@@ -204,6 +204,49 @@ static void timer_added_at_once_fires_once_a_tick(void **state) {
     assert_int_equal(wheel_advance(&wheel, 1005), 5);
 }
 
+static void again_soon(struct wheel_timer *t) {
+    fired_count++;
+    wheel_add_soon(&wheel, t);
+}
+
+static size_t turn(uint64_t now_ms) {
+    wheel_turn(&wheel);
+    return wheel_advance(&wheel, now_ms);
+}
+
+static void soon_is_the_next_turn_whatever_the_time(void **state) {
+    (void)state;
+    struct wheel_timer soon, due, cancelled, again;
+    wheel_timer_init(&soon, note);
+    wheel_timer_init(&due, note);
+    wheel_timer_init(&cancelled, note);
+    wheel_timer_init(&again, again_soon);
+    wheel_add_soon(&wheel, &soon);
+    wheel_add_soon(&wheel, &cancelled);
+    wheel_add(&wheel, &due, 1001);
+    wheel_cancel(&wheel, &cancelled);
+    assert_true(wheel_has_soon(&wheel));
+    assert_int_equal(wheel_next_ms(&wheel), 1000);
+    assert_int_equal(wheel_advance(&wheel, 1000), 0); /* still the turn in which it was added */
+    assert_int_equal(turn(1001), 2);
+    assert_ptr_equal(fired[0].timer, &due);
+    assert_ptr_equal(fired[1].timer, &soon);
+    assert_false(wheel_has_soon(&wheel));
+    assert_int_equal(wheel_next_ms(&wheel), WHEEL_NEVER);
+    wheel_add(&wheel, &soon, 5000); /* moved from its deadline, and back */
+    wheel_add_soon(&wheel, &soon);
+    wheel_add(&wheel, &soon, 2000);
+    wheel_add_soon(&wheel, &again);
+    fired_count = 0;
+    assert_int_equal(turn(1001), 1); /* in which it is added again, for the next */
+    assert_int_equal(wheel_advance(&wheel, 1001), 0);
+    assert_int_equal(turn(1001), 1);
+    assert_int_equal(fired_count, 2);
+    wheel_cancel(&wheel, &again);
+    assert_int_equal(turn(2000), 1);
+    assert_int_equal(wheel.count, 0);
+}
+
 static void free_itself(struct wheel_timer *t) {
     fired_count++;
     mem_free(t);
@@ -274,6 +317,7 @@ int main(void) {
         timer_test(callbacks_may_cancel_and_move_any_timer),
         timer_test(callback_may_add_its_own_timer_again),
         timer_test(timer_added_at_once_fires_once_a_tick),
+        timer_test(soon_is_the_next_turn_whatever_the_time),
         timer_test(callback_may_free_its_timer),
         timer_test(random_use_agrees_with_a_model),
     };
