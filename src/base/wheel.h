@@ -15,9 +15,10 @@
  * Timers fire in the order of their deadlines, those of one tick in the order they were added.
  * A deadline that is not in the future fires at the next tick, never inside wheel_add. Timers of
  * wheel_add_soon wait for no tick but for a turn: the first wheel_advance after the next wheel_turn
- * fires them, behind those whose deadlines it reaches. Callbacks may add and cancel any timer, their
- * own too, and free the timer they were called for; they may not call wheel_advance. The wheel reads no clock: the caller gives the time, which never runs
- * backwards. One thread at a time.
+ * fires them, behind those whose deadlines it reaches. Callbacks may add and cancel any timer,
+ * their own too, and free the timer they were called for; they may not call wheel_advance. The
+ * wheel reads no clock: the caller gives the time, which never runs backwards. One thread at a
+ * time.
  */
 #ifndef NONET_BASE_WHEEL_H
 #define NONET_BASE_WHEEL_H

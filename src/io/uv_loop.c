@@ -190,8 +190,8 @@ static void run_tasks(struct io_loop *loop) {
 /* Steps 1 and 2. */
 static void wait_and_read(struct io_loop *loop) {
     loop->clock_fresh = false;
-    bool idle = loop->task_first == NULL && loop->dirty_first == NULL &&
-                !wheel_has_soon(&loop->wheel);
+    bool idle =
+        loop->task_first == NULL && loop->dirty_first == NULL && !wheel_has_soon(&loop->wheel);
     wheel_turn(&loop->wheel);
     if (idle) {
         atomic_store(&loop->asleep, true);
