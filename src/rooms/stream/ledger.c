@@ -8,7 +8,9 @@
  *       '-- nobody answers yet, or not now: again after RETRY_NS
  *
  * The server of the ledger may not be open yet, or its log: reads and look-ups wait for it, and a
- * commit that nobody has heard is sent again.
+ * commit that nobody has heard is sent again. One that was heard waits for its answer as long as
+ * the disk takes, or the process was stopped: whoever gave it up would go on without what is stored
+ * all the same, and write behind it what does not fit.
  */
 #include "rooms/stream/ledger_call.h"
 
@@ -18,10 +20,11 @@
 #include <errno.h>
 
 #define RETRY_NS (20 * UINT64_C(1000000))
-#define READ_NS (60 * UINT64_C(1000000000))    /* an answer that does not come is asked for again */
-#define COMMIT_NS (120 * UINT64_C(1000000000)) /* the server is patient for 30 s, then the disk */
-#define COMMIT_RETRIES_MAX 1500u               /* 30 s */
-#define ASK_BYTES_MAX ((size_t)1 << 20)        /* a name and subjects */
+#define READ_NS (60 * UINT64_C(1000000000)) /* an answer that does not come is asked for again */
+#define COMMIT_LATE_NS (120 * UINT64_C(1000000000))    /* then the log tells, and it waits on */
+#define COMMIT_NS (365 * 86400 * UINT64_C(1000000000)) /* never: see below */
+#define COMMIT_RETRIES_MAX 1500u                       /* 30 s */
+#define ASK_BYTES_MAX ((size_t)1 << 20)                /* a name and subjects */
 
 struct ledger {
     struct room_shard *shard;
@@ -144,6 +147,14 @@ static void commit_done(struct ledger_commit *c, const struct error *failed) {
 
 static void on_commit_again(struct io_timer *timer);
 
+static void on_commit_late(struct io_timer *timer) {
+    struct ledger_commit *c = container_of(timer, struct ledger_commit, again);
+    logger_write(c->ledger->shard->node->logger, LOG_LEVEL_WARN, "sql",
+                 "the log has not answered a commit for long", "seconds=%llu",
+                 (unsigned long long)(COMMIT_LATE_NS / UINT64_C(1000000000)));
+    io_timer_start(c->ledger->shard->loop, timer, COMMIT_LATE_NS, on_commit_late);
+}
+
 static void on_committed(void *owner, const struct bus_message *reply, int ended) {
     struct ledger_commit *c = owner;
     struct error failed;
@@ -162,17 +173,17 @@ static void on_committed(void *owner, const struct bus_message *reply, int ended
         io_timer_start(c->ledger->shard->loop, &c->again, RETRY_NS, on_commit_again);
     } else {
         (void)error_set(&failed, ended, "%s",
-                        ended == -ECANCELED ? "the node stops"
-                        : ended == -EHOSTUNREACH
-                            ? "the log is not there"
-                            : "the log does not say whether it has the commit");
+                        ended == -ECANCELED ? "the node stops" : "the log is not there");
         commit_done(c, &failed);
     }
 }
 
 static int commit_send(struct ledger_commit *c) {
-    return ask(c->ledger, LEDGER_CALL_COMMIT, buf_slice(&c->body), COMMIT_NS, on_committed, c,
-               &c->request);
+    int failed = ask(c->ledger, LEDGER_CALL_COMMIT, buf_slice(&c->body), COMMIT_NS, on_committed, c,
+                     &c->request);
+    if (!failed)
+        io_timer_start(c->ledger->shard->loop, &c->again, COMMIT_LATE_NS, on_commit_late);
+    return failed;
 }
 
 static void on_commit_again(struct io_timer *timer) {

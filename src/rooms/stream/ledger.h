@@ -54,8 +54,10 @@ struct ledger_entry {
 };
 
 /* All entries in one commit of the log, which makes their stream where it is not there. DONE, once,
-   never from inside: FAILED NULL: on disk; code -ETIMEDOUT: it may be, or not. 0, -E2BIG (a bound
-   above), -ENOMEM, -ENOBUFS: then DONE does not come. */
+   never from inside, however long the disk takes: FAILED NULL: on disk; else it is not, but for
+   -ECANCELED: the node stops. 0, -E2BIG (a bound above), -ENOMEM, -ENOBUFS: then DONE does not
+   come.
+ */
 struct ledger_commit;
 must_use int ledger_commit(struct ledger *l, const struct ledger_entry *entries, size_t count,
                            void (*done)(void *self, const struct error *failed), void *self,

@@ -1,6 +1,6 @@
 #include "bus_kit.h"
 
-#include "rooms/stream/ledger.h"
+#include "rooms/stream/ledger_call.h"
 
 #include "base/number.h"
 
@@ -10,6 +10,7 @@
 
 struct office {
     struct house *house;
+    struct room_node node; /* without a logger */
     struct room_shard front, back;
     struct ledger *ledger;
     struct ledger_server *server;
@@ -18,7 +19,8 @@ struct office {
 static void office_rise(struct office *o) {
     struct house *house = o->house;
     house_streams(house);
-    o->front = (struct room_shard){.loop = bus_loop(house->bus[0]), .bus = house->bus[0]};
+    o->front = (struct room_shard){
+        .node = &o->node, .loop = bus_loop(house->bus[0]), .bus = house->bus[0]};
     o->back = (struct room_shard){
         .loop = bus_loop(house_last(house)), .bus = house_last(house), .streams = house->streams};
     assert_int_equal(ledger_create(&o->front, &o->ledger), 0);
@@ -378,6 +380,53 @@ static void test_the_ledger_waits_for_its_server(void **state) {
 }
 
 /* Whatever allocation fails: who asked is told once, or the call says so. */
+/* A server that keeps a commit to itself. */
+struct slow_server {
+    char reply[128];
+    size_t reply_len;
+    unsigned commits;
+};
+
+static void on_held_commit(void *owner, struct bus_subscription *subscription,
+                           const struct bus_message *message) {
+    struct slow_server *s = owner;
+    (void)subscription;
+    assert_true(message->reply.len <= sizeof s->reply);
+    memcpy(s->reply, message->reply.ptr, message->reply.len);
+    s->reply_len = message->reply.len;
+    s->commits++;
+}
+
+/* Whoever gave it up would write behind it as if it were not there. */
+static void test_a_commit_waits_for_its_answer_however_long(void **state) {
+    (void)state;
+    static const struct bus_receiver receiver = {on_held_commit};
+    struct office o;
+    struct committed c;
+    struct slow_server slow = {.commits = 0};
+    struct bus_subscription *subscription;
+    office_open(&o, 2);
+    o.server = ledger_server_free(o.server);
+    assert_int_equal(bus_subscribe(o.back.bus, slice_str(LEDGER_CALL_COMMIT), (slice){0}, &receiver,
+                                   &slow, NULL, &subscription),
+                     0);
+    commit(&o, "_NONET.sql.ddl", two, 1, &c);
+    until(&o, &slow.commits, 1);
+    for (unsigned minute = 0; minute < 30; minute++)
+        house_run(o.house, 60 * SIM_SECOND);
+    assert_int_equal(c.called, 0);
+    assert_int_equal(slow.commits, 1);
+    const struct ledger_answer answer = {.last = 1, .position = 77};
+    const struct bus_message message = {.subject = slice_make(slow.reply, slow.reply_len),
+                                        .payload = slice_make(&answer, sizeof answer)};
+    bus_publish(o.back.bus, &message, NULL, NULL);
+    until(&o, &c.called, 1);
+    assert_int_equal(c.failed.code, 0);
+    assert_int_equal(ledger_position(o.ledger), 77);
+    bus_unsubscribe(o.back.bus, subscription);
+    office_close(&o);
+}
+
 static void test_without_memory_commits_end_once(void **state) {
     (void)state;
     for (unsigned at = 1; at < 60; at++) {
@@ -409,6 +458,7 @@ int main(void) {
         cmocka_unit_test(test_a_stream_is_found_by_what_it_captures),
         cmocka_unit_test(test_a_foreign_stream_of_its_name_refuses_commits),
         cmocka_unit_test(test_the_ledger_waits_for_its_server),
+        cmocka_unit_test(test_a_commit_waits_for_its_answer_however_long),
         cmocka_unit_test(test_without_memory_commits_end_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
