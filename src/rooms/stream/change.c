@@ -232,9 +232,10 @@ static int update_other(struct database_run *run, struct work *w, const struct s
 /* ON CONFLICT: row by row, for each may be in the way of the next. */
 static int put_unless(struct database_run *run, struct work *w, const struct sql_batch *batch) {
     const struct sql_statement *s = &run->statement->bound;
+    struct transaction *t = run->session->transaction;
     struct sql_column columns[SQL_COLUMNS_MAX];
     for (unsigned row = 0; row < batch->rows; row++) {
-        int64_t id = transaction_conflict(run->session->transaction, w->stored, batch, row,
+        int64_t id = transaction_conflict(t, w->stored, batch, row,
                                           s->conflict_index ? s->conflict_index->oid : 0);
         int r = 0;
         if (id == 0) {
@@ -246,6 +247,9 @@ static int put_unless(struct database_run *run, struct work *w, const struct sql
             r = put_rows(run, w, &one);
         } else if (s->conflict == SQL_CONFLICT_UPDATE) {
             r = update_other(run, w, batch, row, id);
+        } else if (id > 0 && transaction_is_fixed(t) &&
+                   relation_judge(w->stored->rows, (uint64_t)id, t->snapshot) == -ENOENT) {
+            r = fail_changed_row(&run->error); /* it would be neither put nor seen */
         }
         if (r < 0)
             return r;

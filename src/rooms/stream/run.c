@@ -210,7 +210,11 @@ int run_begin(struct database_run *run) {
     int waits = reach_start(run);
     if (waits)
         return waits < 0 ? waits : 0;
-    run->session->transaction->used |= uses_snapshot(run->statement->bound.kind);
+    if (uses_snapshot(run->statement->bound.kind)) {
+        if (transaction_judge(run->session->transaction, &run->error) < 0)
+            return -EINVAL;
+        run->session->transaction->used = true;
+    }
     switch (run->statement->bound.kind) {
     case SQL_STATEMENT_EMPTY:
         run->step = empty_step;

@@ -71,13 +71,100 @@ bool change_fits(const struct change *c, const struct sql_table *table) {
     return c->stored->table == table && c->stored->rows;
 }
 
-int change_judge(const struct change *c, struct sql_error *error) {
+int fail_changed_row(struct sql_error *error) {
+    return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+}
+
+static bool change_lost(const struct change *c) {
     const struct map64_entry *entry;
-    int r = 0;
-    for (size_t at = 0; r == 0 && (entry = map64_next(&c->deleted, &at));)
-        r = relation_judge(c->stored->rows, entry->id, RELATION_LIVE - 1);
+    for (size_t at = 0; (entry = map64_next(&c->deleted, &at));)
+        if (relation_judge(c->stored->rows, entry->id, RELATION_LIVE - 1) < 0)
+            return true;
+    return false;
+}
+
+int change_judge(const struct change *c, struct sql_error *error) {
+    return change_lost(c) ? fail_changed_row(error) : 0;
+}
+
+/* Has a row that C takes away been taken away by another since it was judged last? */
+static bool lost_row(const struct change *c) {
+    const struct relation *rows = c->stored->rows;
+    uint64_t taken = relation_taken(rows);
+    if (taken - c->judged_taken > map64_count(&c->deleted))
+        return change_lost(c);
+    for (uint64_t n = c->judged_taken; n < taken; n++) {
+        uint64_t id = relation_taken_id(rows, n);
+        if (id == 0)
+            return change_lost(c); /* it came so long ago that it is not told any more */
+        if (map64_find(&c->deleted, id) && relation_judge(rows, id, RELATION_LIVE - 1) < 0)
+            return true;
+    }
+    return false;
+}
+
+/* Has one of the rows in BATCH a unique key that OTHER has, too? 1, 0, or < 0. */
+static int keys_meet(const struct sql_table *table, const struct sql_batch *batch,
+                     struct relation *other, const struct map64 *hidden) {
+    for (unsigned i = 0; i < table->indexes; i++)
+        for (unsigned row = 0; table->index[i].unique && row < batch->rows; row++) {
+            int64_t id = relation_find_key(other, table->index[i].oid, batch, row, hidden);
+            if (id != 0)
+                return id < 0 ? (int)id : 1;
+        }
+    return 0;
+}
+
+/* Do the rows of ROWS from id NEXT on, those that are there, meet one of OTHER's? 1, 0, or < 0. */
+static int rows_meet(const struct sql_table *table, struct relation *rows, uint64_t next,
+                     struct relation *other, const struct map64 *hidden) {
+    struct sql_builder b;
+    int r = sql_builder_make(table->columns, &b);
     if (r < 0)
-        return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+        return r;
+    while (r == 0 && next < relation_next_id(rows)) {
+        sql_builder_reset(&b);
+        for (; r == 0 && next < relation_next_id(rows) && !sql_builder_full(&b); next++)
+            if (relation_judge(rows, next, RELATION_LIVE - 1) == 0)
+                r = relation_read(rows, next, NULL, table->columns, 1, &b);
+        struct sql_batch batch = sql_builder_batch(&b);
+        if (r == 0)
+            r = keys_meet(table, &batch, other, hidden);
+    }
+    sql_builder_free(&b);
+    return r;
+}
+
+/* Has a row come since C was judged last that has the key of one that C adds? 1, 0, or < 0. */
+static int met_key(struct change *c) {
+    const struct sql_table *table = c->stored->table;
+    struct relation *rows = c->stored->rows;
+    uint64_t own = relation_stats(c->added).rows;
+    bool unique = false;
+    for (unsigned i = 0; i < table->indexes; i++)
+        unique |= table->index[i].unique;
+    if (!unique || own == 0 || c->judged_id == relation_next_id(rows))
+        return 0;
+    if (relation_next_id(rows) - c->judged_id <= own)
+        return rows_meet(table, rows, c->judged_id, c->added, NULL);
+    return rows_meet(table, c->added, 1, rows, &c->deleted);
+}
+
+int transaction_judge(struct transaction *t, struct sql_error *error) {
+    if (transaction_is_fixed(t))
+        return 0;
+    for (struct list_node *n = t->changes.head.next; n != &t->changes.head; n = n->next) {
+        struct change *c = container_of(n, struct change, node);
+        if (c->folded || !change_fits(c, c->stored->table))
+            continue;
+        int r = lost_row(c) ? 1 : met_key(c);
+        if (r < 0)
+            return sql_fail_memory(error);
+        if (r > 0)
+            return fail_changed_row(error);
+        c->judged_taken = relation_taken(c->stored->rows);
+        c->judged_id = relation_next_id(c->stored->rows);
+    }
     return 0;
 }
 
@@ -109,6 +196,8 @@ static struct change *change_of(struct transaction *t, struct stored *stored,
         return NULL;
     }
     stored->table->references++;
+    c->judged_taken = relation_taken(stored->rows);
+    c->judged_id = relation_next_id(stored->rows);
     list_push_back(&t->changes, &c->node);
     return c;
 }
@@ -198,11 +287,8 @@ int64_t transaction_conflict(struct transaction *t, struct stored *stored,
    was found and changed beside C's own: that is a conflict of two updates, no duplicate. */
 static int in_the_way(const struct change *c, uint32_t oid, const struct sql_batch *batch,
                       unsigned row, struct sql_error *error) {
-    const struct map64_entry *entry;
-    for (size_t at = 0; (entry = map64_next(&c->deleted, &at));)
-        if (relation_judge(c->stored->rows, entry->id, RELATION_LIVE - 1) < 0)
-            return sql_fail(error, "40001", "could not serialize access due to concurrent update");
-    return duplicate(c->stored->table, oid, batch, row, error);
+    return change_lost(c) ? fail_changed_row(error)
+                          : duplicate(c->stored->table, oid, batch, row, error);
 }
 
 int transaction_insert(struct transaction *t, struct stored *stored, const struct sql_batch *batch,
@@ -247,7 +333,7 @@ int transaction_delete(struct transaction *t, struct stored *stored, int64_t id,
         return 1;
     r = relation_judge(stored->rows, (uint64_t)id, t->snapshot);
     if (r < 0)
-        return sql_fail(error, "40001", "could not serialize access due to concurrent update");
+        return fail_changed_row(error);
     r = map64_add(&c->deleted, (uint64_t)id, c);
     if (r == 0)
         r = note(t, c, id, false);

@@ -22,6 +22,8 @@ struct change {
     struct relation *added;
     struct map64 deleted;        /* id -> itself */
     uint64_t placed, placed_end; /* commit.c: the ids its rows have got in the table */
+    /* So much of what others do to the table has been compared with this (transaction_judge). */
+    uint64_t judged_taken, judged_id;
     /* Another version stands in the table's place, which has these rows; `gone`: or none does. */
     bool folded, gone;
 };
@@ -60,6 +62,11 @@ must_use struct transaction *transaction_new(struct database *db);
 struct transaction *transaction_free(struct transaction *t);
 /* A statement begins: what it sees is decided. */
 void transaction_see(struct transaction *t);
+/* Where a statement sees what others have committed since the one before: has one of them changed a
+   row that T has changed, or brought one with the key of a row of T? Both would be seen, so then
+   40001, long before COMMIT says it. Costs as much as others have changed since, or as T has in
+   all, whichever is less. */
+must_use int transaction_judge(struct transaction *t, struct sql_error *error);
 /* Will it see nothing newer than what it has seen? */
 bool transaction_is_fixed(const struct transaction *t);
 /* Is TABLE what C changes, and none that came in its place? */
@@ -67,6 +74,7 @@ bool change_fits(const struct change *c, const struct sql_table *table);
 /* Are the rows that C takes away still there? 0, or 40001. */
 must_use int change_judge(const struct change *c, struct sql_error *error);
 int fail_changed_table(const struct sql_table *table, struct sql_error *error); /* 40001 */
+int fail_changed_row(struct sql_error *error);                                  /* 40001 */
 /* NULL: no change of TABLE so far, in whichever version. */
 struct change *transaction_find(const struct transaction *t, const struct sql_table *table);
 bool transaction_has_changes(const struct transaction *t);

@@ -58,6 +58,7 @@ struct relation {
     bool whole; /* the index over whole rows is kept */
     struct ids gone;
     size_t gone_done;
+    uint64_t gone_before;   /* ids that have left the list */
     struct ids made, taken; /* of the apply under way */
     /* For keys: the row under way as a batch of one row. */
     union sql_cell *cells;
@@ -507,6 +508,15 @@ int relation_judge(const struct relation *r, uint64_t id, uint64_t snapshot) {
     return row->deleted == RELATION_LIVE ? 0 : -EAGAIN;
 }
 
+uint64_t relation_taken(const struct relation *r) {
+    return r->gone_before + r->gone.count;
+}
+
+uint64_t relation_taken_id(const struct relation *r, uint64_t n) {
+    check(n < relation_taken(r));
+    return n < r->gone_before ? 0 : r->gone.id[n - r->gone_before];
+}
+
 int relation_delete(struct relation *r, uint64_t id, uint64_t commit) {
     struct row *row = row_at(r, id);
     if (!row)
@@ -527,6 +537,7 @@ void relation_vacuum(struct relation *r, uint64_t oldest, unsigned rows_max) {
     }
     if (r->gone_done > 0 && (r->gone_done > GONE_SLACK || r->gone_done == r->gone.count)) {
         r->gone.count -= r->gone_done;
+        r->gone_before += r->gone_done;
         memmove(r->gone.id, r->gone.id + r->gone_done, r->gone.count * sizeof *r->gone.id);
         r->gone_done = 0;
     }

@@ -59,6 +59,10 @@ void relation_erase(struct relation *r, uint64_t id);
 uint64_t relation_next_id(const struct relation *r);
 /* Is row ID there at SNAPSHOT, and still there now? 0, -ENOENT, -EAGAIN. */
 must_use int relation_judge(const struct relation *r, uint64_t id, uint64_t snapshot);
+/* How many rows have been taken away since R was made, whether or not they came back; and the id of
+   number N of them, counted from 0, or 0 where it was vacuumed. */
+uint64_t relation_taken(const struct relation *r);
+uint64_t relation_taken_id(const struct relation *r, uint64_t n);
 
 /* Rows seen at a snapshot, in the order of their ids. */
 struct relation_scan {
