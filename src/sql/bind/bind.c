@@ -10,6 +10,8 @@
 #include "sql/bind/from.h"
 #include "sql/bind/move.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 
 static struct sql_binder make_binder(const struct sql_bind_options *options, const char *text,
@@ -34,13 +36,30 @@ int bind_top_query(struct sql_binder *b, json_value select, struct sql_query *re
     return 0;
 }
 
+struct numbering {
+    struct sql_plan **node;
+    unsigned count;
+};
+
 /* A plan outlives the text it came from, so its names are its own. */
-static int number_node(struct sql_binder *b, struct sql_plan *p, void *self) {
-    p->number = (*(unsigned *)self)++;
+static int finish_node(struct sql_binder *b, struct sql_plan *p, void *self) {
+    struct numbering *all = self;
+    all->node[all->count++] = p;
     for (unsigned i = 0; i < p->columns; i++)
         if (!(p->column[i].name = bind_copy(b, p->column[i].name)).ptr)
             return -ENOMEM;
     return 0;
+}
+
+/* Numbers are given when the walk is over: it knows by them where it has been. */
+static int number_nodes(struct sql_binder *b, struct sql_query *query) {
+    _cleanup_mem_ struct sql_plan **nodes = mem_zalloc(b->plans + 1, sizeof *nodes);
+    struct numbering all = {nodes, 0};
+    int result = nodes ? bind_each_node(b, query->plan, finish_node, &all) : -ENOMEM;
+    for (unsigned i = 0; result == 0 && i < all.count; i++)
+        nodes[i]->number = i;
+    query->plans = all.count;
+    return result;
 }
 
 int bind_finish_parameters(struct sql_binder *b, struct sql_query *query) {
@@ -82,11 +101,7 @@ int bind_finish_query(struct sql_binder *b, struct sql_query *query) {
         result = keep_names(b, query->plan, names);
     if (result == 0 && b->options->emit_on_window_close)
         result = bind_emit_on_close(b, query->plan);
-    unsigned count = 0;
-    if (result == 0)
-        result = bind_each_node(b, query->plan, number_node, &count);
-    query->plans = count;
-    return result;
+    return result == 0 ? number_nodes(b, query) : result;
 }
 
 static int query_statement(struct sql_binder *b, json_value select, struct sql_statement *ret) {

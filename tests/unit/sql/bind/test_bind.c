@@ -344,7 +344,7 @@ static const struct {
      "      Project b, a\n"
      "        Join inner on y::bigint = b  [state: the rows of both inputs]\n"
      "          (the node of number 1 again)\n"
-     "          (the node of number 6 again)\n"},
+     "          (the node of number 3 again)\n"},
     {"select a in (select y from u) from t",
      "Project CASE WHEN ?column? THEN t WHEN (set = 0) THEN f WHEN ((set = 2) "
      "OR (a IS NULL)) THEN NULL ELSE f END\n"
