@@ -91,7 +91,7 @@ struct box {
 
 static int copy_box(struct sql_call *call, const struct sql_array *from, const struct box *box,
                     union sql_cell *ret) {
-    size_t count = 1;
+    size_t count = from->dimensions ? 1 : 0; /* an empty array has no dimension */
     for (unsigned d = 0; d < from->dimensions; d++)
         count *= (size_t)box->count[d];
     struct text_array out;
