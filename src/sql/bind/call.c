@@ -323,11 +323,36 @@ static int call_aggregate(struct sql_binder *b, struct bind_scope *s, slice sche
     return result == 0 ? resolve_aggregate(b, schema, name, inside, ret) : result;
 }
 
+enum { READS_OWN = 1, READS_OUTER = 2 };
+
+static int note_reading(struct sql_expr *e, void *self) {
+    unsigned *reads = self;
+    *reads |= e->kind == SQL_EXPR_COLUMN ? READS_OWN : e->kind == SQL_EXPR_OUTER ? READS_OUTER : 0;
+    return 0;
+}
+
+/* One that reads columns of a query around it and none of its own is an aggregate of that query. */
+static int refuse_outer(struct sql_binder *b, const struct sql_plan_aggregate *a, int location) {
+    unsigned reads = 0;
+    for (unsigned i = 0; i < a->count; i++)
+        (void)sql_expr_walk(a->arguments[i], note_reading, &reads);
+    for (unsigned i = 0; i < a->order_count; i++)
+        (void)sql_expr_walk(a->order[i], note_reading, &reads);
+    if (a->filter)
+        (void)sql_expr_walk(a->filter, note_reading, &reads);
+    return reads != READS_OUTER
+               ? 0
+               : bind_error(b, location, "0A000",
+                            "an aggregate over columns of a query around its own is not "
+                            "supported: write it there");
+}
+
 static struct sql_expr *aggregate_call(struct sql_binder *b, struct bind_scope *s, slice schema,
                                        slice name, json_value inside) {
     struct bind_pending entry = {.kind = BIND_AGGREGATE, .location = sql_location(inside)};
     if (check_aggregate(b, s, entry.location) < 0 ||
-        call_aggregate(b, s, schema, name, inside, &entry.aggregate) < 0)
+        call_aggregate(b, s, schema, name, inside, &entry.aggregate) < 0 ||
+        refuse_outer(b, &entry.aggregate, entry.location) < 0)
         return NULL;
     entry.type = entry.aggregate.type;
     return bind_defer(b, s, &entry);

@@ -147,7 +147,8 @@ struct sql_expr *bind_to_bool(struct sql_binder *b, struct sql_expr *e, const ch
                      clause, bind_type_text(b, sql_type_of(e->type.oid), text, sizeof text));
 }
 
-/* Types of one category: the first that the others turn into implicitly, preferring preferred. */
+/* Types of one category: the first, unless it turns into a later one implicitly and not the other
+   way round. */
 int bind_common_type(struct sql_binder *b, struct sql_expr *const *e, unsigned count,
                      const char *what, struct sql_type *ret) {
     struct sql_type type = sql_type_of(SQL_UNKNOWN);
@@ -171,9 +172,6 @@ int bind_common_type(struct sql_binder *b, struct sql_expr *const *e, unsigned c
         type.typmod = -1;
         if (!bind_preferred(type.oid) && bind_can_coerce(b, type.oid, next, SQL_CAST_IMPLICIT) &&
             !bind_can_coerce(b, next, type.oid, SQL_CAST_IMPLICIT))
-            type.oid = next;
-        else if (!bind_preferred(type.oid) && bind_preferred(next) &&
-                 bind_can_coerce(b, type.oid, next, SQL_CAST_IMPLICIT))
             type.oid = next;
     }
     for (unsigned i = 0; i < count; i++)

@@ -92,6 +92,8 @@ static struct sql_expr *null_if(struct sql_binder *b, struct bind_scope *s, json
     if (!equal)
         return NULL;
     left = bind_known(b, left);
+    if (left && left->type.oid == SQL_VARCHAR) /* what = compares */
+        left = bind_coerce(b, left, sql_type_of(SQL_TEXT), SQL_CAST_IMPLICIT, location);
     struct sql_expr *e = left ? bind_expr(b, SQL_EXPR_CASE, left->type, location, 3) : NULL;
     if (!e)
         return NULL;

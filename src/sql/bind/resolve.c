@@ -227,9 +227,15 @@ static void keep_same_type(const struct sql_binder *b, const uint32_t *types, un
         return;
     struct candidates kept = {0};
     for (unsigned k = 0; k < all->count; k++) {
-        bool fits = true;
-        for (unsigned i = 0; fits && i < count; i++)
-            fits = bind_can_coerce(b, known, candidate_type(&all->item[k], i), SQL_CAST_IMPLICIT);
+        bool fits = true, array = false;
+        for (unsigned i = 0; i < count; i++)
+            array |= candidate_type(&all->item[k], i) == SQL_ANYARRAY;
+        for (unsigned i = 0; fits && i < count; i++) {
+            uint32_t declared = candidate_type(&all->item[k], i);
+            fits = bind_can_coerce(b, known, declared, SQL_CAST_IMPLICIT);
+            if (array && is_element(declared) && sql_element_of(known))
+                fits = false; /* an array is no element of its like */
+        }
         if (fits)
             add(&kept, all->item[k]);
     }

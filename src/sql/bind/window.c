@@ -63,15 +63,25 @@ static bool is_time(uint32_t oid) {
            oid == SQL_INTERVAL;
 }
 
-/* An order by dates or times of day goes by timestamps or intervals where an interval is the
-   offset: of the same order, and adding gives the type again without going round at midnight. */
-static int order_for_interval(struct sql_binder *b, struct bind_window_spec *w) {
-    uint32_t oid = w->order[0]->type.oid;
-    if (oid != SQL_DATE && oid != SQL_TIME)
-        return 0;
-    w->order[0] =
-        bind_coerce(b, w->order[0], sql_type_of(oid == SQL_DATE ? SQL_TIMESTAMP : SQL_INTERVAL),
-                    SQL_CAST_IMPLICIT, w->order[0]->location);
+static unsigned integer_bytes(uint32_t oid) {
+    return oid == SQL_INT2 ? 2 : oid == SQL_INT4 ? 4 : oid == SQL_INT8 ? 8 : 0;
+}
+
+/* The type that an order by OID goes by where the offset is of type OFFSET: of the same order, and
+   adding gives the type again, for dates and times of day without going round at midnight. */
+static uint32_t order_type(uint32_t oid, uint32_t offset) {
+    if (offset == SQL_INTERVAL)
+        return oid == SQL_DATE ? SQL_TIMESTAMP : oid == SQL_TIME ? SQL_INTERVAL : oid;
+    if (integer_bytes(oid) && integer_bytes(offset) > integer_bytes(oid))
+        return offset;
+    return oid == SQL_FLOAT4 ? SQL_FLOAT8 : oid;
+}
+
+static int order_for_offset(struct sql_binder *b, struct bind_window_spec *w, uint32_t offset) {
+    uint32_t oid = order_type(w->order[0]->type.oid, offset);
+    if (oid != w->order[0]->type.oid)
+        w->order[0] =
+            bind_coerce(b, w->order[0], sql_type_of(oid), SQL_CAST_IMPLICIT, w->order[0]->location);
     return w->order[0] ? 0 : -EINVAL;
 }
 
@@ -85,7 +95,7 @@ static struct sql_expr *range_offset(struct sql_binder *b, struct bind_window_sp
     if (is_time(w->order[0]->type.oid) && offset->type.oid == SQL_UNKNOWN)
         offset =
             bind_coerce(b, offset, sql_type_of(SQL_INTERVAL), SQL_CAST_IMPLICIT, offset->location);
-    if (!offset || (offset->type.oid == SQL_INTERVAL && order_for_interval(b, w) != 0))
+    if (!offset || order_for_offset(b, w, offset->type.oid) != 0)
         return NULL;
     struct sql_expr *plus = bind_operator(b, slice_lit("+"), w->order[0], offset, offset->location);
     struct sql_expr *minus =

@@ -10,37 +10,82 @@
 /* ---- casts -------------------------------------------------------------------------------- */
 
 /* Through the text form: output of the one type, input of the other. */
-static int cast_by_text(struct node *n, struct arena *memory, union sql_cell *ret,
-                        struct sql_error *error) {
-    const struct sql_settings *settings = n->call.settings;
-    struct sql_type from = n->call.types[0], to = n->e->type;
+static int value_by_text(const struct sql_call *call, struct sql_type from, struct sql_type to,
+                         const union sql_cell *value, union sql_cell *ret) {
     if (from.oid == SQL_UNKNOWN || from.oid == SQL_TEXT || from.oid == SQL_VARCHAR ||
         from.oid == SQL_NAME)
-        return sql_value_in(to, n->arguments[0].text, settings, memory, ret, error);
+        return sql_value_in(to, value->text, call->settings, call->memory, ret, call->error);
     _cleanup_buf_ struct buf text = buf_make(TEXT_FORM_BYTES_MAX);
-    int r = sql_value_out(from, &n->arguments[0], settings, &text);
+    int r = sql_value_out(from, value, call->settings, &text);
     if (r == -ENOBUFS)
-        return sql_fail(error, "54000", "the text form of a value is larger than %zu bytes",
+        return sql_fail(call->error, "54000", "the text form of a value is larger than %zu bytes",
                         TEXT_FORM_BYTES_MAX);
     if (r)
-        return sql_fail_memory(error);
+        return sql_fail_memory(call->error);
     slice copy;
-    if (arena_copy(memory, buf_slice(&text), &copy))
-        return sql_fail_memory(error);
+    if (arena_copy(call->memory, buf_slice(&text), &copy))
+        return sql_fail_memory(call->error);
     if (to.oid == SQL_TEXT) {
         ret->text = copy;
         return 0;
     }
-    return sql_value_in(to, copy, settings, memory, ret, error);
+    return sql_value_in(to, copy, call->settings, call->memory, ret, call->error);
+}
+
+/* The elements of an array, each as a value of its type is cast, into CELLS and NULLS. */
+static int cast_elements(struct node *n, const struct sql_array *from, struct sql_type to,
+                         union sql_cell *cells, uint8_t *nulls) {
+    const struct sql_type own = sql_type_of(from->element);
+    const struct sql_cast *cast = sql_cast_find(from->element, to.oid);
+    const uint8_t no_null = 0;
+    struct sql_call call = n->call;
+    call.types = &own;
+    call.count = 1;
+    call.result = to;
+    call.nulls = &no_null;
+    for (unsigned i = 0; i < from->count; i++) {
+        int r = 0;
+        nulls[i] = from->nulls && from->nulls[i];
+        call.null = false;
+        if (nulls[i])
+            continue;
+        if (!cast)
+            r = value_by_text(&call, own, to, &from->cells[i], &cells[i]);
+        else if (cast->scalar)
+            r = cast->scalar(&call, &from->cells[i], &cells[i]);
+        else
+            cells[i] = from->cells[i];
+        if (r)
+            return r;
+        nulls[i] = call.null;
+    }
+    return 0;
+}
+
+static int cast_array(struct node *n, const struct sql_array *from, union sql_cell *ret) {
+    const struct sql_type to = {sql_element_of(n->e->type.oid), n->e->type.typmod};
+    struct sql_array *array = arena_zalloc(n->call.memory, 1, sizeof *array);
+    union sql_cell *cells = arena_zalloc(n->call.memory, from->count + 1u, sizeof *cells);
+    uint8_t *nulls = arena_zalloc(n->call.memory, from->count + 1u, 1);
+    if (!array || !cells || !nulls)
+        return sql_fail_memory(n->call.error);
+    *array = *from;
+    array->element = to.oid;
+    array->cells = cells;
+    array->nulls = nulls;
+    ret->array = array;
+    return cast_elements(n, from, to, cells, nulls);
 }
 
 int node_cast(struct node *n, struct arena *memory, union sql_cell *ret, bool *nulled,
               struct sql_error *error) {
-    if (!n->e->cast)
-        return cast_by_text(n, memory, ret, error);
     n->call.memory = memory;
     n->call.error = error;
     n->call.null = false;
+    if (!n->e->cast && sql_element_of(n->call.types[0].oid) && sql_element_of(n->e->type.oid))
+        return cast_array(n, n->arguments[0].array, ret);
+    if (!n->e->cast)
+        return value_by_text(&n->call, n->call.types[0], n->e->type, &n->arguments[0], ret);
     int r = n->e->cast->scalar(&n->call, n->arguments, ret);
     *nulled = n->call.null;
     return r;

@@ -171,6 +171,11 @@ static int like_escape(struct sql_call *call, const union sql_cell *a, union sql
 const struct sql_function sql_functions_like[] = {
     SQL_ROW_VECTOR("~~", is_like, is_like_vector, SQL_BOOL, SQL_TEXT, SQL_TEXT),
     SQL_ROW_VECTOR("!~~", is_not_like, is_not_like_vector, SQL_BOOL, SQL_TEXT, SQL_TEXT),
+    /* char(n) is matched with its blanks. */
+    SQL_ROW_VECTOR("~~", is_like, is_like_vector, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
+    SQL_ROW_VECTOR("!~~", is_not_like, is_not_like_vector, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
+    SQL_ROW("~~*", is_ilike, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
+    SQL_ROW("!~~*", is_not_ilike, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
     SQL_ROW("~~*", is_ilike, SQL_BOOL, SQL_TEXT, SQL_TEXT),
     SQL_ROW("!~~*", is_not_ilike, SQL_BOOL, SQL_TEXT, SQL_TEXT),
     SQL_ROW("like", is_like, SQL_BOOL, SQL_TEXT, SQL_TEXT),

@@ -483,9 +483,13 @@ static int similar_to_escape(struct sql_call *call, const union sql_cell *a, uni
 
 const struct sql_function sql_functions_regex[] = {
     SQL_ROW("~", is_match, SQL_BOOL, TEXT_AND_PATTERN),
+    SQL_ROW("~", is_match, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
     SQL_ROW("!~", is_no_match, SQL_BOOL, TEXT_AND_PATTERN),
+    SQL_ROW("!~", is_no_match, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
     SQL_ROW("~*", is_match_caseless, SQL_BOOL, TEXT_AND_PATTERN),
+    SQL_ROW("~*", is_match_caseless, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
     SQL_ROW("!~*", is_no_match_caseless, SQL_BOOL, TEXT_AND_PATTERN),
+    SQL_ROW("!~*", is_no_match_caseless, SQL_BOOL, SQL_BPCHAR, SQL_TEXT),
     SQL_ROW_DEFAULTS("regexp_match", regexp_match, 1, SQL_TEXT_ARRAY, TEXT_AND_PATTERN, SQL_TEXT),
     SQL_ROW_SET("regexp_matches", regexp_matches, 0, SQL_TEXT_ARRAY, TEXT_AND_PATTERN),
     SQL_ROW_SET("regexp_matches", regexp_matches, 0, SQL_TEXT_ARRAY, TEXT_AND_PATTERN, SQL_TEXT),

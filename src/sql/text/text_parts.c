@@ -270,6 +270,7 @@ const struct sql_function sql_functions_text_parts[] = {
     SQL_ROW_VECTOR("character_length", length, length_vector, SQL_INT4, SQL_TEXT),
     SQL_ROW("length", octet_length, SQL_INT4, SQL_BYTEA),
     SQL_ROW("octet_length", octet_length, SQL_INT4, SQL_TEXT),
+    SQL_ROW("octet_length", octet_length, SQL_INT4, SQL_BPCHAR),
     SQL_ROW("octet_length", octet_length, SQL_INT4, SQL_BYTEA),
     SQL_ROW("bit_length", bit_length, SQL_INT4, SQL_TEXT),
     SQL_ROW("bit_length", bit_length, SQL_INT4, SQL_BYTEA),
