@@ -1,19 +1,16 @@
 /*
  * changelog.c - see changelog.h: what is told, and to whom.
  *
- * Messages wait in a queue as  struct tell_item | headers | payload, whole steps one behind the
- * other; as many steps as fit into TELL_BYTES are asked to be told at once, one ask at a time. Rows
- * are compared by their JSON: what a stream has needs not be read as values.
+ * Messages (told.h) wait in a queue, whole steps one behind the other; as many steps as fit into
+ * TELL_BYTES are asked to be told at once, one ask at a time. Rows are compared by their JSON: what
+ * a stream has needs not be read as values.
  */
 #include "rooms/stream/changelog.h"
 
 #include "base/mem.h"
 #include "bus/request.h"
 #include "rooms/stream/changelog_server.h"
-#include "rooms/stream/changes.h"
-#include "sql/text/json.h"
-#include "sql/text/json_write.h"
-#include "wire/nats_headers.h"
+#include "rooms/stream/told.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,9 +19,7 @@
 #define WAIT_NS_MIN (1 * UINT64_C(1000000000))
 #define WAIT_NS_MAX (30 * UINT64_C(1000000000))
 #define RETRY_NS (20 * UINT64_C(1000000)) /* the server is not there yet */
-#define SUBJECT_BYTES_MAX (16u + 2u * 3u * (SQL_NAME_BYTES_MAX + 1u))
-#define ROW_BYTES_MAX ((size_t)64 << 20)
-#define COMPARE_ROWS 4096u /* in one turn of the loop */
+#define COMPARE_ROWS 4096u                /* in one turn of the loop */
 
 enum state { OFF, LOOKING, LIVE, FOLDING, FOLDED, COMPARING, KEPT };
 
@@ -33,29 +28,24 @@ struct changelog {
     struct view *view;
     const struct sql_table *table;
     enum state state;
-    char subject[SUBJECT_BYTES_MAX];
+    struct told told; /* what messages look like */
     struct bus_route route;
     struct changes step; /* since the last time readers were shown something */
-    struct changes fold; /* JSON of a row -> how often the view has it more than the stream */
+    struct changes fold; /* entry of a row -> how often the view has it more than the stream */
     struct ledger_read *read;
     struct relation_scan scan; /* COMPARING: the view's rows of `moment`, which is `position` */
     uint64_t moment, position;
     int64_t created_ns; /* of the stream that captures; 0: none */
     slice name;         /* its */
     char name_text[256];
-    uint64_t number; /* of the last change told, or folded */
-    bool whole;      /* the fold has its beginning, and no gap */
-    bool lost;       /* `step` is not all of it */
+    bool lost; /* `step` is not all of it */
     struct buf queue;
     size_t from, asked; /* bytes told; bytes that are being told, behind them */
     size_t allowed;     /* beside told_bytes: what is left of the first step */
     struct bus_request *request;
     struct io_timer again;
     uint64_t wait_ns;
-    struct buf row;          /* one row's JSON */
-    struct buf keys;         /* `"name":` of each column, one behind the other */
-    size_t *key_end;         /* of each in `keys` */
-    struct sql_type types[]; /* of the columns */
+    char why[160]; /* it waited last; "": it tells */
 };
 
 static void look(struct changelog *c);
@@ -101,7 +91,8 @@ static void on_again(struct io_timer *timer) {
 /* Begins anew after a while: WHY, to the log. */
 static void look_later(struct changelog *c, const char *why) {
     logger_write(c->db->logger, LOG_LEVEL_WARN, "sql", "a changelog begins anew",
-                 "subject=%s why=%s", c->subject, why);
+                 "subject=%.*s why=%s", slice_fmt(told_subject(&c->told)), why);
+    (void)snprintf(c->why, sizeof c->why, "%s", why);
     turn_off(c);
     c->state = LOOKING;
     c->lost = true;
@@ -110,8 +101,10 @@ static void look_later(struct changelog *c, const char *why) {
     io_timer_start(c->db->loop, &c->again, c->wait_ns, on_again);
 }
 
+/* Of subjects with values in them nobody knows beforehand. */
 static bool is_wanted(struct changelog *c) {
-    return bus_route_has_interest(c->db->bus, slice_str(c->subject), &c->route);
+    return told_varies(&c->told) ||
+           bus_route_has_interest(c->db->bus, told_subject(&c->told), &c->route);
 }
 
 static void start(struct changelog *c) {
@@ -122,93 +115,11 @@ static void start(struct changelog *c) {
     }
 }
 
-/* --- messages --------------------------------------------------------------------------------- */
-
-static int write_row(struct changelog *c, const union sql_cell *cells, const uint8_t *nulls) {
-    size_t from = 0;
-    buf_clear(&c->row);
-    int r = buf_append_byte(&c->row, '{');
-    for (unsigned i = 0; r == 0 && i < c->table->columns; i++) {
-        r = buf_append(&c->row, slice_make(c->keys.ptr + from, c->key_end[i] - from));
-        if (r == 0)
-            r = sql_json_write(c->types[i], &cells[i], nulls[i], &c->db->settings, &c->row);
-        from = c->key_end[i];
-    }
-    return r < 0 ? r : buf_append_byte(&c->row, '}');
-}
-
-struct telling {
-    struct changelog *c;
-    uint64_t position, at, count; /* message `at` of `count` of the step */
-};
-
-static int put_headers(struct telling *t, const char *op, struct buf *out) {
-    char step[64];
-    int r = nats_headers_begin(out, 0, (slice){0});
-    if (r == 0)
-        r = nats_headers_add(out, slice_lit("Nonet-Op"), slice_str(op));
-    if (r == 0)
-        r = nats_headers_add_u64(out, slice_lit("Nonet-Position"), t->position);
-    if (r == 0)
-        r = nats_headers_add_u64(out, slice_lit("Nonet-Change"), ++t->c->number);
-    (void)snprintf(step, sizeof step, "%llu/%llu", (unsigned long long)++t->at,
-                   (unsigned long long)t->count);
-    if (r == 0)
-        r = nats_headers_add(out, slice_lit("Nonet-Step"), slice_str(step));
-    return r < 0 ? r : nats_headers_end(out);
-}
-
-static int put_message(struct telling *t, const char *op, slice payload) {
-    struct buf *out = &t->c->queue;
-    struct tell_item item = {.payload_len = (uint32_t)payload.len};
-    size_t at = out->len;
-    int r = buf_append(out, slice_make(&item, sizeof item));
-    if (r == 0)
-        r = put_headers(t, op, out);
-    if (r < 0)
-        return r;
-    item.headers_len = (uint32_t)(out->len - at - sizeof item);
-    item.ends_step = t->at == t->count;
-    memcpy(out->ptr + at, &item, sizeof item);
-    return buf_append(out, payload);
-}
-
-static int count_messages(void *self, slice row, int64_t weight) {
-    struct telling *t = self;
-    (void)row;
-    t->count += (uint64_t)(weight < 0 ? -weight : weight);
-    return 0;
-}
-
-static int put_json(void *self, slice json, int64_t weight) {
-    struct telling *t = self;
-    int r = 0;
-    for (int64_t n = weight < 0 ? -weight : weight; r == 0 && n > 0; n--)
-        r = put_message(t, weight < 0 ? "delete" : "insert", json);
-    return r;
-}
-
-/* A row of `step`. */
-static int put_row(void *self, slice row, int64_t weight) {
-    struct telling *t = self;
-    struct changelog *c = t->c;
-    union sql_cell cells[SQL_COLUMNS_MAX];
-    uint8_t nulls[SQL_COLUMNS_MAX];
-    struct arena memory = arena_make(0, ROW_BYTES_MAX);
-    int r = 0;
-    if (sql_row_decode(row, c->types, c->table->columns, &memory, cells, nulls) < 0)
-        r = -ENOMEM;
-    if (r == 0)
-        r = write_row(c, cells, nulls);
-    arena_free(&memory);
-    return r < 0 ? r : put_json(t, buf_slice(&c->row), weight);
-}
-
 /* --- asking to tell --------------------------------------------------------------------------- */
 
 static int ask(struct changelog *c, struct tell_ask head, slice messages,
                void (*on_reply)(void *owner, const struct bus_message *reply, int ended)) {
-    slice subject = slice_str(c->subject);
+    slice subject = told_subject(&c->told);
     size_t size = sizeof head + subject.len + c->name.len + messages.len;
     _cleanup_buf_ struct buf body = buf_make_room(size, size);
     head.subject_len = (uint32_t)subject.len;
@@ -267,6 +178,7 @@ static void on_told(void *owner, const struct bus_message *reply, int ended) {
         c->from += c->asked;
         c->asked = 0;
         c->wait_ns = 0;
+        c->why[0] = '\0';
         tell_next(c);
     }
 }
@@ -279,7 +191,7 @@ static uint32_t measure(const struct changelog *c, size_t *ret_bytes) {
     while (c->from + bytes < c->queue.len && bytes < TELL_BYTES) {
         struct tell_item item;
         memcpy(&item, c->queue.ptr + c->from + bytes, sizeof item);
-        bytes += sizeof item + item.headers_len + item.payload_len;
+        bytes += sizeof item + item.subject_len + item.headers_len + item.payload_len;
         count++;
         if (item.ends_step) {
             whole = bytes;
@@ -323,13 +235,15 @@ static void bound(struct changelog *c) {
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+static const char *words_of(int failed) {
+    return failed == -ENOMEM ? "no memory" : "a row is too large to be told";
+}
+
 static void tell(struct changelog *c) {
-    struct telling t = {.c = c, .position = view_position(c->view)};
-    (void)changes_each(&c->step, count_messages, &t);
-    int r = changes_each(&c->step, put_row, &t);
+    int r = told_write(&c->told, &c->step, false, false, view_position(c->view), &c->queue);
     changes_clear(&c->step);
     if (r < 0) {
-        look_later(c, "no memory");
+        look_later(c, words_of(r));
         return;
     }
     bound(c);
@@ -338,14 +252,11 @@ static void tell(struct changelog *c) {
 
 /* The view's rows have been counted: what the stream lacks, or all of them behind a `reset`. */
 static void tell_difference(struct changelog *c) {
-    struct telling t = {.c = c, .position = c->position, .count = !c->whole};
-    (void)changes_each(&c->fold, count_messages, &t);
-    int r = c->whole ? 0 : put_message(&t, "reset", (slice){0});
-    if (r == 0)
-        r = changes_each(&c->fold, put_json, &t);
+    bool reset = !c->told.whole && told_resets(&c->told);
+    int r = told_write(&c->told, &c->fold, true, reset, c->position, &c->queue);
     changes_clear(&c->fold);
     if (r < 0) {
-        look_later(c, "no memory");
+        look_later(c, words_of(r));
         return;
     }
     c->allowed = c->queue.len;
@@ -362,9 +273,9 @@ static int count_rows(struct changelog *c, const struct sql_builder *b) {
             cells[i] = b->cells[i][row];
             nulls[i] = b->nulls[i][row];
         }
-        r = write_row(c, cells, nulls);
+        r = told_row(&c->told, cells, nulls);
         if (r == 0)
-            r = changes_count(&c->fold, buf_slice(&c->row), 1);
+            r = changes_count(&c->fold, buf_slice(&c->told.entry), 1);
     }
     return r;
 }
@@ -389,8 +300,6 @@ static int count_some(struct changelog *c) {
 /* What the stream has is known: it is compared with the view as it is now, some rows a turn. What
    changes meanwhile gathers, and is the step after that. */
 static void begin_comparing(struct changelog *c) {
-    if (!c->whole)
-        changes_clear(&c->fold);
     changes_clear(&c->step);
     c->moment = c->db->visible;
     c->position = view_position(c->view);
@@ -447,7 +356,7 @@ static void show(struct changelog *c) {
     else if ((c->state == LIVE || c->state == KEPT) && !changes_empty(&c->step))
         tell(c);
     if (c->state == LIVE && c->lost) {
-        c->number++; /* a gap */
+        c->told.number++; /* a gap */
         c->lost = false;
     }
     if (c->state == LIVE && !is_wanted(c))
@@ -473,36 +382,16 @@ void changelogs_look(struct database *db) {
 /* --- folding what a stream has -----------------------------------------------------------------
  */
 
-static bool header_number(slice headers, const char *key, uint64_t *ret) {
-    slice value;
-    *ret = 0;
-    if (!nats_headers_get(headers, slice_str(key), &value) || !value.len || value.len > 19)
-        return false;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] < '0' || value.ptr[i] > '9')
-            return false;
-        *ret = *ret * 10 + (uint64_t)(value.ptr[i] - '0');
+/* What was told once and is not there any more would be told again. */
+static void folded(struct changelog *c) {
+    c->read = ledger_read_close(c->read);
+    if (!c->told.whole && !told_repeats(&c->told)) {
+        look_later(c, "its stream has let go of messages: what was told is not known");
+        return;
     }
-    return true;
-}
-
-static int fold_record(struct changelog *c, const struct ledger_record *record) {
-    slice op;
-    uint64_t number;
-    if (!nats_headers_get(record->headers, slice_lit("Nonet-Op"), &op) ||
-        !header_number(record->headers, "Nonet-Change", &number))
-        return 0; /* none of ours */
-    bool follows = number == c->number + 1;
-    c->number = number;
-    if (slice_equal(op, slice_lit("reset"))) {
-        changes_clear(&c->fold);
-        c->whole = true;
-        return 0;
-    }
-    c->whole &= follows;
-    if (!c->whole)
-        return 0;
-    return changes_count(&c->fold, record->payload, slice_equal(op, slice_lit("insert")) ? -1 : 1);
+    c->state = FOLDED;
+    if (list_empty(&c->db->flight))
+        show(c);
 }
 
 static void on_piece(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
@@ -511,17 +400,15 @@ static void on_piece(void *owner, const struct ledger_record *records, size_t co
     int r = 0;
     (void)last;
     for (size_t i = 0; r == 0 && i < count; i++)
-        r = fold_record(c, &records[i]);
-    if (r < 0) {
+        r = told_read(&c->told, &records[i], &c->fold);
+    if (r == 0 && at_end)
+        r = told_read_end(&c->told, &c->fold);
+    if (r < 0)
         look_later(c, "the fold of its stream takes more than memory of section sql");
-    } else if (!at_end) {
+    else if (!at_end)
         ledger_read_next(c->read);
-    } else {
-        c->read = ledger_read_close(c->read);
-        c->state = FOLDED;
-        if (list_empty(&c->db->flight))
-            show(c);
-    }
+    else
+        folded(c);
 }
 
 static void on_failed(void *owner, const struct error *why) {
@@ -530,15 +417,14 @@ static void on_failed(void *owner, const struct error *why) {
 
 static void fold(struct changelog *c) {
     const struct ledger_read_options options = {.stream = c->name,
-                                                .subject = slice_str(c->subject),
+                                                .subject = told_subject(&c->told),
                                                 .from = 1,
                                                 .piece = on_piece,
                                                 .failed = on_failed,
                                                 .owner = c};
     changes_clear(&c->step);
-    changes_clear(&c->fold);
-    c->number = 0;
-    c->whole = c->lost = false;
+    told_read_begin(&c->told, &c->fold);
+    c->lost = false;
     c->state = FOLDING;
     if (ledger_read(c->db->ledger, &options, &c->read) < 0)
         look_later(c, "no memory");
@@ -574,61 +460,28 @@ static void look(struct changelog *c) {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* NAME as one token of a subject: what may not stand there is %XX. */
-static void append_token(char *out, slice name) {
-    size_t len = strlen(out);
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char b = (unsigned char)name.ptr[i];
-        bool fits = b > ' ' && b != 0x7f && !strchr(".*>%", b);
-        len += (size_t)snprintf(out + len, SUBJECT_BYTES_MAX - len, fits ? "%c" : "%%%02X", b);
-    }
-}
-
-static int write_keys(struct changelog *c) {
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < c->table->columns; i++) {
-        r = i ? buf_append_byte(&c->keys, ',') : 0;
-        if (r == 0)
-            r = sql_json_quote(c->table->column[i].name, &c->keys);
-        if (r == 0)
-            r = buf_append_byte(&c->keys, ':');
-        c->key_end[i] = c->keys.len;
-        c->types[i] = c->table->column[i].type;
-    }
-    return r;
-}
-
 int changelog_new(struct database *db, struct view *view, const struct sql_table *table,
                   struct changelog **ret) {
-    struct changelog *c = mem_zalloc(1, sizeof *c + table->columns * sizeof c->types[0]);
+    struct changelog *c = mem_zalloc(1, sizeof *c);
     if (!c)
         return -ENOMEM;
     c->db = db;
     c->view = view;
     c->table = table;
-    c->row = buf_make(ROW_BYTES_MAX);
-    c->keys = buf_make(1u << 20);
+    int r = told_init(&c->told, table, &db->settings);
+    if (r < 0) {
+        mem_free(c);
+        return r;
+    }
     c->queue = buf_make(SIZE_MAX / 2); /* `bound` bounds it, and memory of section sql */
-    c->key_end = mem_zalloc(table->columns + 1u, sizeof *c->key_end);
     c->fold = changes_make(NULL, 0, db->limits.view_bytes);
-    (void)snprintf(c->subject, sizeof c->subject, BUS_VIEW_PREFIX);
-    if (!slice_equal(table->schema, slice_lit("public"))) {
-        append_token(c->subject, table->schema);
-        size_t len = strlen(c->subject);
-        (void)snprintf(c->subject + len, sizeof c->subject - len, ".");
-    }
-    append_token(c->subject, table->name);
-    if (!c->key_end || write_keys(c) < 0) {
-        changelog_free(c);
-        return -ENOMEM;
-    }
-    c->step = changes_make(c->types, table->columns, db->limits.run_bytes);
+    c->step = changes_make(c->told.types, table->columns, db->limits.run_bytes);
     *ret = c;
     return 0;
 }
 
 void changelog_move(struct changelog *c, const struct sql_table *table) {
-    c->table = table;
+    c->table = c->told.table = table;
 }
 
 struct changelog *changelog_free(struct changelog *c) {
@@ -639,8 +492,19 @@ struct changelog *changelog_free(struct changelog *c) {
     changes_free(&c->step);
     changes_free(&c->fold);
     buf_free(&c->queue);
-    buf_free(&c->row);
-    buf_free(&c->keys);
-    mem_free(c->key_end);
+    told_free(&c->told);
     return mem_free(c);
+}
+
+struct changelog_status changelog_status(const struct changelog *c) {
+    static const char *const states[] = {
+        [OFF] = "off",        [LOOKING] = "looking",   [LIVE] = "live",  [FOLDING] = "reading",
+        [FOLDED] = "reading", [COMPARING] = "reading", [KEPT] = "stored"};
+    return (struct changelog_status){
+        .state = states[c->state],
+        .stream = c->name,
+        .told = c->told.number,
+        .waiting = c->queue.len - c->from,
+        .why = c->why,
+    };
 }

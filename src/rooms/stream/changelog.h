@@ -1,6 +1,7 @@
 /*
  * changelog.h - a materialized view tells its changes over NATS, on `view.NAME` (of another schema
- * than public: `view.SCHEMA.NAME`), one message a row that comes or goes.
+ * than public: `view.SCHEMA.NAME`), one message a row that comes or goes; a sink on the subject
+ * that it names, in the form that it asks for (told.h).
  *
  *     Nonet-Op: insert | delete | reset      Nonet-Position: 4711     {"auction":1,"price":120}
  *     Nonet-Change: 18                       Nonet-Step: 2/3
@@ -33,6 +34,14 @@ must_use int changelog_new(struct database *db, struct view *view, const struct 
 /* TABLE stands in the place of the view's table from now on, with the same columns. */
 void changelog_move(struct changelog *c, const struct sql_table *table);
 struct changelog *changelog_free(struct changelog *c); /* NULL allowed; returns NULL */
+struct changelog_status {
+    const char *state; /* off (nobody listens), looking, live, reading, stored */
+    slice stream;      /* that it is stored in; empty: none */
+    uint64_t told;     /* messages, as Nonet-Change counts them */
+    uint64_t waiting;  /* bytes that wait to be told */
+    const char *why;   /* it waits, after an error; "": none */
+};
+struct changelog_status changelog_status(const struct changelog *c);
 /* TABLE's, which is a view: rows of it change. */
 void changelog_changed(struct changelog *c, const struct sql_batch *batch);
 /* Readers see what has changed. */

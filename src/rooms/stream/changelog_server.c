@@ -63,7 +63,7 @@ static void answer(struct telling *t, int failed, int64_t created_ns, slice text
 static bool captures(const struct stream *s, slice subject) {
     const struct stream_config *c = stream_config(s);
     for (unsigned i = 0; i < c->subject_count; i++)
-        if (nats_subject_match(subject, c->subjects[i]))
+        if (nats_subject_is_subset(subject, c->subjects[i]))
             return true;
     return false;
 }
@@ -83,7 +83,8 @@ static struct stream *find(struct streams *streams, const struct telling *t) {
 static void publish(struct telling *t) {
     struct bus_route route = {0};
     for (uint32_t i = 0; i < t->ask.count; i++)
-        bus_publish(t->server->shard->bus, &t->messages[i], t->server->shard->streams, &route);
+        bus_publish(t->server->shard->bus, &t->messages[i], t->server->shard->streams,
+                    t->messages[i].subject.ptr == t->subject.ptr ? &route : NULL);
     bus_route_clear(&route);
 }
 
@@ -111,7 +112,7 @@ static const char *refusal(const struct telling *t, const struct stream *stream)
     uint64_t bytes = 0, size, largest = 0;
     for (uint32_t i = 0; i < t->ask.count; i++) {
         size = t->messages[i].headers.len + t->messages[i].payload.len;
-        bytes += t->subject.len + size;
+        bytes += t->messages[i].subject.len + size;
         largest = size > largest ? size : largest;
     }
     if (c->sealed)
@@ -200,7 +201,8 @@ static void unpack(struct telling *t) {
     for (uint32_t i = 0; t->messages && i < t->ask.count; i++) {
         struct tell_item item;
         memcpy(&item, cut(&rest, sizeof item).ptr, sizeof item);
-        t->messages[i].subject = t->subject;
+        slice subject = cut(&rest, item.subject_len);
+        t->messages[i].subject = subject.len ? subject : t->subject;
         t->messages[i].headers = cut(&rest, item.headers_len);
         t->messages[i].payload = cut(&rest, item.payload_len);
     }

@@ -2,8 +2,9 @@
  * changelog_server.h - what changelogs ask of the stream shard: who captures a view's subject, and
  * to store and publish its changes there.
  *
- *     _NONET.SQL.tell    struct tell_ask | subject | name | count times: struct tell_item | headers
- * | payload answer             struct tell_answer | name, or words
+ *     _NONET.SQL.tell    struct tell_ask | subject | name
+ *                        | count times: struct tell_item | subject | headers | payload
+ *     answer             struct tell_answer | name, or words
  *
  * Asks are taken in their order. One without messages is answered when all before it is on disk, so
  * that who then reads the stream reads all of it. Messages go to the stream EXPECTED (its time of
@@ -24,11 +25,13 @@
 
 struct tell_ask {
     int64_t expected_ns;
-    uint32_t subject_len, name_len; /* name: of the stream that is expected; may be empty */
+    uint32_t subject_len; /* of all messages, or with wildcards: the stream captures all of it */
+    uint32_t name_len;    /* of the stream that is expected; may be empty */
     uint32_t count;
 };
 
 struct tell_item {
+    uint32_t subject_len; /* 0: the ask's */
     uint32_t headers_len, payload_len;
     uint32_t ends_step; /* 1: the last message of its step; the asker's own */
 };

@@ -68,9 +68,9 @@ static const char *tag_of(const struct sql_statement *s) {
     static const struct {
         char kind;
         const char *tag;
-    } drops[] = {{'r', "DROP TABLE"}, {'v', "DROP VIEW"}, {'m', "DROP MATERIALIZED VIEW"},
-                 {'i', "DROP INDEX"}, {'t', "DROP TYPE"}, {'f', "DROP FUNCTION"},
-                 {'n', "DROP SCHEMA"}};
+    } drops[] = {{'r', "DROP TABLE"},    {'v', "DROP VIEW"},  {'m', "DROP MATERIALIZED VIEW"},
+                 {'s', "DROP SINK"},     {'i', "DROP INDEX"}, {'t', "DROP TYPE"},
+                 {'f', "DROP FUNCTION"}, {'n', "DROP SCHEMA"}};
     for (unsigned i = 0; s->kind == SQL_STATEMENT_DROP && i < array_count(drops); i++)
         if (drops[i].kind == s->drop_kind)
             return drops[i].tag;
@@ -80,7 +80,7 @@ static const char *tag_of(const struct sql_statement *s) {
     case SQL_STATEMENT_CREATE_VIEW:
         return "CREATE VIEW";
     case SQL_STATEMENT_CREATE_MATERIALIZED:
-        return "CREATE MATERIALIZED VIEW";
+        return s->sink ? "CREATE SINK" : "CREATE MATERIALIZED VIEW";
     case SQL_STATEMENT_CREATE_INDEX:
         return "CREATE INDEX";
     case SQL_STATEMENT_CREATE_ENUM:

@@ -14,6 +14,8 @@
 #include <errno.h>
 
 #include "sql/exec/evaluate.h"
+#include "sql/sink.h"
+#include "wire/nats_subject.h"
 
 /* --- rows of a table ----------------------------------------------------------------------------
  */
@@ -188,6 +190,53 @@ static int judge_name(struct definer *d, const struct sql_statement *s, struct s
     return -EINVAL;
 }
 
+static int judge_sink_type(const struct sql_sink *sink, const struct sql_plan *plan,
+                           struct sql_error *error) {
+    struct sql_plan_facts facts = sql_plan_facts(plan);
+    if (sink->type == SQL_SINK_APPEND_ONLY && !facts.append_only) {
+        (void)sql_fail(error, "0A000", "type append-only: rows of this query may change or go");
+        sql_error_hint(error,
+                       "Take type upsert or changelog, or close windows: EMIT ON WINDOW CLOSE.");
+        return -EINVAL;
+    }
+    if (sink->type != SQL_SINK_UPSERT)
+        return 0;
+    bool unique = facts.key_count > 0;
+    for (unsigned i = 0; unique && sink->keys && i < facts.key_count; i++) {
+        bool has = false;
+        for (unsigned k = 0; k < sink->keys; k++)
+            has |= sink->key[k] == facts.key[i];
+        unique = has;
+    }
+    if (unique)
+        return 0;
+    (void)sql_fail(error, "42P16",
+                   sink->keys ? "key: several rows may have the same"
+                              : "type upsert: no columns are unique by the query");
+    sql_error_hint(error, "Rows are unique by what is grouped by, by DISTINCT ON, or by a table's "
+                          "primary key: select these columns.");
+    return -EINVAL;
+}
+
+/* A stream's messages are read back as one sink's. */
+static int judge_sink(const struct definer *d, const struct sql_statement *s,
+                      struct sql_error *error) {
+    struct arena memory = arena_make(0, 1u << 20);
+    struct sql_sink sink, other;
+    struct sql_error ignored;
+    const struct sql_table *t;
+    int r = sql_sink_read(s->table, &memory, &sink, error);
+    if (r == 0)
+        r = judge_sink_type(&sink, s->query.plan, error);
+    for (unsigned at = 0; r == 0 && (t = sql_catalog_each_table(d->catalog, &at));)
+        if (sql_is_sink(t) && sql_sink_read(t, &memory, &other, &ignored) == 0 &&
+            nats_subject_overlap(sink.pattern, other.pattern))
+            r = sql_fail(error, "42710", "sink \"%.*s\" tells on subject \"%.*s\"",
+                         slice_fmt(t->name), slice_fmt(other.pattern));
+    arena_free(&memory);
+    return r;
+}
+
 int database_judge(struct definer *d, const struct sql_statement *s, struct sql_error *error) {
     int r = judge_name(d, s, error);
     if (r < 0)
@@ -202,6 +251,8 @@ int database_judge(struct definer *d, const struct sql_statement *s, struct sql_
                      slice_fmt(s->function.name));
     if (s->kind == SQL_STATEMENT_CREATE_VIEW && s->or_replace)
         r = judge_replaced_view(d, s, error);
+    if (r == 0 && s->kind == SQL_STATEMENT_CREATE_MATERIALIZED && s->table && sql_is_sink(s->table))
+        r = judge_sink(d, s, error);
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include "rooms/stream/definition.h"
 #include "rooms/stream/work.h"
 #include "sql/catalog_oid.h"
+#include "sql/sink.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,9 +31,18 @@ static int drop_table(struct definer *d, struct sql_table *t, struct cascade *ca
     return r < 0 ? r : definer_drop(d, t, error);
 }
 
-static enum sql_table_kind kind_of(char drop_kind) {
-    return drop_kind == 'v' ? SQL_TABLE_VIEW
-                            : (drop_kind == 'm' ? SQL_TABLE_MATERIALIZED : SQL_TABLE_STORED);
+/* A sink may be dropped as the materialized view that it is. */
+static bool is_of_kind(const struct sql_table *t, char drop_kind) {
+    switch (drop_kind) {
+    case 'v':
+        return t->kind == SQL_TABLE_VIEW;
+    case 'm':
+        return t->kind == SQL_TABLE_MATERIALIZED;
+    case 's':
+        return sql_is_sink(t);
+    default:
+        return t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_STREAM;
+    }
 }
 
 static void tell(const struct definer *d, const struct sql_error *notice) {
@@ -57,7 +67,7 @@ static int missing(const struct definer *d, const struct sql_statement *s, slice
 static int judge_drop_table(struct definer *d, const struct sql_statement *s, slice schema,
                             slice name, struct sql_error *error) {
     static const char *const words[] = {
-        ['r'] = "table", ['v'] = "view", ['m'] = "materialized view"};
+        ['r'] = "table", ['v'] = "view", ['m'] = "materialized view", ['s'] = "sink"};
     const struct sql_table *t = sql_catalog_table(d->catalog, schema, name);
     const char *word = words[(unsigned char)s->drop_kind];
     unsigned index;
@@ -68,8 +78,7 @@ static int judge_drop_table(struct definer *d, const struct sql_statement *s, sl
     }
     if (!t)
         return missing(d, s, name, "42P01", word, error);
-    bool table = t->kind == SQL_TABLE_STORED || t->kind == SQL_TABLE_STREAM;
-    if (s->drop_kind == 'r' ? !table : t->kind != kind_of(s->drop_kind))
+    if (!is_of_kind(t, s->drop_kind))
         return sql_fail(error, t->kind == SQL_TABLE_SYSTEM ? "42501" : "42809",
                         "\"%.*s\" is not a %s", slice_fmt(name), word);
     if (sql_oid_is_system(t->oid))

@@ -309,6 +309,7 @@ static int read_input(struct view *v, unsigned input, struct sql_error *error) {
 /* The columns that are unique by the plan, for those who read by key. */
 static int add_key(struct view *v) {
     struct sql_plan_facts facts = sql_plan_facts(v->query.plan);
+    v->table->append_only = facts.append_only;
     for (unsigned i = 0; i < facts.key_count; i++)
         if (facts.key[i] >= v->query.visible)
             return 0;

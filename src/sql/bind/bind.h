@@ -96,14 +96,15 @@ struct sql_statement {
     unsigned options;
     struct sql_option *option;
     bool if_exists, cascade, or_replace, local, move, with_no_data, analyze;
+    bool sink;  /* CREATE SINK */
     bool alone; /* CONCURRENTLY: not within a transaction block */
     struct sql_table_index index;
     struct sql_enum enumeration;
     struct sql_user_function function;
     unsigned alters;
     struct sql_alter *alter;
-    char
-        drop_kind; /* r table, v view, m materialized view, i index, t type, f function, n schema */
+    char drop_kind; /* r table, v view, m materialized view, s sink, i index, t type, f function, n
+                       schema */
     unsigned names;
     slice (*name_list)[2]; /* schema (ptr NULL), name */
     slice name, value;

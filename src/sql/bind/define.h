@@ -69,6 +69,20 @@ must_use int sql_bind_as(struct sql_binder *b, const struct sql_bind_options *op
 /* subscribe.c: what SPELLING subscribes to, as a SUBSCRIBE. */
 must_use int bind_subscribe(struct sql_binder *b, const struct sql_spelling *spelling,
                             struct sql_statement *ret);
+/* define_view.c: CREATE MATERIALIZED VIEW, its parts from wherever they are. */
+struct define_kept {
+    json_value range, names, options; /* what it is called, its columns, WITH (…) */
+    json_value select;
+    slice definition; /* the SELECT's text */
+    bool if_not_exists;
+    bool on_close; /* EMIT ON WINDOW CLOSE was said */
+    bool sink;     /* it has to have a subject */
+};
+must_use int define_kept_view(struct sql_binder *b, const struct define_kept *k,
+                              struct sql_statement *ret);
+/* define_sink.c: CREATE SINK. */
+must_use int define_sink(struct sql_binder *b, const struct sql_statement_text *statement,
+                         struct sql_statement *ret);
 /* define_view.c: may QUERY be kept up to date? Its rows may not depend on when they are computed.
    WHO is told so: "a materialized view". */
 must_use int define_judge_kept(struct sql_binder *b, const struct sql_query *query,

@@ -185,9 +185,10 @@ static char drop_kind(slice type) {
 
 int define_drop(struct sql_binder *b, json_value inside, const struct sql_statement_text *statement,
                 struct sql_statement *ret) {
-    (void)statement;
     ret->kind = SQL_STATEMENT_DROP;
-    ret->drop_kind = drop_kind(sql_field_text(inside, "removeType"));
+    ret->drop_kind = statement->spelling.verb == SQL_SPELLED_SINK
+                         ? 's'
+                         : drop_kind(sql_field_text(inside, "removeType"));
     ret->alone = sql_field_bool(inside, "concurrent");
     ret->if_exists = sql_field_bool(inside, "missing_ok");
     ret->cascade = slice_equal(sql_field_text(inside, "behavior"), slice_lit("DROP_CASCADE"));

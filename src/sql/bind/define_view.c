@@ -9,6 +9,7 @@
 #include "sql/bind/move.h"
 #include "sql/bind/nodes.h"
 #include "sql/parse/token.h"
+#include "sql/sink.h"
 
 #include <errno.h>
 
@@ -153,14 +154,14 @@ static int judge_view(struct sql_binder *b, const struct sql_query *query) {
 }
 
 static int fill_view(struct sql_binder *b, struct sql_table *t, json_value select, json_value names,
-                     const struct sql_statement_text *statement, struct sql_statement *ret) {
+                     slice definition, struct sql_statement *ret) {
     int r = bind_top_query(b, select, &ret->query);
     if (r == 0)
         r = bind_finish_query(b, &ret->query);
     if (r == 0)
         r = take_columns(b, t, &ret->query, names);
     if (r == 0)
-        r = define_copy(b, t, definition_text(statement), &t->definition);
+        r = define_copy(b, t, definition, &t->definition);
     if (r == 0)
         r = take_dependences(b, t, select);
     if (r == 0)
@@ -182,83 +183,132 @@ int define_view(struct sql_binder *b, json_value inside, const struct sql_statem
         !slice_equal(sql_field_text(inside, "withCheckOption"), slice_lit("NO_CHECK_OPTION")))
         r = bind_error(b, sql_location(range), "0A000", "WITH CHECK OPTION is not supported");
     struct sql_table *t = r == 0 ? define_new(b, SQL_TABLE_VIEW, schema, name) : NULL;
-    return t ? fill_view(b, t, sql_field(inside, "query"), sql_field(inside, "aliases"), statement,
-                         ret)
+    return t ? fill_view(b, t, sql_field(inside, "query"), sql_field(inside, "aliases"),
+                         definition_text(statement), ret)
              : (r < 0 ? r : -EINVAL);
 }
 
-/* EMIT ON WINDOW CLOSE, or WITH (emit = 'on_window_close'). */
-static int read_emit(struct sql_binder *b, struct sql_table *t,
-                     const struct sql_statement_text *statement, bool *ret) {
-    bool on_close = statement->spelling.emit_on_window_close;
+/* EMIT ON WINDOW CLOSE, or WITH (emit = 'on_window_close'); and what a sink has. */
+static int read_options(struct sql_binder *b, struct sql_table *t, bool *on_close) {
     for (unsigned i = 0; i < t->options; i++) {
         const struct sql_option *o = &t->option[i];
+        if (sql_sink_has_option(o->name))
+            continue;
         if (!slice_equal(o->name, slice_lit("emit")))
             return bind_error(b, -1, "22023", "unrecognized parameter \"%.*s\"",
                               slice_fmt(o->name));
         if (slice_equal(o->value, slice_lit("on_window_close")))
-            on_close = true;
+            *on_close = true;
         else if (!slice_equal(o->value, slice_lit("on_update")))
             return bind_error(b, -1, "22023", "emit is on_update or on_window_close, not \"%.*s\"",
                               slice_fmt(o->value));
     }
-    *ret = on_close;
     return 0;
 }
 
 /* Kept as an option, whichever way it was spelled: the view's plan is bound anew at each start. */
 static int keep_emit(struct sql_binder *b, struct sql_table *t) {
-    t->option = arena_zalloc(&t->memory, 1, sizeof *t->option);
-    if (!t->option)
+    for (unsigned i = 0; i < t->options; i++)
+        if (slice_equal(t->option[i].name, slice_lit("emit")))
+            return 0;
+    struct sql_option *more = arena_zalloc(&t->memory, t->options + 1u, sizeof *more);
+    if (!more)
         return sql_fail_memory(b->error);
-    t->option[0] = (struct sql_option){slice_lit("emit"), slice_lit("on_window_close")};
-    t->options = 1;
+    bind_move(more, t->option, t->options * sizeof *more);
+    more[t->options++] = (struct sql_option){slice_lit("emit"), slice_lit("on_window_close")};
+    t->option = more;
     return 0;
 }
 
-int define_create_as(struct sql_binder *b, json_value inside,
-                     const struct sql_statement_text *statement, struct sql_statement *ret) {
-    bool kept = slice_equal(sql_field_text(inside, "objtype"), slice_lit("OBJECT_MATVIEW"));
-    ret->kind = kept ? SQL_STATEMENT_CREATE_MATERIALIZED : SQL_STATEMENT_CREATE_TABLE_AS;
-    ret->with_no_data = sql_field_bool(sql_field(inside, "into"), "skipData");
-    json_value into = sql_field(inside, "into"), range = sql_field(into, "rel");
+/* Options that only a sink has make it one. */
+static int judge_sink(struct sql_binder *b, const struct sql_table *t, bool wanted) {
+    bool is = wanted;
+    for (unsigned i = 0; i < t->options; i++)
+        is |= sql_sink_has_option(t->option[i].name);
+    struct sql_sink sink;
+    return is ? sql_sink_read(t, b->memory, &sink, b->error) : 0;
+}
+
+int define_kept_view(struct sql_binder *b, const struct define_kept *k, struct sql_statement *ret) {
     slice schema, name;
-    int r = define_target(b, range, &schema, &name);
+    ret->kind = SQL_STATEMENT_CREATE_MATERIALIZED;
+    ret->sink = k->sink;
+    int r = define_target(b, k->range, &schema, &name);
     if (r == 0)
-        r = define_exists(b, schema, name, sql_field_bool(inside, "if_not_exists"),
-                          sql_location(range));
-    if (r == 0 && kept && ret->with_no_data)
-        r = bind_error(b, sql_location(range), "0A000",
-                       "WITH NO DATA: a materialized view here is always up to date");
+        r = define_exists(b, schema, name, k->if_not_exists, sql_location(k->range));
     if (r != 0)
         return r < 0 ? r : 0;
-    struct sql_table *t =
-        define_new(b, kept ? SQL_TABLE_MATERIALIZED : SQL_TABLE_STORED, schema, name);
+    struct sql_table *t = define_new(b, SQL_TABLE_MATERIALIZED, schema, name);
     if (!t)
         return -EINVAL;
-    bool on_close = false;
-    r = define_options(b, &t->memory, sql_field(into, "options"), &t->options, &t->option);
-    if (r == 0 && kept)
-        r = read_emit(b, t, statement, &on_close);
+    bool on_close = k->on_close;
+    r = define_options(b, &t->memory, k->options, &t->options, &t->option);
     if (r == 0)
-        r = fill_view(b, t, sql_field(inside, "query"), sql_field(into, "colNames"), statement,
-                      ret);
+        r = read_options(b, t, &on_close);
+    if (r == 0)
+        r = fill_view(b, t, k->select, k->names, k->definition, ret);
+    if (r == 0)
+        r = judge_sink(b, t, k->sink);
     if (r == 0 && on_close)
         r = bind_emit_on_close(b, ret->query.plan);
     if (r == 0 && on_close)
         r = keep_emit(b, t);
-    if (r == 0 && kept)
-        r = judge_view(b, &ret->query);
-    if (r == 0 && !kept) { /* a table stands alone: what its rows came from does not matter */
-        t->definition = (slice){NULL, 0};
-        t->depends_count = 0;
-        t->index = arena_zalloc(&t->memory, DEFINE_INDEXES_MAX + 1, sizeof *t->index);
-        t->check = arena_zalloc(&t->memory, DEFINE_CHECKS_MAX, sizeof *t->check);
-        r = t->index && t->check ? define_source(b, t, &statement->spelling)
-                                 : sql_fail_memory(b->error);
-        if (r == 0 && t->kind == SQL_TABLE_STREAM)
-            r = bind_error(b, sql_location(range), "42P16",
-                           "CREATE TABLE AS writes rows: it cannot be over a stream");
-    }
+    return r < 0 ? r : judge_view(b, &ret->query);
+}
+
+static int create_materialized(struct sql_binder *b, json_value inside, json_value into,
+                               const struct sql_statement_text *statement,
+                               struct sql_statement *ret) {
+    const struct define_kept k = {
+        .range = sql_field(into, "rel"),
+        .names = sql_field(into, "colNames"),
+        .options = sql_field(into, "options"),
+        .select = sql_field(inside, "query"),
+        .definition = definition_text(statement),
+        .if_not_exists = sql_field_bool(inside, "if_not_exists"),
+        .on_close = statement->spelling.emit_on_window_close,
+    };
+    if (sql_field_bool(into, "skipData"))
+        return bind_error(b, sql_location(k.range), "0A000",
+                          "WITH NO DATA: a materialized view here is always up to date");
+    return define_kept_view(b, &k, ret);
+}
+
+/* CREATE TABLE AS: the table stands alone, what its rows came from does not matter. */
+static int fill_table(struct sql_binder *b, struct sql_table *t, json_value inside, json_value into,
+                      const struct sql_statement_text *statement, struct sql_statement *ret) {
+    int r = define_options(b, &t->memory, sql_field(into, "options"), &t->options, &t->option);
+    if (r == 0)
+        r = fill_view(b, t, sql_field(inside, "query"), sql_field(into, "colNames"),
+                      definition_text(statement), ret);
+    if (r < 0)
+        return r;
+    t->definition = (slice){NULL, 0};
+    t->depends_count = 0;
+    t->index = arena_zalloc(&t->memory, DEFINE_INDEXES_MAX + 1, sizeof *t->index);
+    t->check = arena_zalloc(&t->memory, DEFINE_CHECKS_MAX, sizeof *t->check);
+    r = t->index && t->check ? define_source(b, t, &statement->spelling)
+                             : sql_fail_memory(b->error);
+    if (r == 0 && t->kind == SQL_TABLE_STREAM)
+        r = bind_error(b, sql_location(sql_field(into, "rel")), "42P16",
+                       "CREATE TABLE AS writes rows: it cannot be over a stream");
     return r;
+}
+
+int define_create_as(struct sql_binder *b, json_value inside,
+                     const struct sql_statement_text *statement, struct sql_statement *ret) {
+    json_value into = sql_field(inside, "into"), range = sql_field(into, "rel");
+    if (slice_equal(sql_field_text(inside, "objtype"), slice_lit("OBJECT_MATVIEW")))
+        return create_materialized(b, inside, into, statement, ret);
+    slice schema, name;
+    ret->kind = SQL_STATEMENT_CREATE_TABLE_AS;
+    ret->with_no_data = sql_field_bool(into, "skipData");
+    int r = define_target(b, range, &schema, &name);
+    if (r == 0)
+        r = define_exists(b, schema, name, sql_field_bool(inside, "if_not_exists"),
+                          sql_location(range));
+    if (r != 0)
+        return r < 0 ? r : 0;
+    struct sql_table *t = define_new(b, SQL_TABLE_STORED, schema, name);
+    return t ? fill_table(b, t, inside, into, statement, ret) : -EINVAL;
 }

@@ -343,8 +343,8 @@ int sql_bind_definition(struct sql_binder *b, const struct sql_statement_text *s
         ret->kind = SQL_STATEMENT_FLUSH;
         return 0;
     }
-    if (statement->spelling.verb == SQL_SPELLED_SINK)
-        return bind_error(b, (int)statement->text_start, "0A000", "SINK is not supported");
+    if (statement->spelling.verb == SQL_SPELLED_SINK && !slice_equal(name, slice_lit("DropStmt")))
+        return define_sink(b, statement, ret);
     for (unsigned i = 0; i < array_count(statements); i++)
         if (slice_equal(name, slice_str(statements[i].node)))
             return statements[i].bind(b, sql_field(statement->node, statements[i].node), statement,

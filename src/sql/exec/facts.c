@@ -50,14 +50,16 @@ static unsigned own_flags(const struct sql_plan *plan) {
     return flags & (SQL_STABLE | SQL_VOLATILE);
 }
 
+/* A table's primary key; of a view, what is unique by its definition. */
 static void scan_facts(const struct sql_plan *plan, struct sql_plan_facts *f) {
     const struct sql_table *t = plan->table;
     f->append_only = !t || t->append_only || t->kind == SQL_TABLE_STREAM;
-    if (!t || t->indexes == 0 || !t->index[0].primary)
-        return;
-    for (unsigned i = 0; i < t->index[0].columns; i++) {
+    const struct sql_table_index *key = t && t->indexes && t->index[0].primary ? &t->index[0]
+                                        : t                                    ? t->key
+                                                                               : NULL;
+    for (unsigned i = 0; key && i < key->columns; i++) {
         unsigned at = 0;
-        while (at < plan->columns && plan->scan_columns[at] != t->index[0].column[i])
+        while (at < plan->columns && plan->scan_columns[at] != key->column[i])
             at++;
         if (at == plan->columns || !key_add(f, at)) {
             f->key_count = 0;

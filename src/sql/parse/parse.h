@@ -25,7 +25,9 @@ struct sql_spelling {
            rest: what is subscribed to, SQL of a query in parentheses or a name. */
         SQL_SPELLED_SUBSCRIBE,
         SQL_SPELLED_SOURCE, /* CREATE SOURCE, tree: CREATE TABLE */
-        SQL_SPELLED_SINK,   /* CREATE SINK … FROM …, DROP SINK; rest: its text */
+        /* CREATE SINK …, tree: CREATE VIEW of an empty SELECT, or nothing; rest: its text. DROP
+           SINK, tree: DROP VIEW. */
+        SQL_SPELLED_SINK,
     } verb;
     bool append_only, emit_on_window_close;
     bool progress, no_snapshot; /* SUBSCRIBE … WITH (PROGRESS, SNAPSHOT = false) */
@@ -33,7 +35,7 @@ struct sql_spelling {
     unsigned as_of_count;     /* tables followed by FOR SYSTEM_TIME AS OF PROCTIME(): */
     int as_of[SQL_AS_OF_MAX]; /* the bytes their names start at */
     slice rest;
-    uint32_t rest_start; /* of SUBSCRIBE: where it stands in the whole */
+    uint32_t rest_start; /* where `rest` stands in the whole */
 };
 
 struct sql_statement_text {

@@ -156,7 +156,31 @@ static int spell_whole(struct speller *s, enum sql_spelling_verb verb, uint32_t 
                        size_t rest) {
     s->spelling->verb = verb;
     s->spelling->rest = between(s, rest, s->end);
+    s->spelling->rest_start = (uint32_t)(s->spelling->rest.ptr - s->original.ptr);
     blank(s, start, s->end);
+    return 0;
+}
+
+/* CREATE SINK [IF NOT EXISTS] name …: the grammar sees CREATE VIEW name AS SELECT, where there is
+   room for that; else something is missing, which is told when it is bound. */
+static int spell_sink(struct speller *s, uint32_t start, const struct sql_token *what) {
+    static const char *const exists[] = {"if", "not", "exists", NULL};
+    static const char behind[] = "AS SELECT";
+    struct sql_token last, token;
+    size_t from = s->tokens.at, name = from;
+    (void)spell_whole(s, SQL_SPELLED_SINK, start, start);
+    if (take(s, exists, &last))
+        name = s->tokens.at;
+    do {
+        token = sql_token_next(&s->tokens);
+        token = sql_token_next(&s->tokens);
+    } while (sql_token_is_sign(&token, '.'));
+    if (token.kind == SQL_TOKEN_END || s->end - token.start < sizeof behind)
+        return 0;
+    memcpy(s->text + start, s->original.ptr + start, what->start - start);
+    memcpy(s->text + what->start, "VIEW", 4);
+    memcpy(s->text + name, s->original.ptr + name, token.start - name);
+    memcpy(s->text + token.start, behind, sizeof behind - 1);
     return 0;
 }
 
@@ -221,8 +245,13 @@ int sql_spell(slice original, char *text, uint32_t start, uint32_t end, struct s
         if (within <= 0)
             return within;
     }
-    if ((create || drop) && sql_token_is(&what, "sink"))
-        return spell_whole(&s, SQL_SPELLED_SINK, start, start);
+    if (create && sql_token_is(&what, "sink"))
+        return spell_sink(&s, start, &what);
+    if (drop && sql_token_is(&what, "sink")) {
+        memcpy(text + what.start, "VIEW", 4);
+        ret->verb = SQL_SPELLED_SINK;
+        return 0;
+    }
     if (drop && sql_token_is(&what, "source")) {
         memcpy(text + what.start, "TABLE ", 6);
         ret->verb = SQL_SPELLED_SOURCE;

@@ -7,7 +7,8 @@
  *   CREATE TABLE t (…) APPEND ONLY                        CREATE TABLE t (…)
  *   CREATE MATERIALIZED VIEW v AS … EMIT ON WINDOW CLOSE  CREATE MATERIALIZED VIEW v AS …
  *   JOIN t FOR SYSTEM_TIME AS OF PROCTIME() ON …          JOIN t ON …
- *   FLUSH · SUBSCRIBE … · CREATE SINK …, DROP SINK …      nothing
+ *   CREATE SINK s …, DROP SINK s                          CREATE VIEW s AS SELECT, DROP VIEW s
+ *   FLUSH · SUBSCRIBE …                                   nothing
  *   COPY (SUBSCRIBE …) TO …, DECLARE c CURSOR FOR SUBSC…  COPY (SELECT) TO …
  *
  * What is taken out is overwritten with blanks, so that every position stays where it was, and told

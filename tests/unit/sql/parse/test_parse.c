@@ -170,6 +170,16 @@ static void sinks_are_told_by_their_text(void **state) {
     assert_int_equal(only(p)->verb, SQL_SPELLED_SINK);
     assert_slice(only(p)->rest, "CREATE SINK s FROM v WITH (subject = 'x')");
     sql_parse_free(p);
+    p = parse("CREATE SINK IF NOT EXISTS shop . s AS SELECT 1 WITH (subject = 'x')");
+    assert_true(sql_node_is(sql_parse_at(p, 0)->node, "ViewStmt", NULL));
+    sql_parse_free(p);
+    p = parse("CREATE SINK s FROM v");
+    assert_int_equal(only(p)->verb, SQL_SPELLED_SINK);
+    sql_parse_free(p);
+    p = parse("DROP SINK IF EXISTS s");
+    assert_int_equal(only(p)->verb, SQL_SPELLED_SINK);
+    assert_true(sql_node_is(sql_parse_at(p, 0)->node, "DropStmt", NULL));
+    sql_parse_free(p);
 }
 
 static void mistakes_have_a_place(void **state) {
