@@ -1,8 +1,8 @@
 /*
  * sink.c - see sink.h.
  *
- * A subject is cut into parts once; its pattern has a star for each token with a value in it, and so
- * tells which streams capture all that the sink can say.
+ * A subject is cut into parts once; its pattern has a star for each token with a value in it, and
+ * so tells which streams capture all that the sink can say.
  */
 #include "sql/sink.h"
 
