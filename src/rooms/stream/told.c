@@ -1,8 +1,8 @@
 /*
  * told.c - see told.h.
  *
- * A step is walked up to three times: what has a row after it (upserts alone, whose rows that go are
- * told only where none comes in their place), how many messages there are, and the messages.
+ * A step is walked up to three times: what has a row after it (upserts alone, whose rows that go
+ * are told only where none comes in their place), how many messages there are, and the messages.
  */
 #include "rooms/stream/told.h"
 
