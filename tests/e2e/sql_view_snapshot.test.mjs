@@ -12,9 +12,13 @@ const CONFIG = `
 streams:
   SHORT: {subjects: ["short.>"], max_msgs: 3}
   LONG: {subjects: ["long.>"]}
+  MID: {subjects: ["mid.>"], max_msgs: 200}
 `;
 
 const node = (t) => startNonet(t, { config: CONFIG, listen: { sql: 0 } });
+// Says of each snapshot what it has taken.
+const telling = (t) =>
+  startNonet(t, { config: `node: {log: {level: debug}}${CONFIG}`, listen: { sql: 0 } });
 
 async function rows(client, text) {
   return (await client.query({ text, rowMode: 'array' })).rows;
@@ -219,4 +223,89 @@ test('a snapshot that is damaged, or of another stream, does not count', async (
   client = await again(t, server);
   await client.query('FLUSH');
   assert.deepEqual(await words(), [['f', '1']]);
+});
+
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// A state of many MiB from few records: each of K counts STEPS groups.
+const LARGE = (table, steps) =>
+  `CREATE MATERIALIZED VIEW large AS
+     SELECT k, i, count(*) AS n, sum(v) AS v, array_agg(v) AS list
+       FROM ${table}, generate_series(1, ${steps}) i GROUP BY k, i`;
+
+test('while a large view is saved queries go on, and it says how large it is', async (t) => {
+  const server = await telling(t);
+  let client = await connectSql(t, server);
+  await client.query(TABLE('short'));
+  await client.query(LARGE('short', 4000));
+  const records = Array.from({ length: 50 }, (_, k) => ({ k, v: k }));
+  await publish(t, server, 'short.a', records);
+  await client.query('FLUSH');
+  const saved = async () =>
+    (await rows(client, `SELECT saved_bytes, saved_at <= now() FROM nonet_views`))[0];
+  const begun = Date.now();
+  let longest = 0;
+  for (let bytes = 0; bytes < 15e6; bytes = Number((await saved())[0])) {
+    assert(Date.now() - begun < 60_000, 'it is saved');
+    const since = performance.now();
+    await client.query('SELECT 1');
+    longest = Math.max(longest, performance.now() - since);
+  }
+  const [bytes] = await saved();
+  const told = await until(
+    () => server.log.match(new RegExp(`view=large bytes=${bytes} held_us=(\\d+)`)),
+    'the log says it',
+  );
+  const [, held] = told;
+  t.diagnostic(`${bytes} bytes, held for ${held} us, the longest query took ${longest} ms`);
+  assert.deepEqual(await saved(), [bytes, 't']);
+  assert((await snapshots(t, server)).messages >= 15, 'parts');
+  // A start reads it, and says the same of it.
+  client = await again(t, server);
+  assert.deepEqual(await saved(), [bytes, 't']);
+  assert.deepEqual(await rows(client, 'SELECT count(*), sum(n), sum(v) FROM large'), [
+    ['200000', '200000', String(4000 * ((49 * 50) / 2))],
+  ]);
+});
+
+test('a view that is killed while it is saved or read back has each record once', async (t) => {
+  const server = await node(t);
+  let client = await connectSql(t, server);
+  const KEYS = 20;
+  const STEPS = 4000;
+  await client.query(TABLE('mid'));
+  await client.query(LARGE('mid', STEPS));
+  const one = async (text) => (await rows(client, text))[0][0];
+  const counts = Array(KEYS).fill(0);
+  let n = 0;
+  // No rows, so that the stream has let go of something and hurries.
+  const none = Array.from({ length: 201 }, () => ({ k: 'none' }));
+  await publish(t, server, 'mid.a', none);
+  for (let kill = 0; kill < 8; kill++) {
+    const records = Array.from({ length: 90 }, () => ({ k: n++ % KEYS, v: 1 }));
+    for (const { k } of records) counts[k]++;
+    await publish(t, server, 'mid.a', records);
+    await client.query('FLUSH');
+    const published = await one('SELECT now()');
+    // Where half of what the stream keeps is in no snapshot one is begun within a second.
+    await wait(Math.random() * 1600);
+    await server.stop('SIGKILL');
+    // And perhaps once more while it is read back, at any moment of it.
+    if (kill % 2) {
+      await server.start();
+      await wait(Math.random() * 100);
+      await server.stop('SIGKILL');
+    }
+    await server.start();
+    client = await connectSql(t, server);
+    await client.query('FLUSH');
+    assert.deepEqual(
+      await rows(client, 'SELECT k, count(*), min(n), max(n) FROM large GROUP BY k ORDER BY k'),
+      counts.map((c, k) => [String(k), String(STEPS), String(c), String(c)]),
+      `after kill ${kill}`,
+    );
+    // So much that the stream has lost nothing by the next kill.
+    const safe = `SELECT saved_at >= '${published}'::timestamptz FROM nonet_views`;
+    await until(() => one(safe), 'a snapshot', 2500).catch(() => {});
+  }
 });

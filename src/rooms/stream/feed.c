@@ -81,9 +81,10 @@ struct feeds {
     unsigned sources, feeds, finding;
     struct source source[SOURCES_MAX];
     struct feed *feed[SOURCES_MAX];
-    struct io_timer again;
+    struct io_timer again, go_on;
     struct list waits;
     bool closes, as_of_now, pumping, closed;
+    bool held, come;                /* nothing is pumped; a piece has come meanwhile */
     uint64_t looking_ns, looked_ns; /* when the search under way, and the last one, began */
     struct source *last;            /* whose row came last */
     uint64_t position, late_rows, bad_records, read;
@@ -256,6 +257,7 @@ static void pump(struct feeds *f) {
     uint64_t until;
     int r = 0;
     f->pumping = true;
+    f->come = false;
     while (r == 0 && (feed = first_of(f, &until)))
         while (r == 0 && feed->at < feed->count && feed->records[feed->at].position <= until)
             r = take_record(feed, &error);
@@ -283,7 +285,25 @@ static void on_piece(void *owner, const struct ledger_record *records, size_t co
     feed->piece = true;
     feed->piece_last = last;
     feed->at_end = at_end;
-    pump(feed->feeds);
+    if (feed->feeds->held)
+        feed->feeds->come = true;
+    else
+        pump(feed->feeds);
+}
+
+static void on_go_on(struct io_timer *timer) {
+    struct feeds *f = container_of(timer, struct feeds, go_on);
+    if (f->come)
+        pump(f);
+}
+
+void feeds_hold(struct feeds *f, bool held) {
+    check(!f->pumping);
+    f->held = held;
+    if (!held && f->come)
+        io_timer_start(f->o.loop, &f->go_on, 0, on_go_on);
+    else
+        io_timer_stop(f->o.loop, &f->go_on);
 }
 
 static void on_failed(void *owner, const struct error *why) {
@@ -721,6 +741,7 @@ struct feeds *feeds_close(struct feeds *f) {
     for (unsigned i = 0; i < f->sources; i++)
         ledger_find_cancel(f->o.ledger, &f->source[i]);
     io_timer_stop(f->o.loop, &f->again);
+    io_timer_stop(f->o.loop, &f->go_on);
     f->closed = true;
     if (!f->pumping)
         free_feeds(f);

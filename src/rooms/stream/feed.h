@@ -60,6 +60,8 @@ struct feeds_status {
 };
 struct feeds_status feeds_status(const struct feeds *f);
 
+/* No slice comes while they are held, never from inside `step`; a piece that comes waits. */
+void feeds_hold(struct feeds *f, bool held);
 /* Appends where they are, from inside `step` or between slices. 0 or -ENOMEM. */
 must_use int feeds_save(struct feeds *f, struct buf *out);
 void feeds_kept(struct feeds *f); /* what feeds_save gave last is on disk */

@@ -60,21 +60,15 @@ static int replay_definition(struct database *db, const struct ledger_record *re
 
 static void keep(struct database *db, struct sql_table *table, const struct view_saved *saved) {
     struct sql_error why = {.state = ""};
-    struct error failed;
-    if (database_keep(db, table, saved, &why) == 0)
+    if (database_keep(db, table, saved, &why) == 0 || db->closed)
         return;
-    (void)error_set(&failed, -EINVAL, "materialized view %.*s cannot be started: %s",
-                    slice_fmt(table->name), why.message);
-    logger_write(db->logger, LOG_LEVEL_ERROR, "sql", "a view cannot be started", "why=%s",
-                 failed.message);
+    logger_write(db->logger, LOG_LEVEL_ERROR, "sql", "a view cannot be started", "view=%.*s why=%s",
+                 slice_fmt(table->name), why.message);
 }
 
 static void keep_next(struct database *db);
 
-static void on_loaded(void *self, const struct view_saved *saved) {
-    struct database *db = self;
-    unsigned at = db->kept++;
-    keep(db, sql_catalog_each_table(db->catalog, &at), saved);
+static void on_kept(struct database *db) {
     db->loading = view_load_free(db->loading);
     keep_next(db);
 }
@@ -86,8 +80,11 @@ static void keep_next(struct database *db) {
     for (; (table = sql_catalog_each_table(db->catalog, &at)); db->kept = at) {
         if (table->kind != SQL_TABLE_MATERIALIZED)
             continue;
-        if (view_load(db, table, on_loaded, db, &db->loading) == 0)
+        const struct view_load_options load = {db, table, keep, on_kept};
+        if (view_load(&load, &db->loading) == 0) {
+            db->kept = at;
             return;
+        }
         keep(db, table, NULL);
     }
     database_show(db);

@@ -4,10 +4,13 @@
  *
  * `lag` counts records of the view's streams that are not in it yet; `position` is the log's.
  * `told` counts a sink's messages, `waiting` the bytes of those on their way.
+ * `saved_at` is the moment that its newest snapshot is of (view_snapshot.h), `saved_bytes` what
+ * that takes in stream SQL_VIEWS; NULL: there is none.
  */
 #include "rooms/stream/changelog.h"
 #include "rooms/stream/system.h"
 #include "sql/sink.h"
+#include "sql/time/calendar.h"
 
 #include <errno.h>
 
@@ -29,6 +32,14 @@ static int views_rows(struct system_rows *r) {
         for (unsigned i = 0; i < array_count(numbers); i++)
             system_int(r, (int64_t)numbers[i]);
         system_text(r, error);
+        const struct view_pace_saved *saved = &view_pace(k->view)->saved;
+        if (saved->is) {
+            system_int(r, saved->wall_ns / 1000 + SQL_UNIX_EPOCH_US);
+            system_int(r, (int64_t)saved->bytes);
+        } else {
+            system_null(r);
+            system_null(r);
+        }
         result = system_end(r);
     }
     return result;
@@ -67,7 +78,8 @@ static int sinks_rows(struct system_rows *r) {
 const struct system_table system_tables_nonet[] = {
     {"pg_catalog", "nonet_views", 16000,
      "name text!, state text!, rows int8!, bytes int8!, state_bytes int8!, position int8!, "
-     "lag int8!, steps int8!, late_rows int8!, bad_records int8!, error text",
+     "lag int8!, steps int8!, late_rows int8!, bad_records int8!, error text, "
+     "saved_at timestamptz, saved_bytes int8",
      views_rows},
     {"pg_catalog", "nonet_sinks", 16010,
      "name text!, subject text!, type text!, state text!, stream text, told int8!, waiting int8!, "

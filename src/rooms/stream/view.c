@@ -50,6 +50,8 @@ struct view {
     struct sql_error error;
     struct list waits;
     struct view_pace pace;
+    int (*saving_go_on)(void *self, struct sql_error *error); /* within view_save */
+    void *saving;
 };
 
 /* One view_wait: for the views below, one after another, then for its own streams. */
@@ -349,6 +351,8 @@ static int make_rows(struct view *v, struct sql_error *error) {
 /* A step cannot be left and come back to: readers and other views wait for it. */
 static int on_go_on(void *self, struct sql_error *error) {
     struct view *v = self;
+    if (v->saving_go_on)
+        return v->saving_go_on(v->saving, error);
     if (v->listener.go_on)
         return v->listener.go_on(v->listener.self, error);
     uint64_t now = io_host_clock_ns(io_loop_host(v->db->loop));
@@ -443,15 +447,28 @@ static bool reads_streams_only(const struct view *v) {
     return inputs > 0;
 }
 
-int view_save(struct view *v, struct buf *head, sql_exec_piece *piece, void *self,
-              struct sql_error *error) {
+int view_save_head(struct view *v, struct buf *head) {
     struct entry_writer w = {.out = head};
     if (v->failed || !v->feeds || !reads_streams_only(v))
         return -EOPNOTSUPP;
     check(v->moment == 0);
     entry_u64(&w, v->steps);
-    int r = w.failed ? w.failed : feeds_save(v->feeds, head);
-    return r < 0 ? sql_fail_memory(error) : sql_exec_save(v->exec, piece, self, error);
+    return w.failed ? w.failed : feeds_save(v->feeds, head);
+}
+
+int view_save(struct view *v, sql_exec_piece *piece,
+              int (*go_on)(void *self, struct sql_error *error), void *self,
+              struct sql_error *error) {
+    v->saving_go_on = go_on;
+    v->saving = self;
+    int r = sql_exec_save(v->exec, piece, self, error);
+    v->saving_go_on = NULL;
+    return r;
+}
+
+void view_hold(struct view *v, bool held) {
+    if (v->feeds)
+        feeds_hold(v->feeds, held);
 }
 
 void view_kept(struct view *v) {
@@ -484,44 +501,59 @@ static int load_rows(struct view *v, slice part, struct sql_error *error) {
 }
 
 static int load_parts(struct view *v, const struct view_saved *saved, struct sql_error *error) {
-    int more = 1, r = 0;
+    int more = 1, r;
+    slice part;
     (void)database_moment(v->db);
-    for (size_t i = 1; r == 0 && i < saved->parts; i++) {
-        slice part = slice_skip(saved->part[i], 1);
-        bool state = saved->part[i].len && saved->part[i].ptr[0] == 's';
+    while ((r = saved->next(saved->self, &part)) == 0 && part.len) {
+        slice rest = slice_skip(part, 1);
+        bool state = part.ptr[0] == 's';
         if (state && more)
-            more = r = sql_exec_load(v->exec, part, error);
+            more = r = sql_exec_load(v->exec, rest, error);
         else
             r = state ? sql_fail(error, "XX001", "it has too many parts")
-                      : load_rows(v, part, error);
-        r = r > 0 ? 0 : r;
+                      : load_rows(v, rest, error);
+        if (r < 0)
+            return r;
     }
-    return r == 0 && more ? sql_fail(error, "XX001", "parts of it are missing") : r;
+    if (r == -ECANCELED)
+        return sql_fail(error, "57P01", "the node stops");
+    if (r == -ENOMEM)
+        return sql_fail_memory(error);
+    return r < 0 || more ? sql_fail(error, "XX001", "parts of it are missing") : 0;
 }
 
-/* V goes on from SAVED; where it cannot, it is as before. */
-static bool load(struct view *v, const struct view_saved *saved) {
-    struct sql_error error;
-    int r = make(v, &error);
-    if (r == 0 && !reads_streams_only(v))
-        r = sql_fail(&error, "0A000", "it reads more than streams");
-    if (r == 0)
-        r = load_parts(v, saved, &error);
-    if (r == 0)
-        r = open_feeds(v, saved->feeds, &error);
-    v->steps = saved->steps;
-    if (r == 0)
-        return true;
-    logger_write(v->db->logger, LOG_LEVEL_INFO, "sql",
-                 "a view is computed from the log, its snapshot does not count", "view=%.*s why=%s",
-                 slice_fmt(v->table->name), error.message);
+static void unmake(struct view *v) {
     free_lookups(v);
     v->lookup = NULL;
+    free_tables(v);
+    v->tables = NULL;
     v->exec = sql_exec_free(v->exec);
     v->rows = relation_free(v->rows);
     v->table->key = NULL;
     v->steps = 0;
-    return false;
+}
+
+/* V goes on from SAVED: 0; 1: it cannot, and is as before; < 0: the node stops. */
+static int load(struct view *v, const struct view_saved *saved, struct sql_error *error) {
+    int r = make(v, error);
+    if (r == 0 && !reads_streams_only(v))
+        r = sql_fail(error, "0A000", "it reads more than streams");
+    if (r == 0)
+        r = load_parts(v, saved, error);
+    if (r == 0)
+        r = open_feeds(v, saved->feeds, error);
+    v->steps = saved->steps;
+    v->pace.saved = saved->info;
+    if (r == 0)
+        return 0;
+    unmake(v);
+    v->pace.saved.is = false;
+    if (v->db->closed)
+        return r;
+    logger_write(v->db->logger, LOG_LEVEL_INFO, "sql",
+                 "a view is computed from the log, its snapshot does not count", "view=%.*s why=%s",
+                 slice_fmt(v->table->name), error->message);
+    return 1;
 }
 
 int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
@@ -532,11 +564,13 @@ int view_start(struct database *db, struct sql_table *table, const struct sql_qu
         return sql_fail_memory(error);
     v->db = db;
     v->table = table;
-    v->pace.saved_ns = io_loop_now_ns(db->loop);
+    v->pace.tried_ns = io_loop_now_ns(db->loop);
     v->query = *query;
     v->settings = db->settings;
     list_init(&v->waits);
-    int r = saved && load(v, saved) ? 0 : begin(v, error);
+    int r = saved ? load(v, saved, error) : 1;
+    if (r > 0)
+        r = begin(v, error);
     if (r < 0 && v->lookup) { /* its definition is on disk: it is there, and says why not */
         fail(v, error);
         r = 0;

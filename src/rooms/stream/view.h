@@ -46,16 +46,28 @@ struct view_saved;
 must_use int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
                         const struct view_saved *saved, struct arena *take_memory,
                         struct view **ret, struct sql_error *error);
-/* Appends how far V is to HEAD and gives its executor's state to PIECE: between steps. As
-   sql_exec_save; -EOPNOTSUPP also of views whose inputs are others than streams. */
-must_use int view_save(struct view *v, struct buf *head, sql_exec_piece *piece, void *self,
+/* Appends how far V is to HEAD: between steps. -EOPNOTSUPP: its inputs are others than streams. */
+must_use int view_save_head(struct view *v, struct buf *head);
+/* Gives its executor's state to PIECE, as sql_exec_save, which asks GO_ON; on a fiber, between
+   view_hold's. */
+must_use int view_save(struct view *v, sql_exec_piece *piece,
+                       int (*go_on)(void *self, struct sql_error *error), void *self,
                        struct sql_error *error);
+/* Takes no step while it is held; what comes meanwhile waits. */
+void view_hold(struct view *v, bool held);
 void view_kept(struct view *v); /* what view_save gave last is on disk */
 /* view_snapshot.c's, of V. */
+struct view_pace_saved {
+    int64_t wall_ns; /* of the moment that is saved */
+    uint64_t bytes;
+    unsigned slot;
+    bool is; /* there is one */
+};
 struct view_pace {
     bool never;
-    uint64_t saved_ns, rest_ns; /* when it was saved, or began; how long it is not again */
+    uint64_t tried_ns, rest_ns; /* when it was saved, or began; how long it is not again */
     uint64_t read;              /* view_status.read then */
+    struct view_pace_saved saved;
 };
 struct view_pace *view_pace(struct view *v);
 struct view *view_stop(struct view *v);

@@ -1,9 +1,12 @@
 /*
  * view_load.c - see view_snapshot.h: reading back.
  *
- *   FIND the newest end --> READ its parts, into memory --> ASK for each stream, is it the same -->
- *        '-- none            '-- not as it says              '-- no                     done(saved)
- *             '-------------------'---------------------------'--> done(NULL)
+ *   FIND the newest end --> HEAD, its first part --> ASK for each stream, is it the same --.
+ *        '-- none            '-- not as it says              '-- no                        |
+ *             '-------------------'---------------------------'--> keep(NULL)              v
+ *   done <-- keep(saved) on a fiber, which takes part after part as they are read <--------'
+ *
+ * No more is in memory of it than one piece of reading.
  */
 #include "rooms/stream/view_snapshot.h"
 
@@ -13,48 +16,96 @@
 #include <stdio.h>
 
 struct view_load {
-    struct database *db;
-    const struct sql_table *table;
-    void (*done)(void *self, const struct view_saved *saved);
-    void *self;
+    struct view_load_options o;
     struct ledger_read *read;
-    uint64_t begin, expected;
+    uint64_t begin, expected, given; /* the first part; so many, and were taken */
     struct view_saved saved;
-    size_t room;
+    bool counts;
+    char *head;
+    /* The piece that is here. */
+    const struct ledger_record *records;
+    size_t count, at;
+    bool at_end;
     unsigned stream; /* of the feeds, asked for next */
     struct feeds_saved asked;
     bool asking;
-    struct io_timer end;
+    struct io_timer next;
+    struct io_fiber *fiber;
+    bool ended, stopped, waits,
+        broken; /* the fiber; it unwinds; it waits for a piece; none comes */
 };
 
 struct view_load *view_load_free(struct view_load *l) {
     if (!l)
         return NULL;
+    l->stopped = true;
+    while (l->fiber && !l->ended)
+        (void)io_fiber_resume(l->fiber);
+    io_fiber_free(l->fiber);
     ledger_read_close(l->read);
     if (l->asking)
-        ledger_find_cancel(l->db->ledger, l);
-    io_timer_stop(l->db->loop, &l->end);
-    for (size_t i = 0; i < l->saved.parts; i++)
-        mem_free((void *)l->saved.part[i].ptr);
-    mem_free(l->saved.part);
+        ledger_find_cancel(l->o.db->ledger, l);
+    io_timer_stop(l->o.db->loop, &l->next);
+    mem_free(l->head);
     return mem_free(l);
 }
 
-static void on_end(struct io_timer *timer) {
-    struct view_load *l = container_of(timer, struct view_load, end);
-    l->done(l->self, l->saved.feeds.ptr ? &l->saved : NULL);
+/* --- the fiber -------------------------------------------------------------------------------- */
+
+static int next_part(void *self, slice *ret_part) {
+    struct view_load *l = self;
+    while (!l->stopped && !l->broken && l->given < l->expected && l->at == l->count) {
+        if (l->at_end)
+            return -EBADMSG;
+        l->waits = true;
+        ledger_read_next(l->read);
+        io_fiber_yield(l->fiber);
+    }
+    if (l->stopped || l->broken)
+        return l->stopped ? -ECANCELED : -EBADMSG;
+    *ret_part = (slice){0};
+    if (l->given == l->expected)
+        return 0;
+    l->given++;
+    *ret_part = l->records[l->at++].payload;
+    return ret_part->len ? 0 : -EBADMSG;
 }
 
-/* WHY NULL: it counts, or there is none. */
+static void on_fiber(void *self) {
+    struct view_load *l = self;
+    l->o.keep(l->o.db, l->o.table, l->counts ? &l->saved : NULL);
+    l->ended = true;
+}
+
+static void on_done(struct io_timer *timer) {
+    const struct view_load *l = container_of(timer, struct view_load, next);
+    l->o.done(l->o.db); /* L is gone */
+}
+
+static void resume(struct view_load *l) {
+    l->waits = false;
+    if (io_fiber_resume(l->fiber))
+        io_timer_start(l->o.db->loop, &l->next, 0, on_done);
+}
+
+static void on_keep(struct io_timer *timer) {
+    struct view_load *l = container_of(timer, struct view_load, next);
+    if (io_fiber_create(&l->o.db->stacks, on_fiber, l, &l->fiber) == 0) {
+        resume(l);
+        return;
+    }
+    l->o.keep(l->o.db, l->o.table, NULL);
+    io_timer_start(l->o.db->loop, &l->next, 0, on_done);
+}
+
+/* WHY NULL: there is none. */
 static void over(struct view_load *l, const char *why) {
     l->read = ledger_read_close(l->read);
-    if (why) {
-        l->saved.feeds = (slice){NULL, 0};
-        logger_write(l->db->logger, LOG_LEVEL_INFO, "sql",
+    if (why)
+        logger_write(l->o.db->logger, LOG_LEVEL_INFO, "sql",
                      "a view is computed from the log, its snapshot does not count",
-                     "view=%.*s why=%s", slice_fmt(l->table->name), why);
-    }
-    io_timer_start(l->db->loop, &l->end, 0, on_end);
+                     "view=%.*s why=%s", slice_fmt(l->o.table->name), why);
+    io_timer_start(l->o.db->loop, &l->next, 0, on_keep);
 }
 
 /* --- ASK -------------------------------------------------------------------------------------- */
@@ -67,7 +118,7 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
     l->asking = false;
     if (failed)
         over(l, "a stream it has read is not there");
-    else if (l->asked.created_ns && l->asked.created_ns != ledger_found_created_ns(l->db->ledger))
+    else if (l->asked.created_ns && l->asked.created_ns != ledger_found_created_ns(l->o.db->ledger))
         over(l, "a stream it has read was made anew");
     else if (last < l->asked.last)
         over(l, "a stream has fewer messages than it has read");
@@ -77,39 +128,29 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
 
 static void ask_next(struct view_load *l) {
     if (!feeds_saved_next(l->saved.feeds, &l->stream, &l->asked)) {
-        over(l, NULL);
+        l->counts = true;
+        io_timer_start(l->o.db->loop, &l->next, 0, on_keep);
         return;
     }
     l->asking = true;
-    ledger_find(l->db->ledger, l->asked.stream, (slice){0}, on_found, l);
+    ledger_find(l->o.db->ledger, l->asked.stream, (slice){0}, on_found, l);
 }
 
-/* --- READ ------------------------------------------------------------------------------------- */
+/* --- HEAD ------------------------------------------------------------------------------------- */
 
-static int take_part(struct view_load *l, slice payload) {
-    if (l->saved.parts == l->room) {
-        size_t room = l->room ? l->room * 2 : 8;
-        slice *more = mem_realloc(l->saved.part, room * sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        l->saved.part = more;
-        l->room = room;
+static void read_head(struct view_load *l, slice part) {
+    l->head = mem_copy(part.len ? part.ptr : "", part.len);
+    if (!l->head) {
+        over(l, "no memory to read it");
+        return;
     }
-    char *copy = mem_copy(payload.ptr, payload.len);
-    if (!copy)
-        return -ENOMEM;
-    l->saved.part[l->saved.parts++] = slice_make(copy, payload.len);
-    return 0;
-}
-
-static void read_head(struct view_load *l) {
-    struct entry_reader r = {.rest = l->saved.part[0]};
+    struct entry_reader r = {.rest = slice_make(l->head, part.len)};
     bool begins = entry_take_u8(&r) == 'h' && entry_take_u32(&r) == VIEW_SNAPSHOT_VERSION;
     slice definition = entry_take_text(&r);
     l->saved.steps = entry_take_u64(&r);
     if (!begins || r.failed)
         over(l, "it is of another program");
-    else if (!slice_equal(definition, l->table->definition))
+    else if (!slice_equal(definition, l->o.table->definition))
         over(l, "the view's definition is another one");
     else {
         l->saved.feeds = r.rest;
@@ -119,26 +160,31 @@ static void read_head(struct view_load *l) {
 
 static void on_failed(void *owner, const struct error *why) {
     struct view_load *l = owner;
-    over(l, why->code == -ENOENT ? NULL : why->message);
+    l->broken = true;
+    if (l->fiber && l->waits)
+        resume(l);
+    else if (!l->fiber)
+        over(l, why->code == -ENOENT ? NULL : why->message);
 }
 
 static void on_parts(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
                      bool at_end) {
     struct view_load *l = owner;
-    int r = 0;
     (void)last;
-    for (size_t i = 0; r == 0 && i < count && l->saved.parts < l->expected; i++) {
-        if (l->saved.parts == 0 && records[i].sequence != l->begin)
-            r = -EBADMSG;
-        else
-            r = take_part(l, records[i].payload);
-    }
-    if (r < 0 || (at_end && l->saved.parts < l->expected))
-        over(l, r == -ENOMEM ? "no memory to read it" : "parts of it are missing");
-    else if (l->saved.parts < l->expected)
+    l->records = records;
+    l->count = count;
+    l->at = 0;
+    l->at_end = at_end;
+    if (l->fiber) {
+        resume(l);
+    } else if (count == 0 && !at_end) {
         ledger_read_next(l->read);
-    else
-        read_head(l);
+    } else if (count == 0 || records[0].sequence != l->begin) {
+        over(l, "parts of it are missing");
+    } else {
+        l->at = l->given = 1;
+        read_head(l, records[0].payload);
+    }
 }
 
 /* --- FIND ------------------------------------------------------------------------------------- */
@@ -147,7 +193,7 @@ static int read_from(struct view_load *l, const char *kind, bool newest,
                      void (*piece)(void *owner, const struct ledger_record *records, size_t count,
                                    uint64_t last, bool at_end)) {
     char subject[64];
-    int n = snprintf(subject, sizeof subject, LEDGER_VIEWS_PREFIX "%u.%s", l->table->oid, kind);
+    int n = snprintf(subject, sizeof subject, LEDGER_VIEWS_PREFIX "%u.%s", l->o.table->oid, kind);
     const struct ledger_read_options options = {.stream = slice_lit(LEDGER_VIEWS),
                                                 .subject = slice_make(subject, (size_t)n),
                                                 .from = l->begin,
@@ -156,7 +202,7 @@ static int read_from(struct view_load *l, const char *kind, bool newest,
                                                 .failed = on_failed,
                                                 .owner = l};
     l->read = ledger_read_close(l->read);
-    return ledger_read(l->db->ledger, &options, &l->read);
+    return ledger_read(l->o.db->ledger, &options, &l->read);
 }
 
 static void on_end_found(void *owner, const struct ledger_record *records, size_t count,
@@ -174,19 +220,23 @@ static void on_end_found(void *owner, const struct ledger_record *records, size_
     bool own = entry_take_u32(&r) == VIEW_SNAPSHOT_VERSION;
     l->begin = entry_take_u64(&r);
     l->expected = entry_take_u64(&r);
+    l->saved.info.bytes = entry_take_u64(&r);
+    l->saved.info.wall_ns = (int64_t)entry_take_u64(&r);
+    l->saved.info.slot = entry_take_u8(&r);
+    l->saved.info.is = true;
     if (!own || r.failed || l->expected == 0)
         over(l, "it is of another program");
-    else if (read_from(l, "part", false, on_parts) < 0)
+    else if (read_from(l, l->saved.info.slot ? "part.1" : "part.0", false, on_parts) < 0)
         over(l, "no memory to read it");
 }
 
-int view_load(struct database *db, const struct sql_table *table,
-              void (*done)(void *self, const struct view_saved *saved), void *self,
-              struct view_load **ret) {
+int view_load(const struct view_load_options *options, struct view_load **ret) {
     struct view_load *l = mem_zalloc(1, sizeof *l);
     if (!l)
         return -ENOMEM;
-    *l = (struct view_load){.db = db, .table = table, .done = done, .self = self};
+    l->o = *options;
+    l->saved.next = next_part;
+    l->saved.self = l;
     int r = read_from(l, "end", true, on_end_found);
     if (r < 0)
         view_load_free(l);

@@ -33,8 +33,9 @@ struct sql_exec_options {
     const uint8_t *parameter_nulls;
     /* Changes of the result, all columns of the plan. Non-zero stops and is returned. */
     int (*emit)(void *self, const struct sql_batch *batch, struct sql_error *error);
-    /* Asked for every batch on its way, also between operators: non-zero, with *ERROR filled, ends
-       the push or step at hand (a cross join may be long). NULL: never. */
+    /* Asked for every batch on its way, also between operators, and for every few records of a
+       state that is saved: non-zero, with *ERROR filled, ends the push, step or save at hand (a
+       cross join may be long). NULL: never. */
     int (*go_on)(void *self, struct sql_error *error);
     void *self;
 };
@@ -92,7 +93,7 @@ typedef int sql_exec_piece(void *self, slice piece, struct sql_error *error);
    upwards; it may take its time (step aside on its fiber), but X is given nothing until this
    returns. X goes on whatever is returned: 0; -EOPNOTSUPP (0A000): the plan has an operator whose
    state cannot be saved, nothing was given, and a view is to be computed from its inputs again;
-   -ENOMEM (53200); what PIECE returned. */
+   -ENOMEM (53200); what PIECE or go_on returned. */
 must_use int sql_exec_save(struct sql_exec *x, sql_exec_piece *piece, void *self,
                            struct sql_error *error);
 /* The next piece into X, which was made for it and given nothing else. 1: more must come before X

@@ -5,6 +5,7 @@
 
 #define MAGIC 0x716c5371u
 #define RECORD_BYTES_MAX ((size_t)2 << 30)
+#define RECORDS_ASKED 64u                       /* saved between calls of go_on */
 #define RECORD_BYTES_BESIDE ((uint64_t)1 << 20) /* of states that are not counted */
 
 struct piece_head {
@@ -77,6 +78,10 @@ int saving_end(struct sql_saving *s) {
     char length[SQL_VARINT_BYTES_MAX];
     piece_put(s, slice_make(length, sql_varint_write(length, s->record.len)));
     piece_put(s, buf_slice(&s->record));
+    if (s->failed == 0 && ++s->records >= RECORDS_ASKED && s->options->go_on) {
+        s->records = 0;
+        s->failed = s->options->go_on(s->options->self, s->error);
+    }
     return s->failed;
 }
 
@@ -142,7 +147,8 @@ int sql_exec_save(struct sql_exec *x, sql_exec_piece *piece, void *self, struct 
                            .hash = SNAPSHOT_HASH_START,
                            .give = piece,
                            .self = self,
-                           .error = error};
+                           .error = error,
+                           .options = &x->options};
     *error = (struct sql_error){.state = ""};
     x->saving = true;
     int r = save_all(x, &s);

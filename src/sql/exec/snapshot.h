@@ -51,6 +51,8 @@ struct sql_saving {
     sql_exec_piece *give;
     void *self;
     struct sql_error *error;
+    const struct sql_exec_options *options; /* whose go_on is asked now and then */
+    unsigned records;                       /* since it was asked */
 };
 
 /* A record begins; its parts; it ends. The end tells what has failed since. */
