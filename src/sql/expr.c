@@ -5,6 +5,19 @@
  */
 #include "sql/expr.h"
 
+#include "sql/row.h"
+
+/* The same value in the same form: 1.0 is no 1.00, and a day no 24 hours, though they are equal. */
+static bool same_constant(const struct sql_expr *a, const struct sql_expr *b) {
+    _cleanup_buf_ struct buf first = buf_make(SIZE_MAX / 2), second = buf_make(SIZE_MAX / 2);
+    const struct sql_column columns[2] = {{&a->cell, NULL, 0}, {&b->cell, NULL, 0}};
+    const struct sql_batch batch[2] = {{1, 1, &columns[0], NULL}, {1, 1, &columns[1], NULL}};
+    return sql_value_equal(a->type.oid, &a->cell, &b->cell) &&
+           sql_row_encode(&batch[0], &a->type, NULL, 1, 0, false, &first) == 0 &&
+           sql_row_encode(&batch[1], &b->type, NULL, 1, 0, false, &second) == 0 &&
+           slice_equal(buf_slice(&first), buf_slice(&second));
+}
+
 bool sql_expr_equal(const struct sql_expr *a, const struct sql_expr *b) {
     if (a == b)
         return !(sql_expr_flags(a) & SQL_VOLATILE);
@@ -14,7 +27,7 @@ bool sql_expr_equal(const struct sql_expr *a, const struct sql_expr *b) {
         return false;
     if (a->function && (a->function->flags & SQL_VOLATILE))
         return false;
-    if (a->kind == SQL_EXPR_CONST && !a->null && !sql_value_equal(a->type.oid, &a->cell, &b->cell))
+    if (a->kind == SQL_EXPR_CONST && !a->null && !same_constant(a, b))
         return false;
     for (unsigned i = 0; i < a->count; i++)
         if (!sql_expr_equal(a->arguments[i], b->arguments[i]))

@@ -196,6 +196,24 @@ static struct sql_plan *written_rows(struct sql_binder *b, struct bind_scope *s,
     return bind_plan_project(b, s->from.plan, e, NULL, count);
 }
 
+/* RETURNING knows the changed table's columns only; * would be those of the others as well. */
+static int refuse_star(struct sql_binder *b, json_value list) {
+    struct json_iterator i = json_each(list);
+    while (json_next(&i)) {
+        json_value target, column;
+        if (!sql_node_is(i.value, "ResTarget", &target) ||
+            !sql_node_is(sql_field(target, "val"), "ColumnRef", &column) ||
+            !slice_equal(sql_node_name(json_element(sql_field(column, "fields"), 0)),
+                         slice_lit("A_Star")))
+            continue;
+        (void)bind_error(b, sql_location(target), "0A000",
+                         "RETURNING * is not supported beside tables of FROM or USING");
+        sql_error_hint(b->error, "Name the changed table: RETURNING t.*.");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int bind_change(struct sql_binder *b, json_value inside, bool update,
                        struct sql_statement *ret) {
     slice alias;
@@ -228,6 +246,8 @@ static int bind_change(struct sql_binder *b, json_value inside, bool update,
     ret->kind = update ? SQL_STATEMENT_UPDATE : SQL_STATEMENT_DELETE;
     ret->query = (struct sql_query){.plan = plan, .visible = plan->columns};
     result = bind_unused_ctes(b, s);
+    if (result == 0 && json_count(others))
+        result = refuse_star(b, sql_field(inside, "returningList"));
     if (result == 0)
         result = bind_returning(b, t, alias, sql_field(inside, "returningList"), ret);
     return result < 0 ? result : bind_finish_query(b, &ret->query);
