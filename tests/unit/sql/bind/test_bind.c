@@ -367,7 +367,7 @@ static const struct {
                                                 "  Values, 1 row\n"},
     {"update u set a = 1, a = default", "42601 21 multiple assignments to same column \"a\"\n"},
     {"delete from u using t where t.a = u.a returning *",
-     "0A000 50 RETURNING * is not supported beside tables of FROM or USING\n"},
+     "0A000 49 RETURNING * is not supported beside tables of FROM or USING\n"},
     {"update u set x[1] = default", "0A000 14 UPDATE of parts of a column is not supported\n"},
     {"select make_interval(1, months => 2, years => 3)",
      "42601 38 argument name \"years\" used more than once\n"},
