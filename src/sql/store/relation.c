@@ -20,7 +20,8 @@
 #include <errno.h>
 
 #define PAGE_ROWS 1024u
-#define GONE_SLACK 4096u /* ids vacuumed before the list is moved down */
+#define GONE_SLACK 4096u    /* ids vacuumed before the list is moved down */
+#define SAME_FORM_LOOKS 64u /* at equal rows, for one of the same form */
 
 struct row {
     uint64_t created, deleted;
@@ -56,6 +57,7 @@ struct relation {
     struct index indexes[RELATION_INDEXES_MAX + 1]; /* the last: over whole rows */
     unsigned index_count;
     bool whole; /* the index over whole rows is kept */
+    bool forms; /* some column has values that are equal and of different forms */
     struct ids gone;
     size_t gone_done;
     uint64_t gone_before;   /* ids that have left the list */
@@ -81,6 +83,11 @@ static int ids_push(struct ids *l, uint64_t id) {
     return 0;
 }
 
+static bool has_forms(uint32_t oid) {
+    return oid == SQL_NUMERIC || oid == SQL_INTERVAL || oid == SQL_FLOAT4 || oid == SQL_FLOAT8 ||
+           oid == SQL_BPCHAR || oid == SQL_JSONB || oid == SQL_RECORD || sql_element_of(oid);
+}
+
 int relation_new(const struct sql_type *types, unsigned count, uint64_t bytes_max,
                  struct relation **ret) {
     struct relation *r = mem_zalloc(1, sizeof *r);
@@ -104,8 +111,10 @@ int relation_new(const struct sql_type *types, unsigned count, uint64_t bytes_ma
     }
     if (count)
         memcpy(r->types, types, count * sizeof *types);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         r->column[i] = (struct sql_column){&r->cells[i], &r->nulls[i], 1};
+        r->forms |= has_forms(types[i].oid);
+    }
     *ret = r;
     return 0;
 }
@@ -439,6 +448,26 @@ static void undo(struct relation *r) {
     r->made.count = r->taken.count = 0;
 }
 
+/* *ID has the key r->key, of whole rows: becomes one that has the form of row ROW of BATCH, too
+   (1.0 is no 1.00), where there is one not far off. */
+static int same_form(struct relation *r, const struct sql_batch *batch, unsigned row,
+                     uint64_t *id) {
+    const struct row_index *whole = &r->indexes[RELATION_INDEXES_MAX].rows;
+    uint32_t at = row_index_first(whole, hash_key_bytes(&r->key));
+    buf_clear(&r->encoded);
+    int n = sql_row_encode(batch, r->types, NULL, r->columns, row, false, &r->encoded);
+    for (unsigned looks = 0; n == 0 && at != INDEX_NONE && looks < SAME_FORM_LOOKS; looks++) {
+        const struct row *found = row_at(r, row_index_id(whole, at));
+        if (found && found->deleted == RELATION_LIVE &&
+            slice_equal(slice_make(found->bytes, found->len), buf_slice(&r->encoded))) {
+            *id = row_index_id(whole, at);
+            break;
+        }
+        at = row_index_next(whole, at);
+    }
+    return n;
+}
+
 static int take_equal(struct relation *r, const struct sql_batch *batch, unsigned row,
                       uint64_t commit) {
     struct index *whole = &r->indexes[RELATION_INDEXES_MAX];
@@ -452,6 +481,8 @@ static int take_equal(struct relation *r, const struct sql_batch *batch, unsigne
     int n = write_key(r, batch, row, NULL, r->columns, &r->key);
     if (n == 0)
         n = find_live(r, whole, NULL, &id);
+    if (n == 0 && r->forms)
+        n = same_form(r, batch, row, &id);
     if (n == 0)
         n = ids_push(&r->taken, id);
     if (n == 0) {

@@ -92,6 +92,43 @@ static void readers_see_their_moment(void **state) {
     arena_free(&k.memory);
 }
 
+/* The text of the only row's number. */
+static void assert_number(struct relation *r, uint64_t moment, const char *expected) {
+    static const struct sql_settings plain = {.extra_float_digits = 1};
+    struct relation_scan scan;
+    struct sql_builder b;
+    _cleanup_buf_ struct buf text = buf_make(4096);
+    assert_int_equal(sql_builder_make(1, &b), 0);
+    relation_scan_all(r, moment, &scan);
+    assert_int_equal(relation_scan_next(&scan, (const unsigned[]){0}, 1, &b), 1);
+    struct sql_batch batch = sql_builder_batch(&b);
+    assert_int_equal(
+        sql_value_out(sql_type_of(SQL_NUMERIC), sql_cell_at(&batch.column[0], 0), &plain, &text),
+        0);
+    assert_true(slice_equal(buf_slice(&text), slice_str(expected)));
+    relation_scan_end(&scan);
+    sql_builder_free(&b);
+}
+
+static void of_equal_rows_the_one_of_the_same_form_goes(void **state) {
+    (void)state;
+    static const char *const forms[] = {"1", "1.0", "1.00"};
+    struct value_kit k = kit_make();
+    for (unsigned i = 0; i < 3; i++) {
+        const struct sql_type types[] = {sql_type_of(SQL_NUMERIC), sql_type_of(SQL_TEXT)};
+        struct relation *r;
+        assert_int_equal(relation_new(types, 2, 1 << 20, &r), 0);
+        for (unsigned n = 0; n < 3; n++)
+            assert_int_equal(apply(r, &k, forms[n], "a", 1, n + 1), 0);
+        assert_int_equal(apply(r, &k, forms[(i + 1) % 3], "a", -1, 4), 0);
+        assert_int_equal(apply(r, &k, forms[(i + 2) % 3], "a", -1, 5), 0);
+        assert_number(r, 5, forms[i]);
+        assert_int_equal(apply(r, &k, "1.000", "a", -1, 6), 0); /* or else an equal one */
+        relation_free(r);
+    }
+    arena_free(&k.memory);
+}
+
 static void keys_are_unique_but_for_nulls(void **state) {
     (void)state;
     struct value_kit k = kit_make();
@@ -242,6 +279,7 @@ int main(void) {
         cmocka_unit_test(readers_see_their_moment),
         cmocka_unit_test(keys_are_unique_but_for_nulls),
         cmocka_unit_test(what_comes_back_is_there),
+        cmocka_unit_test(of_equal_rows_the_one_of_the_same_form_goes),
         cmocka_unit_test(a_look_up_outlives_its_index),
         cmocka_unit_test(ids_may_be_far_apart),
         cmocka_unit_test(one_that_is_held_outlives_its_owner),
