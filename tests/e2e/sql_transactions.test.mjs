@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startNonet } from './lib/node.mjs';
 import { connectSql } from './lib/postgres.mjs';
+import { fields, text, Wire } from './lib/postgres_client.mjs';
 
 const code = (promise) =>
   promise.then(
@@ -120,4 +121,35 @@ test('numbers of an identity end where their type does', async (t) => {
   await a.query('INSERT INTO t (v) SELECT g FROM generate_series(1, 32767) g');
   assert.equal(await code(a.query('INSERT INTO t (v) VALUES (0)')), '2200H');
   assert.equal((await one(a, 'SELECT max(id) AS n FROM t')).n, '32767');
+});
+
+test('who idles too long is sent away, and holds nobody up', async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const a = await connectSql(t, node);
+  await a.query('CREATE TABLE t (id int PRIMARY KEY)');
+
+  // In a transaction: what it holds is free at once, though its client neither reads nor leaves.
+  const silent = await Wire.open(t, node);
+  const begin = `SET idle_in_transaction_session_timeout = '100ms'; BEGIN; INSERT INTO t VALUES (1);
+                 CREATE TABLE held (id int)`;
+  silent.send(['Q', text(begin)]);
+  await silent.until('Z');
+  silent.socket.pause();
+  await a.query("SET lock_timeout = '3s'");
+  await a.query('CREATE TABLE held (id int)');
+  assert.equal((await one(a, 'SELECT count(*) AS n FROM t')).n, '0');
+  silent.socket.resume();
+  assert.equal(fields(await silent.next()).C, '25P03');
+  assert.equal(await silent.next(), null);
+
+  // Outside of one; who says something in time stays.
+  const idle = await Wire.open(t, node);
+  idle.send(['Q', text('SET idle_session_timeout = 300')]);
+  await idle.until('Z');
+  for (let i = 0; i < 5; i++) {
+    idle.send(['Q', text('SELECT count(*) FROM generate_series(1, 300000)')]);
+    assert.equal((await idle.until('Z')).at(-2).type, 'C');
+  }
+  assert.equal(fields(await idle.next()).C, '57P05');
+  assert.equal(await code(a.query('SET idle_session_timeout = -1')), '22023');
 });

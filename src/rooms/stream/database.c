@@ -381,6 +381,12 @@ const struct sql_settings *database_session_settings(const struct database_sessi
     return &s->settings;
 }
 
+uint64_t database_session_patience_ns(const struct database_session *s) {
+    slice name = s->block ? slice_lit("idle_in_transaction_session_timeout")
+                          : slice_lit("idle_session_timeout");
+    return settings_milliseconds(s, name) * UINT64_C(1000000);
+}
+
 slice database_session_setting(const struct database_session *s, slice name) {
     return settings_get(s, name);
 }

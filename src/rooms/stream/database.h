@@ -86,6 +86,9 @@ void database_session_fail(struct database_session *s);
 void database_implicit_begin(struct database_session *s);
 void database_implicit_end(struct database_session *s, bool failed,
                            void (*done)(void *owner, const struct sql_error *error), void *owner);
+/* How long its client may idle now, by idle_session_timeout or, in a transaction, by
+   idle_in_transaction_session_timeout; 0: without end. */
+uint64_t database_session_patience_ns(const struct database_session *s);
 /* Settings by name ("TimeZone"), NULL text: unknown. SET goes by a statement. */
 slice database_session_setting(const struct database_session *s, slice name);
 const struct sql_settings *database_session_settings(const struct database_session *s);

@@ -72,8 +72,33 @@ void session_close(struct session *s) {
     io_stream_close(s->stream);
 }
 
+/* Its transaction is taken back. */
+static void drop_work(struct session *s) {
+    session_drop_portals(s);
+    session_query_drop(s);
+    session_drop_prepared(s);
+    s->db = database_session_free(s->db);
+}
+
+/* A client that does not hang up either is gone later: what others wait for goes now. */
+static void on_idle(struct io_timer *timer) {
+    struct session *s = container_of(timer, struct session, deadline);
+    struct sql_error error;
+    if (database_session_state(s->db) == 'I')
+        (void)sql_fail(&error, "57P05", "terminating connection due to idle-session timeout");
+    else
+        (void)sql_fail(&error, "25P03",
+                       "terminating connection due to idle-in-transaction timeout");
+    session_fatal(s, &error);
+    drop_work(s);
+}
+
 void session_ready_for_query(struct session *s) {
-    session_wrote(s, pgwire_write_ready(&s->out, database_session_state(s->db)));
+    char state = database_session_state(s->db);
+    uint64_t patience_ns = database_session_patience_ns(s->db);
+    session_wrote(s, pgwire_write_ready(&s->out, state));
+    if (patience_ns)
+        io_timer_start(s->sessions->shard->loop, &s->deadline, patience_ns, on_idle);
 }
 
 /* --- going on ------------------------------------------------------------------------------- */
@@ -124,6 +149,8 @@ static bool take_message(struct session *s) {
     }
     s->turn_messages++;
     s->used += consumed;
+    if (s->state == SESSION_READY) /* it is not idle any more */
+        io_timer_stop(s->sessions->shard->loop, &s->deadline);
     handle(s, &event);
     return true;
 }
@@ -234,13 +261,9 @@ static void session_free(struct session *s) {
     io_timer_stop(loop, &s->deadline);
     if (s->login)
         auth_job_forget(s->login);
-    session_drop_portals(s);
-    session_query_drop(s);
-    session_drop_prepared(s);
+    drop_work(s);
     map_free(&s->prepared);
     map_free(&s->portals);
-    if (s->db)
-        database_session_free(s->db);
     principal_unref(s->principal);
     scram_free(&s->scram);
     arena_free(&s->startup);
