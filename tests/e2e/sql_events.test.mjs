@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { startNonet } from './lib/node.mjs';
+import { startNonet, until } from './lib/node.mjs';
 import { connectSql } from './lib/postgres.mjs';
 
 async function rows(client, text) {
@@ -143,6 +143,66 @@ describe('the table events', () => {
       ['note-1', '4'],
       ['note-3', '100'],
     ]);
+  });
+
+  test('is not read again after a start, but where events are gone for good', async (t) => {
+    const server = await startNonet(t, { listen: { sql: 0 } });
+    let call = api(server);
+    let client = await connectSql(t, server);
+    const append = (stream, n) =>
+      call('POST', `/v1/streams/${stream}`, {
+        events: Array.from({ length: n }, (_, i) => ({ type: 'Noted', data: i })),
+      });
+    await client.query(
+      'CREATE MATERIALIZED VIEW seen AS SELECT stream, count(*) AS n FROM events GROUP BY stream',
+    );
+    const seen = async () => {
+      await client.query('FLUSH');
+      const all = await rows(client, 'SELECT stream, n FROM seen');
+      return Object.fromEntries(all.map(([stream, n]) => [stream, Number(n)]));
+    };
+    const again = async (signal) => {
+      await server.stop(signal);
+      await server.start();
+      client = await connectSql(t, server);
+      call = api(server);
+    };
+    const saved = async (since) =>
+      until(
+        async () =>
+          (await rows(client, `SELECT saved_at > '${since}' FROM nonet_views`))[0][0] === 't',
+        'a snapshot',
+        20_000,
+      );
+    await append('note-1', 40);
+    await append('note-2', 3);
+    await append('secret-1', 5);
+    assert.deepEqual(await seen(), { 'note-1': 40, 'note-2': 3, 'secret-1': 5 });
+    await call('PUT', '/v1/streams/note-1/limits', { max_count: 2 });
+    await call('DELETE', '/v1/streams/note-2');
+    await append('note-2', 1);
+    // What limits and deletion take away stays in what a view has made of it: it goes on.
+    assert.deepEqual(await seen(), { 'note-1': 40, 'note-2': 4, 'secret-1': 5 });
+    await saved((await rows(client, 'SELECT now()'))[0][0]);
+    await append('note-1', 1);
+    for (const signal of ['SIGTERM', 'SIGKILL']) {
+      await again(signal);
+      assert.deepEqual(await seen(), { 'note-1': 41, 'note-2': 4, 'secret-1': 5 });
+    }
+    // What is deleted for good does not, nor does the snapshot that has it.
+    await call('DELETE', '/v1/streams/secret-1?permanent=1');
+    await again('SIGKILL');
+    assert.deepEqual(await seen(), { 'note-1': 2, 'note-2': 1 });
+    assert.match(server.log, /an event stream was deleted for good/);
+    assert.deepEqual(await rows(client, 'SELECT saved_at FROM nonet_views'), [[null]]);
+    await append('note-1', 1);
+    assert.deepEqual(await seen(), { 'note-1': 3, 'note-2': 1 });
+    await saved((await rows(client, 'SELECT now()'))[0][0]);
+    // It goes on from the new one.
+    await again('SIGKILL');
+    assert.deepEqual(await seen(), { 'note-1': 3, 'note-2': 1 });
+    const [[at]] = await rows(client, 'SELECT saved_at FROM nonet_views');
+    assert.notEqual(at, null);
   });
 
   test('is only read, and covered by a table of the same name', async (t) => {

@@ -636,9 +636,9 @@ void feeds_kept(struct feeds *f) {
         f->feed[i]->kept = f->feed[i]->saved;
 }
 
-static bool take_feed(struct entry_reader *r, struct feeds_saved *ret, bool *ret_shown) {
+static bool take_feed(struct entry_reader *r, struct feeds_saved *ret) {
     ret->stream = entry_take_text(r);
-    *ret_shown = entry_take_u8(r);
+    ret->shown = entry_take_u8(r);
     ret->created_ns = (int64_t)entry_take_u64(r);
     ret->last = entry_take_u64(r);
     return !r->failed && ret->stream.len && ret->stream.len < sizeof(((struct feed *)0)->name);
@@ -646,9 +646,9 @@ static bool take_feed(struct entry_reader *r, struct feeds_saved *ret, bool *ret
 
 bool feeds_saved_next(slice saved, unsigned *cursor, struct feeds_saved *ret) {
     struct entry_reader r = {.rest = saved};
-    bool shown, there = *cursor < entry_take_u32(&r);
+    bool there = *cursor < entry_take_u32(&r);
     for (unsigned i = 0; there && i <= *cursor; i++)
-        there = take_feed(&r, ret, &shown);
+        there = take_feed(&r, ret);
     ++*cursor;
     return there;
 }
@@ -661,8 +661,7 @@ static int take_saved(struct feeds *f) {
         return -EBADMSG;
     for (uint32_t i = 0; i < feeds; i++) {
         struct feeds_saved saved;
-        bool shown;
-        struct feed *feed = take_feed(&r, &saved, &shown) ? add_feed(f, saved.stream, shown) : NULL;
+        struct feed *feed = take_feed(&r, &saved) ? add_feed(f, saved.stream, saved.shown) : NULL;
         if (!feed)
             return r.failed ? r.failed : -ENOMEM;
         feed->created_ns = saved.created_ns;

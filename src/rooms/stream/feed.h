@@ -71,6 +71,7 @@ struct feeds_saved {
     slice stream;
     int64_t created_ns;
     uint64_t last; /* sequence that is in */
+    bool shown;    /* it is read as its judge shows it: `events` */
 };
 bool feeds_saved_next(slice saved, unsigned *cursor, struct feeds_saved *ret);
 

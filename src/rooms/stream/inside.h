@@ -39,6 +39,13 @@ struct stored {
     const struct transaction *holder; /* definer.h: others wait at their COMMIT; NULL: nobody */
 };
 
+/* Of the event store, as of this start (view_load.c): so many event streams were deleted for good.
+ */
+struct tombstones {
+    bool read; /* else the count is not known, and 0 */
+    uint64_t count;
+};
+
 struct database_limits {
     uint64_t run_bytes;   /* memory of one statement's operators, and again of its rows */
     uint64_t view_bytes;  /* of one view's operators, and again of its rows */
@@ -77,6 +84,7 @@ struct database {
     struct saving *saving;     /* view_snapshot.c: the view that is being saved; NULL: none */
     unsigned kept;             /* recover.c: so many tables have been looked at for views */
     struct view_load *loading; /* recover.c: what the next view goes on from */
+    struct tombstones tombstones;
     struct io_timer save_timer;
     struct list waiting;               /* struct waiter of database.c */
     const struct transaction *definer; /* who may define; definer.h */

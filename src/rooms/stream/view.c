@@ -15,7 +15,6 @@
 #include "rooms/stream/view.h"
 
 #include "base/mem.h"
-#include "rooms/stream/events_table.h"
 #include "rooms/stream/rows.h"
 #include "rooms/stream/view_snapshot.h"
 
@@ -43,6 +42,7 @@ struct view {
     uint64_t moment; /* of the step under way; 0: it has changed nothing yet */
     uint64_t first;  /* the first row that this step has added */
     uint64_t steps;
+    uint64_t tombstones;    /* view_saved.tombstones */
     uint64_t busy_since_ns; /* the step under way; 0: none, or it has just begun */
     bool failed, beginning;
     struct sql_table **tables; /* held, by input: others may stand in the catalog by now */
@@ -422,6 +422,7 @@ static int open_feeds(struct view *v, slice saved, struct sql_error *error) {
 
 static int begin(struct view *v, struct sql_error *error) {
     int r = make(v, error);
+    v->tombstones = v->db->tombstones.count;
     v->beginning = true;
     for (unsigned i = 0; r == 0 && i < sql_exec_inputs(v->exec); i++)
         r = read_input(v, i, error);
@@ -441,7 +442,7 @@ static bool reads_streams_only(const struct view *v) {
     unsigned inputs = sql_exec_inputs(v->exec);
     for (unsigned i = 0; i < inputs; i++) {
         const struct sql_table *table = sql_exec_input(v->exec, i)->table;
-        if (table->kind != SQL_TABLE_STREAM || events_table_is(table))
+        if (table->kind != SQL_TABLE_STREAM)
             return false;
     }
     return inputs > 0;
@@ -453,6 +454,7 @@ int view_save_head(struct view *v, struct buf *head) {
         return -EOPNOTSUPP;
     check(v->moment == 0);
     entry_u64(&w, v->steps);
+    entry_u64(&w, v->tombstones);
     return w.failed ? w.failed : feeds_save(v->feeds, head);
 }
 
@@ -543,6 +545,7 @@ static int load(struct view *v, const struct view_saved *saved, struct sql_error
     if (r == 0)
         r = open_feeds(v, saved->feeds, error);
     v->steps = saved->steps;
+    v->tombstones = saved->tombstones;
     v->pace.saved = saved->info;
     if (r == 0)
         return 0;

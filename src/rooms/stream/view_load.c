@@ -6,7 +6,8 @@
  *             '-------------------'---------------------------'--> keep(NULL)              v
  *   done <-- keep(saved) on a fiber, which takes part after part as they are read <--------'
  *
- * No more is in memory of it than one piece of reading.
+ * No more is in memory of it than one piece of reading. Where it
+ * reads `events`, ASK ends with the notes of deleted event streams, once a start.
  */
 #include "rooms/stream/view_snapshot.h"
 
@@ -14,6 +15,12 @@
 #include "rooms/stream/entry.h"
 
 #include <stdio.h>
+
+/* Of the event store (rooms/events/notes.h, life.h): the lives of event streams, and what says in
+   one that it was deleted for good. */
+#define EVENT_NOTES_STREAM "ES_NOTES"
+#define EVENT_LIVES "_NONET.es.life.>"
+#define EVENT_TOMBSTONED "\"tombstoned\":true"
 
 struct view_load {
     struct view_load_options o;
@@ -29,6 +36,8 @@ struct view_load {
     unsigned stream; /* of the feeds, asked for next */
     struct feeds_saved asked;
     bool asking;
+    bool events;               /* one of them is the event store's */
+    struct ledger_read *notes; /* of the event store */
     struct io_timer next;
     struct io_fiber *fiber;
     bool ended, stopped, waits,
@@ -43,6 +52,7 @@ struct view_load *view_load_free(struct view_load *l) {
         (void)io_fiber_resume(l->fiber);
     io_fiber_free(l->fiber);
     ledger_read_close(l->read);
+    ledger_read_close(l->notes);
     if (l->asking)
         ledger_find_cancel(l->o.db->ledger, l);
     io_timer_stop(l->o.db->loop, &l->next);
@@ -126,14 +136,64 @@ static void on_found(void *self, slice name, uint64_t last, const struct error *
         ask_next(l);
 }
 
-static void ask_next(struct view_load *l) {
-    if (!feeds_saved_next(l->saved.feeds, &l->stream, &l->asked)) {
-        l->counts = true;
+/* All streams are there: is what was deleted for good of events not in it? */
+static void counts(struct view_load *l) {
+    l->notes = ledger_read_close(l->notes);
+    l->counts = !l->events || l->o.db->tombstones.count == l->saved.tombstones;
+    if (l->counts) {
         io_timer_start(l->o.db->loop, &l->next, 0, on_keep);
         return;
     }
-    l->asking = true;
-    ledger_find(l->o.db->ledger, l->asked.stream, (slice){0}, on_found, l);
+    over(l, "an event stream was deleted for good since it was computed");
+    view_snapshot_drop(l->o.db, l->o.table->oid);
+}
+
+static void on_notes(void *owner, const struct ledger_record *records, size_t count, uint64_t last,
+                     bool at_end) {
+    struct view_load *l = owner;
+    struct tombstones *t = &l->o.db->tombstones;
+    (void)last;
+    for (size_t i = 0; i < count; i++)
+        t->count += slice_find_slice(records[i].payload, slice_lit(EVENT_TOMBSTONED)) >= 0;
+    t->read = at_end;
+    if (at_end)
+        counts(l);
+    else
+        ledger_read_next(l->notes);
+}
+
+static void on_no_notes(void *owner, const struct error *why) {
+    struct view_load *l = owner;
+    if (why->code == -ENOENT) {
+        l->o.db->tombstones.read = true;
+        counts(l);
+    } else {
+        l->notes = ledger_read_close(l->notes);
+        over(l, why->message);
+    }
+}
+
+static void read_notes(struct view_load *l) {
+    l->o.db->tombstones.count = 0;
+    const struct ledger_read_options options = {.stream = slice_lit(EVENT_NOTES_STREAM),
+                                                .subject = slice_lit(EVENT_LIVES),
+                                                .piece = on_notes,
+                                                .failed = on_no_notes,
+                                                .owner = l};
+    if (ledger_read(l->o.db->ledger, &options, &l->notes) < 0)
+        over(l, "no memory to read it");
+}
+
+static void ask_next(struct view_load *l) {
+    if (feeds_saved_next(l->saved.feeds, &l->stream, &l->asked)) {
+        l->asking = true;
+        l->events |= l->asked.shown;
+        ledger_find(l->o.db->ledger, l->asked.stream, (slice){0}, on_found, l);
+    } else if (l->events && !l->o.db->tombstones.read) {
+        read_notes(l);
+    } else {
+        counts(l);
+    }
 }
 
 /* --- HEAD ------------------------------------------------------------------------------------- */
@@ -148,6 +208,7 @@ static void read_head(struct view_load *l, slice part) {
     bool begins = entry_take_u8(&r) == 'h' && entry_take_u32(&r) == VIEW_SNAPSHOT_VERSION;
     slice definition = entry_take_text(&r);
     l->saved.steps = entry_take_u64(&r);
+    l->saved.tombstones = entry_take_u64(&r);
     if (!begins || r.failed)
         over(l, "it is of another program");
     else if (!slice_equal(definition, l->o.table->definition))

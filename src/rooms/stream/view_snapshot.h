@@ -1,7 +1,8 @@
 /*
  * view_snapshot.h - what a view keeps, in stream SQL_VIEWS, so that a start goes on from there.
  *
- *     _NONET.sqlview.OID.part.SLOT  'h' u32 version | definition | u64 steps | feeds (feed.h)
+ *     _NONET.sqlview.OID.part.SLOT  'h' u32 version | definition | u64 steps | u64 tombstones |
+ *                                       feeds (feed.h)
  *                                   's' a piece of the executor's state (exec.h) …
  *                                   'r' u64 next id | ( u64 id | u32 length | row ) …
  *     _NONET.sqlview.OID.end        u32 version | u64 sequence of its first part | u64 parts |
@@ -19,7 +20,12 @@
  *
  * WHICH. Views that read streams only, however large. What is made of stored tables and of other
  * views is in memory when a view over them begins, and computed from that; one that mixes both is
- * computed again from the log, as is one that reads `events`, where what was erased must not stay.
+ * computed again from the log.
+ *
+ * EVENTS. What limits and deletion take away later stays in a view, so also in its snapshot. What
+ * was deleted for good does not: where more event streams are than there were when the view was
+ * last computed from the log (TOMBSTONES, or fewer), its snapshot goes, and it is computed again.
+ * The event store notes what has become of each, in stream ES_NOTES (rooms/events/life.h).
  *
  * WHEN, of a view that has read something since: where a stream is about to let go of what is not
  * saved (feeds_status.hurry), at once; after four times as many bytes of records as it would take,
@@ -35,11 +41,11 @@
 
 #include "rooms/stream/inside.h"
 
-#define VIEW_SNAPSHOT_VERSION 2u
+#define VIEW_SNAPSHOT_VERSION 3u
 
 /* What a view goes on from. */
 struct view_saved {
-    uint64_t steps;
+    uint64_t steps, tombstones;
     slice feeds;
     struct view_pace_saved info;
     /* The next of its parts but the head, with its kind; empty: there are no more. On the fiber on
