@@ -75,8 +75,7 @@ struct session {
     bool stepping, paused, wants_bytes, encrypted;
     unsigned turn_messages;
     struct io_task wake;
-    struct io_timer again;
-    struct io_timer deadline; /* of the login, then of a client that idles */
+    struct io_timer again, deadline; /* deadline: of the login, then of a client that idles */
     struct pgwire_parser parser;
     struct buf rest; /* bytes of the client not used yet, from `used` on */
     size_t used;
