@@ -309,3 +309,88 @@ test('a view that is killed while it is saved or read back has each record once'
     await until(async () => (await one(safe)) === 't', 'a snapshot', 2500).catch(() => {});
   }
 });
+
+// Each of them over TABLE, so that what is in views of a short stream is asked of a long one.
+const MIXED = {
+  named: (table) =>
+    `SELECT n.name, count(*) AS n, sum(m.v * n.factor) AS v, max(h.n) AS same
+       FROM ${table} m JOIN name n ON n.k = m.k LEFT JOIN same_name h ON h.name = n.name
+       GROUP BY n.name`,
+  shares: (table) =>
+    `SELECT t.k, t.n AS of_k, count(n.k) AS known, sum(m.v) AS v
+       FROM ${table} m JOIN ${table}_counts t ON t.k = m.k LEFT JOIN name n ON n.k = m.k
+       GROUP BY t.k, t.n`,
+  unknown: (table) => `SELECT m.k, m.v FROM ${table} m WHERE m.k NOT IN (SELECT k FROM name)`,
+};
+
+test('views of streams, tables and views go on after kills while all of these change', async (t) => {
+  const server = await node(t);
+  let client = await connectSql(t, server);
+  await client.query(TABLE('mid'));
+  await client.query(TABLE('long'));
+  await client.query('CREATE TABLE name (k int PRIMARY KEY, name text, factor int)');
+  await client.query(`INSERT INTO name SELECT i, 'n' || i % 7, i FROM generate_series(0, 14) i`);
+  await client.query(
+    'CREATE MATERIALIZED VIEW same_name AS SELECT name, count(*) AS n FROM name GROUP BY name',
+  );
+  for (const table of ['mid', 'long'])
+    await client.query(
+      `CREATE MATERIALIZED VIEW ${table}_counts AS
+         SELECT k, count(*) AS n FROM ${table} GROUP BY k`,
+    );
+  for (const [name, query] of Object.entries(MIXED))
+    await client.query(`CREATE MATERIALIZED VIEW ${name} AS ${query('mid')}`);
+  await publish(t, server, 'mid.a', Array.from({ length: 201 }, () => ({ k: 'none' })));
+  const pick = (n) => Math.floor(Math.random() * n);
+  let v = 0;
+  let went = 0;
+  for (let kill = 0; kill < 7; kill++) {
+    const records = Array.from({ length: 90 }, () => ({ k: pick(20), v: v++ }));
+    await publish(t, server, 'long.a', records);
+    await publish(t, server, 'mid.a', records);
+    await client.query('FLUSH');
+    let stopped = false;
+    const changing = (async () => {
+      while (!stopped) {
+        const k = pick(20);
+        await client.query('BEGIN');
+        await client.query(`DELETE FROM name WHERE k = ${k}`);
+        const row = `${k}, 'n${pick(7)}', ${pick(9)}`;
+        if (k % 3) await client.query(`INSERT INTO name VALUES (${row})`);
+        await client.query(`UPDATE name SET factor = factor + 1 WHERE k = ${pick(20)}`);
+        await client.query('COMMIT');
+      }
+    })().catch(() => {});
+    await wait(Math.random() * 1700);
+    stopped = kill % 2 === 0; // else it is cut off within a transaction
+    if (stopped) await changing;
+    await server.stop('SIGKILL');
+    stopped = true;
+    await changing;
+    if (kill % 3 === 1) {
+      await server.start();
+      await wait(Math.random() * 60);
+      await server.stop('SIGKILL');
+    }
+    await server.start();
+    client = await connectSql(t, server);
+    await client.query('FLUSH');
+    const saved = await rows(client, 'SELECT name FROM nonet_views WHERE saved_at IS NOT NULL');
+    went += saved.length;
+    for (const [name, query] of Object.entries(MIXED)) {
+      const sorted = (text) => rows(client, `SELECT * FROM (${text}) q ORDER BY 1, 2, 3, 4`);
+      const two = name === 'unknown' ? ', 0, 0' : '';
+      assert.deepEqual(
+        await sorted(`SELECT *${two} FROM ${name}`),
+        await sorted(`SELECT *${two} FROM (${query('long')}) l`),
+        `${name} after kill ${kill}`,
+      );
+    }
+    // So much that the stream has lost nothing by the next kill.
+    const since = (await rows(client, 'SELECT now()'))[0][0];
+    const late = `SELECT count(*) FROM nonet_views WHERE saved_at IS NULL OR saved_at < '${since}'`;
+    await until(async () => (await rows(client, late))[0][0] === '1', '', 1500).catch(() => {});
+  }
+  assert(went >= 8, `views went on from ${went} snapshots`);
+  assert.doesNotMatch(server.log, /its snapshot does not count/);
+});

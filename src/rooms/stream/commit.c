@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "rooms/stream/database_checkpoint.h"
 #include "rooms/stream/rows.h"
+#include "rooms/stream/view_snapshot.h"
 
 #include <stdio.h>
 
@@ -323,6 +324,7 @@ static void on_stored(void *self, const struct error *failed) {
     database_show(db);
     list_each(&done, n, next) finish(container_of(n, struct commit, node), failed ? &error : NULL);
     definition_go_on(db);
+    views_save_go_on(db);
     pump(db);
 }
 
@@ -409,12 +411,13 @@ static unsigned gather(struct database *db, struct entries *entries, struct list
     return count;
 }
 
-/* None sets off while a definition waits for those on their way: it copies rows as they are. */
+/* None sets off while a definition waits for those on their way: it copies rows as they are; so
+   does a snapshot. */
 static void pump(struct database *db) {
     struct entries entries = {0};
     struct list refused;
     list_init(&refused);
-    if (db->sending || db->closed || db->defining)
+    if (db->sending || db->closed || db->defining || views_save_holds(db))
         return;
     database_checkpoint_look(db->checkpoint);
     unsigned count = gather(db, &entries, &refused);

@@ -16,43 +16,11 @@
 
 #include "base/mem.h"
 #include "rooms/stream/rows.h"
-#include "rooms/stream/view_snapshot.h"
+#include "rooms/stream/view_inside.h"
 
 #include <errno.h>
 
 #define VIEW_STEP_NS_MAX UINT64_C(10000000000)
-
-/* What the columns of an input must equal: scan->lookups of them. */
-struct lookup {
-    union sql_cell *cells;
-    uint8_t *nulls;
-};
-
-struct view {
-    struct database *db;
-    struct sql_table *table;
-    struct sql_query query;
-    struct arena memory; /* of the plan */
-    struct sql_settings settings;
-    struct view_listener listener; /* `changes` NULL: none; else there are no table and no rows */
-    struct relation *rows;
-    struct sql_exec *exec;
-    struct feeds *feeds; /* NULL: it reads no streams, or has failed */
-    struct feeds_status fed;
-    uint64_t moment; /* of the step under way; 0: it has changed nothing yet */
-    uint64_t first;  /* the first row that this step has added */
-    uint64_t steps;
-    uint64_t tombstones;    /* view_saved.tombstones */
-    uint64_t busy_since_ns; /* the step under way; 0: none, or it has just begun */
-    bool failed, beginning;
-    struct sql_table **tables; /* held, by input: others may stand in the catalog by now */
-    struct lookup *lookup;     /* by input */
-    struct sql_error error;
-    struct list waits;
-    struct view_pace pace;
-    int (*saving_go_on)(void *self, struct sql_error *error); /* within view_save */
-    void *saving;
-};
 
 /* One view_wait: for the views below, one after another, then for its own streams. */
 struct view_waiting {
@@ -222,8 +190,8 @@ static int push_found(struct view *v, unsigned input, const struct sql_batch *ba
 }
 
 /* BATCH has all columns of the table. */
-static int push_rows(struct view *v, unsigned input, const struct sql_batch *batch,
-                     struct sql_error *error) {
+int view_push_rows(struct view *v, unsigned input, const struct sql_batch *batch,
+                   struct sql_error *error) {
     const struct sql_plan *scan = sql_exec_input(v->exec, input);
     struct sql_column columns[SQL_COLUMNS_MAX];
     if (scan->lookups)
@@ -241,7 +209,7 @@ bool view_input(struct view *v, const struct sql_table *table, const struct sql_
         if (sql_exec_input(v->exec, i)->table->oid != table->oid)
             continue;
         reads = true;
-        if (push_rows(v, i, batch, &error) < 0)
+        if (view_push_rows(v, i, batch, &error) < 0)
             fail(v, &error);
     }
     return reads;
@@ -300,7 +268,7 @@ static int read_input(struct view *v, unsigned input, struct sql_error *error) {
     int r = 0, n;
     while (r == 0 && (n = relation_scan_next(&at, NULL, table->columns, &b)) != 0) {
         struct sql_batch batch = sql_builder_batch(&b);
-        r = n < 0 ? sql_fail_memory(error) : push_rows(v, input, &batch, error);
+        r = n < 0 ? sql_fail_memory(error) : view_push_rows(v, input, &batch, error);
         sql_builder_reset(&b);
     }
     relation_scan_end(&at);
@@ -386,7 +354,7 @@ static void free_tables(struct view *v) {
     mem_free(v->tables);
 }
 
-static int make(struct view *v, struct sql_error *error) {
+int view_make(struct view *v, struct sql_error *error) {
     const struct view_listener *l = &v->listener;
     const struct sql_exec_options options = {.memory_max = l->changes ? l->memory_max
                                                                       : v->db->limits.view_bytes,
@@ -406,7 +374,7 @@ static int make(struct view *v, struct sql_error *error) {
     return r;
 }
 
-static int open_feeds(struct view *v, slice saved, struct sql_error *error) {
+int view_open_feeds(struct view *v, slice saved, struct sql_error *error) {
     const struct feeds_options feeds = {.ledger = v->db->ledger,
                                         .loop = v->db->loop,
                                         .exec = v->exec,
@@ -421,7 +389,7 @@ static int open_feeds(struct view *v, slice saved, struct sql_error *error) {
 }
 
 static int begin(struct view *v, struct sql_error *error) {
-    int r = make(v, error);
+    int r = view_make(v, error);
     v->tombstones = v->db->tombstones.count;
     v->beginning = true;
     for (unsigned i = 0; r == 0 && i < sql_exec_inputs(v->exec); i++)
@@ -433,98 +401,10 @@ static int begin(struct view *v, struct sql_error *error) {
     if (r < 0)
         return r;
     v->moment = 0;
-    return open_feeds(v, (slice){NULL, 0}, error);
+    return view_open_feeds(v, (slice){NULL, 0}, error);
 }
 
-/* --- saved ------------------------------------------------------------------------------------ */
-
-static bool reads_streams_only(const struct view *v) {
-    unsigned inputs = sql_exec_inputs(v->exec);
-    for (unsigned i = 0; i < inputs; i++) {
-        const struct sql_table *table = sql_exec_input(v->exec, i)->table;
-        if (table->kind != SQL_TABLE_STREAM)
-            return false;
-    }
-    return inputs > 0;
-}
-
-int view_save_head(struct view *v, struct buf *head) {
-    struct entry_writer w = {.out = head};
-    if (v->failed || !v->feeds || !reads_streams_only(v))
-        return -EOPNOTSUPP;
-    check(v->moment == 0);
-    entry_u64(&w, v->steps);
-    entry_u64(&w, v->tombstones);
-    return w.failed ? w.failed : feeds_save(v->feeds, head);
-}
-
-int view_save(struct view *v, sql_exec_piece *piece,
-              int (*go_on)(void *self, struct sql_error *error), void *self,
-              struct sql_error *error) {
-    v->saving_go_on = go_on;
-    v->saving = self;
-    int r = sql_exec_save(v->exec, piece, self, error);
-    v->saving_go_on = NULL;
-    return r;
-}
-
-void view_hold(struct view *v, bool held) {
-    if (v->feeds)
-        feeds_hold(v->feeds, held);
-}
-
-void view_kept(struct view *v) {
-    if (v->feeds)
-        feeds_kept(v->feeds);
-}
-
-struct view_pace *view_pace(struct view *v) {
-    return &v->pace;
-}
-
-static int load_rows(struct view *v, slice part, struct sql_error *error) {
-    struct entry_reader r = {.rest = part};
-    struct sql_type types[SQL_COLUMNS_MAX];
-    uint64_t next = entry_take_u64(&r);
-    for (unsigned i = 0; i < v->query.visible; i++)
-        types[i] = v->query.plan->column[i].type;
-    const struct rows_reader reader = {.rows = v->rows,
-                                       .types = types,
-                                       .columns = v->query.visible,
-                                       .named = true,
-                                       .moment = v->db->commit};
-    int failed = r.failed ? r.failed : rows_read(&reader, r.rest);
-    if (!failed && next < relation_next_id(v->rows))
-        failed = -EBADMSG;
-    if (failed)
-        return sql_fail(error, "XX001", "its rows cannot be read (%s)", error_name(failed));
-    relation_set_next_id(v->rows, next);
-    return 0;
-}
-
-static int load_parts(struct view *v, const struct view_saved *saved, struct sql_error *error) {
-    int more = 1, r;
-    slice part;
-    (void)database_moment(v->db);
-    while ((r = saved->next(saved->self, &part)) == 0 && part.len) {
-        slice rest = slice_skip(part, 1);
-        bool state = part.ptr[0] == 's';
-        if (state && more)
-            more = r = sql_exec_load(v->exec, rest, error);
-        else
-            r = state ? sql_fail(error, "XX001", "it has too many parts")
-                      : load_rows(v, rest, error);
-        if (r < 0)
-            return r;
-    }
-    if (r == -ECANCELED)
-        return sql_fail(error, "57P01", "the node stops");
-    if (r == -ENOMEM)
-        return sql_fail_memory(error);
-    return r < 0 || more ? sql_fail(error, "XX001", "parts of it are missing") : 0;
-}
-
-static void unmake(struct view *v) {
+void view_unmake(struct view *v) {
     free_lookups(v);
     v->lookup = NULL;
     free_tables(v);
@@ -533,30 +413,6 @@ static void unmake(struct view *v) {
     v->rows = relation_free(v->rows);
     v->table->key = NULL;
     v->steps = 0;
-}
-
-/* V goes on from SAVED: 0; 1: it cannot, and is as before; < 0: the node stops. */
-static int load(struct view *v, const struct view_saved *saved, struct sql_error *error) {
-    int r = make(v, error);
-    if (r == 0 && !reads_streams_only(v))
-        r = sql_fail(error, "0A000", "it reads more than streams");
-    if (r == 0)
-        r = load_parts(v, saved, error);
-    if (r == 0)
-        r = open_feeds(v, saved->feeds, error);
-    v->steps = saved->steps;
-    v->tombstones = saved->tombstones;
-    v->pace.saved = saved->info;
-    if (r == 0)
-        return 0;
-    unmake(v);
-    v->pace.saved.is = false;
-    if (v->db->closed)
-        return r;
-    logger_write(v->db->logger, LOG_LEVEL_INFO, "sql",
-                 "a view is computed from the log, its snapshot does not count", "view=%.*s why=%s",
-                 slice_fmt(v->table->name), error->message);
-    return 1;
 }
 
 int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
@@ -571,7 +427,7 @@ int view_start(struct database *db, struct sql_table *table, const struct sql_qu
     v->query = *query;
     v->settings = db->settings;
     list_init(&v->waits);
-    int r = saved ? load(v, saved, error) : 1;
+    int r = saved ? view_go_on(v, saved, error) : 1;
     if (r > 0)
         r = begin(v, error);
     if (r < 0 && v->lookup) { /* its definition is on disk: it is there, and says why not */

@@ -46,14 +46,20 @@ struct view_saved;
 must_use int view_start(struct database *db, struct sql_table *table, const struct sql_query *query,
                         const struct view_saved *saved, struct arena *take_memory,
                         struct view **ret, struct sql_error *error);
-/* Appends how far V is to HEAD: between steps. -EOPNOTSUPP: its inputs are others than streams. */
+/* The tables that V reads beside its streams, each once: stored ones and other views. So many there
+   are; VIEW_TABLES_MAX at most are given. */
+#define VIEW_TABLES_MAX 64u
+unsigned view_tables(const struct view *v, struct sql_table **ret);
+/* Appends how far V is to HEAD: between steps. -EOPNOTSUPP: it reads no streams, or more tables
+   than VIEW_TABLES_MAX. */
 must_use int view_save_head(struct view *v, struct buf *head);
 /* Gives its executor's state to PIECE, as sql_exec_save, which asks GO_ON; on a fiber, between
    view_hold's. */
 must_use int view_save(struct view *v, sql_exec_piece *piece,
                        int (*go_on)(void *self, struct sql_error *error), void *self,
                        struct sql_error *error);
-/* Takes no step while it is held; what comes meanwhile waits. */
+/* Neither V nor a view below takes a step because of streams while it is held; what comes meanwhile
+   waits. Transactions are views_save_holds's. */
 void view_hold(struct view *v, bool held);
 void view_kept(struct view *v); /* what view_save gave last is on disk */
 /* view_snapshot.c's, of V. */

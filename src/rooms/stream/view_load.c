@@ -209,6 +209,7 @@ static void read_head(struct view_load *l, slice part) {
     slice definition = entry_take_text(&r);
     l->saved.steps = entry_take_u64(&r);
     l->saved.tombstones = entry_take_u64(&r);
+    l->saved.tables = entry_take_text(&r);
     if (!begins || r.failed)
         over(l, "it is of another program");
     else if (!slice_equal(definition, l->o.table->definition))

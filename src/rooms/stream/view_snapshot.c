@@ -31,7 +31,8 @@
 struct saving {
     struct database *db;
     struct view *view;
-    struct relation *rows;
+    struct relation *rows[1 + VIEW_TABLES_MAX]; /* its own, then those of its tables */
+    unsigned relations, copying;                /* so many, and which one's rows come next */
     struct relation_scan scan;
     uint64_t moment, next_id, read, began_ns, held_ns;
     uint64_t turn_ns;     /* when the fiber's turn began */
@@ -41,15 +42,16 @@ struct saving {
     struct buf state[AHEAD_MAX]; /* a ring of pieces, with their kind; the head is the first */
     size_t states, at;           /* so many have come, and were sent */
     unsigned slot;
-    struct buf gathered; /* rows, of the next entry */
-    bool copied, ended;  /* all rows are; the end was sent */
+    struct buf gathered;         /* rows, of the next entry */
+    bool scanned, copied, ended; /* all rows of one are gathered; of all; the end was sent */
     char part_subject[64], end_subject[64];
     struct ledger_commit *sending;
     struct io_timer next; /* to send */
     struct io_fiber *fiber;
     struct io_timer turn; /* the fiber's next */
-    bool held, taken;     /* the view waits; its state is here, all of it, or RESULT and ERROR */
-    bool stopped;         /* the fiber unwinds */
+    bool started;
+    bool held, taken; /* the view waits; its state is here, all of it, or RESULT and ERROR */
+    bool stopped;     /* the fiber unwinds */
     int result;
     struct sql_error error;
 };
@@ -64,6 +66,8 @@ static void let_view_go(struct saving *s) {
     if (s->held)
         view_hold(s->view, false);
     s->held = false;
+    if (s->relations > 1)
+        commits_go_on(s->db);
 }
 
 static void end(struct saving *s) {
@@ -73,7 +77,8 @@ static void end(struct saving *s) {
     ledger_commit_forget(s->sending);
     io_timer_stop(db->loop, &s->next);
     relation_scan_end(&s->scan);
-    relation_free(s->rows);
+    for (unsigned i = 0; i < s->relations; i++)
+        relation_free(s->rows[i]);
     for (size_t i = 0; i < AHEAD_MAX; i++)
         buf_free(&s->state[i]);
     buf_free(&s->gathered);
@@ -165,20 +170,30 @@ static void send_end(struct saving *s) {
         send_entry(s, s->end_subject, buf_slice(&out));
 }
 
-/* A turn's rows behind those gathered; sets `copied` where they were the last. 1: there is room for
-   more. */
+/* A turn's rows behind those gathered; sets `scanned` where they were the last of theirs. 1: there
+   is room for more. */
 static int copy_rows(struct saving *s) {
     struct entry_writer w = {.out = &s->gathered};
     if (s->gathered.len == 0) {
         s->gathered = buf_make(ROWS_BYTES + 2 * LEDGER_ENTRY_BYTES_MAX);
-        entry_u8(&w, 'r');
-        entry_u64(&w, 0);
+        entry_u8(&w, s->copying ? 't' : 'r');
+        entry_u64(&w, s->copying ? s->copying - 1 : 0);
     }
     int r = w.failed ? w.failed : rows_copy(&s->scan, ROWS_LOOKS, ROWS_BYTES, &w);
     if (r < 0)
         return r;
-    s->copied = r == 0;
-    return !s->copied && s->gathered.len < ROWS_BYTES;
+    s->scanned = r == 0;
+    return !s->scanned && s->gathered.len < ROWS_BYTES;
+}
+
+/* The rows of one are copied: those of the next, if there is one. */
+static void next_relation(struct saving *s) {
+    relation_scan_end(&s->scan);
+    s->scanned = false;
+    if (++s->copying < s->relations)
+        relation_scan_all(s->rows[s->copying], s->moment, &s->scan);
+    else
+        s->copied = true;
 }
 
 static void send_rows(struct saving *s) {
@@ -192,7 +207,10 @@ static void send_rows(struct saving *s) {
     } else {
         struct buf rows = s->gathered;
         s->gathered = (struct buf){0};
-        entry_set_u64(&rows, 1, s->copied ? s->next_id : s->scan.next);
+        if (!s->copying)
+            entry_set_u64(&rows, 1, s->scanned ? s->next_id : s->scan.next);
+        if (s->scanned)
+            next_relation(s);
         send_entry(s, s->part_subject, buf_slice(&rows)); /* S may be gone */
         buf_free(&rows);
     }
@@ -292,6 +310,47 @@ static int take_head(struct saving *s) {
     return w.failed ? w.failed : view_save_head(s->view, &s->state[0]);
 }
 
+/* What has rows that belong to it, held. */
+static int hold_rows(struct saving *s) {
+    struct sql_table *tables[VIEW_TABLES_MAX];
+    unsigned count = view_tables(s->view, tables);
+    if (count > VIEW_TABLES_MAX)
+        return -EOPNOTSUPP;
+    s->rows[s->relations++] = relation_ref(view_relation(s->view));
+    for (unsigned i = 0; i < count; i++) {
+        struct relation *rows = relation_of(tables[i]);
+        if (!rows)
+            return -EOPNOTSUPP;
+        s->rows[s->relations++] = relation_ref(rows);
+    }
+    return 0;
+}
+
+/* There and then; between steps. */
+static void start(struct saving *s) {
+    struct database *db = s->db;
+    s->started = true;
+    s->moment = db->commit;
+    s->next_id = relation_next_id(s->rows[0]);
+    s->read = view_status(s->view).read;
+    s->began_ns = io_loop_now_ns(db->loop);
+    s->wall_ns = io_loop_wall_ns(db->loop);
+    relation_scan_all(s->rows[0], s->moment, &s->scan);
+    int r = take_head(s);
+    if (r == 0)
+        r = io_fiber_create(&db->stacks, on_fiber, s, &s->fiber);
+    if (r == -EOPNOTSUPP) {
+        view_pace(s->view)->never = true;
+        end(s);
+    } else if (r < 0) {
+        give_up(s, error_name(r));
+    } else {
+        s->held = true;
+        view_hold(s->view, true);
+        io_timer_start(db->loop, &s->turn, 0, on_turn);
+    }
+}
+
 static void begin(struct database *db, struct view *view) {
     struct saving *s = mem_zalloc(1, sizeof *s);
     if (!s)
@@ -299,26 +358,33 @@ static void begin(struct database *db, struct view *view) {
     db->saving = s;
     s->db = db;
     s->view = view;
-    s->rows = relation_ref(view_relation(view));
-    s->moment = db->commit;
-    s->next_id = relation_next_id(s->rows);
-    s->read = view_status(view).read;
-    s->began_ns = io_loop_now_ns(db->loop);
-    s->wall_ns = io_loop_wall_ns(db->loop);
-    relation_scan_all(s->rows, s->moment, &s->scan);
-    int r = take_head(s);
-    if (r == 0)
-        r = io_fiber_create(&db->stacks, on_fiber, s, &s->fiber);
-    if (r == -EOPNOTSUPP) {
+    int r = hold_rows(s);
+    if (r < 0) {
         view_pace(view)->never = true;
         end(s);
-    } else if (r < 0) {
-        give_up(s, error_name(r));
-    } else {
-        s->held = true;
-        view_hold(view, true);
-        io_timer_start(db->loop, &s->turn, 0, on_turn);
+    } else if (s->relations == 1 || list_empty(&db->flight)) {
+        start(s);
     }
+}
+
+bool views_save_holds(const struct database *db) {
+    const struct saving *s = db->saving;
+    return s && s->relations > 1 && (!s->started || s->held);
+}
+
+void views_save_go_on(struct database *db) {
+    if (db->saving && !db->saving->started && list_empty(&db->flight))
+        start(db->saving);
+}
+
+static uint64_t tables_bytes(const struct view *view) {
+    struct sql_table *tables[VIEW_TABLES_MAX];
+    unsigned count = view_tables(view, tables);
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count && i < VIEW_TABLES_MAX; i++)
+        if (relation_of(tables[i]))
+            bytes += relation_stats(relation_of(tables[i])).bytes;
+    return bytes;
 }
 
 /* By how much it is time; 0: not yet. */
@@ -328,9 +394,10 @@ static uint64_t is_due(const struct database *db, struct view *view) {
     if (p->never || age < p->rest_ns)
         return 0;
     struct view_status v = view_status(view);
-    uint64_t size = v.state_bytes + v.bytes, read = v.read - p->read;
+    uint64_t read = v.read - p->read;
     if (read == 0 || v.state == VIEW_FAILED)
         return 0;
+    uint64_t size = v.state_bytes + v.bytes + tables_bytes(view);
     uint64_t least = 4 * size > READ_BYTES_MIN ? 4 * size : READ_BYTES_MIN;
     uint64_t age_least = size * 1000 > AGE_NS_MIN ? size * 1000 : AGE_NS_MIN; /* a MB a second */
     return v.hurry || read > least || age > age_least ? age + 1 : 0;
@@ -353,7 +420,7 @@ void views_save(struct database *db) {
 }
 
 uint64_t views_save_moment(const struct database *db) {
-    return db->saving ? db->saving->moment : UINT64_MAX;
+    return db->saving && db->saving->started ? db->saving->moment : UINT64_MAX;
 }
 
 void views_save_forget(struct database *db, const struct view *view) {

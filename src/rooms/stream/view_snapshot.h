@@ -2,9 +2,10 @@
  * view_snapshot.h - what a view keeps, in stream SQL_VIEWS, so that a start goes on from there.
  *
  *     _NONET.sqlview.OID.part.SLOT  'h' u32 version | definition | u64 steps | u64 tombstones |
- *                                       feeds (feed.h)
+ *                                       tables (view_saved.c) | feeds (feed.h)
  *                                   's' a piece of the executor's state (exec.h) …
  *                                   'r' u64 next id | ( u64 id | u32 length | row ) …
+ *                                   't' u64 table | ( u64 id | u32 length | row ) …
  *     _NONET.sqlview.OID.end        u32 version | u64 sequence of its first part | u64 parts |
  *                                   u64 bytes | u64 time | u8 slot
  *
@@ -18,9 +19,12 @@
  * end is let go when the next one has begun, and SQL_VIEWS has at most two snapshots of a view, and
  * for an instant the rest of such an attempt.
  *
- * WHICH. Views that read streams only, however large. What is made of stored tables and of other
- * views is in memory when a view over them begins, and computed from that; one that mixes both is
- * computed again from the log.
+ * WHICH. Views that read streams, however large. What is made of stored tables and of other views
+ * alone is in memory when a view over them begins, and computed from that. Of a view that mixes
+ * both the snapshot also has the rows of its tables at that moment, and a start makes up the
+ * difference to what they are by then (view_saved.c). So that all of it is of one moment it is
+ * begun when no transaction is on its way; until its state is taken none sets off, and the views
+ * below wait with it.
  *
  * EVENTS. What limits and deletion take away later stays in a view, so also in its snapshot. What
  * was deleted for good does not: where more event streams are than there were when the view was
@@ -41,12 +45,12 @@
 
 #include "rooms/stream/inside.h"
 
-#define VIEW_SNAPSHOT_VERSION 3u
+#define VIEW_SNAPSHOT_VERSION 4u
 
 /* What a view goes on from. */
 struct view_saved {
     uint64_t steps, tombstones;
-    slice feeds;
+    slice tables, feeds;
     struct view_pace_saved info;
     /* The next of its parts but the head, with its kind; empty: there are no more. On the fiber on
        which view_start was called: steps aside until it is read. -ENOMEM, -EBADMSG, or -ECANCELED:
@@ -59,6 +63,9 @@ struct view_saved {
 void views_save(struct database *db);
 /* The moment that is being copied; UINT64_MAX: none. */
 uint64_t views_save_moment(const struct database *db);
+/* No transaction sets off: one is to be begun, or taken. */
+bool views_save_holds(const struct database *db);
+void views_save_go_on(struct database *db); /* those on their way have come to an end */
 /* VIEW is about to be stopped. */
 void views_save_forget(struct database *db, const struct view *view);
 void views_save_close(struct database *db);
