@@ -323,7 +323,7 @@ const MIXED = {
   unknown: (table) => `SELECT m.k, m.v FROM ${table} m WHERE m.k NOT IN (SELECT k FROM name)`,
 };
 
-test('views of streams, tables and views go on after kills while all of these change', async (t) => {
+test('views of streams, tables and views go on after kills while all change', async (t) => {
   const server = await node(t);
   let client = await connectSql(t, server);
   await client.query(TABLE('mid'));
