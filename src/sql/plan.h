@@ -32,11 +32,13 @@ enum sql_plan_kind {
     SQL_PLAN_UNION,     /* ALL, of any number of inputs; UNION is DISTINCT above */
     SQL_PLAN_INTERSECT, /* two inputs; `all` */
     SQL_PLAN_EXCEPT,
-    SQL_PLAN_WINDOW,  /* input's columns, then one a window function; one partition, one order */
-    SQL_PLAN_TOP,     /* per partition, in order: rows offset .. offset + limit */
-    SQL_PLAN_TUMBLE,  /* input's columns, then window_start, window_end (of hop: a row a window);
-                         rows without a time are in none */
-    SQL_PLAN_SESSION, /* the same; keys `partition`, gap */
+    SQL_PLAN_WINDOW,   /* input's columns, then one a window function; one partition, one order */
+    SQL_PLAN_TOP,      /* per partition, in order: rows offset .. offset + limit */
+    SQL_PLAN_TUMBLE,   /* input's columns, then window_start, window_end (of hop: a row a window);
+                          rows without a time are in none */
+    SQL_PLAN_SESSION,  /* the same; keys `partition`, gap */
+    SQL_PLAN_TEMPORAL, /* rows up to, or from, a moment of the clock: a filter by now() of what is
+                          kept up to date (bind/temporal.c) */
 };
 
 struct sql_plan {
@@ -103,6 +105,10 @@ struct sql_plan {
        A session ends `gap` after its last row; a row at that very moment still belongs to it. */
     unsigned time_column;
     int64_t size, slide, offset_time, gap;
+
+    /* TEMPORAL: a row's moment is expression[0] (timestamp, timestamptz), at UTC, and offset_time.
+       It is there before that, or from then on; without a time it is not there. */
+    bool ends;
 };
 
 /* A query: the plan, and how its rows are shown. The first `visible` columns are; the others are

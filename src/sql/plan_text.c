@@ -233,6 +233,10 @@ static int write_node(struct buf *out, const struct sql_plan *p, const slice *na
     case SQL_PLAN_TUMBLE:
     case SQL_PLAN_SESSION:
         return write_time(out, p);
+    case SQL_PLAN_TEMPORAL:
+        try(buf_printf(out, "Temporal %s ", p->ends ? "until" : "from"));
+        try(sql_expr_text(p->expression[0], names, count, out));
+        return p->offset_time ? buf_printf(out, " %+lld us", (long long)p->offset_time) : 0;
     }
     return 0;
 }
@@ -253,6 +257,8 @@ static const char *state_of(const struct sql_plan *p) {
     case SQL_PLAN_WINDOW:
     case SQL_PLAN_SESSION:
         return "the input's rows";
+    case SQL_PLAN_TEMPORAL:
+        return p->ends ? "the rows that are there" : "the rows whose moment is to come";
     case SQL_PLAN_TOP:
         return sql_plan_facts(p->input[0]).append_only && !p->offset ? "the rows shown"
                                                                      : "the input's rows";

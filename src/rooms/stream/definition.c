@@ -340,7 +340,8 @@ int database_keep(struct database *db, struct sql_table *table, const struct vie
     const struct sql_bind_options options = {.catalog = db->catalog,
                                              .settings = &db->settings,
                                              .memory = &memory,
-                                             .emit_on_window_close = emits_on_close(table)};
+                                             .emit_on_window_close = emits_on_close(table),
+                                             .kept = true};
     int r = k ? sql_parse(table->definition, &parse, error) : sql_fail_memory(error);
     if (r == 0)
         r = sql_bind(parse, 0, &options, &s, error);

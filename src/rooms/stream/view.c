@@ -21,6 +21,8 @@
 #include <errno.h>
 
 #define VIEW_STEP_NS_MAX UINT64_C(10000000000)
+#define CLOCK_US_MIN INT64_C(20000) /* between two steps by the clock alone */
+#define CLOCK_US_MAX INT64_C(3600000000)
 
 /* One view_wait: for the views below, one after another, then for its own streams. */
 struct view_waiting {
@@ -119,11 +121,30 @@ static int on_changes(void *self, const struct sql_batch *batch, struct sql_erro
     return 0;
 }
 
+static void on_clock(struct io_timer *timer);
+
+/* The next step by the clock, where a row waits for one. */
+static void set_clock(struct view *v) {
+    int64_t next = v->failed ? INT64_MAX : sql_exec_next_moment(v->exec);
+    int64_t now = v->settings.clock(v->settings.self), wait = CLOCK_US_MAX;
+    if (next == INT64_MAX) {
+        io_timer_stop(v->db->loop, &v->clock);
+        return;
+    }
+    if (next < now + CLOCK_US_MAX)
+        wait = next > now + CLOCK_US_MIN ? next - now : CLOCK_US_MIN;
+    io_timer_start(v->db->loop, &v->clock, (uint64_t)wait * 1000u, on_clock);
+}
+
 static int end_step(struct view *v) {
     struct sql_error error;
-    int r = sql_exec_end_step(v->exec, &error);
+    int r = sql_exec_clock(v->exec, v->settings.clock(v->settings.self), &error);
+    if (r == 0)
+        r = sql_exec_end_step(v->exec, &error);
     if (r < 0)
         fail(v, &error);
+    else
+        set_clock(v);
     v->moment = 0;
     v->busy_since_ns = 0;
     v->steps++;
@@ -139,6 +160,15 @@ static int on_slice(void *self) {
     if (r == 0)
         feeds_look(v->feeds);
     return r;
+}
+
+static void on_clock(struct io_timer *timer) {
+    struct view *v = container_of(timer, struct view, clock);
+    if (v->failed)
+        return;
+    (void)end_step(v);
+    database_step(v->db);
+    database_show(v->db);
 }
 
 static void on_feeds_failed(void *self, const struct sql_error *why) {
@@ -392,10 +422,14 @@ static int begin(struct view *v, struct sql_error *error) {
     int r = view_make(v, error);
     v->tombstones = v->db->tombstones.count;
     v->beginning = true;
+    if (r == 0)
+        r = sql_exec_clock(v->exec, v->settings.clock(v->settings.self), error);
     for (unsigned i = 0; r == 0 && i < sql_exec_inputs(v->exec); i++)
         r = read_input(v, i, error);
     if (r == 0)
         r = sql_exec_end_step(v->exec, error);
+    if (r == 0)
+        set_clock(v);
     v->beginning = false;
     v->busy_since_ns = 0;
     if (r < 0)
@@ -469,6 +503,7 @@ struct view *view_stop(struct view *v) {
         return NULL;
     struct sql_error error;
     views_save_forget(v->db, v);
+    io_timer_stop(v->db->loop, &v->clock);
     v->feeds = feeds_close(v->feeds);
     if (v->table) {
         (void)sql_fail(&error, "42P01", "materialized view \"%.*s\" was dropped",

@@ -41,6 +41,7 @@ struct view {
     struct view_pace pace;
     int (*saving_go_on)(void *self, struct sql_error *error); /* within view_save */
     void *saving;
+    struct io_timer clock; /* rows come or go by the time */
 };
 
 /* view.c: its rows, its executor, its look-ups; and all of that gone again. */

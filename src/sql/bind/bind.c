@@ -21,6 +21,7 @@ static struct sql_binder make_binder(const struct sql_bind_options *options, con
                                .settings = options->settings,
                                .memory = options->memory,
                                .error = error,
+                               .kept = options->kept,
                                .text = text};
 }
 
@@ -101,6 +102,8 @@ int bind_finish_query(struct sql_binder *b, struct sql_query *query) {
         result = keep_names(b, query->plan, names);
     if (result == 0 && b->options->emit_on_window_close)
         result = bind_emit_on_close(b, query->plan);
+    if (result == 0 && b->kept)
+        result = bind_temporal(b, query->plan);
     return result == 0 ? number_nodes(b, query) : result;
 }
 

@@ -124,6 +124,7 @@ struct sql_bind_options {
     const struct sql_type *parameter;
     /* A query's groups by a window's end come once, when it has closed; 0A000: there is none. */
     bool emit_on_window_close;
+    bool kept; /* the query is to be kept up to date */
     /* A definition read back: what was taken when it was made is not judged by newer rules. */
     bool again;
     void (*notice)(void *self, const struct sql_error *notice); /* may be NULL */

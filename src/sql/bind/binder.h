@@ -27,6 +27,7 @@ struct sql_binder {
     const struct sql_spelling *spelling; /* of the text that is bound, a view's too; or NULL */
     unsigned plans;                      /* numbers given to plan nodes */
     unsigned depth;                      /* of recursion */
+    bool kept;                           /* the query is kept up to date: a view's, SUBSCRIBE */
     unsigned parameters;                 /* $1 .. $n seen or declared */
     unsigned parameter_room;
     struct sql_expr **parameter; /* one node each, so that a type found later is everywhere */

@@ -135,11 +135,15 @@ int define_judge_kept(struct sql_binder *b, const struct sql_query *query, const
     if (flags & SQL_VOLATILE)
         return bind_error(b, -1, "0A000", "%s cannot hold a volatile function such as random()",
                           who);
-    if (flags & SQL_STABLE)
-        return bind_error(b, -1, "0A000",
-                          "%s cannot hold now() and its kin: its rows would change "
-                          "without any input",
-                          who);
+    if (flags & SQL_STABLE) {
+        int r = bind_error(b, -1, "0A000",
+                           "%s cannot hold now() and its kin but in a filter by time: its rows "
+                           "would change without any input",
+                           who);
+        sql_error_hint(b->error, "Compare a time with now(), more or less an interval, in WHERE: "
+                                 "at > now() - interval '1 hour'.");
+        return r;
+    }
     return bind_each_node(b, query->plan, no_system_table, &judging);
 }
 
@@ -245,6 +249,7 @@ int define_kept_view(struct sql_binder *b, const struct define_kept *k, struct s
     r = define_options(b, &t->memory, k->options, &t->options, &t->option);
     if (r == 0)
         r = read_options(b, t, &on_close);
+    b->kept = true;
     if (r == 0)
         r = fill_view(b, t, k->select, k->names, k->definition, ret);
     if (r == 0)

@@ -59,6 +59,8 @@ must_use int bind_replace_outer(struct sql_binder *b, struct sql_plan *plan, uns
 
 /* close.c: EMIT ON WINDOW CLOSE; 0A000 where no grouping can wait. */
 must_use int bind_emit_on_close(struct sql_binder *b, struct sql_plan *plan);
+/* temporal.c: filters by now() become rows that come and go as time goes on; others stay. */
+must_use int bind_temporal(struct sql_binder *b, struct sql_plan *plan);
 /* unnest.c: no APPLY is left. rewrite.c: filters down, keys found, columns pruned. */
 must_use int bind_unnest(struct sql_binder *b, struct sql_plan **plan);
 must_use int bind_rewrite(struct sql_binder *b, struct sql_query *query);

@@ -80,6 +80,7 @@ int bind_subscribe(struct sql_binder *b, const struct sql_spelling *spelling,
     ret->subscription = s;
     s->snapshot = !spelling->no_snapshot;
     s->progress = spelling->progress;
+    b->kept = true;
     int r = bind_text(b, spelling, &ret->query);
     if (r == 0)
         r = define_judge_kept(b, &ret->query, "SUBSCRIBE");

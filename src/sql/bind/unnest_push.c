@@ -466,11 +466,12 @@ static struct sql_plan *push_kind(struct sql_binder *b, struct unnesting *u,
         return push_each(b, u, node);
     case SQL_PLAN_VALUES:
         return push_values(b, u, node);
-    case SQL_PLAN_SCAN:
-    case SQL_PLAN_APPLY:
+    case SQL_PLAN_SCAN:     /* not correlated */
+    case SQL_PLAN_APPLY:    /* gone */
+    case SQL_PLAN_TEMPORAL: /* made later */
         break;
     }
-    check(node->kind != SQL_PLAN_SCAN && node->kind != SQL_PLAN_APPLY); /* not correlated; gone */
+    check(node->inputs && node->kind != SQL_PLAN_APPLY && node->kind != SQL_PLAN_TEMPORAL);
     return NULL;
 }
 

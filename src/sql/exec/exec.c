@@ -50,6 +50,8 @@ static const struct sql_operator_kind *kind_of(enum sql_plan_kind kind) {
         return &sql_operator_window;
     case SQL_PLAN_SESSION:
         return &sql_operator_session;
+    case SQL_PLAN_TEMPORAL:
+        return &sql_operator_temporal;
     case SQL_PLAN_APPLY:
         break;
     }
@@ -190,6 +192,7 @@ int sql_exec_new(const struct sql_query *query, const struct sql_exec_options *o
     x->budget.max = options->memory_max;
     x->memory = arena_make(0, EXEC_BYTES_MAX);
     x->seed = SEED;
+    x->clock = INT64_MIN;
     if (options->settings && options->settings->random)
         x->seed = options->settings->random(options->settings->self);
     int r = make_all(x, query, error);
@@ -318,6 +321,32 @@ int sql_exec_watermark(struct sql_exec *x, unsigned input, int64_t time, struct 
     if (o->watermark == SQL_NO_WATERMARK || time > o->watermark)
         o->watermark = time;
     return 0;
+}
+
+int sql_exec_clock(struct sql_exec *x, int64_t now, struct sql_error *error) {
+    int r = resume(x, error);
+    if (r || now <= x->clock)
+        return r;
+    x->clock = now;
+    for (unsigned i = 0; r == 0 && i < x->operators; i++) {
+        struct sql_operator *o = x->operator[i];
+        if (!o->kind->clock)
+            continue;
+        x->within = true;
+        arena_reset(&o->memory);
+        r = o->kind->clock(o, error);
+    }
+    return settle(x, r, error);
+}
+
+int64_t sql_exec_next_moment(const struct sql_exec *x) {
+    int64_t next = INT64_MAX;
+    for (unsigned i = 0; i < x->operators; i++) {
+        const struct sql_operator *o = x->operator[i];
+        int64_t at = o->kind->next_moment ? o->kind->next_moment(o) : INT64_MAX;
+        next = at < next ? at : next;
+    }
+    return next;
 }
 
 static int advance_watermark(struct sql_operator *o, struct sql_error *error) {

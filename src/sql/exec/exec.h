@@ -10,7 +10,7 @@
  * all that was pushed. Within the step stateless operators and joins hand on at once; those that
  * fold (aggregates, DISTINCT, top, window functions) hold back until end_step and then give the net
  * change of each group touched. Determinism: what comes out depends on what went in and on its
- * order, never on a clock, an address or a hash seed.
+ * order (the moments told of a clock among it), never on an address or a hash seed.
  *
  * `once`: a query that is answered and forgotten. One step only; what will not be asked again is
  * not kept (the left side of a join whose right side has ended).
@@ -58,6 +58,11 @@ void sql_exec_end_input(struct sql_exec *x, unsigned input);
    closes by it comes out at the end of the step. */
 must_use int sql_exec_watermark(struct sql_exec *x, unsigned input, int64_t time,
                                 struct sql_error *error);
+/* It is NOW (timestamptz), by which rows of temporal filters come and go; earlier than before: does
+   nothing. Within a step, or as its first. */
+must_use int sql_exec_clock(struct sql_exec *x, int64_t now, struct sql_error *error);
+/* When sql_exec_clock would next change the result; INT64_MAX: never, as things are. */
+int64_t sql_exec_next_moment(const struct sql_exec *x);
 must_use int sql_exec_end_step(struct sql_exec *x, struct sql_error *error);
 /* The result cannot change by more input (LIMIT without ORDER BY is full; `once`). */
 bool sql_exec_full(const struct sql_exec *x);

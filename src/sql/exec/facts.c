@@ -182,6 +182,9 @@ static void node_facts(const struct sql_plan *plan, const struct sql_plan_facts 
     case SQL_PLAN_APPLY:
         f->append_only = false;
         break;
+    case SQL_PLAN_TEMPORAL:
+        f->append_only = f->append_only && !plan->ends;
+        break;
     case SQL_PLAN_FILTER:
         break;
     case SQL_PLAN_VALUES:

@@ -37,6 +37,8 @@ struct sql_operator_kind {
     int (*end_step)(struct sql_operator *o, struct sql_error *error);
     int (*watermark)(struct sql_operator *o, struct sql_error *error);
     int (*input_ended)(struct sql_operator *o, unsigned input, struct sql_error *error);
+    int (*clock)(struct sql_operator *o, struct sql_error *error); /* exec->clock has moved on */
+    int64_t (*next_moment)(const struct sql_operator *o); /* at which `clock` will give something */
     void (*release)(struct sql_operator *o);
     /* Its state as bytes, between steps (snapshot.h): all of it as records; one of those records
        taken back. 0 or -EBADMSG, -ENOBUFS, -ENOMEM. A kind that keeps nothing but its watermark
@@ -81,6 +83,7 @@ struct sql_exec {
     unsigned inputs;
     struct sql_operator **scan;
     struct sql_operator *root;
+    int64_t clock; /* timestamptz; INT64_MIN: it was not told */
     uint64_t seed; /* of hashes */
     uint64_t rows_in, rows_out;
     uint64_t builder_bytes;       /* of all builders of its operators */
@@ -117,9 +120,7 @@ must_use int operator_put(struct sql_operator *o, slice bytes, const struct sql_
 must_use int operator_put_into(struct sql_operator *o, struct sql_builder *b, slice bytes,
                                const struct sql_type *types, unsigned count, unsigned at,
                                struct sql_error *error);
-/* COUNT NULLs. */
 void operator_put_nulls(struct sql_operator *o, unsigned count, unsigned at);
-/* A whole row of o's columns. */
 must_use int operator_put_row(struct sql_operator *o, slice bytes, int64_t weight,
                               struct sql_error *error);
 /* State could not be had: the budget is spent, or memory. */
@@ -141,7 +142,7 @@ must_use int operator_constant(struct sql_operator *o, const struct sql_expr *e,
 extern const struct sql_operator_kind sql_operator_scan, sql_operator_values, sql_operator_set,
     sql_operator_filter, sql_operator_project, sql_operator_union, sql_operator_tumble,
     sql_operator_join, sql_operator_aggregate, sql_operator_combine, sql_operator_top,
-    sql_operator_window, sql_operator_session;
+    sql_operator_window, sql_operator_session, sql_operator_temporal;
 
 /* No row can come out of this TOP any more (`once`). */
 bool sql_top_is_full(const struct sql_operator *o);

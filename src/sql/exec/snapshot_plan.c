@@ -228,6 +228,11 @@ static void put_own(struct plan_writer *w, const struct sql_plan *p) {
         put_expr(w, p->limit);
         put_expr(w, p->offset);
         return;
+    case SQL_PLAN_TEMPORAL:
+        put_expr(w, p->expression[0]);
+        put(w, p->offset_time);
+        put(w, p->ends);
+        return;
     case SQL_PLAN_TUMBLE:
     case SQL_PLAN_SESSION:
         put_partition(w, p);
