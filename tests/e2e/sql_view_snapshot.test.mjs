@@ -239,8 +239,7 @@ test('while a large view is saved queries go on, and it says how large it is', a
   await client.query(TABLE('short'));
   await client.query(LARGE('short', 4000));
   const records = Array.from({ length: 50 }, (_, k) => ({ k, v: k }));
-  await publish(t, server, 'short.a', records);
-  await client.query('FLUSH');
+  await publish(t, server, 'short.a', records, client);
   const saved = async () =>
     (await rows(client, `SELECT saved_bytes, saved_at <= now() FROM nonet_views`))[0];
   const begun = Date.now();
