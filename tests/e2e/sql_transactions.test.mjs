@@ -123,6 +123,23 @@ test('numbers of an identity end where their type does', async (t) => {
   assert.equal((await one(a, 'SELECT max(id) AS n FROM t')).n, '32767');
 });
 
+test('after a commit that was refused there is nothing to wait for', async (t) => {
+  const node = await startNonet(t, { listen: { sql: 0 } });
+  const [a, b] = [await connectSql(t, node), await connectSql(t, node)];
+  await a.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
+  await a.query('CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n FROM t');
+  await a.query("INSERT INTO t VALUES (1, '')");
+  await a.query('BEGIN');
+  await a.query("UPDATE t SET v = 'a'");
+  await b.query("UPDATE t SET v = 'b'");
+  assert.equal(await code(a.query('COMMIT')), '40001');
+  await b.query("SET statement_timeout = '5s'");
+  await b.query('FLUSH');
+  assert.equal(await code(a.query("INSERT INTO t VALUES (2, repeat('x', 5000000))")), '54000');
+  await b.query('FLUSH');
+  assert.equal((await one(b, 'SELECT n FROM n')).n, '1');
+});
+
 test('who idles too long is sent away, and holds nobody up', async (t) => {
   const node = await startNonet(t, { listen: { sql: 0 } });
   const a = await connectSql(t, node);

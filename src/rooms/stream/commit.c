@@ -430,6 +430,8 @@ static void pump(struct database *db) {
     database_checkpoint_grow(db->checkpoint, entries.bytes);
     entries_free(&entries);
     struct list_node *n, *next;
+    if (!list_empty(&refused)) /* they have taken moments, which nobody waits for in vain */
+        database_show(db);
     list_each(&refused, n, next) {
         struct commit *c = container_of(n, struct commit, node);
         struct sql_error error = c->error;
