@@ -32,6 +32,11 @@ const CHAINS = {
 
 const nested = (open, inside, close, depth) => open.repeat(depth) + inside + close.repeat(depth);
 
+const CTES = Array.from(
+  { length: 300 },
+  (_, i) => `w${i} AS (SELECT ${i ? `x + random() AS x FROM w${i - 1}` : '1 AS x'})`,
+);
+
 // What is too deep, too long or too large, and the code it is refused with.
 const REFUSED = [
   ['parentheses', `SELECT ${nested('(', '1', ')', 50_000)}`, '54001'],
@@ -40,6 +45,8 @@ const REFUSED = [
   ['calls', `SELECT ${nested('abs(', '1', ')', 5_000)}`, '54001'],
   ['subqueries', `SELECT ${nested('(SELECT ', '1', ')', 2_000)}`, '54001'],
   ['tables in tables', `SELECT 1 FROM ${nested('(SELECT 1 FROM ', 'h', ') q', 2_000)}`, '54001'],
+  ['tables joined', `SELECT 1 FROM ${Array.from({ length: 400 }, (_, i) => `h h${i}`)}`, '54001'],
+  ['a chain of CTEs', `WITH ${CTES} SELECT x FROM w299`, '54001'],
   ['arrays', `SELECT ${nested('ARRAY[', '1', ']', 7)}`, '54000'],
   ['array text', `SELECT '${nested('{', '1', '}', 100_000)}'::int[]`, '54000'],
   ['jsonb', `SELECT '${nested('[', '1', ']', 100_000)}'::jsonb`, '54001'],

@@ -252,6 +252,8 @@ static int unnest_down(struct sql_binder *b, struct sql_plan **place, struct sql
         return 0;
     }
     int result = bind_enter(b);
+    if (result < 0)
+        return result;
     for (unsigned i = 0; result == 0 && i < p->inputs; i++)
         result = unnest_down(b, &p->input[i], done, count);
     struct sql_plan *made = p;

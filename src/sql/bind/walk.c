@@ -63,6 +63,8 @@ static int visit_down(struct sql_binder *b, struct sql_plan *p, uint8_t *seen, b
         return 0;
     seen[p->number] = 1;
     int result = bind_enter(b);
+    if (result < 0)
+        return result;
     for (unsigned i = 0; result == 0 && i < p->inputs; i++)
         result = visit_down(b, p->input[i], seen, visit, self);
     if (result == 0)
