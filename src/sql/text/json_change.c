@@ -115,6 +115,8 @@ static int delete_name(struct sql_call *call, const union sql_cell *a, union sql
 }
 
 static int delete_names(struct sql_call *call, const union sql_cell *a, union sql_cell *ret) {
+    if (a[1].array->dimensions > 1)
+        return sql_fail(call->error, "2202E", "wrong number of array subscripts");
     return without(call, a[0].text, a[1].array->cells, a[1].array->nulls, a[1].array->count, ret);
 }
 
@@ -260,7 +262,9 @@ static int change(struct sql_call *call, slice value, const struct sql_array *pa
     int failed = check_container(call, value, change == REMOVE ? "delete path in" : "set path in");
     if (failed)
         return failed;
-    if (path->count == 0) {
+    struct sql_json_walk parts = sql_json_each(value);
+    bool makes = change != REMOVE && change != REPLACE;
+    if (path->count == 0 || (!makes && !sql_json_next(&parts))) {
         ret->text = value;
         return 0;
     }
@@ -292,7 +296,7 @@ static int jsonb_set_lax(struct sql_call *call, const union sql_cell *a, union s
     if (call->null)
         return 0;
     bool create = call->count < 4 || a[3].i;
-    if (!text_null(call, 2))
+    if (!text_null(call, 2) && !(call->count > 4 && text_null(call, 4)))
         return change(call, a[0].text, a[1].array, create ? SET : REPLACE, a[2].text, ret);
     slice how = call->count > 4 ? a[4].text : slice_lit("use_json_null");
     if (call->count > 4 && text_null(call, 4))
