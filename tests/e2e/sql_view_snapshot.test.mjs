@@ -236,10 +236,12 @@ const LARGE = (table, steps) =>
 test('while a large view is saved queries go on, and it says how large it is', async (t) => {
   const server = await telling(t);
   let client = await connectSql(t, server);
-  await client.query(TABLE('short'));
-  await client.query(LARGE('short', 4000));
-  const records = Array.from({ length: 50 }, (_, k) => ({ k, v: k }));
-  await publish(t, server, 'short.a', records, client);
+  await client.query(TABLE('mid'));
+  await client.query(LARGE('mid', 4000));
+  // No rows, so that the stream has let go of something; then enough that it hurries.
+  await publish(t, server, 'mid.a', Array.from({ length: 201 }, () => ({ k: 'none' })));
+  const records = Array.from({ length: 120 }, (_, v) => ({ k: v % 50, v }));
+  await publish(t, server, 'mid.a', records, client);
   const saved = async () =>
     (await rows(client, `SELECT saved_bytes, saved_at <= now() FROM nonet_views`))[0];
   const begun = Date.now();
@@ -263,7 +265,7 @@ test('while a large view is saved queries go on, and it says how large it is', a
   client = await again(t, server);
   assert.deepEqual(await saved(), [bytes, 't']);
   assert.deepEqual(await rows(client, 'SELECT count(*), sum(n), sum(v) FROM large'), [
-    ['200000', '200000', String(4000 * ((49 * 50) / 2))],
+    ['200000', '480000', String(4000 * ((119 * 120) / 2))],
   ]);
 });
 
