@@ -173,6 +173,70 @@ describe('sinks', () => {
     assert.equal((await stored(again, 'out.shop')).length, 5, 'nothing is told again');
   });
 
+  test('wait for a stream that is full, and then tell each row once', async (t) => {
+    const server = await open(t, {
+      config: `
+streams:
+  BIDS: {subjects: ["bid.>"]}
+  OUT: {subjects: ["out.>"], max_msgs: 3, discard: new}
+`,
+    });
+    let client = await connectSql(t, server);
+    let nats = await server.connect(t);
+    await client.query(BID);
+    await client.query(
+      `CREATE SINK told AS SELECT auction FROM bid
+         WITH (subject = 'out.told', type = 'append-only')`,
+    );
+    const state = async () =>
+      (await rows(client, `SELECT error, waiting FROM nonet_sinks WHERE name = 'told'`))[0];
+    const full = async () => /maximum of messages/.test((await state())[0]);
+    for (let auction = 0; auction < 8; auction++) await bid(nats, auction, 1, 'eu');
+    await until(full, 'the reason why it waits');
+    assert.equal((await stored(nats, 'out.told')).length, 3);
+    await server.stop('SIGKILL');
+    await server.start();
+    client = await connectSql(t, server);
+    nats = await server.connect(t);
+    await until(full, 'the reason again');
+    const jsm = await jetstreamManager(nats);
+    await jsm.streams.update('OUT', { max_msgs: 100 });
+    await until(async () => (await stored(nats, 'out.told')).length >= 8, 'what waited');
+    await bid(nats, 8, 1, 'eu');
+    await until(async () => (await stored(nats, 'out.told')).length >= 9, 'what came after');
+    const told = (await stored(nats, 'out.told')).map((m) => JSON.parse(text(m)).auction);
+    assert.deepEqual(told.sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.deepEqual(await state(), [null, '0']);
+  });
+
+  test('go with what they read, if one says so', async (t) => {
+    const client = await connectSql(t, await open(t));
+    await client.query(BID);
+    await client.query(BEST);
+    await client.query(`CREATE SINK first FROM best WITH (subject = 'out.first')`);
+    await client.query(`CREATE SINK second FROM first WITH (subject = 'out.second')`);
+    const names = () => texts(client, 'SELECT name FROM nonet_sinks');
+    for (const sql of ['DROP SINK first', 'DROP MATERIALIZED VIEW best', 'DROP TABLE bid']) {
+      await refused(client, sql, '2BP01', /depend/);
+    }
+    assert.deepEqual(await names(), ['first', 'second']);
+    await refused(client, 'DROP SINK second, nope', '42P01', /nope/);
+    assert.deepEqual(await names(), ['first', 'second']);
+    await client.query('BEGIN');
+    await client.query('DROP SINK first CASCADE');
+    await client.query('ROLLBACK');
+    assert.deepEqual(await names(), ['first', 'second']);
+    await client.query('DROP SINK first CASCADE');
+    assert.deepEqual(await names(), []);
+    for (const option of ['snapshot = false', 'force_append_only = true', `format = 'json'`]) {
+      await refused(
+        client, `CREATE SINK s FROM best WITH (subject = 'out.s', ${option})`, '22023',
+        /unrecognized parameter/,
+      );
+    }
+    await client.query('DROP MATERIALIZED VIEW best');
+  });
+
   test('tell each change once, whatever is killed when', async (t) => {
     const server = await open(t);
     let client = await connectSql(t, server);
