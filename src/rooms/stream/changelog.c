@@ -236,7 +236,9 @@ static void bound(struct changelog *c) {
 /* --- steps ------------------------------------------------------------------------------------ */
 
 static const char *words_of(int failed) {
-    return failed == -ENOMEM ? "no memory" : "a row is too large to be told";
+    return failed == -ENOMEM         ? "no memory"
+           : failed == -ENAMETOOLONG ? "the subject of a row would have more than 4096 bytes"
+                                     : "a row is too large to be told";
 }
 
 static void tell(struct changelog *c) {
@@ -314,7 +316,7 @@ static void compare(struct changelog *c) {
         io_timer_start(c->db->loop, &c->again, 0, on_again);
     } else if (r < 0) {
         look_later(c, r == -ENOBUFS ? "its stream and the view take more than memory of section sql"
-                                    : "no memory");
+                                    : words_of(r));
     } else {
         relation_scan_end(&c->scan);
         c->state = FOLDED;

@@ -7,6 +7,7 @@
 #include "rooms/stream/told.h"
 
 #include "base/mem.h"
+#include "bus/bus.h"
 #include "bus/private.h"
 #include "rooms/stream/changelog_server.h"
 #include "sql/text/json.h"
@@ -71,6 +72,8 @@ int told_row(struct told *t, const union sql_cell *cells, const uint8_t *nulls) 
     buf_clear(out);
     if (sink) {
         r = sql_sink_subject(sink, column_text, &c, out);
+        if (r == 0 && out->len > BUS_SUBJECT_MAX)
+            r = -ENAMETOOLONG;
         if (r == 0)
             r = buf_append_byte(out, '\n');
         if (r == 0 && sink->type == SQL_SINK_UPSERT)

@@ -55,12 +55,12 @@ static inline bool told_repeats(const struct told *t) {
     return !t->sink || t->sink->type != SQL_SINK_APPEND_ONLY;
 }
 
-/* The entry of a row, in t->entry. 0, -ENOMEM, -ENOBUFS. */
+/* The entry of a row, in t->entry. 0, -ENOMEM, -ENOBUFS, -ENAMETOOLONG: its subject. */
 must_use int told_row(struct told *t, const union sql_cell *cells, const uint8_t *nulls);
 
 /* Appends the messages of CHANGES, of rows (changes.h) or of entries, as one step at POSITION:
    struct tell_item | subject | headers | payload, each. RESET: before them, that what was told is
-   void. 0, -ENOMEM, -ENOBUFS. */
+   void. 0, or as told_row. */
 must_use int told_write(struct told *t, const struct changes *changes, bool entries, bool reset,
                         uint64_t position, struct buf *out);
 

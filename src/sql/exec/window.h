@@ -56,6 +56,7 @@ struct window {
     struct sql_builder rows;
     struct layout layout;
     struct sql_column *results; /* one row of values */
+    uint64_t worked;            /* rows added to states and told, so far */
 };
 
 struct frame {

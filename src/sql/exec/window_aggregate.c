@@ -11,6 +11,7 @@
 #include "sql/exec/window.h"
 
 #define STATE_ALIGN 16u
+#define WORK_ASKED 4096u /* rows added or told between two questions whether to go on */
 
 struct running {
     _Alignas(STATE_ALIGN) char state[128];
@@ -43,12 +44,19 @@ static int add(struct windowed *f, struct running *s, size_t place, int64_t weig
     return aggregate->add(&f->call, s->state, cells, weight);
 }
 
+/* Now and then: may the step go on? */
+static int ask(struct window *w, struct windowed *f) {
+    return ++w->worked % WORK_ASKED ? 0 : operator_go_on(&w->base, f->call.error);
+}
+
 static int add_frame(struct window *w, struct windowed *f, struct running *s, size_t at,
                      struct frame frame) {
     int r = 0;
     for (size_t place = frame.start; r == 0 && place < frame.end; place++) {
         if (!window_excludes(w, f, at, place))
             r = add(f, s, place, 1);
+        if (r == 0)
+            r = ask(w, f);
     }
     s->frame = frame;
     return r;
@@ -108,6 +116,8 @@ int window_aggregate(struct window *w, struct windowed *f, struct sql_error *err
         r = move_to(w, f, &s, at, frame);
         if (r == 0)
             r = take_result(w, f, &s, at, error);
+        if (r == 0)
+            r = ask(w, f);
     }
     forget(f, &s);
     return r;
