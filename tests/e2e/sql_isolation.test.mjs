@@ -35,6 +35,12 @@ const SCRIPTS = [
     ],
   ],
   [
+    'locks of rows are refused, not passed over',
+    `a: SELECT * FROM t WHERE id = 1 FOR UPDATE -> 0A000
+     a: ROLLBACK
+     b: SELECT * FROM (SELECT id FROM t FOR SHARE SKIP LOCKED) q -> 0A000`,
+  ],
+  [
     'G1a: nothing is read of what is taken back',
     `a: UPDATE t SET v = 101 WHERE id = 1
      b: ${ALL} -> 1,10 2,20

@@ -217,7 +217,14 @@ static int bind_simple(struct sql_binder *b, struct bind_scope *s, json_value in
 static int check_clauses(struct sql_binder *b, json_value inside) {
     if (json_type_of(sql_field(inside, "intoClause")) != JSON_ABSENT)
         return bind_error(b, -1, "0A000", "SELECT INTO is not supported (use CREATE TABLE AS)");
-    /* FOR UPDATE is a promise about other writers; transactions here find conflicts at COMMIT. */
+    if (json_count(sql_field(inside, "lockingClause"))) {
+        int r = bind_error(b, -1, "0A000",
+                           "SELECT ... FOR UPDATE or SHARE is not supported: rows "
+                           "are not locked");
+        sql_error_hint(b->error, "Leave it out and write the row: of two transactions that have "
+                                 "changed it the second is told at COMMIT (40001), and repeats.");
+        return r;
+    }
     return 0;
 }
 
